@@ -1,0 +1,46 @@
+# `make report` and `make test` need Python 3.11 or newer and nothing else: each sets up .venv first.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+VENV := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help setup report test lab notebooks figures bench lock clean
+
+help:
+	@echo 'make report     run every notebook and write reports/index.html'
+	@echo 'make test       style checks, unit tests, and the notebooks against their saved outputs'
+	@echo 'make lab        JupyterLab on notebooks/'
+	@echo 'make notebooks  execute the notebooks and save their outputs'
+	@echo 'make figures    draw the pictures in figures/'
+	@echo 'make bench      time the operators beside a plain copy'
+	@echo 'make lock       pin the newest allowed dependencies in requirements.lock'
+	@echo 'make clean      remove .venv, reports and caches'
+
+setup:
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer, with venv, is needed; none was found. Name one: make PYTHON=/path/to/python' >&2; exit 1; }
+	@$(PYTHON) .ci/setup.py
+
+report: setup
+	@$(VENV) -m workbench report
+
+test: setup
+	@echo '== ruff' && $(VENV) -m ruff check . && $(VENV) -m ruff format --check .
+	@echo '== pytest, with the notebooks under nbval' && $(VENV) -m pytest
+
+lab: setup
+	@$(VENV) -m jupyterlab notebooks
+
+notebooks: setup
+	@$(VENV) -m workbench save
+
+figures: setup
+	@$(VENV) -m workbench figures
+
+bench: setup
+	@$(VENV) -m workbench bench lrn
+
+lock: setup
+	@$(VENV) .ci/lock.py
+
+clean:
+	rm -rf .venv reports .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,213 @@
+"""Local response normalization, fast: the same functions as in `reference`, through compiled loops.
+
+Chooses the loop that fits the layout, cuts the work into jobs for the threads, and computes again in logarithms
+what plain arithmetic cannot. Memory beyond the result is a few rows a thread.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+import numpy as np
+
+from workbench import parallel
+from workbench.lrn import logarithmic, loops
+from workbench.lrn.window import Window, compute_dtype, safe_limits, window_axes
+
+BLOCK = 1 << 20  # elements of an array that must be converted before a loop can read it, converted at a time
+ROW = 16384  # pixels of a tile, forward: few rows, and none that breaks the stream of prefetches
+GRADIENT_ROW = 8192  # the same for the gradient, which keeps more rows
+CHUNK = 16384  # elements of the rows that the gradient takes in at a time
+BUFFER = 8192  # elements of a tile of pixels with all their channels
+BAND = 32  # rows of an image in a job
+
+
+def local_response_norm_scale(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
+    return _run((x,), window, channels_last, loops.SCALE_ITSELF, "forward", logarithmic.local_response_norm_scale)
+
+
+def local_response_norm(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
+    power = _power(x.dtype, window.beta)
+    return _run((x,), window, channels_last, power, "forward", logarithmic.local_response_norm)
+
+
+def local_response_norm_gradient(dy: np.ndarray, x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
+    power = _power(x.dtype, window.beta)
+    return _run((dy, x), window, channels_last, power, "gradient", logarithmic.local_response_norm_gradient)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """How one call is carried out: the shape that the loop sees, its jobs, and where a job's elements are.
+
+    `part` and `axes` serve what must be computed again: a job's slice of the array in `shape`, and the axes that
+    the window runs over within that slice in `part_shape`.
+    """
+
+    loop: Callable
+    shape: tuple[int, ...]
+    arguments: tuple
+    jobs: int
+    part: Callable[[int], tuple]
+    part_shape: tuple[int, ...] | None
+    axes: tuple[int, ...]
+
+
+def _run(
+    arrays: tuple[np.ndarray, ...], window: Window, channels_last: bool, power: tuple, direction: str, again: Callable
+) -> np.ndarray:
+    """Fill a new array from `arrays` (dy and x, or x), block by block where they need a conversion."""
+    x = arrays[-1]
+    out = np.empty(x.shape, x.dtype.newbyteorder("="))
+    dtype = compute_dtype(x.dtype)
+    if not out.size:
+        return out
+    axes = window_axes(x.ndim, window.region, channels_last)
+    if all(array.flags.c_contiguous and array.dtype == dtype for array in arrays):
+        _fill(arrays, out, window, channels_last, power, direction, again)
+        return out
+    for block in _blocks(x.shape, axes):
+        parts = tuple(np.ascontiguousarray(array[block], dtype) for array in arrays)
+        result = np.empty(parts[-1].shape, dtype)
+        _fill(parts, result, window, channels_last, power, direction, again, arrays[-1])
+        with np.errstate(over="ignore"):
+            out[block] = result
+    return out
+
+
+def _blocks(shape: tuple[int, ...], axes: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    """Cut the longest axis that no window crosses, so that a block has about BLOCK elements."""
+    free = [axis for axis in range(len(shape)) if axis not in axes]
+    longest = max(free, key=lambda axis: shape[axis])
+    length = max(1, BLOCK * shape[longest] // math.prod(shape))
+    for begin in range(0, shape[longest], length):
+        yield tuple(slice(begin, begin + length) if axis == longest else slice(None) for axis in range(len(shape)))
+
+
+def _fill(
+    arrays: tuple[np.ndarray, ...],
+    out: np.ndarray,
+    window: Window,
+    channels_last: bool,
+    power: tuple,
+    direction: str,
+    again: Callable,
+    whole: np.ndarray | None = None,
+) -> None:
+    x = arrays[-1]
+    plan = _plan(x.shape, window, channels_last, direction)
+    scalars, limits = _constants(x.dtype, window)
+    flat = [array.reshape(-1) for array in (*arrays, out)]
+    safe = np.zeros(plan.jobs, np.bool_)
+
+    def work(start: int, stop: int) -> None:
+        plan.loop(*flat, start, stop, plan.shape, *plan.arguments, power, scalars, limits, safe)
+
+    parallel.run(work, plan.jobs, x.size)
+    if safe.all():
+        return
+    if window.base_can_vanish:
+        whole = x if whole is None else whole
+        logarithmic.refuse_vanishing_base(whole, window, window_axes(whole.ndim, window.region, channels_last))
+    *views, target = (array.reshape(plan.shape) for array in (*arrays, out))
+    for job in np.flatnonzero(~safe):
+        part = plan.part(job)
+        pieces = [view[part] for view in views]
+        shape = plan.part_shape or pieces[0].shape
+        result = again(*(piece.reshape(shape) for piece in pieces), window, plan.axes)
+        with np.errstate(over="ignore"):
+            target[part] = result.reshape(pieces[0].shape)
+
+
+# Both are remembered: a large call leaves no Python in the processor's caches, and working them out anew then takes
+# a tenth of a millisecond.
+@lru_cache(maxsize=256)
+def _plan(shape: tuple[int, ...], window: Window, channels_last: bool, direction: str) -> _Plan:
+    if window.region == "within":
+        return _image_plan(shape, window, channels_last, direction)
+    channels = shape[-1] if channels_last else shape[1]
+    if channels_last or len(shape) == 2:
+        return _pixels_plan(math.prod(shape) // channels, channels, window, direction)
+    return _planes_plan(shape[0], channels, math.prod(shape[2:]), window, direction)
+
+
+def _planes_plan(batch: int, channels: int, pixels: int, window: Window, direction: str) -> _Plan:
+    tile = _even_tile(pixels, ROW if direction == "forward" else GRADIENT_ROW)
+    tiles = -(-pixels // tile)
+    chunk = () if direction == "forward" else (max(4, CHUNK // tile),)
+    return _Plan(
+        loop=loops.planes_forward if direction == "forward" else loops.planes_gradient,
+        shape=(batch, channels, pixels),
+        arguments=(tile, *chunk, *window.clipped(channels)),
+        jobs=batch * tiles,
+        part=lambda job: (job // tiles, slice(None), slice(job % tiles * tile, (job % tiles + 1) * tile)),
+        part_shape=None,
+        axes=(0,),
+    )
+
+
+def _even_tile(pixels: int, longest: int) -> int:
+    """Return a tile length of at most `longest` that cuts `pixels` into tiles of nearly one size."""
+    tiles = -(-pixels // longest)
+    even = -(-pixels // tiles)
+    return min(pixels, -(-even // loops.BLOCK) * loops.BLOCK)
+
+
+def _pixels_plan(pixels: int, channels: int, window: Window, direction: str) -> _Plan:
+    before, after = window.clipped(channels)
+    tile = min(pixels, max(1, BUFFER // (channels + max(before, after))))
+    return _Plan(
+        loop=loops.pixels_forward if direction == "forward" else loops.pixels_gradient,
+        shape=(pixels, channels),
+        arguments=(tile, before, after),
+        jobs=-(-pixels // tile),
+        part=lambda job: (slice(job * tile, (job + 1) * tile),),
+        part_shape=None,
+        axes=(1,),
+    )
+
+
+def _image_plan(shape: tuple[int, ...], window: Window, channels_last: bool, direction: str) -> _Plan:
+    if channels_last:
+        planes, height, width, step = shape
+    else:
+        planes, height, width, step = shape[0] * shape[1], shape[2], shape[3], 1
+    bands = -(-height // BAND)
+    return _Plan(
+        loop=loops.image_forward if direction == "forward" else loops.image_gradient,
+        shape=(planes, height, width * step),
+        arguments=(BAND, step, window.clipped(height), window.clipped(width)),
+        jobs=planes * bands,
+        part=lambda job: (job // bands,),  # the whole plane: a band's windows reach into its neighbours
+        part_shape=(height, width, step),
+        axes=(0, 1),
+    )
+
+
+def _power(dtype: np.dtype, beta: float) -> tuple:
+    exact = {0.5: loops.SQUARE_ROOT, 0.75: loops.THREE_QUARTERS, 1.0: loops.RECIPROCAL}
+    if beta in exact:
+        return exact[beta]
+    return loops.POLYNOMIAL if compute_dtype(dtype) == np.float32 else loops.LIBRARY
+
+
+@lru_cache(maxsize=256)
+def _constants(dtype: np.dtype, window: Window) -> tuple[loops.Scalars, loops.Limits]:
+    to = dtype.type
+    integer = np.dtype(f"i{dtype.itemsize}").type
+    high = round(window.beta * 4096) / 4096 if window.beta < 2.0**40 else window.beta
+    lowest, highest, largest = safe_limits(dtype, window)
+    with np.errstate(over="ignore"):
+        scalars = loops.Scalars(
+            coefficient=to(window.coefficient),
+            bias=to(window.bias),
+            one=to(1),
+            beta=to(window.beta),
+            high=to(high),
+            low=to(window.beta - high),
+            slope=to(2 * window.coefficient * window.beta),
+        )
+    if lowest > highest:
+        return scalars, loops.Limits(integer(1), integer(0), integer(0))
+    return scalars, loops.Limits(*(to(limit).view(integer) for limit in (lowest, highest, largest)))

@@ -1,0 +1,79 @@
+"""What local response normalization means, as close to the formula as NumPy gets.
+
+    scale_i = bias + alpha / n * sum over j in window(i) of x_j^2
+    y_i     = x_i * scale_i^-beta
+    dx_i    = dy_i * scale_i^-beta
+              - 2 * alpha / n * beta * x_i * sum over j with i in window(j) of dy_j * x_j * scale_j^(-beta - 1)
+
+Everything is computed in float64 and rounded once to the input's type.
+Source: Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks, 2012,
+section 3.3, with Caffe2's divisor n; the gradient is its derivative.
+"""
+
+import numpy as np
+
+from workbench.lrn import logarithmic
+from workbench.lrn.window import Window, safe_limits, window_axes
+
+
+def local_response_norm_scale(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
+    axes = window_axes(x.ndim, window.region, channels_last)
+    scale = _scale(x, window, axes)
+    if not _is_safe(window, axes, x, scale):
+        scale = logarithmic.local_response_norm_scale(x, window, axes)
+    return _rounded(scale, x.dtype)
+
+
+def local_response_norm(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
+    axes = window_axes(x.ndim, window.region, channels_last)
+    scale = _scale(x, window, axes)
+    if _is_safe(window, axes, x, scale):
+        y = x * scale**-window.beta
+    else:
+        y = logarithmic.local_response_norm(x, window, axes)
+    return _rounded(y, x.dtype)
+
+
+def local_response_norm_gradient(dy: np.ndarray, x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
+    axes = window_axes(x.ndim, window.region, channels_last)
+    scale = _scale(x, window, axes)
+    with np.errstate(all="ignore"):
+        term = dy * (x * scale ** (-window.beta - 1))
+    if _is_safe(window, axes, x, scale, term):
+        # Element i is in the windows of [i - after, i + before]: the same window, seen from the other end.
+        total = _window_sum(term, window.after, window.before, axes)
+        dx = dy * scale**-window.beta - 2 * window.coefficient * window.beta * x * total
+    else:
+        dx = logarithmic.local_response_norm_gradient(dy, x, window, axes)
+    return _rounded(dx, x.dtype)
+
+
+def _scale(x: np.ndarray, window: Window, axes: tuple[int, ...]) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = x.astype(np.float64) ** 2
+        return window.bias + window.coefficient * _window_sum(squares, window.before, window.after, axes)
+
+
+def _window_sum(values: np.ndarray, before: int, after: int, axes: tuple[int, ...]) -> np.ndarray:
+    """Sum over [i - before, i + after] along each of `axes`, with zeros outside."""
+    for axis in axes:
+        longest = max(values.shape[axis] - 1, 0)
+        ends = (min(before, longest), min(after, longest))
+        padded = np.pad(values, [ends if i == axis else (0, 0) for i in range(values.ndim)])
+        values = np.lib.stride_tricks.sliding_window_view(padded, sum(ends) + 1, axis=axis).sum(axis=-1)
+    return values
+
+
+def _is_safe(
+    window: Window, axes: tuple[int, ...], x: np.ndarray, scale: np.ndarray, term: np.ndarray | None = None
+) -> bool:
+    lowest, highest, largest = safe_limits(np.dtype(np.float64), window)
+    safe = bool(np.all((scale >= lowest) & (scale <= highest)))
+    if not safe and window.base_can_vanish:
+        logarithmic.refuse_vanishing_base(x, window, axes)
+    return safe and (term is None or bool(np.all(np.abs(term) <= largest)))
+
+
+def _rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return values.astype(dtype.newbyteorder("="))

@@ -1,0 +1,209 @@
+"""Operators and their arguments: declared once, read by everything.
+
+An `Operator` says what an operator takes, which values are allowed, where its implementations are and what kind
+of gradient it has. Argument checks, sliders, the parameter checks of notebook runs, tests and benchmarks all read
+the declaration.
+"""
+
+import dataclasses
+import enum
+import math
+import numbers
+import operator as arithmetic
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Arg:
+    """Declare one argument: its type, default, allowed values, and how a slider should move it.
+
+    `low` and `high` bound the allowed values (inclusive, None for no bound). An int is allowed where it is
+    `low + k * step`. `choices` replaces the range for a str. `slider` is the range worth exploring, on a linear or
+    a log `scale`; `step` is also the slider's step.
+    """
+
+    name: str
+    type: type
+    default: Any
+    meaning: str
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    choices: tuple[str, ...] = ()
+    slider: tuple[float, float] | None = None
+    scale: str = "linear"
+
+    def check(self, value: Any) -> Any:
+        """Return `value` as this argument's type, or raise TypeError or ValueError saying what is allowed."""
+        if self.type is str:
+            return self._check_choice(value)
+        if self.type is bool:
+            return self._check_bool(value)
+        number = self._check_number(value)
+        if not math.isfinite(number):
+            raise ValueError(f"{self.name}={value!r}: must be finite, {self.allowed}")
+        if not self._is_legal(number):
+            raise ValueError(f"{self.name}={value!r}: must be {self.allowed}; {self._nearest(number)}")
+        return number
+
+    @property
+    def allowed(self) -> str:
+        """Say in words which values are allowed."""
+        if self.choices:
+            return "one of " + ", ".join(map(repr, self.choices))
+        if self.type is bool:
+            return "True or False"
+        kind = "a number" if self.type is float else "a whole number"
+        if self.type is int and self.step == 2 and self.low is not None:
+            kind = "an odd whole number" if self.low % 2 else "an even whole number"
+        bounds = {
+            (False, False): "",
+            (True, False): f" of at least {self.low}",
+            (False, True): f" of at most {self.high}",
+            (True, True): f" from {self.low} to {self.high}",
+        }
+        return kind + bounds[self.low is not None, self.high is not None]
+
+    def _check_choice(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise TypeError(f"{self.name}={value!r}: must be {self.allowed}, not {type(value).__name__}")
+        if self.choices and value not in self.choices:
+            raise ValueError(f"{self.name}={value!r}: must be {self.allowed}")
+        return value
+
+    def _check_bool(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise TypeError(f"{self.name}={value!r}: must be True or False, not {type(value).__name__}")
+        return value
+
+    def _check_number(self, value: Any) -> float | int:
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise TypeError(f"{self.name}={value!r}: must be {self.allowed}, not {type(value).__name__}")
+        if self.type is float:
+            try:
+                return float(value)
+            except OverflowError:
+                raise ValueError(f"{self.name}: must be {self.allowed} that a float64 can hold") from None
+        try:
+            return arithmetic.index(value)
+        except TypeError:
+            raise TypeError(f"{self.name}={value!r}: must be {self.allowed}, not {type(value).__name__}") from None
+
+    def _is_legal(self, number: float | int) -> bool:
+        if self.low is not None and number < self.low:
+            return False
+        if self.high is not None and number > self.high:
+            return False
+        return self.type is float or self.step is None or (number - (self.low or 0)) % self.step == 0
+
+    def _nearest(self, number: float | int) -> str:
+        if self.low is not None and number < self.low:
+            return f"the nearest legal value is {self.low}"
+        if self.high is not None and number > self.high:
+            return f"the nearest legal value is {self.high}"
+        below = number - (number - (self.low or 0)) % self.step
+        return f"the nearest legal values are {below} and {below + self.step}"
+
+
+class Gradient(enum.Enum):
+    """The two kinds of operator without a gradient operator, named as in Caffe2.
+
+    `NO_GRADIENT`: no gradient flows back, and asking for it is allowed. `SHOULD_NOT_DO_GRADIENT`: asking is an error.
+    """
+
+    NO_GRADIENT = "no gradient"
+    SHOULD_NOT_DO_GRADIENT = "should not do gradient"
+
+
+@dataclasses.dataclass(frozen=True)
+class Operator:
+    """Declare an operator.
+
+    `engines` maps an engine's name to the module that holds `function`; a module is imported when first used, so
+    that declaring compiles nothing. `prepare` sees all inputs and checked arguments at once, refuses what only
+    shows together, and returns the positional arguments for the engine's function. `gradient` names the gradient
+    operator or is a `Gradient`. `inplace` lists (output, input) pairs that must be one and the same array.
+    """
+
+    name: str
+    meaning: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    args: tuple[Arg, ...]
+    function: str
+    engines: Mapping[str, str]
+    prepare: Callable[[tuple, dict], tuple]
+    gradient: str | Gradient
+    cost: str | None = None
+    inplace: tuple[tuple[str, str], ...] = ()
+
+    def arg(self, name: str) -> Arg:
+        """Return the declaration of the argument `name`, or raise TypeError with the names that exist."""
+        for arg in self.args:
+            if arg.name == name:
+                return arg
+        known = ", ".join(arg.name for arg in self.args)
+        raise TypeError(f"{self.name} has no argument {name!r}; it has {known}")
+
+    def check(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return every argument's checked value, with defaults for those not given."""
+        for name in arguments:
+            self.arg(name)
+        return {arg.name: arg.check(arguments.get(arg.name, arg.default)) for arg in self.args}
+
+    def implementation(self, engine: str) -> Callable:
+        """Return the function of one engine, or raise ValueError with the engines that exist."""
+        if not isinstance(engine, str) or engine not in self.engines:
+            raise ValueError(f"engine={engine!r}: must be one of {', '.join(map(repr, self.engines))}")
+        return getattr(import_module(self.engines[engine]), self.function)
+
+    def run(
+        self, *inputs: Any, engine: str = "numba", outputs: Mapping[str, Any] | None = None, **arguments: Any
+    ) -> Any:
+        """Run on `inputs` and return the declared outputs: the array itself for one, a tuple for several.
+
+        `outputs` names arrays to write to, for operators that work in place; any other is refused.
+        """
+        if len(inputs) != len(self.inputs):
+            raise TypeError(
+                f"{self.name} takes {len(self.inputs)} inputs ({', '.join(self.inputs)}), not {len(inputs)}"
+            )
+        self._check_inplace(inputs, outputs or {})
+        values = self.check(arguments)
+        implementation = self.implementation(engine)
+        return implementation(*self.prepare(inputs, values))
+
+    def gradient_operator(self) -> "Operator | None":
+        """Return the operator that computes this one's gradient, None where none flows, or raise if asking is wrong."""
+        if self.gradient is Gradient.SHOULD_NOT_DO_GRADIENT:
+            raise TypeError(
+                f"{self.name} should not be differentiated: it changes parameters after the optimizer's step"
+            )
+        if self.gradient is Gradient.NO_GRADIENT:
+            return None
+        return OPERATORS[self.gradient]
+
+    def _check_inplace(self, inputs: tuple, outputs: Mapping[str, Any]) -> None:
+        required = dict(self.inplace)
+        for name, array in outputs.items():
+            if name not in required:
+                raise TypeError(
+                    f"{self.name} cannot write to {name!r}: it returns {', '.join(self.outputs) or 'nothing'}"
+                )
+            if array is not inputs[self.inputs.index(required[name])]:
+                raise ValueError(
+                    f"{self.name} works in place: its output {name!r} must be its input {required[name]!r}"
+                )
+
+
+OPERATORS: dict[str, Operator] = {}
+
+
+def register_cpu_operator(operator: Operator) -> Operator:
+    """Make `operator` known by name in OPERATORS and return it; a name can be taken once."""
+    if operator.name in OPERATORS:
+        raise ValueError(f"an operator named {operator.name!r} is already registered")
+    OPERATORS[operator.name] = operator
+    return operator
