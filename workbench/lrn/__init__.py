@@ -45,7 +45,8 @@ def _checked_array(name: str, x: np.ndarray, order: str, region: str) -> np.ndar
         raise TypeError(f"{name}: must be an array of float16, float32 or float64 ({problem})") from None
     if x.dtype.kind != "f" or x.dtype.itemsize > 8:
         raise TypeError(
-            f"{name} has dtype {x.dtype}: must be float16, float32 or float64; convert it, as with {name}.astype(np.float32)"
+            f"{name} has dtype {x.dtype}: must be float16, float32 or float64; "
+            f"convert it, as with {name}.astype(np.float32)"
         )
     if region == "within" and x.ndim != 4:
         raise ValueError(
@@ -84,7 +85,7 @@ def prepare_with_window(inputs: tuple, window: Window, order: str) -> tuple:
     arrays = [_checked_array(name, array, order, window.region) for name, array in zip(names, inputs, strict=True)]
     if len({array.shape for array in arrays}) > 1:
         raise ValueError(f"dy has shape {arrays[0].shape} and x has shape {arrays[1].shape}: must be equal")
-    if len({array.dtype for array in arrays}) > 1:
+    if len({array.dtype.newbyteorder("=") for array in arrays}) > 1:
         raise TypeError(f"dy has dtype {arrays[0].dtype} and x has dtype {arrays[1].dtype}: must be equal")
     return (*arrays, window, CHANNELS_LAST[order])
 

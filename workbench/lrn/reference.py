@@ -28,7 +28,7 @@ def local_response_norm(x: np.ndarray, window: Window, channels_last: bool) -> n
     axes = window_axes(x.ndim, window.region, channels_last)
     scale = _scale(x, window, axes)
     if _is_safe(window, axes, x, scale):
-        y = x * scale**-window.beta
+        y = x.astype(np.float64) * scale**-window.beta
     else:
         y = logarithmic.local_response_norm(x, window, axes)
     return _rounded(y, x.dtype)
@@ -38,11 +38,11 @@ def local_response_norm_gradient(dy: np.ndarray, x: np.ndarray, window: Window, 
     axes = window_axes(x.ndim, window.region, channels_last)
     scale = _scale(x, window, axes)
     with np.errstate(all="ignore"):
-        term = dy * (x * scale ** (-window.beta - 1))
+        term = dy * (x.astype(np.float64) * scale ** (-window.beta - 1))
     if _is_safe(window, axes, x, scale, term):
         # Element i is in the windows of [i - after, i + before]: the same window, seen from the other end.
         total = _window_sum(term, window.after, window.before, axes)
-        dx = dy * scale**-window.beta - 2 * window.coefficient * window.beta * x * total
+        dx = dy * scale**-window.beta - 2 * window.coefficient * window.beta * (x * total)
     else:
         dx = logarithmic.local_response_norm_gradient(dy, x, window, axes)
     return _rounded(dx, x.dtype)
@@ -56,6 +56,8 @@ def _scale(x: np.ndarray, window: Window, axes: tuple[int, ...]) -> np.ndarray:
 
 def _window_sum(values: np.ndarray, before: int, after: int, axes: tuple[int, ...]) -> np.ndarray:
     """Sum over [i - before, i + after] along each of `axes`, with zeros outside."""
+    if not values.size:
+        return values
     for axis in axes:
         longest = max(values.shape[axis] - 1, 0)
         ends = (min(before, longest), min(after, longest))

@@ -27,6 +27,11 @@ class Window:
         return self.alpha / self.divisor
 
     @property
+    def log2_coefficient(self) -> float:
+        """Return log2 of the coefficient's magnitude, which holds where the coefficient itself would underflow."""
+        return math.log2(abs(self.alpha)) - math.log2(self.divisor) if self.alpha else -math.inf
+
+    @property
     def base_can_vanish(self) -> bool:
         """Tell whether some input makes the base zero or negative."""
         return self.alpha < 0 or self.bias == 0
@@ -56,8 +61,12 @@ def safe_limits(dtype: np.dtype, window: Window) -> tuple[float, float, float]:
     parts to underflow, in `dtype`. Outside them the same formula is evaluated in logarithms. Where the arguments
     alone are extreme, the interval is empty.
     """
-    unit = 20 if dtype == np.float32 else 160
-    if abs(window.coefficient) > 2.0 ** (2 * unit):
+    unit, steepest = (20, 8.0) if dtype == np.float32 else (160, 2.0**20)
+    weak = window.alpha != 0 and window.log2_coefficient < -5 * unit
+    if weak or window.log2_coefficient > 2 * unit or window.beta > steepest:  # a power magnifies the base's rounding
         return math.inf, -math.inf, 0.0
     steepness = max(window.beta, 1.0)
-    return 2.0 ** (-unit / steepness), 2.0 ** (2 * unit / steepness), 2.0 ** (3 * unit)
+    lowest = 2.0 ** (-unit / steepness)
+    if window.alpha < 0 and dtype == np.float32:
+        lowest = max(lowest, window.bias / 4)  # nearer to the pole the difference has too few digits left
+    return lowest, 2.0 ** (2 * unit / steepness), 2.0 ** (3 * unit)

@@ -1,0 +1,43 @@
+"""The loops that set the limits do what they are timed for."""
+
+import numpy as np
+import pytest
+
+from workbench.bench import limits
+from workbench.bench.limits import IN_L1, TILE
+from workbench.cost import Cost
+from workbench.parallel import thread_limit
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("length", [0, 1, TILE - 1, 3 * TILE + 7])
+def test_copy_and_add_cover_every_element(length, threads):
+    x = np.arange(length, dtype=np.float32)
+    with thread_limit(threads):
+        copied, added = limits.copy(x), limits.add(np.full(length, 0.5, np.float32), x)
+    np.testing.assert_array_equal(copied, x)
+    np.testing.assert_array_equal(added, np.arange(length) + 0.5)
+    assert not np.shares_memory(copied, x)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_arithmetic_takes_two_roots_and_a_division(threads):
+    elements = 40 * IN_L1
+    with thread_limit(threads):
+        y = limits.arithmetic(Cost(square_roots=2 * elements, divisions=elements))
+    assert y.shape == (1024,)
+    np.testing.assert_allclose(y[1:], 0.9310124, rtol=1e-6)  # 1.1^-0.75
+
+
+def test_arithmetic_does_as_many_divisions_as_were_counted(monkeypatch):
+    passes = []
+    monkeypatch.setattr(
+        limits, "_roots_and_division", lambda x, s, y, start, stop: passes.append((stop - start) * x.size)
+    )
+    limits.arithmetic(Cost(square_roots=80 * 1024, divisions=40 * 1024))
+    assert sum(passes) == 40 * 1024
+
+
+def test_another_proportion_is_refused():
+    with pytest.raises(ValueError, match="square_roots=5, divisions=5"):
+        limits.arithmetic(Cost(square_roots=5, divisions=5))

@@ -1,0 +1,292 @@
+"""The compiled loops against the NumPy reference: every layout, and every length at which a loop changes its ways."""
+
+import numpy as np
+import pytest
+
+from workbench import local_response_norm, local_response_norm_gradient, local_response_norm_scale
+from workbench.parallel import thread_limit
+
+# Relative error of the forward pass, and error of the gradient as a fraction of its largest element. A float16 comes
+# from a rounded float32, which can turn it to the other neighbour: one unit in the last place.
+TOLERANCE = {np.float16: (2**-10, 2**-10), np.float32: (1e-6, 2e-6), np.float64: (1e-14, 1e-14)}
+SIGNED_TINY = 2.0**-24  # the smallest float16: a fraction of it is lost below the normal range
+PAPER = dict(size=5, alpha=0.7, beta=0.75, bias=1.3)
+
+
+def both_signs(shape, dtype=np.float32, seed=0):
+    return np.random.default_rng(seed).normal(scale=3, size=shape).astype(dtype)
+
+
+def compare(x, dy, scale=False, **arguments):
+    """Assert that both engines give the same y and dx, and the same scale where asked for."""
+    forward, backward = TOLERANCE[x.dtype.newbyteorder("=").type]
+    functions = [local_response_norm, local_response_norm_scale] if scale else [local_response_norm]
+    before = x.copy(), dy.copy()
+    for function in functions:
+        fast, meant = (function(x, **arguments, engine=engine) for engine in ("numba", "reference"))
+        assert fast.dtype == meant.dtype == x.dtype.newbyteorder("=")
+        assert fast.shape == meant.shape == x.shape
+        assert not np.shares_memory(fast, x)
+        np.testing.assert_allclose(
+            fast.astype(float), meant.astype(float), rtol=forward, atol=SIGNED_TINY if x.itemsize == 2 else 0
+        )
+    fast, meant = (local_response_norm_gradient(dy, x, **arguments, engine=e) for e in ("numba", "reference"))
+    assert fast.dtype == meant.dtype == x.dtype.newbyteorder("=")
+    assert fast.shape == x.shape
+    largest = np.abs(meant.astype(float)).max(initial=0)
+    np.testing.assert_allclose(fast.astype(float), meant.astype(float), rtol=0, atol=backward * largest)
+    np.testing.assert_array_equal(x, before[0])
+    np.testing.assert_array_equal(dy, before[1])
+
+
+ORDERS = [
+    ("NCHW", (3, 7)),
+    ("NCHW", (2, 7, 3)),
+    ("NCHW", (2, 7, 3, 5)),
+    ("NCHW", (2, 7, 3, 4, 5)),
+    ("NHWC", (3, 7)),
+    ("NHWC", (2, 3, 7)),
+    ("NHWC", (2, 3, 5, 7)),
+    ("NHWC", (2, 3, 4, 5, 7)),
+    ("NC", (3, 7)),
+    ("NCW", (2, 7, 3)),
+    ("NWC", (2, 3, 7)),
+    ("NCDHW", (2, 7, 4, 3, 5)),
+    ("NDHWC", (2, 4, 3, 5, 7)),
+]
+
+
+@pytest.mark.parametrize(("order", "shape"), ORDERS, ids=lambda value: value if isinstance(value, str) else len(value))
+def test_every_order_and_rank(order, shape):
+    compare(both_signs(shape), both_signs(shape, seed=1), scale=True, order=order, **PAPER)
+
+
+@pytest.mark.parametrize("beta", [0, 0.3, 0.5, 0.6, 0.75, 1, 2.3])
+@pytest.mark.parametrize(
+    ("order", "region"), [("NCHW", "across"), ("NHWC", "across"), ("NCHW", "within"), ("NHWC", "within")]
+)
+def test_exponents(order, region, beta):
+    x, dy = both_signs((2, 6, 3, 5)), both_signs((2, 6, 3, 5), seed=1)
+    compare(x, dy, size=5, alpha=0.7, beta=beta, bias=1.3, order=order, region=region)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 7, 9, 11, 13, 15, 101])
+@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
+def test_sizes(order, size):
+    for channels in (1, 2, 3, 4, 5, 6, 12):
+        shape = (2, channels, 70) if order == "NCHW" else (2, 70, channels)
+        compare(both_signs(shape), both_signs(shape, seed=1), **{**PAPER, "size": size}, order=order)
+
+
+@pytest.mark.parametrize("size", [3, 5, 7])
+@pytest.mark.parametrize("pixels", [1, 2, 15, 63, 64, 65, 127, 255, 256, 257, 300, 511, 513, 1031])
+def test_widths_around_the_blocks(pixels, size):
+    shape = (2, 9, pixels)
+    compare(both_signs(shape), both_signs(shape, seed=1), scale=True, **{**PAPER, "size": size})
+
+
+@pytest.mark.parametrize("size", [3, 5, 7])
+@pytest.mark.parametrize("pixels", [8191, 8192, 8193, 16384, 16385, 20011])
+def test_planes_in_several_tiles(pixels, size):
+    shape = (2, 3, pixels) if size == 3 else (2, 7, pixels)
+    compare(both_signs(shape), both_signs(shape, seed=1), **{**PAPER, "size": size})
+
+
+@pytest.mark.parametrize("pixels", [1100, 4096, 8200], ids=["chunks of 15 rows", "chunks of 4 rows", "two tiles"])
+@pytest.mark.parametrize("size", [3, 5, 9])
+def test_channels_around_the_chunks_of_the_gradient(size, pixels):
+    for channels in (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 14, 15, 16, 17, 28, 29, 31, 33, 40)[:: 1 if size == 5 else 3]:
+        shape = (1, channels, pixels)
+        compare(both_signs(shape), both_signs(shape, seed=1), **{**PAPER, "size": size})
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 7])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 7, 16, 24, 257])
+def test_pixels_in_several_tiles(channels, size):
+    pixels = 3 * 8192 // channels + 11
+    compare(both_signs((pixels, channels)), both_signs((pixels, channels), seed=1), **{**PAPER, "size": size})
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 11])
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 1), (1, 300), (5, 64), (31, 2), (32, 7), (33, 257), (64, 3), (70, 5)], ids=str
+)
+@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
+def test_within_a_channel_around_the_bands(order, height, width, size):
+    shape = (2, 3, height, width) if order == "NCHW" else (2, height, width, 3)
+    x, dy = both_signs(shape), both_signs(shape, seed=1)
+    compare(x, dy, scale=size == 5, **{**PAPER, "size": size}, order=order, region="within")
+
+
+@pytest.mark.parametrize("region", ["across", "within"])
+@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_float_types(dtype, order, region):
+    x, dy = both_signs((2, 6, 3, 70), dtype), both_signs((2, 6, 3, 70), dtype, seed=1)
+    for size in (3, 5):
+        compare(x, dy, scale=dtype == np.float16, size=size, alpha=0.7, beta=0.6, bias=1.3, order=order, region=region)
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.75])
+def test_float64_square_roots(beta):
+    x = both_signs((2, 9, 70), np.float64)
+    fast, meant = (local_response_norm(x, **{**PAPER, "beta": beta}, engine=e) for e in ("numba", "reference"))
+    np.testing.assert_allclose(fast, meant, rtol=1e-14)
+
+
+ARRANGED = {
+    "transposed": lambda a: a.transpose(3, 1, 0, 2),
+    "strided": lambda a: a[:, ::2, :, 1::3],
+    "reversed": lambda a: a[:, ::-1, :, ::-1],
+    "broadcast": lambda a: np.broadcast_to(a[:, :, :1], a.shape),
+    "Fortran order": np.asfortranarray,
+    "read-only": lambda a: read_only(a),
+    "byte-swapped": lambda a: a.astype(a.dtype.newbyteorder()),
+    "unaligned": lambda a: np.frombuffer(b"x" + a.tobytes(), a.dtype, offset=1).reshape(a.shape),
+}
+
+
+def read_only(a):
+    a = a.copy()
+    a.flags.writeable = False
+    return a
+
+
+@pytest.mark.parametrize("name", ARRANGED)
+def test_arrangements_of_memory(name):
+    a, b = both_signs((2, 7, 4, 9)), both_signs((2, 7, 4, 9), seed=1)
+    x, dy = ARRANGED[name](a), ARRANGED[name](b)
+    expected = local_response_norm(np.array(x, np.float32, order="C"), **PAPER, engine="reference")
+    np.testing.assert_allclose(local_response_norm(x, **PAPER), expected, rtol=1e-6)
+    compare(x, dy, **PAPER)
+    if not x.flags.c_contiguous and not dy.flags.c_contiguous:  # and one of the two alone
+        compare(x, np.ascontiguousarray(dy), **PAPER)
+        compare(np.ascontiguousarray(x), dy, **PAPER)
+
+
+@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
+def test_conversion_in_several_blocks(order):
+    # Over 2^20 elements, float16 is converted a block at a time: here three blocks along either long axis.
+    shape = (5, 3, 150_001) if order == "NCHW" else (5, 150_001, 3)
+    x, dy = both_signs(shape, np.float16), both_signs(shape, np.float16, seed=1)
+    compare(x, dy, **PAPER, order=order)
+
+
+@pytest.mark.parametrize("engine", ["reference", "numba"])
+@pytest.mark.parametrize("region", ["across", "within"])
+@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("empty", range(4))
+def test_an_empty_axis(empty, order, region, engine):
+    shape = tuple(0 if axis == empty else length for axis, length in enumerate((2, 7, 3, 5)))
+    x = np.empty(shape, np.float16)
+    arguments = dict(order=order, region=region, engine=engine)
+    for result in (
+        local_response_norm(x, **arguments),
+        local_response_norm_scale(x, **arguments),
+        local_response_norm_gradient(x, x, **arguments),
+        local_response_norm(x, alpha=-1.0, bias=0.0, **arguments),
+    ):
+        assert result.shape == shape
+        assert result.dtype == np.float16
+
+
+@pytest.mark.parametrize(
+    ("shape", "arguments"),
+    [
+        pytest.param((4, 9, 5000), {}, id="planes"),
+        pytest.param((2, 3, 40_000), {"size": 3}, id="planes in tiles"),
+        pytest.param((2, 8000, 9), {"order": "NHWC"}, id="pixels"),
+        pytest.param((2, 3, 170, 60), {"region": "within"}, id="image"),
+    ],
+)
+def test_one_thread_and_several_agree_to_the_bit(shape, arguments):
+    x, dy = both_signs(shape), both_signs(shape, seed=1)
+    compare(x, dy, **{**PAPER, **arguments})
+    results = []
+    for threads in (1, 2, 5):
+        with thread_limit(threads):
+            results.append(
+                (
+                    local_response_norm(x, **{**PAPER, **arguments}),
+                    local_response_norm_scale(x, **{**PAPER, **arguments}),
+                    local_response_norm_gradient(dy, x, **{**PAPER, **arguments}),
+                )
+            )
+    for others in results[1:]:
+        for one, several in zip(results[0], others, strict=True):
+            np.testing.assert_array_equal(one.view(np.int32), several.view(np.int32))
+
+
+@pytest.mark.parametrize("beta", [0.1, 0.25, 0.5, 0.6, 0.75, 0.9, 1, 1.25, 1.5, 2, 5, 10, 30, 1000])
+@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
+def test_float32_is_accurate_at_every_exponent(order, beta):
+    x = both_signs((3, 11, 500))
+    # The base varies from 1 to about 1 + 1 / beta where beta is large, so that y stays within float32.
+    arguments = dict(size=5, alpha=1 / max(1, 5 * beta), beta=beta, bias=1.0, order=order)
+    y = local_response_norm(x, **arguments)
+    truth = local_response_norm(x.astype(np.float64), **arguments, engine="reference")
+    np.testing.assert_allclose(y, truth, rtol=1e-6)
+
+
+@pytest.mark.parametrize("beta", [0.1, 0.5, 0.6, 0.75, 1, 2])
+def test_float32_is_accurate_where_it_excites(beta):
+    x = np.random.default_rng(0).uniform(-1, 1, size=(3, 11, 500)).astype(np.float32)
+    arguments = dict(size=5, alpha=-0.5, beta=beta, bias=1.0)  # a base from 0.5 to 1
+    y = local_response_norm(x, **arguments)
+    truth = local_response_norm(x.astype(np.float64), **arguments, engine="reference")
+    np.testing.assert_allclose(y, truth, rtol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["reference", "numba"])
+@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("size", [3, 5, 7])
+def test_a_spike_leaves_the_others_exact(size, order, engine):
+    x = np.random.default_rng(0).uniform(0.5, 2, size=(2, 17, 70)).astype(np.float32)
+    x[:, 8] = 1e6
+    arguments = dict(size=size, alpha=0.7, beta=0.75, bias=1.0, engine=engine)
+    arranged, order_axes = (
+        (x, (0, 1, 2)) if order == "NCHW" else (np.ascontiguousarray(x.transpose(0, 2, 1)), (0, 2, 1))
+    )
+    outside = np.abs(np.arange(17) - 8) > size // 2
+    for function in (local_response_norm, local_response_norm_scale):
+        result = function(arranged, **arguments, order=order).transpose(order_axes)
+        calm = x.copy()
+        calm[:, 8] = 0  # outside the window of the spike nothing depends on it
+        expected = function(calm.astype(np.float64), **{**arguments, "engine": "reference"})
+        np.testing.assert_allclose(result[:, outside], expected[:, outside], rtol=1e-5)
+    dx = local_response_norm_gradient(np.ones_like(arranged), arranged, **arguments, order=order).transpose(order_axes)
+    calm[:, 8] = 0
+    expected = local_response_norm_gradient(
+        np.ones_like(calm, np.float64), calm.astype(np.float64), **{**arguments, "engine": "reference"}
+    )
+    far = np.abs(np.arange(17) - 8) > 2 * (size // 2)  # the gradient sees windows of windows
+    np.testing.assert_allclose(dx[:, far], expected[:, far], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["reference", "numba"])
+def test_a_spike_within_a_channel(engine):
+    x = np.random.default_rng(0).uniform(0.5, 2, size=(1, 2, 40, 21)).astype(np.float32)
+    calm = x.astype(np.float64)
+    x[0, 1, 33, 11] = 1e6
+    calm[0, 1, 33, 11] = 0
+    arguments = dict(size=3, alpha=0.7, beta=0.75, bias=1.0, region="within", engine=engine)
+    y, expected = local_response_norm(x, **arguments), local_response_norm(calm, **arguments)
+    y[0, 1, 32:35, 10:13] = expected[0, 1, 32:35, 10:13] = 0
+    np.testing.assert_allclose(y, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["reference", "numba"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
+def test_what_is_not_finite_stays_in_its_windows(order, bad, engine):
+    x = both_signs((2, 9, 6))
+    x[1, 4, 2] = bad
+    arguments = dict(size=3, alpha=0.7, beta=0.6, bias=1.3, order=order)
+    y = local_response_norm(x, **arguments, engine=engine)
+    touched = np.zeros(x.shape, bool)
+    touched[(1, slice(3, 6), 2) if order == "NCHW" else (1, 4, slice(1, 4))] = True
+    clean = np.where(np.isfinite(x), x, 0)
+    expected = local_response_norm(clean, **arguments, engine="reference")
+    np.testing.assert_allclose(y[~touched], expected[~touched], rtol=1e-6)
+    beside = touched & np.isfinite(x)
+    assert np.all(np.isnan(y[touched])) if np.isnan(bad) else np.all(y[beside] == 0)

@@ -1,0 +1,293 @@
+"""What is refused, and whether the message says which argument, which value, what is allowed and what to do."""
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from workbench import local_response_norm, local_response_norm_gradient, local_response_norm_scale
+
+X = np.linspace(-2, 3, 2 * 7 * 3 * 4, dtype=np.float32).reshape(2, 7, 3, 4)
+ENGINES = ["reference", "numba"]
+
+
+def forward(x=X, **arguments):
+    return local_response_norm(x, **arguments)
+
+
+def scale(x=X, **arguments):
+    return local_response_norm_scale(x, **arguments)
+
+
+def gradient(x=X, **arguments):
+    return local_response_norm_gradient(x, x, **arguments)
+
+
+FUNCTIONS = pytest.mark.parametrize("function", [forward, scale, gradient])
+
+
+def refusal(error, function, *arguments, **options):
+    """Return the message of the error that a call must raise."""
+    with pytest.raises(error) as raised:
+        function(*arguments, **options)
+    assert type(raised.value) is error
+    return str(raised.value)
+
+
+@FUNCTIONS
+@pytest.mark.parametrize(
+    ("name", "value", "parts"),
+    [
+        ("size", 4, ["size=4", "an odd whole number of at least 1", "nearest legal values are 3 and 5"]),
+        ("size", 2, ["size=2", "odd", "nearest legal values are 1 and 3"]),
+        ("size", np.int32(6), ["size=", "6", "odd", "nearest legal values are 5 and 7"]),
+        ("size", 0, ["size=0", "odd whole number of at least 1", "nearest legal value is 1"]),
+        ("size", -3, ["size=-3", "odd whole number of at least 1", "nearest legal value is 1"]),
+        ("alpha", float("nan"), ["alpha=nan", "finite"]),
+        ("alpha", float("inf"), ["alpha=inf", "finite"]),
+        ("alpha", -float("inf"), ["alpha=-inf", "finite"]),
+        ("beta", float("nan"), ["beta=nan", "finite"]),
+        ("beta", float("inf"), ["beta=inf", "finite", "at least 0"]),
+        ("beta", -0.5, ["beta=-0.5", "a number of at least 0", "nearest legal value is 0"]),
+        ("bias", float("nan"), ["bias=nan", "finite"]),
+        ("bias", float("inf"), ["bias=inf", "finite", "at least 0"]),
+        ("bias", -1e-9, ["bias=-1e-09", "a number of at least 0", "nearest legal value is 0"]),
+        ("beta", 10**400, ["beta", "at least 0", "float64"]),
+        ("order", "CHW", ["order='CHW'", "'NCHW'", "'NHWC'", "'NC'", "'NCW'", "'NWC'", "'NCDHW'", "'NDHWC'"]),
+        ("order", "nchw", ["order='nchw'", "'NCHW'"]),
+        ("region", "between", ["region='between'", "'across'", "'within'"]),
+        ("engine", "cuda", ["engine='cuda'", "'numba'", "'reference'"]),
+        ("engine", None, ["engine=None", "'numba'", "'reference'"]),
+    ],
+)
+def test_value_that_is_not_allowed(function, name, value, parts):
+    message = refusal(ValueError, function, **{name: value})
+    assert [part for part in parts if part not in message] == []
+
+
+@FUNCTIONS
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("size", 5.0, "float"),
+        ("size", np.float32(5), "float32"),
+        ("size", True, "bool"),
+        ("size", "5", "str"),
+        ("size", None, "NoneType"),
+        ("size", Fraction(5), "Fraction"),
+        ("alpha", "1e-4", "str"),
+        ("alpha", None, "NoneType"),
+        ("alpha", 1j, "complex"),
+        ("beta", True, "bool"),
+        ("beta", [0.75], "list"),
+        ("bias", False, "bool"),
+        ("bias", Decimal(1), "Decimal"),
+        ("order", 1, "int"),
+        ("region", b"within", "bytes"),
+    ],
+)
+def test_value_of_the_wrong_type(function, name, value, kind):
+    message = refusal(TypeError, function, **{name: value})
+    assert f"{name}={value!r}" in message
+    assert kind in message
+    assert re.search(r"must be (a number|an odd whole number|one of)", message)
+
+
+@pytest.mark.parametrize("value", [np.int8(5), np.uint64(5), 5], ids=type)
+def test_whole_numbers_of_any_kind_are_a_size(value):
+    np.testing.assert_array_equal(forward(size=value), forward(size=5))
+
+
+@pytest.mark.parametrize("value", [2, np.float16(2), np.int64(2), Fraction(2)], ids=type)
+def test_real_numbers_of_any_kind_are_a_strength(value):
+    np.testing.assert_array_equal(forward(alpha=value, bias=value), forward(alpha=2.0, bias=2.0))
+
+
+@FUNCTIONS
+@pytest.mark.parametrize(
+    "dtype", ["int64", "int32", "uint8", "bool", "object", "complex64", "longdouble", "U3", "S2", "M8[s]"]
+)
+def test_array_of_another_type(function, dtype):
+    dtype = np.dtype(dtype)
+    if dtype == np.float64:
+        pytest.skip("longdouble is float64 on this machine")
+    message = refusal(TypeError, function, np.zeros((2, 7, 3, 4), dtype))
+    assert re.match(rf"(x|dy) has dtype {re.escape(str(dtype))}: ", message)
+    assert "float16, float32 or float64" in message
+    assert "astype(np.float32)" in message
+
+
+@FUNCTIONS
+def test_structured_array(function):
+    message = refusal(TypeError, function, np.zeros((2, 3), [("a", "f4")]))
+    assert "float16, float32 or float64" in message
+
+
+@FUNCTIONS
+def test_masked_array(function):
+    message = refusal(TypeError, function, np.ma.masked_less(X, 0))
+    assert "masked" in message
+    assert ".filled(0.0)" in message
+
+
+@FUNCTIONS
+@pytest.mark.parametrize("x", ["NCHW", None, [[1, 2], [3, 4]], {1: 2}], ids=type)
+def test_no_array_of_floats(function, x):
+    message = refusal(TypeError, function, x)
+    assert re.match(r"(x|dy)\b", message)
+    assert "float16, float32 or float64" in message
+
+
+@FUNCTIONS
+def test_ragged_lists(function):
+    message = refusal(TypeError, function, [[1.0, 2.0], [3.0]])
+    assert re.match(r"(x|dy): must be an array of float16, float32 or float64", message)
+
+
+@FUNCTIONS
+@pytest.mark.parametrize(
+    ("shape", "arguments", "parts"),
+    [
+        ((), {}, ["0 axes", "()", "at least 2"]),
+        ((7,), {}, ["1 axes", "(7,)", "at least 2"]),
+        ((7,), {"order": "NHWC"}, ["1 axes", "(7,)", "at least 2"]),
+        ((2, 7, 3), {"order": "NCDHW"}, ["3 axes", "(2, 7, 3)", "order='NCDHW' takes 5", "NCHW and NHWC take any"]),
+        ((2, 7, 3), {"order": "NC"}, ["3 axes", "order='NC' takes 2"]),
+        ((2, 7), {"order": "NCW"}, ["2 axes", "order='NCW' takes 3"]),
+        ((2, 7, 3, 4), {"order": "NWC"}, ["4 axes", "order='NWC' takes 3"]),
+        ((2, 7, 3, 4), {"order": "NDHWC"}, ["4 axes", "order='NDHWC' takes 5"]),
+        ((2, 7, 3), {"region": "within"}, ["3 axes", "(2, 7, 3)", "region='within' takes 4"]),
+        ((2, 7, 3), {"region": "within", "order": "NCW"}, ["3 axes", "region='within' takes 4"]),
+        ((2, 7, 3, 4, 5), {"region": "within", "order": "NHWC"}, ["5 axes", "region='within' takes 4"]),
+    ],
+)
+def test_rank_that_does_not_fit(function, shape, arguments, parts):
+    message = refusal(ValueError, function, np.zeros(shape, np.float32), **arguments)
+    assert re.match(r"(x|dy) has ", message)
+    assert [part for part in parts if part not in message] == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_gradient_of_another_shape(engine):
+    dy = np.zeros((2, 7, 4, 3), np.float32)
+    message = refusal(ValueError, local_response_norm_gradient, dy, X, engine=engine)
+    assert "dy has shape (2, 7, 4, 3)" in message
+    assert "x has shape (2, 7, 3, 4)" in message
+    assert "equal" in message
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_gradient_of_another_type(engine):
+    message = refusal(TypeError, local_response_norm_gradient, X.astype(np.float64), X, engine=engine)
+    assert "dy has dtype float64" in message
+    assert "x has dtype float32" in message
+    assert "equal" in message
+
+
+# Squares 1, 4, 9, 16, 25, 36, 49 of one pixel; the sums over windows of 3 are 5, 14, 29, 50, 77, 110, 85. With
+# alpha / n = -1/3 * 0.06 = -0.02 and bias 1 the base is 1 - 0.02 * sum: 0.9, 0.72, 0.42, 0, -0.54, -1.2, -0.7.
+SIGNED = np.array([1, -2, 3, -4, 5, -6, 7.0])
+LIMIT = -3 / 110  # of alpha, where the largest sum makes the base 0
+
+
+def one_pixel(order, dtype):
+    return SIGNED.astype(dtype).reshape((1, 7, 1) if order == "NCHW" else (1, 1, 7))
+
+
+def number_after(words, message):
+    return float(re.search(words + r" (-?[\d.]+(?:e[+-]?\d+)?)", message)[1].rstrip("."))
+
+
+@FUNCTIONS
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_exciting_too_strongly(function, dtype, order, engine):
+    message = refusal(
+        ValueError, function, one_pixel(order, dtype), size=3, alpha=-0.0601, bias=1.0, order=order, engine=engine
+    )
+    assert "alpha=-0.0601" in message
+    assert "at 4 of 7 elements" in message
+    assert number_after("the smallest is", message) == pytest.approx(1 - 110 * 0.0601 / 3, rel=1e-5)
+    assert number_after("positive for alpha above", message) == pytest.approx(LIMIT, rel=1e-5)
+
+
+@FUNCTIONS
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_limit_is_where_it_is_said_to_be(function, dtype, engine):
+    x = one_pixel("NCHW", dtype)
+    refusal(ValueError, function, x, size=3, alpha=LIMIT * (1 + 1e-5), engine=engine)
+    result = function(x, size=3, alpha=LIMIT * (1 - 1e-5), engine=engine)
+    assert np.all(np.isfinite(result))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_limit_within_a_channel(engine):
+    # The middle of 3 x 3 ones has a sum of 9, an edge 6, a corner 4; divisor 9.
+    x = np.ones((1, 1, 3, 3), np.float32)
+    message = refusal(ValueError, forward, x, size=3, alpha=-2.0, bias=1.5, region="within", engine=engine)
+    assert "at 1 of 9 elements" in message
+    assert number_after("the smallest is", message) == pytest.approx(-0.5)
+    assert number_after("positive for alpha above", message) == pytest.approx(-1.5)
+    message = refusal(ValueError, forward, x, size=3, alpha=-2.5, bias=1.5, region="within", engine=engine)
+    assert "at 5 of 9 elements" in message
+    y = forward(x, size=3, alpha=-2.0, beta=1.0, bias=2.25, region="within", engine=engine)
+    np.testing.assert_allclose(y[0, 0, 1], [1 / (2.25 - 4 / 3), 1 / 0.25, 1 / (2.25 - 4 / 3)], rtol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_elements_are_counted_over_all_tiles_and_conversions(engine):
+    # One bad element in each of three far apart places of a float16 array that is converted in blocks.
+    x = np.zeros((5, 3, 150_001), np.float16)
+    x[0, 0, 0] = x[2, 1, 77_777] = x[4, 2, 150_000] = 10
+    message = refusal(ValueError, forward, x, size=1, alpha=-0.02, bias=1.0, engine=engine)
+    assert f"at 3 of {x.size} elements" in message
+    assert number_after("the smallest is", message) == pytest.approx(-1)
+    assert number_after("positive for alpha above", message) == pytest.approx(-0.01)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_exciting_beyond_the_range_of_a_square(engine):
+    x = np.full((1, 3, 2), 1e200)
+    message = refusal(ValueError, forward, x, size=1, alpha=-1.0, engine=engine)
+    assert "at 6 of 6 elements" in message
+    assert "inf" in message
+    y = forward(x, size=1, alpha=-1e-320, beta=0.5, bias=1e81, engine=engine)  # 1e81 - 1e-320 * 1e400 = 9e80
+    np.testing.assert_allclose(y, 1e200 / 3e40, rtol=1e-4)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_bias_of_zero_needs_something_in_every_window(engine):
+    x = np.ones((1, 7, 2), np.float32)
+    x[0, :4, 1] = 0  # windows of 3 around channels 0, 1 and 2 hold nothing
+    for function in (forward, scale, gradient):
+        message = refusal(ValueError, function, x, size=3, bias=0.0, engine=engine)
+        assert "bias=0.0" in message
+        assert "at 3 of 14 elements" in message
+        assert "above 0" in message
+    x[0, 1, 1] = 2.0
+    y = forward(x, size=3, alpha=3.0, beta=1.0, bias=0.0, engine=engine)
+    np.testing.assert_allclose(y[0, :, 1], [0, 2 / 4, 0, 0, 1 / 2, 1 / 3, 1 / 2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_nothing_at_all_to_divide_by(engine):
+    assert "bias=0.0" in refusal(ValueError, forward, X, alpha=0.0, bias=0.0, engine=engine)
+    message = refusal(ValueError, forward, np.zeros((1, 3, 2)), alpha=-1.0, bias=0.0, engine=engine)
+    assert "at 6 of 6 elements" in message
+    assert "bias above 0" in message  # no alpha would do
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_input_is_never_modified(engine):
+    x, dy = X.copy(), X[::-1].copy()
+    local_response_norm(x, alpha=2.0, engine=engine)
+    local_response_norm_scale(x, alpha=2.0, engine=engine)
+    local_response_norm_gradient(dy, x, alpha=2.0, engine=engine)
+    with pytest.raises(ValueError, match="alpha=-9"):
+        local_response_norm_gradient(dy, x, alpha=-9.0, engine=engine)
+    np.testing.assert_array_equal(x, X)
+    np.testing.assert_array_equal(dy, X[::-1])

@@ -1,0 +1,115 @@
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from workbench.report import NotebookError, ParameterError
+from workbench.report.parameters import check, declared
+
+from .conftest import PARAMETERS
+
+
+def notebook(source, **metadata):
+    cell = new_code_cell(source, metadata={"tags": ["parameters"]})
+    return new_notebook(cells=[new_code_cell("x = 1"), cell], metadata=metadata)
+
+
+LRN = notebook(PARAMETERS, workbench={"operator": "LRN"})
+
+
+def test_declared_reads_name_type_default_meaning_and_limits():
+    rows = [(p.name, p.type_name, p.default, p.meaning, p.allowed) for p in declared(LRN).values()]
+    assert rows == [
+        ("alpha", "float", 1e-4, "strength: how strongly neighbours inhibit", "a number"),
+        ("size", "int", 5, "channels (or rows and columns) in the window", "an odd whole number of at least 1"),
+        ("photo", "str", "china.jpg", "photograph", "one of 'china.jpg', 'flower.jpg'"),
+        ("count", "int", 3, "how many", "a whole number from 0 to 10"),
+        ("quick", "bool", False, "skip the slow half", "True or False"),
+    ]
+
+
+def test_declared_takes_types_from_defaults_and_open_ranges():
+    found = declared(notebook("a = 2  # [1 ..]\nb = 1.5  # [.. 2]\nc = '#fff'\nd: float = 3"))
+    assert [(p.type_name, p.default, p.allowed) for p in found.values()] == [
+        ("int", 2, "a whole number of at least 1"),
+        ("float", 1.5, "a number of at most 2.0"),
+        ("str", "#fff", "any text"),
+        ("float", 3.0, "a number"),
+    ]
+    assert type(found["d"].default) is float
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("alpha", "-1e-3", -0.001),
+        ("alpha", "2", 2.0),
+        ("size", "7", 7),
+        ("photo", "flower.jpg", "flower.jpg"),
+        ("count", "0", 0),
+        ("quick", "TRUE", True),
+        ("quick", "false", False),
+    ],
+)
+def test_text_becomes_the_declared_type(name, text, value):
+    converted = check(LRN, {name: text}, text=True)
+    assert converted == {name: value}
+    assert type(converted[name]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *[("alpha", text) for text in ("nan", "1e400", "-inf", "", " ", "strong", "1,5", "0x10")],
+        *[("size", text) for text in ("4", "-1", "5.0", "1e1", "", "nan", "9" * 5000)],
+        *[("count", text) for text in ("11", "-1", "2.5")],
+        *[("photo", text) for text in ("China.jpg", "", "china.jpg | flower.jpg")],
+        *[("quick", text) for text in ("1", "yes", "")],
+        ("alhpa", "1"),
+    ],
+)
+def test_wrong_text_is_refused_by_name_with_all_that_exist(name, text):
+    with pytest.raises(ParameterError) as refusal:
+        check(LRN, {name: text}, text=True)
+    assert refusal.value.problems[0].startswith(name)
+    assert list(refusal.value.declared) == ["alpha", "size", "photo", "count", "quick"]
+    assert "count: int = 3 (a whole number from 0 to 10)" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("alpha", "1"), ("size", 5.0), ("size", True), ("photo", 3), ("quick", 1), ("count", None)]
+)
+def test_python_values_are_not_converted(name, value):
+    with pytest.raises(ParameterError):
+        check(LRN, {name: value})
+
+
+def test_every_problem_is_named_at_once():
+    with pytest.raises(ParameterError) as refusal:
+        check(LRN, {"size": "4", "alhpa": "1", "alpha": "0.5"}, text=True)
+    assert [problem.split("=")[0].split(":")[0] for problem in refusal.value.problems] == ["size", "alhpa"]
+
+
+def test_a_notebook_without_parameters_refuses_any():
+    with pytest.raises(ParameterError, match="tag one of its cells `parameters`"):
+        check(new_notebook(cells=[new_code_cell("alpha = 1")]), {"alpha": "1"}, text=True)
+
+
+def test_what_cannot_be_read_is_listed_but_not_settable():
+    source = "a: float = 1  # as in a=1\nb = [1, 2]"
+    assert list(declared(notebook(source))) == ["b", "a"]
+    for name in ("a", "b"):
+        with pytest.raises(ParameterError, match="one equals sign"):
+            check(notebook(source), {name: "3"}, text=True)
+
+
+def test_a_wrong_declaration_is_refused():
+    with pytest.raises(NotebookError, match=r"range \[low \.\. 3\]"):
+        declared(notebook("a: int = 1  # [low .. 3]"))
+    with pytest.raises(NotebookError, match=r"'LNR'.*LRN, LRNGradient"):
+        declared(notebook("a: int = 1", workbench={"operator": "LNR"}))
+
+
+def test_the_notebook_is_left_as_it_was():
+    before = nbformat.writes(LRN)
+    declared(LRN)
+    assert nbformat.writes(LRN) == before

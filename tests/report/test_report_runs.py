@@ -1,0 +1,297 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+from workbench.report import NotebookError, folders, run_all, run_notebook, runs, save_all
+
+from .conftest import FOREVER, PARAMETERS, build
+
+
+def metrics_of(output, name):
+    return json.loads((output / name / "metrics.json").read_text())
+
+
+def outputs(output, name):
+    cells = nbformat.read(output / name / "notebook.ipynb", as_version=4).cells
+    return [cell.outputs for cell in cells if cell.cell_type == "code"]
+
+
+def workbench(*arguments, **settings):
+    command = [sys.executable, "-m", "workbench", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings)
+
+
+def wait_until(true, seconds=30):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def has_ended(process):
+    """Tell whether a process has ended; one that nobody has asked for its status yet has."""
+    try:
+        return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_a_run_leaves_notebook_metrics_figures_and_report(batch):
+    output, results = batch
+    assert sorted(str(path.relative_to(output / "good")) for path in (output / "good").rglob("*.*")) == [
+        "figures/figure-2.png",
+        "figures/pixels.png",
+        "figures/pixels.svg",
+        "metrics.json",
+        "notebook.ipynb",
+        "report.html",
+    ]
+    assert results["good"].ok
+    written = metrics_of(output, "good")
+    assert written["status"] == "ok"
+    assert written["error"] is None
+    assert written["parameters"] == {"alpha": 1e-4, "size": 5, "photo": "china.jpg", "count": 3, "quick": False}
+    assert written["metrics"] == {"largest": 12.5, "not a number": "nan"}
+    assert [figure["name"] for figure in written["figures"]] == ["pixels", "figure-2"]
+    assert written["figures"][0]["alt"] == "A red & a blue <pixel>"
+    assert 0 < written["duration_seconds"] < 600
+    assert written["started"].endswith("+00:00")
+    assert set(written["versions"]) == {"python", "workbench", "numpy", "numba", "matplotlib", "papermill"}
+
+
+def test_a_notebook_runs_in_its_own_folder(batch):
+    output, _ = batch
+    printed = [o.text for o in outputs(output, "good")[-1] if o.output_type == "stream"]
+    assert printed == [f"{output.parent}\n"]
+
+
+def test_the_executed_notebook_carries_nothing_volatile(batch):
+    output, _ = batch
+    text = (output / "good" / "notebook.ipynb").read_text()
+    notebook = nbformat.reads(text, as_version=4)
+    assert set(notebook.metadata) == {"kernelspec", "language_info", "workbench"}
+    assert not any(word in text for word in ("papermill", "widget-view", "start_time", "iopub"))
+
+
+def test_an_exception_is_reported_and_what_came_before_it_stays(batch):
+    output, results = batch
+    assert not results["bad"].ok
+    written = metrics_of(output, "bad")
+    assert written["error"]["kind"] == "exception"
+    assert written["error"]["message"] == "RuntimeError: <script>alert(3)</script>"
+    assert "Traceback" in written["error"]["traceback"]
+    assert "\x1b" not in written["error"]["traceback"]
+    assert written["metrics"] == {"<i>before</i>": 1}
+    assert [len(cell) for cell in outputs(output, "bad")] == [1, 1, 1, 0]
+    assert (output / "bad" / "report.html").is_file()
+
+
+def test_a_dead_kernel_is_reported_and_what_came_before_it_stays(batch):
+    output, _ = batch
+    written = metrics_of(output, "dead")
+    assert written["error"]["kind"] == "dead kernel"
+    assert "exit status 3" in written["error"]["message"]
+    assert "os._exit(3)" in written["error"]["traceback"]
+    assert written["metrics"] == {"before": 1}
+
+
+def test_an_exception_that_a_cell_is_tagged_to_raise_is_no_failure(batch):
+    output, results = batch
+    assert results["expected"].ok
+    assert outputs(output, "expected")[1][0].text == "went on\n"
+
+
+def test_nothing_hidden_is_left(batch):
+    output, _ = batch
+    assert sorted(path.name for path in output.iterdir()) == ["bad", "dead", "expected", "good", "index.html"]
+    assert not list(output.rglob("worker.log"))
+
+
+def test_a_time_out_interrupts_and_names_the_line(too_slow):
+    output, results = too_slow
+    error = results["slow"].error
+    assert error["kind"] == "time-out"
+    assert "6 seconds" in error["message"]
+    assert "time.sleep(0.1)" in error["traceback"]
+    assert metrics_of(output, "slow")["metrics"] == {"before": 1}
+
+
+def test_code_that_ignores_the_interrupt_is_killed(too_slow):
+    _, results = too_slow
+    assert results["deaf"].error["kind"] == "time-out"
+    assert results["deaf"].duration_seconds < 40
+
+
+def test_parameters_reach_the_kernel_and_name_the_folder(tmp_path):
+    notebook = build(tmp_path / "n.ipynb", "# N", "print(repr((alpha, size, photo, quick)))", parameters=PARAMETERS)
+    given = {"alpha": 0.01, "photo": "flower.jpg", "quick": True}
+    result = run_notebook(notebook, given, output=tmp_path / "out")
+    assert result.name == "n--alpha=0.01--photo=flower.jpg--quick=True"
+    assert result.parameters == {"alpha": 0.01, "size": 5, "photo": "flower.jpg", "count": 3, "quick": True}
+    assert outputs(tmp_path / "out", result.name)[-1][0].text == "(0.01, 5, 'flower.jpg', True)\n"
+
+
+@pytest.fixture
+def no_process(monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(runs.subprocess, "Popen", refuse)
+
+
+@pytest.mark.usefixtures("no_process")
+def test_refusals_start_nothing_and_write_nothing(tmp_path):
+    notebook = build(tmp_path / "n.ipynb", "# N", parameters=PARAMETERS)
+    twin = build(tmp_path / "deeper" / "N.ipynb", "x = 1")
+    foreign = build(tmp_path / "r.ipynb", "x <- 1", kernelspec={"name": "ir", "display_name": "R", "language": "R"})
+    text = tmp_path / "text.ipynb"
+    text.write_text("no notebook")
+    listing = tmp_path / "list.ipynb"
+    listing.write_text("[1, 2]")
+    out = tmp_path / "out"
+    for message, call in {
+        "no such parameter": lambda: run_notebook(notebook, {"beta": 1.0}, output=out),
+        "from 0 to 10": lambda: run_notebook(notebook, {"count": "11"}, output=out, text=True),
+        "does not exist": lambda: run_all([tmp_path / "absent.ipynb"], output=out),
+        "is no file": lambda: run_all([tmp_path], output=out),
+        "is no Jupyter notebook": lambda: run_all([notebook, text], output=out),
+        "text.ipynb|list.ipynb": lambda: run_all([listing], output=out),
+        "written in R": lambda: run_all([foreign], output=out),
+        "both be called": lambda: run_all([notebook, twin], output=out),
+        "not begin with a dot": lambda: run_notebook(notebook, output=out, name="../up"),
+        "seconds above 0": lambda: run_notebook(notebook, output=out, timeout=0),
+        "no notebooks": lambda: run_all([], output=out),
+    }.items():
+        with pytest.raises(NotebookError, match=message):
+            call()
+        assert not out.exists()
+
+
+@pytest.mark.usefixtures("no_process")
+def test_a_folder_that_cannot_be_written_to_is_named_before_anything_starts(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("x")
+    with pytest.raises(NotebookError, match=r"file/below.*--output"):
+        run_all([build(tmp_path / "n.ipynb", "x = 1")], output=file / "below")
+
+
+def test_two_runs_at_once_are_both_in_the_index(tmp_path):
+    notebooks = [build(tmp_path / f"{name}.ipynb", "x = 1") for name in ("first", "second")]
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda path: run_notebook(path, output=tmp_path / "out"), notebooks))
+    assert [result.ok for result in results] == [True, True]
+    index = (tmp_path / "out" / "index.html").read_text()
+    assert "first/report.html" in index
+    assert "second/report.html" in index
+
+
+@pytest.fixture
+def interrupted(tmp_path):
+    """Start a run over an earlier result and give its process while the kernel works, with the processes below it."""
+    earlier = tmp_path / "out" / "slow"
+    earlier.mkdir(parents=True)
+    (earlier / "kept").write_text("earlier")
+    pids = "import os\nopen('pids', 'w').write(f'{os.getpid()} {os.getppid()}')"
+    notebook = build(tmp_path / "slow.ipynb", pids, FOREVER)
+    process = workbench("report", notebook, "--output", tmp_path / "out")
+    for line in process.stdout:
+        if "cell 1 of 2" in line:
+            break
+    below = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    yield process, below
+    process.kill()
+    process.communicate()
+
+
+def test_a_killed_run_leaves_nothing_that_looks_finished(interrupted, tmp_path):
+    process, below = interrupted
+    process.kill()
+    process.wait()
+    wait_until(lambda: all(map(has_ended, below)))
+    visible = [path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")]
+    assert visible == ["slow"]
+    assert [path.name for path in (tmp_path / "out" / "slow").iterdir()] == ["kept"]
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    folders.prepare(tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["slow"]
+
+
+def test_ctrl_c_ends_the_kernels_and_leaves_the_earlier_result(interrupted, tmp_path):
+    process, below = interrupted
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    assert all(map(has_ended, below))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["slow"]
+    assert [path.name for path in (tmp_path / "out" / "slow").iterdir()] == ["kept"]
+
+
+def test_a_killed_worker_is_a_failure_of_its_notebook(tmp_path):
+    notebook = build(tmp_path / "n.ipynb", "x = 1", "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)")
+    result = run_notebook(notebook, output=tmp_path / "out")
+    assert result.error["kind"] == "lost process"
+    assert "signal 9" in result.error["message"]
+    assert (tmp_path / "out" / "n" / "report.html").is_file()
+
+
+def test_publish_replaces_an_earlier_result(tmp_path):
+    (tmp_path / "place").mkdir()
+    (tmp_path / "place" / "old").touch()
+    with folders.partial(tmp_path, "place") as folder:
+        (folder / "new").touch()
+        folders.publish(folder, tmp_path / "place")
+    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*")] == [Path("place"), Path("place/new")]
+
+
+def test_a_result_that_was_about_to_be_replaced_is_put_back(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    moved = tmp_path / folders._hidden(tmp_path, "replaced", "place").name.replace(f"@{os.getpid()}@", f"@{dead.pid}@")
+    moved.mkdir()
+    (moved / "old").touch()
+    folders.prepare(tmp_path)
+    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*")] == [Path("place"), Path("place/old")]
+
+
+def test_folders_of_living_processes_stay(tmp_path):
+    with folders.partial(tmp_path, "place") as folder:
+        folders.prepare(tmp_path)
+        assert folder.is_dir()
+
+
+def test_folder_names_are_safe_and_differ():
+    assert folders.folder_name("01-lrn", {"alpha": 1e-5, "size": 7}) == "01-lrn--alpha=1e-05--size=7"
+    names = {folders.folder_name("n", {"p": value}) for value in ("a/b", "a_b", "a b", "../a", "x" * 500, "x" * 501)}
+    assert len(names) == 6
+    assert all("/" not in name and len(name) <= 120 for name in names)
+    assert not folders.folder_name(".hidden", {}).startswith(".")
+
+
+def test_save_keeps_outputs_and_refuses_a_notebook_that_fails(tmp_path):
+    slider = "import ipywidgets\ndisplay(ipywidgets.IntSlider(value=3))\nprint('shown')"
+    good = build(tmp_path / "good.ipynb", "# Title", slider, workbench={"operator": "LRN"}, widgets={"old": 1})
+    bad = build(tmp_path / "bad.ipynb", "print(1)", "1 / 0")
+    before, ids = bad.read_bytes(), [cell.id for cell in nbformat.read(good, as_version=4).cells]
+    errors = save_all([good, bad], jobs=2)
+    assert errors[good] is None
+    assert errors[bad]["message"] == "ZeroDivisionError: division by zero"
+    assert bad.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.ipynb", "good.ipynb"]
+    saved = nbformat.read(good, as_version=4)
+    nbformat.validate(saved)
+    assert [cell.id for cell in saved.cells] == ids
+    assert saved.metadata == {
+        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+        "workbench": {"operator": "LRN"},
+    }
+    assert [cell.metadata for cell in saved.cells] == [{}, {}]
+    assert [list(o.get("data", o)) for o in saved.cells[1].outputs] == [["text/plain"], ["name", "output_type", "text"]]

@@ -1,0 +1,180 @@
+import re
+import subprocess
+import sys
+import types
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from typer.testing import CliRunner
+
+import workbench.report
+from workbench.cli import app
+from workbench.report import Result
+
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def invoke(*arguments):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "160"})
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, ESCAPES.sub("", result.output)
+
+
+@pytest.fixture
+def notebook(tmp_path, monkeypatch):
+    """Give a notebook with parameters, in the folder notebooks/ of the current directory."""
+    monkeypatch.chdir(tmp_path)
+    cell = new_code_cell("alpha: float = 0.5  # strength [-1 .. 1]\nname: str = 'a'", metadata={"tags": ["parameters"]})
+    path = tmp_path / "notebooks" / "one.ipynb"
+    path.parent.mkdir()
+    nbformat.write(new_notebook(cells=[cell, new_code_cell("print(alpha)")]), path)
+    return path
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Record what the commands hand on, in place of running it; every second notebook fails."""
+    recorded = []
+
+    def result(name, status):
+        error = None if status == "ok" else {"kind": "exception", "message": "it broke", "traceback": "line [1]"}
+        return Result(name, f"{name}.ipynb", status, {}, {}, [], 1.0, "2030-01-01T00:00:00+00:00", {}, error)
+
+    def run_notebook(path, given, **settings):
+        recorded.append((path, given, settings))
+        return result("one", "ok")
+
+    def run_all(paths, **settings):
+        recorded.append((paths, settings))
+        return [result(path.stem, ("ok", "failed")[i % 2]) for i, path in enumerate(paths)]
+
+    monkeypatch.setattr(workbench.report, "run_notebook", run_notebook)
+    monkeypatch.setattr(workbench.report, "run_all", run_all)
+    return recorded
+
+
+def test_help_shows_the_commands_and_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom workbench.cli import app\n"
+        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = ('papermill', 'nbconvert', 'nbformat', 'numba', 'matplotlib', 'IPython')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.rstrip().endswith("[]")
+    for command in ("run", "report", "save", "lab", "bench", "figures", "operators"):
+        assert re.search(rf"^\W*{command}\s", shown, re.MULTILINE)
+
+
+def test_help_of_run_shows_the_two_words_of_a_parameter():
+    status, shown = invoke("run", "--help")
+    assert status == 0
+    assert re.search(r"-p\s+NAME VALUE", shown)
+
+
+def test_parameters_take_two_words_and_repeat(notebook, calls, tmp_path):
+    status, _ = invoke(
+        "run", "-p", "alpha", "-0.25", notebook, "--parameter", "name", "--name", "--name", "x", "--output", tmp_path
+    )
+    assert status == 0
+    (path, given, settings), = calls  # fmt: skip
+    assert path == notebook
+    assert given == {"alpha": "-0.25", "name": "--name"}
+    assert settings["name"] == "x"
+    assert settings["output"] == tmp_path
+    assert settings["text"] is True
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-p", "alpha"], "takes two words"),
+        (["-p", "alpha", "1", "-p", "alpha", "2"], "given twice"),
+        (["-p", "alpah", "1"], "alpah: there is no such parameter"),
+        (["-p", "alpha", "much"], "alpha='much': must be a number from -1.0 to 1.0"),
+        (["-p", "alpha", "2"], "alpha=2.0: must be a number from -1.0 to 1.0"),
+        (["--name", "a/b"], "name 'a/b'"),
+        (["--timeout", "-1"], "timeout=-1.0"),
+        (["--output", "notebooks/one.ipynb/below"], "notebooks/one.ipynb/below"),
+    ],
+)
+def test_refusals_have_status_2_and_write_nothing(notebook, tmp_path, words, message):
+    status, shown = invoke("run", notebook, *words)
+    assert status == 2
+    assert message in shown
+    assert [path.name for path in tmp_path.iterdir()] == ["notebooks"]
+
+
+def test_a_refused_parameter_shows_the_table_of_those_that_exist(notebook):
+    _, shown = invoke("run", notebook, "-p", "beta", "1")
+    assert re.search(r"alpha\W+float\W+0\.5\W+a number from -1\.0 to 1\.0\W+strength", shown)
+    assert re.search(r"name\W+str\W+a\W+any text", shown)
+
+
+def test_report_finds_the_notebooks_and_fails_if_one_does(notebook, calls):
+    nbformat.write(new_notebook(), notebook.with_name("two.ipynb"))
+    status, shown = invoke("report", "--jobs", "3", "--timeout", "7.5")
+    assert status == 1
+    assert "two.ipynb failed: it broke" in shown
+    assert "line [1]" in shown
+    assert "one.ipynb failed" not in shown
+    (paths, settings), = calls  # fmt: skip
+    assert [str(path) for path in paths] == ["notebooks/one.ipynb", "notebooks/two.ipynb"]
+    assert (settings["jobs"], settings["timeout"], str(settings["output"])) == (3, 7.5, "reports")
+
+
+def test_report_without_notebooks_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, shown = invoke("report")
+    assert status == 2
+    assert "notebooks/*.ipynb" in shown
+
+
+def test_run_ends_with_the_address_of_the_report(notebook):
+    status, shown = invoke("run", notebook, "-p", "alpha", "0.25")
+    assert status == 0
+    assert shown.splitlines()[-1] == "reports/one--alpha=0.25/report.html"
+    executed = nbformat.read("reports/one--alpha=0.25/notebook.ipynb", as_version=4)
+    assert executed.cells[-1].outputs[0].text == "0.25\n"
+    assert "one--alpha%3D0.25/report.html" in notebook.parent.with_name("reports").joinpath("index.html").read_text()
+
+
+def test_bench_and_figures_hand_on_their_arguments(tmp_path, monkeypatch):
+    recorded = []
+
+    def run_bench(*arguments):
+        recorded.append(arguments)
+        return 3
+
+    def draw_all(folder):
+        return [folder / "a.png", folder / "b.png"]
+
+    monkeypatch.setitem(sys.modules, "workbench.bench", types.SimpleNamespace(run_bench=run_bench))
+    monkeypatch.setitem(sys.modules, "workbench.figures", types.SimpleNamespace(draw_all=draw_all))
+    assert invoke("bench")[0] == 3
+    assert invoke("bench", "lrn", "--json", tmp_path / "rows.json", "--quick", "--figure", tmp_path / "f.png")[0] == 3
+    assert recorded == [("all", None, False, None), ("lrn", tmp_path / "rows.json", True, tmp_path / "f.png")]
+    assert invoke("figures", "--output", "some") == (0, "some/a.png\nsome/b.png\n")
+
+
+def test_lab_passes_words_on(notebook, monkeypatch):
+    executed = []
+    monkeypatch.setattr("workbench.cli.os.execv", lambda *arguments: executed.append(arguments))
+    assert invoke("lab", "--no-browser", "--port", "9999")[0] == 0
+    words = [sys.executable, "-m", "jupyterlab", "notebooks", "--no-browser", "--port", "9999"]
+    assert executed == [(sys.executable, words)]
+
+
+def test_lab_needs_the_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert invoke("lab")[0] == 2
+
+
+def test_operators_lists_arguments_ranges_and_gradients():
+    status, shown = invoke("operators")
+    assert status == 0
+    assert "LRN(x) -> y" in shown
+    assert "gradient: LRNGradient" in shown
+    assert re.search(r"size\W+int\W+5\W+an odd whole number of at least 1\W+channels", shown)

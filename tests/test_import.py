@@ -1,0 +1,32 @@
+"""What `import workbench` must not bring with it."""
+
+import json
+import subprocess
+import sys
+
+HEAVY = {"numba", "llvmlite", "matplotlib", "IPython", "ipywidgets", "papermill", "jupyterlab", "nbformat", "nbconvert"}
+HEAVY |= {"jupyter_core", "jupyter_client", "ipykernel", "scipy", "sklearn", "PIL", "typer", "rich"}
+
+
+def modules_after(statement):
+    script = f"{statement}; import json, sys; print(json.dumps(sorted(sys.modules)))"
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert finished.returncode == 0, finished.stderr
+    return {name.partition(".")[0] for name in json.loads(finished.stdout)}
+
+
+def test_import_is_light():
+    loaded = modules_after("import workbench")
+    assert {"workbench", "numpy"} <= loaded
+    assert loaded & HEAVY == set()
+
+
+def test_the_reference_needs_no_compiler():
+    loaded = modules_after(
+        "import workbench as w, numpy; w.local_response_norm(numpy.ones((2, 3)), engine='reference')"
+    )
+    assert loaded & HEAVY == set()
+
+
+def test_the_kernels_do():
+    assert "numba" in modules_after("import workbench as w, numpy; w.local_response_norm(numpy.ones((2, 3)))")

@@ -1,0 +1,74 @@
+import base64
+import io
+
+import numpy as np
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from PIL import Image
+
+from workbench import notebook
+from workbench.lrn import plots
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """Collect what is displayed as (data, metadata)."""
+    shown = []
+    monkeypatch.setattr(notebook, "display", lambda data, metadata=None, raw=False: shown.append((data, metadata)))
+    assert not InteractiveShell.initialized()
+    return shown
+
+
+def test_show_displays_a_picture_with_its_alternative_text(displayed, monkeypatch):
+    monkeypatch.delenv("WORKBENCH_FIGURES", raising=False)
+    notebook.show(plots.response_curve(), "curve", "A curve.")
+    data, metadata = displayed[0]
+    assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).size == (660, 420)
+    assert metadata == {"image/png": {"alt": "A curve."}, "workbench": {"figure": "curve"}}
+
+
+def test_show_saves_files_in_a_report_run(displayed, monkeypatch, tmp_path):
+    monkeypatch.setenv("WORKBENCH_FIGURES", str(tmp_path / "figures"))
+    notebook.show(plots.response_curve(), "curve", "A curve.")
+    assert Image.open(tmp_path / "figures" / "curve.png").size == (1320, 840)
+    assert "<svg" in (tmp_path / "figures" / "curve.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("value", "recorded"),
+    [
+        (1 / 3, 0.333333),
+        (np.float32(2.5), 2.5),
+        (np.int64(7), 7),
+        (True, True),
+        (np.bool_(False), False),
+        ("china.jpg", "china.jpg"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_record_rounds_numbers_and_keeps_the_rest(displayed, value, recorded):
+    notebook.record("found", value)
+    data, _ = displayed[0]
+    assert data[notebook.METRIC_TYPE] == {"name": "found", "value": recorded}
+    assert type(data[notebook.METRIC_TYPE]["value"]) is type(recorded)
+    assert data["text/plain"] == f"found = {recorded}"
+
+
+def test_record_refuses_what_is_no_metric():
+    with pytest.raises(TypeError, match="value of 'found' is a list"):
+        notebook.record("found", [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("prediction", "truth", "answer"),
+    [
+        (None, 3.16, "No prediction yet: write one instead of None, and run the cell again.\n"),
+        (3.2, 3.16, "Right.\n"),
+        (3.0, 3.16, "Not yet. Look again.\n"),
+        (" Down", "down", "Right.\n"),
+        ("up", "down", "Not yet. Look again.\n"),
+    ],
+)
+def test_check(capsys, prediction, truth, answer):
+    notebook.check(prediction, truth, hint="Look again.")
+    assert capsys.readouterr().out == answer

@@ -1,0 +1,231 @@
+"""Declarations: argument checks, running by name, kinds of gradient and in-place rules, on toy operators."""
+
+import dataclasses
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from workbench import (
+    OPERATORS,
+    Arg,
+    Gradient,
+    Operator,
+    local_response_norm,
+    local_response_norm_gradient,
+    register_cpu_operator,
+)
+
+WIDTH = Arg("width", int, 3, "an odd window", low=1, high=9, step=2)
+COUNT = Arg("count", int, 4, "any count", low=0)
+SHARE = Arg("share", float, 0.5, "a share", low=0.0, high=1.0)
+MODE = Arg("mode", str, "add", "what to do", choices=("add", "double"))
+QUIET = Arg("quiet", bool, False, "say nothing")
+
+
+@pytest.fixture(autouse=True)
+def only_real_operators():
+    before = dict(OPERATORS)
+    yield
+    OPERATORS.clear()
+    OPERATORS.update(before)
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """An operator in a module of its own that adds to its input, in place."""
+    module = types.ModuleType("toy_engine")
+
+    def toy_function(x, amount):
+        x += amount
+        return x
+
+    module.toy_function = toy_function
+    monkeypatch.setitem(sys.modules, "toy_engine", module)
+    return Operator(
+        name="Toy",
+        meaning="Add an amount.",
+        inputs=("x", "amount"),
+        outputs=("z",),
+        args=(WIDTH, SHARE, MODE, QUIET),
+        function="toy_function",
+        engines={"plain": "toy_engine"},
+        prepare=lambda inputs, values: (inputs[0], inputs[1] * values["width"]),
+        gradient=Gradient.NO_GRADIENT,
+        inplace=(("z", "x"),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("arg", "value", "message"),
+    [
+        (WIDTH, 4, "width=4: must be an odd whole number from 1 to 9; the nearest legal values are 3 and 5"),
+        (WIDTH, 0, "width=0: must be an odd whole number from 1 to 9; the nearest legal value is 1"),
+        (WIDTH, 12, "width=12: must be an odd whole number from 1 to 9; the nearest legal value is 9"),
+        (COUNT, -1, "count=-1: must be a whole number of at least 0; the nearest legal value is 0"),
+        (SHARE, 1.5, "share=1.5: must be a number from 0.0 to 1.0; the nearest legal value is 1.0"),
+        (SHARE, -0.5, "share=-0.5: must be a number from 0.0 to 1.0; the nearest legal value is 0.0"),
+        (SHARE, float("nan"), "share=nan: must be finite, a number from 0.0 to 1.0"),
+        (MODE, "triple", "mode='triple': must be one of 'add', 'double'"),
+    ],
+)
+def test_value_outside_the_range(arg, value, message):
+    with pytest.raises(ValueError, match="must be") as raised:
+        arg.check(value)
+    assert str(raised.value) == message
+
+
+@pytest.mark.parametrize(
+    ("arg", "value", "message"),
+    [
+        (WIDTH, 3.0, "width=3.0: must be an odd whole number from 1 to 9, not float"),
+        (WIDTH, True, "width=True: must be an odd whole number from 1 to 9, not bool"),
+        (SHARE, "0.5", "share='0.5': must be a number from 0.0 to 1.0, not str"),
+        (MODE, 1, "mode=1: must be one of 'add', 'double', not int"),
+        (QUIET, 1, "quiet=1: must be True or False, not int"),
+    ],
+)
+def test_value_of_the_wrong_type(arg, value, message):
+    with pytest.raises(TypeError, match="must be") as raised:
+        arg.check(value)
+    assert str(raised.value) == message
+
+
+@pytest.mark.parametrize(
+    ("arg", "value", "checked"),
+    [
+        (WIDTH, 9, 9),
+        (WIDTH, np.int16(7), 7),
+        (SHARE, 1, 1.0),
+        (SHARE, np.float32(0.25), 0.25),
+        (MODE, "double", "double"),
+        (QUIET, True, True),
+    ],
+)
+def test_legal_value_comes_back_as_the_declared_type(arg, value, checked):
+    assert arg.check(value) == checked
+    assert type(arg.check(value)) is arg.type
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (dict(low=2, high=None), "an even whole number of at least 2"),
+        (dict(low=None, high=None, step=None), "a whole number"),
+        (dict(low=None, high=5, step=None), "a whole number of at most 5"),
+        (dict(low=2, high=5, step=1), "a whole number from 2 to 5"),
+    ],
+)
+def test_what_is_allowed_in_words(changes, words):
+    assert dataclasses.replace(WIDTH, **changes).allowed == words
+
+
+def test_every_default_is_legal():
+    for operator in OPERATORS.values():
+        for arg in operator.args:
+            assert arg.check(arg.default) == arg.default
+            assert arg.meaning
+            for end in arg.slider or ():
+                assert arg.check(arg.type(end)) == end
+
+
+X = np.random.default_rng(0).normal(size=(2, 7, 3, 4)).astype(np.float32)
+
+
+@pytest.mark.parametrize("engine", ["numba", "reference"])
+def test_run_by_name(engine):
+    arguments = dict(size=3, alpha=0.7, beta=0.6, bias=1.3, order="NHWC", region="within", engine=engine)
+    y = OPERATORS["LRN"].run(X, **arguments)
+    np.testing.assert_array_equal(y, local_response_norm(X, **arguments))
+    dx = OPERATORS["LRNGradient"].run(X[::-1], X, **arguments)
+    np.testing.assert_array_equal(dx, local_response_norm_gradient(X[::-1], X, **arguments))
+
+
+def test_run_by_name_with_the_defaults():
+    np.testing.assert_array_equal(OPERATORS["LRN"].run(X), local_response_norm(X, 5, 1e-4, 0.75, 1.0))
+    assert OPERATORS["LRN"].check({}) == dict(size=5, alpha=1e-4, beta=0.75, bias=1.0, order="NCHW", region="across")
+
+
+@pytest.mark.parametrize("name", ["LRN", "LRNGradient"])
+def test_unknown_argument(name):
+    inputs = [X] * len(OPERATORS[name].inputs)
+    with pytest.raises(TypeError) as raised:
+        OPERATORS[name].run(*inputs, k=2.0)
+    assert str(raised.value) == f"{name} has no argument 'k'; it has size, alpha, beta, bias, order, region"
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "message"),
+    [
+        ("LRN", (), "LRN takes 1 inputs (x), not 0"),
+        ("LRN", (X, X), "LRN takes 1 inputs (x), not 2"),
+        ("LRNGradient", (X,), "LRNGradient takes 2 inputs (dy, x), not 1"),
+    ],
+)
+def test_wrong_number_of_inputs(name, inputs, message):
+    with pytest.raises(TypeError) as raised:
+        OPERATORS[name].run(*inputs)
+    assert str(raised.value) == message
+
+
+def test_unknown_engine_names_those_that_exist(toy):
+    with pytest.raises(ValueError, match="engine='numba': must be one of 'plain'"):
+        toy.run(X, 1)
+
+
+def test_lrn_writes_to_no_array_of_ours():
+    with pytest.raises(TypeError, match="LRN cannot write to 'y': it returns y"):
+        OPERATORS["LRN"].run(X, outputs={"y": np.empty_like(X)})
+
+
+def test_a_name_is_taken_once(toy):
+    assert register_cpu_operator(toy) is toy
+    assert OPERATORS["Toy"] is toy
+    with pytest.raises(ValueError, match="'Toy' is already registered"):
+        register_cpu_operator(dataclasses.replace(toy, meaning="Another."))
+    assert OPERATORS["Toy"] is toy
+    with pytest.raises(ValueError, match="'LRN' is already registered"):
+        register_cpu_operator(dataclasses.replace(toy, name="LRN"))
+
+
+def test_toys_do_not_stay():
+    assert "Toy" not in OPERATORS
+
+
+def test_no_gradient(toy):
+    assert toy.gradient_operator() is None
+    assert OPERATORS["LRNGradient"].gradient_operator() is None
+
+
+def test_should_not_do_gradient(toy):
+    operator = dataclasses.replace(toy, gradient=Gradient.SHOULD_NOT_DO_GRADIENT)
+    with pytest.raises(TypeError, match="Toy should not be differentiated"):
+        operator.gradient_operator()
+
+
+def test_named_gradient(toy):
+    assert OPERATORS["LRN"].gradient_operator() is OPERATORS["LRNGradient"]
+    gradient = register_cpu_operator(dataclasses.replace(toy, name="ToyGradient"))
+    assert dataclasses.replace(toy, gradient="ToyGradient").gradient_operator() is gradient
+
+
+def test_in_place_output_must_be_its_input(toy):
+    x = np.array([1.0, 2.0])
+    assert toy.run(x, 10, engine="plain", outputs={"z": x}, width=5) is x
+    assert x.tolist() == [51, 52]
+    for other in (x.copy(), x[:], np.empty(2)):
+        with pytest.raises(ValueError, match="Toy works in place: its output 'z' must be its input 'x'"):
+            toy.run(x, 10, engine="plain", outputs={"z": other})
+    with pytest.raises(TypeError, match="Toy cannot write to 'w': it returns z"):
+        toy.run(x, 10, engine="plain", outputs={"w": x})
+    assert x.tolist() == [51, 52]
+
+
+def test_everything_is_checked_before_anything_is_written(toy):
+    x = np.array([1.0, 2.0])
+    with pytest.raises(ValueError, match=r"share=2\.0"):
+        toy.run(x, 10, engine="plain", outputs={"z": x}, share=2.0)
+    with pytest.raises(ValueError, match="engine='fast'"):
+        toy.run(x, 10, engine="fast", outputs={"z": x})
+    assert x.tolist() == [1, 2]

@@ -1,0 +1,67 @@
+"""Measure the time from a slider's event to the encoded frame."""
+
+import time
+from collections.abc import Callable
+
+from workbench.bench.harness import Timing, WrongResult
+from workbench.bench.results import Measurement, Results, base_versions
+from workbench.operator import OPERATORS, Arg
+
+TARGET = 0.060  # seconds
+PNG = b"\x89PNG\r\n\x1a\n"
+STEPS = 11  # values tried along a slider's range
+STRIDE = 4  # steps from one value to the next; prime to STEPS, so that all come up and neighbours differ
+
+
+def bench_explore(changes: int, say: Callable[[str], None]) -> Results:
+    """Change the sliders of LRN's response curve one after the other, `changes` times, and wait for each frame.
+
+    Raises:
+        WrongResult: what came back is no picture, or the picture does not follow the sliders.
+    """
+    from workbench.explore import explore
+    from workbench.lrn import plots
+
+    say(f"changing sliders {changes} times")
+    explorer = explore("LRN", plots.response_curve)
+    timing = measure_changes(explorer, OPERATORS["LRN"].args, changes)
+    measurements = (
+        Measurement("slider event to encoded frame, median", timing.seconds, "s", TARGET),
+        Measurement("slider event to encoded frame, interquartile range", timing.iqr_seconds, "s"),
+    )
+    return Results(measurements=measurements, versions=base_versions())
+
+
+def measure_changes(
+    explorer, args: tuple[Arg, ...], changes: int, clock: Callable[[], float] = time.perf_counter
+) -> Timing:
+    """Time `changes` slider changes, after one untimed change of each slider."""
+    moved = [arg for arg in args if arg.slider is not None and arg.name in explorer.sliders]
+    if not moved:
+        raise WrongResult(f"there is no slider to move: {sorted(explorer.sliders)}")
+    times, frames = [], set()
+    for k in range(len(moved) + changes):
+        arg = moved[k % len(moved)]
+        value = slider_value(arg, (k // len(moved) * STRIDE + 2) % STEPS)
+        start = clock()
+        explorer.sliders[arg.name].value = value
+        explorer.wait()
+        times.append(clock() - start)
+        frame = bytes(explorer.frame)
+        if not frame.startswith(PNG):
+            raise WrongResult(f"{arg.name}={value!r}: the frame is no PNG picture: it starts with {frame[:8]!r}")
+        frames.add(frame)
+    if len(frames) < changes // 2:
+        raise WrongResult(f"{changes} slider changes gave {len(frames)} different frames: the figure does not follow")
+    return Timing.of(times[len(moved) :])
+
+
+def slider_value(arg: Arg, step: int) -> float | int:
+    """Return the legal value nearest to step 0..STEPS-1 along a slider's range, on its scale."""
+    low, high = arg.slider
+    fraction = step / (STEPS - 1)
+    value = low * (high / low) ** fraction if arg.scale == "log" else low + (high - low) * fraction
+    if arg.type is not int:
+        return value
+    unit = arg.step or 1
+    return int(low + round((value - low) / unit) * unit)

@@ -1,0 +1,228 @@
+"""The command line: run notebooks, report on them, save them, time and list the operators."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from typer.core import TyperCommand
+
+if TYPE_CHECKING:
+    from workbench.report import NotebookError
+
+REFUSED = 2  # exit status when nothing has been run
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Neural-network operators made readable, fast, measurable and playable.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+class ParameterCommand(TyperCommand):
+    """A command with an option `-p NAME VALUE`: two words, as papermill takes them, as often as wanted.
+
+    Typer has no repeated option of two words, so that each pair reaches it as one word of JSON.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _join_pairs(ctx, args))
+
+
+def _join_pairs(ctx: Any, args: list[str]) -> list[str]:
+    joined, rest = [], list(args)
+    while rest:
+        word = rest.pop(0)
+        joined.append(word)
+        if word == "--":
+            return joined + rest
+        if word in ("-p", "--parameter"):
+            if len(rest) < 2:
+                ctx.fail(f"{word} takes two words, NAME VALUE, as in {word} alpha 0.01")
+            joined.append(json.dumps([rest.pop(0), rest.pop(0)]))
+    return joined
+
+
+Notebooks = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Notebooks; without any, notebooks/*.ipynb.", show_default=False),
+]
+Output = Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the results.")]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", metavar="SECONDS", help="Time that each notebook may take.")
+]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", metavar="N", min=1, help="Notebooks at once; without it, one for each core.")
+]
+
+
+@app.command(cls=ParameterCommand)
+def run(
+    notebook: Annotated[Path, typer.Argument(help="Notebook to run.", show_default=False)],
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="NAME VALUE", help="Set a parameter; repeat for more."),
+    ] = None,
+    output: Output = Path("reports"),
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; without it, as said above.")] = None,
+    timeout: Timeout = None,
+) -> None:
+    """Run one notebook with parameters.
+
+    The parameters are checked before anything runs. The result goes to DIR/NAME, by default the notebook's name and
+    the parameters given, as in reports/01-lrn--alpha=0.01.
+    """
+    from workbench.report import run_notebook
+
+    given: dict[str, str] = {}
+    for pair in parameter or []:
+        key, value = json.loads(pair)
+        if key in given:
+            _refuse(f"{key}: is given twice, as {given[key]!r} and {value!r}; give it once")
+        given[key] = value
+    with _refusals():
+        result = run_notebook(notebook, given, output=output, name=name, timeout=timeout, text=True, console=Console())
+    _end([result], output / result.name / "report.html")
+
+
+@app.command()
+def report(
+    notebooks: Notebooks = None, jobs: Jobs = None, output: Output = Path("reports"), timeout: Timeout = None
+) -> None:
+    """Run notebooks side by side and write DIR/index.html."""
+    from workbench.report import run_all
+
+    with _refusals():
+        results = run_all(_found(notebooks), jobs=jobs, output=output, timeout=timeout, console=Console())
+    _end(results, output / "index.html")
+
+
+@app.command()
+def save(notebooks: Notebooks = None, jobs: Jobs = None, timeout: Timeout = None) -> None:
+    """Run notebooks and save them in place with their outputs; one that fails stays as it was."""
+    from workbench.report import save_all
+
+    with _refusals():
+        errors = save_all(_found(notebooks), jobs=jobs, timeout=timeout, console=Console())
+    failed = {path: error for path, error in errors.items() if error}
+    for path, error in failed.items():
+        _print_failure(f"{path} is not saved", error)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(context: typer.Context) -> None:
+    """Open JupyterLab on notebooks/; further words are passed on to it."""
+    if not Path("notebooks").is_dir():
+        _refuse("there is no folder notebooks/ here; change to the folder that holds it")
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", "notebooks", *context.args])
+
+
+@app.command()
+def bench(
+    what: Annotated[str, typer.Argument(help="What to time.")] = "all",
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the rows as JSON.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions and smaller shapes.")] = False,
+    figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the result.")] = None,
+) -> None:
+    """Check the operators, then time them beside a plain copy and their peers."""
+    from workbench.bench import run_bench
+
+    raise typer.Exit(run_bench(what, json_file, quick, figure))
+
+
+@app.command()
+def figures(
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the pictures.")] = Path("figures"),
+) -> None:
+    """Draw the pictures that README and notebooks show."""
+    from workbench.figures import draw_all
+
+    for path in draw_all(output):
+        print(path)
+
+
+@app.command()
+def operators() -> None:
+    """List the operators and their arguments as they are declared."""
+    from workbench.operator import OPERATORS, Gradient
+
+    console = Console()
+    for operator in OPERATORS.values():
+        gradient = operator.gradient.value if isinstance(operator.gradient, Gradient) else operator.gradient
+        signature = f"{operator.name}({', '.join(operator.inputs)}) -> {', '.join(operator.outputs) or 'nothing'}"
+        table = Table(
+            title=f"[bold]{escape(signature)}[/]\n{escape(operator.meaning)}\ngradient: {escape(gradient)}",
+            title_justify="left",
+            title_style="",
+        )
+        for column in ("argument", "type", "default", "allowed", "meaning"):
+            table.add_column(column, no_wrap=column == "argument")
+        for arg in operator.args:
+            table.add_row(*map(escape, (arg.name, arg.type.__name__, str(arg.default), arg.allowed, arg.meaning)))
+        console.print(table)
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what the block refuses, or an interrupt, into a message and an exit status."""
+    from workbench.report import NotebookError
+
+    try:
+        yield
+    except NotebookError as problem:
+        _refuse_notebook(problem)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted: what had not finished has left nothing", highlight=False)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _found(notebooks: list[Path] | None) -> list[Path]:
+    return notebooks or sorted(Path("notebooks").glob("*.ipynb"))
+
+
+def _refuse(*messages: str) -> None:
+    for message in messages:
+        Console(stderr=True).print(f"[bold red]refused:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    raise typer.Exit(REFUSED)
+
+
+def _refuse_notebook(problem: "NotebookError") -> None:
+    """Print what is wrong and, for parameters, the table of those that exist; exit."""
+    from workbench.report import ParameterError
+
+    if not isinstance(problem, ParameterError) or not problem.declared:
+        _refuse(str(problem))
+    console = Console(stderr=True)
+    table = Table(title="Parameters that exist", title_justify="left")
+    for column in ("name", "type", "default", "allowed", "meaning"):
+        table.add_column(column, no_wrap=column == "name")
+    for p in problem.declared.values():
+        table.add_row(*map(escape, (p.name, p.type_name, str(p.default), p.allowed, p.meaning)))
+    console.print(table)
+    _refuse(*problem.problems)
+
+
+def _print_failure(heading: str, error: dict[str, str]) -> None:
+    console = Console(stderr=True)
+    console.print(f"\n[bold red]{escape(heading)}:[/] {escape(error['message'])}", highlight=False, soft_wrap=True)
+    if error["traceback"]:
+        console.print(error["traceback"], markup=False, highlight=False, soft_wrap=True)
+
+
+def _end(results: list, page: Path) -> None:
+    """Print the tracebacks of what failed and where to look; exit."""
+    failed = [result for result in results if not result.ok]
+    for result in failed:
+        _print_failure(f"{result.notebook} failed", result.error)
+    Console().print(str(page), markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(1 if failed else 0)

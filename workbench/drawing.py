@@ -1,0 +1,143 @@
+"""What every plot function shares: one style, axes made when none are given, artists drawn once and then moved.
+
+A plot function draws on a fresh Axes or moves what it drew there before, and need not know which: each artist has a
+key, and the functions here find it by that key or make it.
+"""
+
+import contextlib
+import functools
+import io
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+STYLE_FILE = Path(__file__).with_name("plots.mplstyle")
+
+# Matplotlib's settings belong to the process: a slider's thread and a cell's must not restore them under each other.
+_settings = threading.RLock()
+
+
+@functools.cache
+def style() -> dict[str, Any]:
+    """Return the settings of the one style file."""
+    return dict(matplotlib.rc_params_from_file(STYLE_FILE, use_default_template=False))
+
+
+@contextlib.contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the one style within the block, one thread at a time."""
+    with _settings, matplotlib.rc_context(style()):
+        yield
+
+
+def plot(rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 4.0)) -> Callable:
+    """Make a function that draws on `ax` a plot function: styled, with new axes where `ax` is None, which it returns.
+
+    With several rows or columns `ax` is an array of Axes. `size` is in inches.
+    """
+
+    def decorate(draw: Callable) -> Callable:
+        @functools.wraps(draw)
+        def on_axes(*data: Any, ax: Axes | np.ndarray | None = None, **options: Any) -> Axes | np.ndarray:
+            with styled():
+                if ax is None:
+                    ax = Figure(figsize=size, layout="constrained").subplots(rows, columns)
+                draw(*data, ax=ax, **options)
+            return ax
+
+        return on_axes
+
+    return decorate
+
+
+def figure_of(axes: Axes | np.ndarray) -> Figure:
+    """Return the figure that holds an Axes, or an array of them."""
+    return np.ravel(np.asarray(axes, dtype=object))[0].figure
+
+
+def encode(figure: Figure) -> bytes:
+    """Draw a figure and return it as a PNG file."""
+    if not isinstance(figure.canvas, FigureCanvasAgg):
+        FigureCanvasAgg(figure)
+    with styled():
+        figure.canvas.draw()
+    file = io.BytesIO()
+    Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB").save(file, "png", compress_level=1)
+    return file.getvalue()
+
+
+def line(ax: Axes, key: str, x: Sequence, y: Sequence, **look: Any) -> None:
+    artist = _drawn(ax, key)
+    if artist is None:
+        ax.plot(x, y, gid=key, **look)
+    else:
+        artist.set_data(x, y)
+        if "label" in look:
+            artist.set_label(look["label"])
+
+
+def vertical(ax: Axes, key: str, x: float, **look: Any) -> None:
+    """Mark x with a line over the whole height; NaN draws none."""
+    artist = _drawn(ax, key)
+    if artist is None:
+        ax.axvline(x, gid=key, **look)
+    else:
+        artist.set_xdata([x, x])
+
+
+def band(ax: Axes, key: str, low: float, high: float, **look: Any) -> None:
+    """Shade the range from low to high over the whole height."""
+    artist = _drawn(ax, key)
+    if artist is None:
+        ax.axvspan(low, high, gid=key, **look)
+    elif isinstance(artist, Rectangle):
+        artist.set_x(low)
+        artist.set_width(high - low)
+
+
+def bars(ax: Axes, key: str, x: Sequence, heights: Sequence, colors: Sequence | str, **look: Any) -> None:
+    if _drawn(ax, f"{key} 0") is None:
+        for i, bar in enumerate(ax.bar(x, heights, **look)):
+            bar.set_gid(f"{key} {i}")
+    for i, height in enumerate(heights):
+        bar = _drawn(ax, f"{key} {i}")
+        bar.set_height(height)
+        bar.set_color(colors if isinstance(colors, str) else colors[i])
+
+
+def image(ax: Axes, key: str, pixels: np.ndarray, low: float, high: float, **look: Any) -> Any:
+    artist = _drawn(ax, key)
+    if artist is None:
+        artist = ax.imshow(pixels, vmin=low, vmax=high, **look)
+        artist.set_gid(key)
+    else:
+        artist.set_data(pixels)
+        artist.set_clim(low, high)
+    return artist
+
+
+def write(ax: Axes, key: str, x: float, y: float, words: str, **look: Any) -> None:
+    artist = _drawn(ax, key)
+    if artist is None:
+        ax.text(x, y, words, gid=key, **look)
+    else:
+        artist.set_position((x, y))
+        artist.set_text(words)
+
+
+def bare(ax: Axes) -> None:
+    """Take away the frame, the ticks and the grid, as for a picture."""
+    ax.set_axis_off()
+
+
+def _drawn(ax: Axes, key: str) -> Any:
+    return next((artist for artist in ax.get_children() if artist.get_gid() == key), None)

@@ -1,0 +1,44 @@
+"""One widget for each declared argument."""
+
+import dataclasses
+import math
+
+import ipywidgets as widgets
+
+from workbench.operator import Arg
+
+STYLE = {"description_width": "64px"}
+
+
+def control(arg: Arg, value: object) -> widgets.Widget:
+    """Return the widget that moves `arg`, at `value`: a slider for a number, buttons for a choice, a box for a bool.
+
+    The range is the declared slider range, widened where `value` lies outside; the meaning is the tooltip.
+    """
+    common = {"description": arg.name, "tooltip": f"{arg.name}: {arg.meaning}", "style": STYLE}
+    wide = widgets.Layout(width="420px")
+    if arg.type is bool:
+        return widgets.Checkbox(value=value, layout=wide, **common)
+    if arg.type is str:
+        return widgets.ToggleButtons(value=value, options=list(arg.choices), **common)
+    if arg.scale == "log" and value <= 0:  # no logarithm: an even range around it
+        arg = dataclasses.replace(
+            arg, scale="linear", step=None, slider=(-2 * abs(value) or -1.0, 2 * abs(value) or 1.0)
+        )
+    low, high = _slider_range(arg, value)
+    if arg.type is int:
+        return widgets.IntSlider(value=value, min=low, max=high, step=arg.step or 1, layout=wide, **common)
+    if arg.scale == "log":
+        low, high = math.floor(math.log10(low)), math.ceil(math.log10(high))
+        return widgets.FloatLogSlider(
+            value=value, min=low, max=high, step=0.05, readout_format=".3g", layout=wide, **common
+        )
+    step = arg.step or (high - low) / 100
+    return widgets.FloatSlider(value=value, min=low, max=high, step=step, readout_format=".3g", layout=wide, **common)
+
+
+def _slider_range(arg: Arg, value: float) -> tuple[float, float]:
+    low, high = arg.slider or (arg.low, arg.high)
+    if low is None or high is None:
+        raise ValueError(f"{arg.name}: a slider needs a range; declare it as Arg(..., slider=(low, high))")
+    return min(low, value), max(high, value)

@@ -1,0 +1,160 @@
+"""The explorer: controls, a persistent figure, and the lines that reproduce what is seen."""
+
+import base64
+import dataclasses
+import html
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ipywidgets as widgets
+
+from workbench import OPERATORS, drawing
+from workbench.explore.controls import control
+from workbench.explore.renderer import Renderer
+from workbench.operator import Arg, Operator
+
+CODE = "<code style='user-select: all; font-family: monospace; font-size: 12px; white-space: pre-wrap'>{}</code>"
+MESSAGE = (
+    "<div role='alert' style='max-width: 560px; padding: 12px 16px; border-left: 4px solid #D55E00;"
+    " background: #FDF1EA; color: #222'>{}</div>"
+)
+
+
+def explore(
+    operator: str | Operator,
+    plot: Callable,
+    *,
+    notebook: str | None = None,
+    extra: Sequence[Arg] = (),
+    sliders: Mapping[str, tuple[float, float]] | None = None,
+    **values: Any,
+) -> "Explorer":
+    """Bind sliders to a plot function's picture.
+
+    Args:
+        operator: a declared operator, or its name. Every argument of it that `plot` takes gets a control.
+        plot: a plot function (`workbench.drawing.plot`), called with `ax` to move what it drew.
+        notebook: the notebook that the shown `workbench run` command names.
+        extra: declarations of further arguments of `plot` to control.
+        sliders: linear ranges in place of the declared ones, by argument.
+        values: where the controls start, and whatever else `plot` takes, such as data.
+
+    Returns:
+        An `Explorer`, a widget; `sliders` holds its controls by name.
+    """
+    if isinstance(operator, str):
+        if operator not in OPERATORS:
+            raise ValueError(f"operator={operator!r}: must be one of {', '.join(map(repr, OPERATORS))}")
+        operator = OPERATORS[operator]
+    taken = inspect.signature(plot).parameters
+    args = [arg for arg in (*operator.args, *extra) if arg.name in taken]
+    for name, (low, high) in (sliders or {}).items():
+        args = [
+            dataclasses.replace(arg, slider=(low, high), scale="linear", step=None) if arg.name == name else arg
+            for arg in args
+        ]
+    names = {arg.name for arg in args}
+    defaults = {name: taken[name].default for name in names if taken[name].default is not inspect.Parameter.empty}
+    start = {**{arg.name: arg.default for arg in args}, **defaults, **values}
+    controlled = {arg.name: control(arg, arg.check(start[arg.name])) for arg in args}
+    data = {name: value for name, value in values.items() if name not in names}
+    return Explorer(operator, plot, controlled, data, notebook)
+
+
+class Explorer(widgets.VBox):
+    """A figure that follows its sliders.
+
+    `sliders` are the controls by name, `frame` the newest picture as a PNG file (kept while a message is shown), and
+    `message` what is wrong with the values, or None. `wait()` blocks until the newest values are drawn. Where there is
+    no kernel, the first frame is shown as a picture.
+    """
+
+    def __init__(
+        self,
+        operator: Operator,
+        plot: Callable,
+        controls: dict[str, widgets.Widget],
+        data: dict[str, Any],
+        notebook: str | None,
+    ) -> None:
+        self.operator = operator
+        self.sliders = controls
+        self.frame = b""
+        self.message: str | None = None
+        self._plot = plot
+        self._start = {name: slider.value for name, slider in controls.items()}
+        self._data = data
+        self._notebook = notebook
+        self._axes = None
+        self._picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
+        self._alert = widgets.HTML()
+        self._lines = widgets.HTML()
+        self._renderer = Renderer(self._draw)
+        self._draw(self.values)
+        super().__init__([*controls.values(), self._picture, self._alert, self._lines])
+        for slider in controls.values():
+            slider.observe(lambda _: self._renderer.request(self.values), names="value")
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return where the controls stand."""
+        return {name: self._shown(name, slider.value) for name, slider in self.sliders.items()}
+
+    @property
+    def python(self) -> str:
+        """Return the line of Python that computes what is seen."""
+        inputs = ", ".join(self.operator.inputs)
+        chosen = "".join(f", {name}={value!r}" for name, value in self._operator_values().items())
+        return f"workbench.{self.operator.function}({inputs}{chosen})"
+
+    @property
+    def command(self) -> str | None:
+        """Return the command that runs the notebook with what is seen, or None where no notebook is named."""
+        if self._notebook is None:
+            return None
+        chosen = "".join(f" -p {name} {value}" for name, value in self._operator_values().items())
+        return f"workbench run {self._notebook}{chosen}"
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the newest values are drawn; return whether they are."""
+        return self._renderer.wait(timeout)
+
+    def _shown(self, name: str, value: Any) -> Any:
+        """Return a slider's value as its readout shows it, so that the lines below say what the picture shows."""
+        if isinstance(value, float) and value != self._start[name]:
+            return float(f"{value:.3g}")
+        return value
+
+    def _operator_values(self) -> dict[str, Any]:
+        declared = {arg.name for arg in self.operator.args}
+        return {name: value for name, value in self.values.items() if name in declared}
+
+    def _draw(self, values: dict[str, Any]) -> None:
+        try:
+            self._axes = self._plot(**self._data, **values, ax=self._axes)
+            figure = drawing.figure_of(self._axes)
+            frame = drawing.encode(figure)
+            figure.set_layout_engine("none")  # laid out once: the axes keep their places
+        except Exception as problem:  # whatever it is, the reader sees it and the sliders go on working
+            self.message = f"{type(problem).__name__}: {problem}"
+            self._alert.value = MESSAGE.format(html.escape(str(problem)))
+            self._picture.layout.display = "none"
+        else:
+            self.message = None
+            self.frame = frame
+            self._picture.value = frame
+            self._picture.layout.width = f"{figure.bbox.width:.0f}px"
+            self._picture.layout.display = ""
+            self._alert.value = ""
+        lines = [self.python, self.command] if self.command else [self.python]
+        self._lines.value = "<br>".join(CODE.format(html.escape(line)) for line in lines)
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict, dict]:
+        bundle = super()._repr_mimebundle_(**options)
+        bundle["text/plain"] = "\n".join(filter(None, (self.python, self.command)))
+        if not self.frame:
+            return bundle, {}
+        bundle["image/png"] = base64.b64encode(self.frame).decode()
+        settings = ", ".join(f"{name} = {value}" for name, value in self.values.items())
+        return bundle, {"image/png": {"alt": f"{self._plot.__doc__.splitlines()[0]} At {settings}."}}

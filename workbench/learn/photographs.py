@@ -1,0 +1,47 @@
+"""Real photographs, and what a fixed bank of oriented filters answers to them.
+
+The photographs ship with scikit-learn. The filters stand in for a trained first layer, which learns much the same.
+"""
+
+import numpy as np
+
+PHOTOGRAPHS = ("china.jpg", "flower.jpg")
+
+
+def photograph(name: str = "china.jpg", height: int = 120) -> np.ndarray:
+    """Return a sample photograph as grey values in [0, 1], shape (height, width), about `height` rows high."""
+    from sklearn.datasets import load_sample_image
+
+    if name not in PHOTOGRAPHS:
+        raise ValueError(f"name={name!r}: must be one of {', '.join(map(repr, PHOTOGRAPHS))}")
+    if not 8 <= height <= 427:
+        raise ValueError(f"height={height}: must be from 8 to 427, the photographs' own")
+    grey = load_sample_image(name).astype(np.float64) @ (0.299, 0.587, 0.114) / 255  # luma, ITU-R BT.601
+    block = grey.shape[0] // height
+    rows, columns = (length // block for length in grey.shape)
+    return grey[: rows * block, : columns * block].reshape(rows, block, columns, block).mean(axis=(1, 3))
+
+
+def oriented_filters(orientations: int = 16, width: float = 2.0) -> np.ndarray:
+    """Return Gabor filters at evenly spaced orientations, shape (orientations, side, side).
+
+    Odd-symmetric, so that they answer to edges, and of unit norm. Neighbouring channels prefer neighbouring
+    orientations. `width` is the envelope's standard deviation in pixels.
+    """
+    half = int(np.ceil(3 * width))
+    y, x = np.mgrid[-half : half + 1, -half : half + 1]
+    angles = np.pi * np.arange(orientations) / orientations
+    along = np.cos(angles)[:, None, None] * x + np.sin(angles)[:, None, None] * y
+    filters = np.exp(-(x**2 + y**2) / (2 * width**2)) * np.sin(np.pi / (2 * width) * along)
+    return filters / np.sqrt((filters**2).sum(axis=(1, 2), keepdims=True))
+
+
+def feature_maps(image: np.ndarray, orientations: int = 16) -> np.ndarray:
+    """Return the rectified responses of `oriented_filters` to an image, shape (orientations, height, width).
+
+    Either sign of an edge counts, and the mean over all responses is 1, so that alpha means the same for any picture.
+    """
+    from scipy.ndimage import convolve
+
+    maps = np.abs(np.stack([convolve(image, kernel, mode="nearest") for kernel in oriented_filters(orientations)]))
+    return (maps / maps.mean()).astype(np.float32)

@@ -1,0 +1,139 @@
+"""Every framework's arguments of local response normalization, translated to one.
+
+The frameworks give the same names to different things: what alpha multiplies, on which side an even window has its
+extra neighbour, what the bias is called and whether it is heard at all. Each function here takes one framework's
+arguments, under its names and with its defaults, and returns the `Window` that says what it computes:
+
+    window = conventions.pytorch(size=4, alpha=1e-4, beta=0.75, k=2.0)
+    y = conventions.local_response_norm(x, window)
+
+A window that reaches as far to both sides can be had from the public functions too: `arguments(window)` gives theirs.
+"""
+
+import numpy as np
+
+from workbench.lrn import ARGS, LRN, LRN_GRADIENT, LRN_SCALE, prepare_with_window
+from workbench.lrn.window import Window
+from workbench.operator import Arg, Operator
+
+_ALPHA, _BETA = (next(arg for arg in ARGS if arg.name == name) for name in ("alpha", "beta"))
+
+
+def caffe2(size: int, alpha: float, beta: float, bias: float = 1.0) -> Window:
+    """Translate Caffe2's LRN: alpha is divided by size, which must be odd."""
+    size = _odd("size", size)
+    return _window(size // 2, size // 2, alpha, size, beta, _offset("bias", bias))
+
+
+def caffe(
+    local_size: int = 5,
+    alpha: float = 1.0,
+    beta: float = 0.75,
+    k: float = 1.0,
+    norm_region: str = "ACROSS_CHANNELS",
+) -> Window:
+    """Translate Caffe's LRN layer: alpha is divided by local_size, or WITHIN_CHANNEL by its square.
+
+    WITHIN_CHANNEL Caffe always adds 1 and does not hear k, so a k other than 1 is refused: what Caffe computes is not
+    what was asked for. Our own region="within" takes any bias.
+    """
+    regions = {"ACROSS_CHANNELS": "across", "WITHIN_CHANNEL": "within"}
+    if norm_region not in regions:
+        raise ValueError(f"norm_region={norm_region!r}: must be one of {', '.join(map(repr, regions))}")
+    local_size = _odd("local_size", local_size)
+    region = regions[norm_region]
+    if region == "within" and k != 1:
+        raise ValueError(
+            f"k={k!r}: must be 1 for WITHIN_CHANNEL, where Caffe ignores it; for another offset use "
+            f"local_response_norm(x, {local_size}, region='within', bias={k!r})"
+        )
+    divisor = local_size**2 if region == "within" else local_size
+    return _window(local_size // 2, local_size // 2, alpha, divisor, beta, _offset("k", k), region)
+
+
+def onnx(size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Window:
+    """Translate ONNX's LRN: alpha is divided by size; an even window has one neighbour more on the high side."""
+    size = _positive("size", size)
+    return _window((size - 1) // 2, size // 2, alpha, size, beta, _offset("bias", bias))
+
+
+def pytorch(size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Window:
+    """Translate torch.nn.functional.local_response_norm: alpha is divided by size; an even window has one neighbour
+    more on the low side."""
+    size = _positive("size", size)
+    return _window(size // 2, (size - 1) // 2, alpha, size, beta, _offset("k", k))
+
+
+def tensorflow(depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5) -> Window:
+    """Translate tf.nn.local_response_normalization: depth_radius neighbours to each side, and alpha undivided.
+
+    TensorFlow's arrays are NHWC: pass order="NHWC" to the functions below.
+    """
+    radius = Arg("depth_radius", int, 5, "", low=0).check(depth_radius)
+    return _window(radius, radius, alpha, 1, beta, _offset("bias", bias))
+
+
+def alexnet(n: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75) -> Window:
+    """Translate the AlexNet paper's constants: n neighbours in all, and alpha undivided."""
+    n = _odd("n", n)
+    return _window(n // 2, n // 2, alpha, 1, beta, _offset("k", k))
+
+
+def arguments(window: Window) -> dict[str, int | float | str]:
+    """Return the arguments that make `workbench.local_response_norm` compute the same, or raise ValueError."""
+    if window.before != window.after:
+        raise ValueError(
+            f"a window of {window.before} before and {window.after} after: local_response_norm takes one that reaches "
+            "as far to both sides; use conventions.local_response_norm(x, window)"
+        )
+    size = window.before + window.after + 1
+    divisor = size**2 if window.region == "within" else size
+    return {
+        "size": size,
+        "alpha": window.alpha * (divisor / window.divisor),
+        "beta": window.beta,
+        "bias": window.bias,
+        "region": window.region,
+    }
+
+
+def local_response_norm(x: np.ndarray, window: Window, *, order: str = "NCHW", engine: str = "numba") -> np.ndarray:
+    """Normalize x with a translated window; arrays, order, engine and errors as in `workbench.local_response_norm`."""
+    return _run(LRN, (x,), window, order, engine)
+
+
+def local_response_norm_scale(
+    x: np.ndarray, window: Window, *, order: str = "NCHW", engine: str = "numba"
+) -> np.ndarray:
+    """Return the base of the power for a translated window."""
+    return _run(LRN_SCALE, (x,), window, order, engine)
+
+
+def local_response_norm_gradient(
+    dy: np.ndarray, x: np.ndarray, window: Window, *, order: str = "NCHW", engine: str = "numba"
+) -> np.ndarray:
+    """Carry a gradient back through `local_response_norm(x, window)`."""
+    return _run(LRN_GRADIENT, (dy, x), window, order, engine)
+
+
+def _run(operator: Operator, inputs: tuple, window: Window, order: str, engine: str) -> np.ndarray:
+    order = operator.arg("order").check(order)
+    return operator.implementation(engine)(*prepare_with_window(inputs, window, order))
+
+
+def _window(
+    before: int, after: int, alpha: float, divisor: float, beta: float, bias: float, region: str = "across"
+) -> Window:
+    return Window(before, after, _ALPHA.check(alpha), divisor, _BETA.check(beta), bias, region)
+
+
+def _odd(name: str, value: int) -> int:
+    return Arg(name, int, 5, "", low=1, step=2).check(value)
+
+
+def _positive(name: str, value: int) -> int:
+    return Arg(name, int, 5, "", low=1).check(value)
+
+
+def _offset(name: str, value: float) -> float:
+    return Arg(name, float, 1.0, "", low=0.0).check(value)

@@ -1,0 +1,64 @@
+"""What a notebook needs: show a picture, record what was found, check an answer."""
+
+import base64
+import math
+import os
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from IPython.display import display
+
+from workbench import drawing
+
+METRIC_TYPE = "application/vnd.workbench.metric+json"
+
+
+def show(axes: Any, name: str, alt: str) -> None:
+    """Show the figure that holds `axes`, with `alt` for those who cannot see it.
+
+    In a report run (WORKBENCH_FIGURES names a folder) it is saved there as well, as NAME.png and NAME.svg.
+    """
+    figure = drawing.figure_of(axes)
+    png = drawing.encode(figure)
+    folder = os.environ.get("WORKBENCH_FIGURES")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with drawing.styled():
+            figure.savefig(Path(folder, f"{name}.svg"), metadata={"Date": None})
+            figure.savefig(Path(folder, f"{name}.png"))
+    display(
+        {"image/png": base64.b64encode(png).decode(), "text/plain": f"[figure: {name}]"},
+        metadata={"image/png": {"alt": alt}, "workbench": {"figure": name}},
+        raw=True,
+    )
+
+
+def record(name: str, value: Any) -> None:
+    """Record a finding under `name`, for the reader and for the report's metrics.
+
+    A number is rounded to six significant digits: what is left does not depend on the machine.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Real) and not isinstance(value, (bool, int)):
+        value = float(f"{value:.6g}") if math.isfinite(value) else str(value)
+    if not isinstance(value, (bool, int, float, str)):
+        raise TypeError(f"value of {name!r} is a {type(value).__name__}: must be a number, a string or a bool")
+    display({METRIC_TYPE: {"name": name, "value": value}, "text/plain": f"{name} = {value}"}, raw=True)
+
+
+def check(prediction: float | str | None, truth: float | str, tolerance: float = 0.02, hint: str = "") -> None:
+    """Compare a reader's prediction with the truth, without giving the truth away.
+
+    `tolerance` is relative. None stands for no prediction yet.
+    """
+    if prediction is None:
+        print("No prediction yet: write one instead of None, and run the cell again.")
+        return
+    if isinstance(truth, str):
+        right = str(prediction).strip().lower() == truth.lower()
+    else:
+        right = math.isclose(float(prediction), float(truth), rel_tol=tolerance, abs_tol=1e-12)
+    print("Right." if right else f"Not yet. {hint}".strip())

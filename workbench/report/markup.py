@@ -1,0 +1,153 @@
+"""Notebooks as HTML that loads nothing: mathematics as MathML, pictures inlined, scripts left out."""
+
+import functools
+import html
+import re
+from pathlib import Path
+from typing import Any
+
+from bs4 import BeautifulSoup, Tag
+from jinja2 import pass_context
+from latex2mathml.converter import convert
+from nbconvert import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode, from_dict
+from pygments.formatters import HtmlFormatter
+from traitlets.config import Config
+
+from workbench.report.source import ERROR_MARKER, WIDGET_VIEW, tags
+
+ACTIVE = ("script", "iframe", "object", "embed", "link", "base", "meta", "applet", "audio", "video", "source", "track")
+SHOWN = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
+LOADING = {"src", "srcset", "poster", "background", "data", "action", "formaction", "ping", "xlink:href", "lowsrc"}
+DELIMITERS = (("$$", "$$", "block"), ("$", "$", "inline"), (r"\[", r"\]", "block"), (r"\(", r"\)", "inline"))
+NO_KERNEL = '<p class="note">An interactive control: open the notebook in JupyterLab to use it.</p>'
+
+
+def mathml(latex: str, display: str) -> str:
+    """Turn LaTeX into MathML, `display` being "inline" or "block"; what cannot be turned is shown as written."""
+    body = re.sub(r"\\(begin|end)\{(equation|displaymath|math)\*?\}", "", latex).strip()
+    body = re.sub(r"\\(begin|end)\{(align|aligned|gather|gathered|split)\*?\}", r"\\\1{align*}", body)
+    try:
+        return convert(body, display=display)
+    except Exception:  # latex2mathml raises many kinds on what it does not know
+        return f'<code class="latex">{html.escape(latex)}</code>'
+
+
+class Renderer(IPythonRenderer):
+    """Render Markdown as nbconvert does, with mathematics as MathML instead of text for a script."""
+
+    def inline_math(self, body: str) -> str:
+        return mathml(body, "inline")
+
+    def block_math(self, body: str) -> str:
+        return mathml(body, "block")
+
+    def latex_environment(self, name: str, body: str) -> str:
+        return mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", "block")
+
+
+class BodyExporter(HTMLExporter):
+    """Export the cells of a notebook, without a page around them."""
+
+    @pass_context
+    def markdown2html(self, context: Any, source: str) -> str:
+        """Render Markdown with pictures beside the notebook, or attached to the cell, inlined."""
+        renderer = Renderer(
+            escape=False,
+            attachments=context.get("cell", {}).get("attachments", {}),
+            embed_images=True,
+            path=context.get("resources", {}).get("metadata", {}).get("path", ""),
+            exclude_anchor_links=True,
+        )
+        return MarkdownWithMath(renderer=renderer).render(source)
+
+
+def body(notebook: NotebookNode, path: Path) -> str:
+    """Return the cells of an executed notebook as HTML; `path` is where the notebook came from."""
+    shown = from_dict(notebook)
+    _drop_title(shown)
+    shown.cells = [cell for cell in shown.cells if ERROR_MARKER not in tags(cell)]
+    for cell in shown.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [_showable(output) for output in cell.outputs if _can_show(output)]
+    exporter = BodyExporter(
+        template_name="basic",
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        config=Config({"NbConvertBase": {"display_data_priority": list(SHOWN)}}),
+    )
+    converted, _ = exporter.from_notebook_node(shown, {"metadata": {"path": str(path.parent)}})
+    return scrub(converted)
+
+
+def inline(markdown: str) -> str:
+    """Return a line of Markdown as HTML without a paragraph around it."""
+    rendered = MarkdownWithMath(renderer=Renderer(escape=True)).render(markdown).strip()
+    return scrub(rendered.removeprefix("<p>").removesuffix("</p>"))
+
+
+def scrub(markup: str) -> str:
+    """Take out of HTML everything that runs or that would be loaded from somewhere else."""
+    soup = BeautifulSoup(markup, "html.parser")
+    for tag in soup(ACTIVE):
+        tag.decompose()
+    for tag in soup("style"):
+        if re.search(r"@import|url\s*\(", tag.get_text()):
+            tag.decompose()
+    for tag in soup(True):
+        _scrub_attributes(tag)
+    for picture in soup("img"):
+        if not picture.get("src"):
+            picture.replace_with(f"[{picture.get('alt') or 'picture'}: not part of this notebook]")
+    return str(soup)
+
+
+@functools.cache
+def code_style() -> str:
+    """Return the style sheet of highlighted code."""
+    return HtmlFormatter(style="friendly").get_style_defs(".highlight")
+
+
+def _scrub_attributes(tag: Tag) -> None:
+    for name in list(tag.attrs):
+        value = " ".join(tag[name]) if isinstance(tag[name], list) else str(tag[name])
+        target = re.sub(r"[\x00-\x20]+", "", value).lower()
+        loads = name in LOADING or (name == "href" and tag.name != "a")
+        if (
+            name.startswith("on")
+            or (loads and not target.startswith(("data:image/", "#")))
+            or (name == "href" and target.startswith(("javascript:", "data:", "vbscript:")))
+            or (name == "style" and re.search(r"url\(|@import|expression\(", target))
+        ):
+            del tag[name]
+
+
+def _drop_title(notebook: NotebookNode) -> None:
+    """Remove the notebook's title, which the page shows at its top."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and re.search(r"^# ", cell.source, re.MULTILINE):
+            cell.source = re.sub(r"^# .*\n?", "", cell.source, count=1, flags=re.MULTILINE)
+            return
+
+
+def _showable(output: NotebookNode) -> NotebookNode:
+    """Return an output with mathematics as MathML, and a note where only a live session could show it."""
+    data = output.get("data", {})
+    if "text/latex" in data and "text/html" not in data:
+        data["text/html"] = _latex_output("".join(data["text/latex"]).strip())
+    if WIDGET_VIEW in data and not any(kind in data for kind in SHOWN if kind != "text/plain"):
+        data["text/html"] = NO_KERNEL
+    return output
+
+
+def _can_show(output: NotebookNode) -> bool:
+    kinds = output.get("data", {}).keys()
+    return "data" not in output or not kinds.isdisjoint({*SHOWN, "text/latex", WIDGET_VIEW})
+
+
+def _latex_output(latex: str) -> str:
+    for opening, closing, display in DELIMITERS:
+        if latex.startswith(opening) and latex.endswith(closing):
+            return mathml(latex[len(opening) : -len(closing)].removeprefix(r"\displaystyle"), display)
+    return mathml(latex, "block")

@@ -1,0 +1,100 @@
+"""The pages of a report: one for each run, and an index of all."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup
+from nbformat import NotebookNode
+
+from workbench.report.folders import write_atomically
+from workbench.report.parameters import Parameter
+from workbench.report.results import Result
+from workbench.report.source import title
+
+ROUNDS = 20  # rewrites of the index while other runs keep adding to it
+
+
+def number(value: Any) -> str:
+    """Show a parameter or a metric: floats with six digits, everything else as it is written."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:.6g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """Show seconds as `3.2 s` or `2 min 05 s`."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def moment(iso: str) -> str:
+    """Show a time in UTC to the minute."""
+    return f"{iso[:16].replace('T', ' ')} UTC"
+
+
+def report(result: Result, declared: Mapping[str, Parameter], executed: NotebookNode, source: Path) -> str:
+    """Return the page of one run; `source` is where the notebook came from."""
+    from workbench.report import markup
+
+    heading = title(executed)
+    return _template("report.html.j2").render(
+        run=result,
+        declared=declared,
+        title=Markup(markup.inline(heading)) if heading else result.name,
+        body=Markup(markup.body(executed, source)),
+        code_style=Markup(markup.code_style()),
+    )
+
+
+def write_index(directory: Path) -> None:
+    """Write `directory`/index.html over all runs in it, and again as long as other runs add to them meanwhile."""
+    runs = scan(directory)
+    for _ in range(ROUNDS):
+        write_atomically(directory / "index.html", _template("index.html.j2").render(runs=runs))
+        seen, runs = runs, scan(directory)
+        if runs == seen:
+            return
+
+
+def scan(directory: Path) -> list[dict[str, Any]]:
+    """Return what is known of each run in `directory`, by name; one that cannot be read says so in its `problem`."""
+    folders = sorted(path.parent for path in directory.glob("*/metrics.json") if not path.parent.name.startswith("."))
+    return [_read_run(folder) for folder in folders]
+
+
+def _read_run(folder: Path) -> dict[str, Any]:
+    try:
+        run = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        thumbnails = [figure for figure in run["figures"] if (folder / "figures" / f"{figure['name']}.png").is_file()]
+        return {
+            "folder": folder.name,
+            "status": str(run["status"]),
+            "parameters": dict(run["parameters"]),
+            "metrics": dict(run["metrics"]),
+            "thumbnail": thumbnails[0] if thumbnails else None,
+            "duration_seconds": float(run["duration_seconds"]),
+            "started": str(run["started"]),
+            "error": f"{run['error']['kind']}: {run['error']['message']}" if run["error"] else None,
+        }
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        reason = f"its metrics.json cannot be read: {type(problem).__name__}"
+        return {"folder": folder.name, "status": "unreadable", "problem": reason}
+
+
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters.update(number=number, duration=duration, moment=moment, path=quote)
+    return environment.get_template(name)

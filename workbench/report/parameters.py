@@ -1,0 +1,180 @@
+"""Parameters of a notebook: read from its tagged cell, checked before any kernel starts.
+
+A line of the cell declares one: `alpha: float = 1e-4  # strength [0 .. 10]`. The brackets hold a range, open on a
+side that is left out, or choices: `[china.jpg | flower.jpg]`. In a notebook with the metadata
+`{"workbench": {"operator": "LRN"}}`, a parameter named like an argument of that operator obeys its declaration.
+"""
+
+import ast
+import dataclasses
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from nbformat import NotebookNode
+
+from workbench.operator import OPERATORS, Arg, Operator
+from workbench.report.source import NotebookError, literal, tags
+
+TYPES = {"int": int, "float": float, "bool": bool, "str": str}
+CONVERT = {
+    int: int,
+    float: lambda text: _finite(float(text)),
+    bool: lambda text: {"true": True, "false": False}[text.strip().lower()],
+    str: str,
+}
+BRACKETS = re.compile(r"\s*\[([^\[\]]*(?:\.\.|\|)[^\[\]]*)\]\s*$")
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """One declared parameter. `arg` is None where the line does not say what values could be allowed."""
+
+    name: str
+    type_name: str
+    default: Any
+    meaning: str
+    arg: Arg | None
+
+    @property
+    def allowed(self) -> str:
+        """Say in words which values are allowed."""
+        if self.arg is None:
+            return "not settable: needs a bool, int, float or str, on a line with one equals sign"
+        return "any text" if self.arg.type is str and not self.arg.choices else self.arg.allowed
+
+    def check(self, value: Any) -> Any:
+        """Return `value` as the declared type, or raise ValueError or TypeError saying what is allowed."""
+        if self.arg is None:
+            raise TypeError(f"{self.name}: {self.allowed}")
+        if value == "":
+            raise ValueError(f"{self.name}={value!r}: must be {self.allowed}, not empty")
+        return self.arg.check(value)
+
+    def parse(self, text: str) -> Any:
+        """Return what `text` from a command line says, as the declared type and checked."""
+        if self.arg is None or not text:
+            return self.check(text)
+        try:
+            value = CONVERT[self.arg.type](text)
+        except (KeyError, ValueError):
+            finite = ", finite" if self.arg.type is float else ""
+            raise ValueError(f"{self.name}={text!r}: must be {self.allowed}{finite}") from None
+        return self.check(value)
+
+
+class ParameterError(NotebookError):
+    """Parameters that a notebook refuses. `declared` lists what exists."""
+
+    def __init__(self, problems: list[str], declared: Mapping[str, Parameter]):
+        self.problems = problems
+        self.declared = dict(declared)
+        existing = [f"{p.name}: {p.type_name} = {p.default!r} ({p.allowed})" for p in self.declared.values()]
+        super().__init__("\n".join([*problems, "Parameters that exist:", *existing] if existing else problems))
+
+
+def declared(notebook: NotebookNode) -> dict[str, Parameter]:
+    """Return the parameters that the cell tagged `parameters` declares, by name, in order."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and "parameters" in tags(cell)]
+    if not cells:
+        return {}
+    from papermill.translators import PythonTranslator
+
+    operator = _operator(notebook)
+    assigned = _assigned(cells[0].source)
+    found = {line.name: line for line in PythonTranslator.inspect(cells[0])}
+    parameters = {name: _parameter(line, assigned.get(name, line.default), operator) for name, line in found.items()}
+    unread = {name: Parameter(name, "?", default, "", None) for name, default in assigned.items() if name not in found}
+    return parameters | unread
+
+
+def check(notebook: NotebookNode, given: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]:
+    """Return the checked values of `given`, or raise ParameterError naming everything that is wrong.
+
+    With `text`, the values are words from a command line and are converted to the declared types.
+    """
+    known = declared(notebook)
+    if given and not known:
+        names = ", ".join(map(repr, given))
+        raise ParameterError([f"{names}: this notebook has no parameters; tag one of its cells `parameters`"], {})
+    values, problems = {}, []
+    for name, value in given.items():
+        if name not in known:
+            problems.append(f"{name}: there is no such parameter")
+            continue
+        try:
+            values[name] = known[name].parse(value) if text else known[name].check(value)
+        except (TypeError, ValueError) as problem:
+            problems.append(str(problem))
+    if problems:
+        raise ParameterError(problems, known)
+    return values
+
+
+def _operator(notebook: NotebookNode) -> Operator | None:
+    name = notebook.metadata.get("workbench", {}).get("operator")
+    if name is None:
+        return None
+    if name not in OPERATORS:
+        raise NotebookError(
+            f"the notebook's metadata name the operator {name!r}: must be one of {', '.join(OPERATORS)}"
+        )
+    return OPERATORS[name]
+
+
+def _assigned(source: str) -> dict[str, str]:
+    """Return the names that `source` assigns at its top level and the expressions, as written."""
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError:
+        return {}
+    found = {}
+    for statement in statements:
+        targets = [statement.target] if isinstance(statement, ast.AnnAssign) else getattr(statement, "targets", [])
+        if len(targets) == 1 and isinstance(targets[0], ast.Name) and statement.value is not None:
+            found[targets[0].id] = ast.get_source_segment(source, statement.value)
+    return found
+
+
+def _parameter(line: Any, expression: str, operator: Operator | None) -> Parameter:
+    """Turn papermill's reading of a line (name, inferred_type_name, help) and its default into a Parameter."""
+    default = literal(expression)
+    type_name = line.inferred_type_name if line.inferred_type_name != "None" else type(default).__name__
+    limits = BRACKETS.search(line.help or "")
+    meaning = BRACKETS.sub("", line.help or "").strip()
+    arg = _arg(line.name, type_name, default, meaning, limits[1] if limits else "")
+    for declared_arg in operator.args if operator else ():
+        if declared_arg.name == line.name:
+            arg = dataclasses.replace(declared_arg, default=default, meaning=meaning or declared_arg.meaning)
+    if arg is None:
+        return Parameter(line.name, type_name, expression, meaning, None)
+    if arg.type is float and type(default) is int:
+        default = float(default)
+    return Parameter(line.name, arg.type.__name__, default, arg.meaning, arg)
+
+
+def _arg(name: str, type_name: str, default: Any, meaning: str, limits: str) -> Arg | None:
+    if type_name not in TYPES or default is None:
+        return None
+    kind = TYPES[type_name]
+    if kind is str:
+        choices = tuple(choice.strip() for choice in limits.split("|") if choice.strip())
+        return Arg(name, str, default, meaning, choices=choices)
+    if kind is bool:
+        return Arg(name, bool, default, meaning)
+    low, _, high = limits.partition("..")
+    try:
+        return Arg(name, kind, default, meaning, low=_bound(kind, low), high=_bound(kind, high))
+    except ValueError:
+        raise NotebookError(f"parameter {name}: its range [{limits}] must be two numbers, as in [0 .. 10]") from None
+
+
+def _bound(kind: type, text: str) -> Any:
+    return kind(text) if text.strip() else None
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError
+    return number

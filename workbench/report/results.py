@@ -1,0 +1,89 @@
+"""What a run leaves: recorded metrics, figures, and the versions they were made with."""
+
+import base64
+import dataclasses
+import json
+import math
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from workbench.report.folders import UNSAFE
+
+METRIC = "application/vnd.workbench.metric+json"
+PACKAGES = {"workbench": "operator-workbench", **{name: name for name in ("numpy", "numba", "matplotlib", "papermill")}}
+
+
+@dataclasses.dataclass
+class Result:
+    """One run, as `metrics.json` holds it. `status` is "ok" or "failed"; `error` has kind, message and traceback."""
+
+    name: str
+    notebook: str
+    status: str
+    parameters: dict[str, Any]
+    metrics: dict[str, Any]
+    figures: list[dict[str, str]]
+    duration_seconds: float
+    started: str
+    versions: dict[str, str]
+    error: dict[str, str] | None
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "ok"
+
+    def to_json(self) -> str:
+        """Return standard JSON: numbers that are not finite become text."""
+        return json.dumps(_finite(dataclasses.asdict(self)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a result depends on."""
+    found = {"python": platform.python_version()}
+    for name, distribution in PACKAGES.items():
+        try:
+            found[name] = version(distribution)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def metrics(notebook: NotebookNode) -> dict[str, Any]:
+    """Return the metrics that an executed notebook has recorded, by name; of several by one name the last."""
+    recorded = [output.data[METRIC] for output in _displayed(notebook) if METRIC in output.data]
+    whole = [metric for metric in recorded if isinstance(metric, dict) and {"name", "value"} <= metric.keys()]
+    return {str(metric["name"]): metric["value"] for metric in whole}
+
+
+def figures(notebook: NotebookNode, folder: Path) -> list[dict[str, str]]:
+    """Return name and alt text of an executed notebook's figures, in order of appearance.
+
+    A picture that the notebook has not saved in `folder` itself is written there as PNG.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for number, output in enumerate((o for o in _displayed(notebook) if "image/png" in o.data), start=1):
+        name = UNSAFE.sub("_", str(output.metadata.get("workbench", {}).get("figure", ""))).lstrip(".")
+        name = name or f"figure-{number}"
+        alt = output.metadata.get("image/png", {}).get("alt") or ""
+        path = folder / f"{name}.png"
+        if not path.exists():
+            path.write_bytes(base64.b64decode(output.data["image/png"]))
+        found[name] = {"name": name, "alt": str(alt)}
+    return list(found.values())
+
+
+def _displayed(notebook: NotebookNode) -> list[NotebookNode]:
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [output for output in outputs if "data" in output]
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,90 @@
+"""Notebook files: read, counted and cleaned."""
+
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+ERROR_MARKER = "papermill-error-cell-tag"  # papermill's tag on the notes it adds to a notebook that failed
+VOLATILE = ("papermill", "execution", "ExecuteTime")
+
+
+class NotebookError(ValueError):
+    """A notebook, a parameter or a folder is not what is needed; nothing has been run."""
+
+
+def load(path: Path) -> NotebookNode:
+    """Read a Python notebook as format 4, or raise NotebookError saying what the file is instead."""
+    if not path.is_file():
+        raise NotebookError(f"notebook {str(path)!r}: {'is no file' if path.exists() else 'does not exist'}")
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except OSError as problem:
+        raise NotebookError(f"notebook {str(path)!r}: cannot be read ({problem.strerror})") from None
+    except Exception as problem:  # nbformat raises whatever the odd content leads to
+        reason = str(problem).strip().splitlines() or [type(problem).__name__]
+        raise NotebookError(
+            f"notebook {str(path)!r}: is no Jupyter notebook ({reason[0][:120]}); give the path of an .ipynb file"
+        ) from None
+    metadata = notebook.metadata
+    language = metadata.get("language_info", {}).get("name") or metadata.get("kernelspec", {}).get("language")
+    if language not in (None, "python"):
+        raise NotebookError(f"notebook {str(path)!r}: is written in {language}; only Python notebooks can be run")
+    return notebook
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    """Return a cell's tags."""
+    return cell.metadata.get("tags", [])
+
+
+def count_code_cells(notebook: NotebookNode) -> int:
+    """Count the cells that a kernel will be asked to run."""
+    return sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells)
+
+
+def title(notebook: NotebookNode) -> str | None:
+    """Return the text of the notebook's first heading of the first level, None without one."""
+    for cell in notebook.cells:
+        heading = re.search(r"^# +(.+?) *#*$", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else None
+        if heading:
+            return heading[1]
+    return None
+
+
+def clean(notebook: NotebookNode) -> NotebookNode:
+    """Remove from `notebook`, in place, what changes from run to run or belongs to a live session; return it."""
+    own = {key: value for key, value in notebook.metadata.items() if key == "workbench"}
+    notebook.metadata = NotebookNode(
+        kernelspec=NotebookNode(display_name="Python 3 (ipykernel)", language="python", name="python3"),
+        language_info=NotebookNode(name="python"),
+        **own,
+    )
+    notebook.cells = [_clean_cell(cell) for cell in notebook.cells if ERROR_MARKER not in tags(cell)]
+    return notebook
+
+
+def literal(source: str) -> bool | int | float | str | None:
+    """Return the bool, int, float or str that `source` writes out, None for anything else."""
+    try:
+        value = ast.literal_eval(source)
+    except (ValueError, SyntaxError):
+        return None
+    return value if isinstance(value, bool | int | float | str) else None
+
+
+def _clean_cell(cell: NotebookNode) -> NotebookNode:
+    for key in VOLATILE:
+        cell.metadata.pop(key, None)
+    if not tags(cell):
+        cell.metadata.pop("tags", None)
+    for output in cell.get("outputs", []):
+        output.get("data", {}).pop(WIDGET_VIEW, None)
+        output.get("metadata", {}).pop(WIDGET_VIEW, None)
+    if "outputs" in cell:
+        cell.outputs = [output for output in cell.outputs if output.get("data", True)]
+    return cell
