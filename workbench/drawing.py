@@ -75,6 +75,13 @@ def encode(figure: Figure) -> bytes:
     return file.getvalue()
 
 
+def compact(png: bytes) -> bytes:
+    """Return a picture in 256 colours and packed tightly: a third of the size, for a notebook that is kept."""
+    file = io.BytesIO()
+    Image.open(io.BytesIO(png)).quantize(256).save(file, "png", optimize=True)
+    return file.getvalue()
+
+
 def line(ax: Axes, key: str, x: Sequence, y: Sequence, **look: Any) -> None:
     artist = _drawn(ax, key)
     if artist is None:

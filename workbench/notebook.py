@@ -21,7 +21,7 @@ def show(axes: Any, name: str, alt: str) -> None:
     In a report run (WORKBENCH_FIGURES names a folder) it is saved there as well, as NAME.png and NAME.svg.
     """
     figure = drawing.figure_of(axes)
-    png = drawing.encode(figure)
+    png = drawing.compact(drawing.encode(figure))
     folder = os.environ.get("WORKBENCH_FIGURES")
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ COMMON = """
 import multiprocessing, os, sys, threading
 import numpy as np
 from workbench import local_response_norm, local_response_norm_gradient
-from workbench.parallel import thread_limit
+from workbench import parallel
 
 x = np.random.default_rng(0).normal(size=(4, 9, 3000)).astype(np.float32)  # large enough to use the pool
 dy = x[::-1].copy()
@@ -27,6 +27,11 @@ def expected(seed):
         local_response_norm(shifted, alpha=0.7, engine="reference"),
         local_response_norm_gradient(dy, shifted, alpha=0.7, engine="reference"),
     )
+
+
+def use_two_threads():
+    meeting = threading.Barrier(2, timeout=60)  # which one thread alone would wait for in vain
+    parallel.run(lambda start, stop: meeting.wait(), 2, 1 << 20)
 
 
 def check(found, seed):
@@ -64,10 +69,12 @@ if __name__ == "__main__":
 
 FORKED = """
 check(both(0), 0)
+use_two_threads()
 child = os.fork()
 if child == 0:
     try:
         check(both(1), 1)
+        use_two_threads()
         os._exit(0)
     except BaseException as problem:
         print(problem, file=sys.stderr, flush=True)

@@ -3,13 +3,14 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from nbformat.v4 import new_markdown_cell, new_notebook
 
 from workbench.report import page
-from workbench.report.markup import mathml, scrub
+from workbench.report.markup import body, mathml, scrub
 
 
 class Elements(HTMLParser):
-    """The elements of a page, as (tag, attributes), and its text."""
+    """The elements of a page, as (tag, attributes), and its text without styles, in words one space apart."""
 
     def __init__(self, text):
         super().__init__()
@@ -20,7 +21,8 @@ class Elements(HTMLParser):
         self.found.append((tag, dict(attributes)))
 
     def handle_data(self, data):
-        self.text += data
+        if self.found and self.found[-1][0] != "style":
+            self.text = " ".join([*self.text.split(), *data.split()])
 
 
 def read(path):
@@ -69,7 +71,7 @@ def test_pictures_are_inlined_with_their_alternative_text(batch):
 
 
 def test_the_page_shows_title_parameters_metrics_status_and_versions(batch):
-    text = " ".join(Elements(read(batch[0] / "good/report.html")).text.split())
+    text = Elements(read(batch[0] / "good/report.html")).text
     for expected in ("All runs", "Response", "ok good", "alpha 0.0001 0.0001 strength", "largest 12.5", "numpy"):
         assert expected in text
     assert text.count("It divides") == 1
@@ -169,13 +171,28 @@ def test_scrub_keeps_what_is_harmless():
     assert scrub(kept) == kept
 
 
+def test_pictures_beside_the_notebook_are_inlined(tmp_path):
+    (tmp_path / "a b.png").write_bytes(b"pixels")
+    cell = new_markdown_cell("![first](a%20b.png)\n\n<img src='a b.png' alt='second'> ![third](absent.png)")
+    elements = Elements(body(new_notebook(cells=[cell]), tmp_path / "n.ipynb"))
+    pictures = [(a["alt"], a["src"]) for tag, a in elements.found if tag == "img"]
+    assert pictures == [("first", "data:image/png;base64,cGl4ZWxz"), ("second", "data:image/png;base64,cGl4ZWxz")]
+    assert "third: not part of this notebook" in elements.text
+
+
+def test_an_answer_stays_folded(tmp_path):
+    cell = new_markdown_cell("<details><summary>Answer</summary>\n\nIt is *three*.\n\n</details>\n\nAfter it.")
+    html = body(new_notebook(cells=[cell]), tmp_path / "n.ipynb")
+    assert html.index("It is <em>three</em>") < html.index("</details>") < html.index("After it")
+
+
 def test_mathml_of_environments_and_of_what_is_unknown():
     for name in ("align", "aligned", "gather", "align*"):
         rows = mathml(rf"\begin{{{name}}} a &= b \\ c &= d \end{{{name}}}", "block")
         assert rows.count("<mtr>") == 2
         assert "(1)" not in rows
     assert "<mtable" not in mathml(r"\begin{equation} a = b \end{equation}", "block")
-    assert mathml(r"\frac{<", "inline") == r'<code class="latex">\frac{&lt;</code>'
+    assert mathml("a_b_c<", "inline") == '<code class="latex">a_b_c&lt;</code>'
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,6 @@ class Explorer(widgets.VBox):
         bundle["text/plain"] = "\n".join(filter(None, (self.python, self.command)))
         if not self.frame:
             return bundle, {}
-        bundle["image/png"] = base64.b64encode(self.frame).decode()
+        bundle["image/png"] = base64.b64encode(drawing.compact(self.frame)).decode()
         settings = ", ".join(f"{name} = {value}" for name, value in self.values.items())
         return bundle, {"image/png": {"alt": f"{self._plot.__doc__.splitlines()[0]} At {settings}."}}

@@ -1,10 +1,14 @@
 """Notebooks as HTML that loads nothing: mathematics as MathML, pictures inlined, scripts left out."""
 
+import base64
+import contextlib
 import functools
 import html
+import mimetypes
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from bs4 import BeautifulSoup, Tag
 from jinja2 import pass_context
@@ -52,12 +56,10 @@ class BodyExporter(HTMLExporter):
 
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
-        """Render Markdown with pictures beside the notebook, or attached to the cell, inlined."""
+        """Render Markdown with pictures attached to the cell inlined."""
         renderer = Renderer(
             escape=False,
             attachments=context.get("cell", {}).get("attachments", {}),
-            embed_images=True,
-            path=context.get("resources", {}).get("metadata", {}).get("path", ""),
             exclude_anchor_links=True,
         )
         return MarkdownWithMath(renderer=renderer).render(source)
@@ -77,8 +79,8 @@ def body(notebook: NotebookNode, path: Path) -> str:
         exclude_output_prompt=True,
         config=Config({"NbConvertBase": {"display_data_priority": list(SHOWN)}}),
     )
-    converted, _ = exporter.from_notebook_node(shown, {"metadata": {"path": str(path.parent)}})
-    return scrub(converted)
+    converted, _ = exporter.from_notebook_node(shown)
+    return scrub(converted, path.parent)
 
 
 def inline(markdown: str) -> str:
@@ -87,9 +89,11 @@ def inline(markdown: str) -> str:
     return scrub(rendered.removeprefix("<p>").removesuffix("</p>"))
 
 
-def scrub(markup: str) -> str:
-    """Take out of HTML everything that runs or that would be loaded from somewhere else."""
+def scrub(markup: str, folder: Path | None = None) -> str:
+    """Take out of HTML everything that runs or that would be loaded; pictures found from `folder` are inlined."""
     soup = BeautifulSoup(markup, "html.parser")
+    for picture in soup("img", src=True) if folder else ():
+        _inline(picture, folder)
     for tag in soup(ACTIVE):
         tag.decompose()
     for tag in soup("style"):
@@ -107,6 +111,15 @@ def scrub(markup: str) -> str:
 def code_style() -> str:
     """Return the style sheet of highlighted code."""
     return HtmlFormatter(style="friendly").get_style_defs(".highlight")
+
+
+def _inline(picture: Tag, folder: Path) -> None:
+    kind, _ = mimetypes.guess_type(picture["src"])
+    if ":" in picture["src"] or not (kind or "").startswith("image/"):
+        return
+    with contextlib.suppress(OSError, ValueError):  # not a file: it will be left out
+        content = (folder / unquote(picture["src"])).read_bytes()
+        picture["src"] = f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _scrub_attributes(tag: Tag) -> None:

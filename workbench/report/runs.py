@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -235,16 +236,18 @@ def _execute(job: Job, folder: Path, pictures: Path | None, workers: Workers, sh
     environment = {key: value for key, value in os.environ.items() if key != "WORKBENCH_FIGURES"}
     if pictures is not None:
         environment["WORKBENCH_FIGURES"] = str(pictures.resolve())
+    sockets = tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True)
     order = {
         "notebook": str(job.path.resolve()),
         "output": str(executed),
         "parameters": job.parameters,
         "timeout": job.timeout,
+        "sockets": sockets.name,
     }
     started = datetime.datetime.now(datetime.UTC)
     last: dict[str, Any] = {}
     show.start(job.name)
-    with log_path.open("w", encoding="utf-8") as log, workers.start(environment, log) as process:
+    with sockets, log_path.open("w", encoding="utf-8") as log, workers.start(environment, log) as process:
         with contextlib.suppress(BrokenPipeError, ValueError):  # ended, or told to end, before it began
             process.stdin.write(json.dumps(order) + "\n")
             process.stdin.flush()

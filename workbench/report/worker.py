@@ -1,16 +1,16 @@
 """Run one notebook in a process of its own: `python -m workbench.report.worker`.
 
-The job comes as one line of JSON on standard input: `notebook`, `output`, `parameters`, `timeout`. Standard output
-carries one line of JSON per finished cell and a last one with the outcome. Standard input stays open as long as
-the parent lives: when it ends, so do the kernel and this process.
+The job comes as one line of JSON on standard input: `notebook`, `output`, `parameters`, `timeout` and `sockets`, a
+folder for the kernel's. Standard output carries one line of JSON per finished cell and a last one with the outcome.
+Standard input stays open as long as the parent lives: when it ends, so do the kernel and this process.
 """
 
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -31,15 +31,14 @@ class OwnKernelManager(AsyncKernelManager):
     """Start kernels of this very interpreter, whatever kernels are installed under the name of python3."""
 
     latest: ClassVar["OwnKernelManager"]
+    sockets: ClassVar[str]  # a folder for its sockets: with TCP, two kernels that start at once may pick the same port
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         OwnKernelManager.latest = self
-        # Sockets in a folder of their own: two kernels that start at once cannot pick the same TCP port.
-        self.sockets = tempfile.TemporaryDirectory(prefix="kernel-")
-        if len(self.sockets.name) < LONGEST_SOCKET_FOLDER:
+        if len(self.sockets) < LONGEST_SOCKET_FOLDER:
             self.transport = "ipc"
-            self.ip = str(Path(self.sockets.name, "socket"))
+            self.ip = str(Path(self.sockets, "socket"))
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -51,13 +50,11 @@ class Kernel:
 
     def __init__(self) -> None:
         self.process = None
-        self.manager = None
         self.timed_out = False
         self.running = ""  # the source of the cell that runs now
 
     def watch(self, manager: OwnKernelManager) -> None:
         """Remember the process, once it has started."""
-        self.manager = manager
         self.process = manager.provisioner.process
 
     def run(self, cell_index: int, source: str) -> None:
@@ -82,8 +79,7 @@ class Kernel:
         while os.read(0, 4096):
             pass
         self.signal(signal.SIGKILL)
-        if self.manager is not None:
-            self.manager.sockets.cleanup()
+        shutil.rmtree(OwnKernelManager.sockets, ignore_errors=True)
         os._exit(1)
 
     def cause_of_death(self) -> str:
@@ -107,6 +103,7 @@ def execute(job: dict, report: Any) -> dict | None:
     from papermill.exceptions import PapermillExecutionError
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it logs is reported as the outcome
+    OwnKernelManager.sockets = job["sockets"]
     kernel = Kernel()
     threading.Thread(target=kernel.end_with_parent, daemon=True).start()
     if job["timeout"]:
