@@ -57,18 +57,20 @@ def toy(monkeypatch):
     )
 
 
+OUTSIDE = [
+    (WIDTH, 4, "width=4: must be an odd whole number from 1 to 9; the nearest legal values are 3 and 5"),
+    (WIDTH, 0, "width=0: must be an odd whole number from 1 to 9; the nearest legal value is 1"),
+    (WIDTH, 12, "width=12: must be an odd whole number from 1 to 9; the nearest legal value is 9"),
+    (COUNT, -1, "count=-1: must be a whole number of at least 0; the nearest legal value is 0"),
+    (SHARE, 1.5, "share=1.5: must be a number from 0.0 to 1.0; the nearest legal value is 1.0"),
+    (SHARE, -0.5, "share=-0.5: must be a number from 0.0 to 1.0; the nearest legal value is 0.0"),
+    (SHARE, float("nan"), "share=nan: must be finite, a number from 0.0 to 1.0"),
+    (MODE, "triple", "mode='triple': must be one of 'add', 'double'"),
+]
+
+
 @pytest.mark.parametrize(
-    ("arg", "value", "message"),
-    [
-        (WIDTH, 4, "width=4: must be an odd whole number from 1 to 9; the nearest legal values are 3 and 5"),
-        (WIDTH, 0, "width=0: must be an odd whole number from 1 to 9; the nearest legal value is 1"),
-        (WIDTH, 12, "width=12: must be an odd whole number from 1 to 9; the nearest legal value is 9"),
-        (COUNT, -1, "count=-1: must be a whole number of at least 0; the nearest legal value is 0"),
-        (SHARE, 1.5, "share=1.5: must be a number from 0.0 to 1.0; the nearest legal value is 1.0"),
-        (SHARE, -0.5, "share=-0.5: must be a number from 0.0 to 1.0; the nearest legal value is 0.0"),
-        (SHARE, float("nan"), "share=nan: must be finite, a number from 0.0 to 1.0"),
-        (MODE, "triple", "mode='triple': must be one of 'add', 'double'"),
-    ],
+    ("arg", "value", "message"), OUTSIDE, ids=[f"{arg.name}={value!r}" for arg, value, _ in OUTSIDE]
 )
 def test_value_outside_the_range(arg, value, message):
     with pytest.raises(ValueError, match="must be") as raised:
@@ -76,15 +78,17 @@ def test_value_outside_the_range(arg, value, message):
     assert str(raised.value) == message
 
 
+OF_THE_WRONG_TYPE = [
+    (WIDTH, 3.0, "width=3.0: must be an odd whole number from 1 to 9, not float"),
+    (WIDTH, True, "width=True: must be an odd whole number from 1 to 9, not bool"),
+    (SHARE, "0.5", "share='0.5': must be a number from 0.0 to 1.0, not str"),
+    (MODE, 1, "mode=1: must be one of 'add', 'double', not int"),
+    (QUIET, 1, "quiet=1: must be True or False, not int"),
+]
+
+
 @pytest.mark.parametrize(
-    ("arg", "value", "message"),
-    [
-        (WIDTH, 3.0, "width=3.0: must be an odd whole number from 1 to 9, not float"),
-        (WIDTH, True, "width=True: must be an odd whole number from 1 to 9, not bool"),
-        (SHARE, "0.5", "share='0.5': must be a number from 0.0 to 1.0, not str"),
-        (MODE, 1, "mode=1: must be one of 'add', 'double', not int"),
-        (QUIET, 1, "quiet=1: must be True or False, not int"),
-    ],
+    ("arg", "value", "message"), OF_THE_WRONG_TYPE, ids=[f"{arg.name}={value!r}" for arg, value, _ in OF_THE_WRONG_TYPE]
 )
 def test_value_of_the_wrong_type(arg, value, message):
     with pytest.raises(TypeError, match="must be") as raised:
@@ -92,17 +96,17 @@ def test_value_of_the_wrong_type(arg, value, message):
     assert str(raised.value) == message
 
 
-@pytest.mark.parametrize(
-    ("arg", "value", "checked"),
-    [
-        (WIDTH, 9, 9),
-        (WIDTH, np.int16(7), 7),
-        (SHARE, 1, 1.0),
-        (SHARE, np.float32(0.25), 0.25),
-        (MODE, "double", "double"),
-        (QUIET, True, True),
-    ],
-)
+LEGAL = [
+    (WIDTH, 9, 9),
+    (WIDTH, np.int16(7), 7),
+    (SHARE, 1, 1.0),
+    (SHARE, np.float32(0.25), 0.25),
+    (MODE, "double", "double"),
+    (QUIET, True, True),
+]
+
+
+@pytest.mark.parametrize(("arg", "value", "checked"), LEGAL, ids=[f"{arg.name}={value!r}" for arg, value, _ in LEGAL])
 def test_legal_value_comes_back_as_the_declared_type(arg, value, checked):
     assert arg.check(value) == checked
     assert type(arg.check(value)) is arg.type

@@ -7,6 +7,7 @@ key, and the functions here find it by that key or make it.
 import contextlib
 import functools
 import io
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -73,6 +74,17 @@ def encode(figure: Figure) -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB").save(file, "png", compress_level=1)
     return file.getvalue()
+
+
+def keep(figure: Figure, name: str) -> None:
+    """Save a figure as NAME.png and NAME.svg where a report run wants it: in the folder WORKBENCH_FIGURES, if set."""
+    folder = os.environ.get("WORKBENCH_FIGURES")
+    if not folder:
+        return
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with styled():
+        figure.savefig(Path(folder, f"{name}.svg"), metadata={"Date": None})
+        figure.savefig(Path(folder, f"{name}.png"))
 
 
 def compact(png: bytes) -> bytes:

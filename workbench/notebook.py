@@ -2,9 +2,7 @@
 
 import base64
 import math
-import os
 from numbers import Real
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,12 +20,7 @@ def show(axes: Any, name: str, alt: str) -> None:
     """
     figure = drawing.figure_of(axes)
     png = drawing.compact(drawing.encode(figure))
-    folder = os.environ.get("WORKBENCH_FIGURES")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with drawing.styled():
-            figure.savefig(Path(folder, f"{name}.svg"), metadata={"Date": None})
-            figure.savefig(Path(folder, f"{name}.png"))
+    drawing.keep(figure, name)
     display(
         {"image/png": base64.b64encode(png).decode(), "text/plain": f"[figure: {name}]"},
         metadata={"image/png": {"alt": alt}, "workbench": {"figure": name}},

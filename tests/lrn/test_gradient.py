@@ -29,7 +29,7 @@ def finite_differences(weights, x, **arguments):
         pytest.param((2, 7, 3), dict(size=5), id="NCW"),
         pytest.param((2, 7, 3), dict(size=3, beta=0.6), id="NCW size 3"),
         pytest.param((2, 4, 3), dict(size=11), id="window larger than the channels"),
-        pytest.param((2, 3, 7), dict(size=5, order="NWC"), id="NWC"),
+        pytest.param((2, 3, 7), dict(size=5, beta=0.6, order="NWC"), id="NWC"),
         pytest.param((3, 6), dict(size=7, beta=2.3), id="NC"),
         pytest.param((1, 2, 5, 4), dict(size=3, beta=0.6, region="within"), id="within NCHW"),
         pytest.param((1, 5, 4, 2), dict(size=3, beta=0.6, region="within", order="NHWC"), id="within NHWC"),

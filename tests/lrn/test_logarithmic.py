@@ -77,12 +77,16 @@ EXTREMES = {
     "largest half": (np.float16, [65504, -65504, 1, 0, 6e-8, 60000, 2], {}),
     "largest half, alpha 1000": (np.float16, [65504, -65504, 1, 0, 6e-8, 60000, 2], dict(alpha=1e3, beta=1)),
     "denormal half": (np.float16, [6e-8, -6e-5, 1e-6, 0, 1e-3, 6e-7], dict(alpha=1e6, bias=1e-8)),
-    "largest double": (np.float64, [1e308, -1.7e308, 1, 0, 1e-300, -2e160, 7, 8], {}),
-    "denormal double": (np.float64, [5e-324, -1e-310, 1e-300, 0, 1e-200, 1], dict(bias=1e-300)),
-    "denormal double with no bias": (np.float64, [5e-324, -1e-310, 1e-300, 3e-320, 2e-200, 1], dict(bias=0.0)),
+    "largest double": (np.float64, [1e308, -1.7e308, 1, 0, 1e-300, -2e160, 7, 8], dict(beta=0.6)),
+    "denormal double": (np.float64, [5e-324, -1e-310, 1e-300, 0, 1e-200, 1], dict(bias=1e-300, beta=0.6)),
+    "denormal double with no bias": (
+        np.float64,
+        [5e-324, -1e-310, 1e-300, 3e-320, 2e-200, 1],
+        dict(bias=0.0, beta=0.6),
+    ),
     "mixed double": (np.float64, [1e300, 1e-300, -1e100, 1e-100, 0, 1, -1e308, 1e-308], dict(bias=1e-100, beta=0.6)),
-    "alpha of 1e308": (np.float64, [1e308, -1, 1e-160, 0, 1e-300, 5], dict(alpha=1e308)),
-    "alpha of 5e-324": (np.float64, [1e308, -1, 1e-160, 0, 1e-300, 5], dict(alpha=5e-324)),
+    "alpha of 1e308": (np.float64, [1e308, -1, 1e-160, 0, 1e-300, 5], dict(alpha=1e308, beta=0.6)),
+    "alpha of 5e-324": (np.float64, [1e308, -1, 1e-160, 0, 1e-300, 5], dict(alpha=5e-324, beta=0.6)),
     "bias of 1e-300": (np.float64, [1e-160, -1, 1e-170, 0, 1e-150, 5], dict(bias=1e-300, beta=2.3)),
     "bias of 1e308": (np.float64, [1e160, -1, 1e-170, 0, 1e150, 5], dict(bias=1e308, beta=2.3)),
 }
@@ -155,7 +159,7 @@ def test_an_extreme_in_one_of_many_tiles(order, engine):
 
 @ENGINES
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-@pytest.mark.parametrize("beta", [0.0, 1e-320, 1.0, 1e39, 1e300, 1e308])
+@pytest.mark.parametrize("beta", [0.0, 1e-320, 1.1, 1e39, 1e300, 1e308])
 def test_no_argument_makes_it_undefined(beta, dtype, engine):
     limits = np.finfo(dtype)
     values = [0, 1, -limits.max, limits.smallest_subnormal, -limits.tiny, 0, 0, 0, 0, limits.max, 3]

@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import html
 import inspect
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from workbench import OPERATORS, drawing
 from workbench.explore.controls import control
 from workbench.explore.renderer import Renderer
 from workbench.operator import Arg, Operator
+
+_numbers = itertools.count(1)  # of the explorers shown, to tell their figures apart
 
 CODE = "<code style='user-select: all; font-family: monospace; font-size: 12px; white-space: pre-wrap'>{}</code>"
 MESSAGE = (
@@ -156,5 +159,8 @@ class Explorer(widgets.VBox):
         if not self.frame:
             return bundle, {}
         bundle["image/png"] = base64.b64encode(drawing.compact(self.frame)).decode()
+        name = f"explore-{self._plot.__name__}-{next(_numbers)}"
+        drawing.keep(drawing.figure_of(self._axes), name)
         settings = ", ".join(f"{name} = {value}" for name, value in self.values.items())
-        return bundle, {"image/png": {"alt": f"{self._plot.__doc__.splitlines()[0]} At {settings}."}}
+        alt = f"{self._plot.__doc__.splitlines()[0]} At {settings}."
+        return bundle, {"image/png": {"alt": alt}, "workbench": {"figure": name}}

@@ -44,7 +44,7 @@ Scalars = namedtuple("Scalars", "coefficient bias one beta high low slope")
 Limits = namedtuple("Limits", "lowest highest largest")
 
 BLOCK = 256  # elements; a smaller one pays more for setting out, a larger one for the overlap
-FORWARD_BLOCK = 64  # where one array is read and one written there is little to set out, and this unrolls to no loop
+FORWARD_BLOCK = 128  # the same where one array is read and one written: there is little to set out, and more to overlap
 LINE = 16  # float32 elements of a cache line
 AHEAD = 1024  # elements between a block and what it prefetches
 
