@@ -129,7 +129,7 @@ def lab(context: typer.Context) -> None:
 
 @app.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="What to time.")] = "all",
+    what: Annotated[str, typer.Argument(help="What to time: lrn, explore or all.")] = "all",
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the rows as JSON.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions and smaller shapes.")] = False,
     figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the result.")] = None,
@@ -137,7 +137,11 @@ def bench(
     """Check the operators, then time them beside a plain copy and their peers."""
     from workbench.bench import run_bench
 
-    raise typer.Exit(run_bench(what, json_file, quick, figure))
+    try:
+        status = run_bench(what, json_file, quick, figure)
+    except ValueError as problem:
+        _refuse(str(problem))
+    raise typer.Exit(status)
 
 
 @app.command()

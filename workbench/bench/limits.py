@@ -3,16 +3,16 @@
 Both are plain compiled loops that share their work between threads as the operator does.
 """
 
-import numba
 import numpy as np
 
 from workbench import parallel
+from workbench.compiling import compiler
 from workbench.cost import Cost
 
 TILE = 1 << 14  # elements of a job
 IN_L1 = 1024  # elements; three float32 arrays of them are 12 KB
 
-loop = numba.njit(nogil=True, error_model="numpy", cache=True)
+loop = compiler()
 
 
 def copy(x: np.ndarray) -> np.ndarray:

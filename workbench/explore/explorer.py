@@ -15,7 +15,7 @@ from workbench.explore.controls import control
 from workbench.explore.renderer import Renderer
 from workbench.operator import Arg, Operator
 
-_numbers = itertools.count(1)  # of the explorers shown, to tell their figures apart
+_numbers = itertools.count(1)  # to tell the figures of explorers without a name apart
 
 CODE = "<code style='user-select: all; font-family: monospace; font-size: 12px; white-space: pre-wrap'>{}</code>"
 MESSAGE = (
@@ -29,6 +29,8 @@ def explore(
     plot: Callable,
     *,
     notebook: str | None = None,
+    name: str | None = None,
+    alt: str | None = None,
     extra: Sequence[Arg] = (),
     sliders: Mapping[str, tuple[float, float]] | None = None,
     **values: Any,
@@ -39,6 +41,8 @@ def explore(
         operator: a declared operator, or its name. Every argument of it that `plot` takes gets a control.
         plot: a plot function (`workbench.drawing.plot`), called with `ax` to move what it drew.
         notebook: the notebook that the shown `workbench run` command names.
+        name: the figure's name, for the files of a report run.
+        alt: what the first picture shows, for those who cannot see it.
         extra: declarations of further arguments of `plot` to control.
         sliders: linear ranges in place of the declared ones, by argument.
         values: where the controls start, and whatever else `plot` takes, such as data.
@@ -62,7 +66,7 @@ def explore(
     start = {**{arg.name: arg.default for arg in args}, **defaults, **values}
     controlled = {arg.name: control(arg, arg.check(start[arg.name])) for arg in args}
     data = {name: value for name, value in values.items() if name not in names}
-    return Explorer(operator, plot, controlled, data, notebook)
+    return Explorer(operator, plot, controlled, data, notebook=notebook, name=name, alt=alt)
 
 
 class Explorer(widgets.VBox):
@@ -79,7 +83,10 @@ class Explorer(widgets.VBox):
         plot: Callable,
         controls: dict[str, widgets.Widget],
         data: dict[str, Any],
-        notebook: str | None,
+        *,
+        notebook: str | None = None,
+        name: str | None = None,
+        alt: str | None = None,
     ) -> None:
         self.operator = operator
         self.sliders = controls
@@ -89,6 +96,8 @@ class Explorer(widgets.VBox):
         self._start = {name: slider.value for name, slider in controls.items()}
         self._data = data
         self._notebook = notebook
+        self._name = name or f"explore-{next(_numbers)}"
+        self._alt = alt or f"{plot.__doc__.splitlines()[0]} At {_listed(self.values)}."
         self._axes = None
         self._picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
         self._alert = widgets.HTML()
@@ -159,8 +168,9 @@ class Explorer(widgets.VBox):
         if not self.frame:
             return bundle, {}
         bundle["image/png"] = base64.b64encode(drawing.compact(self.frame)).decode()
-        name = f"explore-{self._plot.__name__}-{next(_numbers)}"
-        drawing.keep(drawing.figure_of(self._axes), name)
-        settings = ", ".join(f"{name} = {value}" for name, value in self.values.items())
-        alt = f"{self._plot.__doc__.splitlines()[0]} At {settings}."
-        return bundle, {"image/png": {"alt": alt}, "workbench": {"figure": name}}
+        drawing.keep(drawing.figure_of(self._axes), self._name)
+        return bundle, {"image/png": {"alt": self._alt}, "workbench": {"figure": self._name}}
+
+
+def _listed(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in values.items())

@@ -29,9 +29,11 @@ import numpy as np
 from llvmlite import ir
 from numba.extending import intrinsic, overload
 
+from workbench.compiling import compiler
+
 # Contraction to fused multiply-adds is the one liberty taken with IEEE arithmetic. A part is inlined where it is used.
-kernel = numba.njit(error_model="numpy", nogil=True, cache=True, fastmath={"contract"})
-part = numba.njit(error_model="numpy", nogil=True, cache=True, fastmath={"contract"}, forceinline=True)
+kernel = compiler(fastmath={"contract"})
+part = compiler(fastmath={"contract"}, forceinline=True)
 
 # How scale^-beta is found. Numba knows a tuple's length when it compiles, so a kernel is specialized for each; square
 # roots and a division are exact to the last bit or two, and faster than any polynomial.
