@@ -85,7 +85,9 @@ def test_without_a_kernel_the_default_picture_is_shown():
 
 def test_a_report_run_keeps_the_first_picture_under_its_name(monkeypatch, tmp_path):
     monkeypatch.setenv("WORKBENCH_FIGURES", str(tmp_path))
-    _, metadata = explore("LRN", plots.response_curve, name="curve", alt="A curve.")._repr_mimebundle_()
+    _, metadata = explore(
+        "LRN", plots.response_curve, name="curve", alt="A curve.", sliders={"bias": (0.5, 2.0)}
+    )._repr_mimebundle_()
     assert metadata == {"image/png": {"alt": "A curve."}, "workbench": {"figure": "curve"}}
     assert Image.open(tmp_path / "curve.png").size == (1320, 840)
     assert "<svg" in (tmp_path / "curve.svg").read_text()

@@ -56,9 +56,9 @@ def explore(
         operator = OPERATORS[operator]
     taken = inspect.signature(plot).parameters
     args = [arg for arg in (*operator.args, *extra) if arg.name in taken]
-    for name, (low, high) in (sliders or {}).items():
+    for moved, (low, high) in (sliders or {}).items():
         args = [
-            dataclasses.replace(arg, slider=(low, high), scale="linear", step=None) if arg.name == name else arg
+            dataclasses.replace(arg, slider=(low, high), scale="linear", step=None) if arg.name == moved else arg
             for arg in args
         ]
     names = {arg.name for arg in args}

@@ -68,7 +68,16 @@ def inhibition_and_excitation(
             note = f"pole at x = ±{pole:.3g}" + ("" if pole < REACH else ", outside the picture")
         else:
             note = "no pole"
-        drawing.write(panel, "note", 0.03, 0.97, note, transform=panel.transAxes, va="top")
+        drawing.write(
+            panel,
+            "note",
+            0.97,
+            0.04,
+            note,
+            transform=panel.transAxes,
+            ha="right",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+        )
         panel.set(
             title=f"{name}: alpha = {sign * strength:.3g}",
             xlabel="response x",
@@ -114,7 +123,7 @@ def window_over_channels(
     ax[1].set_xlabel("channel")
 
 
-@drawing.plot(rows=2, columns=6, size=(9.6, 3.9))
+@drawing.plot(rows=2, columns=6, size=(9.6, 2.75))
 def feature_maps(
     before: np.ndarray, after: np.ndarray, channels: tuple[int, ...] | None = None, *, ax: np.ndarray
 ) -> None:
@@ -132,7 +141,7 @@ def feature_maps(
         )
 
 
-@drawing.plot(rows=2, columns=6, size=(9.6, 3.9))
+@drawing.plot(rows=2, columns=6, size=(9.6, 2.75))
 def normalized_maps(
     maps: np.ndarray,
     size: int = 5,
