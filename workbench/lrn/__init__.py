@@ -1,6 +1,7 @@
 """Local response normalization: y_i = x_i / (bias + alpha/n * sum of x_j^2 over i's window)^beta."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -61,31 +62,26 @@ def _checked_array(name: str, x: np.ndarray, order: str, region: str) -> np.ndar
     return x
 
 
-def _window(values: dict) -> Window:
-    size = values["size"]
-    neighbours = size**2 if values["region"] == "within" else size
-    return Window(
-        before=size // 2,
-        after=size // 2,
-        alpha=values["alpha"],
-        divisor=neighbours,
-        beta=values["beta"],
-        bias=values["bias"],
-        region=values["region"],
-    )
+@functools.lru_cache(maxsize=256)
+def _window(size: int, alpha: float, beta: float, bias: float, order: str, region: str) -> Window:
+    neighbours = size**2 if region == "within" else size
+    return Window(size // 2, size // 2, alpha, neighbours, beta, bias, region)
 
 
 def _prepare(inputs: tuple, values: dict) -> tuple:
-    return prepare_with_window(inputs, _window(values), values["order"])
+    return prepare_with_window(inputs, _window(**values), values["order"])
 
 
 def prepare_with_window(inputs: tuple, window: Window, order: str) -> tuple:
     """Check the arrays (dy and x, or x) against each other and the order; return what an engine's function takes."""
-    names = ("dy", "x")[-len(inputs) :]
-    arrays = [_checked_array(name, array, order, window.region) for name, array in zip(names, inputs, strict=True)]
-    if len({array.shape for array in arrays}) > 1:
+    *dy, x = inputs
+    x = _checked_array("x", x, order, window.region)
+    if not dy:
+        return x, window, CHANNELS_LAST[order]
+    arrays = (_checked_array("dy", dy[0], order, window.region), x)
+    if arrays[0].shape != x.shape:
         raise ValueError(f"dy has shape {arrays[0].shape} and x has shape {arrays[1].shape}: must be equal")
-    if len({array.dtype.newbyteorder("=") for array in arrays}) > 1:
+    if arrays[0].dtype.newbyteorder("=") != x.dtype.newbyteorder("="):
         raise TypeError(f"dy has dtype {arrays[0].dtype} and x has dtype {arrays[1].dtype}: must be equal")
     return (*arrays, window, CHANNELS_LAST[order])
 

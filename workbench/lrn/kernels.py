@@ -15,11 +15,12 @@ from workbench import parallel
 from workbench.lrn import logarithmic, loops
 from workbench.lrn.window import Window, compute_dtype, safe_limits, window_axes
 
+NATIVE = (np.dtype(np.float32), np.dtype(np.float64))  # what the loops read as it is
 BLOCK = 1 << 20  # elements of an array that must be converted before a loop can read it, converted at a time
 ROW = 16384  # pixels of a tile, forward: few rows, and none that breaks the stream of prefetches
 GRADIENT_ROW = 8192  # the same for the gradient, which keeps more rows
 CHUNK = 32768  # elements of the rows that the gradient takes in at a time
-BUFFER = 8192  # elements of a tile of pixels with all their channels
+BUFFER = 16384  # elements of a tile of pixels with all their channels
 BAND = 32  # rows of an image in a job
 
 
@@ -59,14 +60,15 @@ def _run(
 ) -> np.ndarray:
     """Fill a new array from `arrays` (dy and x, or x), block by block where they need a conversion."""
     x = arrays[-1]
-    out = np.empty(x.shape, x.dtype.newbyteorder("="))
-    dtype = compute_dtype(x.dtype)
-    if not out.size:
-        return out
-    axes = window_axes(x.ndim, window.region, channels_last)
-    if all(array.flags.c_contiguous and array.dtype == dtype for array in arrays):
+    if x.size and all(array.flags.c_contiguous and array.dtype in NATIVE for array in arrays):
+        out = np.empty_like(x, subok=False)
         _fill(arrays, out, window, channels_last, power, direction, again)
         return out
+    out = np.empty(x.shape, x.dtype.newbyteorder("="))
+    if not out.size:
+        return out
+    dtype = compute_dtype(x.dtype)
+    axes = window_axes(x.ndim, window.region, channels_last)
     for block in _blocks(x.shape, axes):
         parts = tuple(np.ascontiguousarray(array[block], dtype) for array in arrays)
         result = np.empty(parts[-1].shape, dtype)
@@ -96,8 +98,7 @@ def _fill(
     whole: np.ndarray | None = None,
 ) -> None:
     x = arrays[-1]
-    plan = _plan(x.shape, window, channels_last, direction)
-    scalars, limits = _constants(x.dtype, window)
+    plan, scalars, limits = _preparation(x.shape, x.dtype, window, channels_last, direction)
     flat = [array.reshape(-1) for array in (*arrays, out)]
     safe = np.zeros(plan.jobs, np.bool_)
 
@@ -120,9 +121,18 @@ def _fill(
             target[part] = result.reshape(pieces[0].shape)
 
 
-# Both are remembered: a large call leaves no Python in the processor's caches, and working them out anew then takes
-# a tenth of a millisecond.
 @lru_cache(maxsize=256)
+def _preparation(
+    shape: tuple[int, ...], dtype: np.dtype, window: Window, channels_last: bool, direction: str
+) -> tuple[_Plan, loops.Scalars, loops.Limits]:
+    """Return all that a call needs beside its arrays.
+
+    It is remembered, for a large call leaves no Python in the processor's caches, and working it out anew then takes a
+    tenth of a millisecond.
+    """
+    return _plan(shape, window, channels_last, direction), *_constants(dtype, window)
+
+
 def _plan(shape: tuple[int, ...], window: Window, channels_last: bool, direction: str) -> _Plan:
     if window.region == "within":
         return _image_plan(shape, window, channels_last, direction)
@@ -192,7 +202,6 @@ def _power(dtype: np.dtype, beta: float) -> tuple:
     return loops.POLYNOMIAL if compute_dtype(dtype) == np.float32 else loops.LIBRARY
 
 
-@lru_cache(maxsize=256)
 def _constants(dtype: np.dtype, window: Window) -> tuple[loops.Scalars, loops.Limits]:
     to = dtype.type
     integer = np.dtype(f"i{dtype.itemsize}").type

@@ -169,30 +169,24 @@ def _prefetch_block(x, at, y, to):
 
 
 # Where a window's sum comes from is part of the type as well. A `window` is () for five elements a step apart, four
-# masks for five neighbours in a row of which some belong to the next pixel, or (sums,) for sums made beforehand.
+# masks for five neighbours in a row of which some belong to the next pixel, or (sums,) for sums made beforehand. So is
+# what is summed: squares, for the scale, or values, for the gradient.
+SQUARES, VALUES = (0, 0), (0,)
 
 
 @part
-def _sum_of_squares(window, x, middle, step, o, i):
-    """Return the sum of squares of the window around x[middle + i]; `o` + i is the place in `window`'s own arrays."""
-    if len(window) == 1:
-        return window[0][o + i]
-    a, b, c = x[middle - u(2) * step + i], x[middle - step + i], x[middle + i]
-    d, e = x[middle + step + i], x[middle + u(2) * step + i]
-    if len(window) == 0:
-        return ((a * a + b * b) + (d * d + e * e)) + c * c
-    return ((window[0][o + i] * (a * a) + window[1][o + i] * (b * b)) + c * c) + (
-        window[2][o + i] * (d * d) + window[3][o + i] * (e * e)
-    )
+def _summand(kind, value):
+    return value * value if len(kind) == 2 else value
 
 
 @part
-def _sum(window, x, middle, step, o, i):
-    """Return the sum of the window around x[middle + i]."""
+def _window_sum(kind, window, x, middle, step, o, i):
+    """Return the sum over the window around x[middle + i]; `o` + i is the place in `window`'s own arrays."""
     if len(window) == 1:
         return window[0][o + i]
-    a, b, c = x[middle - u(2) * step + i], x[middle - step + i], x[middle + i]
-    d, e = x[middle + step + i], x[middle + u(2) * step + i]
+    a, b = _summand(kind, x[middle - u(2) * step + i]), _summand(kind, x[middle - step + i])
+    c = _summand(kind, x[middle + i])
+    d, e = _summand(kind, x[middle + step + i]), _summand(kind, x[middle + u(2) * step + i])
     if len(window) == 0:
         return ((a + b) + (d + e)) + c
     return ((window[0][o + i] * a + window[1][o + i] * b) + c) + (window[2][o + i] * d + window[3][o + i] * e)
@@ -201,7 +195,7 @@ def _sum(window, x, middle, step, o, i):
 @part
 def _finish_block(x, at, step, window, o, y, to, length, power, scalars, limits, low, high):
     for i in range(u(0), length):
-        s = scalars.bias + scalars.coefficient * _sum_of_squares(window, x, at, step, o, i)
+        s = scalars.bias + scalars.coefficient * _window_sum(SQUARES, window, x, at, step, o, i)
         bits = _bits(s)
         low, high = min(low, bits), max(high, bits)
         y[to + i] = _divided(x[at + i], s, power, scalars)
@@ -227,7 +221,7 @@ def _finish(x, at, step, window, period, y, to, width, power, scalars, limits):
 @part
 def _weigh_block(dy, x, at, step, window, o, direct, term, to, length, power, scalars, low, high, largest):
     for i in range(u(0), length):
-        s = scalars.bias + scalars.coefficient * _sum_of_squares(window, x, at, step, o, i)
+        s = scalars.bias + scalars.coefficient * _window_sum(SQUARES, window, x, at, step, o, i)
         bits = _bits(s)
         low, high = min(low, bits), max(high, bits)
         p, q = _two_powers(s, power, scalars)
@@ -275,7 +269,7 @@ def _weigh(dy, x, at, step, window, period, direct, term, to, width, power, scal
 @part
 def _combine_block(term, middle, step, window, o, direct, at, x, dx, to, length, scalars):
     for i in range(u(0), length):
-        total = _sum(window, term, middle, step, o, i)
+        total = _window_sum(VALUES, window, term, middle, step, o, i)
         dx[to + i] = direct[at + i] - (scalars.slope * x[to + i]) * total
 
 
@@ -293,62 +287,33 @@ def _combine(term, middle, step, window, period, direct, at, x, dx, to, width, s
 
 
 @part
-def _add_squares_block(x, at, step, terms, sums, to, length):
+def _add_block(kind, x, at, step, terms, sums, to, length):
     b, c, d, e = at + step, at + u(2) * step, at + u(3) * step, at + u(4) * step
     if terms >= 5:
         for i in range(u(0), length):
-            pair = x[at + i] * x[at + i] + x[b + i] * x[b + i]
-            sums[to + i] = (pair + (x[c + i] * x[c + i] + x[d + i] * x[d + i])) + x[e + i] * x[e + i]
+            pair = _summand(kind, x[at + i]) + _summand(kind, x[b + i])
+            sums[to + i] = (pair + (_summand(kind, x[c + i]) + _summand(kind, x[d + i]))) + _summand(kind, x[e + i])
     elif terms >= 3:
         for i in range(u(0), length):
-            sums[to + i] = (x[at + i] * x[at + i] + x[b + i] * x[b + i]) + x[c + i] * x[c + i]
+            sums[to + i] = (_summand(kind, x[at + i]) + _summand(kind, x[b + i])) + _summand(kind, x[c + i])
     else:
         for i in range(u(0), length):
-            sums[to + i] = x[at + i] * x[at + i]
+            sums[to + i] = _summand(kind, x[at + i])
 
 
 @kernel
-def _add_squares(x, at, step, terms, sums, to, width):
-    """Set sums[to + i] to the sum of x[at + k * step + i]^2 over k < terms, for i < width."""
+def _add(kind, x, at, step, terms, sums, to, width):
+    """Set sums[to + i] to the sum of x[at + k * step + i], or of their squares, over k < terms, for i < width."""
     if width < u(BLOCK):
-        _add_squares_block(x, at, step, terms, sums, to, width)
+        _add_block(kind, x, at, step, terms, sums, to, width)
     else:
         for start in range(u(0), width, u(BLOCK)):
             o = min(start, width - u(BLOCK))
-            _add_squares_block(x, at + o, step, terms, sums, to + o, u(BLOCK))
+            _add_block(kind, x, at + o, step, terms, sums, to + o, u(BLOCK))
     for k in range(5 if terms >= 5 else 3 if terms >= 3 else 1, terms):
         row = at + u(k) * step
         for i in range(width):
-            sums[to + i] += x[row + i] * x[row + i]
-
-
-@part
-def _add_values_block(x, at, step, terms, sums, to, length):
-    b, c, d, e = at + step, at + u(2) * step, at + u(3) * step, at + u(4) * step
-    if terms >= 5:
-        for i in range(u(0), length):
-            sums[to + i] = ((x[at + i] + x[b + i]) + (x[c + i] + x[d + i])) + x[e + i]
-    elif terms >= 3:
-        for i in range(u(0), length):
-            sums[to + i] = (x[at + i] + x[b + i]) + x[c + i]
-    else:
-        for i in range(u(0), length):
-            sums[to + i] = x[at + i]
-
-
-@kernel
-def _add_values(x, at, step, terms, sums, to, width):
-    """Set sums[to + i] to the sum of x[at + k * step + i] over k < terms, for i < width."""
-    if width < u(BLOCK):
-        _add_values_block(x, at, step, terms, sums, to, width)
-    else:
-        for start in range(u(0), width, u(BLOCK)):
-            o = min(start, width - u(BLOCK))
-            _add_values_block(x, at + o, step, terms, sums, to + o, u(BLOCK))
-    for k in range(5 if terms >= 5 else 3 if terms >= 3 else 1, terms):
-        row = at + u(k) * step
-        for i in range(width):
-            sums[to + i] += x[row + i]
+            sums[to + i] += _summand(kind, x[row + i])
 
 
 @kernel
@@ -373,7 +338,7 @@ def planes_forward(x, y, start, stop, shape, tile, before, after, power, scalars
             else:
                 rows = 1
                 first, last = max(0, r - before), min(channels, r + after + 1)
-                _add_squares(x, u(origin + first * pixels), step, last - first, sums, u(0), u(width))
+                _add(SQUARES, x, u(origin + first * pixels), step, last - first, sums, u(0), u(width))
                 ok &= _finish(x, at, u(0), (sums,), u(tile), y, at, u(width), power, scalars, limits)
             r += rows
         safe[job] = ok
@@ -409,7 +374,7 @@ def planes_gradient(dy, x, dx, start, stop, shape, tile, chunk, before, after, p
                     ok &= _weigh(dy, x, at, step, (), u(BLOCK), direct, term, to, length, power, scalars, limits)
                 elif r < channels:
                     above, below = max(0, r - before), min(channels, r + after + 1)
-                    _add_squares(x, u(origin + above * pixels), step, below - above, sums, u(0), u(width))
+                    _add(SQUARES, x, u(origin + above * pixels), step, below - above, sums, u(0), u(width))
                     ok &= _weigh(dy, x, at, u(0), (sums,), pitch, direct, term, to, u(width), power, scalars, limits)
                 else:
                     term[(kept + r - first) * tile :][:tile] = 0
@@ -422,7 +387,7 @@ def planes_gradient(dy, x, dx, start, stop, shape, tile, chunk, before, after, p
                     length = u(rows * width)
                     _combine(term, place, pitch, (), u(BLOCK), direct, place, x, dx, to, length, scalars)
                 else:
-                    _add_values(term, place - u(after) * pitch, pitch, kept + 1, sums, u(0), u(width))
+                    _add(VALUES, term, place - u(after) * pitch, pitch, kept + 1, sums, u(0), u(width))
                     _combine(term, u(0), u(0), (sums,), pitch, direct, place, x, dx, to, u(width), scalars)
                 i += rows
             passed = u((last - first) * tile)
@@ -489,7 +454,7 @@ def pixels_forward(x, y, start, stop, shape, tile, before, after, power, scalars
         width = u((last - first) * pitch - gap)  # from the start of the first row to the end of the last
         inside = u(gap)
         _lay_out(x, first, last, channels, gap, values)
-        _add_squares(values, u(gap - before), u(1), before + after + 1, sums, u(0), width)
+        _add(SQUARES, values, u(gap - before), u(1), before + after + 1, sums, u(0), width)
         safe[job] = _finish(values, inside, u(0), (sums,), width, out, inside, width, power, scalars, limits)
         _take_up(out, first, last, channels, gap, y)
 
@@ -522,12 +487,12 @@ def pixels_gradient(dy, x, dx, start, stop, shape, tile, before, after, power, s
         width = u(used)
         _lay_out(x, first, last, channels, gap, values)
         _lay_out(dy, first, last, channels, gap, above)
-        _add_squares(values, u(gap - before), u(1), before + after + 1, sums, u(0), width)
+        _add(SQUARES, values, u(gap - before), u(1), before + after + 1, sums, u(0), width)
         safe[job] = _weigh(
             above, values, inside, u(0), (sums,), width, direct, term, inside, width, power, scalars, limits
         )
         term[gap + used : gap + used + gap] = 0  # what an earlier, longer job left behind the last row
-        _add_values(term, u(gap - after), u(1), before + after + 1, sums, u(0), width)
+        _add(VALUES, term, u(gap - after), u(1), before + after + 1, sums, u(0), width)
         _combine(term, u(0), u(0), (sums,), width, direct, inside, values, out, inside, width, scalars)
         _take_up(out, first, last, channels, gap, dx)
 
@@ -550,8 +515,8 @@ def image_forward(x, y, start, stop, shape, band, step, vertical, horizontal, po
         ok = True
         for r in range(begin, min(height, begin + band)):
             first, last = max(0, r - vertical[0]), min(height, r + vertical[1] + 1)
-            _add_squares(x, u(origin + first * row), width, last - first, padded, u(before * step), width)
-            _add_values(padded, u(0), u(step), before + after + 1, sums, u(0), width)
+            _add(SQUARES, x, u(origin + first * row), width, last - first, padded, u(before * step), width)
+            _add(VALUES, padded, u(0), u(step), before + after + 1, sums, u(0), width)
             at = u(origin + r * row)
             ok &= _finish(x, at, u(0), (sums,), width, y, at, width, power, scalars, limits)
         safe[job] = ok
@@ -581,16 +546,16 @@ def image_gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizont
             slot = r % size * row
             if r < height:
                 first, last = max(0, r - above), min(height, r + below + 1)
-                _add_squares(x, u(origin + first * row), width, last - first, squares, u(before * step), width)
-                _add_values(squares, u(0), u(step), before + after + 1, sums, u(0), width)
+                _add(SQUARES, x, u(origin + first * row), width, last - first, squares, u(before * step), width)
+                _add(VALUES, squares, u(0), u(step), before + after + 1, sums, u(0), width)
                 at = u(origin + r * row)
                 ok &= _weigh(dy, x, at, u(0), (sums,), width, direct, term, u(slot), width, power, scalars, limits)
             else:
                 term[slot : slot + row] = 0
             i = r - above  # the ring now holds the rows i - below to i + above, whose windows hold row i
             if i >= begin:
-                _add_values(term, u(0), width, size, terms, u(after * step), width)
-                _add_values(terms, u(0), u(step), before + after + 1, sums, u(0), width)
+                _add(VALUES, term, u(0), width, size, terms, u(after * step), width)
+                _add(VALUES, terms, u(0), u(step), before + after + 1, sums, u(0), width)
                 at = u(origin + i * row)
                 _combine(term, u(0), u(0), (sums,), width, direct, u(i % size * row), x, dx, at, width, scalars)
         safe[job] = ok
