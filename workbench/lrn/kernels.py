@@ -18,7 +18,7 @@ from workbench.lrn.window import Window, compute_dtype, safe_limits, window_axes
 NATIVE = (np.dtype(np.float32), np.dtype(np.float64))  # what the loops read as it is
 BLOCK = 1 << 20  # elements of an array that must be converted before a loop can read it, converted at a time
 ROW = 16384  # pixels of a tile, forward: few rows, and none that breaks the stream of prefetches
-GRADIENT_ROW = 8192  # the same for the gradient, which keeps more rows
+GRADIENT_ROW = 4096  # the same for the gradient, which keeps more rows
 CHUNK = 32768  # elements of the rows that the gradient takes in at a time
 BUFFER = 16384  # elements of a tile of pixels with all their channels
 BAND = 32  # rows of an image in a job

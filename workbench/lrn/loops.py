@@ -219,6 +219,13 @@ def _finish(x, at, step, window, period, y, to, width, power, scalars, limits):
 
 
 @part
+def _ahead(o, width, jump):
+    """Return the place that is AHEAD of place `o` in a row, or in the next one, which begins `jump` after its end."""
+    ahead = o + u(AHEAD)
+    return ahead + jump if ahead >= width else ahead
+
+
+@part
 def _weigh_block(dy, x, at, step, window, o, direct, term, to, length, power, scalars, low, high, largest):
     for i in range(u(0), length):
         s = scalars.bias + scalars.coefficient * _window_sum(SQUARES, window, x, at, step, o, i)
@@ -233,8 +240,11 @@ def _weigh_block(dy, x, at, step, window, o, direct, term, to, length, power, sc
 
 
 @kernel
-def _weigh(dy, x, at, step, window, period, direct, term, to, width, power, scalars, limits):
-    """Set direct = dy * scale^-beta and term = dy * x * scale^-(beta + 1), from `to`, for x and dy from `at`."""
+def _weigh(dy, x, at, step, window, period, direct, term, to, width, jump, power, scalars, limits):
+    """Set direct = dy * scale^-beta and term = dy * x * scale^-(beta + 1), from `to`, for x and dy from `at`.
+
+    `jump` lies between the end of this row and the start of the next: for the prefetch alone.
+    """
     low, high, largest = limits.highest, limits.lowest, limits.lowest
     if width < u(BLOCK):
         low, high, largest = _weigh_block(
@@ -243,9 +253,10 @@ def _weigh(dy, x, at, step, window, period, direct, term, to, width, power, scal
     else:
         for start in range(u(0), width, u(BLOCK)):
             o = min(start, width - u(BLOCK))
+            ahead = at + _ahead(o, width, jump)
             for line in range(u(0), u(BLOCK), u(LINE)):
-                _prefetch_to_read(x, at + o + u(2) * step + u(AHEAD) + line)
-                _prefetch_to_read(dy, at + o + u(AHEAD) + line)
+                _prefetch_to_read(x, ahead + u(2) * step + line)
+                _prefetch_to_read(dy, ahead + line)
             low, high, largest = _weigh_block(
                 dy,
                 x,
@@ -274,15 +285,16 @@ def _combine_block(term, middle, step, window, o, direct, at, x, dx, to, length,
 
 
 @kernel
-def _combine(term, middle, step, window, period, direct, at, x, dx, to, width, scalars):
+def _combine(term, middle, step, window, period, direct, at, x, dx, to, width, jump, scalars):
     """Set dx = direct - slope * x * (sum of the window of term), for x and dx from `to`, direct from `at`."""
     if width < u(BLOCK):
         _combine_block(term, middle, step, window, u(0), direct, at, x, dx, to, width, scalars)
     else:
         for start in range(u(0), width, u(BLOCK)):
             o = min(start, width - u(BLOCK))
+            ahead = to + _ahead(o, width, jump)
             for line in range(u(0), u(BLOCK), u(LINE)):
-                _prefetch_to_write(dx, to + o + u(AHEAD) + line)
+                _prefetch_to_write(dx, ahead + line)
             _combine_block(term, middle + o, step, window, o % period, direct, at + o, x, dx, to + o, u(BLOCK), scalars)
 
 
@@ -360,6 +372,7 @@ def planes_gradient(dy, x, dx, start, stop, shape, tile, chunk, before, after, p
         origin = n * channels * pixels + begin
         width = min(pixels, begin + tile) - begin
         whole = five and width == pixels  # then several rows are one long row
+        jump = u(pixels - width)
         term[: kept * tile] = 0
         ok = True
         for first in range(0, channels + before, chunk):
@@ -371,11 +384,13 @@ def planes_gradient(dy, x, dx, start, stop, shape, tile, chunk, before, after, p
                 if five and 2 <= r < channels - 2:
                     rows = min(last, channels - 2) - r if whole else 1
                     length = u(rows * width)
-                    ok &= _weigh(dy, x, at, step, (), u(BLOCK), direct, term, to, length, power, scalars, limits)
+                    ok &= _weigh(dy, x, at, step, (), u(BLOCK), direct, term, to, length, jump, power, scalars, limits)
                 elif r < channels:
                     above, below = max(0, r - before), min(channels, r + after + 1)
                     _add(SQUARES, x, u(origin + above * pixels), step, below - above, sums, u(0), u(width))
-                    ok &= _weigh(dy, x, at, u(0), (sums,), pitch, direct, term, to, u(width), power, scalars, limits)
+                    ok &= _weigh(
+                        dy, x, at, u(0), (sums,), pitch, direct, term, to, u(width), jump, power, scalars, limits
+                    )
                 else:
                     term[(kept + r - first) * tile :][:tile] = 0
                 r += rows
@@ -385,10 +400,10 @@ def planes_gradient(dy, x, dx, start, stop, shape, tile, chunk, before, after, p
                 rows = last - before - i if whole else 1
                 if five:
                     length = u(rows * width)
-                    _combine(term, place, pitch, (), u(BLOCK), direct, place, x, dx, to, length, scalars)
+                    _combine(term, place, pitch, (), u(BLOCK), direct, place, x, dx, to, length, jump, scalars)
                 else:
                     _add(VALUES, term, place - u(after) * pitch, pitch, kept + 1, sums, u(0), u(width))
-                    _combine(term, u(0), u(0), (sums,), pitch, direct, place, x, dx, to, u(width), scalars)
+                    _combine(term, u(0), u(0), (sums,), pitch, direct, place, x, dx, to, u(width), jump, scalars)
                 i += rows
             passed = u((last - first) * tile)
             for k in range(u(kept * tile)):
@@ -480,8 +495,10 @@ def pixels_gradient(dy, x, dx, start, stop, shape, tile, before, after, power, s
             at, width, period = u(first * channels), u((last - first) * channels), u(channels)
             end = gap + (last - first) * channels
             term[end : end + gap] = 0  # a mask of 0 needs something finite to multiply
-            safe[job] = _weigh(dy, x, at, u(1), masks, period, direct, term, inside, width, power, scalars, limits)
-            _combine(term, inside, u(1), masks, period, direct, inside, x, dx, at, width, scalars)
+            safe[job] = _weigh(
+                dy, x, at, u(1), masks, period, direct, term, inside, width, u(0), power, scalars, limits
+            )
+            _combine(term, inside, u(1), masks, period, direct, inside, x, dx, at, width, u(0), scalars)
             continue
         used = (last - first) * pitch - gap
         width = u(used)
@@ -489,11 +506,11 @@ def pixels_gradient(dy, x, dx, start, stop, shape, tile, before, after, power, s
         _lay_out(dy, first, last, channels, gap, above)
         _add(SQUARES, values, u(gap - before), u(1), before + after + 1, sums, u(0), width)
         safe[job] = _weigh(
-            above, values, inside, u(0), (sums,), width, direct, term, inside, width, power, scalars, limits
+            above, values, inside, u(0), (sums,), width, direct, term, inside, width, u(0), power, scalars, limits
         )
         term[gap + used : gap + used + gap] = 0  # what an earlier, longer job left behind the last row
         _add(VALUES, term, u(gap - after), u(1), before + after + 1, sums, u(0), width)
-        _combine(term, u(0), u(0), (sums,), width, direct, inside, values, out, inside, width, scalars)
+        _combine(term, u(0), u(0), (sums,), width, direct, inside, values, out, inside, width, u(0), scalars)
         _take_up(out, first, last, channels, gap, dx)
 
 
@@ -549,7 +566,9 @@ def image_gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizont
                 _add(SQUARES, x, u(origin + first * row), width, last - first, squares, u(before * step), width)
                 _add(VALUES, squares, u(0), u(step), before + after + 1, sums, u(0), width)
                 at = u(origin + r * row)
-                ok &= _weigh(dy, x, at, u(0), (sums,), width, direct, term, u(slot), width, power, scalars, limits)
+                ok &= _weigh(
+                    dy, x, at, u(0), (sums,), width, direct, term, u(slot), width, u(0), power, scalars, limits
+                )
             else:
                 term[slot : slot + row] = 0
             i = r - above  # the ring now holds the rows i - below to i + above, whose windows hold row i
@@ -557,5 +576,5 @@ def image_gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizont
                 _add(VALUES, term, u(0), width, size, terms, u(after * step), width)
                 _add(VALUES, terms, u(0), u(step), before + after + 1, sums, u(0), width)
                 at = u(origin + i * row)
-                _combine(term, u(0), u(0), (sums,), width, direct, u(i % size * row), x, dx, at, width, scalars)
+                _combine(term, u(0), u(0), (sums,), width, direct, u(i % size * row), x, dx, at, width, u(0), scalars)
         safe[job] = ok
