@@ -7,7 +7,6 @@ the declaration.
 
 import dataclasses
 import enum
-import functools
 import math
 import numbers
 import operator as arithmetic
@@ -158,7 +157,7 @@ class Operator:
         """Return the function of one engine, or raise ValueError with the engines that exist."""
         if not isinstance(engine, str) or engine not in self.engines:
             raise ValueError(f"engine={engine!r}: must be one of {', '.join(map(repr, self.engines))}")
-        return _resolve(self.engines[engine], self.function)
+        return getattr(import_module(self.engines[engine]), self.function)
 
     def run(
         self, *inputs: Any, engine: str = "numba", outputs: Mapping[str, Any] | None = None, **arguments: Any
@@ -198,11 +197,6 @@ class Operator:
                 raise ValueError(
                     f"{self.name} works in place: its output {name!r} must be its input {required[name]!r}"
                 )
-
-
-@functools.cache
-def _resolve(module: str, function: str) -> Callable:
-    return getattr(import_module(module), function)
 
 
 OPERATORS: dict[str, Operator] = {}
