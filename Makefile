@@ -38,8 +38,12 @@ figures: setup
 bench: setup
 	@$(VENV) -m workbench bench lrn
 
-lock: setup
-	@$(VENV) .ci/lock.py
+# In an environment of its own, so that the resolver is not among what it resolves.
+lock:
+	@rm -rf .lock && $(PYTHON) -m venv .lock && .lock/bin/python -m pip install -qq uv
+	@.lock/bin/uv pip compile pyproject.toml --extra test --extra build --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock
+	@rm -rf .lock && echo 'requirements.lock is written; make test installs and checks it'
 
 clean:
 	rm -rf .venv reports .pytest_cache .ruff_cache

@@ -19,7 +19,7 @@ def _curve(x: np.ndarray, energy: float, **arguments) -> np.ndarray:
     if arguments["size"] == 1:
         energy = 0.0  # a window of one channel has no neighbours
     pixels = np.stack([x, np.full_like(x, np.sqrt(energy))])[None]
-    return local_response_norm(pixels, **{**arguments, "size": max(arguments["size"], 1)})[0, 0]
+    return local_response_norm(pixels, **arguments)[0, 0]
 
 
 @drawing.plot(size=(6.6, 4.2))
