@@ -42,8 +42,8 @@ def local_response_norm_gradient(dy: np.ndarray, x: np.ndarray, window: Window, 
 class _Plan:
     """How one call is carried out: the shape that the loop sees, its jobs, and where a job's elements are.
 
-    `part` and `axes` serve what must be computed again: a job's slice of the array in `shape`, and the axes that
-    the window runs over within that slice in `part_shape`.
+    `part` and `axes` serve what must be computed again: a part's slice of the array in `shape`, and the axes that the
+    window runs over within that slice in `part_shape`. A part is `jobs_a_part` jobs that follow one another.
     """
 
     loop: Callable
@@ -53,6 +53,7 @@ class _Plan:
     part: Callable[[int], tuple]
     part_shape: tuple[int, ...] | None
     axes: tuple[int, ...]
+    jobs_a_part: int = 1
 
 
 def _run(
@@ -112,8 +113,8 @@ def _fill(
         whole = x if whole is None else whole
         logarithmic.refuse_vanishing_base(whole, window, window_axes(whole.ndim, window.region, channels_last))
     *views, target = (array.reshape(plan.shape) for array in (*arrays, out))
-    for job in np.flatnonzero(~safe):
-        part = plan.part(job)
+    for number in np.unique(np.flatnonzero(~safe) // plan.jobs_a_part):
+        part = plan.part(number)
         pieces = [view[part] for view in views]
         shape = plan.part_shape or pieces[0].shape
         result = again(*(piece.reshape(shape) for piece in pieces), window, plan.axes)
@@ -189,9 +190,10 @@ def _image_plan(shape: tuple[int, ...], window: Window, channels_last: bool, dir
         shape=(planes, height, width * step),
         arguments=(BAND, step, window.clipped(height), window.clipped(width)),
         jobs=planes * bands,
-        part=lambda job: (job // bands,),  # the whole plane: a band's windows reach into its neighbours
+        part=lambda plane: (plane,),  # as a whole: a band's windows reach into its neighbours
         part_shape=(height, width, step),
         axes=(0, 1),
+        jobs_a_part=bands,
     )
 
 
