@@ -15,13 +15,24 @@ from importlib import import_module
 from typing import Any
 
 
+class _Required:
+    """The default of an argument that has none."""
+
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED = _Required()
+
+
 @dataclasses.dataclass(frozen=True)
 class Arg:
     """Declare one argument: its type, default, allowed values, and how a slider should move it.
 
     `low` and `high` bound the allowed values (inclusive, None for no bound). An int is allowed where it is
     `low + k * step`. `choices` replaces the range for a str. `slider` is the range worth exploring, on a linear or
-    a log `scale`; `step` is also the slider's step.
+    a log `scale`; `step` is also the slider's step. The default REQUIRED stands for none. The type object leaves the
+    check to the operator's `prepare`, which sees the inputs as well; `words` then says what is allowed.
     """
 
     name: str
@@ -34,9 +45,14 @@ class Arg:
     choices: tuple[str, ...] = ()
     slider: tuple[float, float] | None = None
     scale: str = "linear"
+    words: str = ""
 
     def check(self, value: Any) -> Any:
         """Return `value` as this argument's type, or raise TypeError or ValueError saying what is allowed."""
+        if value is REQUIRED:
+            raise TypeError(f"{self.name}: is missing; give {self.allowed}")
+        if self.type is object:
+            return value
         if self.type is str:
             return self._check_choice(value)
         if self.type is bool:
@@ -51,6 +67,8 @@ class Arg:
     @property
     def allowed(self) -> str:
         """Say in words which values are allowed."""
+        if self.words:
+            return self.words
         if self.choices:
             return "one of " + ", ".join(map(repr, self.choices))
         if self.type is bool:

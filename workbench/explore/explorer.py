@@ -43,7 +43,7 @@ def explore(
         notebook: the notebook that the shown `workbench run` command names.
         name: the figure's name, for the files of a report run.
         alt: what the first picture shows, for those who cannot see it.
-        extra: declarations of further arguments of `plot` to control.
+        extra: declarations of further arguments of `plot` to control, or in place of the operator's own.
         sliders: linear ranges in place of the declared ones, by argument.
         values: where the controls start, and whatever else `plot` takes, such as data.
 
@@ -55,7 +55,8 @@ def explore(
             raise ValueError(f"operator={operator!r}: must be one of {', '.join(map(repr, OPERATORS))}")
         operator = OPERATORS[operator]
     taken = inspect.signature(plot).parameters
-    args = [arg for arg in (*operator.args, *extra) if arg.name in taken]
+    declared = {arg.name: arg for arg in (*operator.args, *extra)}
+    args = [arg for arg in declared.values() if arg.name in taken]
     for moved, (low, high) in (sliders or {}).items():
         args = [
             dataclasses.replace(arg, slider=(low, high), scale="linear", step=None) if arg.name == moved else arg

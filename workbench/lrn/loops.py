@@ -26,10 +26,9 @@ from collections import namedtuple
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
-from workbench.compiling import compiler
+from workbench.compiling import compiler, prefetch_to_read, prefetch_to_write
 
 # Contraction to fused multiply-adds is the one liberty taken with IEEE arithmetic. A part is inlined where it is used.
 kernel = compiler(fastmath={"contract"})
@@ -63,31 +62,6 @@ def _compiled_bits(s):
     if s == numba.float32:
         return lambda s: np.float32(s).view(np.int32)
     return lambda s: np.float64(s).view(np.int64)
-
-
-def _prefetch_intrinsic(write):
-    @intrinsic
-    def prefetch(typing_context, array, index):
-        """Ask for the cache line of array[index]; any index will do, even one outside the array."""
-
-        def generate(context, builder, signature, arguments):
-            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-            pointer = ir.IntType(8).as_pointer()
-            integer = ir.IntType(32)
-            function_type = ir.FunctionType(ir.VoidType(), [pointer, integer, integer, integer])
-            function = builder.module.declare_intrinsic("llvm.prefetch", [pointer], function_type)
-            address = builder.bitcast(builder.gep(data, [arguments[1]]), pointer)
-            every_level, of_data = integer(3), integer(1)
-            builder.call(function, [address, integer(write), every_level, of_data])
-            return context.get_dummy_value()
-
-        return numba.types.void(array, index), generate
-
-    return prefetch
-
-
-_prefetch_to_read = _prefetch_intrinsic(write=0)
-_prefetch_to_write = _prefetch_intrinsic(write=1)
 
 
 @kernel
@@ -164,8 +138,8 @@ def _two_powers(s, power, scalars):
 def _prefetch_block(x, at, y, to):
     """Ask for a block of x to be read and a block of y to be written, AHEAD of these."""
     for line in range(u(0), u(FORWARD_BLOCK), u(LINE)):
-        _prefetch_to_read(x, at + u(AHEAD) + line)
-        _prefetch_to_write(y, to + u(AHEAD) + line)
+        prefetch_to_read(x, at + u(AHEAD) + line)
+        prefetch_to_write(y, to + u(AHEAD) + line)
 
 
 # Where a window's sum comes from is part of the type as well. A `window` is () for five elements a step apart, four
@@ -255,8 +229,8 @@ def _weigh(dy, x, at, step, window, period, direct, term, to, width, jump, power
             o = min(start, width - u(BLOCK))
             ahead = at + _ahead(o, width, jump)
             for line in range(u(0), u(BLOCK), u(LINE)):
-                _prefetch_to_read(x, ahead + u(2) * step + line)
-                _prefetch_to_read(dy, ahead + line)
+                prefetch_to_read(x, ahead + u(2) * step + line)
+                prefetch_to_read(dy, ahead + line)
             low, high, largest = _weigh_block(
                 dy,
                 x,
@@ -294,7 +268,7 @@ def _combine(term, middle, step, window, period, direct, at, x, dx, to, width, j
             o = min(start, width - u(BLOCK))
             ahead = to + _ahead(o, width, jump)
             for line in range(u(0), u(BLOCK), u(LINE)):
-                _prefetch_to_write(dx, ahead + line)
+                prefetch_to_write(dx, ahead + line)
             _combine_block(term, middle + o, step, window, o % period, direct, at + o, x, dx, to + o, u(BLOCK), scalars)
 
 

@@ -145,7 +145,7 @@ def _parameter(line: Any, expression: str, operator: Operator | None) -> Paramet
     meaning = BRACKETS.sub("", line.help or "").strip()
     arg = _arg(line.name, type_name, default, meaning, limits[1] if limits else "")
     for declared_arg in operator.args if operator else ():
-        if declared_arg.name == line.name:
+        if declared_arg.name == line.name and declared_arg.type is not object:
             arg = dataclasses.replace(declared_arg, default=default, meaning=meaning or declared_arg.meaning)
     if arg is None:
         return Parameter(line.name, type_name, expression, meaning, None)

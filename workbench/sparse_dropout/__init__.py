@@ -1,0 +1,300 @@
+"""Dropout with replacement: y = r < ratio ? replacement : x, by element, by item of a list, or by whole lists."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from workbench.operator import REQUIRED, Arg, Gradient, Operator, register_cpu_operator
+from workbench.sparse_dropout.drop import Drop
+from workbench.sparse_dropout.inputs import (
+    REPLACEMENTS,
+    checked_dropped,
+    checked_lengths,
+    checked_matrix,
+    checked_number,
+    checked_replacement,
+    checked_replacement_shape,
+    checked_values,
+    is_sparse,
+)
+
+ENGINES = {"numba": "workbench.sparse_dropout.kernels", "reference": "workbench.sparse_dropout.reference"}
+
+RATIO = Arg("ratio", float, 0.5, "share that is dropped", low=0.0, high=1.0, slider=(0.0, 1.0), step=0.01)
+SEED = Arg("seed", int, REQUIRED, "which random stream; another for each step", low=0, high=2**64 - 1, slider=(0, 50))
+TRAINING = Arg("training", bool, True, "False for evaluation: nothing is dropped")
+START = Arg("start", int, 0, "where in the stream x begins, for a part of a whole", low=0, high=2**62, slider=(0, 64))
+SCALED = Arg("scaled", bool, False, "scale what is kept so that the expectation of y is x")
+
+_NUMBER = "a number that fits x's dtype"
+_SHAPE = "the shape of the replacement, () for one number"
+
+
+def _drop(values: dict) -> Drop:
+    return Drop(values["ratio"] if values["training"] else 0.0, values["seed"], values["start"])
+
+
+def _scale(ratio: float, scaled: bool) -> float | None:
+    """Return what the kept are scaled by, None for nothing: where none or all are dropped, no scale is needed."""
+    return 1 / (1 - ratio) if scaled and 0 < ratio < 1 else None
+
+
+def _prepare(inputs: tuple, values: dict) -> tuple:
+    (x,) = inputs
+    x = checked_matrix("x", x) if is_sparse(x) else checked_values("x", x)
+    drop = _drop(values)
+    if values["scaled"] and x.dtype.kind != "f":
+        raise TypeError(f"scaled=True: x has dtype {x.dtype}, which cannot be scaled; convert x to a float type")
+    replacement = checked_replacement(values["replacement"], x, values["per_feature"])
+    return x, drop, replacement, _scale(drop.ratio, values["scaled"])
+
+
+def _prepare_gradient(inputs: tuple, values: dict) -> tuple:
+    dy, dropped = inputs
+    dy = checked_matrix("dy", dy, types="f") if is_sparse(dy) else checked_values("dy", dy, types="f")
+    dropped = checked_dropped(dropped, dy)
+    shape = checked_replacement_shape(values["replacement_shape"], dy.shape)
+    return dy, dropped, _scale(values["ratio"], values["scaled"]) or 1.0, shape
+
+
+def _prepare_ragged(inputs: tuple, values: dict) -> tuple:
+    x, lengths = inputs
+    x = checked_values("x", x)
+    lengths = checked_lengths(lengths, x)
+    return x, lengths, _drop(values), checked_number("replacement_value", values["replacement_value"], x.dtype)
+
+
+DROPOUT = register_cpu_operator(
+    Operator(
+        name="DropoutWithReplacement",
+        meaning="Replace each element with a given chance.",
+        inputs=("x",),
+        outputs=("y", "dropped"),
+        args=(
+            RATIO,
+            Arg("replacement", object, 0.0, "what is put in the place of a dropped element", words=REPLACEMENTS),
+            SEED,
+            TRAINING,
+            SCALED,
+            Arg("per_feature", bool, False, "a strategy's value for each feature, the last axis, instead of one"),
+            START,
+        ),
+        function="dropout_with_replacement",
+        engines=ENGINES,
+        prepare=_prepare,
+        gradient="DropoutWithReplacementGradient",
+        cost="workbench.sparse_dropout.cost",
+    )
+)
+
+DROPOUT_GRADIENT = register_cpu_operator(
+    Operator(
+        name="DropoutWithReplacementGradient",
+        meaning="Carry a gradient back through DropoutWithReplacement, to the input and to the replacement.",
+        inputs=("dy", "dropped"),
+        outputs=("dx", "dreplacement"),
+        args=(
+            dataclasses.replace(RATIO, default=0.0, meaning="as in the forward pass; only scaled=True needs it"),
+            SCALED,
+            Arg("replacement_shape", object, (), _SHAPE, words=_SHAPE),
+        ),
+        function="dropout_with_replacement_gradient",
+        engines=ENGINES,
+        prepare=_prepare_gradient,
+        gradient=Gradient.NO_GRADIENT,
+        cost="workbench.sparse_dropout.cost",
+    )
+)
+
+SPARSE_DROPOUT = register_cpu_operator(
+    Operator(
+        name="SparseDropoutWithReplacement",
+        meaning="Replace whole segments of a ragged array by one value each, with a given chance.",
+        inputs=("x", "lengths"),
+        outputs=("y", "output_lengths"),
+        args=(
+            dataclasses.replace(RATIO, default=0.0),
+            Arg("replacement_value", object, 0, "the one value that a dropped segment becomes", words=_NUMBER),
+            SEED,
+            TRAINING,
+            START,
+        ),
+        function="sparse_dropout_with_replacement",
+        engines=ENGINES,
+        prepare=_prepare_ragged,
+        gradient=Gradient.NO_GRADIENT,
+        cost="workbench.sparse_dropout.cost",
+    )
+)
+
+SPARSE_ITEMWISE_DROPOUT = register_cpu_operator(
+    dataclasses.replace(
+        SPARSE_DROPOUT,
+        name="SparseItemwiseDropoutWithReplacement",
+        meaning="Replace single values of a ragged array with a given chance; lengths stay.",
+        function="sparse_itemwise_dropout_with_replacement",
+    )
+)
+
+
+def dropout_with_replacement(
+    x: Any,
+    ratio: float = 0.5,
+    replacement: Any = 0.0,
+    *,
+    seed: int,
+    training: bool = True,
+    scaled: bool = False,
+    per_feature: bool = False,
+    start: int = 0,
+    engine: str = "numba",
+) -> tuple[Any, Any]:
+    """Replace each element with chance `ratio`.
+
+    y_i = r_i < ratio ? new_i : x_i,  r_i = word start + i of the seed's stream / 2^32
+
+    where i counts the elements in C order, whatever the layout in memory. With scaled=True a kept element becomes
+    new_i + (x_i - new_i) / (1 - ratio), so that the expectation of y is x; for new = 0 that is inverted dropout.
+
+    Args:
+        x: an array of an integer type, float16, float32 or float64; or a `scipy.sparse` CSR or CSC matrix, whose stored
+            entries alone take part, each with the draw of its place in the dense matrix.
+        ratio: from 0, which keeps all, to 1, which drops all.
+        replacement: new: a number; an array that broadcasts to x, such as (features,), one value for each feature; or a
+            value computed from x, as a constant in the gradient: "mean" or "median" of its finite non-zero values,
+            or "zero".
+        seed: a whole number below 2^64. The same seed gives the same draws: use another for each layer and step.
+        training: False returns x as it is, a copy.
+        scaled: whether kept elements are scaled. Float types only.
+        per_feature: a mean or median for each feature, which is the last axis, instead of one of all.
+        start: where in the stream x begins, so that a large array can be done in parts.
+        engine: "numba" or "reference"; both return the same bits.
+
+    Returns:
+        y, new, of x's type and shape (for a sparse matrix: of its kind, format and index arrays), and `dropped`, bool,
+        alike. What is dropped is gone, an infinity or NaN too.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above.
+
+    Source: the element-wise reading of Caffe2's SparseDropoutWithReplacement; for scaled=True and new = 0 Srivastava,
+    Hinton, Krizhevsky, Sutskever and Salakhutdinov, Dropout, 2014.
+    """
+    return DROPOUT.run(
+        x,
+        ratio=ratio,
+        replacement=replacement,
+        seed=seed,
+        training=training,
+        scaled=scaled,
+        per_feature=per_feature,
+        start=start,
+        engine=engine,
+    )
+
+
+def dropout_with_replacement_gradient(
+    dy: Any,
+    dropped: Any,
+    *,
+    ratio: float = 0.0,
+    scaled: bool = False,
+    replacement_shape: tuple[int, ...] = (),
+    engine: str = "numba",
+) -> tuple[Any, np.ndarray]:
+    """Carry the gradient dy of a loss in y = dropout_with_replacement(x) back to x and to the replacement.
+
+    dx_i = dropped_i ? 0 : s dy_i;  dnew_i = dropped_i ? dy_i : (1 - s) dy_i;  s = scaled ? 1 / (1 - ratio) : 1
+
+    Args:
+        dy: float16, float32 or float64, of y's shape; a sparse matrix where y is one, with the same entries.
+        dropped: as the forward pass returned it.
+        ratio, scaled: as in the forward pass; `ratio` matters with scaled=True alone.
+        replacement_shape: the shape of the replacement: () for a number, (features,) for one a feature.
+        engine: "numba" or "reference".
+
+    Returns:
+        dx, of dy's shape and type, and dreplacement, of `replacement_shape` and dy's type: dnew summed (in float64)
+        over the elements that share a value.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above.
+    """
+    return DROPOUT_GRADIENT.run(
+        dy, dropped, ratio=ratio, scaled=scaled, replacement_shape=replacement_shape, engine=engine
+    )
+
+
+def sparse_dropout_with_replacement(
+    x: np.ndarray,
+    lengths: np.ndarray,
+    ratio: float = 0.0,
+    replacement_value: float = 0,
+    *,
+    seed: int,
+    training: bool = True,
+    start: int = 0,
+    engine: str = "numba",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Replace whole segments of a ragged array by one value each, with chance `ratio`.
+
+    Segment s, the next lengths[s] values of x, is dropped where r_s = word start + s of the seed's stream / 2^32 is
+    below `ratio`. A dropped segment becomes the single value `replacement_value`, even if it was empty.
+
+    Args:
+        x: the values of all segments, one after another, shape (values,), of any integer type, float16, float32 or
+            float64.
+        lengths: values in each segment, shape (segments,), int32 or int64; they add up to `values`.
+        ratio: from 0, which keeps all, to 1, which drops all.
+        replacement_value: a number that fits x's type.
+        seed, training, start, engine: as for `dropout_with_replacement`.
+
+    Returns:
+        y, of x's type, and output_lengths, of the type of lengths; both new.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above.
+
+    Source: Caffe2's SparseDropoutWithReplacement. No gradient flows, as there.
+    """
+    return SPARSE_DROPOUT.run(
+        x,
+        lengths,
+        ratio=ratio,
+        replacement_value=replacement_value,
+        seed=seed,
+        training=training,
+        start=start,
+        engine=engine,
+    )
+
+
+def sparse_itemwise_dropout_with_replacement(
+    x: np.ndarray,
+    lengths: np.ndarray,
+    ratio: float = 0.0,
+    replacement_value: float = 0,
+    *,
+    seed: int,
+    training: bool = True,
+    start: int = 0,
+    engine: str = "numba",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Replace single values of a ragged array, each with chance `ratio`.
+
+    Value i is dropped where r_i = word start + i of the seed's stream / 2^32 is below `ratio`. Arguments, types and
+    errors as for `sparse_dropout_with_replacement`; output_lengths is a copy of lengths.
+
+    Source: Caffe2's SparseItemwiseDropoutWithReplacement.
+    """
+    return SPARSE_ITEMWISE_DROPOUT.run(
+        x,
+        lengths,
+        ratio=ratio,
+        replacement_value=replacement_value,
+        seed=seed,
+        training=training,
+        start=start,
+        engine=engine,
+    )

@@ -1,0 +1,21 @@
+"""Who is dropped: the one rule that both engines follow."""
+
+import dataclasses
+import math
+
+
+@dataclasses.dataclass(frozen=True)
+class Drop:
+    """Drop element i where word start + i of the seed's stream, as a number r in [0, 1), is below the ratio.
+
+    A word w is r = w / 2^32, so r < ratio is w < threshold: ratio 0 drops none and ratio 1 drops all, exactly, and
+    between them the chance is threshold / 2^32.
+    """
+
+    ratio: float
+    seed: int
+    start: int = 0
+
+    @property
+    def threshold(self) -> int:
+        return math.ceil(self.ratio * 2**32)

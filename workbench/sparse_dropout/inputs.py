@@ -1,0 +1,208 @@
+"""What the operators accept, and what they say of the rest."""
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+from workbench.sparse_dropout.stored import Stored
+from workbench.sparse_dropout.strategies import STRATEGIES, typical_value
+
+REPLACEMENTS = "a number, an array that broadcasts to x, or one of " + ", ".join(map(repr, STRATEGIES))
+LENGTHS = (np.dtype(np.int32), np.dtype(np.int64))
+
+
+def is_sparse(x: Any) -> bool:
+    """Say whether x is one of SciPy's sparse arrays, without importing SciPy."""
+    return type(x).__module__.startswith("scipy.sparse")
+
+
+def checked_values(name: str, x: Any, types: str = "iuf") -> np.ndarray:
+    """Return x as an array of a type that is allowed, in the machine's byte order."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{name}: a masked array's mask would be lost; fill it first, as with {name}.filled(0)")
+    try:
+        x = np.asarray(x)
+    except ValueError as problem:
+        raise TypeError(f"{name}: must be an array of numbers ({problem})") from None
+    if x.dtype.kind not in types or x.dtype.itemsize > 8:
+        allowed = "float16, float32 or float64" if types == "f" else "an integer type, float16, float32 or float64"
+        raise TypeError(f"{name} has dtype {x.dtype}: must be {allowed}; convert it, as with {name}.astype(np.float32)")
+    return x.astype(x.dtype.newbyteorder("="), copy=False)
+
+
+def checked_matrix(name: str, matrix: Any, types: str = "iuf") -> Stored:
+    """Return the stored entries of a CSR or CSC matrix that is sound and names no element twice."""
+    if matrix.format not in ("csr", "csc") or matrix.ndim != 2:
+        raise TypeError(
+            f"{name} is a sparse {matrix.ndim}-D {matrix.format.upper()} array: must be a CSR or CSC matrix; "
+            f"convert it, as with {name}.tocsr()"
+        )
+    stored = Stored(matrix)
+    checked_values(f"{name}.data", matrix.data, types)
+    lengths, minors = np.diff(matrix.indptr), stored.minors
+    width = matrix.shape[1 if matrix.format == "csr" else 0]
+    sound = (
+        matrix.indptr[0] == 0 and np.all(lengths >= 0) and stored.count <= min(matrix.data.size, matrix.indices.size)
+    )
+    if not sound or (minors.size and not (minors.min() >= 0 and minors.max() < width)):
+        raise ValueError(f"{name}: its index arrays do not describe a matrix of shape {matrix.shape}; build it anew")
+    if _has_duplicates(stored):
+        raise ValueError(f"{name}: an element is stored twice; add such entries up first, with {name}.sum_duplicates()")
+    return stored
+
+
+def _has_duplicates(stored: Stored) -> bool:
+    majors, minors = stored.majors, stored.minors
+    if not np.all((majors[1:] > majors[:-1]) | (minors[1:] > minors[:-1])):
+        order = np.lexsort((minors, majors))
+        majors, minors = majors[order], minors[order]
+    return bool(np.any((majors[1:] == majors[:-1]) & (minors[1:] == minors[:-1])))
+
+
+def checked_dropped(dropped: Any, dy: np.ndarray | Stored) -> np.ndarray | Stored:
+    """Return `dropped` as a bool array of dy's shape, or as stored entries in the same places."""
+    if isinstance(dy, Stored) != is_sparse(dropped):
+        raise TypeError("dy and dropped: must both be arrays or both be sparse matrices, as the forward pass gave them")
+    if isinstance(dy, Stored):
+        stored = Stored(dropped)
+        same = (
+            dropped.format == dy.matrix.format
+            and dropped.shape == dy.shape
+            and np.array_equal(dropped.indptr, dy.matrix.indptr)
+            and np.array_equal(stored.minors, dy.minors)
+        )
+        if not same:
+            raise ValueError("dy and dropped: must store the same elements in the same format and order")
+        dtype = dropped.data.dtype
+    else:
+        stored = np.asarray(dropped)
+        if stored.shape != dy.shape:
+            raise ValueError(f"dropped has shape {stored.shape} and dy has shape {dy.shape}: must be equal")
+        dtype = stored.dtype
+    if dtype != np.bool_:
+        raise TypeError(f"dropped has dtype {dtype}: must be bool, as the forward pass returned it")
+    return stored
+
+
+def checked_replacement_shape(shape: Any, onto: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a replacement that broadcasts to `onto`."""
+    shape = (shape,) if isinstance(shape, numbers.Integral) else shape
+    if not isinstance(shape, tuple | list) or not all(isinstance(n, numbers.Integral) and n >= 0 for n in shape):
+        raise TypeError(f"replacement_shape={shape!r}: must be a tuple of whole numbers, () for a single number")
+    _check_broadcast("replacement_shape: ", tuple(shape), onto)
+    return tuple(int(length) for length in shape)
+
+
+def checked_lengths(lengths: Any, x: np.ndarray) -> np.ndarray:
+    """Return the lengths of segments as a contiguous array; what they add up to is for the engine to check."""
+    if x.ndim != 1:
+        raise ValueError(f"x has {x.ndim} axes {x.shape}: must have 1, the values of all segments one after another")
+    given = lengths
+    lengths = np.asarray(lengths)
+    if not lengths.size and not isinstance(given, np.ndarray):
+        lengths = lengths.astype(np.int64)
+    if lengths.dtype.newbyteorder("=") not in LENGTHS:
+        raise TypeError(
+            f"lengths has dtype {lengths.dtype}: must be int32 or int64, whole numbers of values; "
+            "convert it, as with lengths.astype(np.int64)"
+        )
+    if lengths.ndim != 1:
+        raise ValueError(f"lengths has {lengths.ndim} axes {lengths.shape}: must have 1, one length a segment")
+    return np.ascontiguousarray(lengths, lengths.dtype.newbyteorder("="))
+
+
+def refuse_length(segment: int, length: int, size: int) -> None:
+    """Raise ValueError for one length that cannot be."""
+    if length < 0:
+        raise ValueError(f"lengths[{segment}]={length}: must be at least 0")
+    raise ValueError(f"lengths[{segment}]={length}: must be at most {size}, the number of values in x")
+
+
+def refuse_total(total: int, size: int) -> None:
+    """Raise ValueError for lengths that do not add up."""
+    raise ValueError(f"lengths add up to {total} and x has {size} values: must be equal")
+
+
+def check_sum(lengths: np.ndarray, size: int) -> None:
+    """Raise ValueError unless the lengths are at least 0 and add up to `size`."""
+    wrong = (lengths < 0) | (lengths > size)
+    if wrong.any():
+        segment = int(wrong.argmax())
+        refuse_length(segment, int(lengths[segment]), size)
+    total = int(lengths.sum(dtype=np.int64))
+    if total != size:
+        refuse_total(total, size)
+
+
+def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
+    """Return a replacement as a scalar of x's type, or raise TypeError or ValueError where it does not fit."""
+    if isinstance(value, bool | np.bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}={value!r}: must be a number, not {type(value).__name__}")
+    if not fits(np.asarray(value), dtype):
+        raise ValueError(f"{name}={value!r}: does not fit x's dtype {dtype}; give {_fitting(dtype)}, or convert x")
+    return dtype.type(value)
+
+
+def checked_replacement(value: Any, x: np.ndarray | Stored, per_feature: bool) -> np.ndarray:
+    """Return a replacement as an array of x's type that broadcasts to x's shape."""
+    dtype, shape = x.dtype, x.shape
+    if isinstance(value, str):
+        return _strategy(value, x, per_feature)
+    if per_feature:
+        raise ValueError("per_feature=True: goes with a strategy such as replacement='mean'; give an array of values")
+    if isinstance(value, numbers.Real) or (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype != object):
+        return np.asarray(checked_number("replacement", value if isinstance(value, numbers.Real) else value[()], dtype))
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError("replacement: a masked array's mask would be lost; fill it first")
+    try:
+        array = np.asarray(value)
+    except ValueError as problem:
+        raise TypeError(f"replacement: must be {REPLACEMENTS} ({problem})") from None
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"replacement={value!r}: must be {REPLACEMENTS}, not of dtype {array.dtype}")
+    _check_broadcast("", array.shape, shape)
+    if not fits(array, dtype):
+        raise ValueError(
+            f"replacement holds values that do not fit x's dtype {dtype}; give {_fitting(dtype)}, or convert x"
+        )
+    return array.astype(dtype)
+
+
+def _strategy(name: str, x: np.ndarray | Stored, per_feature: bool) -> np.ndarray:
+    if name not in STRATEGIES:
+        raise ValueError(f"replacement={name!r}: must be {REPLACEMENTS}")
+    if x.dtype.kind != "f" and name != "zero":
+        raise TypeError(
+            f"replacement={name!r}: x has dtype {x.dtype}, which may not hold it; convert x to a float type"
+        )
+    return typical_value(name, x, per_feature).astype(x.dtype)
+
+
+def _check_broadcast(name: str, shape: tuple[int, ...], onto: tuple[int, ...]) -> None:
+    fitting = len(shape) <= len(onto) and all(
+        mine in (1, theirs) for mine, theirs in zip(reversed(shape), reversed(onto), strict=False)
+    )
+    if not fitting:
+        raise ValueError(
+            f"{name}the replacement has shape {shape} and x has shape {onto}: must broadcast to x, as one value for "
+            f"each feature (the last axis) does with shape {onto[-1:]}"
+        )
+
+
+def fits(value: np.ndarray, dtype: np.dtype) -> bool:
+    """Say whether values survive the conversion: whole and in range for integers, not beyond the range of floats."""
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return bool(np.all(np.isfinite(value.astype(dtype)) | ~np.isfinite(value.astype(np.float64))))
+    if value.dtype.kind == "f" and not np.all(np.isfinite(value) & (value == np.floor(value))):
+        return False
+    limits = np.iinfo(dtype)
+    return all(limits.min <= int(each) <= limits.max for each in (value.min(initial=0), value.max(initial=0)))
+
+
+def _fitting(dtype: np.dtype) -> str:
+    if dtype.kind == "f":
+        return f"numbers of at most {np.finfo(dtype).max:.3g} in magnitude"
+    limits = np.iinfo(dtype)
+    return f"whole numbers from {limits.min} to {limits.max}"

@@ -1,0 +1,193 @@
+"""Dropout with replacement, fast: the same functions as in `reference`, through compiled loops.
+
+Drawing, comparing and selecting are one pass over the data, shared between threads tile by tile; every word depends on
+the seed and its own place alone, so how the work is shared changes nothing. Memory beyond the results is a row of the
+replacement, and for segments a byte each.
+"""
+
+import math
+from functools import partial
+
+import numpy as np
+
+from workbench import parallel, philox
+from workbench.sparse_dropout import loops, reference
+from workbench.sparse_dropout.drop import Drop
+from workbench.sparse_dropout.inputs import check_sum, refuse_length, refuse_total
+from workbench.sparse_dropout.stored import Stored
+
+TILES = 64  # of a job: 16384 elements
+ENTRIES = 1 << 14  # stored entries of a job
+
+
+def dropout_with_replacement(x, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:
+    if isinstance(x, Stored):
+        return _stored(x, drop, replacement, scale)
+    values, period, run = _cycle(replacement, x.shape)
+    y, dropped = _elements(np.ascontiguousarray(x).reshape(-1), drop, values, period, run, scale)
+    return y.reshape(x.shape), dropped.reshape(x.shape)
+
+
+def dropout_with_replacement_gradient(dy, dropped, scale: float, replacement_shape: tuple[int, ...]) -> tuple:
+    if isinstance(dy, Stored):
+        dx, _ = dropout_with_replacement_gradient(dy.data, dropped.data, scale, ())
+        _, to_replacement = reference.dropout_with_replacement_gradient(dy, dropped, scale, replacement_shape)
+        return dy.like(dx), to_replacement
+    wide = np.dtype(np.float32) if dy.dtype == np.float16 else dy.dtype
+    source = np.ascontiguousarray(dy, wide).reshape(-1)
+    marks = np.ascontiguousarray(dropped).reshape(-1).view(np.uint8)
+    dx = np.empty_like(source)
+    jobs = -(-source.size // loops.CHUNK)
+    sums = np.zeros((jobs, 2))
+
+    def work(start: int, stop: int) -> None:
+        loops.gradient(source, dx, marks, wide.type(scale), sums, start, stop)
+
+    parallel.run(work, jobs, source.size)
+    to_replacement = _share_of_replacement(dy, dropped, sums, scale, replacement_shape)
+    with np.errstate(over="ignore"):
+        return dx.reshape(dy.shape).astype(dy.dtype, copy=False), to_replacement.astype(dy.dtype)
+
+
+def _share_of_replacement(dy, dropped, sums: np.ndarray, scale: float, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the gradient of the new value: all of what was dropped, and 1 - scale of what was kept."""
+    if math.prod(shape) == 1:
+        of_dropped, of_kept = (np.full(shape, total) for total in sums.sum(axis=0))
+    else:
+        added = dy.ndim - len(shape)
+        axes = tuple(range(added)) + tuple(added + i for i, length in enumerate(shape) if length == 1)
+        total = partial(np.sum, dy, axis=axes, dtype=np.float64)
+        of_dropped = total(where=dropped).reshape(shape)
+        of_kept = 0.0 if scale == 1 else total(where=~dropped).reshape(shape)
+    return of_dropped if scale == 1 else of_dropped + (1 - scale) * of_kept
+
+
+def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
+    quads, marks, shift = _marks(drop, lengths.size)
+    output_lengths = np.empty_like(lengths)
+    chunks = -(-(shift + lengths.size) // loops.CHUNK) if lengths.size else 0
+    totals = np.zeros((chunks, 2), np.int64)
+    draw = _draw(drop)
+
+    def find(start: int, stop: int) -> None:
+        loops.fates(lengths, output_lengths, quads, marks, shift, draw, x.size, totals, start, stop)
+
+    parallel.run(find, chunks, lengths.size)
+    _check_totals(totals, lengths, x.size)
+    inputs, outputs = (np.concatenate([[0], np.cumsum(column)]) for column in totals.T)
+    x = np.ascontiguousarray(x)
+    y = np.empty(int(outputs[-1]), x.dtype)
+    bits = _bits(x.dtype)
+    new = np.asarray(value).view(bits)[()]
+
+    def fill(start: int, stop: int) -> None:
+        loops.segments(x.view(bits), y.view(bits), lengths, marks, shift, new, inputs, outputs, start, stop)
+
+    parallel.run(fill, chunks, x.size)
+    return y, output_lengths
+
+
+def sparse_itemwise_dropout_with_replacement(x, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
+    check_sum(lengths, x.size)
+    values, period, run = _cycle(np.asarray(value), x.shape)
+    y, _ = _elements(np.ascontiguousarray(x), drop, values, period, run, None)
+    return y, lengths.copy()
+
+
+def random_words(seed: int, count: int, start: int = 0) -> np.ndarray:
+    """Return words start .. start + count of a seed's stream, uint32: `philox.words`, compiled."""
+    draw = _draw(Drop(0.0, seed, start))
+    skipped = start % philox.WORDS_PER_BLOCK
+    out = np.empty(-(-(skipped + count) // 4) * 4, np.uint32)
+    loops.words(out, 0, draw)
+    return out[skipped : skipped + count]
+
+
+def _elements(x: np.ndarray, drop: Drop, values: np.ndarray, period: int, run: tuple, scale: float | None) -> tuple:
+    """Run the loop over flat x; float16 that is scaled takes the way over float32."""
+    half = scale is not None and x.dtype == np.float16
+    source = x.astype(np.float32) if half else x
+    y = np.empty_like(source)
+    quads, marks, shift = _marks(drop, x.size)
+    view = _bits(x.dtype) if scale is None else source.dtype
+    arrays = source.view(view), y.view(view), quads, marks, shift
+    values = values.view(view) if scale is None else values.astype(source.dtype)
+    scales = () if scale is None else (source.dtype.type(scale),)
+    draw = _draw(drop)
+    tiles = -(-(shift + x.size) // loops.TILE)
+
+    def work(start: int, stop: int) -> None:
+        loops.elements(*arrays, values, period, run, scales, draw, start * TILES, min(tiles, stop * TILES))
+
+    parallel.run(work, -(-tiles // TILES), x.size)
+    with np.errstate(over="ignore"):
+        y = y.astype(x.dtype, copy=False)
+    return y, marks[shift : shift + x.size].view(np.bool_)
+
+
+def _marks(drop: Drop, count: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return room for a byte an element, as blocks and as bytes, and how many bytes come before the first element."""
+    shift = drop.start % philox.WORDS_PER_BLOCK
+    tiles = -(-(shift + count) // loops.TILE)
+    quads = np.empty(tiles * loops.TILE // 4, np.uint32)
+    return quads, quads.view(np.uint8), shift
+
+
+def _draw(drop: Drop) -> loops.Draw:
+    key = philox.key_of(drop.seed)
+    block = drop.start // philox.WORDS_PER_BLOCK
+    return loops.Draw(*(np.uint64(word) for word in (drop.threshold, *key, block)))
+
+
+def _cycle(values: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, int, tuple]:
+    """Return the values that a flat array of `shape` runs through again and again, a tile longer than their period.
+
+    That the last axes share one value is said by `run`, how many elements that is.
+    """
+    stretched = [length != 1 for length in values.shape]
+    varying = [i - values.ndim for i, stretch in enumerate(stretched) if stretch]  # axes, from the end
+    if not varying:
+        return np.full(loops.TILE + 1, values.reshape(-1)[0] if values.size else 0, values.dtype), 1, ()
+    first, last = varying[0], varying[-1]
+    covered = shape[len(shape) + first : len(shape) + last + 1]
+    cycle = np.broadcast_to(values.reshape(values.shape[values.ndim + first : values.ndim + last + 1]), covered)
+    cycle = cycle.reshape(-1)
+    if last != -1:
+        return cycle, cycle.size, (math.prod(shape[len(shape) + last + 1 :]),)
+    return np.concatenate([cycle, np.resize(cycle, loops.TILE)]), cycle.size, ()
+
+
+def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:
+    source = np.ascontiguousarray(x.data)
+    y, dropped = np.empty_like(source), np.empty(x.count, np.bool_)
+    view = _bits(source.dtype) if scale is None else source.dtype
+    values = np.ascontiguousarray(replacement, source.dtype)
+    row_step, column_step = (step // values.itemsize for step in np.broadcast_to(values, x.matrix.shape).strides)
+    steps = np.array(x.as_rows_and_columns(x.matrix.shape[1], 1), np.uint64)
+    value_steps = np.array(x.as_rows_and_columns(row_step, column_step), np.uint64)
+    scales = () if scale is None else (source.dtype.type(scale),)
+    arrays = source.view(view), y.view(view), dropped, x.matrix.indptr, x.minors, steps
+    draw = _draw(Drop(drop.ratio, drop.seed))
+
+    def work(start: int, stop: int) -> None:
+        begin, end = start * ENTRIES, min(stop * ENTRIES, x.count)
+        loops.entries(
+            *arrays, values.reshape(-1).view(view), value_steps, scales, draw, np.uint64(drop.start), begin, end
+        )
+
+    parallel.run(work, -(-x.count // ENTRIES), x.count)
+    return x.like(y), x.like(dropped)
+
+
+def _check_totals(totals: np.ndarray, lengths: np.ndarray, size: int) -> None:
+    wrong = np.flatnonzero(totals[:, 0] < 0)
+    if wrong.size:
+        segment = int(totals[wrong[0], 1])
+        refuse_length(segment, int(lengths[segment]), size)
+    total = int(totals[:, 0].sum())
+    if total != size:
+        refuse_total(total, size)
+
+
+def _bits(dtype: np.dtype) -> np.dtype:
+    return np.dtype(f"u{dtype.itemsize}")

@@ -1,0 +1,104 @@
+"""What dropout with replacement means, as close to the formula as NumPy gets.
+
+    r = word / 2^32              one word of the stream for each element, or for each segment
+    y = r < ratio ? new : x      element by element
+    y = r < ratio ? (new,) : x   segment by segment
+
+Source: Caffe2's SparseDropoutWithReplacement and SparseItemwiseDropoutWithReplacement, whose ragged form drops whole
+segments; the element-wise form reads the same formula over an array.
+"""
+
+import numpy as np
+
+from workbench import philox
+from workbench.sparse_dropout.drop import Drop
+from workbench.sparse_dropout.inputs import check_sum
+from workbench.sparse_dropout.stored import Stored
+
+
+def dropout_with_replacement(x, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:
+    if isinstance(x, Stored):
+        return _stored(x, drop, replacement, scale)
+    dropped = _dropped(drop, x.size).reshape(x.shape)
+    return _replaced(x, dropped, replacement, scale), dropped
+
+
+def dropout_with_replacement_gradient(dy, dropped, scale: float, replacement_shape: tuple[int, ...]) -> tuple:
+    if isinstance(dy, Stored):
+        dx = np.where(dropped.data, 0, _scaled(dy.data, scale))
+        shares = _shares_of_replacement(dy.data, dropped.data, scale)
+        return dy.like(dx), _sum_stored_to(dy, shares, replacement_shape).astype(dx.dtype)
+    dx = np.where(dropped, 0, _scaled(dy, scale))
+    shares = _shares_of_replacement(dy, dropped, scale)
+    return dx, np.asarray(_sum_to(shares, replacement_shape)).astype(dx.dtype)
+
+
+def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
+    check_sum(lengths, x.size)
+    dropped = _dropped(drop, lengths.size)
+    output_lengths = np.where(dropped, 1, lengths).astype(lengths.dtype)
+    bounds = np.cumsum(lengths)[:-1] if lengths.size else ()
+    segments = np.split(x, bounds)
+    new = np.full(1, value)
+    y = [new if gone else segment for gone, segment in zip(dropped, segments, strict=False)]
+    return np.concatenate([x[:0], *y]), output_lengths
+
+
+def sparse_itemwise_dropout_with_replacement(x, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
+    check_sum(lengths, x.size)
+    return np.where(_dropped(drop, x.size), value, x), lengths.copy()
+
+
+def _dropped(drop: Drop, count: int) -> np.ndarray:
+    return philox.uniforms(drop.seed, count, drop.start) < drop.ratio
+
+
+def _replaced(x: np.ndarray, dropped: np.ndarray, new: np.ndarray, scale: float | None) -> np.ndarray:
+    if scale is None:
+        return np.where(dropped, new, x)
+    wide = _wide(x.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        kept = new.astype(wide) + (x.astype(wide) - new.astype(wide)) * wide.type(scale)
+        return np.where(dropped, new, kept.astype(x.dtype))
+
+
+def _wide(dtype: np.dtype) -> np.dtype:
+    """Return the type that is computed in: float16 is rounded once, from float32."""
+    return np.dtype(np.float32) if dtype == np.float16 else dtype
+
+
+def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:
+    rows, columns = x.as_rows_and_columns(x.majors, x.minors)
+    place = rows.astype(np.uint64) * np.uint64(x.matrix.shape[1]) + columns.astype(np.uint64) + np.uint64(drop.start)
+    dropped = philox.words_at(drop.seed, place) * philox.UNIT < drop.ratio
+    new = np.broadcast_to(replacement, x.matrix.shape)[rows, columns]
+    return x.like(_replaced(x.data, dropped, new, scale)), x.like(dropped)
+
+
+def _scaled(dy: np.ndarray, scale: float) -> np.ndarray:
+    wide = _wide(dy.dtype)
+    with np.errstate(over="ignore"):
+        return (dy.astype(wide) * wide.type(scale)).astype(dy.dtype)
+
+
+def _shares_of_replacement(dy: np.ndarray, dropped: np.ndarray, scale: float) -> np.ndarray:
+    """Return what each element's gradient gives to the new value: a kept one is new + (x - new) * scale."""
+    kept = dy.astype(np.float64) * (1 - scale) if scale != 1 else 0.0
+    return np.where(dropped, dy.astype(np.float64), kept)
+
+
+def _sum_to(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Sum over the axes that broadcasting from `shape` adds or stretches."""
+    added = values.ndim - len(shape)
+    axes = tuple(range(added)) + tuple(added + i for i, length in enumerate(shape) if length == 1)
+    return values.sum(axis=axes, keepdims=True).reshape(shape)
+
+
+def _sum_stored_to(dy: Stored, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if not shape:
+        return values.sum()
+    total = np.zeros(shape)
+    places = dy.as_rows_and_columns(dy.majors, dy.minors)[2 - len(shape) :]
+    places = tuple(np.minimum(place, length - 1) for place, length in zip(places, shape, strict=True))
+    np.add.at(total, places, values)
+    return total

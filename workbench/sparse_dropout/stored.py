@@ -1,0 +1,57 @@
+"""The stored entries of a compressed sparse matrix, and where each of them stands."""
+
+import copy
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """The entries of a `scipy.sparse` CSR or CSC matrix: entry k has the value data[k] and stands in line majors[k].
+
+    A line is a row of CSR and a column of CSC; `minors` are the places in the line.
+    """
+
+    matrix: Any
+
+    @property
+    def count(self) -> int:
+        return int(self.matrix.indptr[-1])
+
+    @property
+    def data(self) -> np.ndarray:
+        return self.matrix.data[: self.count]
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.matrix.data.dtype
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.matrix.shape
+
+    @property
+    def minors(self) -> np.ndarray:
+        return self.matrix.indices[: self.count]
+
+    @property
+    def majors(self) -> np.ndarray:
+        lengths = np.diff(self.matrix.indptr)
+        return np.repeat(np.arange(len(lengths)), lengths)
+
+    def as_rows_and_columns(self, major: Any, minor: Any) -> tuple[Any, Any]:
+        """Return what belongs to lines and places as what belongs to rows and columns, or the other way round."""
+        return (major, minor) if self.matrix.format == "csr" else (minor, major)
+
+    def like(self, data: np.ndarray) -> Any:
+        """Return a matrix of the same kind and format with copies of the index arrays and other data.
+
+        Copies, because SciPy changes index arrays in place, as in `eliminate_zeros`.
+        """
+        matrix = copy.copy(self.matrix)
+        matrix.data = data
+        matrix.indices = self.minors.copy()
+        matrix.indptr = self.matrix.indptr.copy()
+        return matrix

@@ -1,0 +1,60 @@
+"""Replacements that are computed from the input: what a value that is there typically is.
+
+Zeros stand for what is absent and take no part, neither do infinities and NaN: one of those would otherwise spread to
+every dropped element.
+"""
+
+import numpy as np
+
+from workbench.sparse_dropout.stored import Stored
+
+STRATEGIES = ("zero", "mean", "median")
+
+
+def typical_value(name: str, x: np.ndarray | Stored, per_feature: bool) -> np.ndarray:
+    """Return zero, or the mean or median of the finite non-zero values of x, float64.
+
+    Of all of them, shape (); with `per_feature` of each feature, which is the last axis or a column, shape (features,).
+    0 where there are none.
+    """
+    features = x.matrix.shape[1] if isinstance(x, Stored) else x.shape[-1] if x.ndim else 1
+    if name == "zero":
+        return np.zeros(features if per_feature else ())
+    values, columns = _present(x, features if per_feature else None)
+    if columns is None:
+        return np.asarray(_middle(name, values) if values.size else 0.0)
+    return _by_column(name, values, columns, features)
+
+
+def _present(x: np.ndarray | Stored, features: int | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the finite non-zero values, flat, and their columns where they are asked for."""
+    data = x.data if isinstance(x, Stored) else x
+    present = (data != 0) & np.isfinite(data)
+    if features is None:
+        return data[present], None
+    if isinstance(x, Stored):
+        return data[present], x.as_rows_and_columns(x.majors, x.minors)[1][present]
+    return data[present], np.broadcast_to(np.arange(features, dtype=np.int32), x.shape)[present]
+
+
+def _middle(name: str, values: np.ndarray) -> float:
+    largest = float(np.abs(values).max())
+    scale = 2.0 ** np.floor(np.log2(largest)) if largest > 1e300 else 1.0  # so that no sum overflows
+    scaled = values.astype(np.float64) / scale if scale != 1.0 else values
+    middle = np.mean(scaled, dtype=np.float64) if name == "mean" else np.median(scaled).astype(np.float64)
+    return float(middle * scale)
+
+
+def _by_column(name: str, values: np.ndarray, columns: np.ndarray, features: int) -> np.ndarray:
+    order = np.lexsort((values, columns)) if name == "median" else np.argsort(columns, kind="stable")
+    values, counts = values[order].astype(np.float64), np.bincount(columns, minlength=features)
+    ends = np.cumsum(counts)
+    result, some = np.zeros(features), counts > 0
+    begins, counts = (ends - counts)[some], counts[some]
+    if name == "mean":
+        if begins.size:
+            weights = np.repeat(1.0 / counts, counts)  # divided first, so that no sum overflows
+            result[some] = np.add.reduceat(values * weights, begins)
+    else:
+        result[some] = values[begins + (counts - 1) // 2] / 2 + values[begins + counts // 2] / 2
+    return result
