@@ -55,7 +55,7 @@ def _prepare_gradient(inputs: tuple, values: dict) -> tuple:
     dy = checked_matrix("dy", dy, types="f") if is_sparse(dy) else checked_values("dy", dy, types="f")
     dropped = checked_dropped(dropped, dy)
     shape = checked_replacement_shape(values["replacement_shape"], dy.shape)
-    return dy, dropped, _scale(values["ratio"], values["scaled"]) or 1.0, shape
+    return dy, dropped, _scale(values["ratio"], values["scaled"] and values["training"]) or 1.0, shape
 
 
 def _prepare_ragged(inputs: tuple, values: dict) -> tuple:
@@ -96,6 +96,7 @@ DROPOUT_GRADIENT = register_cpu_operator(
         outputs=("dx", "dreplacement"),
         args=(
             dataclasses.replace(RATIO, default=0.0, meaning="as in the forward pass; only scaled=True needs it"),
+            TRAINING,
             SCALED,
             Arg("replacement_shape", object, (), _SHAPE, words=_SHAPE),
         ),
@@ -199,6 +200,7 @@ def dropout_with_replacement_gradient(
     dropped: Any,
     *,
     ratio: float = 0.0,
+    training: bool = True,
     scaled: bool = False,
     replacement_shape: tuple[int, ...] = (),
     engine: str = "numba",
@@ -210,7 +212,7 @@ def dropout_with_replacement_gradient(
     Args:
         dy: float16, float32 or float64, of y's shape; a sparse matrix where y is one, with the same entries.
         dropped: as the forward pass returned it.
-        ratio, scaled: as in the forward pass; `ratio` matters with scaled=True alone.
+        ratio, training, scaled: as in the forward pass; the first two matter with scaled=True alone.
         replacement_shape: the shape of the replacement: () for a number, (features,) for one a feature.
         engine: "numba" or "reference".
 
@@ -222,7 +224,13 @@ def dropout_with_replacement_gradient(
         TypeError, ValueError: an argument is not what is said above.
     """
     return DROPOUT_GRADIENT.run(
-        dy, dropped, ratio=ratio, scaled=scaled, replacement_shape=replacement_shape, engine=engine
+        dy,
+        dropped,
+        ratio=ratio,
+        training=training,
+        scaled=scaled,
+        replacement_shape=replacement_shape,
+        engine=engine,
     )
 
 

@@ -19,16 +19,20 @@ def is_sparse(x: Any) -> bool:
 
 def checked_values(name: str, x: Any, types: str = "iuf") -> np.ndarray:
     """Return x as an array of a type that is allowed, in the machine's byte order."""
-    if isinstance(x, np.ma.MaskedArray):
-        raise TypeError(f"{name}: a masked array's mask would be lost; fill it first, as with {name}.filled(0)")
-    try:
-        x = np.asarray(x)
-    except ValueError as problem:
-        raise TypeError(f"{name}: must be an array of numbers ({problem})") from None
+    x = _array(name, x, "an array of numbers")
     if x.dtype.kind not in types or x.dtype.itemsize > 8:
         allowed = "float16, float32 or float64" if types == "f" else "an integer type, float16, float32 or float64"
         raise TypeError(f"{name} has dtype {x.dtype}: must be {allowed}; convert it, as with {name}.astype(np.float32)")
     return x.astype(x.dtype.newbyteorder("="), copy=False)
+
+
+def _array(name: str, x: Any, wanted: str) -> np.ndarray:
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{name}: a masked array's mask would be lost; fill it first, as with {name}.filled(0)")
+    try:
+        return np.asarray(x)
+    except ValueError as problem:
+        raise TypeError(f"{name}: must be {wanted} ({problem})") from None
 
 
 def checked_matrix(name: str, matrix: Any, types: str = "iuf") -> Stored:
@@ -38,18 +42,25 @@ def checked_matrix(name: str, matrix: Any, types: str = "iuf") -> Stored:
             f"{name} is a sparse {matrix.ndim}-D {matrix.format.upper()} array: must be a CSR or CSC matrix; "
             f"convert it, as with {name}.tocsr()"
         )
-    stored = Stored(matrix)
     checked_values(f"{name}.data", matrix.data, types)
-    lengths, minors = np.diff(matrix.indptr), stored.minors
-    width = matrix.shape[1 if matrix.format == "csr" else 0]
-    sound = (
-        matrix.indptr[0] == 0 and np.all(lengths >= 0) and stored.count <= min(matrix.data.size, matrix.indices.size)
-    )
-    if not sound or (minors.size and not (minors.min() >= 0 and minors.max() < width)):
+    if not _is_sound(matrix):
         raise ValueError(f"{name}: its index arrays do not describe a matrix of shape {matrix.shape}; build it anew")
+    stored = Stored(matrix)
     if _has_duplicates(stored):
         raise ValueError(f"{name}: an element is stored twice; add such entries up first, with {name}.sum_duplicates()")
     return stored
+
+
+def _is_sound(matrix: Any) -> bool:
+    """Say whether every place that the index arrays name exists."""
+    lines, width = matrix.shape if matrix.format == "csr" else matrix.shape[::-1]
+    bounds, places = matrix.indptr, matrix.indices
+    if bounds.dtype.kind not in "iu" or places.dtype.kind not in "iu" or bounds.shape != (lines + 1,):
+        return False
+    if bounds[0] != 0 or np.any(bounds[1:] < bounds[:-1]) or bounds[-1] > min(matrix.data.size, places.size):
+        return False
+    places = places[: bounds[-1]]
+    return not places.size or bool(places.min() >= 0 and places.max() < width)
 
 
 def _has_duplicates(stored: Stored) -> bool:
@@ -76,7 +87,7 @@ def checked_dropped(dropped: Any, dy: np.ndarray | Stored) -> np.ndarray | Store
             raise ValueError("dy and dropped: must store the same elements in the same format and order")
         dtype = dropped.data.dtype
     else:
-        stored = np.asarray(dropped)
+        stored = _array("dropped", dropped, "an array of bool")
         if stored.shape != dy.shape:
             raise ValueError(f"dropped has shape {stored.shape} and dy has shape {dy.shape}: must be equal")
         dtype = stored.dtype
@@ -99,7 +110,7 @@ def checked_lengths(lengths: Any, x: np.ndarray) -> np.ndarray:
     if x.ndim != 1:
         raise ValueError(f"x has {x.ndim} axes {x.shape}: must have 1, the values of all segments one after another")
     given = lengths
-    lengths = np.asarray(lengths)
+    lengths = _array("lengths", lengths, "one whole number a segment")
     if not lengths.size and not isinstance(given, np.ndarray):
         lengths = lengths.astype(np.int64)
     if lengths.dtype.newbyteorder("=") not in LENGTHS:
@@ -139,9 +150,27 @@ def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
     """Return a replacement as a scalar of x's type, or raise TypeError or ValueError where it does not fit."""
     if isinstance(value, bool | np.bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}={value!r}: must be a number, not {type(value).__name__}")
-    if not fits(np.asarray(value), dtype):
-        raise ValueError(f"{name}={value!r}: does not fit x's dtype {dtype}; give {_fitting(dtype)}, or convert x")
-    return dtype.type(value)
+    number = _whole(value, dtype) if dtype.kind in "iu" else _floating(value, dtype)
+    if number is None:
+        shown = repr(value) if len(repr(value)) < 40 else "a number of many digits"
+        raise ValueError(f"{name}={shown}: does not fit x's dtype {dtype}; give {_fitting(dtype)}, or convert x")
+    return number
+
+
+def _whole(value: numbers.Real, dtype: np.dtype) -> np.generic | None:
+    limits = np.iinfo(dtype)
+    if not limits.min <= value <= limits.max or int(value) != value:
+        return None
+    return dtype.type(int(value))
+
+
+def _floating(value: numbers.Real, dtype: np.dtype) -> np.generic | None:
+    try:
+        with np.errstate(over="ignore"):
+            number = dtype.type(value if isinstance(value, np.generic) else float(value))
+    except OverflowError:
+        return None
+    return number if np.isfinite(number) or not np.isfinite(value) else None
 
 
 def checked_replacement(value: Any, x: np.ndarray | Stored, per_feature: bool) -> np.ndarray:
@@ -153,16 +182,11 @@ def checked_replacement(value: Any, x: np.ndarray | Stored, per_feature: bool) -
         raise ValueError("per_feature=True: goes with a strategy such as replacement='mean'; give an array of values")
     if isinstance(value, numbers.Real) or (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype != object):
         return np.asarray(checked_number("replacement", value if isinstance(value, numbers.Real) else value[()], dtype))
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError("replacement: a masked array's mask would be lost; fill it first")
-    try:
-        array = np.asarray(value)
-    except ValueError as problem:
-        raise TypeError(f"replacement: must be {REPLACEMENTS} ({problem})") from None
+    array = _array("replacement", value, REPLACEMENTS)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"replacement={value!r}: must be {REPLACEMENTS}, not of dtype {array.dtype}")
     _check_broadcast("", array.shape, shape)
-    if not fits(array, dtype):
+    if not _fits(array, dtype):
         raise ValueError(
             f"replacement holds values that do not fit x's dtype {dtype}; give {_fitting(dtype)}, or convert x"
         )
@@ -190,15 +214,15 @@ def _check_broadcast(name: str, shape: tuple[int, ...], onto: tuple[int, ...]) -
         )
 
 
-def fits(value: np.ndarray, dtype: np.dtype) -> bool:
+def _fits(values: np.ndarray, dtype: np.dtype) -> bool:
     """Say whether values survive the conversion: whole and in range for integers, not beyond the range of floats."""
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
-            return bool(np.all(np.isfinite(value.astype(dtype)) | ~np.isfinite(value.astype(np.float64))))
-    if value.dtype.kind == "f" and not np.all(np.isfinite(value) & (value == np.floor(value))):
+            return bool(np.all(np.isfinite(values.astype(dtype)) | ~np.isfinite(values)))
+    if values.dtype.kind == "f" and not np.all(np.isfinite(values) & (values == np.floor(values))):
         return False
     limits = np.iinfo(dtype)
-    return all(limits.min <= int(each) <= limits.max for each in (value.min(initial=0), value.max(initial=0)))
+    return all(limits.min <= int(each) <= limits.max for each in (values.min(initial=0), values.max(initial=0)))
 
 
 def _fitting(dtype: np.dtype) -> str:

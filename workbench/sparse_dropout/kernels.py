@@ -44,8 +44,8 @@ def dropout_with_replacement_gradient(dy, dropped, scale: float, replacement_sha
         loops.gradient(source, dx, marks, wide.type(scale), sums, start, stop)
 
     parallel.run(work, jobs, source.size)
-    to_replacement = _share_of_replacement(dy, dropped, sums, scale, replacement_shape)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
+        to_replacement = np.asarray(_share_of_replacement(dy, dropped, sums, scale, replacement_shape))
         return dx.reshape(dy.shape).astype(dy.dtype, copy=False), to_replacement.astype(dy.dtype)
 
 
@@ -158,7 +158,7 @@ def _cycle(values: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, int,
 
 
 def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:
-    source = np.ascontiguousarray(x.data)
+    source = x.data
     y, dropped = np.empty_like(source), np.empty(x.count, np.bool_)
     view = _bits(source.dtype) if scale is None else source.dtype
     values = np.ascontiguousarray(replacement, source.dtype)
@@ -166,7 +166,7 @@ def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None)
     steps = np.array(x.as_rows_and_columns(x.matrix.shape[1], 1), np.uint64)
     value_steps = np.array(x.as_rows_and_columns(row_step, column_step), np.uint64)
     scales = () if scale is None else (source.dtype.type(scale),)
-    arrays = source.view(view), y.view(view), dropped, x.matrix.indptr, x.minors, steps
+    arrays = source.view(view), y.view(view), dropped, x.bounds, x.minors, steps
     draw = _draw(Drop(drop.ratio, drop.seed))
 
     def work(start: int, stop: int) -> None:

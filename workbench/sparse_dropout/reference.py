@@ -27,10 +27,10 @@ def dropout_with_replacement_gradient(dy, dropped, scale: float, replacement_sha
     if isinstance(dy, Stored):
         dx = np.where(dropped.data, 0, _scaled(dy.data, scale))
         shares = _shares_of_replacement(dy.data, dropped.data, scale)
-        return dy.like(dx), _sum_stored_to(dy, shares, replacement_shape).astype(dx.dtype)
+        return dy.like(dx), _rounded(_sum_stored_to(dy, shares, replacement_shape), dx.dtype)
     dx = np.where(dropped, 0, _scaled(dy, scale))
     shares = _shares_of_replacement(dy, dropped, scale)
-    return dx, np.asarray(_sum_to(shares, replacement_shape)).astype(dx.dtype)
+    return dx, _rounded(_sum_to(shares, replacement_shape), dx.dtype)
 
 
 def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
@@ -59,7 +59,7 @@ def _replaced(x: np.ndarray, dropped: np.ndarray, new: np.ndarray, scale: float 
     wide = _wide(x.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         kept = new.astype(wide) + (x.astype(wide) - new.astype(wide)) * wide.type(scale)
-        return np.where(dropped, new, kept.astype(x.dtype))
+        return np.where(dropped, new, _rounded(kept, x.dtype))
 
 
 def _wide(dtype: np.dtype) -> np.dtype:
@@ -78,12 +78,13 @@ def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None)
 def _scaled(dy: np.ndarray, scale: float) -> np.ndarray:
     wide = _wide(dy.dtype)
     with np.errstate(over="ignore"):
-        return (dy.astype(wide) * wide.type(scale)).astype(dy.dtype)
+        return _rounded(dy.astype(wide) * wide.type(scale), dy.dtype)
 
 
 def _shares_of_replacement(dy: np.ndarray, dropped: np.ndarray, scale: float) -> np.ndarray:
     """Return what each element's gradient gives to the new value: a kept one is new + (x - new) * scale."""
-    kept = dy.astype(np.float64) * (1 - scale) if scale != 1 else 0.0
+    with np.errstate(over="ignore"):
+        kept = dy.astype(np.float64) * (1 - scale) if scale != 1 else 0.0
     return np.where(dropped, dy.astype(np.float64), kept)
 
 
@@ -91,14 +92,21 @@ def _sum_to(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Sum over the axes that broadcasting from `shape` adds or stretches."""
     added = values.ndim - len(shape)
     axes = tuple(range(added)) + tuple(added + i for i, length in enumerate(shape) if length == 1)
-    return values.sum(axis=axes, keepdims=True).reshape(shape)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return values.sum(axis=axes, keepdims=True).reshape(shape)
+
+
+def _rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return np.asarray(values).astype(dtype)
 
 
 def _sum_stored_to(dy: Stored, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if not shape:
-        return values.sum()
+        return _sum_to(values, ())
     total = np.zeros(shape)
     places = dy.as_rows_and_columns(dy.majors, dy.minors)[2 - len(shape) :]
     places = tuple(np.minimum(place, length - 1) for place, length in zip(places, shape, strict=True))
-    np.add.at(total, places, values)
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.add.at(total, places, values)
     return total

@@ -22,11 +22,11 @@ class Stored:
 
     @property
     def data(self) -> np.ndarray:
-        return self.matrix.data[: self.count]
+        return _native(self.matrix.data[: self.count])
 
     @property
     def dtype(self) -> np.dtype:
-        return self.matrix.data.dtype
+        return self.matrix.data.dtype.newbyteorder("=")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -34,11 +34,15 @@ class Stored:
 
     @property
     def minors(self) -> np.ndarray:
-        return self.matrix.indices[: self.count]
+        return _native(self.matrix.indices[: self.count])
+
+    @property
+    def bounds(self) -> np.ndarray:
+        return _native(self.matrix.indptr)
 
     @property
     def majors(self) -> np.ndarray:
-        lengths = np.diff(self.matrix.indptr)
+        lengths = np.diff(self.bounds)
         return np.repeat(np.arange(len(lengths)), lengths)
 
     def as_rows_and_columns(self, major: Any, minor: Any) -> tuple[Any, Any]:
@@ -52,6 +56,10 @@ class Stored:
         """
         matrix = copy.copy(self.matrix)
         matrix.data = data
-        matrix.indices = self.minors.copy()
+        matrix.indices = self.matrix.indices[: self.count].copy()
         matrix.indptr = self.matrix.indptr.copy()
         return matrix
+
+
+def _native(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("="))

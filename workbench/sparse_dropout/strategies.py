@@ -17,7 +17,8 @@ def typical_value(name: str, x: np.ndarray | Stored, per_feature: bool) -> np.nd
     Of all of them, shape (); with `per_feature` of each feature, which is the last axis or a column, shape (features,).
     0 where there are none.
     """
-    features = x.matrix.shape[1] if isinstance(x, Stored) else x.shape[-1] if x.ndim else 1
+    per_feature = per_feature and len(x.shape) > 0
+    features = x.shape[-1] if per_feature else 1
     if name == "zero":
         return np.zeros(features if per_feature else ())
     values, columns = _present(x, features if per_feature else None)
@@ -38,11 +39,18 @@ def _present(x: np.ndarray | Stored, features: int | None) -> tuple[np.ndarray, 
 
 
 def _middle(name: str, values: np.ndarray) -> float:
-    largest = float(np.abs(values).max())
-    scale = 2.0 ** np.floor(np.log2(largest)) if largest > 1e300 else 1.0  # so that no sum overflows
-    scaled = values.astype(np.float64) / scale if scale != 1.0 else values
-    middle = np.mean(scaled, dtype=np.float64) if name == "mean" else np.median(scaled).astype(np.float64)
-    return float(middle * scale)
+    if name == "median":
+        places = ((values.size - 1) // 2, values.size // 2)
+        low, high = np.partition(values, places)[list(places)].astype(np.float64)
+        return float(_halfway(low, high))
+    scale = 2.0**-16 if values.dtype == np.float64 and np.abs(values).max() > 1e290 else 1.0  # no sum overflows then
+    return float(np.mean(values * scale, dtype=np.float64) / scale if scale != 1 else np.mean(values, dtype=np.float64))
+
+
+def _halfway(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return the mean of two numbers: of large ones by their halves, which cannot overflow, of small ones exactly."""
+    with np.errstate(over="ignore"):
+        return np.where(np.abs(low) > 1, low / 2 + high / 2, (low + high) / 2)
 
 
 def _by_column(name: str, values: np.ndarray, columns: np.ndarray, features: int) -> np.ndarray:
@@ -56,5 +64,5 @@ def _by_column(name: str, values: np.ndarray, columns: np.ndarray, features: int
             weights = np.repeat(1.0 / counts, counts)  # divided first, so that no sum overflows
             result[some] = np.add.reduceat(values * weights, begins)
     else:
-        result[some] = values[begins + (counts - 1) // 2] / 2 + values[begins + counts // 2] / 2
+        result[some] = _halfway(values[begins + (counts - 1) // 2], values[begins + counts // 2])
     return result
