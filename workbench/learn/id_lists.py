@@ -45,6 +45,7 @@ def make_id_lists(examples: int = 2000, vocabulary: int = VOCABULARY, *, seed: i
     rng = np.random.default_rng(seed)
     tastes = rng.standard_normal((examples, TASTE))
     lengths = np.stack([rng.geometric(1 / (1 + mean), examples) - 1 for mean in MEAN_LENGTHS], axis=1)
+    lengths = np.minimum(lengths, vocabulary)
     lists = [
         feature * vocabulary + _draw(rng, tastes[person] @ meanings[feature].T, lengths[person, feature])
         for person in range(examples)

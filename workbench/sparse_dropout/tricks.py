@@ -1,0 +1,226 @@
+"""What makes dropout fast in software: one function for each trick, all of (x, ratio, seed) -> (y, dropped).
+
+    separate_mask      the plain way: three passes over memory, for uniform numbers, for the comparison, for the choice
+    fused_32           one pass: a tile's words, its comparisons and its choices stay in the first-level cache
+    fused_16, fused_8  one pass, and a 32-bit word serves two or four elements, at a ratio rounded to 2^-16 or 2^-8
+    skipping           draw how many elements are kept until the next dropped one: y is a copy, and then patched
+
+x is flat float32, and what is dropped becomes 0. Each runs on as many threads as `workbench.parallel` allows; no fate
+depends on how many. `fused_32` draws the fates of `dropout_with_replacement`.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from workbench import parallel, philox
+from workbench.bench.harness import Contender, measure
+from workbench.compiling import compiler
+from workbench.sparse_dropout import RATIO, SEED
+
+kernel = compiler()
+part = compiler(forceinline=True)
+
+u, u64 = np.uintp, np.uint64
+
+TILE = 1024  # elements whose words, marks and values are worked on together; all fit the first-level cache
+JOB_TILES = 16  # of a job
+STRETCH = 1 << 14  # elements after which skipping starts anew, with words of its own, so that threads can share
+
+M0, M1 = u64(0xD2511F53), u64(0xCD9E8D57)
+WEYL0, WEYL1 = u64(0x9E3779B9), u64(0xBB67AE85)
+LOW, HALF = u64(0xFFFFFFFF), u64(32)
+
+
+# Like the one in `loops`, and repeated: Numba's cache on disk notices a change in a function's own file alone.
+@part
+def _philox(block, key0, key1):
+    """Return the four words of a block, each in the low half of a uint64."""
+    c0, c1, c2, c3 = block & LOW, block >> HALF, u64(0), u64(0)
+    for _ in range(10):
+        p0, p1 = M0 * (c0 & LOW), M1 * (c2 & LOW)
+        c0, c1, c2, c3 = (p1 >> HALF) ^ c1 ^ key0, p1, (p0 >> HALF) ^ c3 ^ key1, p0
+        key0, key1 = (key0 + WEYL0) & LOW, (key1 + WEYL1) & LOW
+    return c0 & LOW, c1 & LOW, c2 & LOW, c3 & LOW
+
+
+@part
+def _draw(words, first, blocks, key):
+    """Set words[: 4 * blocks] to the words of the blocks from `first` on."""
+    for b in range(blocks):
+        w0, w1, w2, w3 = _philox(first + b, key[0], key[1])
+        words[u(4) * b], words[u(4) * b + u(1)] = np.uint32(w0), np.uint32(w1)
+        words[u(4) * b + u(2)], words[u(4) * b + u(3)] = np.uint32(w2), np.uint32(w3)
+
+
+@part
+def _choose(x, y, dropped, at, count):
+    for i in range(count):
+        y[at + i] = np.float32(0) if dropped[at + i] else x[at + i]
+
+
+@kernel
+def _uniforms(uniforms, start, stop, key):
+    """Write uniform numbers, of 24 bits, to the tiles start .. stop."""
+    words = np.empty(TILE, np.uint32)
+    for tile in range(u(start), u(stop)):
+        at = tile * u(TILE)
+        _draw(words, at // u(4), u(TILE // 4), key)
+        for i in range(min(u(TILE), u(uniforms.shape[0]) - at)):
+            uniforms[at + i] = np.float32(np.int32(words[i] >> np.uint32(8))) * np.float32(2.0**-24)
+
+
+@kernel
+def _compare(uniforms, dropped, start, stop, ratio):
+    for i in range(u(start), u(stop)):
+        dropped[i] = uniforms[i] < ratio
+
+
+@kernel
+def _select(x, y, dropped, start, stop):
+    _choose(x, y, dropped, u(start), u(stop) - u(start))
+
+
+@kernel
+def _fused(x, y, dropped, start, stop, words, fields, last, key):
+    """Drop in tiles start .. stop where a field of `words` is at most `last`; an element has one of `fields`."""
+    blocks = u(words.shape[0] // 4)
+    for tile in range(u(start), u(stop)):
+        at = tile * u(TILE)
+        count = min(u(TILE), u(x.shape[0]) - at)
+        _draw(words, tile * blocks, blocks, key)
+        for i in range(count):
+            dropped[at + i] = fields[i] <= last
+        _choose(x, y, dropped, at, count)
+
+
+@kernel
+def _skip(x, y, dropped, start, stop, scale, key):
+    """Copy stretches start .. stop, and drop an element after each gap of log(r) * scale kept ones."""
+    for stretch in range(u(start), u(stop)):
+        at = stretch * u(STRETCH)
+        end = min(at + u(STRETCH), u(x.shape[0]))
+        y[at:end] = x[at:end]
+        dropped[at:end] = False
+        block = stretch * u(STRETCH // 4 + 1)  # a stretch takes a word for each element and one more, at most
+        while at < end:
+            for word in _philox(block, key[0], key[1]):
+                gap = math.log((word + 1.0) * 2.0**-32) * scale
+                if at >= end or not gap < end - at:  # a NaN, too, is a gap without end
+                    at = end
+                else:
+                    at += u(gap)
+                    y[at], dropped[at] = np.float32(0), True
+                    at += u(1)
+            block += u(1)
+
+
+def separate_mask(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Drop where uniform numbers of 24 bits, all drawn first, are below the ratio."""
+    y, dropped, key = _prepare(x, ratio, seed)
+    uniforms = np.empty_like(x)
+    below = np.float32(math.ceil(ratio * 2**24) * 2.0**-24)
+    _share(lambda start, stop: _uniforms(uniforms, start, stop, key), x.size)
+    _share(lambda start, stop: _compare(uniforms, dropped, *_elements(start, stop, x), below), x.size)
+    _share(lambda start, stop: _select(x, y, dropped, *_elements(start, stop, x)), x.size)
+    return y, dropped
+
+
+def fused_32(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Drop where a word is below the ratio * 2^32: the fates of `dropout_with_replacement`."""
+    return _fuse(x, ratio, seed, np.uint32, math.ceil)
+
+
+def fused_16(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Drop where half a word, the low half first, is below the nearest whole number to ratio * 2^16."""
+    return _fuse(x, ratio, seed, np.uint16, round)
+
+
+def fused_8(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Drop where a byte of a word, the lowest first, is below the nearest whole number to ratio * 2^8."""
+    return _fuse(x, ratio, seed, np.uint8, round)
+
+
+def skipping(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Drop after gaps of kept elements, geometrically distributed: floor(log(r) / log(1 - ratio)), r in (0, 1].
+
+    A gap has no memory, so each stretch of 2^14 elements starts with a new one.
+    """
+    y, dropped, key = _prepare(x, ratio, seed)
+    if not ratio:
+        return x.copy(), np.zeros(x.size, bool)
+    scale = 1 / math.log1p(-ratio) if ratio < 1 else 0.0
+    stretches = -(-x.size // STRETCH)
+    parallel.run(lambda start, stop: _skip(x, y, dropped, start, stop, scale, key), stretches, x.size)
+    return y, dropped
+
+
+TRICKS: Mapping[str, Callable] = {
+    function.__name__: function for function in (separate_mask, fused_32, fused_16, fused_8, skipping)
+}
+
+
+def seconds(
+    x: np.ndarray,
+    ratio: float,
+    seed: int,
+    *,
+    rounds: int = 9,
+    threads: int = 1,
+    tricks: Mapping[str, Callable] = TRICKS,
+) -> dict[str, float]:
+    """Time each trick, and a plain copy of x, in turns: medians of `rounds`, in seconds, with `threads` threads."""
+    contenders = {"copy": Contender(lambda: _copy(x), (x,))}
+    for name, trick in tricks.items():
+        contenders[name] = Contender(lambda trick=trick: trick(x, ratio, seed), (x,))
+    with parallel.thread_limit(threads):
+        return {name: timing.seconds for name, timing in measure(contenders, rounds).items()}
+
+
+def _copy(x: np.ndarray) -> np.ndarray:
+    y = np.empty_like(x)
+
+    def work(start: int, stop: int) -> None:
+        start, stop = _elements(start, stop, x)
+        y[start:stop] = x[start:stop]
+
+    _share(work, x.size)
+    return y
+
+
+def _fuse(x: np.ndarray, ratio: float, seed: int, field: type, whole: Callable) -> tuple[np.ndarray, np.ndarray]:
+    """Drop where a field is below ratio * 2^bits, which `whole` makes a whole number."""
+    y, dropped, key = _prepare(x, ratio, seed)
+    threshold = whole(ratio * 256 ** np.dtype(field).itemsize)
+    if not threshold:
+        return x.copy(), np.zeros(x.size, bool)
+    last = field(threshold - 1)  # the threshold itself may be one more than a field holds
+
+    def work(start: int, stop: int) -> None:
+        words = np.empty(TILE * np.dtype(field).itemsize // 4, np.dtype("u4"))
+        _fused(x, y, dropped, start, stop, words, words.view(field), last, key)
+
+    _share(work, x.size)
+    return y, dropped
+
+
+def _prepare(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray, tuple]:
+    """Check the arguments; return room for y and for dropped, and the seed as a key."""
+    if not isinstance(x, np.ndarray) or x.dtype != np.float32 or x.ndim != 1 or not x.flags.c_contiguous:
+        raise TypeError("x: must be a contiguous float32 array with one axis; take x.ravel().astype(np.float32)")
+    RATIO.check(ratio)
+    key = tuple(map(u64, philox.key_of(SEED.check(seed))))
+    return np.empty_like(x), np.empty(x.size, np.bool_), key
+
+
+def _share(work: Callable[[int, int], None], elements: int) -> None:
+    """Call work(first tile, last tile) for jobs of JOB_TILES tiles."""
+    tiles = -(-elements // TILE)
+    jobs = -(-tiles // JOB_TILES)
+    parallel.run(lambda start, stop: work(start * JOB_TILES, min(tiles, stop * JOB_TILES)), jobs, elements)
+
+
+def _elements(start: int, stop: int, x: np.ndarray) -> tuple[int, int]:
+    """Return the range of elements of a range of tiles."""
+    return start * TILE, min(stop * TILE, x.size)
