@@ -43,6 +43,8 @@ def checked_matrix(name: str, matrix: Any, types: str = "iuf") -> Stored:
             f"convert it, as with {name}.tocsr()"
         )
     checked_values(f"{name}.data", matrix.data, types)
+    if matrix.data.dtype == np.float16:
+        raise TypeError(f"{name}.data has dtype float16, which SciPy's sparse matrices do not support; use float32")
     if not _is_sound(matrix):
         raise ValueError(f"{name}: its index arrays do not describe a matrix of shape {matrix.shape}; build it anew")
     stored = Stored(matrix)
@@ -159,9 +161,10 @@ def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
 
 def _whole(value: numbers.Real, dtype: np.dtype) -> np.generic | None:
     limits = np.iinfo(dtype)
-    if not limits.min <= value <= limits.max or int(value) != value:
+    exact = value.item() if isinstance(value, np.generic) else value  # NumPy would compare in the value's own type
+    if not limits.min <= exact <= limits.max or int(exact) != exact:
         return None
-    return dtype.type(int(value))
+    return dtype.type(int(exact))
 
 
 def _floating(value: numbers.Real, dtype: np.dtype) -> np.generic | None:

@@ -6,7 +6,7 @@
     skipping           draw how many elements are kept until the next dropped one: y is a copy, and then patched
 
 x is flat float32, and what is dropped becomes 0. Each runs on as many threads as `workbench.parallel` allows; no fate
-depends on how many. `fused_32` draws the fates of `dropout_with_replacement`.
+depends on how many. `fused_32` is `dropout_with_replacement` itself.
 """
 
 import math
@@ -16,16 +16,17 @@ import numpy as np
 
 from workbench import parallel, philox
 from workbench.bench.harness import Contender, measure
-from workbench.compiling import compiler
-from workbench.sparse_dropout import RATIO, SEED
+from workbench.compiling import compiler, prefetch_to_read, prefetch_to_write
+from workbench.sparse_dropout import RATIO, SEED, dropout_with_replacement
 
 kernel = compiler()
 part = compiler(forceinline=True)
 
 u, u64 = np.uintp, np.uint64
 
-TILE = 1024  # elements whose words, marks and values are worked on together; all fit the first-level cache
-JOB_TILES = 16  # of a job
+TILE = 256  # elements whose words, marks and values are worked on together; all fit the first-level cache
+JOB_TILES = 64  # of a job
+AHEAD = 1024  # elements between a tile and what it prefetches
 STRETCH = 1 << 14  # elements after which skipping starts anew, with words of its own, so that threads can share
 
 M0, M1 = u64(0xD2511F53), u64(0xCD9E8D57)
@@ -84,10 +85,16 @@ def _select(x, y, dropped, start, stop):
 
 @kernel
 def _fused(x, y, dropped, start, stop, words, fields, last, key):
-    """Drop in tiles start .. stop where a field of `words` is at most `last`; an element has one of `fields`."""
+    """Drop in tiles start .. stop where a field of `words` is at most `last`; an element has one of `fields`.
+
+    Drawing is pure arithmetic: meanwhile the memory of a later tile is asked for.
+    """
     blocks = u(words.shape[0] // 4)
     for tile in range(u(start), u(stop)):
         at = tile * u(TILE)
+        for line in range(u(0), u(TILE), u(16)):
+            prefetch_to_read(x, at + u(AHEAD) + line)
+            prefetch_to_write(y, at + u(AHEAD) + line)
         count = min(u(TILE), u(x.shape[0]) - at)
         _draw(words, tile * blocks, blocks, key)
         for i in range(count):
@@ -128,18 +135,19 @@ def separate_mask(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, n
 
 
 def fused_32(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Drop where a word is below the ratio * 2^32: the fates of `dropout_with_replacement`."""
-    return _fuse(x, ratio, seed, np.uint32, math.ceil)
+    """Drop where a word is below the ratio * 2^32: `dropout_with_replacement` itself."""
+    _check(x)
+    return dropout_with_replacement(x, ratio, seed=seed)
 
 
 def fused_16(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Drop where half a word, the low half first, is below the nearest whole number to ratio * 2^16."""
-    return _fuse(x, ratio, seed, np.uint16, round)
+    return _fuse(x, ratio, seed, np.uint16)
 
 
 def fused_8(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Drop where a byte of a word, the lowest first, is below the nearest whole number to ratio * 2^8."""
-    return _fuse(x, ratio, seed, np.uint8, round)
+    return _fuse(x, ratio, seed, np.uint8)
 
 
 def skipping(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -189,10 +197,9 @@ def _copy(x: np.ndarray) -> np.ndarray:
     return y
 
 
-def _fuse(x: np.ndarray, ratio: float, seed: int, field: type, whole: Callable) -> tuple[np.ndarray, np.ndarray]:
-    """Drop where a field is below ratio * 2^bits, which `whole` makes a whole number."""
+def _fuse(x: np.ndarray, ratio: float, seed: int, field: type) -> tuple[np.ndarray, np.ndarray]:
     y, dropped, key = _prepare(x, ratio, seed)
-    threshold = whole(ratio * 256 ** np.dtype(field).itemsize)
+    threshold = round(ratio * 256 ** np.dtype(field).itemsize)
     if not threshold:
         return x.copy(), np.zeros(x.size, bool)
     last = field(threshold - 1)  # the threshold itself may be one more than a field holds
@@ -207,11 +214,15 @@ def _fuse(x: np.ndarray, ratio: float, seed: int, field: type, whole: Callable) 
 
 def _prepare(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray, tuple]:
     """Check the arguments; return room for y and for dropped, and the seed as a key."""
-    if not isinstance(x, np.ndarray) or x.dtype != np.float32 or x.ndim != 1 or not x.flags.c_contiguous:
-        raise TypeError("x: must be a contiguous float32 array with one axis; take x.ravel().astype(np.float32)")
+    _check(x)
     RATIO.check(ratio)
     key = tuple(map(u64, philox.key_of(SEED.check(seed))))
     return np.empty_like(x), np.empty(x.size, np.bool_), key
+
+
+def _check(x: np.ndarray) -> None:
+    if not isinstance(x, np.ndarray) or x.dtype != np.float32 or x.ndim != 1 or not x.flags.c_contiguous:
+        raise TypeError("x: must be a contiguous float32 array with one axis; take x.ravel().astype(np.float32)")
 
 
 def _share(work: Callable[[int, int], None], elements: int) -> None:
