@@ -2,18 +2,27 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from workbench import drawing
 from workbench.learn import photographs
-from workbench.lrn import plots
+from workbench.lrn import plots as lrn
+from workbench.sparse_dropout import hardware_plots
+from workbench.sparse_dropout import plots as sparse_dropout
 
 
 def draw_all(folder: Path) -> list[Path]:
     """Draw every picture of the README into `folder`, and return the files."""
     maps = photographs.feature_maps(photographs.photograph())
+    lengths = np.array([3, 4, 0, 3, 4, 0, 3, 4, 2], np.int32)
+    ids = np.random.default_rng(0).integers(10, 100, lengths.sum())
     pictures = {
-        "lrn-response-curve": plots.response_curve(),
-        "lrn-feature-maps": plots.normalized_maps(maps),
-        "lrn-inhibition-excitation": plots.inhibition_and_excitation(),
+        "lrn-response-curve": lrn.response_curve(),
+        "lrn-feature-maps": lrn.normalized_maps(maps),
+        "lrn-inhibition-excitation": lrn.inhibition_and_excitation(),
+        "dropout-ragged": sparse_dropout.ragged(ids, lengths, ratio=0.3, seed=5),
+        "dropout-distribution": sparse_dropout.output_distribution(part="stored"),
+        "dropout-lattice": hardware_plots.lattice(width=32),
     }
     folder.mkdir(parents=True, exist_ok=True)
     files = []
