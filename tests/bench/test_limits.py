@@ -41,3 +41,25 @@ def test_arithmetic_does_as_many_divisions_as_were_counted(monkeypatch):
 def test_another_proportion_is_refused():
     with pytest.raises(ValueError, match="square_roots=5, divisions=5"):
         limits.arithmetic(Cost(square_roots=5, divisions=5))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("length", "written"), [(0, 0), (5, 0), (0, 3), (3 * TILE + 7, 2 * TILE), (TILE, 3 * TILE + 1)]
+)
+def test_move_writes_as_many_values_as_asked_for(length, written, threads):
+    x = np.arange(length)
+    with thread_limit(threads):
+        moved = limits.move(x, written)
+    assert (moved.shape, moved.dtype) == ((written,), x.dtype)
+    assert not np.shares_memory(moved, x)
+
+
+def test_move_copies_what_it_can_and_adds_up_the_rest():
+    x, out, totals = np.arange(10), np.full(4, -1), np.full(2, -1)
+    limits._move(x, out, totals, 0, 2)
+    assert out.tolist() == [0, 1, 5, 6]
+    assert totals.tolist() == [2 + 3 + 4, 7 + 8 + 9]
+    longer = np.full(6, -1)
+    limits._move(np.arange(1, 5), longer, totals[:1], 0, 1)
+    assert longer.tolist() == [1, 2, 3, 4, 0, 0]

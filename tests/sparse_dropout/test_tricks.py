@@ -162,10 +162,3 @@ def test_nothing_gives_nothing(name):
 def test_refuses(name, arguments, problem, said):
     with pytest.raises(problem, match=said):
         tricks.TRICKS[name](*arguments)
-
-
-def test_seconds_times_a_copy_and_every_trick():
-    times = tricks.seconds(values(5000), 0.3, 1, rounds=2)
-    assert list(times) == ["copy", *NAMES]
-    assert all(seconds > 0 for seconds in times.values())
-    assert list(tricks.seconds(values(5), 0.3, 1, rounds=1, threads=2, tricks={})) == ["copy"]

@@ -5,19 +5,19 @@ from pathlib import Path
 from workbench.bench.harness import WrongResult
 from workbench.bench.results import Results, machine, write_json
 
-PARTS = ("lrn", "explore", "all")
+PARTS = ("lrn", "dropout", "explore", "all")
 ROUNDS, QUICK_ROUNDS = 31, 3
 PROCESSES, QUICK_PROCESSES = 7, 1
 CHANGES, QUICK_CHANGES = 40, 8
 
 
 def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | None) -> int:
-    """Check and time `what` ("lrn", "explore" or "all"), show it, and write what is asked for.
+    """Check and time `what` ("lrn", "dropout", "explore" or "all"), show it, and write what is asked for.
 
     Args:
         json_file: where to write every figure as JSON, or None.
-        quick: few rounds: to see that everything works, not to trust the figures.
-        figure: where to draw the ratios of "lrn", or None.
+        quick: few rounds, and of dropout small sizes: to see that everything works, not to trust the figures.
+        figure: where to draw the ratios of "lrn" and "dropout", or None.
 
     Returns:
         0 when every result was right, even if a target was missed; 1 when one was wrong, and then nothing is written.
@@ -28,7 +28,10 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
     if what not in PARTS:
         raise ValueError(f"what={what!r}: must be one of {', '.join(map(repr, PARTS))}")
     if figure is not None and what == "explore":
-        raise ValueError(f"figure={str(figure)!r}: shows the ratios of 'lrn'; bench 'lrn' or 'all', or leave it out")
+        raise ValueError(
+            f"figure={str(figure)!r}: shows the ratios of 'lrn' and 'dropout'; bench one of those or 'all', "
+            "or leave it out"
+        )
     for name, file in (("json_file", json_file), ("figure", figure)):
         if file is not None and not file.parent.is_dir():
             raise ValueError(f"{name}={str(file)!r}: {str(file.parent)!r} is not a folder; make it first")
@@ -51,11 +54,15 @@ def _measure(what: str, quick: bool) -> Results:
     described = machine()
     _say(f"{described['cpu']}, {described['threads']} threads, {described['system']}")
     results = Results()
+    rounds, processes = (QUICK_ROUNDS, QUICK_PROCESSES) if quick else (ROUNDS, PROCESSES)
     if what in ("lrn", "all"):
         from workbench.bench import lrn
 
-        rounds, processes = (QUICK_ROUNDS, QUICK_PROCESSES) if quick else (ROUNDS, PROCESSES)
         results += lrn.bench_lrn(lrn.SHAPES, rounds, processes, _say)
+    if what in ("dropout", "all"):
+        from workbench.bench import dropout
+
+        results += dropout.bench_dropout(dropout.QUICK_SIZES if quick else dropout.SIZES, rounds, _say)
     if what in ("explore", "all"):
         from workbench.bench.explore import bench_explore
 
@@ -71,9 +78,10 @@ def _show(results: Results) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = 200
-    if results.rows:
-        console.print(tables.rows_table(results.rows))
-        _say(tables.LEGEND)
+    for table in tables.rows_tables(results.rows):
+        console.print(table)
+    for legend in tables.legends(results.rows):
+        _say(legend)
     console.print(tables.measurements_table(results.measurements))
     missed = tables.missed_targets(results)
     _say("\n".join([f"{len(missed)} targets missed:", *missed]) if missed else "every target met")

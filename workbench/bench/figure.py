@@ -1,82 +1,173 @@
-"""Draw the ratios of a bench as bars, beside their targets."""
+"""Draw what a bench found: ratios as bars beside their targets, curves over stored entries, and the peers."""
 
 import contextlib
+import textwrap
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import workbench
-from workbench.bench.results import Ratio, Row, write_whole
+from workbench.bench.results import Ratio, Row, dimensions, threads_of, write_whole
 
 STYLE = Path(workbench.__file__).parent / "plots.mplstyle"
-MET, MISSED, PEER = "#0072B2", "#D55E00", "#009E73"  # Okabe-Ito
-
+MET, MISSED, PEER, FREE = "#0072B2", "#D55E00", "#009E73", "#767676"  # Okabe-Ito, and grey where there is no target
 
 COLUMNS = 2
+PEERS = "peers"
+LABEL = 54  # characters in a line beside a bar
+CURVE_LINES = 10  # a panel of curves is at least as high as so many lines
+LEGEND_ROOM = 0.7  # of the curves' height, above them
+NARROW = 0.25  # of the widest bar, below which its number does not fit into it
+
+Panel = tuple[int, Callable]  # how many lines of labels it is high, and what draws it on axes
 
 
 def draw_ratios(rows: tuple[Row, ...], file: Path) -> None:
-    """Write bars of every ratio that has a target, and every peer's times over ours, to `file`."""
+    """Write bars of every ratio of ours, and every peer's times over ours, to `file`.
+
+    The times of sparse matrices are curves over their stored entries.
+    """
     from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = _ratio_panels(rows)
-    peers = _peer_ratios(rows)
-    names = list(panels)
-    grid = [names[i : i + COLUMNS] for i in range(0, len(names), COLUMNS)]
-    heights = [max(len(panels[name]) for name in line) for line in grid]
-    if peers:
-        grid.append(["peers"] * COLUMNS)
-        heights.append(len(peers))
+    grid, panels = _arrange(rows)
+    heights = [max(panels[name][0] for name in line) for line in grid]
     with style.context(STYLE) if STYLE.exists() else contextlib.nullcontext():
         figure = Figure(figsize=(14, len(heights) + 0.25 * sum(heights)), layout="constrained")
         FigureCanvasAgg(figure)
         filled = [line + ["."] * (COLUMNS - len(line)) for line in grid]
         axes = figure.subplot_mosaic(filled, height_ratios=[height + 2 for height in heights])
-        for name, bars in panels.items():
-            _draw_panel(axes[name], name, bars)
-        if peers:
-            _draw_peers(axes["peers"], peers)
+        for name, (_, draw) in panels.items():
+            draw(axes[name])
         kind = file.suffix.lstrip(".") or "png"
         write_whole(file, lambda to: figure.savefig(to, format=kind))
 
 
-def _ratio_panels(rows: tuple[Row, ...]) -> dict[str, list[tuple[str, Ratio]]]:
-    panels: dict[str, list[tuple[str, Ratio]]] = {}
+def _arrange(rows: tuple[Row, ...]) -> tuple[list[list[str]], dict[str, Panel]]:
+    """Return the names of the panels line by line, and the panels: two a line, the peers last and across."""
+    several = len({row.operator for row in rows}) > 1
+    panels: dict[str, Panel] = {}
+    for name, bars in _ratio_bars(rows, several).items():
+        title, labels = _words(name, bars)
+        ratios = [ratio for _, ratio in bars]
+        panels[name] = (
+            _lines(labels),
+            lambda ax, title=title, labels=labels, ratios=ratios: _draw_bars(ax, title, labels, ratios),
+        )
+    stored = [row for row in rows if "stored" in row.arguments]
+    if stored:
+        panels["stored"] = (CURVE_LINES, lambda ax: _draw_curves(ax, stored))
+    names = list(panels)
+    grid = [names[i : i + COLUMNS] for i in range(0, len(names), COLUMNS)]
+    peers = _peer_ratios(rows, several)
+    if peers:
+        panels[PEERS] = (_lines(peers), lambda ax: _draw_peers(ax, peers))
+        grid.append([PEERS] * COLUMNS)
+    return grid, panels
+
+
+def _ratio_bars(rows: tuple[Row, ...], several: bool) -> dict[str, list[tuple[Row, Ratio]]]:
+    """Return rows and ratios by the name of a panel, which names the operator where there are several."""
+    panels: dict[str, list[tuple[Row, Ratio]]] = {}
     for row in rows:
         for ratio in row.ratios:
-            panels.setdefault(ratio.name, []).append((row.label, ratio))
+            if not ratio.at_least and "stored" not in row.arguments:
+                name = f"{row.operator}\n{ratio.name}" if several else ratio.name
+                panels.setdefault(name, []).append((row, ratio))
     return panels
 
 
-def _peer_ratios(rows: tuple[Row, ...]) -> dict[str, list[float]]:
+def _words(name: str, bars: list[tuple[Row, Ratio]]) -> tuple[str, list[str]]:
+    """Return a panel's title and the labels of its bars; a shape that all have in common goes into the title."""
+    targets = sorted({ratio.target for _, ratio in bars if ratio.target is not None})
+    title = name + "".join(f": at most {target:g}" for target in targets)
+    places = {f"{dimensions(row.shape)} {row.layout}" for row, _ in bars}
+    if len(places) > 1:
+        return title, [textwrap.fill(row.label, LABEL) for row, _ in bars]
+    labels = [textwrap.fill(f"{row.case}, {threads_of(row.threads)}", LABEL) for row, _ in bars]
+    return f"{title}\n{places.pop()}", labels
+
+
+def _peer_ratios(rows: tuple[Row, ...], several: bool) -> dict[str, list[Ratio]]:
     """Return the times over ours in every configuration, by peer and case."""
-    ratios: dict[str, list[float]] = {}
+    ratios: dict[str, list[Ratio]] = {}
     for row in rows:
+        targets = {ratio.name: ratio.target for ratio in row.ratios if ratio.at_least}
         for name, seconds in row.peers.items():
-            ratios.setdefault(f"{name}, {row.direction} {row.beta:g}", []).append(seconds / row.seconds)
+            ratio = Ratio(name, seconds / row.seconds, targets.get(f"{name} / ours"), at_least=True)
+            case = f"{row.operator} {row.case}" if several else row.case
+            ratios.setdefault(textwrap.fill(f"{name}, {case}", LABEL), []).append(ratio)
     return dict(sorted(ratios.items()))
 
 
-def _draw_panel(ax, name: str, bars: list[tuple[str, Ratio]]) -> None:
-    target = bars[0][1].target
-    values = [ratio.value for _, ratio in bars]
-    drawn = ax.barh(range(len(bars)), values, color=[MISSED if ratio.missed else MET for _, ratio in bars])
-    ax.bar_label(drawn, fmt="%.2f", label_type="center", color="white")
-    ax.axvline(target, color="black", linestyle="--")
-    ax.set_xlim(0, 1.15 * max(target, *values))
-    ax.set_title(f"{name}: at most {target:g}")
+def _lines(labels: Iterable[str]) -> int:
+    """Return the lines that labels take up at equal distances."""
+    heights = [1 + label.count("\n") for label in labels]
+    return len(heights) * max(heights)
+
+
+def _colour(ratio: Ratio) -> str:
+    return FREE if ratio.target is None else MISSED if ratio.missed else MET
+
+
+def _draw_bars(ax, title: str, labels: list[str], ratios: list[Ratio]) -> None:
+    widest = max([ratio.value for ratio in ratios] + [ratio.target or 0 for ratio in ratios])
+    ax.barh(range(len(ratios)), [ratio.value for ratio in ratios], color=[_colour(ratio) for ratio in ratios])
+    for place, ratio in enumerate(ratios):
+        inside = ratio.value > NARROW * widest
+        ax.text(
+            ratio.value / 2 if inside else ratio.value + 0.01 * widest,
+            place,
+            f"{ratio.value:.2f}",
+            color="white" if inside else "black",
+            horizontalalignment="center" if inside else "left",
+            verticalalignment="center",
+        )
+        _mark_target(ax, place, ratio)
+    ax.set_xlim(0, 1.15 * widest)
+    ax.set_title(title)
     ax.set_xlabel("ratio of times")
-    _name_lines(ax, [label for label, _ in bars])
+    _name_lines(ax, labels)
 
 
-def _draw_peers(ax, ratios: dict[str, list[float]]) -> None:
-    for place, values in enumerate(ratios.values()):
-        ax.plot(values, [place] * len(values), "o", color=PEER, alpha=0.7)
+def _draw_curves(ax, rows: list[Row]) -> None:
+    """Draw seconds against stored entries, and those of the copy, a pair of lines for each number of threads."""
+    for i, threads in enumerate(sorted({row.threads for row in rows})):
+        own = sorted((row for row in rows if row.threads == threads), key=lambda row: row.arguments["stored"])
+        stored = [row.arguments["stored"] for row in own]
+        ax.plot(stored, [row.seconds for row in own], "o-", color=f"C{i}", label=f"dropout, {threads_of(threads)}")
+        copies = [row.copy_seconds for row in own]
+        ax.plot(stored, copies, "s--", color=f"C{i}", markersize=4, linewidth=1, label=f"copy, {threads_of(threads)}")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_title(
+        f"{rows[0].operator}, ratio {rows[0].arguments['ratio']:g}\n{dimensions(rows[0].shape)} {rows[0].layout}"
+    )
+    ax.set_xlabel("stored entries")
+    ax.set_ylabel("seconds")
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high * (high / low) ** LEGEND_ROOM)
+    ax.legend(loc="upper left")
+
+
+def _draw_peers(ax, peers: dict[str, list[Ratio]]) -> None:
+    for place, ratios in enumerate(peers.values()):
+        colours = [MISSED if ratio.missed else PEER for ratio in ratios]
+        ax.scatter([ratio.value for ratio in ratios], [place] * len(ratios), color=colours, alpha=0.7)
+        for ratio in ratios:
+            _mark_target(ax, place, ratio)
     ax.axvline(1, color="black", linestyle="--")
     ax.set_xscale("log")
-    ax.set_title("peers / workbench: a dot is one shape, layout and number of threads")
+    targets = sorted({ratio.target for ratios in peers.values() for ratio in ratios if ratio.target is not None})
+    wanted = "".join(f"; at least {target:g} where marked" for target in targets)
+    ax.set_title(f"peers / workbench: a dot is one shape, layout and number of threads{wanted}")
     ax.set_xlabel("ratio of times")
-    _name_lines(ax, list(ratios))
+    _name_lines(ax, list(peers))
+
+
+def _mark_target(ax, place: int, ratio: Ratio) -> None:
+    if ratio.target is not None:
+        ax.plot([ratio.target] * 2, [place - 0.5, place + 0.5], color="black", linestyle="--", linewidth=1.5)
 
 
 def _name_lines(ax, labels: list[str]) -> None:

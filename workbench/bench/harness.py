@@ -11,6 +11,7 @@ import numpy as np
 from workbench import parallel
 
 UNSTEADY = 0.2  # interquartile range / median, above which a measurement is repeated
+PAUSE = 0.003  # seconds before a turn, where threads that a peer keeps waiting could still be spinning
 
 
 class WrongResult(Exception):

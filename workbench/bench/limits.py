@@ -22,6 +22,18 @@ def copy(x: np.ndarray) -> np.ndarray:
     return out
 
 
+def move(x: np.ndarray, written: int) -> np.ndarray:
+    """Return `written` values after reading all of x (n,), whole numbers: the traffic of an operator that shortens.
+
+    As much as there is of both is copied; what else there is of x is added up, and what else there is to write is set.
+    """
+    out = np.empty(written, x.dtype)
+    jobs = -(-max(x.size, written) // TILE)
+    totals = np.empty(jobs, x.dtype)
+    parallel.run(lambda start, stop: _move(x, out, totals, start, stop), jobs, x.size)
+    return out
+
+
 def add(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Return the sum of two flat arrays: the traffic of a gradient, two arrays read and one written."""
     out = np.empty_like(x)
@@ -58,6 +70,22 @@ def _copy(x, out, start, stop):
         to = out[job * TILE : (job + 1) * TILE]
         for i in range(source.shape[0]):
             to[i] = source[i]
+
+
+@loop
+def _move(x, out, totals, start, stop):
+    jobs = totals.shape[0]
+    for job in range(start, stop):
+        source = x[x.shape[0] * job // jobs : x.shape[0] * (job + 1) // jobs]
+        to = out[out.shape[0] * job // jobs : out.shape[0] * (job + 1) // jobs]
+        both = min(source.shape[0], to.shape[0])
+        for i in range(both):
+            to[i] = source[i]
+        total = x.dtype.type(0)
+        for value in source[both:]:
+            total += value
+        to[both:] = total
+        totals[job] = total
 
 
 @loop

@@ -1,34 +1,27 @@
-"""Other implementations of local response normalization, each optional, on the same arrays with the same threads.
-
-A builder returns a contender, or None where the peer has no such operator. All allocate their results, as ours does.
-"""
+"""Other implementations of the operators, each optional: which are installed, and which of those can be run."""
 
 import dataclasses
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module, metadata
 
-import numpy as np
-
-from workbench.bench.cases import ALPHA, BIAS, SIZE, Arrays, Case
-from workbench.bench.harness import Contender
-
-Builder = Callable[[Case, Arrays, int], Contender | None]
+# The modules that a peer needs, and what makes of a configuration a contender, or None where the peer has no such
+# operator.
+Declared = Mapping[str, tuple[tuple[str, ...], Callable]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Peer:
-    """An installed peer: `build(case, arrays, threads)` makes what is timed."""
+    """An installed peer: `build`, called with a configuration and a number of threads, makes what is timed."""
 
     name: str
     version: str
-    build: Builder
+    build: Callable
 
 
-def find_peers() -> tuple[list[Peer], list[str]]:
+def find_peers(declared: Declared) -> tuple[list[Peer], list[str]]:
     """Return the peers that can be imported, and the names of those that cannot."""
     found, absent = [], []
-    for name, (modules, build) in PEERS.items():
+    for name, (modules, build) in declared.items():
         try:
             for module in modules:
                 import_module(module)
@@ -39,100 +32,27 @@ def find_peers() -> tuple[list[Peer], list[str]]:
     return found, absent
 
 
-def _torch(case: Case, arrays: Arrays, threads: int) -> Contender | None:
-    """Time PyTorch, NCHW alone; of the gradient its backward pass, with what the forward pass kept."""
-    import torch
-
-    if arrays.layout != "NCHW":
-        return None
-    torch.set_num_threads(threads)
-    x = torch.from_numpy(arrays.x)
-    normalize = torch.nn.functional.local_response_norm
-
-    def forward():
-        with torch.inference_mode():
-            return normalize(x, SIZE, alpha=ALPHA, beta=case.beta, k=BIAS)
-
-    if case.direction == "forward":
-        return Contender(forward, arrays.read_by(case))
-    dy = torch.from_numpy(arrays.dy)
-    y = normalize(x.requires_grad_(), SIZE, alpha=ALPHA, beta=case.beta, k=BIAS)
-    return Contender(lambda: torch.autograd.grad(y, x, dy, retain_graph=True)[0], arrays.read_by(case))
+def present_peers(declared: Declared, say: Callable[[str], None]) -> list[Peer]:
+    """Return the peers that can be imported, and say which those are and which are absent."""
+    peers, absent = find_peers(declared)
+    if peers:
+        say("peers: " + ", ".join(f"{peer.name} {peer.version}" for peer in peers))
+    if absent:
+        say(f"absent peers, skipped: {', '.join(absent)} (pip install '.[bench]' adds them)")
+    return peers
 
 
-def _onnxruntime(case: Case, arrays: Arrays, threads: int) -> Contender | None:
-    """Time ONNX Runtime's LRN node: forward, NCHW."""
-    import onnxruntime
-    from onnx import TensorProto, helper
+def results_of(peers: list[Peer], configuration: tuple, say: Callable[[str], None]) -> dict[Peer, object]:
+    """Build and run every peer once on a configuration; return the results of those that can be run.
 
-    if case.direction != "forward" or arrays.layout != "NCHW":
-        return None
-    node = helper.make_node("LRN", ["x"], ["y"], size=SIZE, alpha=ALPHA, beta=case.beta, bias=BIAS)
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, arrays.x.shape) for name in "xy")
-    graph = helper.make_graph([node], "lrn", [x], [y])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Its idle threads would otherwise spin through the next contender's turn.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return Contender(lambda: session.run(None, {"x": arrays.x})[0], arrays.read_by(case))
-
-
-def _openvino(case: Case, arrays: Arrays, threads: int) -> Contender | None:
-    """Time OpenVINO (oneDNN underneath): forward; its processor plug-in normalizes across axis 1 alone."""
-    import openvino
-    from openvino import opset8
-
-    if case.direction != "forward" or arrays.layout != "NCHW":
-        return None
-    x = opset8.parameter(arrays.x.shape, np.float32)
-    y = opset8.lrn(x, np.array([1], np.int64), ALPHA, case.beta, BIAS, SIZE)
-    settings = {
-        "INFERENCE_NUM_THREADS": threads,
-        "INFERENCE_PRECISION_HINT": "f32",
-        "PERFORMANCE_HINT": "LATENCY",
-    }
-    model = openvino.Core().compile_model(openvino.Model([y], [x], "lrn"), "CPU", settings)
-    request = model.create_infer_request()
-    # Shared: without a copy in and another out.
-    return Contender(lambda: request.infer([arrays.x], share_inputs=True, share_outputs=True)[0], arrays.read_by(case))
-
-
-def _jax(case: Case, arrays: Arrays, threads: int) -> Contender | None:
-    """Time JAX's compilation of the formula, and of its gradient, at all cores: its threads cannot be set."""
-    import jax
-
-    if threads != _processors():
-        return None
-    axis = 1 if arrays.layout == "NCHW" else arrays.x.ndim - 1
-    channels = arrays.x.shape[axis]
-    ends = [(SIZE // 2, SIZE // 2) if i == axis else (0, 0) for i in range(arrays.x.ndim)]
-
-    def normalize(x):
-        squares = jax.numpy.pad(x * x, ends)
-        total = sum(jax.lax.slice_in_dim(squares, k, k + channels, axis=axis) for k in range(SIZE))
-        return x * (BIAS + ALPHA / SIZE * total) ** -case.beta
-
-    def differentiate(dy, x):
-        return jax.vjp(normalize, x)[1](dy)[0]
-
-    processor = jax.devices("cpu")[0]
-    inputs = [jax.device_put(array, processor) for array in arrays.read_by(case)]
-    compiled = jax.jit(normalize if case.direction == "forward" else differentiate)
-    return Contender(lambda: compiled(*inputs).block_until_ready(), tuple(np.asarray(array) for array in inputs))
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-PEERS: dict[str, tuple[tuple[str, ...], Builder]] = {
-    "torch": (("torch",), _torch),
-    "onnxruntime": (("onnx", "onnxruntime"), _onnxruntime),
-    "openvino": (("openvino",), _openvino),
-    "jax": (("jax",), _jax),
-}
+    The result is None where a peer has no such operator. A peer that fails is left out, by name.
+    """
+    results = {}
+    for peer in peers:
+        try:
+            contender = peer.build(*configuration)
+            results[peer] = None if contender is None else contender.run()
+        except Exception as problem:  # a broken optional package must not take ours down with it
+            reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
+            say(f"{peer.name} {peer.version} cannot be run and is skipped: {reason}")
+    return results

@@ -17,24 +17,29 @@ MISSED = "✗"  # beside a figure that is above its target
 
 @dataclasses.dataclass(frozen=True)
 class Ratio:
-    """One time over another, and what it should be at most."""
+    """One time over another, and what it should be at most, or at least (None: no target)."""
 
     name: str
     value: float
-    target: float
+    target: float | None = None
+    at_least: bool = False
 
     @property
     def missed(self) -> bool:
-        return not self.value <= self.target
+        if self.target is None:
+            return False
+        return not (self.value >= self.target if self.at_least else self.value <= self.target)
 
     def __str__(self) -> str:
-        return f"{self.name} {self.value:.2f} (≤ {self.target:g})" + f" {MISSED}" * self.missed
+        target = "" if self.target is None else f" ({'≥' if self.at_least else '≤'} {self.target:g})"
+        return f"{self.name} {self.value:.2f}{target}" + f" {MISSED}" * self.missed
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
     """One timed configuration. Times in seconds, medians.
 
+    `arguments` are those of the operator that vary, and what else tells apart configurations of one shape.
     `copy_seconds` is a plain loop over the same bytes with the same threads; `limit_seconds` is that or the
     arithmetic that the operator cannot do without, whichever is longer. `peers` maps a name to its time.
     """
@@ -44,7 +49,7 @@ class Row:
     shape: tuple[int, ...]
     layout: str
     threads: int
-    beta: float
+    arguments: dict[str, float | str]
     seconds: float
     iqr_seconds: float
     copy_seconds: float
@@ -54,10 +59,18 @@ class Row:
     ratios: tuple[Ratio, ...] = ()
 
     @property
+    def case(self) -> str:
+        return f"{self.direction} {describe(self.arguments)}"
+
+    @property
     def label(self) -> str:
-        shape = "×".join(map(str, self.shape))
-        threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
-        return f"{self.direction} {self.beta:g}, {shape} {self.layout}, {threads}"
+        return f"{self.case}, {dimensions(self.shape)} {self.layout}, {threads_of(self.threads)}"
+
+    def as_json(self) -> dict:
+        """Return the fields, with each argument as one of them."""
+        content = dataclasses.asdict(self)
+        arguments = content.pop("arguments")
+        return {**content, **arguments}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +105,29 @@ class Results:
         )
 
 
+def describe(arguments: dict[str, float | str]) -> str:
+    """Return arguments as words: the value where there is one alone, else names and values, without what is False."""
+    if len(arguments) == 1:
+        return shown(*arguments.values())
+    given = {name: value for name, value in arguments.items() if value is not False}
+    return ", ".join(name if value is True else f"{name} {shown(value)}" for name, value in given.items())
+
+
+def shown(value: float | str) -> str:
+    """Return a value of an argument as it stands in a table."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else value
+
+
+def dimensions(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
+
+
+def threads_of(count: int) -> str:
+    return f"{count} thread{'s' * (count > 1)}"
+
+
 def machine() -> dict[str, str | int]:
     """Describe the processor and the system."""
     return {
@@ -110,7 +146,12 @@ def base_versions() -> dict[str, str]:
 
 def write_json(results: Results, file: Path) -> None:
     """Write {"machine", "versions", "rows", "measurements"} to `file`, whole or not at all."""
-    content = {"machine": machine(), **dataclasses.asdict(results)}
+    content = {
+        "machine": machine(),
+        "rows": [row.as_json() for row in results.rows],
+        "measurements": [dataclasses.asdict(each) for each in results.measurements],
+        "versions": results.versions,
+    }
     write_whole(file, lambda to: to.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8"))
 
 

@@ -2,27 +2,48 @@
 
 from rich.table import Table
 
-from workbench.bench.results import MISSED, Measurement, Results, Row
+from workbench.bench.results import MISSED, Measurement, Results, Row, dimensions, shown
 
 TIMES = ("ms", "± IQR", "copy ms", "limit ms")
-HEADINGS = ("direction", "beta", "shape", "layout", "threads", *TIMES, "ratios", "peers ms")
-LEGEND = (
+TITLES = {
+    "LRN": "Local response normalization, float32, size 5 (medians)",
+    "DropoutWithReplacement": "Dropout with replacement, float32 (medians)",
+    "SparseDropoutWithReplacement": "Dropout of whole segments, int64 values, int32 lengths (medians)",
+    "SparseItemwiseDropoutWithReplacement": "Dropout of single values of segments, int64 values (medians)",
+}
+LRN_LEGEND = (
     "copy: a plain loop over the same bytes, as many threads. limit: that, or the square roots and divisions on data "
     f"that stays in L1, whichever is longer. {MISSED}: above its target."
 )
+DROPOUT_LEGEND = (
+    "copy, and limit: a plain loop that reads as many values as the operator and writes as many, as many threads; "
+    "marks and lengths are not counted. CSR: of values and column numbers. The peers' random numbers differ from ours "
+    "and from run to run. numpy: generator and where, or for segments repeat and a boolean index; one thread whatever "
+    f"is asked for. torch: scales what it keeps. {MISSED}: misses its target."
+)
 
 
-def rows_table(rows: tuple[Row, ...]) -> Table:
-    """Return a console table of the timed rows."""
-    table = Table(title="Local response normalization, float32, size 5 (medians)")
-    for heading in HEADINGS:
+def rows_tables(rows: tuple[Row, ...]) -> list[Table]:
+    """Return a console table of the timed rows of each operator."""
+    return [_rows_table(operator, own) for operator, own in _by_operator(rows).items()]
+
+
+def legends(rows: tuple[Row, ...]) -> list[str]:
+    """Return what the tables of these rows have to be read with."""
+    return list(dict.fromkeys(LRN_LEGEND if row.operator == "LRN" else DROPOUT_LEGEND for row in rows))
+
+
+def _rows_table(operator: str, rows: list[Row]) -> Table:
+    arguments = _arguments(rows)
+    table = Table(title=TITLES.get(operator, operator))
+    for heading in _headings(arguments):
         table.add_column(heading, justify="right" if heading in TIMES else "left")
     previous = None
     for row in rows:
         if previous not in (None, (row.shape, row.threads)):
             table.add_section()
         previous = (row.shape, row.threads)
-        table.add_row(*_cells(row, separator="\n"), style="bold red" if _missed(row) else None)
+        table.add_row(*_cells(row, arguments, separator="\n"), style="bold red" if _missed(row) else None)
     return table
 
 
@@ -35,10 +56,14 @@ def measurements_table(measurements: tuple[Measurement, ...]) -> Table:
 
 
 def markdown(results: Results) -> str:
-    """Return both tables in Markdown, for a README."""
+    """Return all tables in Markdown, for a README."""
     blocks = []
-    if results.rows:
-        blocks.append(_markdown_table(HEADINGS, [_cells(row, separator=", ") for row in results.rows]))
+    by_operator = _by_operator(results.rows)
+    for operator, rows in by_operator.items():
+        if len(by_operator) > 1:
+            blocks.append(f"**{TITLES.get(operator, operator)}**")
+        arguments = _arguments(rows)
+        blocks.append(_markdown_table(_headings(arguments), [_cells(row, arguments, separator=", ") for row in rows]))
     if results.measurements:
         figures = [(each.name, str(each)) for each in results.measurements]
         blocks.append(_markdown_table(("measured", "value"), figures))
@@ -47,15 +72,37 @@ def markdown(results: Results) -> str:
 
 def missed_targets(results: Results) -> list[str]:
     """Name every target that was missed, one a line."""
-    rows = [f"{row.label}: {ratio}" for row in results.rows for ratio in row.ratios if ratio.missed]
+    several = len(_by_operator(results.rows)) > 1
+    rows = [
+        f"{row.operator} {row.label}: {ratio}" if several else f"{row.label}: {ratio}"
+        for row in results.rows
+        for ratio in row.ratios
+        if ratio.missed
+    ]
     return rows + [f"{each.name}: {each}" for each in results.measurements if each.missed]
 
 
-def _cells(row: Row, separator: str) -> tuple[str, ...]:
+def _by_operator(rows: tuple[Row, ...]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.operator, []).append(row)
+    return groups
+
+
+def _arguments(rows: list[Row]) -> tuple[str, ...]:
+    """Return the names of the arguments that any of the rows has."""
+    return tuple(dict.fromkeys(name for row in rows for name in row.arguments))
+
+
+def _headings(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    return ("direction", *arguments, "shape", "layout", "threads", *TIMES, "ratios", "peers ms")
+
+
+def _cells(row: Row, arguments: tuple[str, ...], separator: str) -> tuple[str, ...]:
     return (
         row.direction,
-        f"{row.beta:g}",
-        "×".join(map(str, row.shape)),
+        *(shown(row.arguments[name]) if name in row.arguments else "" for name in arguments),
+        dimensions(row.shape),
         row.layout,
         str(row.threads),
         _milliseconds(row.seconds),

@@ -45,12 +45,17 @@ def checked_matrix(name: str, matrix: Any, types: str = "iuf") -> Stored:
     checked_values(f"{name}.data", matrix.data, types)
     if matrix.data.dtype == np.float16:
         raise TypeError(f"{name}.data has dtype float16, which SciPy's sparse matrices do not support; use float32")
-    if not _is_sound(matrix):
-        raise ValueError(f"{name}: its index arrays do not describe a matrix of shape {matrix.shape}; build it anew")
+    check_sound(name, matrix)
     stored = Stored(matrix)
     if _has_duplicates(stored):
         raise ValueError(f"{name}: an element is stored twice; add such entries up first, with {name}.sum_duplicates()")
     return stored
+
+
+def check_sound(name: str, matrix: Any) -> None:
+    """Raise ValueError unless the index arrays of a CSR or CSC matrix describe one of its shape."""
+    if not _is_sound(matrix):
+        raise ValueError(f"{name}: its index arrays do not describe a matrix of shape {matrix.shape}; build it anew")
 
 
 def _is_sound(matrix: Any) -> bool:
@@ -83,6 +88,7 @@ def checked_dropped(dropped: Any, dy: np.ndarray | Stored) -> np.ndarray | Store
             dropped.format == dy.matrix.format
             and dropped.shape == dy.shape
             and np.array_equal(dropped.indptr, dy.matrix.indptr)
+            and stored.data.size == dy.count
             and np.array_equal(stored.minors, dy.minors)
         )
         if not same:

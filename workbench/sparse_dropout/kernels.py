@@ -6,7 +6,6 @@ replacement, and for segments a byte each.
 """
 
 import math
-from functools import partial
 
 import numpy as np
 
@@ -18,6 +17,8 @@ from workbench.sparse_dropout.stored import Stored
 
 TILES = 64  # of a job: 16384 elements
 ENTRIES = 1 << 14  # stored entries of a job
+SUMS = 64  # jobs of a gradient at most, each with sums of its own: how many does not depend on the threads
+ROOM = 16  # elements of such a job, at least, for each value of the replacement
 
 
 def dropout_with_replacement(x, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:
@@ -33,33 +34,44 @@ def dropout_with_replacement_gradient(dy, dropped, scale: float, replacement_sha
         dx, _ = dropout_with_replacement_gradient(dy.data, dropped.data, scale, ())
         _, to_replacement = reference.dropout_with_replacement_gradient(dy, dropped, scale, replacement_shape)
         return dy.like(dx), to_replacement
+    covered, run = _covered(replacement_shape, dy.shape)
+    values = math.prod(covered)
+    if covered and not 0 < values * ROOM <= dy.size:  # sums for each job would take more room than dy
+        dx, _ = _carry_back(dy, dropped, scale, 1, ())
+        sums = [_sum_where(dy, chosen, replacement_shape) for chosen in (dropped, ~dropped)]
+    else:
+        dx, sums = _carry_back(dy, dropped, scale, values, run if covered else (max(dy.size, 1),))
+        sums = [reference.sum_to(each.reshape(covered), _inner(replacement_shape, covered)) for each in sums]
+    with np.errstate(over="ignore", invalid="ignore"):
+        # A kept element is new + (x - new) * scale, of which new's share is 1 - scale.
+        shares = sums[0] if scale == 1 else sums[0] + (1 - scale) * sums[1]
+        return dx, np.asarray(shares).reshape(replacement_shape).astype(dy.dtype)
+
+
+def _carry_back(dy, dropped, scale: float, values: int, run: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """Return dx, and the sums of dy (2, values), where dropped and where kept, by the value that an element took."""
     wide = np.dtype(np.float32) if dy.dtype == np.float16 else dy.dtype
     source = np.ascontiguousarray(dy, wide).reshape(-1)
     marks = np.ascontiguousarray(dropped).reshape(-1).view(np.uint8)
     dx = np.empty_like(source)
-    jobs = -(-source.size // loops.CHUNK)
-    sums = np.zeros((jobs, 2))
+    jobs = max(1, min(SUMS, source.size // (ROOM * values)))
+    length = -(-source.size // (jobs * loops.TILE)) * loops.TILE
+    sums = np.zeros((jobs, 2, values))
 
     def work(start: int, stop: int) -> None:
-        loops.gradient(source, dx, marks, wide.type(scale), sums, start, stop)
+        loops.gradient(source, dx, marks, wide.type(scale), sums, length, values, run, start, stop)
 
     parallel.run(work, jobs, source.size)
     with np.errstate(over="ignore", invalid="ignore"):
-        to_replacement = np.asarray(_share_of_replacement(dy, dropped, sums, scale, replacement_shape))
-        return dx.reshape(dy.shape).astype(dy.dtype, copy=False), to_replacement.astype(dy.dtype)
+        return dx.reshape(dy.shape).astype(dy.dtype, copy=False), sums.sum(axis=0)
 
 
-def _share_of_replacement(dy, dropped, sums: np.ndarray, scale: float, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the gradient of the new value: all of what was dropped, and 1 - scale of what was kept."""
-    if math.prod(shape) == 1:
-        of_dropped, of_kept = (np.full(shape, total) for total in sums.sum(axis=0))
-    else:
-        added = dy.ndim - len(shape)
-        axes = tuple(range(added)) + tuple(added + i for i, length in enumerate(shape) if length == 1)
-        total = partial(np.sum, dy, axis=axes, dtype=np.float64)
-        of_dropped = total(where=dropped).reshape(shape)
-        of_kept = 0.0 if scale == 1 else total(where=~dropped).reshape(shape)
-    return of_dropped if scale == 1 else of_dropped + (1 - scale) * of_kept
+def _sum_where(dy: np.ndarray, chosen: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Sum what is chosen over the axes that broadcasting from `shape` adds or stretches."""
+    added = dy.ndim - len(shape)
+    axes = tuple(range(added)) + tuple(added + i for i, length in enumerate(shape) if length == 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.sum(dy, axis=axes, dtype=np.float64, where=chosen)
 
 
 def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
@@ -144,17 +156,31 @@ def _cycle(values: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, int,
 
     That the last axes share one value is said by `run`, how many elements that is.
     """
-    stretched = [length != 1 for length in values.shape]
-    varying = [i - values.ndim for i, stretch in enumerate(stretched) if stretch]  # axes, from the end
-    if not varying:
+    covered, run = _covered(values.shape, shape)
+    if not covered:
         return np.full(loops.TILE + 1, values.reshape(-1)[0] if values.size else 0, values.dtype), 1, ()
-    first, last = varying[0], varying[-1]
-    covered = shape[len(shape) + first : len(shape) + last + 1]
-    cycle = np.broadcast_to(values.reshape(values.shape[values.ndim + first : values.ndim + last + 1]), covered)
-    cycle = cycle.reshape(-1)
-    if last != -1:
-        return cycle, cycle.size, (math.prod(shape[len(shape) + last + 1 :]),)
+    cycle = np.broadcast_to(values.reshape(_inner(values.shape, covered)), covered).reshape(-1)
+    if run:
+        return cycle, cycle.size, run
     return np.concatenate([cycle, np.resize(cycle, loops.TILE)]), cycle.size, ()
+
+
+def _covered(values_shape: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple]:
+    """Return the lengths in `shape` of the axes from the first to the last along which values differ, () for one value.
+
+    And `run`, how many elements the axes after those make, () where there are none.
+    """
+    varying = [i - len(values_shape) for i, length in enumerate(values_shape) if length != 1]  # axes, from the end
+    if not varying:
+        return (), ()
+    first, end = len(shape) + varying[0], len(shape) + varying[-1] + 1
+    return shape[first:end], (math.prod(shape[end:]),) if end < len(shape) else ()
+
+
+def _inner(values_shape: tuple[int, ...], covered: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of the values without the axes before and after those that are covered."""
+    varying = [i for i, length in enumerate(values_shape) if length != 1]
+    return tuple(values_shape[varying[0] : varying[-1] + 1]) if covered else ()
 
 
 def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:

@@ -30,7 +30,7 @@ def dropout_with_replacement_gradient(dy, dropped, scale: float, replacement_sha
         return dy.like(dx), _rounded(_sum_stored_to(dy, shares, replacement_shape), dx.dtype)
     dx = np.where(dropped, 0, _scaled(dy, scale))
     shares = _shares_of_replacement(dy, dropped, scale)
-    return dx, _rounded(_sum_to(shares, replacement_shape), dx.dtype)
+    return dx, _rounded(sum_to(shares, replacement_shape), dx.dtype)
 
 
 def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
@@ -88,7 +88,7 @@ def _shares_of_replacement(dy: np.ndarray, dropped: np.ndarray, scale: float) ->
     return np.where(dropped, dy.astype(np.float64), kept)
 
 
-def _sum_to(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def sum_to(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Sum over the axes that broadcasting from `shape` adds or stretches."""
     added = values.ndim - len(shape)
     axes = tuple(range(added)) + tuple(added + i for i, length in enumerate(shape) if length == 1)
@@ -103,7 +103,7 @@ def _rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 def _sum_stored_to(dy: Stored, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if not shape:
-        return _sum_to(values, ())
+        return sum_to(values, ())
     total = np.zeros(shape)
     places = dy.as_rows_and_columns(dy.majors, dy.minors)[2 - len(shape) :]
     places = tuple(np.minimum(place, length - 1) for place, length in zip(places, shape, strict=True))

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from workbench import parallel, philox
-from workbench.bench.harness import Contender, measure
 from workbench.compiling import compiler, prefetch_to_read, prefetch_to_write
 from workbench.sparse_dropout import RATIO, SEED, dropout_with_replacement
 
@@ -167,34 +166,6 @@ def skipping(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.nda
 TRICKS: Mapping[str, Callable] = {
     function.__name__: function for function in (separate_mask, fused_32, fused_16, fused_8, skipping)
 }
-
-
-def seconds(
-    x: np.ndarray,
-    ratio: float,
-    seed: int,
-    *,
-    rounds: int = 9,
-    threads: int = 1,
-    tricks: Mapping[str, Callable] = TRICKS,
-) -> dict[str, float]:
-    """Time each trick, and a plain copy of x, in turns: medians of `rounds`, in seconds, with `threads` threads."""
-    contenders = {"copy": Contender(lambda: _copy(x), (x,))}
-    for name, trick in tricks.items():
-        contenders[name] = Contender(lambda trick=trick: trick(x, ratio, seed), (x,))
-    with parallel.thread_limit(threads):
-        return {name: timing.seconds for name, timing in measure(contenders, rounds).items()}
-
-
-def _copy(x: np.ndarray) -> np.ndarray:
-    y = np.empty_like(x)
-
-    def work(start: int, stop: int) -> None:
-        start, stop = _elements(start, stop, x)
-        y[start:stop] = x[start:stop]
-
-    _share(work, x.size)
-    return y
 
 
 def _fuse(x: np.ndarray, ratio: float, seed: int, field: type) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ import statistics
 import subprocess
 import sys
 
-from workbench.bench.cases import FORWARD, GRADIENT, LAYOUTS, Case
+from workbench.bench.lrn.cases import FORWARD, GRADIENT, LAYOUTS, Case
 from workbench.bench.results import Measurement
 
 IMPORT_TARGET = 0.3  # seconds
@@ -56,7 +56,7 @@ def _median(code: str, processes: int) -> float:
 
 def extra_memory(case: Case, layout: str) -> float:
     """Return what `memory_probe` prints."""
-    return run_fresh("-m", "workbench.bench.memory_probe", case.direction, layout)
+    return run_fresh("-m", "workbench.bench.lrn.memory_probe", case.direction, layout)
 
 
 def run_fresh(*arguments: str) -> float:

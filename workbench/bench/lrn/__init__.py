@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from workbench.bench import limits
-from workbench.bench.cases import (
+from workbench.bench.harness import PAUSE, Contender, Timing, WrongResult, measure_steadily, thread_counts
+from workbench.bench.lrn import peers as declared
+from workbench.bench.lrn.cases import (
     CASES,
     FORWARD,
     GRADIENT,
@@ -20,10 +22,9 @@ from workbench.bench.cases import (
     ours,
     relative_error,
 )
-from workbench.bench.harness import Contender, Timing, WrongResult, measure_steadily, thread_counts
-from workbench.bench.peers import Peer, find_peers
-from workbench.bench.results import Measurement, Ratio, Results, Row, base_versions
-from workbench.bench.startup import can_measure_memory, measure_memory, measure_startup
+from workbench.bench.lrn.startup import can_measure_memory, measure_memory, measure_startup
+from workbench.bench.peers import Peer, present_peers, results_of
+from workbench.bench.results import Measurement, Ratio, Results, Row, base_versions, dimensions, threads_of
 from workbench.cost import Cost
 from workbench.lrn.cost import cost
 from workbench.parallel import thread_limit
@@ -40,8 +41,6 @@ OTHER_BETA_TARGET = 2.5  # any other beta / beta 0.75
 GRADIENT_TARGET = 2.5  # gradient / forward
 LAYOUT_TARGET = 1.5  # NHWC / NCHW
 
-PAUSE = 0.003  # seconds before a turn, where threads that a peer keeps waiting could still be spinning
-
 Say = Callable[[str], None]
 
 
@@ -54,12 +53,12 @@ def bench_lrn(shapes: Iterable[tuple[int, ...]], rounds: int, processes: int, sa
         WrongResult: a result is wrong; nothing has been timed then.
     """
     shapes = tuple(shapes)
-    peers = _present_peers(say)
+    peers = present_peers(declared.PEERS, say)
     peers = verify(shapes, peers, say)
     accuracy = measure_accuracy()
     rows = []
     for shape, threads in itertools.product(shapes, thread_counts()):
-        say(f"timing {_dimensions(shape)}, {_threads(threads)}")
+        say(f"timing {dimensions(shape)}, {threads_of(threads)}")
         rows += _time(shape, threads, peers, rounds, say)
     say("measuring start-up and memory")
     startup = measure_startup(processes)
@@ -79,7 +78,7 @@ def verify(shapes: Iterable[tuple[int, ...]], peers: list[Peer], say: Say) -> li
     verified, wrong = 0, []
     for shape, arrays, case, exact in _verification_cases(shapes):
         for layout, threads in itertools.product(LAYOUTS, thread_counts()):
-            label = f"LRN {case}, {_dimensions(shape)} {layout}, {_threads(threads)}"
+            label = f"LRN {case}, {dimensions(shape)} {layout}, {threads_of(threads)}"
             reference = in_layout(exact, layout)
             with thread_limit(threads):
                 result = ours(case, arrays[layout])
@@ -111,15 +110,6 @@ def measure_accuracy() -> list[Measurement]:
     ]
 
 
-def _present_peers(say: Say) -> list[Peer]:
-    peers, absent = find_peers()
-    if peers:
-        say("peers: " + ", ".join(f"{peer.name} {peer.version}" for peer in peers))
-    if absent:
-        say(f"absent peers, skipped: {', '.join(absent)} (pip install '.[bench]' adds them)")
-    return peers
-
-
 def _verification_cases(
     shapes: Iterable[tuple[int, ...]],
 ) -> Iterator[tuple[tuple[int, ...], dict[str, Arrays], Case, np.ndarray]]:
@@ -139,18 +129,13 @@ def _verify_peers(
     peers: list[Peer], case: Case, arrays: Arrays, threads: int, result: np.ndarray, label: str, say: Say
 ) -> tuple[list[Peer], list[str]]:
     """Compare the peers with `result`; return those that could be run, and what is wrong."""
-    remaining, wrong = [], []
-    for peer in peers:
-        try:
-            contender = peer.build(case, arrays, threads)
-            theirs = None if contender is None else np.asarray(contender.run())
-        except Exception as problem:  # a broken optional package must not take ours down with it
-            say(f"{peer.name} {peer.version} cannot be run and is skipped: {str(problem).strip().splitlines()[0]}")
-            continue
-        remaining.append(peer)
+    results = results_of(peers, (case, arrays, threads), say)
+    wrong = []
+    for peer, theirs in results.items():
         if theirs is not None:
-            wrong += _problem(f"{peer.name}, {label}", case, theirs, result.astype(np.float64), PEER_TOLERANCE)
-    return remaining, wrong
+            exact = result.astype(np.float64)
+            wrong += _problem(f"{peer.name}, {label}", case, np.asarray(theirs), exact, PEER_TOLERANCE)
+    return list(results), wrong
 
 
 def _time(shape: tuple[int, ...], threads: int, peers: list[Peer], rounds: int, say: Say) -> list[Row]:
@@ -211,7 +196,7 @@ def _row(
         shape=shape,
         layout=layout,
         threads=threads,
-        beta=case.beta,
+        arguments={"beta": case.beta},
         seconds=own.seconds,
         iqr_seconds=own.iqr_seconds,
         copy_seconds=copy_seconds,
@@ -250,11 +235,3 @@ def _copy_name(case: Case) -> str:
 
 def _arithmetic_name(count: Cost) -> str:
     return f"{count.square_roots} square roots and {count.divisions} divisions"
-
-
-def _dimensions(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape))
-
-
-def _threads(count: int) -> str:
-    return f"{count} thread{'s' * (count > 1)}"

@@ -1,6 +1,6 @@
 """Print the peak memory of one call beyond its input and result, as a fraction of its input.
 
-Run as `python -m workbench.bench.memory_probe forward NCHW`, in a process of its own: the system keeps one peak.
+Run as `python -m workbench.bench.lrn.memory_probe forward NCHW`, in a process of its own: the system keeps one peak.
 """
 
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.bench.cases import Arrays, Case, ours
+from workbench.bench.lrn.cases import Arrays, Case, ours
 
 WARM_UP = (2, 64, 32, 64)  # enough elements for the threads to start
 SHAPE = (8, 64, 128, 192)  # 50 MB

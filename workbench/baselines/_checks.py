@@ -1,0 +1,130 @@
+"""What the baselines accept, and what they say of the rest."""
+
+from typing import Any
+
+import numpy as np
+
+from workbench.operator import REQUIRED, Arg
+
+FLOATS = tuple(map(np.dtype, (np.float16, np.float32, np.float64)))
+
+_RATIO = Arg("ratio", float, 0.5, "share that is dropped", low=0.0, high=1.0)
+_SEED = Arg("seed", int, REQUIRED, "which random stream", low=0, high=2**64 - 1)
+_KEEP = Arg("keep", int, REQUIRED, "ids that a list keeps at most", low=0)
+_LENGTHS = (np.dtype(np.int32), np.dtype(np.int64))
+
+
+def checked_ratio(ratio: Any, training: Any = True) -> float:
+    """Return the share that is dropped, which is 0 outside of training."""
+    ratio = _RATIO.check(ratio)
+    return ratio if checked_flag("training", training) else 0.0
+
+
+def checked_flag(name: str, value: Any) -> bool:
+    """Return a bool."""
+    return Arg(name, bool, False, "").check(value)
+
+
+def checked_seed(seed: Any) -> int:
+    """Return a seed, a whole number below 2^64."""
+    return _SEED.check(seed)
+
+
+def checked_floats(name: str, x: Any, axes: str | None = None) -> np.ndarray:
+    """Return x as a float array in the machine's byte order; `axes`, as "(N, in)", are the ones that it must have."""
+    check_dense(name, x)
+    try:
+        x = np.asarray(x)
+    except ValueError as problem:
+        raise TypeError(f"{name}: must be an array of numbers ({problem})") from None
+    check_float_type(name, x.dtype)
+    if axes is not None:
+        check_axes(name, x, axes)
+    return x.astype(x.dtype.newbyteorder("="), copy=False)
+
+
+def check_dense(name: str, x: Any) -> None:
+    """Raise TypeError for what NumPy would turn into something else: masked arrays and sparse matrices."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{name}: a masked array's mask would be lost; fill it first, as with {name}.filled(0)")
+    if type(x).__module__.startswith("scipy.sparse"):
+        raise TypeError(f"{name} is a sparse matrix: must be an array; convert it, as with {name}.toarray()")
+
+
+def check_float_type(name: str, dtype: np.dtype) -> None:
+    """Raise TypeError unless dtype is float16, float32 or float64."""
+    if dtype.newbyteorder("=") not in FLOATS:
+        raise TypeError(
+            f"{name} has dtype {dtype}: must be float16, float32 or float64; "
+            f"convert it, as with {name}.astype(np.float32)"
+        )
+
+
+def check_axes(name: str, x: np.ndarray, axes: str) -> None:
+    """Raise ValueError unless x has as many axes as `axes` names; "..." stands for any number of them."""
+    names = axes.strip("(),").split(", ")
+    fits = x.ndim >= len(names) - 1 if names[-1] == "..." else x.ndim == len(names)
+    if not fits:
+        raise ValueError(f"{name} has shape {x.shape}: must have the axes {axes}; reshape it")
+
+
+def check_same_type(**arrays: np.ndarray) -> None:
+    """Raise TypeError unless all arrays have one dtype."""
+    if len({array.dtype for array in arrays.values()}) > 1:
+        found = ", ".join(f"{name} {array.dtype}" for name, array in arrays.items())
+        raise TypeError(f"the dtypes are {found}: must be equal; convert all to one")
+
+
+def check_shape(name: str, array: np.ndarray, shape: tuple[int, ...], source: str) -> None:
+    """Raise ValueError unless the array has a shape, which follows from `source`."""
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}: must be {shape}, as {source}")
+
+
+def checked_dropped(dropped: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a mask of a given shape, as the forward pass returned it."""
+    dropped = _checked_mask(dropped)
+    check_shape("dropped", dropped, shape, "the forward pass returned it")
+    return dropped
+
+
+def checked_dropped_entries(dropped: Any) -> np.ndarray:
+    """Return a mask over a sparse matrix's stored entries, as the forward pass returned it."""
+    dropped = _checked_mask(dropped)
+    check_axes("dropped", dropped, "(entries,)")
+    return dropped
+
+
+def checked_keep(keep: Any) -> int:
+    """Return how many ids a list keeps at most."""
+    return _KEEP.check(keep)
+
+
+def checked_lists(values: Any, lengths: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values and the lengths of ragged lists, which add up."""
+    check_dense("values", values)
+    check_dense("lengths", lengths)
+    values, lengths = np.asarray(values), np.asarray(lengths)
+    if values.dtype.kind not in "iuf":
+        raise TypeError(f"values has dtype {values.dtype}: must be an integer or a float type; convert it")
+    if lengths.dtype.newbyteorder("=") not in _LENGTHS:
+        raise TypeError(
+            f"lengths has dtype {lengths.dtype}: must be int32 or int64; convert it, as with lengths.astype(np.int64)"
+        )
+    check_axes("values", values, "(values,)")
+    check_axes("lengths", lengths, "(lists,)")
+    lengths = lengths.astype(lengths.dtype.newbyteorder("="), copy=False)
+    if lengths.size and lengths.min() < 0:
+        place = int(lengths.argmin())
+        raise ValueError(f"lengths[{place}]={lengths[place]}: must be at least 0")
+    total = sum(map(int, lengths))
+    if total != values.size:
+        raise ValueError(f"lengths add up to {total} and there are {values.size} values: must be equal")
+    return values, lengths
+
+
+def _checked_mask(dropped: Any) -> np.ndarray:
+    dropped = np.asarray(dropped)
+    if dropped.dtype != np.bool_:
+        raise TypeError(f"dropped has dtype {dropped.dtype}: must be bool, as the forward pass returned it")
+    return dropped

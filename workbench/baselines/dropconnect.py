@@ -1,0 +1,93 @@
+"""DropConnect: a dense layer whose connections are dropped, where dropout drops its inputs.
+
+    r_oi   = word o * in + i of the seed's stream / 2^32
+    m_oi   = r_oi < ratio ? 0 : 1
+    y_no   = s * sum over i of m_oi x_ni w_oi       s = 1 / (1 - ratio)
+    dx_ni  = s * sum over o of m_oi dy_no w_oi
+    dw_oi  = s * m_oi * sum over n of dy_no x_ni
+
+One mask serves the whole batch, and the kept are scaled up in training, so that evaluation is the plain layer.
+
+Source: Wan, Zeiler, Zhang, LeCun and Fergus, Regularization of Neural Networks using DropConnect, 2013, which draws a
+mask for each example and, in evaluation, averages over masks instead of scaling in training.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from workbench.baselines._checks import (
+    check_same_type,
+    check_shape,
+    checked_dropped,
+    checked_floats,
+    checked_ratio,
+    checked_seed,
+)
+from workbench.baselines._mask import connected, drawn, rounded, scale_of, selected, wide_type
+
+
+def dropconnect(
+    x: Any, weight: Any, ratio: float = 0.5, *, seed: int, training: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute a dense layer each of whose weights is dropped with chance `ratio`.
+
+    Args:
+        x: shape (N, in), float16, float32 or float64.
+        weight: shape (out, in), of x's type.
+        ratio: from 0, which is the plain layer, to 1, which returns zeros.
+        seed, training: as for `dropout`.
+
+    Returns:
+        y, shape (N, out), of x's type, and `dropped`, bool, of the weight's shape. A dropped connection carries
+        nothing, even where its weight or its input is infinite or NaN.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above.
+    """
+    x, weight = _checked_layer(x, weight)
+    ratio = checked_ratio(ratio, training)
+    dropped = drawn(weight.shape, ratio, checked_seed(seed))
+    return _scaled_sums(x, weight, dropped, scale_of(ratio)), dropped
+
+
+def dropconnect_gradient(
+    dy: Any, x: Any, weight: Any, dropped: Any, ratio: float, *, training: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Carry the gradient dy of a loss in y = dropconnect(x, weight) back to x and to the weight.
+
+    Args:
+        dy: shape (N, out), of x's type.
+        x, weight, ratio, training: as in the forward pass.
+        dropped: as the forward pass returned it.
+
+    Returns:
+        dx and dweight, of the shapes and the type of x and weight.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above.
+    """
+    x, weight = _checked_layer(x, weight)
+    dy = checked_floats("dy", dy)
+    check_same_type(dy=dy, x=x)
+    check_shape("dy", dy, (x.shape[0], weight.shape[0]), "(N, out) in x and weight")
+    dropped = checked_dropped(dropped, weight.shape)
+    scale = scale_of(checked_ratio(ratio, training))
+    wide = wide_type(x.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        dweight = selected(dy.astype(wide).T @ x.astype(wide), dropped, scale)
+    return _scaled_sums(dy, weight.T, dropped.T, scale), rounded(dweight, x.dtype)
+
+
+def _checked_layer(x: Any, weight: Any) -> tuple[np.ndarray, np.ndarray]:
+    x, weight = checked_floats("x", x, "(N, in)"), checked_floats("weight", weight, "(out, in)")
+    check_same_type(x=x, weight=weight)
+    check_shape("weight", weight, (weight.shape[0], x.shape[1]), "(out, in) with x's last axis")
+    return x, weight
+
+
+def _scaled_sums(x: np.ndarray, weight: np.ndarray, dropped: np.ndarray, scale: float) -> np.ndarray:
+    wide = wide_type(x.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = connected(x.astype(wide), weight.astype(wide), dropped) * wide.type(scale)
+    return rounded(sums, x.dtype)

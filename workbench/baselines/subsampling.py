@@ -1,0 +1,139 @@
+"""Random subsampling of sparse inputs: what is dropped is taken out of the structure, and makes no more work.
+
+Entries of a sparse matrix, each by a draw of its own (that of its place in the dense matrix, so that a CSR and a CSC
+matrix lose the same ones):
+
+    r_ij  = word i * columns + j of the seed's stream / 2^32
+    y     = the stored x_ij with r_ij >= ratio, times s        s = scaled ? 1 / (1 - ratio) : 1
+    dx_ij = r_ij < ratio ? 0 : s dy_ij
+
+Ids of ragged lists, at most `keep` of each list: with word k of the stream for the k-th of all ids, a list keeps its
+ids with the `keep` smallest words, which makes every choice of `keep` ids equally likely. (Two equal words, one pair of
+ids in 2^32, are told apart by their order.)
+"""
+
+from typing import Any
+
+import numpy as np
+
+from workbench import philox
+from workbench.baselines._checks import (
+    check_float_type,
+    check_shape,
+    checked_dropped_entries,
+    checked_flag,
+    checked_floats,
+    checked_keep,
+    checked_lists,
+    checked_ratio,
+    checked_seed,
+)
+from workbench.baselines._mask import multiplied, scale_of
+from workbench.sparse_dropout.inputs import check_sound
+
+PLACES = 1 << 64  # words in a seed's stream
+
+
+def subsample_entries(
+    x: Any, ratio: float = 0.5, *, seed: int, training: bool = True, scaled: bool = False
+) -> tuple[Any, np.ndarray]:
+    """Take each stored entry out of a sparse matrix with chance `ratio`.
+
+    Args:
+        x: a `scipy.sparse` CSR or CSC matrix or 2-D array of float16, float32 or float64. Stored zeros take part, and
+            an element that is stored twice is kept or dropped as one.
+        ratio: from 0, which keeps all, to 1, which returns a matrix without entries.
+        seed: a whole number below 2^64. An entry's fate is that of its element in `dropout` of the dense matrix.
+        training: False returns a copy.
+        scaled: whether kept entries are scaled by 1 / (1 - ratio), so that the expectation of y is x.
+
+    Returns:
+        y, new, of x's kind, format and type, its entries in x's order, and `dropped`, bool, shape (stored entries of
+        x,). A dropped infinity or NaN is gone.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above.
+    """
+    _check_matrix(x)
+    ratio = checked_ratio(ratio, training)
+    dropped = philox.words_at(checked_seed(seed), _places(x)) * philox.UNIT < ratio
+    kept = np.flatnonzero(~dropped)
+    data = multiplied(
+        x.data[kept].astype(x.dtype.newbyteorder("=")), scale_of(ratio) if checked_flag("scaled", scaled) else 1.0
+    )
+    kept_before = np.concatenate([[0], np.cumsum(~dropped)])  # entry k of x
+    indptr = kept_before[x.indptr].astype(x.indptr.dtype)
+    return type(x)((data, x.indices[kept], indptr), shape=x.shape), dropped
+
+
+def subsample_entries_gradient(
+    dy: Any, dropped: Any, ratio: float, *, training: bool = True, scaled: bool = False
+) -> np.ndarray:
+    """Carry the gradient of a loss in y = subsample_entries(x) back to x's stored entries.
+
+    Args:
+        dy: the gradient at y's stored entries, y.data, shape (stored entries of y,).
+        dropped: as the forward pass returned it.
+        ratio, training, scaled: as in the forward pass.
+
+    Returns:
+        dx, of dy's type, at x's stored entries, x.data, shape (stored entries of x,).
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above.
+    """
+    dy, dropped = checked_floats("dy", dy, "(entries,)"), checked_dropped_entries(dropped)
+    check_shape("dy", dy, (int(np.count_nonzero(~dropped)),), "many as dropped has entries that are kept")
+    ratio = checked_ratio(ratio, training)
+    dx = np.zeros(dropped.shape, dy.dtype)
+    dx[~dropped] = multiplied(dy, scale_of(ratio) if checked_flag("scaled", scaled) else 1.0)
+    return dx
+
+
+def subsample_lists(values: Any, lengths: Any, keep: int, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Keep at most `keep` ids of each ragged list, chosen uniformly without replacement, in their order.
+
+    Args:
+        values: the ids of all lists, one after another, shape (values,), integers or floats.
+        lengths: ids in each list, shape (lists,), int32 or int64; they add up to `values`.
+        keep: a whole number of at least 0. Lists that are no longer than that come back whole.
+        seed: a whole number below 2^64.
+
+    Returns:
+        The values that are kept, min(lengths, keep), of the type of lengths, and the mask of the kept among all values.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above.
+    """
+    values, lengths = checked_lists(values, lengths)
+    keep = checked_keep(keep)
+    words = philox.words(checked_seed(seed), values.size)
+    lists = np.repeat(np.arange(lengths.size), lengths)
+    starts = np.cumsum(lengths, dtype=np.int64) - lengths
+    order = np.lexsort((words, lists))  # by list, within a list by word; stable
+    rank = np.arange(values.size) - starts[lists]  # of the value order[k] in its list
+    kept = np.empty(values.size, bool)
+    kept[order] = rank < keep
+    return values[kept], np.minimum(lengths, min(keep, values.size)).astype(lengths.dtype), kept
+
+
+def _check_matrix(x: Any) -> None:
+    sparse = type(x).__module__.startswith("scipy.sparse")
+    if not sparse or x.format not in ("csr", "csc") or x.ndim != 2:
+        kind = f"a sparse {x.ndim}-D {x.format.upper()} array" if sparse else f"of type {type(x).__name__}"
+        raise TypeError(
+            f"x is {kind}: must be a scipy.sparse CSR or CSC matrix; convert it, as with "
+            + ("x.tocsr()" if sparse else "scipy.sparse.csr_array(x)")
+        )
+    check_float_type("x", x.dtype)
+    check_sound("x", x)
+    if x.shape[0] * x.shape[1] > PLACES:
+        raise ValueError(f"x has shape {x.shape}: must have at most 2^64 elements, one word of the stream each")
+
+
+def _places(x: Any) -> np.ndarray:
+    """Return the place of each stored entry in the dense matrix, in C order, uint64."""
+    majors = np.repeat(np.arange(x.indptr.size - 1, dtype=np.uint64), np.diff(x.indptr))
+    minors = x.indices[: majors.size].astype(np.uint64)
+    rows, columns = (majors, minors) if x.format == "csr" else (minors, majors)
+    return rows * np.uint64(x.shape[1]) + columns

@@ -1,0 +1,211 @@
+"""Sparse variational dropout: a dense layer whose weights each learn how noisy they may be, and are pruned if very.
+
+A weight is normal with mean theta_oi and variance sigma2_oi. The sums that it enters are normal too, so the layer draws
+those (the local reparameterization), one draw for each example and output:
+
+    v_no = eps + sum over i of x_ni^2 sigma2_oi                      sigma2 = exp(log_sigma2)
+    y_no = sum over i of x_ni theta_oi + sqrt(v_no) normal_no
+
+normal_no comes from words 2 k and 2 k + 1 of the seed's stream, k = n * out + o. With g_no = dy_no normal_no /
+(2 sqrt(v_no)), the gradient that arrives at v_no,
+
+    dx_ni          = sum over o of dy_no theta_oi + 2 x_ni g_no sigma2_oi
+    dtheta_oi      = sum over n of dy_no x_ni
+    dlog_sigma2_oi = sigma2_oi * sum over n of g_no x_ni^2
+
+The ratio of variance to squared mean is alpha, and log alpha = log sigma2 - log theta^2, clipped to [-8, 8]. The loss
+adds for each weight the Kullback-Leibler divergence of its normal from the log-uniform prior, approximately
+
+    KL = k1 - k1 sigmoid(k2 + k3 log alpha) + 1/2 log(1 + 1 / alpha)
+
+which falls to 0 as alpha grows, and grows like k1 - 1/2 log alpha as alpha falls.
+
+The clip keeps log alpha, and the slope -2 / theta, finite where theta or sigma2 is 0. Outside of [-8, 8] the clipped
+value no longer depends on the weight, so KL's gradient there is exactly 0. Above, little is lost: the slope by
+log alpha has fallen below 0.0002, and the weight is pruned anyway. Below, a weight with next to no noise is left to the
+data.
+
+Source: Molchanov, Ashukha and Vetrov, Variational Dropout Sparsifies Deep Neural Networks, 2017; the local
+reparameterization is from Kingma, Salimans and Welling, Variational Dropout and the Local Reparameterization Trick,
+2015.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from workbench import philox
+from workbench.baselines._checks import check_same_type, check_shape, checked_flag, checked_floats, checked_seed
+from workbench.baselines._mask import connected, rounded, wide_type
+from workbench.operator import Arg
+
+K1, K2, K3 = 0.63576, 1.87320, 1.48695
+LIMIT = 8.0  # of log alpha, to both sides
+THRESHOLD = 3.0  # of log alpha, above which a weight is pruned: its dropout ratio, alpha / (1 + alpha), is above 0.95
+EPSILON = 1e-8  # keeps the square root differentiable where x is 0
+
+
+def variational_dropout(
+    x: Any, theta: Any, log_sigma2: Any, *, seed: int, training: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute a dense layer with normal weights, or in evaluation with their means, those of noisy weights pruned.
+
+    Args:
+        x: shape (N, in), float16, float32 or float64.
+        theta: means of the weights, shape (out, in), of x's type.
+        log_sigma2: logarithms of their variances, of theta's shape and type.
+        seed: a whole number below 2^64.
+        training: False computes x @ theta.T without the weights that are `pruned`.
+
+    Returns:
+        y, shape (N, out), of x's type, and the normal numbers drawn, alike, which in evaluation are 0.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above.
+    """
+    x, theta, log_sigma2 = _checked_layer(x, theta, log_sigma2)
+    seed, training = checked_seed(seed), checked_flag("training", training)
+    shape = (x.shape[0], theta.shape[0])
+    if training:
+        normal = philox.normals(seed, shape[0] * shape[1]).reshape(shape).astype(x.dtype)
+        y = _noisy_sums(*_widened(x, theta, log_sigma2, normal))
+    else:
+        normal = np.zeros(shape, x.dtype)
+        y = _pruned_sums(*_widened(x, theta, log_sigma2))
+    return rounded(y, x.dtype), normal
+
+
+def variational_dropout_gradient(
+    dy: Any, x: Any, theta: Any, log_sigma2: Any, normal: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Carry the gradient dy of a loss in y = variational_dropout(x, theta, log_sigma2), in training, back to all three.
+
+    Args:
+        dy: shape (N, out), of x's type.
+        x, theta, log_sigma2: as in the forward pass.
+        normal: as the forward pass returned it.
+
+    Returns:
+        dx, dtheta and dlog_sigma2, of the shapes and the type of x, theta and log_sigma2.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above.
+    """
+    x, theta, log_sigma2 = _checked_layer(x, theta, log_sigma2)
+    dy, normal = checked_floats("dy", dy), checked_floats("normal", normal)
+    check_same_type(dy=dy, normal=normal, x=x)
+    shape = (x.shape[0], theta.shape[0])
+    check_shape("dy", dy, shape, "(N, out) in x and theta")
+    check_shape("normal", normal, shape, "the forward pass returned it")
+    dtype = x.dtype
+    dy, x, theta, log_sigma2, normal = _widened(dy, x, theta, log_sigma2, normal)
+    with np.errstate(over="ignore", invalid="ignore"):
+        sigma2 = np.exp(log_sigma2)
+        g = dy * normal / (2 * _deviations(x, sigma2))
+        gradients = dy @ theta + 2 * x * (g @ sigma2), dy.T @ x, sigma2 * (g.T @ x**2)
+    return tuple(rounded(gradient, dtype) for gradient in gradients)
+
+
+def log_alpha(theta: Any, log_sigma2: Any) -> np.ndarray:
+    """Return log sigma2 - log theta^2, clipped to [-8, 8], of the shape and the type of theta.
+
+    A theta of 0 gives 8, and with a variance of 0, log_sigma2 = -inf, NaN. Any one shape and type.
+    """
+    theta, log_sigma2 = _checked_weights(theta, log_sigma2)
+    return np.clip(_log_alpha(theta, log_sigma2), -LIMIT, LIMIT).astype(theta.dtype)
+
+
+def pruned(log_alpha: Any, threshold: float = THRESHOLD) -> np.ndarray:
+    """Return a mask of the weights that are more noise than they are worth: log alpha > threshold."""
+    threshold = Arg("threshold", float, THRESHOLD, "").check(threshold)
+    return np.asarray(checked_floats("log_alpha", log_alpha) > threshold)
+
+
+def kl_approximation(log_alpha: Any) -> np.ndarray:
+    """Return each weight's approximate KL divergence from the prior, for log alpha of any shape."""
+    values = checked_floats("log_alpha", log_alpha)
+    (wide,) = _widened(values)
+    return np.asarray(_kl(wide)).astype(values.dtype)
+
+
+def variational_dropout_kl(theta: Any, log_sigma2: Any) -> float:
+    """Return the approximate KL divergence of all weights from their prior, summed in float64.
+
+    Args:
+        theta, log_sigma2: of one shape and type, as for `variational_dropout`.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above.
+    """
+    theta, log_sigma2 = _checked_weights(theta, log_sigma2)
+    return float(_kl(np.clip(_log_alpha(theta, log_sigma2), -LIMIT, LIMIT)).sum())
+
+
+def variational_dropout_kl_gradient(theta: Any, log_sigma2: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the gradient of `variational_dropout_kl`: dtheta and dlog_sigma2, of the shape and the type of theta.
+
+    dlog_sigma2 = -k1 k3 s (1 - s) - 1/2 sigmoid(-log alpha),  s = sigmoid(k2 + k3 log alpha);  0 outside of the clip
+    dtheta      = -2 / theta dlog_sigma2
+    """
+    theta, log_sigma2 = _checked_weights(theta, log_sigma2)
+    dtype = theta.dtype
+    raw = _log_alpha(theta, log_sigma2)
+    inside = ~(np.abs(raw) > LIMIT) & (theta != 0)  # a NaN is inside, and passed on
+    point = np.where(inside, raw, 0.0)
+    s = _sigmoid(K2 + K3 * point)
+    slope = np.where(inside, -K1 * K3 * s * (1 - s) - _sigmoid(-point) / 2, 0.0)
+    with np.errstate(over="ignore"):
+        dtheta = -2 / np.where(inside, theta, 1.0).astype(np.float64) * slope
+    return rounded(dtheta, dtype), rounded(slope, dtype)
+
+
+def _checked_layer(x: Any, theta: Any, log_sigma2: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    x, theta = checked_floats("x", x, "(N, in)"), checked_floats("theta", theta, "(out, in)")
+    check_same_type(x=x, theta=theta)
+    check_shape("theta", theta, (theta.shape[0], x.shape[1]), "(out, in) with x's last axis")
+    return x, *_checked_weights(theta, log_sigma2)
+
+
+def _checked_weights(theta: Any, log_sigma2: Any) -> tuple[np.ndarray, np.ndarray]:
+    theta, log_sigma2 = checked_floats("theta", theta), checked_floats("log_sigma2", log_sigma2)
+    check_same_type(theta=theta, log_sigma2=log_sigma2)
+    check_shape("log_sigma2", log_sigma2, theta.shape, "theta has")
+    return theta, log_sigma2
+
+
+def _widened(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    return tuple(array.astype(wide_type(array.dtype)) for array in arrays)
+
+
+def _noisy_sums(x: np.ndarray, theta: np.ndarray, log_sigma2: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return x @ theta.T + _deviations(x, np.exp(log_sigma2)) * normal
+
+
+def _pruned_sums(x: np.ndarray, theta: np.ndarray, log_sigma2: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return connected(x, theta, pruned(log_alpha(theta, log_sigma2)))
+
+
+def _deviations(x: np.ndarray, sigma2: np.ndarray) -> np.ndarray:
+    return np.sqrt(x**2 @ sigma2.T + EPSILON)
+
+
+def _log_alpha(theta: np.ndarray, log_sigma2: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return log_sigma2.astype(np.float64) - 2 * np.log(np.abs(theta.astype(np.float64)))
+
+
+def _kl(log_alpha: np.ndarray) -> np.ndarray:
+    return K1 - K1 * _sigmoid(K2 + K3 * log_alpha) + _softplus(-log_alpha) / 2
+
+
+def _sigmoid(t: np.ndarray) -> np.ndarray:
+    """Return 1 / (1 + e^-t), without overflow at either end."""
+    return np.exp(-_softplus(-t))
+
+
+def _softplus(t: np.ndarray) -> np.ndarray:
+    """Return log(1 + e^t)."""
+    with np.errstate(invalid="ignore"):  # NaN is passed on
+        return np.logaddexp(0, t)
