@@ -100,3 +100,10 @@ def test_what_is_dropped_is_gone(value):
     assert 0 < dropped.sum() < x.size
     np.testing.assert_allclose(y[dropped], LOWEST / 2 / 1.1281526, rtol=1e-6)
     assert np.all(alpha_dropout_gradient(x, dropped, 0.5)[dropped] == 0)
+
+
+@pytest.mark.parametrize("arguments", [{"ratio": 0.0}, {"ratio": 0.4, "training": False}])
+def test_the_identity_keeps_the_sign_of_zero(arguments):
+    y, dropped = alpha_dropout(np.array([-0.0, 0.0, 2.0]), seed=3, **arguments)
+    assert np.signbit(y).tolist() == [True, False, False]
+    assert not dropped.any()

@@ -125,3 +125,10 @@ def test_empty_and_single(shape):
     y, dropped = dropout(np.ones(shape, np.float32), 0.1, seed=0)
     assert (y.shape, dropped.shape) == (shape, shape)
     assert y.dtype == np.float32
+
+
+def test_a_sparse_matrix_is_told_what_to_do():
+    from scipy.sparse import csr_array
+
+    with pytest.raises(TypeError, match=r"^x is a sparse matrix: must be an array; convert it, as with x.toarray\(\)"):
+        dropout(csr_array(np.eye(2, 3)), 0.5, seed=0)

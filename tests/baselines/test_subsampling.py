@@ -245,3 +245,21 @@ def test_lists_that_are_refused(change, error, message):
     arguments = dict(values=np.arange(5), lengths=np.array([2, 3]), keep=2, seed=0)
     with pytest.raises(error, match=message):
         subsample_lists(**{**arguments, **change})
+
+
+@pytest.mark.parametrize("change", [{"indices": (0, 7)}, {"indices": (1, -1)}, {"indptr": (0, 1)}, {"indptr": (2, 9)}])
+def test_broken_index_arrays_are_refused(change):
+    x = sparse.csr_array(np.diag([1.0, 2.0, 3.0])[:2])
+    (name, (place, value)) = next(iter(change.items()))
+    getattr(x, name)[place] = value
+    with pytest.raises(ValueError, match=r"^x: its index arrays do not describe a matrix of shape \(2, 3\)"):
+        subsample_entries(x, 0.5, seed=0)
+
+
+def test_keep_may_be_larger_than_any_length_type():
+    lengths = np.array([1, 2], np.int32)
+    values, kept_lengths, kept = subsample_lists(np.array([7, 8, 9]), lengths, 2**70, seed=0)
+    assert values.tolist() == [7, 8, 9]
+    assert kept_lengths.tolist() == [1, 2]
+    assert kept_lengths.dtype == np.int32
+    assert kept.all()

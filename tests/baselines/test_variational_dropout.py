@@ -198,3 +198,9 @@ def test_refused(change, error, message):
     arrays = dict(dy=np.ones((3, 7)), **layer, normal=np.ones((3, 7)))
     with pytest.raises(error, match=message):
         variational_dropout_gradient(**{**arrays, **change})
+
+
+def test_kl_gradient_passes_nan_on():
+    dtheta, dlog_sigma2 = variational_dropout_kl_gradient(np.array([np.nan, 1.0]), np.array([0.0, 0.5]))
+    assert np.isnan(dtheta).tolist() == [True, False]
+    assert np.isnan(dlog_sigma2).tolist() == [True, False]
