@@ -9,6 +9,7 @@ import pytest
 
 from workbench import (
     OPERATORS,
+    REQUIRED,
     Arg,
     Gradient,
     Operator,
@@ -125,10 +126,63 @@ def test_what_is_allowed_in_words(changes, words):
     assert dataclasses.replace(WIDTH, **changes).allowed == words
 
 
+@pytest.mark.parametrize(
+    ("arg", "message"),
+    [
+        (dataclasses.replace(COUNT, default=REQUIRED), "count: is missing; give a whole number of at least 0"),
+        (dataclasses.replace(MODE, default=REQUIRED), "mode: is missing; give one of 'add', 'double'"),
+        (dataclasses.replace(QUIET, default=REQUIRED), "quiet: is missing; give True or False"),
+        (
+            Arg("thing", object, REQUIRED, "anything", words="a thing, or two"),
+            "thing: is missing; give a thing, or two",
+        ),
+    ],
+)
+def test_an_argument_without_a_default_must_be_given(arg, message, toy):
+    operator = dataclasses.replace(toy, args=(SHARE, arg))
+    for given in ({}, {"share": 0.25}, {arg.name: REQUIRED}):
+        with pytest.raises(TypeError) as raised:
+            operator.check(given)
+        assert str(raised.value) == message
+    assert repr(arg.default) == "required"
+
+
+def test_a_missing_argument_is_noticed_before_anything_is_written(toy):
+    operator = dataclasses.replace(toy, args=(WIDTH, dataclasses.replace(COUNT, default=REQUIRED)))
+    x = np.array([1.0, 2.0])
+    with pytest.raises(TypeError, match="count: is missing"):
+        operator.run(x, 10, engine="plain")
+    assert x.tolist() == [1, 2]
+    assert operator.check({"count": 0}) == {"width": 3, "count": 0}
+
+
+def test_an_object_goes_to_the_operator_as_it_is(toy):
+    thing = Arg("thing", object, None, "anything")
+    for value in (None, "text", [1, 2], np.arange(3), float("nan"), True, {}):
+        assert thing.check(value) is value
+    seen = []
+    operator = dataclasses.replace(
+        toy, args=(thing,), prepare=lambda inputs, values: seen.append(values["thing"]) or (inputs[0], 0)
+    )
+    value = object()
+    operator.run(np.zeros(2), 1, engine="plain", thing=value)
+    operator.run(np.zeros(2), 1, engine="plain")
+    assert seen[0] is value
+    assert seen[1] is None
+
+
+def test_words_say_what_is_allowed():
+    assert Arg("thing", object, 0, "anything", words="a number or a name").allowed == "a number or a name"
+    worded = dataclasses.replace(SHARE, words="a probability")
+    assert worded.allowed == "a probability"
+    with pytest.raises(ValueError, match=r"^share=2: must be a probability; the nearest legal value is 1\.0$"):
+        worded.check(2)
+
+
 def test_every_default_is_legal():
     for operator in OPERATORS.values():
         for arg in operator.args:
-            assert arg.check(arg.default) == arg.default
+            assert arg.default is REQUIRED or arg.check(arg.default) == arg.default
             assert arg.meaning
             for end in arg.slider or ():
                 assert arg.check(arg.type(end)) == end

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workbench import drawing, local_response_norm
+from workbench import drawing, dropout_with_replacement, local_response_norm
 from workbench.explore import explore
 from workbench.explore.renderer import Renderer
 from workbench.lrn import plots
@@ -108,6 +108,41 @@ def test_extra_arguments_data_and_choices():
     assert bars.wait(20)
     assert bars._axes[0].get_title("left") == "Channel 5 is divided by what its window of 5 holds"
     assert "channel" not in bars.python
+
+
+def test_an_extra_argument_in_place_of_the_operators_own():
+    choice = Arg("replacement", str, "zero", "a strategy", choices=("zero", "mean", "median"))
+    seen = []
+
+    @drawing.plot()
+    def replaced(replacement="mean", ratio=0.5, seed=3, *, ax=None):
+        """Draw what three values become."""
+        seen.append((replacement, ratio, seed))
+        ax.plot(dropout_with_replacement(np.array([1.0, 2.0, 6.0]), ratio, replacement, seed=seed)[0])
+
+    explorer = explore("DropoutWithReplacement", replaced, extra=[choice], ratio=1.0)
+    assert list(explorer.sliders) == ["ratio", "replacement", "seed"]  # in its place, once
+    assert list(explorer.sliders["replacement"].options) == ["zero", "mean", "median"]
+    assert explorer.sliders["replacement"].tooltip == "replacement: a strategy"
+    assert explorer.sliders["seed"].value == 3
+    explorer.sliders["replacement"].value = "median"
+    assert explorer.wait(20)
+    assert explorer.message is None
+    assert seen == [("mean", 1.0, 3), ("median", 1.0, 3)]
+    assert explorer.python == "workbench.dropout_with_replacement(x, ratio=1.0, replacement='median', seed=3)"
+    y, dropped = eval(explorer.python, {"workbench": __import__("workbench"), "x": np.array([1.0, 2.0, 6.0])})
+    assert y.tolist() == [2.0, 2.0, 2.0]
+    assert dropped.all()
+
+
+def test_an_argument_without_a_default_needs_a_start():
+    @drawing.plot()
+    def drawn(seed, *, ax=None):
+        """Draw nothing."""
+
+    with pytest.raises(TypeError, match="seed: is missing; give a whole number from 0 to"):
+        explore("DropoutWithReplacement", drawn)
+    assert explore("DropoutWithReplacement", drawn, seed=7).sliders["seed"].value == 7
 
 
 def test_a_start_outside_the_slider_or_below_zero_widens_the_range():

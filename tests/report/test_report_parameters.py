@@ -109,6 +109,46 @@ def test_a_wrong_declaration_is_refused():
         declared(notebook("a: int = 1", workbench={"operator": "LNR"}))
 
 
+def test_an_object_of_the_operator_keeps_the_brackets_of_its_line():
+    lines = [
+        'replacement: str = "mean"  # what is put in its place [zero | mean | median]',
+        "ratio: float = 0.25  # [0 .. 0.5]",
+        "seed: int = 3",
+    ]
+    dropout = notebook("\n".join(lines), workbench={"operator": "DropoutWithReplacement"})
+    rows = [(p.name, p.type_name, p.default, p.meaning, p.allowed) for p in declared(dropout).values()]
+    assert rows == [
+        ("replacement", "str", "mean", "what is put in its place", "one of 'zero', 'mean', 'median'"),
+        ("ratio", "float", 0.25, "share that is dropped", "a number from 0.0 to 1.0"),  # the operator's own range
+        (
+            "seed",
+            "int",
+            3,
+            "which random stream; another for each step",
+            "a whole number from 0 to 18446744073709551615",
+        ),
+    ]
+    assert check(dropout, {"replacement": "median", "ratio": "1", "seed": "0"}, text=True) == {
+        "replacement": "median",
+        "ratio": 1.0,
+        "seed": 0,
+    }
+    for name, text in (("replacement", "Mean"), ("replacement", ""), ("ratio", "1.5"), ("seed", "-1")):
+        with pytest.raises(ParameterError) as refusal:
+            check(dropout, {name: text}, text=True)
+        assert refusal.value.problems[0].startswith(f"{name}=")
+
+
+def test_an_object_of_the_operator_may_be_a_number_in_a_notebook():
+    line = notebook(
+        "replacement: float = 0.5  # of the dropped [-1 .. 1]", workbench={"operator": "DropoutWithReplacement"}
+    )
+    assert check(line, {"replacement": "-0.25"}, text=True) == {"replacement": -0.25}
+    for text in ("2", "mean"):
+        with pytest.raises(ParameterError, match=r"must be a number from -1\.0 to 1\.0"):
+            check(line, {"replacement": text}, text=True)
+
+
 def test_the_notebook_is_left_as_it_was():
     before = nbformat.writes(LRN)
     declared(LRN)

@@ -1,0 +1,376 @@
+"""The gradient against finite differences, the scalar loop, and sums by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from workbench import OPERATORS, Gradient, dropout_with_replacement, dropout_with_replacement_gradient
+from workbench.parallel import thread_limit
+
+from . import scalar
+from .common import ENGINES, FLOATS, assert_same_bits, places_of
+
+SHAPE = (4, 3, 5)
+NEW_SHAPES = [(), (1,), (5,), (1, 5), (3, 1), (4, 1, 1), (4, 1, 5), (1, 3, 5), (4, 3, 1), (4, 3, 5)]
+LOSSES = {"linear": (lambda y: y, lambda y: np.ones_like(y)), "nonlinear": (np.sin, np.cos)}
+STEP = 1e-5
+
+
+def central_differences(function, at):
+    """Return the derivative of a function of an array at each of its elements."""
+    slopes = np.empty(at.shape)
+    for index in np.ndindex(at.shape):
+        ends = []
+        for step in (STEP, -STEP):
+            moved = at.copy()
+            moved[index] += step
+            ends.append(function(moved))
+        slopes[index] = (ends[0] - ends[1]) / (2 * STEP)
+    return slopes
+
+
+def assert_close(result, expected):
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-8 * max(1, np.abs(expected).max(initial=0)))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("new_shape", NEW_SHAPES, ids=str)
+def test_finite_differences(new_shape, scaled, loss):
+    rng = np.random.default_rng(len(new_shape))
+    x, new, weights = rng.normal(size=SHAPE), rng.normal(size=new_shape), rng.normal(size=SHAPE)
+    function, derivative = LOSSES[loss]
+    arguments = dict(ratio=0.4, scaled=scaled)
+
+    def value(x, new):
+        y, _ = dropout_with_replacement(x, replacement=new, seed=8, engine="reference", **arguments)
+        return np.sum(weights * function(y))
+
+    y, dropped = dropout_with_replacement(x, replacement=new, seed=8, **arguments)
+    assert 0 < dropped.sum() < x.size
+    to_x = central_differences(lambda moved: value(moved, new), x)
+    to_new = central_differences(lambda moved: value(x, moved), new)
+    for engine in ENGINES:
+        dx, dnew = dropout_with_replacement_gradient(
+            weights * derivative(y), dropped, replacement_shape=new_shape, engine=engine, **arguments
+        )
+        assert dx.shape == SHAPE
+        assert dnew.shape == new_shape
+        assert_close(dx, to_x)
+        assert_close(dnew, to_new)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("kind", ["csr_matrix", "csc_array"])
+@pytest.mark.parametrize("new_shape", [(), (1,), (7,), (1, 7), (6, 1), (6, 7), (1, 1)], ids=str)
+def test_finite_differences_of_sparse_matrices(new_shape, kind, scaled, loss):
+    rng = np.random.default_rng(len(new_shape))
+    matrix = getattr(scipy.sparse, kind)(rng.normal(size=(6, 7)) * (rng.random((6, 7)) < 0.6))
+    matrix.data[3] = 0.0  # a stored zero
+    new, weights = rng.normal(size=new_shape), rng.normal(size=len(matrix.data))
+    function, derivative = LOSSES[loss]
+    arguments = dict(ratio=0.4, scaled=scaled)
+
+    def value(data, new):
+        moved = matrix.copy()
+        moved.data = data
+        y, _ = dropout_with_replacement(moved, replacement=new, seed=8, engine="reference", **arguments)
+        return np.sum(weights * function(y.data))
+
+    y, dropped = dropout_with_replacement(matrix, replacement=new, seed=8, **arguments)
+    assert 0 < dropped.data.sum() < len(matrix.data)
+    dy = y.copy()
+    dy.data = weights * derivative(y.data)
+    to_x = central_differences(lambda moved: value(moved, new), matrix.data)
+    to_new = central_differences(lambda moved: value(matrix.data, moved), new)
+    for engine in ENGINES:
+        dx, dnew = dropout_with_replacement_gradient(
+            dy, dropped, replacement_shape=new_shape, engine=engine, **arguments
+        )
+        assert type(dx) is type(matrix)
+        np.testing.assert_array_equal(dx.indices, matrix.indices)
+        np.testing.assert_array_equal(dx.indptr, matrix.indptr)
+        for name in ("data", "indices", "indptr"):
+            assert not np.shares_memory(getattr(dx, name), getattr(dy, name))
+        assert_close(dx.data, to_x)
+        assert dnew.shape == new_shape
+        assert_close(dnew, to_new)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_by_hand(engine):
+    dy = np.array([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]])
+    dropped = np.array([[True, False, False], [True, False, True]])
+    for shape, expected in [((), 41.0), ((3,), [9.0, 0.0, 32.0]), ((2, 1), [[1.0], [40.0]]), ((1, 1), [[41.0]])]:
+        dx, dnew = dropout_with_replacement_gradient(dy, dropped, replacement_shape=shape, engine=engine)
+        assert dx.tolist() == [[0.0, 2.0, 4.0], [0.0, 16.0, 0.0]]
+        assert dnew.tolist() == expected
+    # Scaled by 1 / (1 - 0.75) = 4: kept gradients go to x fourfold, and -3 times to the replacement.
+    for shape, expected in [((), 41 - 66.0), ((3,), [9.0, -54.0, 20.0]), ((2, 1), [[-17.0], [-8.0]])]:
+        dx, dnew = dropout_with_replacement_gradient(
+            dy, dropped, ratio=0.75, scaled=True, replacement_shape=shape, engine=engine
+        )
+        assert dx.tolist() == [[0.0, 8.0, 16.0], [0.0, 64.0, 0.0]]
+        assert dnew.tolist() == expected
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("new_shape", [(), (1, 1), (301,), (20, 1), (7, 1, 301), (7, 20, 301)], ids=str)
+def test_types_and_threads(new_shape, dtype, scaled):
+    # 42140 elements: threads, and more than one job.
+    rng = np.random.default_rng(0)
+    dy = rng.normal(size=(7, 20, 301)).astype(dtype)
+    dropped = rng.random(dy.shape) < 0.3
+    ratio = 0.25 if scaled else 0.0
+    to_x, to_new = scalar.gradient(dy, dropped, new_shape, ratio)
+    arguments = dict(ratio=0.25, scaled=scaled, replacement_shape=new_shape)
+    meant, _ = dropout_with_replacement_gradient(dy, dropped, engine="reference", **arguments)
+    rounding, smallest = np.finfo(dtype).eps, float(np.finfo(dtype).smallest_subnormal)
+    np.testing.assert_allclose(meant.astype(float), to_x, rtol=2 * rounding, atol=smallest)
+    for engine, threads in (("reference", 1), ("numba", 1), ("numba", 2), ("numba", 3)):
+        with thread_limit(threads):
+            dx, dnew = dropout_with_replacement_gradient(dy, dropped, engine=engine, **arguments)
+        assert_same_bits(dx, meant)
+        assert type(dnew) is np.ndarray
+        assert dnew.dtype == dtype
+        assert dnew.shape == new_shape
+        # Added up in float64 and rounded once; the sizes of what was added are at most 50000 in all.
+        assert np.all(np.abs(dnew.astype(float) - to_new) <= rounding * np.abs(to_new) + smallest + 1e-10)
+
+
+@pytest.mark.parametrize("new_shape", [(), (301,), (20, 1), (7, 1, 301)], ids=str)
+def test_the_number_of_threads_changes_no_bit_of_a_sum(new_shape):
+    rng = np.random.default_rng(0)
+    dy, dropped = rng.normal(size=(7, 20, 301)), rng.random((7, 20, 301)) < 0.3
+    found = []
+    for threads in (1, 2, 3):
+        with thread_limit(threads):
+            found.append(dropout_with_replacement_gradient(dy, dropped, replacement_shape=new_shape)[1].tobytes())
+    assert found == [found[0]] * 3
+
+
+@pytest.mark.parametrize("count", [0, 1, 255, 256, 257, 4095, 4096, 4097, 32768, 40001])
+def test_lengths_around_the_limits(count):
+    rng = np.random.default_rng(1)
+    dy, dropped = rng.integers(-50, 50, count).astype(np.float64), rng.random(count) < 0.5
+    for engine in ENGINES:
+        dx, dnew = dropout_with_replacement_gradient(dy, dropped, engine=engine)
+        assert dx.tolist() == [0.0 if gone else g for g, gone in zip(dy.tolist(), dropped, strict=True)]
+        assert dnew == sum(g for g, gone in zip(dy.tolist(), dropped, strict=True) if gone)  # whole numbers: exact
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("rows", [1, 2, 15, 16, 17, 31, 33, 255, 257, 1023, 1025])
+def test_each_value_gets_the_sum_of_its_elements(rows, scaled):
+    # Whole numbers, and a scale of 2: every sum is exact, in whatever order. From few elements a value to many.
+    rng = np.random.default_rng(rows)
+    for shape in [(rows, 7), (7, rows), (3, rows, 2), (2, 3, rows), (rows, 1, 5)]:
+        dy, dropped = rng.integers(-9, 10, shape).astype(np.float32), rng.random(shape) < 0.5
+        for new_shape in {shape[first:] for first in range(len(shape) + 1)} | {
+            (rows, 1),
+            (1, 7),
+            (7, 1),
+            (3, 1, 1),
+            (3, rows, 1),
+            (3, 1, 2),
+            (1, rows, 2),
+            (2, 1, rows),
+            (rows, 1, 1),
+            (1, 1, 5),
+        }:
+            if len(new_shape) > len(shape) or any(
+                mine not in (1, theirs) for mine, theirs in zip(new_shape[::-1], shape[::-1], strict=False)
+            ):
+                continue
+            dx, dnew = scalar.gradient(dy, dropped, new_shape, 0.5 if scaled else 0.0)
+            for engine in ENGINES:
+                results = dropout_with_replacement_gradient(
+                    dy, dropped, ratio=0.5, scaled=scaled, replacement_shape=new_shape, engine=engine
+                )
+                np.testing.assert_array_equal(results[0], dx)
+                assert results[1].shape == new_shape
+                np.testing.assert_array_equal(results[1], dnew)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("new_shape", [(), (4,), (3, 1)])
+def test_dreplacement_is_an_array(new_shape, scaled, engine):
+    for dtype in FLOATS:
+        dx, dnew = dropout_with_replacement_gradient(
+            np.ones((3, 4), dtype),
+            np.eye(3, 4, dtype=bool),
+            ratio=0.5,
+            scaled=scaled,
+            replacement_shape=new_shape,
+            engine=engine,
+        )
+        assert type(dx) is type(dnew) is np.ndarray
+        assert dx.dtype == dnew.dtype == dtype
+        assert dnew.shape == new_shape
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("scaled", [False, True])
+def test_no_axes_and_no_elements(scaled, engine):
+    arguments = dict(ratio=0.5, scaled=scaled, engine=engine)
+    for gone in (False, True):
+        dx, dnew = dropout_with_replacement_gradient(np.array(3.0), np.array(gone), **arguments)
+        assert dx.shape == dnew.shape == ()
+        assert dx == (0 if gone else 6 if scaled else 3)
+        assert dnew == (3 if gone else -3 if scaled else 0)
+    for shape, new_shape in [((0,), ()), ((3, 0), (3, 1)), ((3, 0), (0,)), ((0, 3), (3,)), ((0, 3), ())]:
+        dx, dnew = dropout_with_replacement_gradient(
+            np.empty(shape, np.float32), np.empty(shape, bool), replacement_shape=new_shape, **arguments
+        )
+        assert_same_bits(dx, np.empty(shape, np.float32))
+        assert_same_bits(dnew, np.zeros(new_shape, np.float32))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_what_was_dropped_is_gone_from_dx(dtype, scaled, engine):
+    dy = np.array([np.nan, np.inf, -np.inf, 2.0, np.inf, np.nan, -0.0], dtype)
+    dropped = np.array([True, True, True, True, False, False, False])
+    dx, _ = dropout_with_replacement_gradient(
+        dy, dropped, ratio=0.5, scaled=scaled, replacement_shape=(7,), engine=engine
+    )
+    assert_same_bits(dx[:4].copy(), np.zeros(4, dtype))
+    np.testing.assert_array_equal(dx[4:], [np.inf, np.nan, -0.0])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("new_shape", [(), (2,), (1, 2)])
+def test_a_dropped_infinity_is_no_kept_one(new_shape, scaled, engine):
+    # It goes to the replacement, once: counted among the kept as well, as 0 times infinity, it would make a NaN.
+    for rows in (1, 50):  # few elements for each value, and many
+        dy, dropped = np.tile([[np.inf, 2.0], [3.0, np.inf]], (rows, 1)), np.tile(np.eye(2, dtype=bool), (rows, 1))
+        dx, dnew = dropout_with_replacement_gradient(
+            dy, dropped, ratio=0.5, scaled=scaled, replacement_shape=new_shape, engine=engine
+        )
+        assert dx.tolist() == ([[0.0, 4.0], [6.0, 0.0]] if scaled else [[0.0, 2.0], [3.0, 0.0]]) * rows
+        assert np.all(dnew == np.inf)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("form", [np.asarray, scipy.sparse.csr_matrix, scipy.sparse.csc_array])
+def test_kept_infinities_stay_out_of_an_unscaled_dreplacement(form, engine):
+    dy, dropped = form(np.array([[np.inf, 2.0], [np.nan, 5.0]])), form(np.ones((2, 2), bool))
+    gone = np.array([[False, True], [False, True]])
+    if form is np.asarray:
+        dropped = gone
+    else:
+        dropped.data = gone[places_of(dropped)]
+    for shape, expected in [((), 7.0), ((2,), [0.0, 7.0]), ((2, 1), [[2.0], [5.0]])]:
+        _, dnew = dropout_with_replacement_gradient(dy, dropped, replacement_shape=shape, engine=engine)
+        assert dnew.tolist() == expected
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("new_shape", [(), (2,), (1, 2), (2, 2)])
+def test_gradient_overflow_is_quiet(new_shape, engine):
+    # Warnings from the package are errors here. Infinities of both signs, and sums beyond float16.
+    arguments = dict(replacement_shape=new_shape, engine=engine)
+    dy, dropped = np.array([[np.inf, 1], [-np.inf, 2]]), np.ones((2, 2), bool)
+    _, dnew = dropout_with_replacement_gradient(dy, dropped, **arguments)
+    assert not np.all(np.isfinite(dnew))
+    large = np.full((2, 2), 60000, np.float16)
+    _, dnew = dropout_with_replacement_gradient(large, dropped, **arguments)
+    assert np.all(dnew == (60000 if new_shape == (2, 2) else np.inf))
+    dx, _ = dropout_with_replacement_gradient(large, ~dropped, ratio=0.9, scaled=True, **arguments)
+    assert np.all(dx == np.inf)
+    sparse = scipy.sparse.csr_matrix(dy)
+    _, dnew = dropout_with_replacement_gradient(sparse, scipy.sparse.csr_matrix(dropped), **arguments)
+    assert not np.all(np.isfinite(dnew))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_memory_layout_changes_nothing(engine):
+    rng = np.random.default_rng(0)
+    dy, dropped = rng.normal(size=(5, 4, 7)), rng.random((5, 4, 7)) < 0.5
+    arguments = dict(replacement_shape=(4, 1), engine=engine)
+    dx, dnew = dropout_with_replacement_gradient(dy, dropped, **arguments)
+    frozen, marks = dy.copy(), dropped.copy()
+    frozen.flags.writeable = marks.flags.writeable = False
+    for laid_out, gone in [
+        (np.asfortranarray(dy), dropped),
+        (dy, np.asfortranarray(dropped)),
+        (np.repeat(dy, 2, axis=1)[:, ::2], np.repeat(dropped, 3, axis=-1)[..., ::3]),
+        (dy.astype(">f8"), dropped),
+        (frozen, marks),
+        (dy.tolist(), dropped.tolist()),
+    ]:
+        results = dropout_with_replacement_gradient(laid_out, gone, **arguments)
+        assert_same_bits(np.ascontiguousarray(results[0]), dx)
+        np.testing.assert_allclose(results[1], dnew, rtol=1e-14)
+    assert_same_bits(frozen, dy)
+    assert not np.shares_memory(dx, dy)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("scaled", [False, True])
+def test_there_and_back_at_ratio_zero_and_one(scaled, engine):
+    x, dy = np.arange(1.0, 7.0).reshape(2, 3), np.arange(7.0, 13.0).reshape(2, 3)
+    for ratio, dx_expected, dnew_expected in ((0.0, dy, 0.0), (1.0, 0 * dy, 57.0)):
+        _, dropped = dropout_with_replacement(x, ratio, 2.0, seed=0, scaled=scaled, engine=engine)
+        dx, dnew = dropout_with_replacement_gradient(dy, dropped, ratio=ratio, scaled=scaled, engine=engine)
+        assert_same_bits(dx, dx_expected)
+        assert dnew == dnew_expected
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_shape_may_be_a_list_or_a_whole_number(engine):
+    dy, dropped = np.ones((3, 4)), np.ones((3, 4), bool)
+    for shape in ((4,), [4], 4, np.int32(4), (np.int64(4),)):
+        _, dnew = dropout_with_replacement_gradient(dy, dropped, replacement_shape=shape, engine=engine)
+        assert dnew.tolist() == [3.0] * 4
+
+
+def test_kinds_of_gradient():
+    for name in ("SparseDropoutWithReplacement", "SparseItemwiseDropoutWithReplacement"):
+        assert OPERATORS[name].gradient is Gradient.NO_GRADIENT
+        assert OPERATORS[name].gradient_operator() is None
+    gradient = OPERATORS["DropoutWithReplacement"].gradient_operator()
+    assert gradient is OPERATORS["DropoutWithReplacementGradient"]
+    assert gradient.gradient_operator() is None
+    assert gradient.inputs == ("dy", "dropped")
+    assert gradient.outputs == ("dx", "dreplacement")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_by_name(engine):
+    dy, dropped = np.arange(12.0).reshape(3, 4), np.eye(3, 4, dtype=bool)
+    arguments = dict(ratio=0.5, scaled=True, replacement_shape=(4,), engine=engine)
+    by_name = OPERATORS["DropoutWithReplacementGradient"].run(dy, dropped, **arguments)
+    for result, expected in zip(by_name, dropout_with_replacement_gradient(dy, dropped, **arguments), strict=True):
+        assert_same_bits(result, expected)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_training_a_replacement_finds_the_mean(engine):
+    # Least squares of y against a target: the best replacement is the mean of the targets where x was dropped.
+    rng = np.random.default_rng(0)
+    x, target, new = np.zeros((40, 3)), rng.normal(size=(40, 3)), np.zeros(3)
+    for _ in range(60):
+        y, dropped = dropout_with_replacement(x, 0.5, new, seed=1, engine=engine)
+        _, dnew = dropout_with_replacement_gradient(2 * (y - target), dropped, replacement_shape=(3,), engine=engine)
+        new -= 0.02 * dnew
+    means = [math.fsum(target[i, k] for i in range(40) if dropped[i, k]) / int(dropped[:, k].sum()) for k in range(3)]
+    np.testing.assert_allclose(new, means, rtol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["reference", "numba"])
+def test_nothing_is_scaled_back_outside_of_training(engine):
+    x = np.array([1.0, -2.0, 3.0])
+    arguments = {"ratio": 0.5, "scaled": True, "training": False, "engine": engine}
+    y, dropped = dropout_with_replacement(x, replacement=7.0, seed=1, **arguments)
+    dx, dreplacement = dropout_with_replacement_gradient(np.array([1.0, 2.0, 4.0]), dropped, **arguments)
+    assert y.tolist() == x.tolist()
+    assert dx.tolist() == [1.0, 2.0, 4.0]
+    assert dreplacement == 0
