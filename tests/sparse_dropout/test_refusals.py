@@ -653,7 +653,7 @@ def other_entries():
 
 
 @BOTH
-@pytest.mark.parametrize("dropped", other_entries(), ids=range(7))
+@pytest.mark.parametrize("dropped", list(other_entries()), ids=range(7))
 def test_dropped_of_other_entries(dropped, engine):
     message = refusal(ValueError, gradient, scipy.sparse.csr_matrix(MATRIX), dropped, engine=engine)
     assert message == "dy and dropped: must store the same elements in the same format and order"
