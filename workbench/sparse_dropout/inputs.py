@@ -71,10 +71,14 @@ def _is_sound(matrix: Any) -> bool:
 
 
 def _has_duplicates(stored: Stored) -> bool:
-    majors, minors = stored.majors, stored.minors
-    if not np.all((majors[1:] > majors[:-1]) | (minors[1:] > minors[:-1])):
-        order = np.lexsort((minors, majors))
-        majors, minors = majors[order], minors[order]
+    minors, bounds = stored.minors, stored.bounds
+    rising = minors[1:] > minors[:-1]
+    rising[bounds[1:-1][(bounds[1:-1] > 0) & (bounds[1:-1] < minors.size)] - 1] = True  # where a line begins
+    if rising.all():
+        return False
+    majors = stored.majors
+    order = np.lexsort((minors, majors))
+    majors, minors = majors[order], minors[order]
     return bool(np.any((majors[1:] == majors[:-1]) & (minors[1:] == minors[:-1])))
 
 

@@ -188,9 +188,11 @@ def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None)
     y, dropped = np.empty_like(source), np.empty(x.count, np.bool_)
     view = _bits(source.dtype) if scale is None else source.dtype
     values = np.ascontiguousarray(replacement, source.dtype)
-    row_step, column_step = (step // values.itemsize for step in np.broadcast_to(values, x.matrix.shape).strides)
-    steps = np.array(x.as_rows_and_columns(x.matrix.shape[1], 1), np.uint64)
-    value_steps = np.array(x.as_rows_and_columns(row_step, column_step), np.uint64)
+    steps = tuple(map(np.uint64, x.as_rows_and_columns(x.shape[1], 1)))
+    value_steps = ()
+    if values.size > 1:
+        of_rows, of_columns = (step // values.itemsize for step in np.broadcast_to(values, x.shape).strides)
+        value_steps = tuple(map(np.uint64, x.as_rows_and_columns(of_rows, of_columns)))
     scales = () if scale is None else (source.dtype.type(scale),)
     arrays = source.view(view), y.view(view), dropped, x.bounds, x.minors, steps
     draw = _draw(Drop(drop.ratio, drop.seed))

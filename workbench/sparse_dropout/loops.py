@@ -134,31 +134,43 @@ def entries(x, y, marks, majors, minors, steps, values, value_steps, scale, draw
     """Draw and apply the stored entries start .. stop of a compressed sparse matrix, x (n,) to y (n,) and marks (n,).
 
     `majors` (lines + 1,) is where each line begins and `minors` (n,) is where an entry stands in its line. An entry's
-    word is first + major * steps[0] + minor * steps[1], its replacement values[major * value_steps[0] + ...].
+    word is first + major * steps[0] + minor * steps[1], its replacement values[major * value_steps[0] + ...], or
+    values[0] where value_steps is ().
     """
-    place, value = np.empty(TILE, np.uint64), np.empty(TILE, np.uint64)
     if stop <= start:
         return
+    place, value = np.empty(TILE, np.uint64), np.zeros(TILE, np.uint64)
+    step = u(64 // x.itemsize)
     major = np.searchsorted(majors, start, side="right") - 1
-    for tile in range(start, stop, TILE):
-        count = min(TILE, stop - tile)
-        for i in range(count):
-            while tile + i >= majors[major + 1]:
+    for tile in range(u(start), u(stop), u(TILE)):
+        count = min(u(TILE), u(stop) - tile)
+        for line in range(u(0), u(TILE), step):
+            prefetch_to_read(x, tile + u(AHEAD) + line)
+            prefetch_to_read(minors, tile + u(AHEAD) + line)
+            prefetch_to_write(y, tile + u(AHEAD) + line)
+        i = u(0)
+        while i < count:
+            while u(majors[major + 1]) <= tile + i:
                 major += 1
-            minor = u64(minors[tile + i])
-            place[i] = first + u64(major) * steps[0] + minor * steps[1]
-            value[i] = u64(major) * value_steps[0] + minor * value_steps[1]
-        for i in range(u(count)):
-            at = place[i]
+            end = min(u(majors[major + 1]) - tile, count)
+            base = first + u64(major) * steps[0]
+            for j in range(i, end):
+                place[j] = base + u64(minors[tile + j]) * steps[1]
+            if len(value_steps):
+                for j in range(i, end):
+                    value[j] = u64(major) * value_steps[0] + u64(minors[tile + j]) * value_steps[1]
+            i = end
+        for j in range(count):
+            at = place[j]
             w0, w1, w2, w3 = _philox(at >> u64(2), draw.key0, draw.key1)
             low = w1 if at & u64(1) else w0
             high = w3 if at & u64(1) else w2
-            marks[u(tile) + i] = (high if at & u64(2) else low) < draw.threshold
-        for i in range(u(count)):
-            new, kept = values[value[i]], x[u(tile) + i]
+            marks[tile + j] = (high if at & u64(2) else low) < draw.threshold
+        for j in range(count):
+            new, kept = values[value[j]] if len(value_steps) else values[0], x[tile + j]
             if len(scale):
                 kept = new + (kept - new) * scale[0]
-            y[u(tile) + i] = new if marks[u(tile) + i] else kept
+            y[tile + j] = new if marks[tile + j] else kept
 
 
 @kernel
