@@ -65,8 +65,8 @@ def test_ratio(function, ratio, error, message, training):
 @pytest.mark.parametrize(
     ("seed", "error", "message"),
     [
-        (-1, ValueError, f"seed=-1: must be a whole number from 0 to {2**64 - 1}; the nearest legal value is 0"),
-        (2**64, ValueError, f"seed={2**64}: must be a whole number from 0 to {2**64 - 1}"),
+        (-1, ValueError, "seed=-1: must be a whole number from 0 to 2\\^64 - 1; the nearest legal value is 0"),
+        (2**64, ValueError, f"seed={2**64}: must be a whole number from 0 to 2\\^64 - 1"),
         (1.0, TypeError, "seed=1.0: must be a whole number"),
         (None, TypeError, "seed=None: must be a whole number"),
     ],

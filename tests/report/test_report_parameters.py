@@ -125,7 +125,7 @@ def test_an_object_of_the_operator_keeps_the_brackets_of_its_line():
             "int",
             3,
             "which random stream; another for each step",
-            "a whole number from 0 to 18446744073709551615",
+            "a whole number from 0 to 2^64 - 1",
         ),
     ]
     assert check(dropout, {"replacement": "median", "ratio": "1", "seed": "0"}, text=True) == {

@@ -52,8 +52,8 @@ def refusal(error, function, *arguments, **options):
     return str(raised.value)
 
 
-SEEDS = "a whole number from 0 to 18446744073709551615"
-STARTS = "a whole number from 0 to 4611686018427387904"
+SEEDS = "a whole number from 0 to 2^64 - 1"
+STARTS = "a whole number from 0 to 2^62"
 RATIOS = "a number from 0.0 to 1.0"
 
 NOT_ALLOWED = [
@@ -678,3 +678,11 @@ def test_nothing_is_imported_to_tell_a_sparse_matrix():
         format, ndim = "csr", 2
 
     assert "x has dtype object" in refusal(TypeError, dense, csr_matrix())
+
+
+def test_more_elements_than_words():
+    x = scipy.sparse.csc_matrix(([1.0], [0], [0, 1] + [1] * 4), shape=(2**62, 5))
+    with pytest.raises(ValueError, match=r"^x has shape \(4611686018427387904, 5\): must have at most 2\^64 - start"):
+        dropout_with_replacement(x, 0.5, seed=0)
+    y, _ = dropout_with_replacement(x[: 2**61], 1.0, 3.0, seed=0)
+    assert y.data.tolist() == [3.0]

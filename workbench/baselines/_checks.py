@@ -9,7 +9,9 @@ from workbench.operator import REQUIRED, Arg
 FLOATS = tuple(map(np.dtype, (np.float16, np.float32, np.float64)))
 
 _RATIO = Arg("ratio", float, 0.5, "share that is dropped", low=0.0, high=1.0)
-_SEED = Arg("seed", int, REQUIRED, "which random stream", low=0, high=2**64 - 1)
+_SEED = Arg(
+    "seed", int, REQUIRED, "which random stream", low=0, high=2**64 - 1, words="a whole number from 0 to 2^64 - 1"
+)
 _KEEP = Arg("keep", int, REQUIRED, "ids that a list keeps at most", low=0)
 _LENGTHS = (np.dtype(np.int32), np.dtype(np.int64))
 

@@ -9,6 +9,7 @@ from workbench.operator import REQUIRED, Arg, Gradient, Operator, register_cpu_o
 from workbench.sparse_dropout.drop import Drop
 from workbench.sparse_dropout.inputs import (
     REPLACEMENTS,
+    check_places,
     checked_dropped,
     checked_lengths,
     checked_matrix,
@@ -22,9 +23,27 @@ from workbench.sparse_dropout.inputs import (
 ENGINES = {"numba": "workbench.sparse_dropout.kernels", "reference": "workbench.sparse_dropout.reference"}
 
 RATIO = Arg("ratio", float, 0.5, "share that is dropped", low=0.0, high=1.0, slider=(0.0, 1.0), step=0.01)
-SEED = Arg("seed", int, REQUIRED, "which random stream; another for each step", low=0, high=2**64 - 1, slider=(0, 50))
+SEED = Arg(
+    "seed",
+    int,
+    REQUIRED,
+    "which random stream; another for each step",
+    low=0,
+    high=2**64 - 1,
+    slider=(0, 50),
+    words="a whole number from 0 to 2^64 - 1",
+)
 TRAINING = Arg("training", bool, True, "False for evaluation: nothing is dropped")
-START = Arg("start", int, 0, "where in the stream x begins, for a part of a whole", low=0, high=2**62, slider=(0, 64))
+START = Arg(
+    "start",
+    int,
+    0,
+    "where in the stream x begins, for a part of a whole",
+    low=0,
+    high=2**62,
+    slider=(0, 64),
+    words="a whole number from 0 to 2^62",
+)
 SCALED = Arg("scaled", bool, False, "scale what is kept so that the expectation of y is x")
 
 _NUMBER = "a number that fits x's dtype"
@@ -46,6 +65,7 @@ def _prepare(inputs: tuple, values: dict) -> tuple:
     drop = _drop(values)
     if values["scaled"] and x.dtype.kind != "f":
         raise TypeError(f"scaled=True: x has dtype {x.dtype}, which cannot be scaled; convert x to a float type")
+    check_places(x.shape, drop.start)
     replacement = checked_replacement(values["replacement"], x, values["per_feature"])
     return x, drop, replacement, _scale(drop.ratio, values["scaled"])
 

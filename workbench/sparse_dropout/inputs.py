@@ -1,5 +1,6 @@
 """What the operators accept, and what they say of the rest."""
 
+import math
 import numbers
 from typing import Any
 
@@ -9,6 +10,7 @@ from workbench.sparse_dropout.stored import Stored
 from workbench.sparse_dropout.strategies import STRATEGIES, typical_value
 
 REPLACEMENTS = "a number, an array that broadcasts to x, or one of " + ", ".join(map(repr, STRATEGIES))
+WORDS = 1 << 64  # of a seed's stream, whose places are counted in uint64
 LENGTHS = (np.dtype(np.int32), np.dtype(np.int64))
 
 
@@ -115,6 +117,12 @@ def checked_replacement_shape(shape: Any, onto: tuple[int, ...]) -> tuple[int, .
         raise TypeError(f"replacement_shape={shape!r}: must be a tuple of whole numbers, () for a single number")
     _check_broadcast("replacement_shape: ", tuple(shape), onto)
     return tuple(int(length) for length in shape)
+
+
+def check_places(shape: tuple[int, ...], start: int) -> None:
+    """Raise ValueError unless each element has a word of the stream to itself."""
+    if start + math.prod(shape) > WORDS:
+        raise ValueError(f"x has shape {shape}: must have at most 2^64 - start elements, one word of the stream each")
 
 
 def checked_lengths(lengths: Any, x: np.ndarray) -> np.ndarray:
