@@ -36,7 +36,7 @@ figures: setup
 	@$(VENV) -m workbench figures
 
 bench: setup
-	@$(VENV) -m workbench bench lrn
+	@$(VENV) -m workbench bench
 
 # In an environment of its own, so that the resolver is not among what it resolves.
 lock:
