@@ -10,7 +10,8 @@ import math
 import numpy as np
 
 from workbench import parallel, philox
-from workbench.sparse_dropout import loops, reference
+from workbench.sparse_dropout import loops
+from workbench.sparse_dropout.broadcasting import covered_axes, inner_shape, sum_to, summed_axes
 from workbench.sparse_dropout.drop import Drop
 from workbench.sparse_dropout.inputs import check_sum, refuse_length, refuse_total
 from workbench.sparse_dropout.stored import Stored
@@ -31,21 +32,35 @@ def dropout_with_replacement(x, drop: Drop, replacement: np.ndarray, scale: floa
 
 def dropout_with_replacement_gradient(dy, dropped, scale: float, replacement_shape: tuple[int, ...]) -> tuple:
     if isinstance(dy, Stored):
-        dx, _ = dropout_with_replacement_gradient(dy.data, dropped.data, scale, ())
-        _, to_replacement = reference.dropout_with_replacement_gradient(dy, dropped, scale, replacement_shape)
-        return dy.like(dx), to_replacement
-    covered, run = _covered(replacement_shape, dy.shape)
-    values = math.prod(covered)
-    if covered and not 0 < values * ROOM <= dy.size:  # sums for each job would take more room than dy
-        dx, _ = _carry_back(dy, dropped, scale, 1, ())
-        sums = [_sum_where(dy, chosen, replacement_shape) for chosen in (dropped, ~dropped)]
+        dx, sums = _carry_back_stored(dy, dropped, scale, replacement_shape)
     else:
-        dx, sums = _carry_back(dy, dropped, scale, values, run if covered else (max(dy.size, 1),))
-        sums = [reference.sum_to(each.reshape(covered), _inner(replacement_shape, covered)) for each in sums]
+        dx, sums = _carry_back_dense(dy, dropped, scale, replacement_shape)
     with np.errstate(over="ignore", invalid="ignore"):
         # A kept element is new + (x - new) * scale, of which new's share is 1 - scale.
         shares = sums[0] if scale == 1 else sums[0] + (1 - scale) * sums[1]
         return dx, np.asarray(shares).reshape(replacement_shape).astype(dy.dtype)
+
+
+def _carry_back_dense(dy, dropped, scale: float, replacement_shape: tuple[int, ...]) -> tuple:
+    """Return dx, and the sums of dy where dropped and where kept, over the axes that share a value."""
+    covered, run = covered_axes(replacement_shape, dy.shape)
+    values, all_of_them = math.prod(covered), (max(dy.size, 1),)
+    if covered and not 0 < values * ROOM <= dy.size:  # sums for each job would take more room than dy
+        dx, _ = _carry_back(dy, dropped, scale, 1, all_of_them)
+        return dx, [_sum_where(dy, chosen, replacement_shape) for chosen in (dropped, ~dropped)]
+    dx, sums = _carry_back(dy, dropped, scale, values, run if covered else all_of_them)
+    return dx, [sum_to(each.reshape(covered), inner_shape(replacement_shape, covered)) for each in sums]
+
+
+def _carry_back_stored(dy: Stored, dropped: Stored, scale: float, replacement_shape: tuple[int, ...]) -> tuple:
+    dx, sums = _carry_back(dy.data, dropped.data, scale, 1, (max(dy.count, 1),))
+    if math.prod(replacement_shape) == 1:
+        return dy.like(dx), sums
+    values = np.arange(math.prod(replacement_shape)).reshape(replacement_shape)
+    value = np.broadcast_to(values, dy.shape)[dy.as_rows_and_columns(dy.majors, dy.minors)]
+    return dy.like(dx), [
+        np.bincount(value[chosen], dy.data[chosen], minlength=values.size) for chosen in (dropped.data, ~dropped.data)
+    ]
 
 
 def _carry_back(dy, dropped, scale: float, values: int, run: tuple) -> tuple[np.ndarray, np.ndarray]:
@@ -68,10 +83,8 @@ def _carry_back(dy, dropped, scale: float, values: int, run: tuple) -> tuple[np.
 
 def _sum_where(dy: np.ndarray, chosen: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Sum what is chosen over the axes that broadcasting from `shape` adds or stretches."""
-    added = dy.ndim - len(shape)
-    axes = tuple(range(added)) + tuple(added + i for i, length in enumerate(shape) if length == 1)
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.sum(dy, axis=axes, dtype=np.float64, where=chosen)
+        return np.sum(dy, axis=summed_axes(dy.ndim, shape), dtype=np.float64, where=chosen)
 
 
 def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
@@ -156,31 +169,13 @@ def _cycle(values: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, int,
 
     That the last axes share one value is said by `run`, how many elements that is.
     """
-    covered, run = _covered(values.shape, shape)
+    covered, run = covered_axes(values.shape, shape)
     if not covered:
         return np.full(loops.TILE + 1, values.reshape(-1)[0] if values.size else 0, values.dtype), 1, ()
-    cycle = np.broadcast_to(values.reshape(_inner(values.shape, covered)), covered).reshape(-1)
+    cycle = np.broadcast_to(values.reshape(inner_shape(values.shape, covered)), covered).reshape(-1)
     if run:
         return cycle, cycle.size, run
     return np.concatenate([cycle, np.resize(cycle, loops.TILE)]), cycle.size, ()
-
-
-def _covered(values_shape: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple]:
-    """Return the lengths in `shape` of the axes from the first to the last along which values differ, () for one value.
-
-    And `run`, how many elements the axes after those make, () where there are none.
-    """
-    varying = [i - len(values_shape) for i, length in enumerate(values_shape) if length != 1]  # axes, from the end
-    if not varying:
-        return (), ()
-    first, end = len(shape) + varying[0], len(shape) + varying[-1] + 1
-    return shape[first:end], (math.prod(shape[end:]),) if end < len(shape) else ()
-
-
-def _inner(values_shape: tuple[int, ...], covered: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of the values without the axes before and after those that are covered."""
-    varying = [i for i, length in enumerate(values_shape) if length != 1]
-    return tuple(values_shape[varying[0] : varying[-1] + 1]) if covered else ()
 
 
 def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:

@@ -11,6 +11,7 @@ segments; the element-wise form reads the same formula over an array.
 import numpy as np
 
 from workbench import philox
+from workbench.sparse_dropout.broadcasting import sum_to
 from workbench.sparse_dropout.drop import Drop
 from workbench.sparse_dropout.inputs import check_sum
 from workbench.sparse_dropout.stored import Stored
@@ -86,14 +87,6 @@ def _shares_of_replacement(dy: np.ndarray, dropped: np.ndarray, scale: float) ->
     with np.errstate(over="ignore"):
         kept = dy.astype(np.float64) * (1 - scale) if scale != 1 else 0.0
     return np.where(dropped, dy.astype(np.float64), kept)
-
-
-def sum_to(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Sum over the axes that broadcasting from `shape` adds or stretches."""
-    added = values.ndim - len(shape)
-    axes = tuple(range(added)) + tuple(added + i for i, length in enumerate(shape) if length == 1)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return values.sum(axis=axes, keepdims=True).reshape(shape)
 
 
 def _rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
