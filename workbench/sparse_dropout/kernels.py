@@ -47,7 +47,8 @@ def _carry_back_dense(dy, dropped, scale: float, replacement_shape: tuple[int, .
     values, all_of_them = math.prod(covered), (max(dy.size, 1),)
     if covered and not 0 < values * ROOM <= dy.size:  # sums for each job would take more room than dy
         dx, _ = _carry_back(dy, dropped, scale, 1, all_of_them)
-        return dx, [_sum_where(dy, chosen, replacement_shape) for chosen in (dropped, ~dropped)]
+        of_kept = 0.0 if scale == 1 else _sum_where(dy, ~dropped, replacement_shape)
+        return dx, (_sum_where(dy, dropped, replacement_shape), of_kept)
     dx, sums = _carry_back(dy, dropped, scale, values, run if covered else all_of_them)
     return dx, [sum_to(each.reshape(covered), inner_shape(replacement_shape, covered)) for each in sums]
 
