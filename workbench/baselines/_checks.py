@@ -5,20 +5,17 @@ from typing import Any
 import numpy as np
 
 from workbench.operator import REQUIRED, Arg
+from workbench.sparse_dropout import RATIO, SEED
 
 FLOATS = tuple(map(np.dtype, (np.float16, np.float32, np.float64)))
 
-_RATIO = Arg("ratio", float, 0.5, "share that is dropped", low=0.0, high=1.0)
-_SEED = Arg(
-    "seed", int, REQUIRED, "which random stream", low=0, high=2**64 - 1, words="a whole number from 0 to 2^64 - 1"
-)
 _KEEP = Arg("keep", int, REQUIRED, "ids that a list keeps at most", low=0)
 _LENGTHS = (np.dtype(np.int32), np.dtype(np.int64))
 
 
 def checked_ratio(ratio: Any, training: Any = True) -> float:
     """Return the share that is dropped, which is 0 outside of training."""
-    ratio = _RATIO.check(ratio)
+    ratio = RATIO.check(ratio)
     return ratio if checked_flag("training", training) else 0.0
 
 
@@ -29,7 +26,7 @@ def checked_flag(name: str, value: Any) -> bool:
 
 def checked_seed(seed: Any) -> int:
     """Return a seed, a whole number below 2^64."""
-    return _SEED.check(seed)
+    return SEED.check(seed)
 
 
 def checked_floats(name: str, x: Any, axes: str | None = None) -> np.ndarray:
