@@ -686,3 +686,11 @@ def test_more_elements_than_words():
         dropout_with_replacement(x, 0.5, seed=0)
     y, _ = dropout_with_replacement(x[: 2**61], 1.0, 3.0, seed=0)
     assert y.data.tolist() == [3.0]
+
+
+@pytest.mark.parametrize(("ratio", "dropped", "word"), [(0.0, [True, False], "none"), (1.0, [True, False], "all")])
+def test_a_ratio_that_cannot_have_dropped_these(ratio, dropped, word):
+    with pytest.raises(ValueError, match=f"^ratio={ratio}: drops {word}, but dropped says otherwise; with scaled=True"):
+        dropout_with_replacement_gradient(np.ones(2), np.array(dropped), ratio=ratio, scaled=True)
+    dx, _ = dropout_with_replacement_gradient(np.ones(2), np.array(dropped), ratio=ratio)
+    assert dx.tolist() == [0.0, 1.0]

@@ -10,6 +10,7 @@ from workbench.sparse_dropout.drop import Drop
 from workbench.sparse_dropout.inputs import (
     REPLACEMENTS,
     check_places,
+    check_ratio_fits,
     checked_dropped,
     checked_lengths,
     checked_matrix,
@@ -75,7 +76,10 @@ def _prepare_gradient(inputs: tuple, values: dict) -> tuple:
     dy = checked_matrix("dy", dy, types="f") if is_sparse(dy) else checked_values("dy", dy, types="f")
     dropped = checked_dropped(dropped, dy)
     shape = checked_replacement_shape(values["replacement_shape"], dy.shape)
-    return dy, dropped, _scale(values["ratio"], values["scaled"] and values["training"]) or 1.0, shape
+    scaled = values["scaled"] and values["training"]
+    if scaled:
+        check_ratio_fits(values["ratio"], dropped)
+    return dy, dropped, _scale(values["ratio"], scaled) or 1.0, shape
 
 
 def _prepare_ragged(inputs: tuple, values: dict) -> tuple:

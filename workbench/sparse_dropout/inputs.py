@@ -110,6 +110,16 @@ def checked_dropped(dropped: Any, dy: np.ndarray | Stored) -> np.ndarray | Store
     return stored
 
 
+def check_ratio_fits(ratio: float, dropped: np.ndarray | Stored) -> None:
+    """Raise ValueError where what was dropped cannot be the work of this ratio."""
+    marks = dropped.data if isinstance(dropped, Stored) else dropped
+    if (ratio == 0 and marks.any()) or (ratio == 1 and not marks.all()):
+        raise ValueError(
+            f"ratio={ratio!r}: drops {'none' if ratio == 0 else 'all'}, but dropped says otherwise; "
+            "with scaled=True give the ratio of the forward pass"
+        )
+
+
 def checked_replacement_shape(shape: Any, onto: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape of a replacement that broadcasts to `onto`."""
     shape = (shape,) if isinstance(shape, numbers.Integral) else shape
