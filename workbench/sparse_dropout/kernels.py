@@ -125,7 +125,7 @@ def random_words(seed: int, count: int, start: int = 0) -> np.ndarray:
     draw = _draw(Drop(0.0, seed, start))
     skipped = start % philox.WORDS_PER_BLOCK
     out = np.empty(-(-(skipped + count) // 4) * 4, np.uint32)
-    loops.words(out, 0, draw)
+    loops.words(out, draw)
     return out[skipped : skipped + count]
 
 

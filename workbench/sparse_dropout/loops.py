@@ -88,10 +88,10 @@ def _spread(buffer, values, at, count, run):
 
 
 @kernel
-def words(out, quads_at, draw):
+def words(out, draw):
     """Write the words from block `draw.block` on to out (4 * blocks,)."""
     for b in range(u(out.shape[0] // 4)):
-        w0, w1, w2, w3 = _philox(draw.block + u64(quads_at) + b, draw.key0, draw.key1)
+        w0, w1, w2, w3 = _philox(draw.block + b, draw.key0, draw.key1)
         out[u(4) * b], out[u(4) * b + u(1)] = np.uint32(w0), np.uint32(w1)
         out[u(4) * b + u(2)], out[u(4) * b + u(3)] = np.uint32(w2), np.uint32(w3)
 
