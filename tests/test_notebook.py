@@ -67,6 +67,11 @@ def test_record_refuses_what_is_no_metric():
         (3.0, 3.16, "Not yet. Look again.\n"),
         (" Down", "down", "Right.\n"),
         ("up", "down", "Not yet. Look again.\n"),
+        ("down.", "down", "Right.\n"),
+        ("9/2", 4.5, "Right.\n"),
+        ("1/0", 4.5, "'1/0' is not a number: write one, such as 0.25, and run the cell again.\n"),
+        ("99.9%", 0.999, "'99.9%' is not a number: write one, such as 0.25, and run the cell again.\n"),
+        ([1.0, 2.0], 1.0, "[1.0, 2.0] is not a number: write one, such as 0.25, and run the cell again.\n"),
     ],
 )
 def test_check(capsys, prediction, truth, answer):

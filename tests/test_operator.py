@@ -287,3 +287,8 @@ def test_everything_is_checked_before_anything_is_written(toy):
     with pytest.raises(ValueError, match="engine='fast'"):
         toy.run(x, 10, engine="fast", outputs={"z": x})
     assert x.tolist() == [1, 2]
+
+
+def test_a_numpy_bool_is_a_bool():
+    assert QUIET.check(np.True_) is True
+    assert QUIET.check(np.False_) is False

@@ -2,6 +2,7 @@
 
 import base64
 import math
+from fractions import Fraction
 from numbers import Real
 from typing import Any
 
@@ -51,7 +52,12 @@ def check(prediction: float | str | None, truth: float | str, tolerance: float =
         print("No prediction yet: write one instead of None, and run the cell again.")
         return
     if isinstance(truth, str):
-        right = str(prediction).strip().lower() == truth.lower()
+        right = str(prediction).strip(" .!\"'").lower() == truth.lower()
     else:
-        right = math.isclose(float(prediction), float(truth), rel_tol=tolerance, abs_tol=1e-12)
+        try:
+            number = float(Fraction(prediction.strip()) if isinstance(prediction, str) else prediction)
+        except (TypeError, ValueError, ZeroDivisionError):
+            print(f"{prediction!r} is not a number: write one, such as 0.25, and run the cell again.")
+            return
+        right = math.isclose(number, float(truth), rel_tol=tolerance, abs_tol=1e-12)
     print("Right." if right else f"Not yet. {hint}".strip())

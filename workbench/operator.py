@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 
 class _Required:
     """The default of an argument that has none."""
@@ -92,6 +94,8 @@ class Arg:
         return value
 
     def _check_bool(self, value: Any) -> bool:
+        if isinstance(value, np.bool):
+            return bool(value)
         if not isinstance(value, bool):
             raise TypeError(f"{self.name}={value!r}: must be True or False, not {type(value).__name__}")
         return value

@@ -96,7 +96,7 @@ def test_log_alpha_written_out():
     log_sigma2 = np.array([2.0, -3.0, 1.0, 0.0, -50.0, 9.0, -9.0, -np.inf])
     expected = [2, -3, -1, math.log(4), 8, 8, -8, np.nan]
     np.testing.assert_allclose(log_alpha(theta, log_sigma2), expected, rtol=1e-15)
-    assert log_alpha(np.float16([1]), np.float16([2])).dtype == np.float16
+    assert log_alpha(np.float16([1]), np.float16([2])).dtype == np.float32
 
 
 def test_pruned():

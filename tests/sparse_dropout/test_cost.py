@@ -19,7 +19,7 @@ def test_forward_with_a_row_of_replacements_in_float64():
 
 
 def test_scaled():
-    # new + (x - new) * scale: a subtraction and a multiply-add for each of 6.
+    # (x - new * ratio) * scale: a multiply-add and a multiplication for each of 6.
     assert cost("forward", (2, 3), scaled=True) == cost("forward", (2, 3)) + Cost(other_flops=6, multiply_adds=6)
 
 

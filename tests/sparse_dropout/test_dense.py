@@ -335,6 +335,16 @@ def test_scaled_by_hand(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_scaled_keeps_its_digits_where_new_is_large(engine):
+    x = np.full(4, 0.1, np.float32)
+    y, dropped = dropout_with_replacement(x, 1e-8, 1e8, seed=1, scaled=True, engine=engine)
+    assert not dropped.any()
+    np.testing.assert_allclose(y, 1e8 + (0.1 - 1e8) / (1 - 1e-8), rtol=1e-5)  # about -0.9
+    y, dropped = dropout_with_replacement(np.full(8, 2e38, np.float32), 1e-4, -2e38, seed=1, scaled=True, engine=engine)
+    np.testing.assert_allclose(y[~dropped], 2.0004e38, rtol=1e-6)  # 4e38 on the way would be too much
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("ratio", "gone"), [(0.0, False), (1.0, True)])
 def test_scaled_where_none_or_all_are_dropped(ratio, gone, engine):
     x = values(1000, "float32")

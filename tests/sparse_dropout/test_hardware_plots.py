@@ -53,7 +53,11 @@ def test_mask_fields_that_change_their_shape_are_shown_whole():
 
 def test_serial_correlation_of_one_bit_steps_follows_the_theory():
     ax = hardware_plots.serial_correlation(16, 8, clocks=65535, lags=5)
-    np.testing.assert_allclose(data(ax, "theory")[1], [1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32])
+    # Of uniform words w of 8 bits the variance is (4^8 - 1) / 12, of the covariance (4^8 - 4^lag) / 12 / 2^lag is left.
+    np.testing.assert_allclose(data(ax, "theory")[1], [(4**8 - 4**lag) / (4**8 - 1) / 2**lag for lag in range(1, 6)])
+    few = hardware_plots.serial_correlation(16, 2, clocks=65535, lags=4)
+    np.testing.assert_allclose(data(few, "theory")[1], [0.4, 0, 0, 0])
+    np.testing.assert_allclose(data(few, "one bit")[1], [0.4, 0, 0, 0], atol=0.01)
     np.testing.assert_allclose(data(ax, "one bit")[1], data(ax, "theory")[1], atol=2e-3)
     assert np.abs(data(ax, "word")[1]).max() < 0.02
     assert np.abs(data(ax, "philox")[1]).max() < 0.02

@@ -40,6 +40,14 @@ def test_ragged_moves_what_it_drew():
     assert words_in(axes[1])["number 0 0"] == "11"
 
 
+def test_ragged_leaves_no_number_behind():
+    axes = plots.ragged(IDS, LENGTHS, ratio=0.0, seed=5)
+    plots.ragged(IDS[:6], np.array([2, 0, 4]), ratio=0.0, seed=5, ax=axes)
+    assert sorted(words_in(axes[0])) == ["number 0 0", "number 0 1", *(f"number 2 {place}" for place in range(4))]
+    plots.ragged(np.arange(40), np.array([40]), ratio=0.0, seed=5, ax=axes)
+    assert words_in(axes[0]) == {}
+
+
 def test_mask_fields_show_their_shares():
     axes = plots.mask_fields(seed=4, ratios=(0.0, 0.25, 0.75, 1.0))
     shares = [pixels(ax, "field").mean() for ax in axes]
@@ -105,7 +113,7 @@ def test_draws_names_every_count():
 
 def test_losses_show_means_and_standard_errors():
     values = np.array([[4.0, 2.0], [6.0, 2.0]])
-    axes = plots.losses_by_ratio((0.0, 0.5), {"m": {"one": values, "two": values + 1}})
+    axes = plots.losses_by_ratio((0.0, 0.5), {"m": {name: values + i for i, name in enumerate("abcd")}})
     line, _, (bars,) = axes[0].containers[0]
     assert line.get_ydata().tolist() == [5, 2]
     low, high = bars.get_segments()[0][:, 1]

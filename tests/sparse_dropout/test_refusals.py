@@ -95,7 +95,7 @@ WRONG_TYPE = [
     ("seed", np.False_, f"seed=np.False_: must be {SEEDS}, not bool"),
     ("start", 1.0, f"start=1.0: must be {STARTS}, not float"),
     ("training", 1, "training=1: must be True or False, not int"),
-    ("training", np.True_, "training=np.True_: must be True or False, not bool"),
+    ("training", "True", "training='True': must be True or False, not str"),
     ("training", None, "training=None: must be True or False, not NoneType"),
 ]
 
@@ -686,6 +686,22 @@ def test_more_elements_than_words():
         dropout_with_replacement(x, 0.5, seed=0)
     y, _ = dropout_with_replacement(x[: 2**61], 1.0, 3.0, seed=0)
     assert y.data.tolist() == [3.0]
+
+
+def test_a_scaled_gradient_without_the_ratio():
+    with pytest.raises(TypeError, match=r"^ratio: is missing; with scaled=True give that of the forward pass"):
+        dropout_with_replacement_gradient(np.ones(3), np.zeros(3, bool), scaled=True)
+
+
+def test_a_gradient_outside_of_training_where_something_was_dropped():
+    with pytest.raises(ValueError, match=r"^training=False: drops none, but dropped says otherwise"):
+        dropout_with_replacement_gradient(np.ones(3), np.array([True, False, False]), training=False)
+
+
+@pytest.mark.parametrize("new", [np.inf, np.nan, [1.0, -np.inf, 2.0]])
+def test_scaling_towards_what_is_not_finite(new):
+    with pytest.raises(ValueError, match=r"^replacement: must be finite with scaled=True"):
+        dropout_with_replacement(np.ones(3), 0.5, new, seed=0, scaled=True)
 
 
 @pytest.mark.parametrize(("ratio", "dropped", "word"), [(0.0, [True, False], "none"), (1.0, [True, False], "all")])

@@ -173,3 +173,9 @@ def test_scaled_around_the_value(form, engine):
     if form.startswith("cs"):
         y, dropped = y.toarray(), dropped.toarray()
     np.testing.assert_array_equal(y, np.where(dropped, 3.0, [[-1.0, 1.0], [3.0, 9.0]]))
+
+
+@pytest.mark.parametrize("per_feature", [False, True])
+def test_the_mean_of_many_huge_values(per_feature):
+    y = all_dropped(np.full((200_000, 1), 1.7e308), "mean", per_feature=per_feature)
+    np.testing.assert_allclose(y[0], 1.7e308, rtol=1e-9)

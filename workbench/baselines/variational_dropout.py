@@ -107,12 +107,12 @@ def variational_dropout_gradient(
 
 
 def log_alpha(theta: Any, log_sigma2: Any) -> np.ndarray:
-    """Return log sigma2 - log theta^2, clipped to [-8, 8], of the shape and the type of theta.
+    """Return log sigma2 - log theta^2, clipped to [-8, 8], of theta's shape and type; float32 for float16.
 
     A theta of 0 gives 8, and with a variance of 0, log_sigma2 = -inf, NaN. Any one shape and type.
     """
     theta, log_sigma2 = _checked_weights(theta, log_sigma2)
-    return np.clip(_log_alpha(theta, log_sigma2), -LIMIT, LIMIT).astype(theta.dtype)
+    return np.clip(_log_alpha(theta, log_sigma2), -LIMIT, LIMIT).astype(wide_type(theta.dtype))
 
 
 def pruned(log_alpha: Any, threshold: float = THRESHOLD) -> np.ndarray:

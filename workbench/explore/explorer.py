@@ -29,6 +29,8 @@ def explore(
     plot: Callable,
     *,
     notebook: str | None = None,
+    parameters: Sequence[str] = (),
+    python: str | None = None,
     name: str | None = None,
     alt: str | None = None,
     extra: Sequence[Arg] = (),
@@ -41,6 +43,8 @@ def explore(
         operator: a declared operator, or its name. Every argument of it that `plot` takes gets a control.
         plot: a plot function (`workbench.drawing.plot`), called with `ax` to move what it drew.
         notebook: the notebook that the shown `workbench run` command names.
+        parameters: names of further controls, beside the operator's arguments, that the notebook has as parameters.
+        python: the line to show where it is not a call of the operator, with the names of controls in braces.
         name: the figure's name, for the files of a report run.
         alt: what the first picture shows, for those who cannot see it.
         extra: declarations of further arguments of `plot` to control, or in place of the operator's own.
@@ -67,7 +71,9 @@ def explore(
     start = {**{arg.name: arg.default for arg in args}, **defaults, **values}
     controlled = {arg.name: control(arg, arg.check(start[arg.name])) for arg in args}
     data = {name: value for name, value in values.items() if name not in names}
-    return Explorer(operator, plot, controlled, data, notebook=notebook, name=name, alt=alt)
+    return Explorer(
+        operator, plot, controlled, data, notebook=notebook, parameters=parameters, python=python, name=name, alt=alt
+    )
 
 
 class Explorer(widgets.VBox):
@@ -86,6 +92,8 @@ class Explorer(widgets.VBox):
         data: dict[str, Any],
         *,
         notebook: str | None = None,
+        parameters: Sequence[str] = (),
+        python: str | None = None,
         name: str | None = None,
         alt: str | None = None,
     ) -> None:
@@ -97,6 +105,8 @@ class Explorer(widgets.VBox):
         self._start = {name: slider.value for name, slider in controls.items()}
         self._data = data
         self._notebook = notebook
+        self._parameters = tuple(parameters)
+        self._python = python
         self._name = name or f"explore-{next(_numbers)}"
         self._alt = alt or f"{plot.__doc__.splitlines()[0]} At {_listed(self.values)}."
         self._axes = None
@@ -117,6 +127,8 @@ class Explorer(widgets.VBox):
     @property
     def python(self) -> str:
         """Return the line of Python that computes what is seen."""
+        if self._python is not None:
+            return self._python.format(**self.values)
         inputs = ", ".join(self.operator.inputs)
         chosen = "".join(f", {name}={value!r}" for name, value in self._operator_values().items())
         return f"workbench.{self.operator.function}({inputs}{chosen})"
@@ -126,7 +138,11 @@ class Explorer(widgets.VBox):
         """Return the command that runs the notebook with what is seen, or None where no notebook is named."""
         if self._notebook is None:
             return None
-        chosen = "".join(f" -p {name} {value}" for name, value in self._operator_values().items())
+        chosen = "".join(
+            f" -p {name} {value}"
+            for name, value in self.values.items()
+            if name in self._parameters or name in self._operator_values()
+        )
         return f"workbench run {self._notebook}{chosen}"
 
     def wait(self, timeout: float | None = None) -> bool:

@@ -9,8 +9,8 @@ from workbench.operator import REQUIRED, Arg, Gradient, Operator, register_cpu_o
 from workbench.sparse_dropout.drop import Drop
 from workbench.sparse_dropout.inputs import (
     REPLACEMENTS,
+    check_gradient_ratio,
     check_places,
-    check_ratio_fits,
     checked_dropped,
     checked_lengths,
     checked_matrix,
@@ -68,6 +68,8 @@ def _prepare(inputs: tuple, values: dict) -> tuple:
         raise TypeError(f"scaled=True: x has dtype {x.dtype}, which cannot be scaled; convert x to a float type")
     check_places(x.shape, drop.start)
     replacement = checked_replacement(values["replacement"], x, values["per_feature"])
+    if values["scaled"] and not np.isfinite(replacement).all():
+        raise ValueError("replacement: must be finite with scaled=True, which puts a part of it into what is kept")
     return x, drop, replacement, _scale(drop.ratio, values["scaled"])
 
 
@@ -76,10 +78,8 @@ def _prepare_gradient(inputs: tuple, values: dict) -> tuple:
     dy = checked_matrix("dy", dy, types="f") if is_sparse(dy) else checked_values("dy", dy, types="f")
     dropped = checked_dropped(dropped, dy)
     shape = checked_replacement_shape(values["replacement_shape"], dy.shape)
-    scaled = values["scaled"] and values["training"]
-    if scaled:
-        check_ratio_fits(values["ratio"], dropped)
-    return dy, dropped, _scale(values["ratio"], scaled) or 1.0, shape
+    ratio = check_gradient_ratio(values["ratio"], values["training"], values["scaled"], dropped)
+    return dy, dropped, _scale(ratio, values["scaled"]) or 1.0, shape
 
 
 def _prepare_ragged(inputs: tuple, values: dict) -> tuple:
@@ -119,7 +119,7 @@ DROPOUT_GRADIENT = register_cpu_operator(
         inputs=("dy", "dropped"),
         outputs=("dx", "dreplacement"),
         args=(
-            dataclasses.replace(RATIO, default=0.0, meaning="as in the forward pass; only scaled=True needs it"),
+            Arg("ratio", object, None, "as in the forward pass; only scaled=True needs it", words=RATIO.allowed),
             TRAINING,
             SCALED,
             Arg("replacement_shape", object, (), _SHAPE, words=_SHAPE),
@@ -223,7 +223,7 @@ def dropout_with_replacement_gradient(
     dy: Any,
     dropped: Any,
     *,
-    ratio: float = 0.0,
+    ratio: float | None = None,
     training: bool = True,
     scaled: bool = False,
     replacement_shape: tuple[int, ...] = (),
@@ -236,7 +236,7 @@ def dropout_with_replacement_gradient(
     Args:
         dy: float16, float32 or float64, of y's shape; a sparse matrix where y is one, with the same entries.
         dropped: as the forward pass returned it.
-        ratio, training, scaled: as in the forward pass; the first two matter with scaled=True alone.
+        ratio, training, scaled: as in the forward pass; scaled=True needs the ratio.
         replacement_shape: the shape of the replacement: () for a number, (features,) for one a feature.
         engine: "numba" or "reference".
 

@@ -1,6 +1,6 @@
 """What dropout with replacement costs: the operations and the bytes of `loops`, each element counted once.
 
-    dense      a word an element; reads x and writes y and a byte of `dropped`; scaled, a subtraction and a multiply-add
+    dense      a word an element; reads x, writes y and a byte of `dropped`; scaled, a multiply-add and a multiplication
     gradient   reads dy and `dropped`, writes dx; a multiplication, and an addition for the replacement's gradient
     stored     a block of four words an entry, of which it uses one: its neighbours in the stream are not its neighbours
                in the matrix. Reads and writes the index arrays as well

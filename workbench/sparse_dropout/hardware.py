@@ -10,7 +10,8 @@ A lane reads b bits as a number, and drops its element where that is below a thr
     separate  a register for each lane, with a state of its own
     shared    one register; lane j reads it rotated left by j * n // W bits (and beyond n lanes, lanes repeat)
     leap      one register that moves W * b steps a clock through an unrolled XOR network: lane j reads what it would
-              hold after j * b steps, so that no two lanes and no two clocks read the same bits of the stream
+              hold after j * b steps, so that no two lanes and no two clocks read the same bits of the stream, until
+              all 2^n - 1 of them have been read
 
 Gates are counted in the plainest technology, XOR, AND and OR with two inputs, and inverters free:
 
@@ -190,7 +191,7 @@ class MaskGenerator:
         return Fraction(max(below - 1, 0), (1 << self.width) - 1)
 
     def start(self, seed: int) -> tuple[int, ...]:
-        """Return a state for each register, drawn from Philox: never zero, but two may be close on the cycle."""
+        """Return a state for each register, drawn from Philox: never zero; two may be close on the cycle, or equal."""
         halves = philox.words(SEED.check(seed), 2 * self.registers).reshape(self.registers, 2)
         draws = (int(low) | int(high) << 32 for low, high in halves)
         return tuple(1 + draw % ((1 << self.width) - 1) for draw in draws)
@@ -371,7 +372,7 @@ def mask_chi_square(masks: np.ndarray, ratio: float) -> float:
     """Return the p-value of the hypothesis that lanes drop with probability `ratio`, independently of each other.
 
     Counts the patterns of the first lanes, 4 at most, of bool (clocks, lanes). Patterns that are expected fewer than 5
-    times are counted together. NaN where only one pattern is expected, and 0 where one is found that cannot be.
+    times are counted together. NaN where that leaves only one cell, and 0 where one is found that cannot be.
     """
     masks = masks[:, :PATTERN_LANES]
     clocks, lanes = masks.shape
@@ -379,15 +380,18 @@ def mask_chi_square(masks: np.ndarray, ratio: float) -> float:
     fallen = sum(patterns >> lane & 1 for lane in range(lanes))
     expected = clocks * ratio**fallen * (1 - ratio) ** (lanes - fallen)
     found = np.bincount(masks @ (1 << np.arange(lanes)), minlength=1 << lanes)
-    rare = expected < LEAST_EXPECTED
-    expected = np.append(expected[~rare], expected[rare].sum())
-    found = np.append(found[~rare], found[rare].sum())
     possible = expected > 0
     if found[~possible].any():
         return 0.0
-    if possible.sum() < 2:
+    order = np.argsort(expected[possible], kind="stable")
+    expected, found = expected[possible][order], found[possible][order]
+    few = int(np.searchsorted(expected, LEAST_EXPECTED))
+    while 0 < few < len(expected) and expected[:few].sum() < LEAST_EXPECTED:
+        few += 1  # until what is counted together is expected often enough
+    starts = np.append(0, np.arange(max(few, 1), len(expected)))
+    if len(starts) < 2:
         return math.nan
-    return float(stats.chisquare(found[possible], expected[possible]).pvalue)
+    return float(stats.chisquare(np.add.reduceat(found, starts), np.add.reduceat(expected, starts)).pvalue)
 
 
 def dispersion(masks: np.ndarray, ratio: float) -> float:

@@ -93,7 +93,9 @@ def serial_correlation(
     }
     lag = np.arange(1, lags + 1)
     chance = 2 / np.sqrt(clocks)
-    drawing.line(ax, "theory", lag, 0.5**lag, color="0.5", linestyle=":", label="2^-lag: the bits two words share")
+    # Of b bits, the word `lag` clocks later shares b - lag, each worth 2^-lag of what it was.
+    shared = np.where(lag < bits, 0.5**lag * (1 - 0.25 ** np.maximum(bits - lag, 0)) / (1 - 0.25**bits), 0.0)
+    drawing.line(ax, "theory", lag, shared, color="0.5", linestyle=":", label="from the bits that two words share")
     for key, (label, words, marker) in curves.items():
         found = hardware.serial_correlation(words, lag)
         drawing.line(ax, key, lag, found, marker=marker, markersize=5, linewidth=1, label=label)

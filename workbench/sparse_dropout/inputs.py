@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.operator import Arg
 from workbench.sparse_dropout.stored import Stored
 from workbench.sparse_dropout.strategies import STRATEGIES, typical_value
 
@@ -16,7 +17,7 @@ LENGTHS = (np.dtype(np.int32), np.dtype(np.int64))
 
 def is_sparse(x: Any) -> bool:
     """Say whether x is one of SciPy's sparse arrays, without importing SciPy."""
-    return type(x).__module__.startswith("scipy.sparse")
+    return any(kind.__module__.startswith("scipy.sparse") for kind in type(x).__mro__)
 
 
 def checked_values(name: str, x: Any, types: str = "iuf") -> np.ndarray:
@@ -110,14 +111,23 @@ def checked_dropped(dropped: Any, dy: np.ndarray | Stored) -> np.ndarray | Store
     return stored
 
 
-def check_ratio_fits(ratio: float, dropped: np.ndarray | Stored) -> None:
-    """Raise ValueError where what was dropped cannot be the work of this ratio."""
+def check_gradient_ratio(ratio: Any, training: bool, scaled: bool, dropped: np.ndarray | Stored) -> float:
+    """Return the ratio, 0 where it does not matter, or raise where what was dropped cannot be its work."""
     marks = dropped.data if isinstance(dropped, Stored) else dropped
-    if (ratio == 0 and marks.any()) or (ratio == 1 and not marks.all()):
+    if not training and marks.any():
+        raise ValueError("training=False: drops none, but dropped says otherwise; give what the forward pass was given")
+    if ratio is None and not (scaled and training):
+        return 0.0
+    declared = Arg("ratio", float, 0.0, "", low=0.0, high=1.0)
+    if ratio is None:
+        raise TypeError(f"ratio: is missing; with scaled=True give that of the forward pass, {declared.allowed}")
+    ratio = declared.check(ratio)
+    if scaled and training and ((ratio == 0 and marks.any()) or (ratio == 1 and not marks.all())):
         raise ValueError(
             f"ratio={ratio!r}: drops {'none' if ratio == 0 else 'all'}, but dropped says otherwise; "
             "with scaled=True give the ratio of the forward pass"
         )
+    return ratio if training else 0.0
 
 
 def checked_replacement_shape(shape: Any, onto: tuple[int, ...]) -> tuple[int, ...]:
@@ -201,7 +211,8 @@ def _floating(value: numbers.Real, dtype: np.dtype) -> np.generic | None:
             number = dtype.type(value if isinstance(value, np.generic) else float(value))
     except OverflowError:
         return None
-    return number if np.isfinite(number) or not np.isfinite(value) else None
+    finite = np.isfinite(value) if isinstance(value, np.generic) else math.isfinite(value)
+    return number if np.isfinite(number) or not finite else None
 
 
 def checked_replacement(value: Any, x: np.ndarray | Stored, per_feature: bool) -> np.ndarray:

@@ -89,6 +89,7 @@ def _sum_where(dy: np.ndarray, chosen: np.ndarray, shape: tuple[int, ...]) -> np
 
 
 def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
+    lengths = lengths.copy()  # checked once and read again: nobody else may change them in between
     quads, marks, shift = _marks(drop, lengths.size)
     output_lengths = np.empty_like(lengths)
     chunks = -(-(shift + lengths.size) // loops.CHUNK) if lengths.size else 0
@@ -138,7 +139,7 @@ def _elements(x: np.ndarray, drop: Drop, values: np.ndarray, period: int, run: t
     view = _bits(x.dtype) if scale is None else source.dtype
     arrays = source.view(view), y.view(view), quads, marks, shift
     values = values.view(view) if scale is None else values.astype(source.dtype)
-    scales = () if scale is None else (source.dtype.type(scale),)
+    scales = _scales(drop, scale, source.dtype)
     draw = _draw(drop)
     tiles = -(-(shift + x.size) // loops.TILE)
 
@@ -165,6 +166,10 @@ def _draw(drop: Drop) -> loops.Draw:
     return loops.Draw(*(np.uint64(word) for word in (drop.threshold, *key, block)))
 
 
+def _scales(drop: Drop, scale: float | None, dtype: np.dtype) -> tuple:
+    return () if scale is None else (dtype.type(drop.ratio), dtype.type(scale))
+
+
 def _cycle(values: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, int, tuple]:
     """Return the values that a flat array of `shape` runs through again and again, a tile longer than their period.
 
@@ -189,7 +194,7 @@ def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None)
     if values.size > 1:
         of_rows, of_columns = (step // values.itemsize for step in np.broadcast_to(values, x.shape).strides)
         value_steps = tuple(map(np.uint64, x.as_rows_and_columns(of_rows, of_columns)))
-    scales = () if scale is None else (source.dtype.type(scale),)
+    scales = _scales(drop, scale, source.dtype)
     arrays = source.view(view), y.view(view), dropped, x.bounds, x.minors, steps
     draw = _draw(Drop(drop.ratio, drop.seed))
 

@@ -68,11 +68,11 @@ def _mark(quads, at, count, draw):
 
 @part
 def _select(x, y, at, marks, m, values, v, count, scale):
-    """Set y[at : at + count] to the value where marked, else to x, or to value + (x - value) * scale."""
+    """Set y[at : at + count] to the value where marked, else to x, or to (x - value * scale[0]) * scale[1]."""
     for i in range(count):
         new, kept = values[v + i], x[at + i]  # both loaded whatever the mark: a load under a condition costs more
         if len(scale):
-            kept = new + (kept - new) * scale[0]
+            kept = (kept - new * scale[0]) * scale[1]
         y[at + i] = new if marks[m + i] else kept
 
 
@@ -169,7 +169,7 @@ def entries(x, y, marks, majors, minors, steps, values, value_steps, scale, draw
         for j in range(count):
             new, kept = values[value[j]] if len(value_steps) else values[0], x[tile + j]
             if len(scale):
-                kept = new + (kept - new) * scale[0]
+                kept = (kept - new * scale[0]) * scale[1]
             y[tile + j] = new if marks[tile + j] else kept
 
 

@@ -50,8 +50,7 @@ def ragged(
     panels = (("before", before, values, lengths), ("after", after, y, output_lengths))
     for panel, (name, cells, numbers, counts) in zip(ax, panels, strict=True):
         drawing.image(panel, "cells", cells, 0, len(CELLS.colors) - 1, cmap=CELLS, aspect="auto")
-        if width <= NUMBERED:
-            _write_numbers(panel, numbers, counts, width)
+        _write_numbers(panel, numbers, counts, width)
         panel.set(title=f"{name}: {len(numbers)} values in {len(counts)} segments")
         panel.set_yticks(range(len(counts)))
         panel.set_xticks(range(0, width, 1 + width // NUMBERED))
@@ -70,6 +69,10 @@ def _cells(lengths: np.ndarray, kinds: np.ndarray, width: int) -> np.ndarray:
 
 
 def _write_numbers(panel: Axes, numbers: np.ndarray, lengths: np.ndarray, width: int) -> None:
+    for text in panel.texts:
+        text.set_text("")
+    if width > NUMBERED:
+        return
     rows = np.split(numbers, np.cumsum(lengths)[:-1])
     for i, row in enumerate(rows):
         for j in range(width):
@@ -216,7 +219,7 @@ def gradient_flow(ratio: float = 0.3, seed: int = 1, scaled: bool = False, *, ax
 
 @drawing.plot(size=(7.2, 3.6))
 def draws(counts: Mapping[str, Mapping[str, float]], *, ax: Axes) -> None:
-    """Draw how many random numbers an example takes, {data: {operator: draws}}, as bars on a log scale."""
+    """Draw how many decisions an example takes, {data: {operator: draws}}, as bars on a log scale."""
     operators = list(dict.fromkeys(operator for of in counts.values() for operator in of))
     colors = dict(zip(operators, ("#999999", "#0072B2", "#D55E00"), strict=False))
     place = 0
@@ -237,11 +240,11 @@ def draws(counts: Mapping[str, Mapping[str, float]], *, ax: Axes) -> None:
         )
         place += 1
     ax.set_xticks(places, [label.replace(" ", "\n") for label in labels])
-    ax.set(yscale="log", ylim=(1, 8 * max(max(of.values()) for of in counts.values())), ylabel="draws an example")
-    ax.set_title("Random numbers that dropout takes")
+    ax.set(yscale="log", ylim=(1, 8 * max(max(of.values()) for of in counts.values())), ylabel="decisions an example")
+    ax.set_title("Decisions that dropout takes")
 
 
-@drawing.plot(columns=2, size=(9.6, 3.8))
+@drawing.plot(columns=4, size=(10.4, 3.4))
 def losses_by_ratio(ratios: Sequence[float], losses: Mapping[str, Mapping[str, np.ndarray]], *, ax: np.ndarray) -> None:
     """Draw log losses {method: {condition: (seeds, ratios)}}: a panel a condition, a line a method.
 
@@ -249,6 +252,7 @@ def losses_by_ratio(ratios: Sequence[float], losses: Mapping[str, Mapping[str, n
     """
     conditions = list(next(iter(losses.values())))
     for panel, condition in zip(ax, conditions, strict=True):
+        panel.clear()
         for method, of in losses.items():
             values = of[condition]
             spread = values.std(axis=0, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.zeros(len(ratios))

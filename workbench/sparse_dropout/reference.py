@@ -21,7 +21,7 @@ def dropout_with_replacement(x, drop: Drop, replacement: np.ndarray, scale: floa
     if isinstance(x, Stored):
         return _stored(x, drop, replacement, scale)
     dropped = _dropped(drop, x.size).reshape(x.shape)
-    return _replaced(x, dropped, replacement, scale), dropped
+    return _replaced(x, dropped, replacement, drop.ratio, scale), dropped
 
 
 def dropout_with_replacement_gradient(dy, dropped, scale: float, replacement_shape: tuple[int, ...]) -> tuple:
@@ -54,12 +54,13 @@ def _dropped(drop: Drop, count: int) -> np.ndarray:
     return philox.uniforms(drop.seed, count, drop.start) < drop.ratio
 
 
-def _replaced(x: np.ndarray, dropped: np.ndarray, new: np.ndarray, scale: float | None) -> np.ndarray:
+def _replaced(x: np.ndarray, dropped: np.ndarray, new: np.ndarray, ratio: float, scale: float | None) -> np.ndarray:
     if scale is None:
         return np.where(dropped, new, x)
     wide = _wide(x.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        kept = new.astype(wide) + (x.astype(wide) - new.astype(wide)) * wide.type(scale)
+        # new + (x - new) * scale, in the form that cancels least where new is large and the ratio small.
+        kept = (x.astype(wide) - new.astype(wide) * wide.type(ratio)) * wide.type(scale)
         return np.where(dropped, new, _rounded(kept, x.dtype))
 
 
@@ -73,7 +74,7 @@ def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None)
     place = rows.astype(np.uint64) * np.uint64(x.matrix.shape[1]) + columns.astype(np.uint64) + np.uint64(drop.start)
     dropped = philox.words_at(drop.seed, place) * philox.UNIT < drop.ratio
     new = np.broadcast_to(replacement, x.matrix.shape)[rows, columns]
-    return x.like(_replaced(x.data, dropped, new, scale)), x.like(dropped)
+    return x.like(_replaced(x.data, dropped, new, drop.ratio, scale)), x.like(dropped)
 
 
 def _scaled(dy: np.ndarray, scale: float) -> np.ndarray:

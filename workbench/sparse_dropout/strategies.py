@@ -43,8 +43,9 @@ def _middle(name: str, values: np.ndarray) -> float:
         places = ((values.size - 1) // 2, values.size // 2)
         low, high = np.partition(values, places)[list(places)].astype(np.float64)
         return float(_halfway(low, high))
-    scale = 2.0**-16 if values.dtype == np.float64 and np.abs(values).max() > 1e290 else 1.0  # no sum overflows then
-    return float(np.mean(values * scale, dtype=np.float64) / scale if scale != 1 else np.mean(values, dtype=np.float64))
+    if values.dtype == np.float64 and np.abs(values).max() > np.finfo(np.float64).max / values.size:
+        return float(np.sum(values / values.size))  # divided first, so that no sum overflows
+    return float(np.mean(values, dtype=np.float64))
 
 
 def _halfway(low: np.ndarray, high: np.ndarray) -> np.ndarray:
