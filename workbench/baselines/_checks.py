@@ -6,11 +6,11 @@ import numpy as np
 
 from workbench.operator import REQUIRED, Arg
 from workbench.sparse_dropout import RATIO, SEED
+from workbench.sparse_dropout.inputs import LENGTHS, checked_values, is_sparse
 
 FLOATS = tuple(map(np.dtype, (np.float16, np.float32, np.float64)))
 
 _KEEP = Arg("keep", int, REQUIRED, "ids that a list keeps at most", low=0)
-_LENGTHS = (np.dtype(np.int32), np.dtype(np.int64))
 
 
 def checked_ratio(ratio: Any, training: Any = True) -> float:
@@ -31,23 +31,12 @@ def checked_seed(seed: Any) -> int:
 
 def checked_floats(name: str, x: Any, axes: str | None = None) -> np.ndarray:
     """Return x as a float array in the machine's byte order; `axes`, as "(N, in)", are the ones that it must have."""
-    check_dense(name, x)
-    try:
-        x = np.asarray(x)
-    except ValueError as problem:
-        raise TypeError(f"{name}: must be an array of numbers ({problem})") from None
-    check_float_type(name, x.dtype)
+    if is_sparse(x):
+        raise TypeError(f"{name} is a sparse matrix: must be an array; convert it, as with {name}.toarray()")
+    x = checked_values(name, x, types="f")
     if axes is not None:
         check_axes(name, x, axes)
-    return x.astype(x.dtype.newbyteorder("="), copy=False)
-
-
-def check_dense(name: str, x: Any) -> None:
-    """Raise TypeError for what NumPy would turn into something else: masked arrays and sparse matrices."""
-    if isinstance(x, np.ma.MaskedArray):
-        raise TypeError(f"{name}: a masked array's mask would be lost; fill it first, as with {name}.filled(0)")
-    if type(x).__module__.startswith("scipy.sparse"):
-        raise TypeError(f"{name} is a sparse matrix: must be an array; convert it, as with {name}.toarray()")
+    return x
 
 
 def check_float_type(name: str, dtype: np.dtype) -> None:
@@ -101,18 +90,13 @@ def checked_keep(keep: Any) -> int:
 
 def checked_lists(values: Any, lengths: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the values and the lengths of ragged lists, which add up."""
-    check_dense("values", values)
-    check_dense("lengths", lengths)
-    values, lengths = np.asarray(values), np.asarray(lengths)
-    if values.dtype.kind not in "iuf":
-        raise TypeError(f"values has dtype {values.dtype}: must be an integer or a float type; convert it")
-    if lengths.dtype.newbyteorder("=") not in _LENGTHS:
+    values, lengths = checked_values("values", values), checked_values("lengths", lengths)
+    if lengths.dtype not in LENGTHS:
         raise TypeError(
             f"lengths has dtype {lengths.dtype}: must be int32 or int64; convert it, as with lengths.astype(np.int64)"
         )
     check_axes("values", values, "(values,)")
     check_axes("lengths", lengths, "(lists,)")
-    lengths = lengths.astype(lengths.dtype.newbyteorder("="), copy=False)
     if lengths.size and lengths.min() < 0:
         place = int(lengths.argmin())
         raise ValueError(f"lengths[{place}]={lengths[place]}: must be at least 0")

@@ -29,7 +29,7 @@ from workbench.baselines._checks import (
     checked_seed,
 )
 from workbench.baselines._mask import multiplied, scale_of
-from workbench.sparse_dropout.inputs import check_sound
+from workbench.sparse_dropout.inputs import check_sound, is_sparse
 
 PLACES = 1 << 64  # words in a seed's stream
 
@@ -118,7 +118,7 @@ def subsample_lists(values: Any, lengths: Any, keep: int, *, seed: int) -> tuple
 
 
 def _check_matrix(x: Any) -> None:
-    sparse = type(x).__module__.startswith("scipy.sparse")
+    sparse = is_sparse(x)
     if not sparse or x.format not in ("csr", "csc") or x.ndim != 2:
         kind = f"a sparse {x.ndim}-D {x.format.upper()} array" if sparse else f"of type {type(x).__name__}"
         raise TypeError(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from workbench.operator import REQUIRED, Arg, Gradient, Operator, register_cpu_operator
-from workbench.sparse_dropout.drop import Drop
+from workbench.sparse_dropout.drop import RATIO, Drop
 from workbench.sparse_dropout.inputs import (
     REPLACEMENTS,
     check_gradient_ratio,
@@ -23,7 +23,6 @@ from workbench.sparse_dropout.inputs import (
 
 ENGINES = {"numba": "workbench.sparse_dropout.kernels", "reference": "workbench.sparse_dropout.reference"}
 
-RATIO = Arg("ratio", float, 0.5, "share that is dropped", low=0.0, high=1.0, slider=(0.0, 1.0), step=0.01)
 SEED = Arg(
     "seed",
     int,

@@ -3,6 +3,10 @@
 import dataclasses
 import math
 
+from workbench.operator import Arg
+
+RATIO = Arg("ratio", float, 0.5, "share that is dropped", low=0.0, high=1.0, slider=(0.0, 1.0), step=0.01)
+
 
 @dataclasses.dataclass(frozen=True)
 class Drop:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.operator import Arg
+from workbench.sparse_dropout.drop import RATIO
 from workbench.sparse_dropout.stored import Stored
 from workbench.sparse_dropout.strategies import STRATEGIES, typical_value
 
@@ -118,10 +118,9 @@ def check_gradient_ratio(ratio: Any, training: bool, scaled: bool, dropped: np.n
         raise ValueError("training=False: drops none, but dropped says otherwise; give what the forward pass was given")
     if ratio is None and not (scaled and training):
         return 0.0
-    declared = Arg("ratio", float, 0.0, "", low=0.0, high=1.0)
     if ratio is None:
-        raise TypeError(f"ratio: is missing; with scaled=True give that of the forward pass, {declared.allowed}")
-    ratio = declared.check(ratio)
+        raise TypeError(f"ratio: is missing; with scaled=True give that of the forward pass, {RATIO.allowed}")
+    ratio = RATIO.check(ratio)
     if scaled and training and ((ratio == 0 and marks.any()) or (ratio == 1 and not marks.all())):
         raise ValueError(
             f"ratio={ratio!r}: drops {'none' if ratio == 0 else 'all'}, but dropped says otherwise; "

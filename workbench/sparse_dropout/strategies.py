@@ -24,7 +24,7 @@ def typical_value(name: str, x: np.ndarray | Stored, per_feature: bool) -> np.nd
     values, columns = _present(x, features if per_feature else None)
     if columns is None:
         return np.asarray(_middle(name, values) if values.size else 0.0)
-    return _by_column(name, values, columns, features)
+    return (_means if name == "mean" else _medians)(values, columns, features)
 
 
 def _present(x: np.ndarray | Stored, features: int | None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -54,16 +54,16 @@ def _halfway(low: np.ndarray, high: np.ndarray) -> np.ndarray:
         return np.where(np.abs(low) > 1, low / 2 + high / 2, (low + high) / 2)
 
 
-def _by_column(name: str, values: np.ndarray, columns: np.ndarray, features: int) -> np.ndarray:
-    order = np.lexsort((values, columns)) if name == "median" else np.argsort(columns, kind="stable")
-    values, counts = values[order].astype(np.float64), np.bincount(columns, minlength=features)
-    ends = np.cumsum(counts)
-    result, some = np.zeros(features), counts > 0
+def _medians(values: np.ndarray, columns: np.ndarray, features: int) -> np.ndarray:
+    values = values[np.lexsort((values, columns))].astype(np.float64)
+    counts = np.bincount(columns, minlength=features)
+    ends, some = np.cumsum(counts), counts > 0
     begins, counts = (ends - counts)[some], counts[some]
-    if name == "mean":
-        if begins.size:
-            weights = np.repeat(1.0 / counts, counts)  # divided first, so that no sum overflows
-            result[some] = np.add.reduceat(values * weights, begins)
-    else:
-        result[some] = _halfway(values[begins + (counts - 1) // 2], values[begins + counts // 2])
+    result = np.zeros(features)
+    result[some] = _halfway(values[begins + (counts - 1) // 2], values[begins + counts // 2])
     return result
+
+
+def _means(values: np.ndarray, columns: np.ndarray, features: int) -> np.ndarray:
+    counts = np.bincount(columns, minlength=features)
+    return np.bincount(columns, values / counts[columns], features)  # divided first, so that no sum overflows
