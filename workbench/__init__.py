@@ -8,6 +8,7 @@ from workbench.sparse_dropout import (
     sparse_dropout_with_replacement,
     sparse_itemwise_dropout_with_replacement,
 )
+from workbench.sparse_lp import lp_gradient, lp_prox, sparse_lp, sparse_lp_regularizer
 
 __version__ = "0.1.0"
 
@@ -22,7 +23,11 @@ __all__ = [
     "local_response_norm",
     "local_response_norm_gradient",
     "local_response_norm_scale",
+    "lp_gradient",
+    "lp_prox",
     "register_cpu_operator",
     "sparse_dropout_with_replacement",
     "sparse_itemwise_dropout_with_replacement",
+    "sparse_lp",
+    "sparse_lp_regularizer",
 ]

@@ -31,10 +31,11 @@ REQUIRED = _Required()
 class Arg:
     """Declare one argument: its type, default, allowed values, and how a slider should move it.
 
-    `low` and `high` bound the allowed values (inclusive, None for no bound). An int is allowed where it is
-    `low + k * step`. `choices` replaces the range for a str. `slider` is the range worth exploring, on a linear or
-    a log `scale`; `step` is also the slider's step. The default REQUIRED stands for none. The type object leaves the
-    check to the operator's `prepare`, which sees the inputs as well; `words` then says what is allowed.
+    `low` and `high` bound the allowed values (None for no bound); they are allowed themselves unless `open`. Infinity
+    is allowed where `high` is infinite. An int is allowed where it is `low + k * step`. `choices` replaces the range for
+    a str. `slider` is the range worth exploring, on a linear or a log `scale`; `step` is also the slider's step. The
+    default REQUIRED stands for none. The type object leaves the check to the operator's `prepare`, which sees the inputs
+    as well; `words` then says what is allowed.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Arg:
     slider: tuple[float, float] | None = None
     scale: str = "linear"
     words: str = ""
+    open: bool = False
 
     def check(self, value: Any) -> Any:
         """Return `value` as this argument's type, or raise TypeError or ValueError saying what is allowed."""
@@ -60,10 +62,12 @@ class Arg:
         if self.type is bool:
             return self._check_bool(value)
         number = self._check_number(value)
-        if not math.isfinite(number):
-            raise ValueError(f"{self.name}={value!r}: must be finite, {self.allowed}")
+        if not math.isfinite(number) and number != self.high:
+            finite = "" if self.high == math.inf else "finite, "
+            raise ValueError(f"{self.name}={value!r}: must be {finite}{self.allowed}")
         if not self._is_legal(number):
-            raise ValueError(f"{self.name}={value!r}: must be {self.allowed}; {self._nearest(number)}")
+            hint = "" if self.open else f"; {self._nearest(number)}"
+            raise ValueError(f"{self.name}={value!r}: must be {self.allowed}{hint}")
         return number
 
     @property
@@ -78,6 +82,8 @@ class Arg:
         kind = "a number" if self.type is float else "a whole number"
         if self.type is int and self.step == 2 and self.low is not None:
             kind = "an odd whole number" if self.low % 2 else "an even whole number"
+        if self.open:
+            return f"{kind} above {self.low} and below {self.high}"
         bounds = {
             (False, False): "",
             (True, False): f" of at least {self.low}",
@@ -114,6 +120,8 @@ class Arg:
             raise TypeError(f"{self.name}={value!r}: must be {self.allowed}, not {type(value).__name__}") from None
 
     def _is_legal(self, number: float | int) -> bool:
+        if self.open and number in (self.low, self.high):
+            return False
         if self.low is not None and number < self.low:
             return False
         if self.high is not None and number > self.high:

@@ -1,0 +1,123 @@
+"""Sparse Lp regularization, fast: the same functions as in `reference`, through compiled loops.
+
+Work is shared between threads by ranges of the array, or of the table's rows, so that no two threads write to one
+place and a row that is named often is shrunk as often, whatever the number of threads.
+"""
+
+import math
+
+import numpy as np
+
+from workbench import parallel
+from workbench.sparse_lp import loops
+from workbench.sparse_lp.threshold import lp_threshold
+
+RANGES = 256  # of the table's rows: jobs, and how finely row numbers are sorted
+
+PENALTIES = {0: loops.COUNT, 0.5: loops.ROOT, 1: loops.ABSOLUTE, 2: loops.SQUARE}
+PROXES = {
+    0: loops.HARD,
+    1 / 2: loops.HALF,
+    2 / 3: loops.TWO_THIRDS,
+    1: loops.SOFT,
+    2: loops.SHRINK,
+    math.inf: loops.CLIP,
+}
+
+
+def sparse_lp_regularizer(
+    param: np.ndarray, indices: np.ndarray, p: float, reg_lambda: float, exact: bool
+) -> np.ndarray:
+    if not indices.size or not param.size:
+        return param
+    if param.flags.c_contiguous:
+        _shrink_rows(param, indices, p, reg_lambda, exact)
+        return param
+    touched, places = np.unique(indices, return_inverse=True)
+    table = np.ascontiguousarray(param[touched])
+    _shrink_rows(table, places, p, reg_lambda, exact)
+    param[touched] = table
+    return param
+
+
+def sparse_lp(w: np.ndarray, alpha: float, p: float, sparsity_threshold: float) -> tuple[float, np.ndarray]:
+    order = np.argsort([-abs(stride) for stride in w.strides], kind="stable")
+    in_memory = w.transpose(order)
+    in_place = in_memory.flags.c_contiguous
+    flat = in_memory.reshape(-1) if in_place else np.ascontiguousarray(in_memory).reshape(-1)
+    loss, mask = _penalty(flat, p, _rounded_down(sparsity_threshold, w.dtype))
+    if not in_place:
+        in_memory[...] = flat.reshape(in_memory.shape)
+    return (alpha * loss if alpha else 0.0), mask.reshape(in_memory.shape).transpose(np.argsort(order))
+
+
+def lp_gradient(w: np.ndarray, alpha: float, p: float) -> np.ndarray:
+    if p == 0 or alpha == 0:
+        return np.where(np.isnan(w), w, w.dtype.type(0))
+    source = np.ascontiguousarray(w).reshape(-1)
+    dw = np.empty_like(source)
+    kind = _kind(PENALTIES.get(p, loops.POWER))
+    _run(lambda start, stop: loops.gradient(source, dw, kind, alpha, p, start, stop), source.size)
+    return dw.reshape(w.shape)
+
+
+def lp_prox(x: np.ndarray, weight: float, p: float) -> np.ndarray:
+    if weight == 0:
+        return x.copy()
+    source = np.ascontiguousarray(x).reshape(-1)
+    z = np.empty_like(source)
+    kind, scalars = _prox(weight, p)
+    _run(lambda start, stop: loops.prox(source, z, kind, scalars, start, stop), source.size)
+    return z.reshape(x.shape)
+
+
+def _shrink_rows(param: np.ndarray, indices: np.ndarray, p: float, reg_lambda: float, exact: bool) -> None:
+    length = param.size // len(param)
+    shift = max(0, (len(param) - 1).bit_length() - (RANGES - 1).bit_length())
+    bounds = np.zeros(((len(param) - 1) >> shift) + 2, np.int64)
+    by_range = np.empty_like(indices)
+    loops.partition(indices, shift, bounds, by_range)
+    one, strength = param.dtype.type(1), param.dtype.type(reg_lambda)
+    kind, scalars = _prox(reg_lambda, p)
+    if p == 1:
+        kind = _kind(loops.SUBTRACT)
+    elif p == 2:
+        kind, strength = (_kind(loops.DIVIDE), one + strength) if exact else (_kind(loops.DECAY), one - strength)
+    flat = param.reshape(-1)
+
+    def work(start: int, stop: int) -> None:
+        loops.rows(flat, np.uintp(length), by_range, bounds, kind, strength, scalars, start, stop)
+
+    parallel.run(work, bounds.size - 1, indices.size * length)
+
+
+def _penalty(flat: np.ndarray, p: float, threshold: np.floating) -> tuple[float, np.ndarray]:
+    """Return the sum of |w|^p and the mask of a flat array, and set small weights to zero."""
+    mask = np.empty(flat.size, np.bool_)
+    marks = mask.view(np.uint8)
+    totals = np.zeros(-(-flat.size // loops.SAMPLE))
+    kind = _kind(PENALTIES.get(p, loops.POWER))
+    _run(lambda start, stop: loops.penalty(flat, marks, kind, p, threshold, totals, start, stop), flat.size)
+    return math.fsum(totals) if np.isfinite(totals).all() else float(totals.sum()), mask
+
+
+def _run(work, elements: int) -> None:
+    parallel.run(work, -(-elements // loops.SAMPLE), elements)
+
+
+def _kind(number: int) -> tuple[int, ...]:
+    return (0,) * number
+
+
+def _prox(weight: float, p: float) -> tuple[tuple[int, ...], loops.Prox]:
+    number = PROXES.get(p, loops.BELOW_ONE if p < 1 else loops.ABOVE_ONE)
+    strength = 1 + 2 * weight if p == 2 else weight * p
+    log_strength = math.log2(weight) + (math.log2(p) if p else 0.0)
+    return _kind(number), loops.Prox(weight, p, lp_threshold(weight, p), strength, log_strength)
+
+
+def _rounded_down(threshold: float, dtype: np.dtype) -> np.floating:
+    """Return the largest number of a type that is at most the threshold: |w| compares with both alike."""
+    with np.errstate(over="ignore"):
+        nearest = dtype.type(threshold)
+    return np.nextafter(nearest, dtype.type(0)) if nearest > threshold else nearest
