@@ -32,10 +32,10 @@ class Arg:
     """Declare one argument: its type, default, allowed values, and how a slider should move it.
 
     `low` and `high` bound the allowed values (None for no bound); they are allowed themselves unless `open`. Infinity
-    is allowed where `high` is infinite. An int is allowed where it is `low + k * step`. `choices` replaces the range for
-    a str. `slider` is the range worth exploring, on a linear or a log `scale`; `step` is also the slider's step. The
-    default REQUIRED stands for none. The type object leaves the check to the operator's `prepare`, which sees the inputs
-    as well; `words` then says what is allowed.
+    is allowed where `high` is infinite. An int is allowed where it is `low + k * step`. `choices` replaces the range
+    for a str. `slider` is the range worth exploring, on a linear or a log `scale`; `step` is also the slider's step.
+    The default REQUIRED stands for none. The type object leaves the check to the operator's `prepare`, which sees the
+    inputs as well; `words` then says what is allowed.
     """
 
     name: str

@@ -1,16 +1,16 @@
-"""What sparse Lp regularization costs: the operations and the compulsory bytes of `loops`, each element counted once.
+"""What sparse Lp regularization costs: operations and compulsory bytes of `loops`, each element counted once.
 
-    penalty    for the sum of |w|^p: an addition for p = 0 and 1, a root and an addition for 1/2, a multiply-add for 2, a
-               power and an addition for any other; reads and writes w, writes a byte of the mask
-    gradient   nothing for p = 1, two multiplications for 2, a root, a multiplication and a division for 1/2, a power and
-               a multiplication for any other; reads w, writes dw
+    penalty    for the sum of |w|^p: an addition for p = 0 and 1, a root and an addition for 1/2, a multiply-add for 2,
+               a power and an addition for any other; reads and writes w, writes a byte of the mask
+    gradient   nothing for p = 0 and 1, a multiplication for 2, a root and a division for 1/2, a power and a
+               multiplication for any other; reads w, writes dw
     prox       nothing for p = 0 and infinity, a subtraction for 1, a division for 2; any other takes iterations of
                Halley's method: three for p = 1/2, four for 2/3, else as many as the data need; reads x, writes z
     rows       as prox for each element of each row that is named, each time it is named, but a multiplication for p = 2
                unless exact; reads and writes the rows and reads their numbers
 
-Absolute values, signs, comparisons and selections are not floating-point operations and count nothing. A logarithm or an
-exponential counts as a power. A factor known before the loop, such as alpha p, counts nothing.
+Absolute values, signs, comparisons and selections are not floating-point operations and count nothing. A logarithm or
+an exponential counts as a power. A product known before the loop, such as alpha p, counts nothing.
 """
 
 import math

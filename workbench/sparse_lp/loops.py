@@ -51,7 +51,7 @@ AHEAD = 1024  # elements between a tile and what it prefetches
 ROWS_AHEAD = 12  # rows between a row and what it prefetches
 SAMPLE = 1 << 14  # elements of a job
 
-STEPS = 100  # at most
+STEPS = 100  # of an iteration, at most
 ENOUGH = 1e-6  # a relative step after which the next, its third power, is lost in rounding
 
 SMALLEST, SCALE, SCALED_BY = 2.2250738585072014e-308, 18014398509481984.0, 54.0  # of normal numbers; 2^54
@@ -62,7 +62,7 @@ LOG_2 = 0.6931471805599453
 
 @part
 def _log2(x):
-    """Return log2 x for finite x > 0: the exponent, and a series in (m - 1) / (m + 1); a finite number for any other x."""
+    """Return log2 x for finite x > 0, as exponent and a series in (m - 1) / (m + 1); something finite for any other."""
     small = x < SMALLEST
     bits = f64(x * SCALE if small else x).view(np.int64)
     exponent = (bits - ROOT_HALF) >> MANTISSA
@@ -139,7 +139,7 @@ def _keep_large(w, mask, at, count, threshold):
 
 @kernel
 def penalty(w, mask, kind, p, threshold, totals, start, stop):
-    """Add up |w|^p of jobs start .. stop of w (n,) into totals (jobs,), mark what is above the threshold, zero the rest."""
+    """Add up |w|^p of jobs start .. stop of w (n,) in totals (jobs,), mark what is above the threshold, zero others."""
     step = u(64 // w.itemsize)
     for job in range(u(start), u(stop)):
         end = min((job + u(1)) * u(SAMPLE), u(w.shape[0]))
@@ -374,7 +374,10 @@ def _shrink(param, at, count, kind, strength):
 
 @kernel
 def rows(param, length, indices, bounds, kind, strength, s, start, stop):
-    """Shrink the rows of ranges start .. stop: row r is param[r * length : (r + 1) * length], once a time it is named."""
+    """Shrink the rows of ranges start .. stop, once for each time they are named.
+
+    `param` is flat, row r is param[r * length : (r + 1) * length]. `strength` is of param's type.
+    """
     buffers = np.empty((3, TILE))
     line = u(64 // param.itemsize)
     last = indices.shape[0] - 1
