@@ -104,6 +104,15 @@ def line(ax: Axes, key: str, x: Sequence, y: Sequence, **look: Any) -> None:
             artist.set_label(look["label"])
 
 
+def area(ax: Axes, key: str, x: Sequence, y: Sequence, **look: Any) -> None:
+    """Fill the polygon through the points."""
+    artist = _drawn(ax, key)
+    if artist is None:
+        (artist,) = ax.fill(x, y, gid=key, **look)
+    else:
+        artist.set_xy(np.column_stack([x, y]))
+
+
 def vertical(ax: Axes, key: str, x: float, **look: Any) -> None:
     """Mark x with a line over the whole height; NaN draws none."""
     artist = _drawn(ax, key)

@@ -98,7 +98,9 @@ def _penalty(flat: np.ndarray, p: float, threshold: np.floating) -> tuple[float,
     totals = np.zeros(-(-flat.size // loops.SAMPLE))
     kind = _kind(PENALTIES.get(p, loops.POWER))
     _run(lambda start, stop: loops.penalty(flat, marks, kind, p, threshold, totals, start, stop), flat.size)
-    return math.fsum(totals) if np.isfinite(totals).all() else float(totals.sum()), mask
+    with np.errstate(over="ignore"):
+        total = float(totals.sum())
+    return math.fsum(totals) if math.isfinite(total) else total, mask
 
 
 def _run(work, elements: int) -> None:

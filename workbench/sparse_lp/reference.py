@@ -40,9 +40,10 @@ def sparse_lp_regularizer(
 def sparse_lp(w: np.ndarray, alpha: float, p: float, sparsity_threshold: float) -> tuple[float, np.ndarray]:
     size = np.abs(w, dtype=np.float64)
     with np.errstate(over="ignore"):
-        powers = (size != 0) if p == 0 else size**p
-        loss = alpha * math.fsum(powers.flat) if np.isfinite(powers).all() else alpha * float(np.sum(powers))
-    mask = size > sparsity_threshold
+        powers = np.asarray((size != 0) if p == 0 else size**p)
+        total = float(np.sum(powers))
+    loss = alpha * (math.fsum(powers.flat) if math.isfinite(total) else total)
+    mask = np.asarray(size > sparsity_threshold)
     w[size <= sparsity_threshold] = 0
     return (loss if alpha else 0.0), mask
 

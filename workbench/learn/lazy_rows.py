@@ -1,0 +1,94 @@
+"""An experiment: what becomes of an embedding table when only the rows that a batch touched are regularized?
+
+Each id stands for a hidden vector. A batch holds ids, common ones often and rare ones seldom, and a noisy look at the
+vector of each. Gradient descent pulls the id's row towards what was seen, and after each step rows are shrunk. The rows
+start at random, as embedding tables do.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from workbench.sparse_lp import sparse_lp_regularizer
+
+METHODS = ("none", "rows of the batch", "every row", "caught up")
+STEP = 0.05  # of gradient descent, for each time that a row is named
+NOISE = 1.5  # standard deviation of what is seen, around vectors whose elements have standard deviation 1
+START = 0.5  # standard deviation of the rows before training
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What training left: the table (rows, columns), and how many rows were shrunk on the way, repeats counted."""
+
+    table: np.ndarray
+    rows_shrunk: int
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """Ids, how likely each is, the vectors that they stand for (rows, columns), and the batches (steps, batch) of ids."""
+
+    chances: np.ndarray
+    vectors: np.ndarray
+    batches: np.ndarray
+    seed: int
+
+    @property
+    def frequencies(self) -> np.ndarray:
+        """Return the chance that a batch names each row."""
+        return 1 - (1 - self.chances) ** self.batches.shape[1]
+
+
+def make_world(rows: int = 2000, columns: int = 8, steps: int = 1000, batch: int = 32, *, seed: int = 0) -> World:
+    """Return ids whose chances fall as 1 / rank, and batches drawn by them."""
+    for name, value in (("rows", rows), ("columns", columns), ("steps", steps), ("batch", batch)):
+        if value < 1:
+            raise ValueError(f"{name}={value}: must be at least 1")
+    rng = np.random.default_rng(seed)
+    chances = 1 / np.arange(1, rows + 1)
+    chances /= chances.sum()
+    vectors = rng.standard_normal((rows, columns))
+    return World(chances, vectors, rng.choice(rows, (steps, batch), p=chances), seed)
+
+
+def train(world: World, method: str, p: float = 2.0, reg_lambda: float = 0.01) -> Outcome:
+    """Train a table on the batches of a world, regularizing by one of METHODS.
+
+    "rows of the batch" shrinks each row once for each time that the batch names it, as Caffe2 does; "every row" all rows
+    once after each step. "caught up" gives a row all that it missed, in one call, before the row is used again.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method={method!r}: must be one of {', '.join(map(repr, METHODS))}")
+    rng = np.random.default_rng(world.seed + 1)
+    rows, columns = world.vectors.shape
+    table = START * rng.standard_normal((rows, columns))
+    shrinking = _Shrinking(table, p, reg_lambda)
+    everything, steps_done = np.arange(rows), np.zeros(rows, np.int64)
+    for step, ids in enumerate(world.batches):
+        seen = world.vectors[ids] + NOISE * rng.standard_normal((len(ids), columns))
+        touched = np.unique(ids)
+        if method == "caught up":
+            shrinking(np.repeat(touched, step - steps_done[touched]))
+            steps_done[touched] = step
+        np.subtract.at(table, ids, STEP * (table[ids] - seen))
+        if method == "rows of the batch":
+            shrinking(ids)
+        elif method == "every row":
+            shrinking(everything)
+    if method == "caught up":
+        shrinking(np.repeat(everything, len(world.batches) - steps_done))
+    return Outcome(table, shrinking.rows)
+
+
+class _Shrinking:
+    """Shrink rows of a table, and count them."""
+
+    def __init__(self, table: np.ndarray, p: float, reg_lambda: float) -> None:
+        self._shrink: Callable[[np.ndarray], None] = lambda rows: sparse_lp_regularizer(table, rows, p, reg_lambda)
+        self.rows = 0
+
+    def __call__(self, rows: np.ndarray) -> None:
+        self._shrink(rows)
+        self.rows += len(rows)

@@ -1,0 +1,77 @@
+"""Where a loss meets an Lp ball: the picture behind "the corner makes it sparse", in the plane.
+
+The loss is 1/2 (w - c)^T A (w - c), with its minimum c outside the ball |w_1|^p + |w_2|^p <= radius^p. For p = 0 the
+ball is the cross of all points that have a zero, which has no radius.
+"""
+
+import math
+
+import numpy as np
+
+CURVATURE = np.array([[1.0, 0.5], [0.5, 1.0]])  # A
+EVEN = np.linspace(0.0, math.pi / 4, 451)
+NEAR_AN_AXIS = np.geomspace(1e-12, 1e-3, 200)  # where balls have corners
+
+
+def boundary(p: float, radius: float = 1.0) -> np.ndarray:
+    """Return points (points, 2) of the ball's boundary in the order of their angles, those on the axes among them.
+
+    For p = 0 they are the origin and, in each direction, a point on the axis at `radius`.
+    """
+    if p == 0:
+        return radius * np.array([[1, 0], [0, 0], [0, 1], [0, 0], [-1, 0], [0, 0], [0, -1], [0, 0]], float)
+    half = np.unique(np.concatenate([EVEN, NEAR_AN_AXIS]))
+    rising = np.column_stack([np.cos(half), np.sin(half)])
+    quarter = np.concatenate([rising, rising[-2:0:-1, ::-1]])
+    largest, smallest = quarter.max(axis=1), quarter.min(axis=1)
+    with np.errstate(over="ignore"):  # for a tiny p the ball is a cross, and points between its arms are the origin
+        share = 1.0 if p == math.inf else (1 + (smallest / largest) ** p) ** (1 / p)
+    quarter = radius * quarter / (largest * share)[:, None]
+    turns = [quarter]
+    for _ in range(3):
+        turns.append(np.column_stack([-turns[-1][:, 1], turns[-1][:, 0]]))
+    return np.concatenate([*turns, quarter[:1]])
+
+
+def loss(points: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """Return the loss at points (points, 2)."""
+    offset = points - center
+    return 0.5 * np.einsum("ni,ij,nj->n", offset, CURVATURE, offset)
+
+
+def contour(level: float, center: np.ndarray) -> np.ndarray:
+    """Return points (points, 2) of the ellipse on which the loss is `level`."""
+    values, vectors = np.linalg.eigh(CURVATURE)
+    angle = np.linspace(0, 2 * math.pi, 241)
+    circle = np.column_stack([np.cos(angle), np.sin(angle)])
+    return center + np.sqrt(2 * level) * circle / np.sqrt(values) @ vectors.T
+
+
+def touching_point(center: np.ndarray, p: float, radius: float = 1.0) -> np.ndarray:
+    """Return the point of the ball where the loss is least: the centre itself if it lies inside."""
+    center = np.asarray(center, float)
+    if p == 0:
+        candidates = np.array([_least_on_axis(center, axis) for axis in (0, 1)])
+    elif _inside(center, p, radius):
+        return center
+    else:
+        candidates = boundary(p, radius)
+    return candidates[np.argmin(loss(candidates, center))]
+
+
+def share_on_axes(p: float, directions: int = 720, distance: float = 2.0) -> float:
+    """Return for which share of the directions of the loss's minimum the touching point lies on an axis (to 1e-9)."""
+    angles = (np.arange(directions) + 0.5) * 2 * math.pi / directions
+    centers = distance * np.column_stack([np.cos(angles), np.sin(angles)])
+    return float(np.mean([np.any(np.abs(touching_point(center, p)) < 1e-9) for center in centers]))
+
+
+def _inside(center: np.ndarray, p: float, radius: float) -> bool:
+    size = np.abs(center) / radius
+    return bool(size.max() <= 1 if p == math.inf else (size**p).sum() <= 1)
+
+
+def _least_on_axis(center: np.ndarray, axis: int) -> np.ndarray:
+    point = np.zeros(2)
+    point[axis] = center[axis] + CURVATURE[axis, 1 - axis] / CURVATURE[axis, axis] * center[1 - axis]
+    return point

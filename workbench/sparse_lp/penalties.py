@@ -1,0 +1,339 @@
+"""Penalties of linear models behind one protocol, and proximal operators that are not element by element.
+
+    Lp            alpha sum |w_j|^p, any p >= 0
+    ElasticNet    alpha (l1_ratio sum |w_j| + (1 - l1_ratio)/2 sum w_j^2)
+    GroupLasso    alpha sum_g |w_g|, the Euclidean norms of groups: the L2,1 norm
+
+The proximal operator is prox(v, step) = argmin_z 1/2 |z - v|^2 + step * penalty(z), and the Fenchel conjugate
+conjugate(v) = sup_w <v, w> - penalty(w), which a duality gap is computed with.
+
+Sources: Parikh and Boyd, Proximal algorithms, 2014, for the operators and Moreau's decomposition; Zou and Hastie,
+Regularization and variable selection via the elastic net, 2005; Yuan and Lin, Model selection and estimation in
+regression with grouped variables, 2006; Duchi, Shalev-Shwartz, Singer and Chandra, Efficient projections onto the
+l1-ball for learning in high dimensions, 2008.
+"""
+
+import dataclasses
+import math
+from typing import Any, Protocol
+
+import numpy as np
+
+from workbench.operator import REQUIRED, Arg
+from workbench.sparse_lp import lp_gradient, lp_prox
+
+_ALPHA = Arg("alpha", float, REQUIRED, "strength of the penalty", low=0.0)
+_P = Arg("p", float, 1.0, "exponent", low=0.0, high=math.inf, words="a number of at least 0, infinity included")
+_L1_RATIO = Arg("l1_ratio", float, REQUIRED, "share of the L1 norm", low=0.0, high=1.0)
+_SIZE = Arg("size", int, REQUIRED, "weights in a group", low=1)
+_WEIGHT = Arg("weight", float, REQUIRED, "weight of the penalty", low=0.0)
+
+
+class Penalty(Protocol):
+    """What a solver asks of a penalty; w and v are float64, shape (features,), and alpha = 0 stands for no penalty."""
+
+    alpha: float
+
+    @property
+    def convex(self) -> bool:
+        """Say whether the penalty is convex. `conjugate` and `feasible_scale` are for convex ones."""
+
+    @property
+    def separable(self) -> bool:
+        """Say whether the penalty is a sum over single weights."""
+
+    def value(self, w: np.ndarray) -> float:
+        """Return the penalty, which is 0 for w = 0."""
+
+    def subgradient(self, w: np.ndarray) -> np.ndarray:
+        """Return a subgradient, or the gradient where there is one; its elements are 0 where w is 0."""
+
+    def prox(self, v: np.ndarray, step: float) -> np.ndarray:
+        """Return argmin_z 1/2 |z - v|^2 + step * value(z)."""
+
+    def conjugate(self, v: np.ndarray) -> float:
+        """Return sup_w <v, w> - value(w), which may be infinite."""
+
+    def feasible_scale(self, v: np.ndarray) -> float:
+        """Return the largest s from 0 to 1 for which conjugate(s * v) is finite."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Lp:
+    """alpha * sum |w_j|^p: the number of non-zeros for p = 0, the Lasso's L1 norm for p = 1, a ridge for p = 2.
+
+    For p = inf it is the limit: 0 where all weights are within [-1, 1], and infinite elsewhere. Convex for p >= 1.
+
+    Raises:
+        TypeError, ValueError: alpha or p is negative, or alpha is not finite.
+    """
+
+    alpha: float
+    p: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check(self, _ALPHA, _P)
+
+    @property
+    def convex(self) -> bool:
+        return self.p >= 1 or self.alpha == 0
+
+    @property
+    def separable(self) -> bool:
+        return True
+
+    def value(self, w: np.ndarray) -> float:
+        size = np.abs(w)
+        if self.alpha == 0:
+            return 0.0
+        if self.p == math.inf:
+            return 0.0 if np.all(size <= 1) else math.inf
+        if self.p == 0:
+            return self.alpha * np.count_nonzero(w)
+        with np.errstate(over="ignore"):
+            return self.alpha * float((size if self.p == 1 else size**self.p).sum())
+
+    def subgradient(self, w: np.ndarray) -> np.ndarray:
+        if self.p == math.inf:
+            return np.zeros_like(w)
+        return lp_gradient(w, self.alpha, self.p)
+
+    def prox(self, v: np.ndarray, step: float) -> np.ndarray:
+        return lp_prox(v, step * self.alpha, self.p) if self.alpha else v.copy()
+
+    def conjugate(self, v: np.ndarray) -> float:
+        """Return (p - 1) alpha sum (|v_j| / (alpha p))^(p / (p - 1)); for p = 1 0 or inf, for p = inf sum |v_j|."""
+        _check_convex(self)
+        size = np.abs(v)
+        if self.alpha == 0 or self.p == 1:
+            return 0.0 if np.all(size <= self.alpha) else math.inf
+        if self.p == math.inf:
+            return float(size.sum())
+        with np.errstate(over="ignore"):
+            powers = (size / (self.alpha * self.p)) ** (self.p / (self.p - 1))
+        return (self.p - 1) * self.alpha * float(powers.sum())
+
+    def feasible_scale(self, v: np.ndarray) -> float:
+        _check_convex(self)
+        return 1.0 if self.alpha and self.p > 1 else _scale_into(np.abs(v), self.alpha)
+
+
+@dataclasses.dataclass(frozen=True)
+class ElasticNet:
+    """alpha * (l1_ratio * sum |w_j| + (1 - l1_ratio)/2 * sum w_j^2), as scikit-learn's.
+
+    Raises:
+        TypeError, ValueError: alpha is negative or not finite, or l1_ratio is outside [0, 1].
+    """
+
+    alpha: float
+    l1_ratio: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check(self, _ALPHA, _L1_RATIO)
+
+    @property
+    def convex(self) -> bool:
+        return True
+
+    @property
+    def separable(self) -> bool:
+        return True
+
+    @property
+    def lasso(self) -> float:
+        """Return what multiplies the L1 norm."""
+        return self.alpha * self.l1_ratio
+
+    @property
+    def ridge(self) -> float:
+        """Return what multiplies half the sum of squares."""
+        return self.alpha * (1 - self.l1_ratio)
+
+    def value(self, w: np.ndarray) -> float:
+        return self.lasso * float(np.abs(w).sum()) + self.ridge / 2 * float(w @ w)
+
+    def subgradient(self, w: np.ndarray) -> np.ndarray:
+        return self.lasso * np.sign(w) + self.ridge * w
+
+    def prox(self, v: np.ndarray, step: float) -> np.ndarray:
+        return elastic_net_prox(v, step * self.alpha, self.l1_ratio)
+
+    def conjugate(self, v: np.ndarray) -> float:
+        """Return sum max(|v_j| - a, 0)^2 / (2 b) with a = alpha l1_ratio and b = alpha (1 - l1_ratio)."""
+        beyond = np.maximum(np.abs(v) - self.lasso, 0)
+        if self.ridge == 0:
+            return 0.0 if not beyond.any() else math.inf
+        return float(beyond @ beyond) / (2 * self.ridge)
+
+    def feasible_scale(self, v: np.ndarray) -> float:
+        return 1.0 if self.ridge else _scale_into(np.abs(v), self.lasso)
+
+
+@dataclasses.dataclass(frozen=True)
+class GroupLasso:
+    """alpha * sum over groups of |w_g|, the Euclidean norm of `size` consecutive weights; the last group may be shorter.
+
+    Raises:
+        TypeError, ValueError: alpha is negative or not finite, or size is not a whole number of at least 1.
+    """
+
+    alpha: float
+    size: int
+
+    def __post_init__(self) -> None:
+        _check(self, _ALPHA, _SIZE)
+
+    @property
+    def convex(self) -> bool:
+        return True
+
+    @property
+    def separable(self) -> bool:
+        return False
+
+    def norms(self, w: np.ndarray) -> np.ndarray:
+        """Return the Euclidean norm of each group, shape (groups,)."""
+        return np.sqrt(np.einsum("gj,gj->g", *[self._groups(w)] * 2))
+
+    def value(self, w: np.ndarray) -> float:
+        return self.alpha * float(self.norms(w).sum())
+
+    def subgradient(self, w: np.ndarray) -> np.ndarray:
+        norms = np.repeat(self.norms(w), self.size)[: w.size]
+        return self.alpha * np.divide(w, norms, out=np.zeros_like(w), where=norms > 0)
+
+    def prox(self, v: np.ndarray, step: float) -> np.ndarray:
+        return group_prox(self._groups(v), step * self.alpha).reshape(-1)[: v.size]
+
+    def conjugate(self, v: np.ndarray) -> float:
+        """Return 0 where no group's norm is above alpha, else inf."""
+        return 0.0 if np.all(self.norms(v) <= self.alpha) else math.inf
+
+    def feasible_scale(self, v: np.ndarray) -> float:
+        rounding = (self.size + 4) * np.finfo(np.float64).eps  # of a norm: less by that much, and surely finite
+        return _scale_into(self.norms(v) * (1 + rounding), self.alpha)
+
+    def _groups(self, w: np.ndarray) -> np.ndarray:
+        """Return w as rows (groups, size), the last filled up with zeros, which change no norm."""
+        missing = -w.size % self.size
+        return (np.append(w, np.zeros(missing, w.dtype)) if missing else w).reshape(-1, self.size)
+
+
+def elastic_net_prox(x: Any, weight: float, l1_ratio: float = 0.5) -> np.ndarray:
+    """Return argmin_z 1/2 (z - x)^2 + weight (l1_ratio |z| + (1 - l1_ratio)/2 z^2) for every element.
+
+    That is sign(x) max(|x| - weight l1_ratio, 0) / (1 + weight (1 - l1_ratio)).
+
+    Args:
+        x: float32 or float64, any shape.
+        weight: at least 0.
+        l1_ratio: from 0 to 1.
+
+    Returns:
+        A new array of x's shape and type.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above.
+    """
+    x, weight, l1_ratio = _checked_floats("x", x), _WEIGHT.check(weight), _L1_RATIO.check(l1_ratio)
+    shrunk = np.maximum(np.abs(x) - x.dtype.type(weight * l1_ratio), 0) / x.dtype.type(1 + weight * (1 - l1_ratio))
+    return np.copysign(shrunk, x)
+
+
+def group_prox(x: Any, weight: float, axis: int = -1) -> np.ndarray:
+    """Return argmin_z 1/2 |z - x|^2 + weight |z|, Euclidean norms, for each row of x along an axis.
+
+    That is x max(1 - weight / |x|, 0), and 0 for x = 0. Norms are those of x divided by its largest element, so that
+    no square overflows or vanishes.
+
+    Args:
+        x: float32 or float64, at least one axis.
+        weight: at least 0.
+        axis: the one along which a group lies.
+
+    Returns:
+        A new array of x's shape and type.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above.
+    """
+    x, weight = _checked_floats("x", x), _WEIGHT.check(weight)
+    if x.ndim == 0:
+        raise ValueError("x has no axes: must have at least 1, along which a group lies")
+    wide = x.astype(np.float64, copy=False)
+    largest = np.abs(wide).max(axis=axis, keepdims=True, initial=0)
+    unit = np.where(largest > 0, largest, 1)
+    with np.errstate(
+        over="ignore"
+    ):  # a weight beyond the range of float64, in units of a tiny group, lets nothing pass
+        norms = np.sqrt(np.square(wide / unit).sum(axis=axis, keepdims=True))
+        kept = np.maximum(norms - weight / unit, 0)
+    return (wide * np.divide(kept, norms, out=np.zeros_like(norms), where=norms != 0)).astype(x.dtype)
+
+
+def max_norm_prox(x: Any, weight: float) -> np.ndarray:
+    """Return argmin_z 1/2 |z - x|^2 + weight max |z|, over all elements of x together.
+
+    By Moreau's decomposition that is x minus its projection onto the L1 ball of radius `weight`: x clipped to
+    [-t, t], with t such that what is clipped off adds up to `weight`, and 0 where all of x adds up to no more. It is
+    found by sorting.
+
+    Args:
+        x: float32 or float64, any shape.
+        weight: at least 0.
+
+    Returns:
+        A new array of x's shape and type.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above.
+    """
+    x, weight = _checked_floats("x", x), _WEIGHT.check(weight)
+    sizes = np.sort(np.abs(x.astype(np.float64, copy=False)).reshape(-1))[::-1]
+    if not sizes.size or sizes[0] == 0:
+        return x.copy()
+    if np.isnan(sizes[0]):  # NaN sorts as the largest
+        return np.full_like(x, np.nan)
+    unit = sizes[0]
+    with np.errstate(over="ignore"):
+        sums, radius = np.cumsum(sizes / unit), weight / unit
+    if sums[-1] <= radius:
+        return np.zeros_like(x)
+    levels = (sums - radius) / np.arange(1, sizes.size + 1)  # t, if it were that of the first 1, 2, ... elements
+    count = int(np.flatnonzero(sizes / unit > levels)[-1]) if radius > 0 else 0
+    level = levels[count] * unit if radius > 0 else unit
+    return np.clip(x, -x.dtype.type(level), x.dtype.type(level))
+
+
+def _check(penalty: Any, *args: Arg) -> None:
+    """Check the fields of a frozen record, and keep each as the type that it is declared with."""
+    for arg in args:
+        object.__setattr__(penalty, arg.name, arg.check(getattr(penalty, arg.name)))
+
+
+def _check_convex(penalty: Lp) -> None:
+    if not penalty.convex:
+        raise ValueError(
+            f"p={penalty.p!r}: the conjugate and a duality gap need a convex penalty; p must be at least 1"
+        )
+
+
+def _scale_into(sizes: np.ndarray, bound: float) -> float:
+    """Return the largest s from 0 to 1 for which s * sizes is at most `bound`, after rounding too."""
+    largest = float(sizes.max(initial=0))
+    if largest <= bound:
+        return 1.0
+    scale = bound / largest
+    while scale > 0 and scale * largest > bound:
+        scale = math.nextafter(scale, 0)
+    return scale
+
+
+def _checked_floats(name: str, x: Any) -> np.ndarray:
+    x = np.asarray(x)
+    if x.dtype.newbyteorder("=") not in (np.float32, np.float64):
+        raise TypeError(
+            f"{name} has dtype {x.dtype}: must be float32 or float64; convert it, as with {name}.astype(np.float64)"
+        )
+    return x.astype(x.dtype.newbyteorder("="), copy=False)

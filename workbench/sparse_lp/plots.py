@@ -1,0 +1,283 @@
+"""What sparse Lp regularization looks like.
+
+Every function takes data or the operators' arguments, and `ax`, and returns the Axes (an array of Axes where it needs
+several). Called again with the same `ax` it moves what it drew.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from workbench import drawing
+from workbench.sparse_lp import ball, lp_prox, sparse_lp_regularizer
+from workbench.sparse_lp.threshold import lp_threshold, smallest_nonzero
+
+CHOSEN, GONE, KEPT, MUTED = "#D55E00", "#D55E00", "#0072B2", "#8C8C8C"
+REACH = 3.0  # numbers shown run from -REACH to REACH
+EXPONENTS = {0: "p = 0: counts", 0.5: "p = 1/2", 1: "p = 1: Lasso", 2: "p = 2: ridge"}
+DISTANCE = 2.0  # of the loss's minimum from the origin
+BINS = 80  # of a histogram, symmetric
+NAMED = 7  # weights of a path that have a colour of their own
+
+
+@drawing.plot(size=(5.6, 5.4))
+def ball_and_contours(p: float = 1.0, radius: float = 1.0, angle: float = 20.0, *, ax: Axes) -> None:
+    """Draw the Lp ball, contours of a loss whose minimum lies at `angle` degrees, and where the two touch."""
+    center = DISTANCE * np.array([math.cos(math.radians(angle)), math.sin(math.radians(angle))])
+    point = ball.touching_point(center, p, radius)
+    touching = float(ball.loss(point[None], center)[0])
+    for share in (0.25, 1.0, 2.25):
+        ellipse = ball.contour(share * touching, center)
+        thick = share == 1
+        drawing.line(
+            ax, f"contour {share}", *ellipse.T, color=KEPT, linewidth=2 if thick else 1, alpha=1 if thick else 0.5
+        )
+    edge = ball.boundary(p, radius if p else REACH)
+    drawing.area(ax, "ball", *edge.T, facecolor="#56B4E9", edgecolor="0.3", alpha=0.45, linewidth=1.5)
+    marks = {"least loss": (center, "x", KEPT), "least loss within the ball": (point, "o", CHOSEN)}
+    for name, ((x, y), marker, color) in marks.items():
+        drawing.line(ax, name, [x], [y], marker=marker, color=color, markersize=9, linestyle="", label=name)
+    zero = [f"w{i + 1} = 0" for i in (0, 1) if abs(point[i]) < 1e-9]
+    where = zero[0] if zero else "no weight is zero"
+    ax.set(
+        title=f"p = {p:.3g}: where a contour touches the ball, {where}",
+        xlabel="weight w1",
+        ylabel="weight w2",
+        xlim=(-2.6, 2.6),
+        ylim=(-2.6, 2.6),
+        aspect="equal",
+    )
+    if ax.get_legend() is None:
+        ax.legend(loc="lower left", fontsize=9)
+
+
+@drawing.plot(size=(6.4, 3.6))
+def share_by_exponent(exponents: Sequence[float], shares: Sequence[float], *, ax: Axes) -> None:
+    """Draw for which share of all directions the touching point has a zero, by p."""
+    drawing.line(ax, "shares", exponents, shares, marker="o", color=CHOSEN)
+    ax.set(
+        title="Below p = 1 corners are sharper and catch more",
+        xlabel="exponent p",
+        ylabel="share of directions with a zero",
+        ylim=(-0.03, 1.05),
+    )
+
+
+@drawing.plot(columns=2, size=(9.6, 4.2))
+def penalty_and_prox(p: float = 0.5, weight: float = 1.0, *, ax: np.ndarray) -> None:
+    """Draw the penalty weight |z|^p, and its proximal operator between the hard and the soft threshold."""
+    z = np.linspace(-REACH, REACH, 601)
+    for exponent, name in EXPONENTS.items():
+        drawing.line(
+            ax[0],
+            name,
+            z,
+            weight * _powers(z, exponent),
+            color=MUTED,
+            linewidth=1.2,
+            linestyle=_dashes(exponent),
+            label=name,
+        )
+    drawing.line(ax[0], "chosen", z, weight * _powers(z, p), color=CHOSEN, linewidth=2.4, label="chosen p")
+    ax[0].set(
+        title=f"penalty weight · |z|^p, p = {p:.3g}",
+        xlabel="z",
+        ylabel="penalty",
+        xlim=(-REACH, REACH),
+        ylim=(-0.05 * weight, 3 * weight),
+    )
+    x = np.linspace(-REACH, REACH, 1201)
+    drawing.line(ax[1], "identity", x, x, color=MUTED, linestyle=":", linewidth=1.2, label="z = x, no penalty")
+    for exponent, name, color in ((1, "p = 1: soft threshold", "#009E73"), (0, "p = 0: hard threshold", KEPT)):
+        drawing.line(ax[1], name, x, _broken(x, weight, exponent), color=color, linewidth=1.4, label=name)
+    drawing.line(ax[1], "chosen", x, _broken(x, weight, p), color=CHOSEN, linewidth=2.4, label="chosen p")
+    threshold = lp_threshold(weight, p)
+    for side in (-1, 1):
+        drawing.vertical(
+            ax[1],
+            f"threshold {side}",
+            side * threshold if threshold else np.nan,
+            color="0.4",
+            linestyle="--",
+            linewidth=1,
+        )
+    jump = f", then jumps to {smallest_nonzero(weight, p):.3g}" if p < 1 else ""
+    note = f"0 up to {threshold:.3g}{jump}" if threshold else "0 at x = 0 alone"
+    ax[1].set(title=f"its prox: {note}", xlabel="x", ylabel="z", xlim=(-REACH, REACH), ylim=(-REACH, REACH))
+    for panel in ax:
+        if panel.get_legend() is None:
+            panel.legend(loc="lower right" if panel is ax[1] else "upper center", fontsize=8)
+
+
+def _dashes(exponent: float) -> str:
+    return {0: ":", 0.5: "-.", 1: "--", 2: "-"}[exponent]
+
+
+def _powers(z: np.ndarray, p: float) -> np.ndarray:
+    if p == 0:
+        return (z != 0).astype(float)
+    with np.errstate(over="ignore"):
+        return np.abs(z) ** p
+
+
+def _broken(x: np.ndarray, weight: float, p: float) -> np.ndarray:
+    """Return the proximal operator with a gap in the line where it jumps."""
+    z = lp_prox(x, weight, p)
+    if p < 1:
+        lands = np.flatnonzero((z[1:] == 0) != (z[:-1] == 0))
+        z[lands[z[lands] == 0]] = np.nan
+        z[lands[z[lands] != 0] + 1] = np.nan
+    return z
+
+
+@drawing.plot(columns=2, size=(9.6, 3.9))
+def weight_histogram(weights: np.ndarray, sparsity_threshold: float = 0.1, *, ax: np.ndarray) -> None:
+    """Draw how weights are distributed, the threshold among them, and how many each threshold would set to zero."""
+    size = np.sort(np.abs(np.ravel(weights)))
+    reach = float(size[-1]) if size.size and size[-1] > 0 else 1.0
+    counts, edges = np.histogram(weights, bins=BINS, range=(-reach, reach))
+    centers = (edges[1:] + edges[:-1]) / 2
+    colors = [GONE if abs(center) <= sparsity_threshold else KEPT for center in centers]
+    drawing.bars(ax[0], "weights", centers, counts, colors, width=edges[1] - edges[0])
+    drawing.band(ax[0], "zeroed", -sparsity_threshold, sparsity_threshold, color=GONE, alpha=0.12)
+    share = np.searchsorted(size, sparsity_threshold, side="right") / max(1, size.size)
+    ax[0].set(
+        title=f"|w| up to {sparsity_threshold:.3g} becomes 0: {share:.1%} of {size.size:,}",
+        xlabel="weight",
+        ylabel="weights",
+        xlim=(-reach, reach),
+    )
+    drawing.line(
+        ax[1], "shares", size, np.arange(1, size.size + 1) / max(1, size.size), color=KEPT, drawstyle="steps-post"
+    )
+    drawing.vertical(ax[1], "threshold", sparsity_threshold, color=GONE, linestyle="--")
+    drawing.line(ax[1], "here", [sparsity_threshold], [share], marker="o", color=GONE, linestyle="")
+    ax[1].set(
+        title="A larger threshold is sparser",
+        xlabel="sparsity threshold",
+        ylabel="share of zeros",
+        xlim=(0, reach),
+        ylim=(-0.03, 1.03),
+    )
+
+
+@drawing.plot(columns=2, size=(9.6, 4.0))
+def regularization_path(
+    alphas: np.ndarray, weights: np.ndarray, alpha: float | None = None, *, names: Sequence[str] = (), ax: np.ndarray
+) -> None:
+    """Draw the weights (alphas, features) along a path of strengths, and how many are not zero, with one alpha marked.
+
+    The largest weights are named, where there are names.
+    """
+    alphas, weights = np.asarray(alphas), np.asarray(weights)
+    shown = set(np.argsort(-np.abs(weights).max(axis=0))[:NAMED])
+    for j in range(weights.shape[1]):
+        label = {"label": names[j]} if len(names) and j in shown else {}
+        look = {"linewidth": 1.4} if j in shown else {"linewidth": 0.8, "color": MUTED, "alpha": 0.7}
+        drawing.line(ax[0], f"weight {j}", alphas, weights[:, j], **look, **label)
+    drawing.line(ax[1], "nonzeros", alphas, np.count_nonzero(weights, axis=1), color=KEPT, drawstyle="steps-mid")
+    for panel in ax:
+        drawing.vertical(panel, "alpha", np.nan if alpha is None else alpha, color=CHOSEN, linestyle="--")
+        panel.set(xscale="log", xlabel="strength alpha")
+    ax[0].set(title="Weights leave zero one by one as alpha falls", ylabel="weight")
+    ax[1].set(title=_title_of_path(alphas, weights, alpha), ylabel="weights that are not zero")
+    if len(names) and ax[0].get_legend() is None:
+        ax[0].legend(fontsize=8, ncols=2)
+
+
+def _title_of_path(alphas: np.ndarray, weights: np.ndarray, alpha: float | None) -> str:
+    if alpha is None:
+        return f"{weights.shape[1]} weights"
+    nearest = int(np.argmin(np.abs(np.log(alphas / alpha))))
+    return f"{np.count_nonzero(weights[nearest])} of {weights.shape[1]} weights at alpha = {alpha:.3g}"
+
+
+@drawing.plot(columns=2, size=(9.6, 4.2))
+def convergence(runs: Mapping[str, tuple[np.ndarray, np.ndarray]], floor: float = 1e-12, *, ax: np.ndarray) -> None:
+    """Draw how far each solver's objective is from the best, by iteration and by time.
+
+    `runs` holds seconds and gaps of each, arrays of one length; a gap below `floor` is drawn there.
+    """
+    for i, (name, (seconds, gaps)) in enumerate(runs.items()):
+        gaps = np.maximum(gaps, floor)
+        look = {"color": f"C{i % 7}", "linestyle": ("-", "--")[i // 7]}
+        drawing.line(ax[0], name, 1 + np.arange(len(gaps)), gaps, label=name, **look)
+        drawing.line(ax[1], name, 1e3 * np.maximum(seconds, 1e-6), gaps, **look)
+    for panel, label in zip(ax, ("iteration", "time in ms"), strict=True):
+        panel.set(xscale="log", yscale="log", xlabel=label, ylabel="objective above the best")
+    ax[0].set_title("by iteration")
+    ax[1].set_title("by time")
+    if ax[0].get_legend() is None:
+        ax[0].legend(fontsize=8)
+
+
+@drawing.plot(columns=2, size=(9.6, 4.2))
+def touched_rows(
+    table: np.ndarray, indices: np.ndarray, p: float = 1.0, reg_lambda: float = 0.1, *, ax: np.ndarray
+) -> None:
+    """Draw which rows of a table a batch touched, how often, and what became of them."""
+    after = table.copy()
+    sparse_lp_regularizer(after, indices, p, reg_lambda)
+    times = np.bincount(np.ravel(indices), minlength=len(table))
+    named = np.flatnonzero(times)
+    reach = float(np.abs(table).max())
+    drawing.image(ax[0], "table", after, -reach, reach, cmap="PuOr_r", aspect="auto", interpolation="nearest")
+    lost = 1 - np.abs(after).sum(axis=1) / np.abs(table).sum(axis=1)
+    colors = [GONE if count else MUTED for count in times]
+    drawing.bars(ax[1], "lost", np.arange(len(table)), lost, colors, width=0.8)
+    for row, count in enumerate(times):
+        drawing.write(ax[1], f"count {row}", row, lost[row] + 0.02, str(count or ""), ha="center", fontsize=8)
+    ax[0].set(
+        title=f"the table after: {len(named)} of {len(table)} rows were named",
+        xlabel="column",
+        ylabel="rows that were named",
+    )
+    ax[0].set_yticks(named)
+    ax[0].grid(False)
+    ax[1].set(
+        title=f"{np.mean(after == 0):.0%} of the table is 0; above a bar: times named",
+        xlabel="row",
+        ylabel="share of the row that is gone",
+        ylim=(0, 1.1),
+    )
+    ax[1].set_xticks(range(0, len(table), 1 + len(table) // 12))
+
+
+@drawing.plot(size=(6.8, 4.2))
+def by_frequency(
+    frequencies: np.ndarray, values: Mapping[str, np.ndarray], *, ylabel: str = "size of the row", ax: Axes
+) -> None:
+    """Draw what became of each row against how often its id occurs."""
+    for i, (name, each) in enumerate(values.items()):
+        look = {"linestyle": "", "marker": "os^Dv"[i % 5], "markersize": 5, "alpha": 0.75, "color": f"C{i}"}
+        drawing.line(ax, name, frequencies, each, label=name, **look)
+    ax.set(xscale="log", xlabel="chance that a batch names the row", ylabel=ylabel)
+    if ax.get_legend() is None:
+        ax.legend(fontsize=9)
+
+
+@drawing.plot(columns=2, size=(9.6, 3.9))
+def decay_and_prox(reg_lambda: float = 0.1, steps: int = 20, *, ax: np.ndarray) -> None:
+    """Draw the factor of one step of decay and of the proximal operator, and what is left after several."""
+    strengths = np.linspace(1e-3, 0.999, 400)
+    factors = {"decay: 1 - lambda": lambda s: 1 - s, "proximal operator: 1 / (1 + lambda)": lambda s: 1 / (1 + s)}
+    count = np.arange(steps + 1)
+    for i, (name, factor) in enumerate(factors.items()):
+        drawing.line(ax[0], name, strengths, factor(strengths), color=f"C{i}", label=name)
+        drawing.line(ax[0], f"here {i}", [reg_lambda], [factor(reg_lambda)], color=f"C{i}", marker="o", linestyle="")
+        drawing.line(ax[1], name, count, factor(reg_lambda) ** count, color=f"C{i}", marker=".", label=name)
+    drawing.vertical(ax[0], "lambda", reg_lambda, color="0.4", linestyle="--", linewidth=1)
+    ax[0].set(
+        title="One step", xlabel="reg_lambda", ylabel="what a weight is multiplied by", xlim=(0, 1), ylim=(0, 1.03)
+    )
+    ax[1].set(
+        title=f"lambda = {reg_lambda:.3g}",
+        xlabel="steps",
+        ylabel="share of the weight that is left",
+        xlim=(0, steps),
+        ylim=(0, 1.03),
+    )
+    if ax[0].get_legend() is None:
+        ax[0].legend(fontsize=9, loc="lower left")

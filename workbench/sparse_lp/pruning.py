@@ -1,0 +1,189 @@
+"""Magnitude pruning: set the smallest weights to zero, as many as are asked for.
+
+    prune_global       the smallest |w| of all layers together
+    prune_layers       the smallest |w| of each layer
+    prune_rows         the rows with the smallest norm
+    gradual_sparsity   how many, as training goes on
+
+Exactly round(sparsity * n) of n weights are removed (Python's round: a half goes to the even number), and of weights
+that are equally small the first in C order, so that the result depends on the weights alone. Zeros are the smallest, so
+that pruning again to the same sparsity removes the same weights. What is removed is set to zero, not multiplied by it:
+an infinity would become NaN.
+
+Source of the schedule: Zhu and Gupta, To prune, or not to prune: exploring the efficacy of pruning for model
+compression, 2017.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from workbench.operator import REQUIRED, Arg
+from workbench.sparse_lp.inputs import check_in_place
+
+SPARSITY = Arg("sparsity", float, REQUIRED, "share of the weights that is removed", low=0.0, high=1.0)
+
+_P = Arg(
+    "p",
+    float,
+    2.0,
+    "exponent of the norm that rows are ranked by",
+    low=1.0,
+    high=math.inf,
+    words="a number of at least 1, infinity included",
+)
+_STEP = Arg("step", float, REQUIRED, "step of training")
+_BEGIN = Arg("begin", float, REQUIRED, "step up to which the sparsity is the initial one")
+_END = Arg("end", float, REQUIRED, "step from which on it is the final one")
+_INITIAL = Arg("initial", float, REQUIRED, "sparsity at the beginning", low=0.0, high=1.0)
+_FINAL = Arg("final", float, REQUIRED, "sparsity at the end", low=0.0, high=1.0)
+_EXPONENT = Arg("exponent", float, 3.0, "how soon most is removed", low=0.0, open=True, words="a number above 0")
+
+
+def prune_global(
+    layers: Mapping[Any, np.ndarray] | Sequence[np.ndarray], sparsity: float
+) -> dict[Any, np.ndarray] | list[np.ndarray]:
+    """Set the smallest of all weights to zero, in place, whichever layers they are in.
+
+    Args:
+        layers: the weights by name, or one after another; arrays of float32 or float64, any shape and memory layout,
+            writable, without NaN, no two in the same memory.
+        sparsity: the share of all weights that is removed, from 0 to 1.
+
+    Returns:
+        The masks, bool, True where a weight is kept: a dict for a mapping, else a list.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above; nothing has been written then.
+    """
+    names, arrays = _checked_layers(layers)
+    sparsity = SPARSITY.check(sparsity)
+    sizes = [np.abs(w).reshape(-1) for w in arrays]
+    kept = _kept(np.concatenate([np.zeros(0, np.float32), *sizes]), sparsity)
+    bounds = np.cumsum([w.size for w in arrays])[:-1]
+    masks = [part.reshape(w.shape) for part, w in zip(np.split(kept, bounds), arrays, strict=False)]
+    return _applied(names, arrays, masks)
+
+
+def prune_layers(
+    layers: Mapping[Any, np.ndarray] | Sequence[np.ndarray], sparsity: float
+) -> dict[Any, np.ndarray] | list[np.ndarray]:
+    """Set the smallest weights of each layer to zero, in place: the same share of every layer.
+
+    Args, Returns, Raises: as for `prune_global`.
+    """
+    names, arrays = _checked_layers(layers)
+    sparsity = SPARSITY.check(sparsity)
+    masks = [_kept(np.abs(w).reshape(-1), sparsity).reshape(w.shape) for w in arrays]
+    return _applied(names, arrays, masks)
+
+
+def prune_rows(w: np.ndarray, sparsity: float, p: float = 2.0) -> np.ndarray:
+    """Set the rows with the smallest p-norm to zero, in place, so that a smaller matrix would do.
+
+    Args:
+        w: shape (rows, ...), float32 or float64, any memory layout, writable, without NaN. All of a row's axes count.
+        sparsity: the share of the rows that is removed, from 0 to 1.
+        p: at least 1; infinity ranks the rows by their largest weight.
+
+    Returns:
+        The mask of the rows, bool, shape (rows,), True where a row is kept.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above; nothing has been written then.
+    """
+    _check_weights("w", w)
+    if w.ndim == 0:
+        raise ValueError("w has no axes: must have at least 1, of rows")
+    sparsity, p = SPARSITY.check(sparsity), _P.check(p)
+    kept = _kept(_row_norms(w.reshape(len(w), math.prod(w.shape[1:])), p), sparsity)
+    w[~kept] = 0
+    return kept
+
+
+def gradual_sparsity(
+    step: float, begin: float, end: float, initial: float, final: float, exponent: float = 3.0
+) -> float:
+    """Return the sparsity to prune to at a step of training: it rises fast at first, when most can be spared.
+
+    final + (initial - final) * (1 - (step - begin) / (end - begin))^exponent
+
+    Args:
+        step: any number; `initial` up to `begin`, `final` from `end` on.
+        begin, end: steps, begin < end.
+        initial, final: from 0 to 1, initial <= final.
+        exponent: above 0; 1 is a straight line.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above.
+
+    Source: Zhu and Gupta, 2017, whose schedule is the cubic one, taken at every so many steps.
+    """
+    step, begin, end = _STEP.check(step), _BEGIN.check(begin), _END.check(end)
+    initial, final, exponent = _INITIAL.check(initial), _FINAL.check(final), _EXPONENT.check(exponent)
+    if begin >= end:
+        raise ValueError(f"end={end!r}: must be above begin={begin!r}")
+    if initial > final:
+        raise ValueError(f"final={final!r}: must be at least initial={initial!r}; what is removed stays removed")
+    share = min(max((end - step) / (end - begin), 0.0), 1.0) ** exponent
+    return share * initial + (1 - share) * final  # exact at both ends
+
+
+def _checked_layers(layers: Any) -> tuple[list | None, list[np.ndarray]]:
+    """Return the names, None for a sequence, and the arrays, all of them checked."""
+    if isinstance(layers, np.ndarray) or not isinstance(layers, Mapping | Sequence) or isinstance(layers, str | bytes):
+        hint = "; give it as [w]" if isinstance(layers, np.ndarray) else ""
+        raise TypeError(f"layers: must be a mapping or a sequence of arrays, not {type(layers).__name__}{hint}")
+    names = list(layers) if isinstance(layers, Mapping) else None
+    arrays = list(layers) if names is None else [layers[name] for name in names]
+    labels = [f"layers[{name!r}]" for name in (range(len(arrays)) if names is None else names)]
+    for label, w in zip(labels, arrays, strict=True):
+        _check_weights(label, w)
+    for (label, w), (other_label, other) in itertools.combinations(zip(labels, arrays, strict=True), 2):
+        if np.shares_memory(w, other):
+            raise ValueError(f"{label} and {other_label} share memory: their weights would count twice; give one")
+    return names, arrays
+
+
+def _check_weights(label: str, w: Any) -> None:
+    check_in_place(label, w)
+    wrong = np.isnan(w)
+    if wrong.any():
+        place = ", ".join(map(str, np.unravel_index(int(wrong.argmax()), w.shape)))
+        raise ValueError(f"{label} is NaN at ({place}), one of {np.count_nonzero(wrong)} such places: must have no NaN")
+
+
+def _kept(sizes: np.ndarray, sparsity: float) -> np.ndarray:
+    """Return the mask of all but the round(sparsity * n) smallest of n sizes, shape (n,)."""
+    count = round(sparsity * sizes.size)
+    if count == 0:
+        return np.ones(sizes.size, bool)
+    threshold = np.partition(sizes, count - 1)[count - 1]
+    kept = sizes >= threshold
+    equal = np.flatnonzero(sizes == threshold)
+    smaller = sizes.size - np.count_nonzero(kept)
+    kept[equal[: count - smaller]] = False
+    return kept
+
+
+def _row_norms(rows: np.ndarray, p: float) -> np.ndarray:
+    """Return the p-norm of each row, shape (rows,), float64, without overflow or underflow on the way."""
+    sizes = np.abs(rows, dtype=np.float64)
+    largest = sizes.max(axis=1, initial=0)
+    if p == math.inf:
+        return largest
+    # A power of two scales without rounding, so that norms that are equal stay so; but powers of its remainder, from
+    # 1 to 2, overflow for a large p.
+    scale = largest if p > 2 else np.ldexp(1.0, np.frexp(largest)[1] - 1)
+    scale = np.where((largest > 0) & (largest < math.inf), scale, 1)
+    with np.errstate(over="ignore", under="ignore"):
+        return scale * ((sizes / scale[:, None]) ** p).sum(axis=1) ** (1 / p)
+
+
+def _applied(names: list | None, arrays: list[np.ndarray], masks: list[np.ndarray]) -> dict | list:
+    for w, mask in zip(arrays, masks, strict=True):
+        w[~mask] = 0
+    return masks if names is None else dict(zip(names, masks, strict=True))
