@@ -1,8 +1,14 @@
-"""Pictures of the data."""
+"""Pictures of the data, and of what was learned from them."""
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from workbench import drawing
+from workbench.learn.real_data import DataSet
+from workbench.learn.solvers import solve
+from workbench.sparse_lp.penalties import Lp
+
+NAMED = 30  # features at most that are named below their bars
 
 
 @drawing.plot(columns=2, size=(8.4, 2.9))
@@ -18,3 +24,21 @@ def photograph_and_filters(photograph: np.ndarray, filters: np.ndarray, *, ax: n
     ax[1].set_title(f"{len(filters)} filters, one a channel")
     for panel in ax:
         drawing.bare(panel)
+
+
+@drawing.plot(size=(8.8, 4.6))
+def solution(data: DataSet, p: float = 1.0, alpha: float = 0.02, *, ax: Axes) -> None:
+    """Draw the weights that coordinate descent finds for the penalty alpha |w|^p, from zero weights."""
+    found = solve(data.X, data.y, Lp(alpha, p), loss=data.loss, tolerance=1e-4, max_iterations=50)
+    places = np.arange(len(found.weights))
+    drawing.bars(ax, "weights", places, found.weights, "#0072B2", width=0.7)
+    reach = 1.1 * max(float(np.abs(found.weights).max(initial=0)), 1e-3)
+    ended = "" if found.converged else ", not converged"
+    ax.set(
+        title=f"{found.nonzeros[-1]} of {len(places)} weights are not zero, objective {found.objective[-1]:.4g}{ended}",
+        xlabel="" if len(places) <= NAMED else "feature",
+        ylabel="weight",
+        ylim=(-reach, reach),
+    )
+    if len(places) <= NAMED:
+        ax.set_xticks(places, data.names, rotation=90, fontsize=8)

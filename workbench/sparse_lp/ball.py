@@ -11,6 +11,7 @@ import numpy as np
 CURVATURE = np.array([[1.0, 0.5], [0.5, 1.0]])  # A
 EVEN = np.linspace(0.0, math.pi / 4, 451)
 NEAR_AN_AXIS = np.geomspace(1e-12, 1e-3, 200)  # where balls have corners
+ALONG_AN_ARM = 200  # points: for a small p all of an arm but its tip lies at angles below any of those
 
 
 def boundary(p: float, radius: float = 1.0) -> np.ndarray:
@@ -20,17 +21,25 @@ def boundary(p: float, radius: float = 1.0) -> np.ndarray:
     """
     if p == 0:
         return radius * np.array([[1, 0], [0, 0], [0, 1], [0, 0], [-1, 0], [0, 0], [0, -1], [0, 0]], float)
-    half = np.unique(np.concatenate([EVEN, NEAR_AN_AXIS]))
-    rising = np.column_stack([np.cos(half), np.sin(half)])
+    rising = radius * _from_an_axis_to_the_diagonal(p)
     quarter = np.concatenate([rising, rising[-2:0:-1, ::-1]])
-    largest, smallest = quarter.max(axis=1), quarter.min(axis=1)
-    with np.errstate(over="ignore"):  # for a tiny p the ball is a cross, and points between its arms are the origin
-        share = 1.0 if p == math.inf else (1 + (smallest / largest) ** p) ** (1 / p)
-    quarter = radius * quarter / (largest * share)[:, None]
     turns = [quarter]
     for _ in range(3):
         turns.append(np.column_stack([-turns[-1][:, 1], turns[-1][:, 0]]))
     return np.concatenate([*turns, quarter[:1]])
+
+
+def _from_an_axis_to_the_diagonal(p: float) -> np.ndarray:
+    """Return points (points, 2) of the boundary with radius 1, from (1, 0) on in the order of their angles."""
+    slope = np.tan(np.unique(np.concatenate([EVEN, NEAR_AN_AXIS])))
+    if p == math.inf:
+        return np.column_stack([np.ones_like(slope), slope])
+    by_angle = (1 + slope**p) ** (-1 / p)  # for a tiny p 0: between its arms the ball is but the origin
+    along = np.linspace(2 ** (-1 / p), 1, ALONG_AN_ARM + 2)[1:-1]
+    largest = np.concatenate([by_angle, along])
+    smallest = np.concatenate([slope * by_angle, (-np.expm1(p * np.log(along))) ** (1 / p)])
+    order = np.lexsort((smallest, -largest))
+    return np.column_stack([largest, smallest])[order]
 
 
 def loss(points: np.ndarray, center: np.ndarray) -> np.ndarray:
@@ -68,7 +77,8 @@ def share_on_axes(p: float, directions: int = 720, distance: float = 2.0) -> flo
 
 def _inside(center: np.ndarray, p: float, radius: float) -> bool:
     size = np.abs(center) / radius
-    return bool(size.max() <= 1 if p == math.inf else (size**p).sum() <= 1)
+    with np.errstate(over="ignore"):
+        return bool(size.max() <= 1 if p == math.inf else (size**p).sum() <= 1)
 
 
 def _least_on_axis(center: np.ndarray, axis: int) -> np.ndarray:

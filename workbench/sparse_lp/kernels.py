@@ -122,4 +122,5 @@ def _rounded_down(threshold: float, dtype: np.dtype) -> np.floating:
     """Return the largest number of a type that is at most the threshold: |w| compares with both alike."""
     with np.errstate(over="ignore"):
         nearest = dtype.type(threshold)
-    return np.nextafter(nearest, dtype.type(0)) if nearest > threshold else nearest
+    # As a Python float: a NumPy scalar would be compared in its own type, where the two are always equal.
+    return np.nextafter(nearest, dtype.type(0)) if float(nearest) > threshold else nearest

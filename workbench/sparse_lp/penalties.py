@@ -172,7 +172,7 @@ class ElasticNet:
 
 @dataclasses.dataclass(frozen=True)
 class GroupLasso:
-    """alpha * sum over groups of |w_g|, the Euclidean norm of `size` consecutive weights; the last group may be shorter.
+    """alpha * sum_g |w_g|, the Euclidean norms of groups of `size` consecutive weights; the last may be shorter.
 
     Raises:
         TypeError, ValueError: alpha is negative or not finite, or size is not a whole number of at least 1.
@@ -194,7 +194,8 @@ class GroupLasso:
 
     def norms(self, w: np.ndarray) -> np.ndarray:
         """Return the Euclidean norm of each group, shape (groups,)."""
-        return np.sqrt(np.einsum("gj,gj->g", *[self._groups(w)] * 2))
+        norms, unit = _norms_in_units(self._groups(w), 1)
+        return (norms * unit)[:, 0]
 
     def value(self, w: np.ndarray) -> float:
         return self.alpha * float(self.norms(w).sum())
@@ -304,6 +305,13 @@ def max_norm_prox(x: Any, weight: float) -> np.ndarray:
     count = int(np.flatnonzero(sizes / unit > levels)[-1]) if radius > 0 else 0
     level = levels[count] * unit if radius > 0 else unit
     return np.clip(x, -x.dtype.type(level), x.dtype.type(level))
+
+
+def _norms_in_units(x: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return norms along an axis and the units that they are in, the largest elements, in which no square overflows."""
+    largest = np.abs(x).max(axis=axis, keepdims=True, initial=0)
+    unit = np.where(largest > 0, largest, 1)
+    return np.sqrt(np.square(x / unit).sum(axis=axis, keepdims=True)), unit
 
 
 def _check(penalty: Any, *args: Arg) -> None:

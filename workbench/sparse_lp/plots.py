@@ -41,8 +41,9 @@ def ball_and_contours(p: float = 1.0, radius: float = 1.0, angle: float = 20.0, 
         drawing.line(ax, name, [x], [y], marker=marker, color=color, markersize=9, linestyle="", label=name)
     zero = [f"w{i + 1} = 0" for i in (0, 1) if abs(point[i]) < 1e-9]
     where = zero[0] if zero else "no weight is zero"
+    what = "the least loss lies in the ball" if np.allclose(point, center) else "where a contour touches the ball"
     ax.set(
-        title=f"p = {p:.3g}: where a contour touches the ball, {where}",
+        title=f"p = {p:.3g}: {what}, {where}",
         xlabel="weight w1",
         ylabel="weight w2",
         xlim=(-2.6, 2.6),
@@ -74,19 +75,19 @@ def penalty_and_prox(p: float = 0.5, weight: float = 1.0, *, ax: np.ndarray) -> 
             ax[0],
             name,
             z,
-            weight * _powers(z, exponent),
+            _penalty(z, weight, exponent),
             color=MUTED,
             linewidth=1.2,
             linestyle=_dashes(exponent),
             label=name,
         )
-    drawing.line(ax[0], "chosen", z, weight * _powers(z, p), color=CHOSEN, linewidth=2.4, label="chosen p")
+    drawing.line(ax[0], "chosen", z, _penalty(z, weight, p), color=CHOSEN, linewidth=2.4, label="chosen p")
     ax[0].set(
         title=f"penalty weight · |z|^p, p = {p:.3g}",
         xlabel="z",
         ylabel="penalty",
         xlim=(-REACH, REACH),
-        ylim=(-0.05 * weight, 3 * weight),
+        ylim=(-0.05 * (weight or 1), 3 * (weight or 1)),
     )
     x = np.linspace(-REACH, REACH, 1201)
     drawing.line(ax[1], "identity", x, x, color=MUTED, linestyle=":", linewidth=1.2, label="z = x, no penalty")
@@ -115,20 +116,19 @@ def _dashes(exponent: float) -> str:
     return {0: ":", 0.5: "-.", 1: "--", 2: "-"}[exponent]
 
 
-def _powers(z: np.ndarray, p: float) -> np.ndarray:
-    if p == 0:
-        return (z != 0).astype(float)
+def _penalty(z: np.ndarray, weight: float, p: float) -> np.ndarray:
+    if weight == 0:
+        return np.zeros_like(z)
     with np.errstate(over="ignore"):
-        return np.abs(z) ** p
+        return weight * ((z != 0) if p == 0 else np.abs(z) ** p)
 
 
 def _broken(x: np.ndarray, weight: float, p: float) -> np.ndarray:
     """Return the proximal operator with a gap in the line where it jumps."""
     z = lp_prox(x, weight, p)
-    if p < 1:
+    if p < 1 and weight:
         lands = np.flatnonzero((z[1:] == 0) != (z[:-1] == 0))
-        z[lands[z[lands] == 0]] = np.nan
-        z[lands[z[lands] != 0] + 1] = np.nan
+        z[lands + (z[lands] != 0)] = np.nan  # of the two values at a jump, the zero
     return z
 
 
@@ -136,7 +136,7 @@ def _broken(x: np.ndarray, weight: float, p: float) -> np.ndarray:
 def weight_histogram(weights: np.ndarray, sparsity_threshold: float = 0.1, *, ax: np.ndarray) -> None:
     """Draw how weights are distributed, the threshold among them, and how many each threshold would set to zero."""
     size = np.sort(np.abs(np.ravel(weights)))
-    reach = float(size[-1]) if size.size and size[-1] > 0 else 1.0
+    reach = float(np.max(size, where=np.isfinite(size), initial=0)) or 1.0
     counts, edges = np.histogram(weights, bins=BINS, range=(-reach, reach))
     centers = (edges[1:] + edges[:-1]) / 2
     colors = [GONE if abs(center) <= sparsity_threshold else KEPT for center in centers]
@@ -169,12 +169,12 @@ def regularization_path(
 ) -> None:
     """Draw the weights (alphas, features) along a path of strengths, and how many are not zero, with one alpha marked.
 
-    The largest weights are named, where there are names.
+    The largest weights are named, where there are names. The count is that at the nearest alpha of the path.
     """
     alphas, weights = np.asarray(alphas), np.asarray(weights)
     shown = set(np.argsort(-np.abs(weights).max(axis=0))[:NAMED])
     for j in range(weights.shape[1]):
-        label = {"label": names[j]} if len(names) and j in shown else {}
+        label = {"label": names[j]} if j < len(names) and j in shown else {}
         look = {"linewidth": 1.4} if j in shown else {"linewidth": 0.8, "color": MUTED, "alpha": 0.7}
         drawing.line(ax[0], f"weight {j}", alphas, weights[:, j], **look, **label)
     drawing.line(ax[1], "nonzeros", alphas, np.count_nonzero(weights, axis=1), color=KEPT, drawstyle="steps-mid")
@@ -191,7 +191,7 @@ def _title_of_path(alphas: np.ndarray, weights: np.ndarray, alpha: float | None)
     if alpha is None:
         return f"{weights.shape[1]} weights"
     nearest = int(np.argmin(np.abs(np.log(alphas / alpha))))
-    return f"{np.count_nonzero(weights[nearest])} of {weights.shape[1]} weights at alpha = {alpha:.3g}"
+    return f"{np.count_nonzero(weights[nearest])} of {weights.shape[1]} weights at alpha = {alphas[nearest]:.3g}"
 
 
 @drawing.plot(columns=2, size=(9.6, 4.2))
@@ -202,7 +202,7 @@ def convergence(runs: Mapping[str, tuple[np.ndarray, np.ndarray]], floor: float 
     """
     for i, (name, (seconds, gaps)) in enumerate(runs.items()):
         gaps = np.maximum(gaps, floor)
-        look = {"color": f"C{i % 7}", "linestyle": ("-", "--")[i // 7]}
+        look = {"color": f"C{i % 7}", "linestyle": ("-", "--", ":", "-.")[i // 7 % 4]}
         drawing.line(ax[0], name, 1 + np.arange(len(gaps)), gaps, label=name, **look)
         drawing.line(ax[1], name, 1e3 * np.maximum(seconds, 1e-6), gaps, **look)
     for panel, label in zip(ax, ("iteration", "time in ms"), strict=True):
@@ -224,7 +224,9 @@ def touched_rows(
     named = np.flatnonzero(times)
     reach = float(np.abs(table).max())
     drawing.image(ax[0], "table", after, -reach, reach, cmap="PuOr_r", aspect="auto", interpolation="nearest")
-    lost = 1 - np.abs(after).sum(axis=1) / np.abs(table).sum(axis=1)
+    size = np.abs(table).sum(axis=1)
+    lost = 1 - np.abs(after).sum(axis=1) / np.where(size == 0, 1, size)
+    lost[size == 0] = 0  # a row of zeros has nothing to lose
     colors = [GONE if count else MUTED for count in times]
     drawing.bars(ax[1], "lost", np.arange(len(table)), lost, colors, width=0.8)
     for row, count in enumerate(times):
@@ -276,8 +278,36 @@ def decay_and_prox(reg_lambda: float = 0.1, steps: int = 20, *, ax: np.ndarray) 
         title=f"lambda = {reg_lambda:.3g}",
         xlabel="steps",
         ylabel="share of the weight that is left",
-        xlim=(0, steps),
+        xlim=(0, max(steps, 1)),
         ylim=(0, 1.03),
     )
     if ax[0].get_legend() is None:
         ax[0].legend(fontsize=9, loc="lower left")
+
+
+@drawing.plot(columns=2, size=(9.6, 4.0))
+def error_by_strength(
+    alphas: np.ndarray, errors: Mapping[str, Mapping[str, np.ndarray]], noise: float, *, ax: np.ndarray
+) -> None:
+    """Draw errors on new examples (data sets, alphas) against alpha: a panel a truth, a line a penalty."""
+    for panel, (truth, of) in zip(ax, errors.items(), strict=True):
+        for i, (name, each) in enumerate(of.items()):
+            drawing.line(panel, name, alphas, np.mean(each, axis=0), color=f"C{i}", label=name)
+        level = np.full(len(alphas), noise)
+        drawing.line(panel, "noise", alphas, level, color=MUTED, linestyle=":", label="noise alone")
+        panel.set(title=truth, xscale="log", xlabel="strength alpha", ylabel="squared error, new examples")
+    if ax[0].get_legend() is None:
+        ax[0].legend(fontsize=9)
+
+
+@drawing.plot(size=(6.8, 4.2))
+def error_with_spread(alphas: np.ndarray, errors: Mapping[str, np.ndarray], *, ax: Axes) -> None:
+    """Draw mean errors (folds, alphas) on left-out data against alpha, in bands of one standard error each."""
+    for i, (name, each) in enumerate(errors.items()):
+        mean, error = np.mean(each, axis=0), np.std(each, axis=0, ddof=1) / math.sqrt(len(each))
+        around = np.concatenate([alphas, alphas[::-1]]), np.concatenate([mean - error, (mean + error)[::-1]])
+        drawing.area(ax, f"{name}, spread", *around, color=f"C{i}", alpha=0.15, linewidth=0)
+        drawing.line(ax, name, alphas, mean, color=f"C{i}", label=name)
+    ax.set(xscale="log", xlabel="strength alpha", ylabel="squared error on left-out data")
+    if ax.get_legend() is None:
+        ax.legend(fontsize=9)

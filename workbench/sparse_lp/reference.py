@@ -139,4 +139,4 @@ def _above_one(x: np.ndarray, c: float, p: float) -> np.ndarray:
     with np.errstate(all="ignore"):
         pull = c * z ** (p - 1)
         step = (z + pull - x) / (z + (p - 1) * pull)
-    return np.where(np.abs(step) < POLISH, z - z * step, z)
+        return np.where(np.abs(step) < POLISH, z - z * step, z)

@@ -1,0 +1,47 @@
+"""Real data sets that ship with scikit-learn, made ready for solvers: centered, scaled, and without an intercept."""
+
+import dataclasses
+
+import numpy as np
+
+NAMES = ("diabetes", "breast cancer", "digits")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSet:
+    """Features X (examples, features) with mean 0 and variance 1, targets y (examples,), and the loss they are for.
+
+    A feature that is constant is all zeros. For "least squares" y has mean 0 and variance 1, for "logistic" it is -1 or
+    1.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    loss: str
+    names: tuple[str, ...]
+
+
+def load(name: str) -> DataSet:
+    """Return one of NAMES.
+
+    diabetes (442 x 10): the disease's progress after a year. breast cancer (569 x 30): benign (1) or malignant (-1).
+    digits (1797 x 64): is the digit in the picture odd (1) or even (-1)?
+    """
+    if name not in NAMES:
+        raise ValueError(f"name={name!r}: must be one of {', '.join(map(repr, NAMES))}")
+    from sklearn import datasets
+
+    if name == "diabetes":
+        data = datasets.load_diabetes()
+        targets = (data.target - data.target.mean()) / data.target.std()
+        return DataSet(_standardized(data.data), targets, "least squares", tuple(data.feature_names))
+    if name == "breast cancer":
+        data = datasets.load_breast_cancer()
+        return DataSet(_standardized(data.data), 2.0 * data.target - 1, "logistic", tuple(map(str, data.feature_names)))
+    data = datasets.load_digits()
+    return DataSet(_standardized(data.data), 2.0 * (data.target % 2) - 1, "logistic", tuple(data.feature_names))
+
+
+def _standardized(features: np.ndarray) -> np.ndarray:
+    spread = features.std(axis=0)
+    return (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1)

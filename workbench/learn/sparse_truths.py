@@ -1,0 +1,54 @@
+"""An experiment: which penalty predicts best when the truth is sparse, and which when it is not?
+
+Linear data with more features than examples. In one world a few features matter, in the other all do, a little each;
+the signal is as strong. Each penalty is fitted at many strengths, and its error on new examples is measured.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from workbench.learn.solvers import solve
+from workbench.sparse_lp.penalties import Lp
+
+TRUTHS = ("few features matter", "all features matter")
+TRAINING, TEST = 80, 2000  # examples
+FEATURES, RELEVANT = 120, 6
+NOISE = 0.5  # standard deviation, of a signal with standard deviation 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Errors:
+    """Mean squared errors on new examples and non-zero weights, each (seeds, strengths); 1 + NOISE^2 is no model's."""
+
+    test: np.ndarray
+    nonzeros: np.ndarray
+
+
+def measure(truth: str, p: float, alphas: Sequence[float], seeds: Sequence[int]) -> Errors:
+    """Fit the penalty alpha |w|^p at each strength for each seed, the strongest first, and return the errors."""
+    if truth not in TRUTHS:
+        raise ValueError(f"truth={truth!r}: must be one of {', '.join(map(repr, TRUTHS))}")
+    fits = [_fit(truth, p, alphas, seed) for seed in seeds]
+    return Errors(*(np.array([fit[i] for fit in fits]) for i in (0, 1)))
+
+
+def _fit(truth: str, p: float, alphas: Sequence[float], seed: int) -> tuple[list[float], list[int]]:
+    rng = np.random.default_rng(seed)
+    true = np.zeros(FEATURES)
+    relevant = RELEVANT if truth == TRUTHS[0] else FEATURES
+    true[:relevant] = rng.choice([-1.0, 1.0], relevant) / np.sqrt(relevant)
+    features, targets = _examples(rng, TRAINING, true)
+    new_features, new_targets = _examples(rng, TEST, true)
+    weights, errors, nonzeros = np.zeros(FEATURES), {}, {}
+    for alpha in sorted(alphas, reverse=True):
+        weights = solve(features, targets, Lp(alpha, p), start=weights, tolerance=1e-4).weights
+        errors[alpha] = float(np.mean((new_targets - new_features @ weights) ** 2))
+        nonzeros[alpha] = int(np.count_nonzero(weights))
+    return [errors[alpha] for alpha in alphas], [nonzeros[alpha] for alpha in alphas]
+
+
+def _examples(rng: np.random.Generator, count: int, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    features = rng.standard_normal((count, len(true)))
+    return features, features @ true + NOISE * rng.standard_normal(count)
