@@ -1,6 +1,7 @@
 """Declarations: argument checks, running by name, kinds of gradient and in-place rules, on toy operators."""
 
 import dataclasses
+import math
 import sys
 import types
 
@@ -23,6 +24,8 @@ COUNT = Arg("count", int, 4, "any count", low=0)
 SHARE = Arg("share", float, 0.5, "a share", low=0.0, high=1.0)
 MODE = Arg("mode", str, "add", "what to do", choices=("add", "double"))
 QUIET = Arg("quiet", bool, False, "say nothing")
+PART = Arg("part", float, 0.5, "less than all, more than nothing", low=0.0, high=1.0, open=True)
+ANY = Arg("any", float, 2.0, "any size, infinite too", low=0.0, high=math.inf)
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +69,17 @@ OUTSIDE = [
     (SHARE, 1.5, "share=1.5: must be a number from 0.0 to 1.0; the nearest legal value is 1.0"),
     (SHARE, -0.5, "share=-0.5: must be a number from 0.0 to 1.0; the nearest legal value is 0.0"),
     (SHARE, float("nan"), "share=nan: must be finite, a number from 0.0 to 1.0"),
+    (SHARE, math.inf, "share=inf: must be finite, a number from 0.0 to 1.0"),
+    (PART, 0, "part=0: must be a number above 0.0 and below 1.0"),
+    (PART, -0.0, "part=-0.0: must be a number above 0.0 and below 1.0"),
+    (PART, 1.0, "part=1.0: must be a number above 0.0 and below 1.0"),
+    (PART, -0.5, "part=-0.5: must be a number above 0.0 and below 1.0"),
+    (PART, 1.5, "part=1.5: must be a number above 0.0 and below 1.0"),
+    (PART, math.nan, "part=nan: must be finite, a number above 0.0 and below 1.0"),
+    (PART, math.inf, "part=inf: must be finite, a number above 0.0 and below 1.0"),
+    (ANY, -1e-9, "any=-1e-09: must be a number from 0.0 to inf; the nearest legal value is 0.0"),
+    (ANY, -math.inf, "any=-inf: must be a number from 0.0 to inf"),
+    (ANY, math.nan, "any=nan: must be a number from 0.0 to inf"),
     (MODE, "triple", "mode='triple': must be one of 'add', 'double'"),
 ]
 
@@ -104,6 +118,12 @@ LEGAL = [
     (SHARE, np.float32(0.25), 0.25),
     (MODE, "double", "double"),
     (QUIET, True, True),
+    (PART, 5e-324, 5e-324),
+    (PART, math.nextafter(1, 0), math.nextafter(1, 0)),
+    (ANY, 0, 0.0),
+    (ANY, 1e308, 1e308),
+    (ANY, math.inf, math.inf),
+    (ANY, np.float32(np.inf), math.inf),
 ]
 
 
@@ -177,6 +197,16 @@ def test_words_say_what_is_allowed():
     assert worded.allowed == "a probability"
     with pytest.raises(ValueError, match=r"^share=2: must be a probability; the nearest legal value is 1\.0$"):
         worded.check(2)
+    with pytest.raises(ValueError, match=r"^part=1: must be a part$"):
+        dataclasses.replace(PART, words="a part").check(1)
+
+
+def test_open_ends_of_whole_numbers():
+    between = Arg("between", int, 2, "a count", low=1, high=4, open=True)
+    assert [between.check(value) for value in (2, 3)] == [2, 3]
+    for value in (0, 1, 4, 5):
+        with pytest.raises(ValueError, match=f"^between={value}: must be a whole number above 1 and below 4$"):
+            between.check(value)
 
 
 def test_every_default_is_legal():

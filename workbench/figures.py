@@ -9,6 +9,7 @@ from workbench.learn import photographs
 from workbench.lrn import plots as lrn
 from workbench.sparse_dropout import hardware_plots
 from workbench.sparse_dropout import plots as sparse_dropout
+from workbench.sparse_lp import plots as sparse_lp
 
 
 def draw_all(folder: Path) -> list[Path]:
@@ -23,6 +24,8 @@ def draw_all(folder: Path) -> list[Path]:
         "dropout-ragged": sparse_dropout.ragged(ids, lengths, ratio=0.3, seed=5),
         "dropout-distribution": sparse_dropout.output_distribution(part="stored"),
         "dropout-lattice": hardware_plots.lattice(width=32),
+        "sparse-lp-ball": sparse_lp.ball_and_contours(p=0.5),
+        "sparse-lp-prox": sparse_lp.penalty_and_prox(p=0.5),
     }
     folder.mkdir(parents=True, exist_ok=True)
     files = []

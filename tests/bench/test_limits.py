@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workbench.bench import limits
-from workbench.bench.limits import IN_L1, TILE
+from workbench.bench.limits import IN_L1, ROWS, TILE
 from workbench.cost import Cost
 from workbench.parallel import thread_limit
 
@@ -18,6 +18,37 @@ def test_copy_and_add_cover_every_element(length, threads):
     np.testing.assert_array_equal(copied, x)
     np.testing.assert_array_equal(added, np.arange(length) + 0.5)
     assert not np.shares_memory(copied, x)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("length", [0, 1, TILE - 1, 3 * TILE + 7])
+def test_negate_changes_every_sign_in_place(length, threads):
+    x = np.arange(length, dtype=np.float32) - 5
+    with thread_limit(threads):
+        limits.negate(x)
+    np.testing.assert_array_equal(x, 5 - np.arange(length))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+@pytest.mark.parametrize("count", [0, 1, ROWS - 1, 3 * ROWS + 7])
+def test_rows_are_gathered_in_their_order_and_scattered_to_their_places(count, dtype, threads):
+    rng = np.random.default_rng(2)
+    table = rng.standard_normal((101, 65), np.float32)
+    indices, before = rng.integers(0, 101, count).astype(dtype), table.copy()
+    buffer = np.full((count, 65), np.nan, np.float32)
+    with thread_limit(threads):
+        limits.gather_and_scatter(table, indices, buffer)
+    assert all(np.array_equal(buffer[k], before[row]) for k, row in enumerate(indices))
+    np.testing.assert_array_equal(table, before)
+
+
+def test_the_scatter_writes_what_is_in_the_buffer():
+    table, buffer = np.zeros((7, 3), np.float32), np.arange(6, dtype=np.float32).reshape(2, 3) + 1
+    limits._scatter(table, np.array([5, 2], np.int32), buffer, 0, 1)
+    assert table[5].tolist() == [1, 2, 3]
+    assert table[2].tolist() == [4, 5, 6]
+    assert np.count_nonzero(table) == 6
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -182,7 +182,9 @@ def test_an_installed_peer_agrees_with_the_reference(name, direction):
 
 
 def test_an_unknown_part_is_refused_with_the_list():
-    with pytest.raises(ValueError, match=re.escape("what='lnr': must be one of 'lrn', 'dropout', 'explore', 'all'")):
+    with pytest.raises(
+        ValueError, match=re.escape("what='lnr': must be one of 'lrn', 'dropout', 'sparse-lp', 'explore', 'all'")
+    ):
         run_bench("lnr", None, True, None)
 
 

@@ -47,6 +47,9 @@ def test_each_operator_has_a_table_with_its_own_arguments():
 def test_only_the_legends_that_are_needed_are_said():
     assert tables.legends((LRN, LRN)) == [tables.LRN_LEGEND]
     assert tables.legends((DROPOUT, *STORED)) == [tables.DROPOUT_LEGEND]
+    names = ("SparseLpRegularizer", "LpProx", "Lasso", "SparseLp", "LpGradient")
+    sparse_lp = tables.legends(tuple(row(name, 1, {"p": 1.0}) for name in names))
+    assert sparse_lp == [tables.SPARSE_LP_LEGEND, tables.LASSO_LEGEND]
     assert len(tables.legends((LRN, DROPOUT))) == 2
 
 
@@ -111,6 +114,12 @@ def test_shapes_stay_beside_the_bars_where_they_differ():
     _, axes = drawn((LRN, other))
     labels = [label.get_text() for label in axes["forward / limit"].get_yticklabels()]
     assert labels == ["forward 0.75, 7×5×3 NCHW, 1 thread", "forward 0.75, 2×3×4 NHWC, 2 threads"]
+
+
+def test_a_title_names_every_target():
+    other = row("LRN", 1, {"beta": 0.6}, (Ratio("forward / limit", 2.0, 2.5),))
+    _, axes = drawn((LRN, other))
+    assert axes["forward / limit"].get_title() == "forward / limit: at most 1.6 or 2.5\n7×5×3 NCHW"
 
 
 def test_peers_are_dots_beside_the_target_that_they_have():

@@ -5,19 +5,19 @@ from pathlib import Path
 from workbench.bench.harness import WrongResult
 from workbench.bench.results import Results, machine, write_json
 
-PARTS = ("lrn", "dropout", "explore", "all")
+PARTS = ("lrn", "dropout", "sparse-lp", "explore", "all")
 ROUNDS, QUICK_ROUNDS = 31, 3
 PROCESSES, QUICK_PROCESSES = 7, 1
 CHANGES, QUICK_CHANGES = 40, 8
 
 
 def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | None) -> int:
-    """Check and time `what` ("lrn", "dropout", "explore" or "all"), show it, and write what is asked for.
+    """Check and time `what`, one of PARTS, show it, and write what is asked for.
 
     Args:
         json_file: where to write every figure as JSON, or None.
-        quick: few rounds, and of dropout small sizes: to see that everything works, not to trust the figures.
-        figure: where to draw the ratios of "lrn" and "dropout", or None.
+        quick: few rounds, and small sizes but of "lrn": to see that everything works, not to trust the figures.
+        figure: where to draw the ratios of all parts but "explore", or None.
 
     Returns:
         0 when every result was right, even if a target was missed; 1 when one was wrong, and then nothing is written.
@@ -29,8 +29,8 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
         raise ValueError(f"what={what!r}: must be one of {', '.join(map(repr, PARTS))}")
     if figure is not None and what == "explore":
         raise ValueError(
-            f"figure={str(figure)!r}: shows the ratios of 'lrn' and 'dropout'; bench one of those or 'all', "
-            "or leave it out"
+            f"figure={str(figure)!r}: shows the ratios of 'lrn', 'dropout' and 'sparse-lp'; bench one of those or "
+            "'all', or leave it out"
         )
     for name, file in (("json_file", json_file), ("figure", figure)):
         if file is not None and not file.parent.is_dir():
@@ -63,6 +63,10 @@ def _measure(what: str, quick: bool) -> Results:
         from workbench.bench import dropout
 
         results += dropout.bench_dropout(dropout.QUICK_SIZES if quick else dropout.SIZES, rounds, _say)
+    if what in ("sparse-lp", "all"):
+        from workbench.bench import sparse_lp
+
+        results += sparse_lp.bench_sparse_lp(sparse_lp.QUICK_SIZES if quick else sparse_lp.SIZES, rounds, _say)
     if what in ("explore", "all"):
         from workbench.bench.explore import bench_explore
 

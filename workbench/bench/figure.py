@@ -80,7 +80,7 @@ def _ratio_bars(rows: tuple[Row, ...], several: bool) -> dict[str, list[tuple[Ro
 def _words(name: str, bars: list[tuple[Row, Ratio]]) -> tuple[str, list[str]]:
     """Return a panel's title and the labels of its bars; a shape that all have in common goes into the title."""
     targets = sorted({ratio.target for _, ratio in bars if ratio.target is not None})
-    title = name + "".join(f": at most {target:g}" for target in targets)
+    title = f"{name}: at most {' or '.join(f'{target:g}' for target in targets)}" if targets else name
     places = {f"{dimensions(row.shape)} {row.layout}" for row, _ in bars}
     if len(places) > 1:
         return title, [textwrap.fill(row.label, LABEL) for row, _ in bars]

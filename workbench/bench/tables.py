@@ -10,6 +10,11 @@ TITLES = {
     "DropoutWithReplacement": "Dropout with replacement, float32 (medians)",
     "SparseDropoutWithReplacement": "Dropout of whole segments, int64 values, int32 lengths (medians)",
     "SparseItemwiseDropoutWithReplacement": "Dropout of single values of segments, int64 values (medians)",
+    "SparseLpRegularizer": "Rows of an embedding table, float32, in place (medians)",
+    "SparseLp": "Penalty and threshold of weights, float32, in place (medians)",
+    "LpProx": "Proximal operators, float32 (medians)",
+    "LpGradient": "Gradients of the penalty, float32 (medians)",
+    "Lasso": "The Lasso to a given duality gap, float64 (medians)",
 }
 LRN_LEGEND = (
     "copy: a plain loop over the same bytes, as many threads. limit: that, or the square roots and divisions on data "
@@ -21,6 +26,25 @@ DROPOUT_LEGEND = (
     "and from run to run. numpy: generator and where, or for segments repeat and a boolean index; one thread whatever "
     f"is asked for. torch: scales what it keeps. {MISSED}: misses its target."
 )
+SPARSE_LP_LEGEND = (
+    "copy, and limit: a plain loop, as many threads. Of rows, a gather of the same rows into a buffer and a scatter "
+    "back, prefetched; of weights in place, a pass that changes their signs, the mask not counted; else a copy. numpy "
+    "of rows: param[i] = param[i], no arithmetic; one thread whatever is asked for. torch: shrinks a row once however "
+    f"often it is named. {MISSED}: misses its target."
+)
+LASSO_LEGEND = (
+    "copy, and limit: a plain loop that reads X once, as many threads. gap: of |y - Xw|²/(2n) + alpha |w|₁, in units "
+    "of |y|²/n, computed alike from every solver's weights. Each solver, ours too, has the largest tolerance "
+    f"with which it gets there; the figures below tell which. {MISSED}: misses its target."
+)
+LEGENDS = {
+    "LRN": LRN_LEGEND,
+    "SparseLpRegularizer": SPARSE_LP_LEGEND,
+    "SparseLp": SPARSE_LP_LEGEND,
+    "LpProx": SPARSE_LP_LEGEND,
+    "LpGradient": SPARSE_LP_LEGEND,
+    "Lasso": LASSO_LEGEND,
+}
 
 
 def rows_tables(rows: tuple[Row, ...]) -> list[Table]:
@@ -30,7 +54,7 @@ def rows_tables(rows: tuple[Row, ...]) -> list[Table]:
 
 def legends(rows: tuple[Row, ...]) -> list[str]:
     """Return what the tables of these rows have to be read with."""
-    return list(dict.fromkeys(LRN_LEGEND if row.operator == "LRN" else DROPOUT_LEGEND for row in rows))
+    return list(dict.fromkeys(LEGENDS.get(row.operator, DROPOUT_LEGEND) for row in rows))
 
 
 def _rows_table(operator: str, rows: list[Row]) -> Table:

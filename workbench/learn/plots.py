@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from workbench import drawing
+from workbench.learn.paths import lambda_max
 from workbench.learn.real_data import DataSet
 from workbench.learn.solvers import solve
 from workbench.sparse_lp.penalties import Lp
@@ -27,15 +28,19 @@ def photograph_and_filters(photograph: np.ndarray, filters: np.ndarray, *, ax: n
 
 
 @drawing.plot(size=(8.8, 4.6))
-def solution(data: DataSet, p: float = 1.0, alpha: float = 0.02, *, ax: Axes) -> None:
-    """Draw the weights that coordinate descent finds for the penalty alpha |w|^p, from zero weights."""
+def solution(data: DataSet, p: float = 1.0, strength: float = 0.05, *, ax: Axes) -> None:
+    """Draw the weights that coordinate descent finds for the penalty alpha |w|^p, from zero weights.
+
+    `strength` is alpha as a share of that at which the Lasso's weights are all zero.
+    """
+    alpha = strength * lambda_max(data.X, data.y, Lp(1.0), data.loss)
     found = solve(data.X, data.y, Lp(alpha, p), loss=data.loss, tolerance=1e-4, max_iterations=50)
     places = np.arange(len(found.weights))
     drawing.bars(ax, "weights", places, found.weights, "#0072B2", width=0.7)
     reach = 1.1 * max(float(np.abs(found.weights).max(initial=0)), 1e-3)
     ended = "" if found.converged else ", not converged"
     ax.set(
-        title=f"{found.nonzeros[-1]} of {len(places)} weights are not zero, objective {found.objective[-1]:.4g}{ended}",
+        title=f"alpha = {alpha:.3g}: {found.nonzeros[-1]} of {len(places)} weights are not zero{ended}",
         xlabel="" if len(places) <= NAMED else "feature",
         ylabel="weight",
         ylim=(-reach, reach),

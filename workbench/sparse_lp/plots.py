@@ -209,8 +209,8 @@ def convergence(runs: Mapping[str, tuple[np.ndarray, np.ndarray]], floor: float 
         panel.set(xscale="log", yscale="log", xlabel=label, ylabel="objective above the best")
     ax[0].set_title("by iteration")
     ax[1].set_title("by time")
-    if ax[0].get_legend() is None:
-        ax[0].legend(fontsize=8)
+    if not ax[0].figure.legends:
+        ax[0].figure.legend(*ax[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
 
 
 @drawing.plot(columns=2, size=(9.6, 4.2))

@@ -1,0 +1,278 @@
+"""Rows of a table, shrunk once for each time they are named: both engines against the scalar loop."""
+
+import math
+
+import numpy as np
+import pytest
+
+from workbench import OPERATORS, parallel, sparse_lp_regularizer
+from workbench.parallel import thread_limit
+
+from . import scalar
+from .common import ENGINES, FLOATS, assert_same_bits, layouts, values
+
+# p, exact, whether every operation is rounded alike everywhere
+KINDS = [
+    pytest.param(1.0, False, True, id="1"),
+    pytest.param(2.0, False, True, id="2"),
+    pytest.param(2.0, True, True, id="2-exact"),
+    pytest.param(1.0, True, True, id="1-exact"),
+    pytest.param(0.0, False, True, id="0"),
+    pytest.param(math.inf, False, True, id="inf"),
+    pytest.param(0.3, False, False, id="0.3"),
+    pytest.param(0.5, False, False, id="0.5"),
+    pytest.param(2 / 3, True, False, id="0.67-exact"),
+    pytest.param(1.5, False, False, id="1.5"),
+    pytest.param(3.0, False, False, id="3"),
+]
+STRENGTH = 0.07
+
+
+def compare(param, expected, bits):
+    """Assert that a table is as expected, to the last bit but those of NaN, or to the accuracy of a root, repeated."""
+    assert param.dtype == expected.dtype
+    if bits:
+        np.testing.assert_array_equal(param, expected)
+        np.testing.assert_array_equal(np.signbit(param), np.signbit(expected))
+    else:
+        np.testing.assert_allclose(param, expected, rtol={"float32": 2e-6, "float64": 2e-12}[param.dtype.name])
+
+
+@pytest.mark.parametrize("index_dtype", ["int32", "int64"])
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(("p", "exact", "bits"), KINDS)
+def test_every_exponent(p, exact, bits, dtype, index_dtype):
+    given = values((11, 7), dtype)
+    indices = np.array([3, 0, 10, 3, 7, 3, 8, 0, 3], index_dtype)
+    expected = scalar.shrink_rows(given, indices, p, STRENGTH, exact)
+    for engine in ENGINES:
+        param = given.copy()
+        sparse_lp_regularizer(param, indices, p, STRENGTH, exact=exact, engine=engine)
+        compare(param, expected, bits)
+        untouched = [1, 2, 4, 5, 6, 9]
+        assert_same_bits(param[untouched], given[untouched])
+
+
+def test_p_of_two_multiplies_and_its_exact_form_divides():
+    for engine in ENGINES:
+        param = np.array([[3.0], [5.0]])
+        sparse_lp_regularizer(param, np.array([1, 1]), 2.0, 0.25, engine=engine)
+        assert param.tolist() == [[3.0], [2.8125]]  # 5 * 0.75 * 0.75
+        sparse_lp_regularizer(param, np.array([0]), 2.0, 0.25, exact=True, engine=engine)
+        assert param.tolist() == [[2.4], [2.8125]]  # 3 / 1.25
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_defaults_are_those_of_caffe2(engine):
+    param = np.array([[1.0], [-8.0]])
+    sparse_lp_regularizer(param, np.array([1]), engine=engine)
+    np.testing.assert_allclose(param, [[1.0], [-8 * 0.99999]], rtol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(("rows", "length"), [(1031, 1), (257, 3), (520, 64), (5, 300)])  # 256 ranges of rows at most
+@pytest.mark.parametrize("p", [1.0, 2.0])
+def test_rows_named_many_times_in_all_ranges(p, rows, length, dtype):
+    rng = np.random.default_rng(rows * length)
+    given = rng.normal(size=(rows, length)).astype(dtype)
+    indices = rng.integers(rows, size=1 + 40_000 // length)
+    indices[: indices.size // 4] = rows - 1
+    assert indices.size * length > parallel.SMALL  # several threads
+    expected = scalar.shrink_rows(given, indices, p, 1e-3)
+    for threads in (1, 2, 3):
+        param = given.copy()
+        with thread_limit(threads):
+            sparse_lp_regularizer(param, indices.astype(np.int32), p, 1e-3)
+        assert_same_bits(param, expected)
+    reference = given.copy()
+    sparse_lp_regularizer(reference, indices, p, 1e-3, engine="reference")
+    assert_same_bits(reference, expected)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("p", [0.3, 0.5, 2 / 3, 1.5, 3.0])
+def test_roots_in_long_rows_shared_between_threads(p, dtype):
+    rng = np.random.default_rng(3)
+    given = values((301, 300), dtype, 4)
+    indices = rng.permutation(301)[:150]
+    named = np.repeat(indices, 2)
+    reference = given.copy()
+    sparse_lp_regularizer(reference, named, p, STRENGTH, engine="reference")
+    found = []
+    for threads in (1, 2, 3):
+        param = given.copy()
+        with thread_limit(threads):
+            sparse_lp_regularizer(param, named, p, STRENGTH)
+        found.append(param)
+        compare(param, reference, False)
+        assert_same_bits(param, found[0])
+    untouched = np.setdiff1d(np.arange(301), indices)
+    assert_same_bits(param[untouched], given[untouched])
+    row = indices[17]
+    compare(param[row], scalar.shrink_rows(given[[row]], np.array([0, 0]), p, STRENGTH)[0], False)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("p", [0.0, 0.5, 0.7, 1.0, 1.5, 2.0, math.inf])
+def test_tables_of_any_number_of_axes(p, engine):
+    for shape in [(13,), (5, 3), (7, 2, 4), (4, 3, 2, 5), (6, 1), (1, 9)]:
+        given = values(shape, "float64", 1)
+        indices = np.array([0, len(given) - 1, 0])
+        flat = given.reshape(len(given), -1)
+        expected = scalar.shrink_rows(flat, indices, p, STRENGTH).reshape(shape)
+        param = given.copy()
+        sparse_lp_regularizer(param, indices, p, STRENGTH, engine=engine)
+        compare(param, expected, p in (0.0, 1.0, 2.0, math.inf))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("p", [1.0, 0.5, 3.0])
+@pytest.mark.parametrize("shape", [(7,), (7, 4), (7, 2, 5)])
+def test_tables_in_any_layout(shape, p, engine):
+    given = values(shape, "float32", 2)
+    indices = np.array([5, 0, 5, 2])
+    expected = given.copy()
+    sparse_lp_regularizer(expected, indices, p, STRENGTH, engine=engine)
+    assert expected.tobytes() != given.tobytes()
+    for name, param in layouts(given).items():
+        sparse_lp_regularizer(param, indices, p, STRENGTH, engine=engine)
+        np.testing.assert_array_equal(param, expected, err_msg=name)
+        if name == "spread":  # what lies between
+            base = param.base.copy()
+            base[tuple(slice(None, None, 2) for _ in shape)] = 7
+            assert np.all(base == 7)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_large_table_in_another_layout(engine):
+    rng = np.random.default_rng(5)
+    given = rng.normal(size=(523, 70)).astype(np.float32)
+    indices = rng.integers(523, size=900)
+    expected = scalar.shrink_rows(given, indices, 1.0, 1e-2)
+    for index_dtype in ("int32", "int64"):
+        for name, param in layouts(given).items():
+            sparse_lp_regularizer(param, indices.astype(index_dtype), 1.0, 1e-2, engine=engine)
+            np.testing.assert_array_equal(param, expected, err_msg=name)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("index_dtype", ["int32", "int64"])
+def test_indices_of_any_shape_and_layout(index_dtype, engine):
+    given = values((9, 3), "float64", 6)
+    whole = np.random.default_rng(7).integers(9, size=(4, 3, 2)).astype(index_dtype)
+    flat = whole.ravel()
+    swapped = whole.astype(whole.dtype.newbyteorder())
+    reversed_twice = whole[::-1, ::-1, ::-1].copy()[::-1, ::-1, ::-1]
+    read_only = whole.copy()
+    read_only.flags.writeable = False
+    for indices in (flat, whole, whole.transpose(2, 0, 1), swapped, reversed_twice, read_only, np.repeat(flat, 2)[::2]):
+        before = indices.tobytes()
+        param = given.copy()
+        sparse_lp_regularizer(param, indices, 1.0, STRENGTH, engine=engine)
+        np.testing.assert_array_equal(param, scalar.shrink_rows(given, flat, 1.0, STRENGTH))
+        assert indices.tobytes() == before
+    single = given.copy()
+    sparse_lp_regularizer(single, np.array(4, index_dtype), 1.0, STRENGTH, engine=engine)
+    np.testing.assert_array_equal(single, scalar.shrink_rows(given, np.array([4]), 1.0, STRENGTH))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_list_of_row_numbers(engine):
+    param = np.array([[1.0], [2.0], [-3.0]])
+    sparse_lp_regularizer(param, [2, 0, 2], 1.0, 0.5, engine=engine)
+    assert param.tolist() == [[0.5], [2.0], [-2.0]]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_row_numbers_kept_in_the_table_itself(engine):
+    # The same memory, seen as integers, says which rows to shrink; shrinking must not change what is yet to be read.
+    param = np.zeros((4, 1), np.float32)
+    indices = param.view(np.int32)
+    indices[:, 0] = [1, 3, 3, 2]
+    expected = scalar.shrink_rows(param, indices.copy(), 1.0, 0.5)
+    sparse_lp_regularizer(param, indices, 1.0, 0.5, engine=engine)
+    np.testing.assert_array_equal(param, expected)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0, 2.0, 3.0])
+def test_nothing_named_or_nothing_there(p, engine):
+    for indices in (np.zeros(0, np.int32), np.zeros((0, 3), np.int64), np.zeros((2, 0), np.int32)):
+        param = values((5, 3), "float32", 8)
+        before = param.tobytes()
+        sparse_lp_regularizer(param, indices, p, STRENGTH, engine=engine)
+        assert param.tobytes() == before
+        for shape in [(0,), (0, 3), (3, 0)]:
+            sparse_lp_regularizer(np.zeros(shape), indices, p, STRENGTH, engine=engine)
+    sparse_lp_regularizer(np.zeros((4, 0)), np.array([3, 1]), p, STRENGTH, engine=engine)
+    sparse_lp_regularizer(np.zeros((4, 0, 3)), np.array([3, 1]), p, STRENGTH, engine=engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("p", "exact"), [(0, False), (0.5, False), (1, False), (2, False), (2, True), (3, False)])
+def test_what_is_not_named_keeps_every_bit(p, exact, engine):
+    bits = np.random.default_rng(9).integers(2**64, size=(8, 5), dtype=np.uint64)
+    bits[3], bits[6] = 0x7FF0000000000001, 0xFFF8000000000123  # NaN, signalling and not
+    param = bits.view(np.float64)
+    before = bits.copy()
+    sparse_lp_regularizer(param, np.array([1, 4, 1]), p, STRENGTH, exact=exact, engine=engine)
+    untouched = [0, 2, 3, 5, 6, 7]
+    np.testing.assert_array_equal(bits[untouched], before[untouched])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_special_numbers(engine):
+    given = [np.nan, np.inf, -np.inf, 0.0, -0.0, 0.25, -0.25, 0.5, -0.5]
+    expected = {
+        (1, False): [np.nan, np.inf, -np.inf, 0.0, 0.0, 0.0, 0.0, 0.25, -0.25],
+        (2, False): [np.nan, np.inf, -np.inf, 0.0, -0.0, 0.1875, -0.1875, 0.375, -0.375],
+        (2, True): [np.nan, np.inf, -np.inf, 0.0, -0.0, 0.2, -0.2, 0.4, -0.4],
+        (0, False): [np.nan, np.inf, -np.inf, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],  # up to sqrt(0.5)
+        (math.inf, False): [np.nan, 1.0, -1.0, 0.0, -0.0, 0.25, -0.25, 0.5, -0.5],
+    }
+    for (p, exact), result in expected.items():
+        param = np.array([given])
+        sparse_lp_regularizer(param, np.array([0]), p, 0.25, exact=exact, engine=engine)
+        np.testing.assert_array_equal(param, [result])
+        np.testing.assert_array_equal(np.signbit(param[0, 1:]), np.signbit(result[1:]))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("p", [1, 2, 0.5])
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+@pytest.mark.parametrize(
+    ("indices", "message"),
+    [
+        ([0, 3, 4, 2, -1], "indices[2]=4: must be from 0 to 3, the rows of param (2 of 5 indices out of range"),
+        ([-1], "indices[0]=-1: must be from 0 to 3, the rows of param (1 of 1 indices out of range"),
+        ([[0, 1, 2], [3, 3, 2**31 - 1]], "indices[5]=2147483647: must be from 0 to 3, the rows of param (1 of 6"),
+        ([1] * 50_000 + [-(2**31)], "indices[50000]=-2147483648: must be from 0 to 3, the rows of param (1 of 50001"),
+    ],
+    ids=["above", "below", "far above", "last of many"],
+)
+def test_nothing_is_written_when_an_index_is_out_of_range(indices, message, dtype, p, engine):
+    param = values((4, 3), "float32", 10)
+    before = param.tobytes()
+    for function in (sparse_lp_regularizer, OPERATORS["SparseLpRegularizer"].run):
+        with pytest.raises(ValueError, match="out of range; nothing was written") as raised:
+            function(param, np.array(indices, dtype), p=p, reg_lambda=0.5, engine=engine)
+        assert str(raised.value).startswith(message)
+        assert param.tobytes() == before
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_indices_into_a_table_without_rows(engine):
+    with pytest.raises(ValueError, match="out of range") as raised:
+        sparse_lp_regularizer(np.zeros((0, 3)), np.array([0, 0]), engine=engine)
+    assert str(raised.value) == (
+        "indices[0]=0: must be none, as param has no rows, the rows of param "
+        "(2 of 2 indices out of range; nothing was written)"
+    )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_index_of_64_bits_is_not_cut_to_32(engine):
+    param = np.ones((4, 3))
+    with pytest.raises(ValueError, match=r"indices\[1\]=4294967297: must be from 0 to 3"):
+        sparse_lp_regularizer(param, np.array([0, 2**32 + 1]), engine=engine)
+    assert np.all(param == 1)

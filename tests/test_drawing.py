@@ -1,0 +1,49 @@
+"""What plot functions share, where no plot function's own test looks."""
+
+import numpy as np
+import pytest
+from matplotlib.colors import same_color
+
+from workbench import drawing
+
+
+@drawing.plot()
+def polygons(*corners, ax):
+    for i, (x, y) in enumerate(corners):
+        drawing.area(ax, f"polygon {i}", x, y, facecolor=f"C{i}", alpha=0.5)
+
+
+def outline(ax, number):
+    """Return the corners of a polygon, without the first again at its end."""
+    return next(each for each in ax.patches if each.get_gid() == f"polygon {number}").get_xy()[:-1].tolist()
+
+
+def test_an_area_has_the_corners_that_are_given():
+    ax = polygons(([0, 4, 4], [0, 0, 3]), ([-1, -2, -2, -1], [5, 5, 7, 6]))
+    assert outline(ax, 0) == [[0, 0], [4, 0], [4, 3]]
+    assert outline(ax, 1) == [[-1, 5], [-2, 5], [-2, 7], [-1, 6]]
+    assert same_color(ax.patches[1].get_facecolor(), ("#D55E00", 0.5))
+
+
+def test_an_area_covers_its_inside_alone():
+    ax = polygons(([0, 1, 1, 0], [0, 0, 0.5, 0.5]))
+    ax.set(xlim=(0, 2), ylim=(0, 1))
+    figure = drawing.figure_of(ax)
+    drawing.encode(figure)
+    pixels = np.asarray(figure.canvas.buffer_rgba()).astype(int)
+    box = ax.get_window_extent()
+    for x, y, filled in ((0.5, 0.25, True), (0.55, 0.75, False), (1.55, 0.3, False)):
+        column = int(box.x0 + x / 2 * box.width)
+        row = pixels.shape[0] - int(box.y0 + y * box.height)
+        assert (pixels[row, column, 2] > pixels[row, column, 0] + 50) == filled  # blue on white
+
+
+@pytest.mark.parametrize("corners", [([1, 2, 3], [4, 5, 9]), ([0, 1, 2, 1, 0], [0, 0, 1, 2, 2])])
+def test_an_area_moves_when_drawn_again(corners):
+    other = ([7, 8, 8], [7, 7, 9])
+    ax = polygons(([0, 4, 4], [0, 0, 3]), other)
+    children = ax.get_children()
+    assert polygons(corners, other, ax=ax) is ax
+    assert ax.get_children() == children
+    assert outline(ax, 0) == [list(corner) for corner in zip(*corners, strict=True)]
+    assert outline(ax, 1) == [[7, 7], [8, 7], [8, 9]]

@@ -1,0 +1,326 @@
+"""The compiled loops of coordinate descent.
+
+    descend          minimize 1/2 |r|^2 + penalty(w), r = z - A w, over one weight or one group of weights at a time
+    violations       by how much each weight misses its own minimum
+    block_products   A_g^T A_g of each group g of columns
+
+What makes them fast:
+
+    columns        A's columns lie one after another, dense or sparse, and r is kept: a step reads one column twice.
+    products       Where there are more rows than columns that matter, A^T A is kept and A^T r instead of r: a weight
+                   that stays costs nothing then, and one that moves costs one row of A^T A.
+    extrapolation  After every `MEMORY` passes, the combination of the last iterates that makes their differences
+                   cancel best (Anderson acceleration) is tried, and taken where the objective is lower.
+
+This file imports no other compiled function: Numba's cache on disk notices a change in a function's own file alone.
+
+Sources: Friedman, Hastie and Tibshirani, Regularization paths for generalized linear models via coordinate descent,
+2010; Bertrand and Massias, Anderson acceleration of coordinate descent, 2021.
+"""
+
+import math
+from collections import namedtuple
+
+import numpy as np
+
+from workbench.compiling import compiler
+
+kernel = compiler(fastmath={"reassoc", "contract"})  # sums in vectors: their order is still the same in every run
+part = compiler(forceinline=True, fastmath={"reassoc", "contract"})
+
+# How A is given. Loops tell the three apart by their lengths, at compile time.
+Dense = namedtuple("Dense", "columns")  # (k, n): row j is column j of A
+Products = namedtuple("Products", "products start")  # A^T A (k, k), and A^T z (k,); A^T r (k,) stands for r
+Sparse = namedtuple("Sparse", "data indices bounds")  # CSC
+
+# weight |w|^p + ridge/2 w^2 for each weight, or for groups weight |w_g| + ridge/2 |w_g|^2.
+Terms = namedtuple("Terms", "weight p ridge")
+
+MEMORY = 5  # iterates of an extrapolation
+NEWTON_STEPS = 60  # more than any input needs: steps shrink quadratically
+
+
+@part
+def _slope(columns, residual, j):
+    """Return A_j . r."""
+    if len(columns) == 1:
+        total = 0.0
+        for i in range(residual.shape[0]):
+            total += columns[0][j, i] * residual[i]
+        return total
+    if len(columns) == 2:
+        return residual[j]
+    total = 0.0
+    for i in range(columns[2][j], columns[2][j + 1]):
+        total += columns[0][i] * residual[columns[1][i]]
+    return total
+
+
+@part
+def _move(columns, residual, j, by):
+    """Subtract `by` times column j of A from r."""
+    if len(columns) == 3:
+        for i in range(columns[2][j], columns[2][j + 1]):
+            residual[columns[1][i]] -= by * columns[0][i]
+    else:
+        for i in range(residual.shape[0]):
+            residual[i] -= by * columns[0][j, i]
+
+
+@part
+def _power(z, p):
+    """Return z^(p - 1) for z > 0."""
+    if p == 0.5:
+        return 1 / math.sqrt(z)
+    return math.exp((p - 1) * math.log(z))
+
+
+@part
+def _below_one(x, weight, p):
+    """Return the z >= 0 that minimizes 1/2 (z - x)^2 + weight z^p for x > 0, weight > 0 and 0 < p < 1.
+
+    A minimum above 0 is lower than that at 0 where it is beyond `least`. From there on the derivative is convex and
+    grows by more than 1/2, so Newton's method from z = x comes down to its root and never past it.
+    """
+    least = (2 * weight * (1 - p)) ** (1 / (2 - p))
+    if x <= least + weight * p * least ** (p - 1):
+        return 0.0
+    z = x
+    for _ in range(NEWTON_STEPS):
+        pull = weight * p * _power(z, p)
+        step = (z - x + pull) / (1 - (1 - p) * pull / z)
+        z = max(z - step, least)
+        if abs(step) <= 1e-15 * z:
+            break
+    return z
+
+
+@part
+def _above_one(x, weight, p):
+    """Return the z that minimizes 1/2 (z - x)^2 + weight z^p for x > 0, weight > 0 and finite p > 1.
+
+    With u = log z the root of z + weight p z^(p - 1) = x is that of a softmax of two lines in u, which is convex and
+    rises: Newton's method from a u above the root comes down to it and never past it, without overflow for any p.
+    """
+    steep, height, goal = p - 1, math.log(weight) + math.log(p), math.log(x)
+    u = min(goal, (goal - height) / steep)
+    for _ in range(NEWTON_STEPS):
+        first, second = u, height + steep * u
+        top = max(first, second)
+        one, other = math.exp(first - top), math.exp(second - top)
+        step = (top + math.log(one + other) - goal) * (one + other) / (one + steep * other)
+        u -= step
+        if abs(step) <= 1e-15:
+            break
+    return math.exp(u)
+
+
+@part
+def _prox(x, weight, p):
+    """Return argmin_z 1/2 (z - x)^2 + weight |z|^p; of two minima the one at 0."""
+    if weight == 0 or x == 0:
+        return x
+    if p == 1:
+        return math.copysign(max(abs(x) - weight, 0.0), x)
+    if p == 0:
+        return x if x * x > 2 * weight else 0.0
+    if p == 2:
+        return x / (1 + 2 * weight)
+    if p == math.inf:
+        return max(-1.0, min(1.0, x))
+    return math.copysign(_below_one(abs(x), weight, p) if p < 1 else _above_one(abs(x), weight, p), x)
+
+
+@part
+def _best(old, slope, curvature, terms):
+    """Return the w that minimizes curvature/2 (w - old)^2 - slope (w - old) + its penalty."""
+    total = curvature + terms.ridge
+    return _prox((curvature * old + slope) / total, terms.weight / total, terms.p)
+
+
+@part
+def _pass_over_weights(columns, residual, weights, curvatures, terms):
+    largest = 0.0
+    for j in range(weights.shape[0]):
+        if curvatures[j] == 0:
+            continue
+        old = weights[j]
+        new = _best(old, _slope(columns, residual, j), curvatures[j], terms)
+        if new != old:
+            weights[j] = new
+            _move(columns, residual, j, new - old)
+            largest = max(largest, curvatures[j] * abs(new - old))
+    return largest
+
+
+@part
+def _pass_over_groups(columns, residual, weights, curvatures, terms, starts, wanted):
+    largest = 0.0
+    for g in range(starts.shape[0] - 1):
+        begin, end, total = starts[g], starts[g + 1], curvatures[g] + terms.ridge
+        if curvatures[g] == 0:
+            continue
+        squares = 0.0
+        for j in range(begin, end):
+            wanted[j] = (curvatures[g] * weights[j] + _slope(columns, residual, j)) / total
+            squares += wanted[j] * wanted[j]
+        norm, moved = math.sqrt(squares), 0.0
+        kept = max(norm - terms.weight / total, 0.0) / norm if norm > 0 else 0.0
+        for j in range(begin, end):
+            change = kept * wanted[j] - weights[j]
+            if change != 0:
+                weights[j] += change
+                _move(columns, residual, j, change)
+                moved += change * change
+        largest = max(largest, curvatures[g] * math.sqrt(moved))
+    return largest
+
+
+@part
+def _power_sum(weights, terms, groups):
+    """Return the penalty."""
+    total, squares = 0.0, 0.0
+    for j in range(weights.shape[0]):
+        squares += weights[j] * weights[j]
+    if len(groups):
+        for g in range(groups[0].shape[0] - 1):
+            of_group = 0.0
+            for j in range(groups[0][g], groups[0][g + 1]):
+                of_group += weights[j] * weights[j]
+            total += math.sqrt(of_group)
+    elif terms.p == 1:
+        for j in range(weights.shape[0]):
+            total += abs(weights[j])
+    elif terms.p == 2:
+        total = squares
+    elif terms.p < math.inf:  # within the bounds that p = inf stands for, the penalty is 0
+        for j in range(weights.shape[0]):
+            if weights[j] != 0:
+                total += abs(weights[j]) ** terms.p
+    return terms.weight * total + terms.ridge / 2 * squares
+
+
+@part
+def _objective(columns, residual, weights, terms, groups):
+    """Return 1/2 |r|^2 + penalty, with products less the constant 1/2 |z|^2."""
+    total = 0.0
+    if len(columns) == 2:
+        for j in range(weights.shape[0]):
+            total -= weights[j] * (residual[j] + columns[1][j])
+    else:
+        for i in range(residual.shape[0]):
+            total += residual[i] * residual[i]
+    return total / 2 + _power_sum(weights, terms, groups)
+
+
+@part
+def _extrapolation(history, mixed):
+    """Set mixed[1:] to the shares, which add up to 1, of the iterates history[1:] (MEMORY, k); say whether it could.
+
+    They minimize the length of the same mixture of the differences history[1:] - history[:-1].
+    """
+    k = history.shape[1]
+    system = np.empty((MEMORY, MEMORY))
+    for a in range(MEMORY):
+        for b in range(a + 1):
+            total = 0.0
+            for j in range(k):
+                total += (history[a + 1, j] - history[a, j]) * (history[b + 1, j] - history[b, j])
+            system[a, b] = total
+            system[b, a] = total
+    trace = 0.0
+    for a in range(MEMORY):
+        trace += system[a, a]
+    if not 0 < trace < math.inf:
+        return False
+    for a in range(MEMORY):
+        system[a, a] += 1e-12 * trace
+        mixed[a + 1] = 1.0
+    for a in range(MEMORY):  # elimination: the matrix is positive definite, so no rows are exchanged
+        for b in range(a + 1, MEMORY):
+            factor = system[b, a] / system[a, a]
+            for c in range(a, MEMORY):
+                system[b, c] -= factor * system[a, c]
+            mixed[b + 1] -= factor * mixed[a + 1]
+    total = 0.0
+    for a in range(MEMORY - 1, -1, -1):
+        for c in range(a + 1, MEMORY):
+            mixed[a + 1] -= system[a, c] * mixed[c + 1]
+        mixed[a + 1] /= system[a, a]
+        total += mixed[a + 1]
+    if not 0 < abs(total) < math.inf:
+        return False
+    for a in range(MEMORY):
+        mixed[a + 1] /= total
+    return True
+
+
+@part
+def _mix(history, mixed, out):
+    for i in range(out.shape[0]):
+        out[i] = 0.0
+    for a in range(1, MEMORY + 1):
+        for i in range(out.shape[0]):
+            out[i] += mixed[a] * history[a, i]
+
+
+@kernel
+def descend(columns, residual, weights, curvatures, terms, groups, tolerance, limit):
+    """Minimize 1/2 |r|^2 + penalty(w) by cyclic passes over w (k,); w and r, or A^T r, are changed in place.
+
+    `curvatures` are |A_j|^2, or for groups = (starts,), with group g the weights starts[g] .. starts[g + 1], the
+    largest eigenvalue of A_g^T A_g or more. What has curvature 0 is left alone. It ends after the first pass in which
+    no step, times its curvature, is above `tolerance`, at the latest after `limit` passes, and returns their number.
+    """
+    k, n = weights.shape[0], residual.shape[0]
+    iterates, residuals = np.empty((MEMORY + 1, k)), np.empty((MEMORY + 1, n))
+    mixed, trial, trial_residual = np.empty(MEMORY + 1), np.empty(k), np.empty(n)
+    wanted = np.empty(k)
+    at = 0
+    for done in range(1, limit + 1):
+        if len(groups):
+            largest = _pass_over_groups(columns, residual, weights, curvatures, terms, groups[0], wanted)
+        else:
+            largest = _pass_over_weights(columns, residual, weights, curvatures, terms)
+        if largest <= tolerance:
+            return done
+        iterates[at] = weights
+        residuals[at] = residual
+        at += 1
+        if at <= MEMORY:
+            continue
+        at = 0
+        if _extrapolation(iterates, mixed):
+            _mix(iterates, mixed, trial)
+            _mix(residuals, mixed, trial_residual)
+            value = _objective(columns, residual, weights, terms, groups)
+            if _objective(columns, trial_residual, trial, terms, groups) < value:
+                weights[:] = trial
+                residual[:] = trial_residual
+        iterates[0] = weights
+        residuals[0] = residual
+        at = 1
+    return limit
+
+
+@kernel
+def violations(gradient, weights, curvatures, terms, out):
+    """Set out to curvature |w - its own minimum| for each weight, given the loss's gradient; 0 for curvature 0."""
+    for j in range(weights.shape[0]):
+        out[j] = 0.0
+        if curvatures[j] > 0:
+            out[j] = curvatures[j] * abs(weights[j] - _best(weights[j], -gradient[j], curvatures[j], terms))
+
+
+@kernel
+def block_products(columns, starts, rows, out):
+    """Set out[g] (size, size), zero before, to A_g^T A_g of each group of columns, for A of `rows` rows."""
+    column = np.zeros(rows)
+    for g in range(starts.shape[0] - 1):
+        for j in range(starts[g], starts[g + 1]):
+            _move(columns, column, j, -1.0)
+            for i in range(starts[g], j + 1):
+                out[g, i - starts[g], j - starts[g]] = _slope(columns, column, i)
+                out[g, j - starts[g], i - starts[g]] = out[g, i - starts[g], j - starts[g]]
+            for i in range(rows):
+                column[i] = 0.0

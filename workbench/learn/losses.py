@@ -1,0 +1,140 @@
+"""The losses of linear models, least squares and logistic, as functions of the predictions u = X w.
+
+    least squares    f(u) = 1/(2 n) sum_i (y_i - u_i)^2
+    logistic         f(u) = 1/n sum_i log(1 + exp(-y_i u_i)),  y_i = -1 or 1
+
+Both are convex and smooth, and n times the second derivative by a prediction is at most `curvature`: so the gradient
+by w changes at most curvature / n * |X|_2^2 times as much as w, and that by w_j curvature / n * |X_j|^2 times.
+"""
+
+import dataclasses
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from scipy.special import expit, xlog1py, xlogy
+
+SMALL = 256  # rows or columns up to which all eigenvalues of the product are found, and the largest is taken
+ACCURACY = 1e-3  # of the largest singular value's square in larger matrices, by which it is then increased
+
+
+class Loss(Protocol):
+    """What a solver asks of a loss; `predictions`, `dual` and what is returned for each prediction have shape (n,)."""
+
+    targets: np.ndarray
+    name: ClassVar[str]
+    curvature: ClassVar[float]
+    quadratic: ClassVar[bool]
+
+    def value(self, predictions: np.ndarray) -> float:
+        """Return f(u)."""
+
+    def gradient(self, predictions: np.ndarray) -> np.ndarray:
+        """Return the derivative of f by each prediction."""
+
+    def curvatures(self, predictions: np.ndarray) -> np.ndarray:
+        """Return n times the second derivative of f by each prediction, at most `curvature`."""
+
+    def conjugate(self, dual: np.ndarray) -> float:
+        """Return the Fenchel conjugate, the supremum of <dual, u> - f(u) over all u; it may be infinite."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LeastSquares:
+    """Half the mean square of y - u; `targets` y, float64, shape (n,)."""
+
+    targets: np.ndarray
+    name: ClassVar[str] = "least squares"
+    curvature: ClassVar[float] = 1.0
+    quadratic: ClassVar[bool] = True
+
+    def value(self, predictions: np.ndarray) -> float:
+        """Return 1/(2 n) |y - u|^2."""
+        residual = self.targets - predictions
+        return float(residual @ residual) / (2 * residual.size)
+
+    def gradient(self, predictions: np.ndarray) -> np.ndarray:
+        """Return (u - y) / n."""
+        return (predictions - self.targets) / predictions.size
+
+    def curvatures(self, predictions: np.ndarray) -> np.ndarray:
+        """Return ones."""
+        return np.ones_like(predictions)
+
+    def conjugate(self, dual: np.ndarray) -> float:
+        """Return n/2 |dual|^2 + <dual, y>."""
+        return float(dual @ dual) * dual.size / 2 + float(dual @ self.targets)
+
+
+@dataclasses.dataclass(frozen=True)
+class Logistic:
+    """The mean negative log likelihood of labels y, -1 or 1, whose log odds are u; `targets` y, shape (n,)."""
+
+    targets: np.ndarray
+    name: ClassVar[str] = "logistic"
+    curvature: ClassVar[float] = 0.25
+    quadratic: ClassVar[bool] = False
+
+    def value(self, predictions: np.ndarray) -> float:
+        """Return the mean of log(1 + exp(-y u)), which grows as -y u and does not overflow."""
+        return float(np.logaddexp(0, -self.targets * predictions).mean())
+
+    def gradient(self, predictions: np.ndarray) -> np.ndarray:
+        """Return -y / (1 + exp(y u)) / n."""
+        return -self.targets * expit(-self.targets * predictions) / predictions.size
+
+    def curvatures(self, predictions: np.ndarray) -> np.ndarray:
+        """Return q (1 - q) with q = 1 / (1 + exp(-u))."""
+        return expit(predictions) * expit(-predictions)
+
+    def conjugate(self, dual: np.ndarray) -> float:
+        """Return the mean of t log t + (1 - t) log(1 - t) with t = -n y dual; infinite where a t is outside [0, 1]."""
+        t = -dual.size * self.targets * dual
+        if t.min() < 0 or t.max() > 1:
+            return np.inf
+        return float((xlogy(t, t) + xlog1py(1 - t, -t)).mean())
+
+
+LOSSES = {loss.name: loss for loss in (LeastSquares, Logistic)}
+
+
+def column_squares(matrix: Any) -> np.ndarray:
+    """Return the sum of squares of each column of a float64 array or CSC matrix (n, features)."""
+    if isinstance(matrix, np.ndarray):
+        return np.einsum("ij,ij->j", matrix, matrix)
+    bounds = matrix.indptr
+    sums = np.add.reduceat(np.append(matrix.data**2, 0.0), bounds[:-1])  # of an empty column: the element that is there
+    return np.where(np.diff(bounds) > 0, sums, 0.0)
+
+
+def largest_square(matrix: Any) -> float:
+    """Return the square of the largest singular value of a float64 array or CSC matrix, or a little more.
+
+    In larger matrices Lanczos iteration finds it to a relative accuracy of `ACCURACY`, and it is increased by as much,
+    so that a step of its inverse is safe.
+    """
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    total = float(column_squares(matrix).sum())  # of all singular values
+    if total == 0:
+        return 0.0
+    rows, features = matrix.shape
+    wide = features > rows
+    if min(rows, features) <= SMALL:
+        product = matrix @ matrix.T if wide else matrix.T @ matrix
+        product = product if isinstance(product, np.ndarray) else product.toarray()
+        return max(float(np.linalg.eigvalsh(product)[-1]), 0.0)
+    first, then = (matrix.T, matrix) if wide else (matrix, matrix.T)
+    product = LinearOperator((min(rows, features),) * 2, matvec=lambda v: then @ (first @ v), dtype=np.float64)
+    start = np.random.default_rng(0).normal(size=min(rows, features))
+    (largest,) = eigsh(product, 1, which="LA", v0=start, tol=ACCURACY, return_eigenvectors=False)
+    return min(float(largest) * (1 + ACCURACY), total)
+
+
+def lipschitz(matrix: Any, loss: Loss) -> float:
+    """Return the Lipschitz constant of the gradient by all weights, curvature / n times the largest square."""
+    return loss.curvature * largest_square(matrix) / matrix.shape[0]
+
+
+def coordinate_lipschitz(matrix: Any, loss: Loss) -> np.ndarray:
+    """Return the Lipschitz constant of the derivative by each weight, shape (features,); 0 for a column of zeros."""
+    return loss.curvature * column_squares(matrix) / matrix.shape[0]
