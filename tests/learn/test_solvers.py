@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from sklearn.linear_model import ElasticNet as SklearnElasticNet
 from sklearn.linear_model import Lasso, LogisticRegression
 
-from workbench.learn import solvers
+from workbench.learn import coordinate, solvers
 from workbench.learn.losses import LeastSquares, Logistic, coordinate_lipschitz, largest_square, lipschitz
 from workbench.learn.solvers import SOLVERS, dual_value, make_problem, solve
 from workbench.sparse_lp.penalties import ElasticNet, GroupLasso, Lp
@@ -245,6 +245,54 @@ def test_coordinate_descent_never_rises(loss):
         assert (np.diff(result.objective) <= 1e-14).all()
 
 
+def plain_descent(A, z, weight, tolerance, limit):
+    """Minimize 1/2 |z - A w|^2 + weight sum |w| one weight at a time; return w and the passes made."""
+    w, r = np.zeros(A.shape[1]), z.copy()
+    for done in range(1, limit + 1):
+        largest = 0.0
+        for j in range(w.size):
+            square = A[:, j] @ A[:, j]
+            pull = square * w[j] + A[:, j] @ r
+            new = math.copysign(max(abs(pull) - weight, 0.0), pull) / square
+            r -= A[:, j] * (new - w[j])
+            largest, w[j] = max(largest, square * abs(new - w[j])), new
+        if largest <= tolerance:
+            return w, done
+    return w, limit
+
+
+@pytest.mark.parametrize("form", ["dense", "products", "sparse"])
+def test_extrapolation_saves_passes_and_never_raises_the_objective(form):
+    rng = np.random.default_rng(10)
+    A = rng.normal(size=(50, 12)) + 3 * rng.normal(size=(50, 1))  # columns much alike: one at a time is slow
+    z = A @ rng.normal(size=12) + rng.normal(size=50)
+    squares, terms = (A**2).sum(axis=0), coordinate.Terms(20.0, 1.0, 0.0)
+    sparse = scipy.sparse.csc_array(A)
+
+    def descend(limit, tolerance):
+        columns, residual, w = coordinate.Dense(np.ascontiguousarray(A.T)), z.copy(), np.zeros(12)
+        if form == "sparse":
+            columns = coordinate.Sparse(sparse.data, sparse.indices, sparse.indptr)
+        if form == "products":
+            columns, residual = coordinate.Products(A.T @ A, A.T @ z), A.T @ z
+        done = coordinate.descend(columns, residual, w, squares, terms, (), tolerance, limit)
+        np.testing.assert_allclose(residual, A.T @ (z - A @ w) if form == "products" else z - A @ w, rtol=0, atol=1e-9)
+        return w, done
+
+    for limit in range(1, coordinate.MEMORY + 1):  # the first passes are plain
+        np.testing.assert_allclose(descend(limit, 0.0)[0], plain_descent(A, z, 20.0, 0.0, limit)[0], rtol=0, atol=1e-10)
+    heights = []
+    for limit in range(1, 80):
+        w, _ = descend(limit, 0.0)
+        heights.append(((z - A @ w) ** 2).sum() / 2 + 20 * np.abs(w).sum())
+    assert (np.diff(heights) <= 1e-11 * heights[0]).all()
+    found, done = descend(10_000, 1e-8)
+    expected, plain = plain_descent(A, z, 20.0, 1e-8, 10_000)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+    assert 0 < np.count_nonzero(found) < 12
+    assert done < plain / 3
+
+
 # Solvers, step by step
 
 
@@ -432,6 +480,17 @@ def test_nothing_given_is_changed(sparse, solver):
     assert not np.shares_memory(result.weights, start)
 
 
+def test_elements_stored_twice_are_left_so():
+    X, y = data((19, 8))
+    halves = scipy.sparse.csr_array(np.vstack([X / 2, X / 2]).T)  # its rows are the columns of X, each twice as long
+    parts = (halves.data.copy(), halves.indices % 19, halves.indptr.copy())
+    doubled = scipy.sparse.csc_matrix(parts, shape=X.shape)
+    before = doubled.data.tobytes(), doubled.indices.tobytes(), doubled.indptr.tobytes()
+    result = solve(doubled, y, Lp(0.1), tolerance=1e-10)
+    assert before == (doubled.data.tobytes(), doubled.indices.tobytes(), doubled.indptr.tobytes())
+    np.testing.assert_allclose(result.weights, solve(X, y, Lp(0.1), tolerance=1e-10).weights, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_result_fits_together(solver):
     X, y = data((40, 9))
@@ -492,6 +551,15 @@ def test_columns_of_zeros_and_constants(penalty, solver, loss):
         assert result.weights[2] == 0
         if solver != "subgradient descent" or penalty != Lp(0.01, 0.5):  # whose slope near 0 has no bound
             assert result.objective[-1] < result.objective[0]
+
+
+@pytest.mark.parametrize("penalty", [Lp(0.1), Lp(0.1, 0.5), ElasticNet(0.1), GroupLasso(0.1, 2)], ids=str)
+def test_a_start_on_columns_of_zeros(penalty):
+    X, y = data((30, 7))
+    X[:, 2] = 0
+    result = solve(X, y, penalty, start=np.ones(7), tolerance=1e-8)
+    assert result.converged
+    assert result.weights[2] == 0
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -7,7 +7,7 @@ import ipywidgets as widgets
 
 from workbench.operator import Arg
 
-STYLE = {"description_width": "64px"}
+WIDTH, CHARACTER = 64, 8  # pixels of a name beside its control, at least, and of each of its characters
 
 
 def control(arg: Arg, value: object) -> widgets.Widget:
@@ -15,7 +15,11 @@ def control(arg: Arg, value: object) -> widgets.Widget:
 
     The range is the declared slider range, widened where `value` lies outside; the meaning is the tooltip.
     """
-    common = {"description": arg.name, "tooltip": f"{arg.name}: {arg.meaning}", "style": STYLE}
+    common = {
+        "description": arg.name,
+        "tooltip": f"{arg.name}: {arg.meaning}",
+        "style": {"description_width": f"{max(WIDTH, CHARACTER * len(arg.name))}px"},
+    }
     wide = widgets.Layout(width="420px")
     if arg.type is bool:
         return widgets.Checkbox(value=value, layout=wide, **common)
@@ -29,7 +33,7 @@ def control(arg: Arg, value: object) -> widgets.Widget:
     if arg.type is int:
         return widgets.IntSlider(value=value, min=low, max=high, step=arg.step or 1, layout=wide, **common)
     if arg.scale == "log":
-        low, high = math.floor(math.log10(low)), math.ceil(math.log10(high))
+        low, high = math.log10(low), math.log10(high)
         return widgets.FloatLogSlider(
             value=value, min=low, max=high, step=0.05, readout_format=".3g", layout=wide, **common
         )

@@ -28,7 +28,7 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """Ids, how likely each is, the vectors that they stand for (rows, columns), and the batches (steps, batch) of ids."""
+    """Ids: the chance of each, the vectors that they stand for (rows, columns), and batches (steps, batch) of ids."""
 
     chances: np.ndarray
     vectors: np.ndarray
@@ -56,8 +56,8 @@ def make_world(rows: int = 2000, columns: int = 8, steps: int = 1000, batch: int
 def train(world: World, method: str, p: float = 2.0, reg_lambda: float = 0.01) -> Outcome:
     """Train a table on the batches of a world, regularizing by one of METHODS.
 
-    "rows of the batch" shrinks each row once for each time that the batch names it, as Caffe2 does; "every row" all rows
-    once after each step. "caught up" gives a row all that it missed, in one call, before the row is used again.
+    "rows of the batch" shrinks each row once for each time that the batch names it, as Caffe2 does; "every row" all
+    rows once after each step. "caught up" gives a row all that it missed, in one call, before the row is used again.
     """
     if method not in METHODS:
         raise ValueError(f"method={method!r}: must be one of {', '.join(map(repr, METHODS))}")

@@ -142,7 +142,7 @@ class Problem:
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What a solver is told besides the problem; None is for it to choose."""
+    """What a solver is told besides the problem; None is for it to choose, and `start` is its own to change."""
 
     start: np.ndarray
     step: float | None = None
@@ -481,7 +481,7 @@ def _bend(problem: Problem, direction: np.ndarray) -> float:
 
 def _coordinate_descent(problem: Problem, options: Options) -> Iterator[Iterate]:
     blocks = _Blocks(problem)
-    weights = options.start.copy()
+    weights = options.start
     weights[problem.squares == 0] = 0.0  # they predict nothing
     predictions = problem.predictions(weights) if weights.any() else np.zeros(problem.matrix.shape[0])
     passes, size, work = 0, math.ceil(FIRST_SET / blocks.size), None

@@ -19,6 +19,7 @@ REACH = 3.0  # numbers shown run from -REACH to REACH
 EXPONENTS = {0: "p = 0: counts", 0.5: "p = 1/2", 1: "p = 1: Lasso", 2: "p = 2: ridge"}
 DISTANCE = 2.0  # of the loss's minimum from the origin
 BINS = 80  # of a histogram, symmetric
+MANY, GROUPS = 200, 16  # rows, from which on medians are drawn; of so many groups
 NAMED = 7  # weights of a path that have a colour of their own
 
 
@@ -251,13 +252,26 @@ def touched_rows(
 def by_frequency(
     frequencies: np.ndarray, values: Mapping[str, np.ndarray], *, ylabel: str = "size of the row", ax: Axes
 ) -> None:
-    """Draw what became of each row against how often its id occurs."""
+    """Draw what became of each row against how often its id occurs; of many rows, the medians of groups as well."""
+    many = len(frequencies) > MANY
     for i, (name, each) in enumerate(values.items()):
-        look = {"linestyle": "", "marker": "os^Dv"[i % 5], "markersize": 5, "alpha": 0.75, "color": f"C{i}"}
-        drawing.line(ax, name, frequencies, each, label=name, **look)
+        look = {"linestyle": "", "marker": "os^Dv"[i % 5], "color": f"C{i}"}
+        look |= {"markersize": 2, "alpha": 0.25} if many else {"markersize": 5, "alpha": 0.75, "label": name}
+        drawing.line(ax, name, frequencies, each, **look)
+        if many:
+            medians = _medians(np.asarray(frequencies), np.asarray(each))
+            drawing.line(ax, f"{name}, medians", *medians, color=f"C{i}", linewidth=2.5, label=f"{name}, median")
     ax.set(xscale="log", xlabel="chance that a batch names the row", ylabel=ylabel)
     if ax.get_legend() is None:
         ax.legend(fontsize=9)
+
+
+def _medians(frequencies: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return medians of frequencies and values in groups of similar frequency, from the rarest on."""
+    edges = np.geomspace(frequencies.min(), frequencies.max(), GROUPS + 1)[1:-1]
+    group = np.digitize(frequencies, edges)
+    there = np.unique(group)
+    return tuple(np.array([np.median(of[group == g]) for g in there]) for of in (frequencies, values))
 
 
 @drawing.plot(columns=2, size=(9.6, 3.9))
