@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+WIDTH = 0.8  # of a bar, Matplotlib's own default
 STYLE_FILE = Path(__file__).with_name("plots.mplstyle")
 
 # Matplotlib's settings belong to the process: a slider's thread and a cell's must not restore them under each other.
@@ -136,9 +137,10 @@ def bars(ax: Axes, key: str, x: Sequence, heights: Sequence, colors: Sequence | 
     if _drawn(ax, f"{key} 0") is None:
         for i, bar in enumerate(ax.bar(x, heights, **look)):
             bar.set_gid(f"{key} {i}")
+    width = look.get("width", WIDTH)
     for i, height in enumerate(heights):
         bar = _drawn(ax, f"{key} {i}")
-        bar.set_height(height)
+        bar.set(x=x[i] - width / 2, width=width, height=height)
         bar.set_color(colors if isinstance(colors, str) else colors[i])
 
 

@@ -39,30 +39,30 @@ def test_simple_proxes():
     moved = Cost(bytes_read=24, bytes_written=24)
     assert prox_cost((2, 3), 0) == prox_cost((2, 3), math.inf) == moved
     assert prox_cost((2, 3), 1) == Cost(other_flops=6) + moved
-    assert prox_cost((2, 3), 2) == Cost(divisions=6) + moved
+    assert prox_cost((2, 3), 2) == Cost(other_flops=6) + moved
 
 
 def test_prox_of_one_half():
-    # For each: a root at first and y * y at last. Three times
+    # For each: a division, a root and a multiplication at first, x * y * y at last. Three times
     #     square = y * y                            1 multiplication
-    #     value = y * (square - x) + c              1 subtraction, 1 multiply-add
-    #     slope = 3 * square - x                    1 multiply-add
+    #     value = y * (square - 1) + k              1 subtraction, 1 multiply-add
+    #     slope = 3 * square - 1                    1 multiply-add
     #     slope * slope - 3 * y * value             2 multiplications, 1 multiply-add
     #     y -= value * slope / that                 1 multiplication, 1 division, 1 subtraction
     assert prox_cost((1,), 0.5) == Cost(
-        square_roots=1, multiply_adds=9, other_flops=1 + 3 * 6, divisions=3, bytes_read=4, bytes_written=4
+        square_roots=1, multiply_adds=9, other_flops=3 + 3 * 6, divisions=1 + 3, bytes_read=4, bytes_written=4
     )
 
 
 def test_prox_of_two_thirds():
-    # For each: a power at first and y * y * y at last. Four times
+    # For each: a division, a power and a multiplication at first, x * y * y * y at last. Four times
     #     square = y * y                            1 multiplication
-    #     value = y * (square * y - x) + c          2 multiply-adds
-    #     slope = 4 * square * y - x                1 multiplication, 1 multiply-add
+    #     value = y * (square * y - 1) + k          2 multiply-adds
+    #     slope = 4 * square * y - 1                1 multiplication, 1 multiply-add
     #     slope * slope - 6 * square * value        2 multiplications, 1 multiply-add
     #     y -= value * slope / that                 1 multiplication, 1 division, 1 subtraction
     assert prox_cost((7,), 2 / 3, itemsize=8) == 7 * Cost(
-        powers=1, multiply_adds=16, other_flops=2 + 4 * 6, divisions=4, bytes_read=8, bytes_written=8
+        powers=1, multiply_adds=16, other_flops=4 + 4 * 6, divisions=1 + 4, bytes_read=8, bytes_written=8
     )
 
 

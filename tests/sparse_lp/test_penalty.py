@@ -172,6 +172,17 @@ def test_p_of_zero_counts(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("p", EXPONENTS)
+def test_zeros_cost_nothing_at_all(p, engine):
+    for dtype in FLOATS:
+        w = np.zeros(1000, dtype)
+        w[::3] = -0.0
+        loss, mask = sparse_lp(w, 1e9, p, engine=engine)
+        assert loss == 0
+        assert not mask.any()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_p_of_infinity(engine):
     near = math.nextafter(1, 0)
     for w, total in [([0.0, -near, 0.5], 0), ([1.0, -1.0, near], 2), ([0.5, math.nextafter(1, 2)], math.inf)]:

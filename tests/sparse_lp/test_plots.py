@@ -159,8 +159,9 @@ def test_no_line_crosses_a_jump_and_no_side_of_it_is_cut():
     assert x[z > 0].min() == pytest.approx(1.505)  # the first beyond 1.5
 
 
-def test_a_weight_of_zero_changes_nothing():
-    left, right = plots.penalty_and_prox(0.5, 0.0)
+@pytest.mark.parametrize("p", [0.0, 0.5, math.inf])
+def test_a_weight_of_zero_changes_nothing(p):
+    left, right = plots.penalty_and_prox(p, 0.0)
     assert not data(left, "chosen")[1].any()
     assert np.array_equal(*data(right, "chosen"))
     assert title(right) == "its prox: 0 at x = 0 alone"
@@ -219,21 +220,22 @@ def test_the_histogram_says_what_the_operator_does(dtype, threshold):
 
 
 @pytest.mark.parametrize(
-    ("weights", "threshold", "ending", "counted"),
+    ("weights", "threshold", "ending", "counted", "reach"),
     [
-        (np.zeros((3, 2)), 0.0, "100.0% of 6", 6),
-        (np.zeros((3, 2)), 0.5, "100.0% of 6", 6),
-        (np.zeros((0, 3)), 0.1, "0.0% of 0", 0),
-        (WEIGHTS, 0.0, "0.0% of 8", 8),
-        (WEIGHTS, 9.0, "100.0% of 8", 8),
-        (np.array([0.25]), 0.1, "0.0% of 1", 1),
-        (np.array([math.nan, 0.25, -math.inf, 1.0]), 0.5, "25.0% of 4", 2),
+        (np.zeros((3, 2)), 0.0, "100.0% of 6", 6, 1),
+        (np.zeros((3, 2)), 0.5, "100.0% of 6", 6, 1),
+        (np.zeros((0, 3)), 0.1, "0.0% of 0", 0, 1),
+        (WEIGHTS, 0.0, "0.0% of 8", 8, 2),
+        (WEIGHTS, 9.0, "100.0% of 8", 8, 2),
+        (np.array([0.25]), 0.1, "0.0% of 1", 1, 0.25),
+        (np.array([math.nan, 0.25, -math.inf, -1.5]), 0.5, "25.0% of 4", 2, 1.5),
     ],
 )
-def test_histograms_of_unusual_weights(weights, threshold, ending, counted):
+def test_histograms_of_unusual_weights(weights, threshold, ending, counted, reach):
     left, right = plots.weight_histogram(weights, threshold)
     assert title(left) == f"|w| up to {threshold:.3g} becomes 0: {ending}"
     assert sum(heights(left)) == counted
+    assert (left.get_xlim(), right.get_xlim()) == ((-reach, reach), (0, reach))
     assert f"{data(right, 'here')[1][0]:.1%}" == ending.split()[0]
     render([left, right])
 
@@ -263,7 +265,7 @@ def test_a_path_shows_weights_and_their_number():
     [
         (None, "3 weights"),
         (50.0, "0 of 3 weights at alpha = 1"),
-        (0.5, "1 of 3 weights at alpha = 0.3"),  # nearer to 0.3 than to 1 on the log scale: 1.67 times, 2 times
+        (0.18, "1 of 3 weights at alpha = 0.3"),  # by factors: 1.67 to 0.3 and 1.8 to 0.1
         (1e-6, "3 of 3 weights at alpha = 0.01"),
     ],
 )

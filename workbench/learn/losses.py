@@ -101,9 +101,16 @@ def column_squares(matrix: Any) -> np.ndarray:
     """Return the sum of squares of each column of a float64 array or CSC matrix (n, features)."""
     if isinstance(matrix, np.ndarray):
         return np.einsum("ij,ij->j", matrix, matrix)
-    bounds = matrix.indptr
-    sums = np.add.reduceat(np.append(matrix.data**2, 0.0), bounds[:-1])  # of an empty column: the element that is there
-    return np.where(np.diff(bounds) > 0, sums, 0.0)
+    return stretch_squares(matrix.data, matrix.indptr)
+
+
+def stretch_squares(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """Return the sum of squares of each stretch values[bounds[k] : bounds[k + 1]]; 0 for an empty one."""
+    filled = np.diff(bounds) > 0
+    sums = np.zeros(filled.size)
+    if filled.any():
+        sums[filled] = np.add.reduceat(np.square(values), bounds[:-1][filled])
+    return sums
 
 
 def largest_square(matrix: Any) -> float:

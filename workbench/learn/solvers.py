@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from workbench.learn import coordinate
-from workbench.learn.losses import LOSSES, Loss, column_squares, lipschitz
+from workbench.learn.losses import LOSSES, Loss, column_squares, lipschitz, stretch_squares
 from workbench.operator import REQUIRED, Arg
 from workbench.sparse_dropout.inputs import is_sparse
 from workbench.sparse_lp import sparse_lp
@@ -697,7 +697,7 @@ def _squares(columns: coordinate.Dense | coordinate.Sparse) -> np.ndarray:
     """Return the sum of squares of each column."""
     if len(columns) == 1:
         return column_squares(columns.columns.T)
-    return np.add.reduceat(np.append(columns.data**2, 0.0), columns.bounds[:-1]) * (np.diff(columns.bounds) > 0)
+    return stretch_squares(columns.data, columns.bounds)
 
 
 def _product(columns: coordinate.Dense | coordinate.Sparse, weights: np.ndarray, rows: int) -> np.ndarray:

@@ -191,7 +191,7 @@ def sparse_lp(
 
     Returns:
         loss, a float summed in float64, and mask, bool, of w's shape. A NaN is not in the mask, stays in w, and makes
-        the loss NaN.
+        the loss NaN, but for p = 0, which counts it.
 
     Raises:
         TypeError, ValueError: an argument is not what is said above; nothing has been written then.

@@ -4,10 +4,10 @@
                a power and an addition for any other; reads and writes w, writes a byte of the mask
     gradient   nothing for p = 0 and 1, a multiplication for 2, a root and a division for 1/2, a power and a
                multiplication for any other; reads w, writes dw
-    prox       nothing for p = 0 and infinity, a subtraction for 1, a division for 2; any other takes iterations of
+    prox       nothing for p = 0 and infinity, a subtraction for 1, a multiplication for 2; any other takes steps of
                Halley's method: three for p = 1/2, four for 2/3, else as many as the data need; reads x, writes z
-    rows       as prox for each element of each row that is named, each time it is named, but a multiplication for p = 2
-               unless exact; reads and writes the rows and reads their numbers
+    rows       as prox for each element of each row that is named, each time it is named, but a division for p = 2 if
+               exact; reads and writes the rows and reads their numbers
 
 Absolute values, signs, comparisons and selections are not floating-point operations and count nothing. A logarithm or
 an exponential counts as a power. A product known before the loop, such as alpha p, counts nothing.
@@ -27,7 +27,7 @@ PENALTIES = {
     2: Cost(multiply_adds=1),
 }
 GRADIENTS = {0: Cost(), 0.5: Cost(square_roots=1, divisions=1), 1: Cost(), 2: Cost(other_flops=1)}
-SIMPLE_PROXES = {0: Cost(), 1: Cost(other_flops=1), 2: Cost(divisions=1), math.inf: Cost()}
+SIMPLE_PROXES = {0: Cost(), 1: Cost(other_flops=1), 2: Cost(other_flops=1), math.inf: Cost()}
 ITERATIONS = {1 / 2: 3, 2 / 3: 4}  # of the loops for these p
 HALF = Cost(multiply_adds=3, other_flops=6, divisions=1)  # one iteration
 TWO_THIRDS = Cost(multiply_adds=4, other_flops=6, divisions=1)
@@ -81,8 +81,7 @@ def rows_cost(
     Other arguments and errors as for `prox_cost` and the operator.
     """
     size, count = _itemsize(itemsize), _count("indices", indices)
-    decays = p == 2 and not exact
-    each = Cost(other_flops=1) if decays else _prox(p, iterations, size)
+    each = Cost(divisions=1) if exact and p == 2 else _prox(p, iterations, size)
     elements = count * _count("length", length)
     return elements * (each + Cost(bytes_read=size, bytes_written=size)) + count * Cost(
         bytes_read=_itemsize(index_itemsize)
@@ -97,9 +96,9 @@ def _prox(p: float, iterations: int | None, itemsize: int) -> Cost:
         raise ValueError(f"iterations=None: p={p} takes as many as the data need; say how many to count")
     steps = _count("iterations", steps)
     if p == 1 / 2:
-        return Cost(square_roots=1, other_flops=1) + steps * HALF
+        return Cost(square_roots=1, divisions=1, other_flops=3) + steps * HALF
     if p == 2 / 3:
-        return Cost(powers=1, other_flops=2) + steps * TWO_THIRDS
+        return Cost(powers=1, divisions=1, other_flops=4) + steps * TWO_THIRDS
     last = POLISH if itemsize == 8 else Cost()
     if p < 1:
         return steps * BELOW_ONE + last

@@ -29,7 +29,8 @@ def check_in_place(name: str, w: Any) -> None:
         raise TypeError(f"{name} has dtype {w.dtype}, not in this machine's byte order; convert it first")
     if not w.flags.writeable:
         raise ValueError(f"{name} is read-only and is changed in place; give a copy, as with {name}.copy()")
-    if w.size and any(stride == 0 and length > 1 for stride, length in zip(w.strides, w.shape, strict=True)):
+    low, high = np.lib.array_utils.byte_bounds(w)
+    if w.size and high - low < w.nbytes:
         raise ValueError(
             f"{name}: several of its elements share one place in memory; give a copy, as with {name}.copy()"
         )

@@ -113,7 +113,7 @@ def _kind(number: int) -> tuple[int, ...]:
 
 def _prox(weight: float, p: float) -> tuple[tuple[int, ...], loops.Prox]:
     number = PROXES.get(p, loops.BELOW_ONE if p < 1 else loops.ABOVE_ONE)
-    strength = 1 + 2 * weight if p == 2 else weight * p
+    strength = {0.5: (weight * p) ** (2 / 3), 2 / 3: (weight * p) ** 0.75, 2: 0.5 / (0.5 + weight)}.get(p, weight * p)
     log_strength = math.log2(weight) + (math.log2(p) if p else 0.0)
     return _kind(number), loops.Prox(weight, p, lp_threshold(weight, p), strength, log_strength)
 

@@ -43,7 +43,8 @@ HARD, HALF, TWO_THIRDS, BELOW_ONE, SOFT, ABOVE_ONE, SHRINK, CLIP = 1, 2, 3, 4, 5
 # Rows are shrunk as Caffe2 does it, in their own type: w - lambda towards 0, w * (1 - lambda), w / (1 + lambda).
 SUBTRACT, DECAY, DIVIDE = 9, 10, 11
 
-# Of weight |z|^p: `strength` is c = weight p, `log_strength` its logarithm to base 2.
+# Of weight |z|^p with c = weight p: `strength` is c, or c^(2/3) for p = 1/2, c^(3/4) for 2/3 and 1 / (1 + c)
+# for 2; `log_strength` is log2 c.
 Prox = namedtuple("Prox", "weight p threshold strength log_strength")
 
 TILE = 256  # elements
@@ -195,7 +196,7 @@ def _simple(x, z, at, to, count, kind, s):
             less = size - s.weight
             new = 0.0 if size <= s.threshold else (-less if value < 0.0 else less)
         elif len(kind) == SHRINK:
-            new = value / s.strength
+            new = value * s.strength
         else:
             new = -1.0 if value < -1.0 else (1.0 if value > 1.0 else value)
         z[to + i] = z.dtype.type(new)
@@ -225,28 +226,36 @@ def _store(x, z, at, to, count, s, roots):
 
 @part
 def _roots_of_half(sizes, roots, count, s):
-    """Find y = sqrt(z), the largest root of y^3 - x y + c = 0, from sqrt(x) by Halley's method."""
+    """Find y = sqrt(z / x), the largest root of y^3 - y + k = 0, k = c x^(-3/2), from 1 by Halley's method.
+
+    In these units nothing overflows; `strength` is c^(2/3).
+    """
     for i in range(count):
         x = sizes[i]
-        y = np.sqrt(x)  # at most a quarter too large
+        ratio = s.strength / x
+        k, y = ratio * np.sqrt(ratio), 1.0  # at most a quarter too large
         for _ in range(3):
             square = y * y
-            value, slope = y * (square - x) + s.strength, 3.0 * square - x
+            value, slope = y * (square - 1.0) + k, 3.0 * square - 1.0
             y -= value * slope / (slope * slope - 3.0 * y * value)
-        roots[i] = y * y
+        roots[i] = x * (y * y)
 
 
 @part
 def _roots_of_two_thirds(sizes, roots, count, s):
-    """Find y = z^(1/3), the largest root of y^4 - x y + c = 0, from x^(1/3) by Halley's method."""
+    """Find y = (z / x)^(1/3), the largest root of y^4 - y + k = 0, k = c x^(-4/3), from 1 by Halley's method.
+
+    `strength` is c^(3/4).
+    """
     for i in range(count):
         x = sizes[i]
-        y = _exp2(_log2(x) * (1.0 / 3.0))  # at most a quarter too large
+        ratio = s.strength / x
+        k, y = ratio * _exp2(_log2(ratio) * (1.0 / 3.0)), 1.0  # at most a quarter too large
         for _ in range(4):
             square = y * y
-            value, slope = y * (square * y - x) + s.strength, 4.0 * square * y - x
+            value, slope = y * (square * y - 1.0) + k, 4.0 * square * y - 1.0
             y -= value * slope / (slope * slope - 6.0 * square * value)
-        roots[i] = y * y * y
+        roots[i] = x * (y * y * y)
 
 
 @part

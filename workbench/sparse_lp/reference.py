@@ -77,14 +77,14 @@ def _minimizer(x: np.ndarray, weight: float, p: float) -> np.ndarray:
     if p == 1:
         return x - weight
     if p == 2:
-        return x / (1 + 2 * weight)
+        return 0.5 * x / (0.5 + weight)  # no weight overflows
     if p == math.inf:
         return np.minimum(x, 1)
     if p == 1 / 2:
         return _half(x, weight)
     if p == 2 / 3:
         return _two_thirds(x, weight)
-    return _below_one(x, weight * p, p) if p < 1 else _above_one(x, weight * p, p)
+    return _below_one(x, weight * p, p) if p < 1 else _above_one(x, weight, p)
 
 
 def _half(x: np.ndarray, weight: float) -> np.ndarray:
@@ -120,15 +120,16 @@ def _below_one(x: np.ndarray, c: float, p: float) -> np.ndarray:
     return z
 
 
-def _above_one(x: np.ndarray, c: float, p: float) -> np.ndarray:
-    """Find the root of z + c z^(p-1) = x, first as u = log z, then once more as z, for the last digits.
+def _above_one(x: np.ndarray, weight: float, p: float) -> np.ndarray:
+    """Find the root of z + c z^(p-1) = x, c = weight p, first as u = log z, then once more as z, for the last digits.
 
     log(e^u + e^(log c + (p-1) u)) - log x is convex and rising in u, with slopes between 1 and p - 1 whatever the
     sizes of x and c, and at most log 2 at the start: Newton's method falls to the root and cannot leave it.
     """
-    u = np.minimum(np.log(x), (np.log(x) - math.log(c)) / (p - 1))
+    log_c = math.log(weight) + math.log(p)
+    u = np.minimum(np.log(x), (np.log(x) - log_c) / (p - 1))
     for _ in range(STEPS):
-        pull = math.log(c) + (p - 1) * u
+        pull = log_c + (p - 1) * u
         total = np.logaddexp(u, pull)
         share = np.exp(pull - total)
         step = (total - np.log(x)) / (1 + (p - 2) * share)
@@ -137,6 +138,6 @@ def _above_one(x: np.ndarray, c: float, p: float) -> np.ndarray:
             break
     z = np.exp(u)
     with np.errstate(all="ignore"):
-        pull = c * z ** (p - 1)
+        pull = weight * p * z ** (p - 1)
         step = (z + pull - x) / (z + (p - 1) * pull)
         return np.where(np.abs(step) < POLISH, z - z * step, z)
