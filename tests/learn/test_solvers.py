@@ -10,9 +10,11 @@ from scipy.optimize import minimize_scalar
 from sklearn.linear_model import ElasticNet as SklearnElasticNet
 from sklearn.linear_model import Lasso, LogisticRegression
 
-from workbench.learn import coordinate, solvers
+from workbench.learn import coordinate, working_sets
 from workbench.learn.losses import LeastSquares, Logistic, coordinate_lipschitz, largest_square, lipschitz
-from workbench.learn.solvers import SOLVERS, dual_value, make_problem, solve
+from workbench.learn.optimality import dual_value
+from workbench.learn.problem import make_problem
+from workbench.learn.solvers import SOLVERS, solve
 from workbench.sparse_lp.penalties import ElasticNet, GroupLasso, Lp
 
 from . import rival
@@ -597,7 +599,7 @@ def test_no_penalty_is_least_squares(solver):
 def test_working_sets_that_grow(penalty, loss, monkeypatch):
     X, y = data((40, 113), loss)
     at_once = solve(X, y, penalty, loss=loss, tolerance=1e-9)
-    monkeypatch.setattr(solvers, "FIRST_SET", 3)
+    monkeypatch.setattr(working_sets, "FIRST_SET", 3)
     for given in (X, scipy.sparse.csc_matrix(X)):
         result = solve(given, y, penalty, loss=loss, tolerance=1e-9)
         assert result.converged
@@ -612,7 +614,7 @@ def test_working_sets_that_grow(penalty, loss, monkeypatch):
 def test_groups_of_which_most_columns_are_zero(monkeypatch):
     X, y = data((40, 60))
     X[:, np.arange(60) % 6 != 2] = 0  # one column of each group of 6 is left, so that groups act as single weights
-    monkeypatch.setattr(solvers, "FIRST_SET", 3)
+    monkeypatch.setattr(working_sets, "FIRST_SET", 3)
     groups = solve(X, y, GroupLasso(0.001, 6), tolerance=1e-10)
     single = solve(X, y, Lp(0.001), solver="FISTA", tolerance=1e-10)
     assert groups.converged

@@ -161,7 +161,7 @@ def test_read_only_arrays(call, name):
 
 @named(IN_PLACE)
 def test_arrays_whose_elements_share_memory(call, name):
-    for shape, strides in [((2, 3), (0, 8)), ((2, 3), (8, 0)), ((2, 3), (0, 0)), ((4,), (0,)), ((2, 1, 3), (0, 0, 8))]:
+    for shape, strides in [((2, 3), (0, 8)), ((2, 3), (8, 0)), ((4,), (0,)), ((2, 1, 3), (0, 0, 8)), ((4, 3), (8, 8))]:
         w = np.lib.stride_tricks.as_strided(weights(), shape, strides)
         message = f"{name}: several of its elements share one place in memory; give a copy, as with {name}.copy()"
         refused(call, w, ValueError, message)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.learn.solvers import Problem, make_problem, run
+from workbench.learn.problem import Problem, make_problem
+from workbench.learn.solvers import run
 from workbench.operator import REQUIRED, Arg
 from workbench.sparse_lp.penalties import ElasticNet, GroupLasso, Lp, Penalty
 from workbench.sparse_lp.threshold import lp_threshold

@@ -77,7 +77,7 @@ def _minimizer(x: np.ndarray, weight: float, p: float) -> np.ndarray:
     if p == 1:
         return x - weight
     if p == 2:
-        return 0.5 * x / (0.5 + weight)  # no weight overflows
+        return x * (0.5 / (0.5 + weight))  # no weight overflows, no x loses its last bit
     if p == math.inf:
         return np.minimum(x, 1)
     if p == 1 / 2:
