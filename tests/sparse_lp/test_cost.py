@@ -67,15 +67,15 @@ def test_prox_of_two_thirds():
 
 
 def test_prox_of_any_p_below_one():
-    # Nothing at first. Five times
-    #     pull = c * z^(p-1)                        1 power, 1 multiplication
-    #     value = z + pull - x                      2 additions
-    #     slope = z - (1 - p) * pull                1 multiply-add
+    # At first log k = log c + (p - 2) * log x: 1 power, 1 multiply-add; at last x * y: 1 multiplication. Five times
+    #     pull = k * y^(p-1)                        1 power, 1 multiplication
+    #     value = y + pull - 1                      2 additions
+    #     slope = y - (1 - p) * pull                1 multiply-add
     #     bend = (1 - p) (2 - p) * pull             1 multiplication
     #     slope * slope - 0.5 * value * bend        2 multiplications, 1 multiply-add
-    #     z - z * (value * slope / that)            1 multiplication, 1 division, 1 multiply-add
+    #     y - y * (value * slope / that)            1 multiplication, 1 division, 1 multiply-add
     assert prox_cost((1,), 0.3, iterations=5) == Cost(
-        powers=5, multiply_adds=15, other_flops=35, divisions=5, bytes_read=4, bytes_written=4
+        powers=6, multiply_adds=16, other_flops=36, divisions=5, bytes_read=4, bytes_written=4
     )
 
 

@@ -1,7 +1,8 @@
 """Coordinate descent on working sets: the weights that matter, or may soon, and the compiled loops on those.
 
-Sources: for working sets Massias, Gramfort and Salmon, Celer: a fast solver for the Lasso with dual extrapolation, 2018;
-for the logistic loss Lee, Sun and Saunders, Proximal Newton-type methods for minimizing composite functions, 2014.
+Sources: Massias, Gramfort and Salmon, Celer: a fast solver for the Lasso with dual extrapolation, 2018, on working
+sets; Lee, Sun and Saunders, Proximal Newton-type methods for minimizing composite functions, 2014, on other losses than
+least squares.
 """
 
 import functools

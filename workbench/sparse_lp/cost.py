@@ -101,7 +101,7 @@ def _prox(p: float, iterations: int | None, itemsize: int) -> Cost:
         return Cost(powers=1, divisions=1, other_flops=4) + steps * TWO_THIRDS
     last = POLISH if itemsize == 8 else Cost()
     if p < 1:
-        return steps * BELOW_ONE + last
+        return Cost(powers=1, multiply_adds=1, other_flops=1) + steps * BELOW_ONE + last
     return Cost(powers=2, other_flops=1, divisions=1) + steps * ABOVE_ONE + last
 
 

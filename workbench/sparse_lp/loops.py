@@ -259,21 +259,27 @@ def _roots_of_two_thirds(sizes, roots, count, s):
 
 
 @part
-def _roots_below_one(sizes, roots, count, s):
-    """Find the largest root of z + c z^(p-1) = x, falling from x, by Halley's method on a convex function."""
+def _roots_below_one(sizes, logs, roots, count, s):
+    """Find y = z / x, the largest root of y + k y^(p-1) = 1, k = c x^(p-2), from 1 by Halley's method.
+
+    The sum is convex, and in these units nothing overflows.
+    """
     for i in range(count):
-        roots[i] = sizes[i]
+        logs[i] = s.log_strength + (s.p - 2.0) * _log2(sizes[i])
+        roots[i] = 1.0
     for _ in range(STEPS):
         moving = 0
         for i in range(count):
-            z = roots[i]
-            pull = _exp2(s.log_strength + (s.p - 1.0) * _log2(z))
-            value, slope, bend = z + pull - sizes[i], z - (1.0 - s.p) * pull, (1.0 - s.p) * (2.0 - s.p) * pull
+            y = roots[i]
+            pull = _exp2(logs[i] + (s.p - 1.0) * _log2(y))
+            value, slope, bend = y + pull - 1.0, y - (1.0 - s.p) * pull, (1.0 - s.p) * (2.0 - s.p) * pull
             step = value * slope / (slope * slope - 0.5 * value * bend)
-            roots[i] = z - z * step
+            roots[i] = y - y * step
             moving += abs(step) > ENOUGH
         if moving == 0:
             break
+    for i in range(count):
+        roots[i] *= sizes[i]
 
 
 @part
@@ -328,7 +334,7 @@ def _prox(x, z, at, to, count, kind, s, buffers):
             _roots_of_two_thirds(sizes, roots, count, s)
         else:
             if len(kind) == BELOW_ONE:
-                _roots_below_one(sizes, roots, count, s)
+                _roots_below_one(sizes, logs, roots, count, s)
             else:
                 _roots_above_one(sizes, logs, roots, count, s)
             if x.itemsize == 8:
