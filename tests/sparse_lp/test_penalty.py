@@ -14,9 +14,14 @@ from .common import ENGINES, EXPONENTS, FLOATS, assert_same_bits, layouts, value
 MANY = 10_000_000
 
 
-def roots_in_single_precision(p, dtype):
-    """Say whether an engine may take |w|^p in float32: a square root, whose error is then at most 6e-8."""
-    return p == 0.5 and dtype == "float32"
+def tolerance(p, dtype):
+    """Return how far the sum of float32 weights may be off relatively: 1e-6 is promised, and far less is kept.
+
+    A square root is taken in float32, 6e-8, and other powers by short polynomials, whose error grows with p.
+    """
+    if dtype == "float64" or p in (0, 1, 2) or p > 64:
+        return 1e-12
+    return 6e-8 if p == 0.5 else 3e-9 + 1.5e-9 * p
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -32,7 +37,7 @@ def test_against_the_scalar_loop(p, dtype, engine):
             loss, mask = sparse_lp(w, alpha, p, threshold, engine=engine)
             left, kept = scalar.keep_large(flat, threshold)
             assert type(loss) is float
-            rtol = 6e-8 if roots_in_single_precision(p, dtype) else 1e-12
+            rtol = tolerance(p, dtype)
             assert math.isclose(loss, scalar.penalty(flat, alpha, p), rel_tol=rtol)
             assert_same_bits(mask, np.reshape(kept, given.shape))
             assert_same_bits(w, np.reshape(left, given.shape).astype(dtype))
@@ -75,7 +80,7 @@ def many():
     return w
 
 
-@pytest.mark.parametrize("p", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("p", [0.3, 0.5, 1.0, 2.0, 3.0])
 def test_ten_million_weights(p, many):
     exact = math.fsum(np.abs(many, dtype=np.float64) ** p)
     assert exact / abs(many.max()) ** p < (1e4 if p < 1 else 10)
@@ -84,7 +89,7 @@ def test_ten_million_weights(p, many):
         w = many.copy()
         with thread_limit(threads):
             loss, mask = sparse_lp(w, 1.0, p, threshold)
-        assert math.isclose(loss, exact, rel_tol=1e-6 if p == 0.5 else 1e-12)
+        assert math.isclose(loss, exact, rel_tol=tolerance(p, "float32"))
     expected = np.abs(many, dtype=np.float64) > threshold
     np.testing.assert_array_equal(mask, expected)
     np.testing.assert_array_equal(w, np.where(expected, many, 0))
@@ -103,7 +108,7 @@ def test_lengths_around_tiles_and_jobs(count, p, dtype, engine):
         w = given.copy()
         with thread_limit(threads):
             loss, mask = sparse_lp(w, 1.0, p, 0.7, engine=engine)
-        assert math.isclose(loss, exact, rel_tol=6e-8 if roots_in_single_precision(p, dtype) else 1e-12)
+        assert math.isclose(loss, exact, rel_tol=tolerance(p, dtype))
         np.testing.assert_array_equal(mask, expected)
         np.testing.assert_array_equal(w, np.where(expected, given, 0))
         found.append((loss, mask.tobytes(), w.tobytes()))
@@ -199,13 +204,20 @@ def test_alpha_of_zero_costs_nothing_and_still_thresholds(p, engine):
     np.testing.assert_array_equal(w, [3.0, 0.0, np.nan, np.inf])
 
 
+@pytest.mark.parametrize("p", [63.5, 64.0, 64.5, 100.0])
+def test_large_exponents_of_float32(p):
+    w = np.float32([1.5, -0.75, 1.0, 0.0, -2.25])
+    exact = math.fsum(abs(value) ** p for value in w.tolist())
+    assert math.isclose(sparse_lp(w, 1.0, p)[0], exact, rel_tol=tolerance(p, "float32"))
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_powers_beyond_the_type(engine):
     w = np.array([1e30, -1e30], np.float32)
     assert math.isclose(sparse_lp(w, 1.0, 2.0, engine=engine)[0], 2 * float(w[0]) ** 2, rel_tol=1e-14)
     w = np.array([1e-30, -1e-30], np.float32)
     assert math.isclose(sparse_lp(w, 1.0, 2.0, engine=engine)[0], 2 * float(w[0]) ** 2, rel_tol=1e-14)
-    assert math.isclose(sparse_lp(w, 1.0, 1.5, engine=engine)[0], 2 * float(w[0]) ** 1.5, rel_tol=1e-13)
+    assert math.isclose(sparse_lp(w, 1.0, 1.5, engine=engine)[0], 2 * float(w[0]) ** 1.5, rel_tol=1e-8)
     assert sparse_lp(np.array([1e200]), 1.0, 2.0, engine=engine)[0] == math.inf
     assert sparse_lp(np.array([1e200]), 1.0, 2.5, engine=engine)[0] == math.inf
     for count in (2, 40_000):  # in one job, and in several
@@ -222,7 +234,7 @@ def test_subnormal_weights(p, engine):
         w = np.array([smallest, -5 * smallest, 1000 * smallest, float(np.finfo(dtype).tiny)], dtype)
         expected = scalar.penalty(w.tolist(), 1.0, p)
         loss, mask = sparse_lp(w, 1.0, p, engine=engine)
-        rtol = 6e-8 if roots_in_single_precision(p, dtype) else 1e-12
+        rtol = tolerance(p, dtype)
         assert math.isclose(loss, expected, rel_tol=rtol, abs_tol=1e-322)
         assert mask.all()
 
@@ -272,7 +284,7 @@ def test_engines_agree(p, dtype):
         loss, mask = sparse_lp(w, 0.7, p, 0.8, engine=engine)
         results.append((loss, mask, w))
     (loss, mask, w), (fast_loss, fast_mask, fast_w) = results
-    assert math.isclose(fast_loss, loss, rel_tol=6e-8 if roots_in_single_precision(p, dtype) else 1e-12)
+    assert math.isclose(fast_loss, loss, rel_tol=tolerance(p, dtype))
     assert_same_bits(fast_mask, mask)
     assert_same_bits(fast_w, w)
 

@@ -14,6 +14,8 @@ from workbench.sparse_lp.threshold import lp_threshold
 
 RANGES = 256  # of the table's rows: jobs, and how finely row numbers are sorted
 
+LARGEST_SHORT = 64  # p, up to which a shorter polynomial is right to 1e-7, as float32 weights are
+
 PENALTIES = {0: loops.COUNT, 0.5: loops.ROOT, 1: loops.ABSOLUTE, 2: loops.SQUARE}
 PROXES = {
     0: loops.HARD,
@@ -96,7 +98,8 @@ def _penalty(flat: np.ndarray, p: float, threshold: np.floating) -> tuple[float,
     mask = np.empty(flat.size, np.bool_)
     marks = mask.view(np.uint8)
     totals = np.zeros(-(-flat.size // loops.SAMPLE))
-    kind = _kind(PENALTIES.get(p, loops.POWER))
+    any_power = loops.SHORT_POWER if flat.dtype == np.float32 and p <= LARGEST_SHORT else loops.POWER
+    kind = _kind(PENALTIES.get(p, any_power))
     _run(lambda start, stop: loops.penalty(flat, marks, kind, p, threshold, totals, start, stop), flat.size)
     with np.errstate(over="ignore"):
         total = float(totals.sum())
