@@ -80,7 +80,7 @@ def many():
     return w
 
 
-@pytest.mark.parametrize("p", [0.3, 0.5, 1.0, 2.0, 3.0])
+@pytest.mark.parametrize("p", [0.5, 0.6, 1.0, 2.0, 3.0])
 def test_ten_million_weights(p, many):
     exact = math.fsum(np.abs(many, dtype=np.float64) ** p)
     assert exact / abs(many.max()) ** p < (1e4 if p < 1 else 10)
