@@ -57,3 +57,12 @@ class Cost:
 
     def _counts(self) -> dict[str, int]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+def checked_count(name: str, value: int) -> int:
+    """Return a length or a number of things, or raise TypeError or ValueError unless it is an int of at least 0."""
+    if type(value) is not int:
+        raise TypeError(f"{name}={value!r}: must be made of ints, not {type(value).__name__}; counts are exact")
+    if value < 0:
+        raise ValueError(f"{name}={value}: must be at least 0")
+    return value

@@ -14,7 +14,7 @@ count nothing either.
 import math
 from collections.abc import Sequence
 
-from workbench.cost import Cost
+from workbench.cost import Cost, checked_count
 from workbench.philox import WORDS_PER_BLOCK
 
 DIRECTIONS = ("forward", "gradient")
@@ -43,8 +43,8 @@ def cost(
     """
     if direction not in DIRECTIONS:
         raise ValueError(f"direction={direction!r}: must be one of {', '.join(map(repr, DIRECTIONS))}")
-    elements = math.prod(_count("shape", length) for length in shape)
-    values = math.prod(_count("replacement_shape", length) for length in replacement_shape)
+    elements = math.prod(checked_count("shape", length) for length in shape)
+    values = math.prod(checked_count("replacement_shape", length) for length in replacement_shape)
     size = _itemsize("itemsize", itemsize)
     if direction == "forward":
         each = Cost(random_words=1, bytes_read=size, bytes_written=size + MARK)
@@ -59,8 +59,8 @@ def stored_cost(entries: int, lines: int, *, scaled: bool = False, itemsize: int
     size, index = _itemsize("itemsize", itemsize), _itemsize("index_itemsize", index_itemsize)
     each = Cost(random_words=WORDS_PER_BLOCK, bytes_read=size + index, bytes_written=size + index + MARK)
     scaling = Cost(other_flops=1, multiply_adds=1) if scaled else Cost()
-    bounds = (_count("lines", lines) + 1) * index
-    return _count("entries", entries) * (each + scaling) + Cost(bytes_read=bounds, bytes_written=bounds)
+    bounds = (checked_count("lines", lines) + 1) * index
+    return checked_count("entries", entries) * (each + scaling) + Cost(bytes_read=bounds, bytes_written=bounds)
 
 
 def segments_cost(
@@ -71,11 +71,11 @@ def segments_cost(
     `kept_values` are the values of the segments that were kept; each of `dropped_segments` becomes one value.
     """
     size, length = _itemsize("itemsize", itemsize), _itemsize("lengths_itemsize", lengths_itemsize)
-    count, dropped = _count("segments", segments), _count("dropped_segments", dropped_segments)
+    count, dropped = checked_count("segments", segments), checked_count("dropped_segments", dropped_segments)
     if dropped > count:
         raise ValueError(f"dropped_segments={dropped}: must be at most {count}, the segments")
     lengths = count * Cost(random_words=1, bytes_read=length, bytes_written=length)
-    values = _count("kept_values", kept_values) * Cost(bytes_read=size, bytes_written=size)
+    values = checked_count("kept_values", kept_values) * Cost(bytes_read=size, bytes_written=size)
     return lengths + values + dropped * Cost(bytes_written=size)
 
 
@@ -83,17 +83,9 @@ def items_cost(values: int, segments: int, *, itemsize: int = 8, lengths_itemsiz
     """Count `sparse_itemwise_dropout_with_replacement`."""
     size, length = _itemsize("itemsize", itemsize), _itemsize("lengths_itemsize", lengths_itemsize)
     each = Cost(random_words=1, bytes_read=size, bytes_written=size)
-    return _count("values", values) * each + _count("segments", segments) * Cost(
+    return checked_count("values", values) * each + checked_count("segments", segments) * Cost(
         bytes_read=length, bytes_written=length
     )
-
-
-def _count(name: str, value: int) -> int:
-    if type(value) is not int:
-        raise TypeError(f"{name}={value!r}: must be made of ints, not {type(value).__name__}; counts are exact")
-    if value < 0:
-        raise ValueError(f"{name}={value}: must be at least 0")
-    return value
 
 
 def _itemsize(name: str, value: int) -> int:

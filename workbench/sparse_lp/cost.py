@@ -16,7 +16,7 @@ an exponential counts as a power. A product known before the loop, such as alpha
 import math
 from collections.abc import Sequence
 
-from workbench.cost import Cost
+from workbench.cost import Cost, checked_count
 
 MARK = 1  # bytes of an element of the mask
 
@@ -80,9 +80,9 @@ def rows_cost(
 
     Other arguments and errors as for `prox_cost` and the operator.
     """
-    size, count = _itemsize(itemsize), _count("indices", indices)
+    size, count = _itemsize(itemsize), checked_count("indices", indices)
     each = Cost(divisions=1) if exact and p == 2 else _prox(p, iterations, size)
-    elements = count * _count("length", length)
+    elements = count * checked_count("length", length)
     return elements * (each + Cost(bytes_read=size, bytes_written=size)) + count * Cost(
         bytes_read=_itemsize(index_itemsize)
     )
@@ -94,7 +94,7 @@ def _prox(p: float, iterations: int | None, itemsize: int) -> Cost:
     steps = ITERATIONS.get(p, iterations)
     if steps is None:
         raise ValueError(f"iterations=None: p={p} takes as many as the data need; say how many to count")
-    steps = _count("iterations", steps)
+    steps = checked_count("iterations", steps)
     if p == 1 / 2:
         return Cost(square_roots=1, divisions=1, other_flops=3) + steps * HALF
     if p == 2 / 3:
@@ -106,21 +106,13 @@ def _prox(p: float, iterations: int | None, itemsize: int) -> Cost:
 
 
 def _elements(shape: Sequence[int]) -> int:
-    return math.prod(_count("shape", length) for length in shape)
+    return math.prod(checked_count("shape", length) for length in shape)
 
 
 def _exponent(p: float) -> float:
     if not p >= 0:
         raise ValueError(f"p={p!r}: must be a number of at least 0, infinity included")
     return p
-
-
-def _count(name: str, value: int) -> int:
-    if type(value) is not int:
-        raise TypeError(f"{name}={value!r}: must be made of ints, not {type(value).__name__}; counts are exact")
-    if value < 0:
-        raise ValueError(f"{name}={value}: must be at least 0")
-    return value
 
 
 def _itemsize(value: int) -> int:
