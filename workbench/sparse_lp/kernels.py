@@ -54,11 +54,9 @@ def sparse_lp(w: np.ndarray, alpha: float, p: float, sparsity_threshold: float) 
 
 
 def lp_gradient(w: np.ndarray, alpha: float, p: float) -> np.ndarray:
-    if p == 0 or alpha == 0:
-        return np.where(np.isnan(w), w, w.dtype.type(0))
     source = np.ascontiguousarray(w).reshape(-1)
     dw = np.empty_like(source)
-    kind = _kind(PENALTIES.get(p, loops.POWER))
+    kind = _kind(PENALTIES.get(p, loops.POWER) if alpha else loops.COUNT)
     _run(lambda start, stop: loops.gradient(source, dw, kind, alpha, p, start, stop), source.size)
     return dw.reshape(w.shape)
 

@@ -206,7 +206,9 @@ def gradient(w, dw, kind, alpha, p, start, stop):
             for i in range(at, min(at + u(TILE), end)):
                 value = f64(w[i])
                 size = abs(value)
-                if len(kind) == ABSOLUTE:
+                if len(kind) == COUNT:
+                    slope = 0.0 if size <= np.inf else size
+                elif len(kind) == ABSOLUTE:
                     slope = alpha if size <= np.inf else size
                 elif len(kind) == SQUARE:
                     slope = 2.0 * alpha * size
@@ -217,7 +219,7 @@ def gradient(w, dw, kind, alpha, p, start, stop):
                     beyond = size if p > 1.0 else 1.0 / size  # of an infinity, or NaN
                     slope = alpha * p * (power if size < np.inf else beyond)
                 slope = 0.0 if size == 0.0 else slope
-                dw[i] = w.dtype.type(-slope if value < 0.0 else slope)
+                dw[i] = w.dtype.type(-slope if (value < 0.0) & (slope != 0.0) else slope)
 
 
 @part
