@@ -8,8 +8,11 @@ import numpy as np
 
 from workbench.learn.losses import LOSSES, Loss, column_squares, lipschitz
 from workbench.operator import REQUIRED, Arg
-from workbench.sparse_dropout.inputs import is_sparse
+from workbench.sparse_dropout.inputs import check_sound, is_sparse
+from workbench.sparse_lp.inputs import refuse_masked
 from workbench.sparse_lp.penalties import Lp, Penalty
+
+SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +104,7 @@ def check_choice(name: str, value: Any, choices: Any) -> None:
 
 def checked_vector(name: str, values: Any, length: int, meaning: str) -> np.ndarray:
     """Return numbers as float64, shape (length,)."""
-    values = np.asarray(values)
+    values = _as_array(name, values)
     if values.dtype.kind not in "iuf":
         raise TypeError(f"{name} has dtype {values.dtype}: must be numbers; convert it, as with {name}.astype(float)")
     if values.shape != (length,):
@@ -111,6 +114,14 @@ def checked_vector(name: str, values: Any, length: int, meaning: str) -> np.ndar
     if wrong.size:
         raise ValueError(f"{name}[{wrong[0]}]={values[wrong[0]]}: must be finite")
     return values
+
+
+def _as_array(name: str, values: Any) -> np.ndarray:
+    refuse_masked(name, values)
+    try:
+        return np.asarray(values)
+    except ValueError as problem:
+        raise TypeError(f"{name}: must be an array of numbers ({problem})") from None
 
 
 def _checked_matrix(matrix: Any) -> Any:
@@ -124,13 +135,13 @@ def _checked_matrix(matrix: Any) -> Any:
                 "convert it, as with X.tocsc()"
             )
         _check_matrix_type(matrix)
-        matrix.check_format(full_check=True)
+        check_sound("X", matrix)
         found = csc_array(matrix).astype(np.float64, copy=False)
         if not found.has_canonical_format:
             found = found.copy()
             found.sum_duplicates()
     else:
-        matrix = np.asarray(matrix)
+        matrix = _as_array("X", matrix)
         _check_matrix_type(matrix)
         if matrix.ndim != 2:
             raise ValueError(f"X has shape {matrix.shape}: must have 2 axes, (n, features)")
@@ -149,16 +160,21 @@ def _check_matrix_type(matrix: Any) -> None:
 
 def _check_finite(matrix: Any, squares: np.ndarray) -> None:
     """Raise ValueError unless X is finite, which its columns' sums of squares show at no further cost."""
-    wrong = np.flatnonzero(~np.isfinite(squares))
-    if not wrong.size:
-        return
-    first = int(wrong[0])
-    column = matrix[:, [first]]
-    column = column.reshape(-1) if isinstance(column, np.ndarray) else column.toarray().reshape(-1)
-    rows = np.flatnonzero(~np.isfinite(column))
-    if rows.size:
-        raise ValueError(f"X[{rows[0]}, {first}]={column[rows[0]]}: must be finite")
-    raise ValueError(f"X[:, {first}]: its sum of squares is beyond the range of float64; scale the column down")
+    for first in np.flatnonzero(~np.isfinite(squares))[:1]:
+        column = _column(matrix, first)
+        for row in np.flatnonzero(~np.isfinite(column))[:1]:
+            raise ValueError(f"X[{row}, {first}]={column[row]}: must be finite")
+        raise ValueError(f"X[:, {first}]: its sum of squares is beyond the range of float64; scale the column down")
+    empty = np.flatnonzero(squares == 0)
+    vanished = abs(matrix[:, empty]).max(axis=0) if empty.size else np.zeros(0)
+    vanished = vanished if isinstance(vanished, np.ndarray) else vanished.toarray().reshape(-1)
+    for first in empty[vanished > 0][:1]:
+        raise ValueError(f"X[:, {first}]: its sum of squares is 0 in float64; scale the column up")
+
+
+def _column(matrix: Any, j: int) -> np.ndarray:
+    column = matrix[:, [j]]
+    return (column if isinstance(column, np.ndarray) else column.toarray()).reshape(-1)
 
 
 def _checked_targets(y: Any, rows: int, loss: str) -> np.ndarray:
@@ -169,4 +185,8 @@ def _checked_targets(y: Any, rows: int, loss: str) -> np.ndarray:
             raise ValueError(
                 f"y[{wrong[0]}]={y[wrong[0]]:g}: must be -1 or 1 for loss='logistic'; convert 0 and 1 with 2 * y - 1"
             )
+    with np.errstate(over="ignore", under="ignore"):
+        square = float(y @ y)
+    if not np.isfinite(square) or (square < SMALLEST and y.any()):
+        raise ValueError("y: its sum of squares is beyond the range of float64; scale y")
     return y

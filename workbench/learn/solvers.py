@@ -32,7 +32,7 @@ RESTARTS = ("gradient", "function", "none")
 TOLERANCE = Arg("tolerance", float, 1e-6, "when to stop", low=0.0, high=1.0, open=True)
 ITERATIONS = Arg("max_iterations", int, REQUIRED, "iterations at most", low=0)
 SECONDS = Arg("max_seconds", float, REQUIRED, "seconds at most", low=0.0)
-STEP = Arg("step", float, REQUIRED, "length of a gradient step", low=0.0)
+STEP = Arg("step", float, REQUIRED, "length of a gradient step", low=0.0, high=1e100)
 THRESHOLD = Arg("sparsity_threshold", float, 1e-3, "weights up to this size become zero", low=0.0)
 NONZEROS = Arg("nonzeros", int, REQUIRED, "weights that are kept", low=1)
 

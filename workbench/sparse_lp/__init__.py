@@ -57,6 +57,7 @@ SPARSITY_THRESHOLD = Arg(
 def _prepare_rows(inputs: tuple, values: dict) -> tuple:
     param, indices = inputs
     check_in_place("param", param)
+    param = np.asarray(param)  # of a subclass, such as np.matrix, the plain array that shares its memory
     if param.ndim == 0:
         raise ValueError("param has no axes: must have at least 1, of rows")
     return param, checked_indices(indices, len(param)), values["p"], values["reg_lambda"], values["exact"]
@@ -65,7 +66,7 @@ def _prepare_rows(inputs: tuple, values: dict) -> tuple:
 def _prepare_penalty(inputs: tuple, values: dict) -> tuple:
     (w,) = inputs
     check_in_place("w", w)
-    return w, values["alpha"], values["p"], values["sparsity_threshold"]
+    return np.asarray(w), values["alpha"], values["p"], values["sparsity_threshold"]
 
 
 def _prepare_gradient(inputs: tuple, values: dict) -> tuple:

@@ -10,7 +10,7 @@ INDICES = (np.dtype(np.int32), np.dtype(np.int64))
 
 def checked_values(name: str, x: Any) -> np.ndarray:
     """Return x as an array of float32 or float64 in the machine's byte order."""
-    _refuse_masked(name, x)
+    refuse_masked(name, x)
     try:
         x = np.asarray(x)
     except ValueError as problem:
@@ -21,7 +21,7 @@ def checked_values(name: str, x: Any) -> np.ndarray:
 
 def check_in_place(name: str, w: Any) -> None:
     """Refuse what cannot be changed in place: anything but a writable float array whose elements are all distinct."""
-    _refuse_masked(name, w)
+    refuse_masked(name, w)
     if not isinstance(w, np.ndarray):
         raise TypeError(f"{name}: must be a NumPy array, which is changed in place, not {type(w).__name__}")
     _check_float(name, w)
@@ -38,7 +38,7 @@ def check_in_place(name: str, w: Any) -> None:
 
 def checked_indices(indices: Any, rows: int) -> np.ndarray:
     """Return row numbers as a flat copy that nobody else can change, each from 0 to rows - 1."""
-    _refuse_masked("indices", indices)
+    refuse_masked("indices", indices)
     try:
         indices = np.asarray(indices)
     except ValueError as problem:
@@ -67,6 +67,7 @@ def _check_float(name: str, x: np.ndarray) -> None:
         )
 
 
-def _refuse_masked(name: str, x: Any) -> None:
+def refuse_masked(name: str, x: Any) -> None:
+    """Raise TypeError for a masked array."""
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(f"{name}: a masked array's mask would be lost; fill it first, as with {name}.filled(0.0)")

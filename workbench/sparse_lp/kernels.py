@@ -16,6 +16,8 @@ RANGES = 256  # of the table's rows: jobs, and how finely row numbers are sorted
 
 LARGEST_SHORT = 64  # p, up to which a shorter polynomial is right to 1e-7, as float32 weights are
 
+LARGEST_FINITE = 1e15  # p, beyond which the proximal operator changes by less than 1e-13
+
 PENALTIES = {0: loops.COUNT, 0.5: loops.ROOT, 1: loops.ABSOLUTE, 2: loops.SQUARE}
 PROXES = {
     0: loops.HARD,
@@ -113,6 +115,7 @@ def _kind(number: int) -> tuple[int, ...]:
 
 
 def _prox(weight: float, p: float) -> tuple[tuple[int, ...], loops.Prox]:
+    p = min(p, LARGEST_FINITE) if p < math.inf else p
     number = PROXES.get(p, loops.BELOW_ONE if p < 1 else loops.ABOVE_ONE)
     strength = {0.5: (weight * p) ** (2 / 3), 2 / 3: (weight * p) ** 0.75, 2: 0.5 / (0.5 + weight)}.get(p, weight * p)
     log_strength = math.log2(weight) + (math.log2(p) if p else 0.0)

@@ -341,7 +341,7 @@ def _roots_above_one(sizes, logs, roots, count, s):
             bend = LOG_2 * (s.p - 2.0) * (s.p - 2.0) * share * (1.0 - share)
             step = value * slope / (slope * slope - 0.5 * value * bend)
             roots[i] = v - step
-            moving += abs(step) > ENOUGH * max(1.0, abs(v))
+            moving += abs(step) * max(1.0, s.p - 1.0) > ENOUGH * max(1.0, abs(v))
         if moving == 0:
             break
     for i in range(count):

@@ -21,6 +21,7 @@ import numpy as np
 
 from workbench.operator import REQUIRED, Arg
 from workbench.sparse_lp import lp_gradient, lp_prox
+from workbench.sparse_lp.inputs import checked_values
 
 _ALPHA = Arg("alpha", float, REQUIRED, "strength of the penalty", low=0.0)
 _P = Arg("p", float, 1.0, "exponent", low=0.0, high=math.inf, words="a number of at least 0, infinity included")
@@ -237,7 +238,7 @@ def elastic_net_prox(x: Any, weight: float, l1_ratio: float = 0.5) -> np.ndarray
     Raises:
         TypeError, ValueError: an argument is not what is said above.
     """
-    x, weight, l1_ratio = _checked_floats("x", x), _WEIGHT.check(weight), _L1_RATIO.check(l1_ratio)
+    x, weight, l1_ratio = checked_values("x", x), _WEIGHT.check(weight), _L1_RATIO.check(l1_ratio)
     shrunk = np.maximum(np.abs(x) - x.dtype.type(weight * l1_ratio), 0) / x.dtype.type(1 + weight * (1 - l1_ratio))
     return np.copysign(shrunk, x)
 
@@ -259,7 +260,7 @@ def group_prox(x: Any, weight: float, axis: int = -1) -> np.ndarray:
     Raises:
         TypeError, ValueError: an argument is not what is said above.
     """
-    x, weight = _checked_floats("x", x), _WEIGHT.check(weight)
+    x, weight = checked_values("x", x), _WEIGHT.check(weight)
     if x.ndim == 0:
         raise ValueError("x has no axes: must have at least 1, along which a group lies")
     wide = x.astype(np.float64, copy=False)
@@ -290,7 +291,7 @@ def max_norm_prox(x: Any, weight: float) -> np.ndarray:
     Raises:
         TypeError, ValueError: an argument is not what is said above.
     """
-    x, weight = _checked_floats("x", x), _WEIGHT.check(weight)
+    x, weight = checked_values("x", x), _WEIGHT.check(weight)
     sizes = np.sort(np.abs(x.astype(np.float64, copy=False)).reshape(-1))[::-1]
     if not sizes.size or sizes[0] == 0:
         return x.copy()
@@ -336,12 +337,3 @@ def _scale_into(sizes: np.ndarray, bound: float) -> float:
     while scale > 0 and scale * largest > bound:
         scale = math.nextafter(scale, 0)
     return scale
-
-
-def _checked_floats(name: str, x: Any) -> np.ndarray:
-    x = np.asarray(x)
-    if x.dtype.newbyteorder("=") not in (np.float32, np.float64):
-        raise TypeError(
-            f"{name} has dtype {x.dtype}: must be float32 or float64; convert it, as with {name}.astype(np.float64)"
-        )
-    return x.astype(x.dtype.newbyteorder("="), copy=False)
