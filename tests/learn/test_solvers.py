@@ -703,6 +703,12 @@ REFUSALS = [
     (dict(X=NAN), "X[2, 1]=nan: must be finite"),
     (dict(X=scipy.sparse.csc_matrix(NAN)), "X[2, 1]=nan: must be finite"),
     (dict(X=X3 * 1e200), "X[:, 0]: its sum of squares is beyond the range of float64"),
+    (dict(X=X3 * 1e-170), "X[:, 0]: its sum of squares is 0 in float64; scale the column up"),
+    (dict(X=scipy.sparse.csc_array(X3 * 1e-170)), "X[:, 0]: its sum of squares is 0 in float64; scale the column up"),
+    (dict(X=np.ma.array(X3)), "X: a masked array's mask would be lost"),
+    (dict(X=[[1.0], [2.0, 3.0]]), "X: must be an array of numbers"),
+    (dict(y=Y3 * 1e200), "y: its sum of squares is beyond the range of float64; scale y"),
+    (dict(y=Y3 * 1e-200), "y: its sum of squares is beyond the range of float64; scale y"),
     (dict(X=scipy.sparse.coo_matrix(X3)), "X is a sparse 2-D COO array: must be a CSR or CSC matrix"),
     (dict(y=Y3[:3]), "y has shape (3,): must be (4,), one target a row of X"),
     (dict(y=Y3[:, None]), "y has shape (4, 1)"),
@@ -740,3 +746,17 @@ def test_refusals(arguments, message):
     with pytest.raises((TypeError, ValueError)) as refusal:
         solve(given.pop("X"), given.pop("y"), given.pop("penalty"), **given)
     assert message in str(refusal.value)
+
+
+def test_a_group_larger_than_all_features():
+    found = [solve(X3, Y3, GroupLasso(0.05, size), tolerance=1e-10).weights for size in (3, 10**12)]
+    np.testing.assert_allclose(*found, rtol=1e-7)
+
+
+def test_the_objective_never_rises_within_bounds():
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        X, y = rng.standard_normal((12, 7)), 4 * rng.standard_normal(12)
+        found = solve(X, y, Lp(0.1, math.inf), tolerance=1e-10)
+        assert found.converged
+        assert np.all(np.diff(found.objective) <= 1e-12)

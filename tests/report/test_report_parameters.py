@@ -109,6 +109,30 @@ def test_a_wrong_declaration_is_refused():
         declared(notebook("a: int = 1", workbench={"operator": "LNR"}))
 
 
+@pytest.mark.parametrize(
+    ("line", "allowed"),
+    [
+        ("p: float = 1.0  # [0 .. 4]", "a number from 0.0 to 4.0"),
+        ("p: float = 1.0  # [-3 ..]", "a number of at least 0, infinity included"),
+        ("p: float = 1.0  # [.. 4]", "a number from 0.0 to 4.0"),
+        ("reg_lambda: float = 0.3  # [0.01 .. 0.9]", "a number from 0.01 to 0.9"),
+        ("reg_lambda: float = 0.3  # [.. 0.9]", "a number above 0.0 and below 0.9"),
+        ("reg_lambda: float = 0.3  # [-1 .. 7]", "a number above 0.0 and below 1.0"),
+    ],
+)
+def test_the_narrower_of_two_ranges(line, allowed):
+    (found,) = declared(notebook(line, workbench={"operator": "SparseLpRegularizer"})).values()
+    assert found.allowed == allowed
+
+
+def test_a_range_of_the_line_is_checked():
+    lines = notebook("p: float = 1.0  # [0 .. 4]", workbench={"operator": "SparseLpRegularizer"})
+    assert check(lines, {"p": "4"}, text=True) == {"p": 4.0}
+    for wrong in ("5", "-1"):
+        with pytest.raises(ParameterError, match=rf"p={wrong}\.0: must be a number from 0\.0 to 4\.0"):
+            check(lines, {"p": wrong}, text=True)
+
+
 def test_an_object_of_the_operator_keeps_the_brackets_of_its_line():
     lines = [
         'replacement: str = "mean"  # what is put in its place [zero | mean | median]',
@@ -119,7 +143,7 @@ def test_an_object_of_the_operator_keeps_the_brackets_of_its_line():
     rows = [(p.name, p.type_name, p.default, p.meaning, p.allowed) for p in declared(dropout).values()]
     assert rows == [
         ("replacement", "str", "mean", "what is put in its place", "one of 'zero', 'mean', 'median'"),
-        ("ratio", "float", 0.25, "share that is dropped", "a number from 0.0 to 1.0"),  # the operator's own range
+        ("ratio", "float", 0.25, "share that is dropped", "a number from 0.0 to 0.5"),  # of two ranges the narrower
         (
             "seed",
             "int",
@@ -128,9 +152,9 @@ def test_an_object_of_the_operator_keeps_the_brackets_of_its_line():
             "a whole number from 0 to 2^64 - 1",
         ),
     ]
-    assert check(dropout, {"replacement": "median", "ratio": "1", "seed": "0"}, text=True) == {
+    assert check(dropout, {"replacement": "median", "ratio": "0.5", "seed": "0"}, text=True) == {
         "replacement": "median",
-        "ratio": 1.0,
+        "ratio": 0.5,
         "seed": 0,
     }
     for name, text in (("replacement", "Mean"), ("replacement", ""), ("ratio", "1.5"), ("seed", "-1")):

@@ -297,3 +297,14 @@ def test_refusals(call, message):
     with pytest.raises((TypeError, ValueError)) as refusal:
         call()
     assert message in str(refusal.value)
+
+
+def test_elastic_net_prox_of_float32_where_digits_cancel():
+    x = np.float32([1e6, -0.1])
+    expected = [float(x[0]) - 999999.9, float(x[1]) + 0.0999]
+    for value, weight, z in zip(x, (999999.9, 0.0999), expected, strict=True):
+        assert elastic_net_prox(np.array([value]), weight, 1.0)[0] == np.float32(z)
+
+
+def test_max_norm_prox_of_a_weight_that_rounding_loses():
+    assert max_norm_prox(np.array([1.0, 0.5]), 1e-30).tolist() == [1.0, 0.5]

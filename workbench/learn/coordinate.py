@@ -290,7 +290,7 @@ def descend(columns, residual, weights, curvatures, terms, groups, tolerance, li
         if at <= MEMORY:
             continue
         at = 0
-        if _extrapolation(iterates, mixed):
+        if terms.p < math.inf and _extrapolation(iterates, mixed):  # a mixture may leave the bounds of p = inf
             _mix(iterates, mixed, trial)
             _mix(residuals, mixed, trial_residual)
             value = _objective(columns, residual, weights, terms, groups)

@@ -13,6 +13,7 @@ from workbench.sparse_lp.penalties import ElasticNet, GroupLasso, Lp, Penalty
 from workbench.sparse_lp.threshold import lp_threshold
 
 COUNT = Arg("count", int, 100, "strengths on the path", low=1)
+ABOVE_ROUNDING = 1 + 1e-12
 EPS = Arg("eps", float, 1e-3, "smallest strength as a share of the largest", low=0.0, high=1.0, open=True)
 
 
@@ -49,7 +50,7 @@ def lambda_max(X: Any, y: Any, penalty: Penalty, loss: str = "least squares") ->
 
     For a convex penalty they are zero at the minimum. For Lp with p < 1, where zero is a minimum among its neighbours
     for any alpha > 0, they are where no weight alone improves the objective (of its majorizer, for the logistic loss),
-    so that coordinate descent from zero stays there:
+    so that coordinate descent from zero stays there; a little above that, since rounding decides there:
 
     Lp, p = 1     max_j |g_j|,  g the gradient of the loss at zero weights
     Lp, p < 1     max_j L_j (|g_j| / (L_j t))^(2 - p),  t = lp_threshold(1, p),  L_j the Lipschitz constant of weight j
@@ -141,7 +142,7 @@ def _largest_alpha(problem: Problem) -> float:
         moves = problem.squares > 0
         curvatures = problem.coordinate_lipschitz[moves]
         shares = np.abs(gradient[moves]) / (curvatures * lp_threshold(1.0, penalty.p))
-        return float((curvatures * shares ** (2 - penalty.p)).max(initial=0))
+        return ABOVE_ROUNDING * float((curvatures * shares ** (2 - penalty.p)).max(initial=0))
     raise ValueError(f"penalty={penalty!r}: no alpha makes all weights zero; give the alphas of a path yourself")
 
 

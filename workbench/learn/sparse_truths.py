@@ -20,10 +20,16 @@ NOISE = 0.5  # standard deviation, of a signal with standard deviation 1
 
 @dataclasses.dataclass(frozen=True)
 class Errors:
-    """Mean squared errors on new examples and non-zero weights, each (seeds, strengths); 1 + NOISE^2 is no model's."""
+    """What each fit is worth, each (seeds, strengths).
+
+    Mean squared errors on new examples, of which no model has 1 + NOISE^2, and in training; non-zero weights, and those
+    of them that are among the first six.
+    """
 
     test: np.ndarray
+    training: np.ndarray
     nonzeros: np.ndarray
+    first_six: np.ndarray
 
 
 def measure(truth: str, p: float, alphas: Sequence[float], seeds: Sequence[int]) -> Errors:
@@ -31,22 +37,24 @@ def measure(truth: str, p: float, alphas: Sequence[float], seeds: Sequence[int])
     if truth not in TRUTHS:
         raise ValueError(f"truth={truth!r}: must be one of {', '.join(map(repr, TRUTHS))}")
     fits = [_fit(truth, p, alphas, seed) for seed in seeds]
-    return Errors(*(np.array([fit[i] for fit in fits]) for i in (0, 1)))
+    return Errors(*np.moveaxis(np.array(fits), -1, 0))
 
 
-def _fit(truth: str, p: float, alphas: Sequence[float], seed: int) -> tuple[list[float], list[int]]:
+def _fit(truth: str, p: float, alphas: Sequence[float], seed: int) -> list[tuple[float, ...]]:
+    """Return the four numbers of `Errors` for each strength."""
     rng = np.random.default_rng(seed)
     true = np.zeros(FEATURES)
     relevant = RELEVANT if truth == TRUTHS[0] else FEATURES
     true[:relevant] = rng.choice([-1.0, 1.0], relevant) / np.sqrt(relevant)
     features, targets = _examples(rng, TRAINING, true)
     new_features, new_targets = _examples(rng, TEST, true)
-    weights, errors, nonzeros = np.zeros(FEATURES), {}, {}
+    weights, found = np.zeros(FEATURES), {}
     for alpha in sorted(alphas, reverse=True):
         weights = solve(features, targets, Lp(alpha, p), start=weights, tolerance=1e-4).weights
-        errors[alpha] = float(np.mean((new_targets - new_features @ weights) ** 2))
-        nonzeros[alpha] = int(np.count_nonzero(weights))
-    return [errors[alpha] for alpha in alphas], [nonzeros[alpha] for alpha in alphas]
+        test = float(np.mean((new_targets - new_features @ weights) ** 2))
+        training = float(np.mean((targets - features @ weights) ** 2))
+        found[alpha] = test, training, np.count_nonzero(weights), np.count_nonzero(weights[:RELEVANT])
+    return [found[alpha] for alpha in alphas]
 
 
 def _examples(rng: np.random.Generator, count: int, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

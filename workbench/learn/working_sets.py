@@ -54,7 +54,7 @@ class _Blocks:
 
     def __init__(self, problem: Problem) -> None:
         penalty = problem.penalty
-        self.size = penalty.size if isinstance(penalty, GroupLasso) else 1
+        self.size = min(penalty.size, problem.features) if isinstance(penalty, GroupLasso) else 1
         self.grouped = self.size > 1
         self.terms = _terms(penalty)
         self.features = problem.features

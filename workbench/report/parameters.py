@@ -2,7 +2,8 @@
 
 A line of the cell declares one: `alpha: float = 1e-4  # strength [0 .. 10]`. The brackets hold a range, open on a
 side that is left out, or choices: `[china.jpg | flower.jpg]`. In a notebook with the metadata
-`{"workbench": {"operator": "LRN"}}`, a parameter named like an argument of that operator obeys its declaration.
+`{"workbench": {"operator": "LRN"}}`, a parameter named like an argument of that operator obeys its declaration, within
+the line's own range if it has one.
 """
 
 import ast
@@ -146,7 +147,8 @@ def _parameter(line: Any, expression: str, operator: Operator | None) -> Paramet
     arg = _arg(line.name, type_name, default, meaning, limits[1] if limits else "")
     for declared_arg in operator.args if operator else ():
         if declared_arg.name == line.name and declared_arg.type is not object:
-            arg = dataclasses.replace(declared_arg, default=default, meaning=meaning or declared_arg.meaning)
+            declaration = _narrowed(declared_arg, arg) if limits else declared_arg
+            arg = dataclasses.replace(declaration, default=default, meaning=meaning or declared_arg.meaning)
     if arg is None:
         return Parameter(line.name, type_name, expression, meaning, None)
     if arg.type is float and type(default) is int:
@@ -168,6 +170,18 @@ def _arg(name: str, type_name: str, default: Any, meaning: str, limits: str) -> 
         return Arg(name, kind, default, meaning, low=_bound(kind, low), high=_bound(kind, high))
     except ValueError:
         raise NotebookError(f"parameter {name}: its range [{limits}] must be two numbers, as in [0 .. 10]") from None
+
+
+def _narrowed(declared: Arg, own: Arg | None) -> Arg:
+    """Return a declaration with a line's own range of numbers where that is the narrower one."""
+    if own is None or declared.type is not float:
+        return declared
+    low = max((each for each in (declared.low, own.low) if each is not None), default=None)
+    high = min((each for each in (declared.high, own.high) if each is not None), default=None)
+    if (low, high) == (declared.low, declared.high):
+        return declared
+    still_open = declared.open and (low == declared.low or high == declared.high)
+    return dataclasses.replace(declared, low=low, high=high, open=still_open, words="")
 
 
 def _bound(kind: type, text: str) -> Any:

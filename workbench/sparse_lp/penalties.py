@@ -202,7 +202,7 @@ class GroupLasso:
         return self.alpha * float(self.norms(w).sum())
 
     def subgradient(self, w: np.ndarray) -> np.ndarray:
-        norms = np.repeat(self.norms(w), self.size)[: w.size]
+        norms = np.repeat(self.norms(w), min(self.size, w.size))[: w.size]
         return self.alpha * np.divide(w, norms, out=np.zeros_like(w), where=norms > 0)
 
     def prox(self, v: np.ndarray, step: float) -> np.ndarray:
@@ -213,13 +213,16 @@ class GroupLasso:
         return 0.0 if np.all(self.norms(v) <= self.alpha) else math.inf
 
     def feasible_scale(self, v: np.ndarray) -> float:
-        rounding = (self.size + 4) * np.finfo(np.float64).eps  # of a norm: less by that much, and surely finite
+        rounding = (min(self.size, v.size) + 4) * np.finfo(
+            np.float64
+        ).eps  # of a norm: less by that much, and surely finite
         return _scale_into(self.norms(v) * (1 + rounding), self.alpha)
 
     def _groups(self, w: np.ndarray) -> np.ndarray:
         """Return w as rows (groups, size), the last filled up with zeros, which change no norm."""
-        missing = -w.size % self.size
-        return (np.append(w, np.zeros(missing, w.dtype)) if missing else w).reshape(-1, self.size)
+        size = max(1, min(self.size, w.size))
+        missing = -w.size % size
+        return (np.append(w, np.zeros(missing, w.dtype)) if missing else w).reshape(-1, size)
 
 
 def elastic_net_prox(x: Any, weight: float, l1_ratio: float = 0.5) -> np.ndarray:
@@ -239,8 +242,8 @@ def elastic_net_prox(x: Any, weight: float, l1_ratio: float = 0.5) -> np.ndarray
         TypeError, ValueError: an argument is not what is said above.
     """
     x, weight, l1_ratio = checked_values("x", x), _WEIGHT.check(weight), _L1_RATIO.check(l1_ratio)
-    shrunk = np.maximum(np.abs(x) - x.dtype.type(weight * l1_ratio), 0) / x.dtype.type(1 + weight * (1 - l1_ratio))
-    return np.copysign(shrunk, x)
+    shrunk = np.maximum(np.abs(x, dtype=np.float64) - weight * l1_ratio, 0) / (1 + weight * (1 - l1_ratio))
+    return np.copysign(shrunk, x).astype(x.dtype)
 
 
 def group_prox(x: Any, weight: float, axis: int = -1) -> np.ndarray:
@@ -303,8 +306,8 @@ def max_norm_prox(x: Any, weight: float) -> np.ndarray:
     if sums[-1] <= radius:
         return np.zeros_like(x)
     levels = (sums - radius) / np.arange(1, sizes.size + 1)  # t, if it were that of the first 1, 2, ... elements
-    count = int(np.flatnonzero(sizes / unit > levels)[-1]) if radius > 0 else 0
-    level = levels[count] * unit if radius > 0 else unit
+    above = np.flatnonzero(sizes / unit > levels)
+    level = levels[above[-1]] * unit if above.size else unit  # none where the weight is lost in rounding
     return np.clip(x, -x.dtype.type(level), x.dtype.type(level))
 
 
