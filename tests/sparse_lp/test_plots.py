@@ -451,3 +451,20 @@ def test_the_ball_moves_when_drawn_again():
     ax = plots.ball_and_contours(0.5)
     plots.ball_and_contours(math.inf, 1.5, ax=ax)
     assert np.abs(artist(ax, "ball").get_xy()).max(axis=1) == pytest.approx(1.5, rel=1e-12)
+
+
+def test_of_many_rows_medians_are_drawn():
+    frequencies = np.geomspace(1e-3, 1.0, 3001)
+    ax = plots.by_frequency(frequencies, {"lazy": np.where(np.arange(3001) % 3 == 0, 9.0, frequencies)})
+    assert labels(ax) == ["lazy, median"]
+    at, medians = data(ax, "lazy, medians")
+    assert len(at) == plots.GROUPS
+    assert np.all(np.diff(at) > 0)
+    assert medians[0] == pytest.approx(np.sort(np.where(np.arange(188) % 3 == 0, 9.0, frequencies[:188]))[94], rel=0.02)
+
+
+def test_bars_move_with_the_weights():
+    ax = plots.weight_histogram(np.array([1.0, -0.5, 0.25]))
+    plots.weight_histogram(np.array([4.0, -2.0, 1.0]), ax=ax)
+    bar = artist(ax[0], "weights 79")
+    assert (bar.get_x(), bar.get_width(), bar.get_height()) == (pytest.approx(3.9), pytest.approx(0.1), 1)

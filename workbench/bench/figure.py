@@ -120,6 +120,7 @@ def _draw_bars(ax, title: str, labels: list[str], ratios: list[Ratio]) -> None:
             place,
             f"{ratio.value:.2f}",
             color="white" if inside else "black",
+            bbox=None if inside else {"facecolor": "white", "edgecolor": "none", "pad": 0.5},  # over the target's line
             horizontalalignment="center" if inside else "left",
             verticalalignment="center",
         )
