@@ -27,7 +27,13 @@ def outputs(output, name):
 
 def workbench(*arguments, **settings):
     command = [sys.executable, "-m", "workbench", *map(str, arguments)]
+    settings["preexec_fn"] = heed_interrupts
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings)
+
+
+def heed_interrupts():
+    """Undo what a shell does to jobs in the background, which would pass on to the command: to ignore ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_until(true, seconds=30):
