@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 import numpy as np
 import pytest
 
-from workbench import OPERATORS, lp_prox
+from workbench import OPERATORS, lp_prox, sparse_lp_regularizer
 from workbench.parallel import thread_limit
 from workbench.sparse_lp.threshold import lp_threshold
 
@@ -336,3 +336,25 @@ def test_the_default_is_the_soft_threshold(engine):
 
 def test_no_gradient():
     assert OPERATORS["LpProx"].gradient_operator() is None
+
+
+@pytest.mark.parametrize("p", [1e6, 1e8, 1e16, 1e300])
+def test_huge_exponents(p):
+    x, weight = np.array([1.01951066039405, 0.5, -1.5, 1e6]), 70.84489634020697
+    # z = 1 - t solves weight p (1 - t)^(p-1) = |x| - z, whose right side is known to many digits before t is.
+    expected = []
+    for size in np.abs(x).tolist():
+        z = min(size, 1.0)
+        for _ in range(60):
+            pull = math.log(max(size - z, 1e-300)) - math.log(weight) - math.log(p)
+            z = min(size, math.exp(pull / (p - 1)))
+        expected.append(z)
+    for engine in ENGINES:
+        np.testing.assert_allclose(np.abs(lp_prox(x, weight, p, engine=engine)), expected, rtol=1e-12)
+
+
+def test_a_matrix_is_an_array():
+    table = np.ones((2, 3)).view(np.matrix)
+    for engine in ENGINES:
+        sparse_lp_regularizer(table, np.array([1]), 1, 0.125, engine=engine)
+    assert table.tolist() == [[1, 1, 1], [0.75, 0.75, 0.75]]

@@ -12,7 +12,8 @@ What makes them fast, each measured:
                 library's pow would not.
     tiles       Halley's method, Newton's with one more derivative, which costs no further power, runs on a tile of
                 numbers at once, and goes on until the slowest is done.
-    float64     Arithmetic is float64 whatever the array's type: nothing overflows on the way, and memory is slower.
+    float64     Arithmetic is float64 whatever the array's type, but for square roots of a sum: nothing overflows on the
+                way, and memory is slower.
     ranges      Rows of one range of the table share pages, so that looking up addresses is cheap; rows further on are
                 asked for ahead of their turn.
 
