@@ -2,12 +2,30 @@
 
 import threading
 import time
+import types
 
 import pytest
 
 from workbench import parallel
 
-MANY = 1 << 20  # elements, enough to be worth several threads
+MANY = 1 << 20  # elements, enough to be worth several threads whatever is done to them
+SOME = 1 << 15  # enough if the work takes long
+FEW = SOME - 1  # never enough
+
+WORTH_WAKING = parallel.WORTH_WAKING
+
+
+@pytest.fixture(autouse=True)
+def waking_costs_what_it_costs(waking_costs_nothing, monkeypatch):
+    monkeypatch.setattr(parallel, "WORTH_WAKING", WORTH_WAKING)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Stand still but for what is added to `now`."""
+    clock = types.SimpleNamespace(now=100.0)
+    monkeypatch.setattr(parallel.time, "perf_counter", lambda: clock.now)
+    return clock
 
 
 def covered(jobs, elements=MANY, threads=4):
@@ -26,13 +44,122 @@ def covered(jobs, elements=MANY, threads=4):
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
 @pytest.mark.parametrize("jobs", [0, 1, 2, 3, 7, 8, 28, 29, 1000])
-def test_every_job_is_done_once(jobs, threads):
-    assert covered(jobs, threads=threads)[0] == list(range(jobs))
+@pytest.mark.parametrize("elements", [FEW, SOME, MANY - 1, MANY])
+@pytest.mark.parametrize("worth_waking", [0.0, 1e9])
+def test_every_job_is_done_once(worth_waking, elements, jobs, threads, monkeypatch):
+    monkeypatch.setattr(parallel, "WORTH_WAKING", worth_waking)
+    assert covered(jobs, elements, threads)[0] == list(range(jobs))
 
 
 def test_small_work_stays_with_the_caller():
     assert covered(100, elements=10)[1] == {threading.current_thread()}
     assert covered(100, threads=1)[1] == {threading.current_thread()}
+
+
+def ranges(jobs, elements, threads, clock, seconds, monkeypatch):
+    """Return the ranges that `run` does, in order, each job taking so long; and how often it asks for help."""
+    asked, done = [], []
+
+    def decline(task):
+        asked.append(task)
+        return types.SimpleNamespace(cancel=lambda: True)
+
+    def work(start, stop):
+        done.append((start, stop))
+        clock.now += (stop - start) * seconds
+
+    monkeypatch.setattr(parallel, "_executor", lambda: types.SimpleNamespace(submit=decline))
+    with parallel.thread_limit(threads):
+        parallel.run(work, jobs, elements)
+    return done, len(asked)
+
+
+def test_below_small_the_caller_does_all_at_once(clock, monkeypatch):
+    assert ranges(30, FEW, 3, clock, 1.0, monkeypatch) == ([(0, 30)], 0)
+
+
+def test_from_large_on_others_are_asked_at_once(clock, monkeypatch):
+    # 30 jobs for 3 threads in 12 ranges of 2 or 3; nobody comes, and the caller does them one after another.
+    done, asked = ranges(30, MANY, 3, clock, 0.0, monkeypatch)
+    assert (len(done), done[:3], asked) == (12, [(0, 2), (2, 5), (5, 7)], 2)
+
+
+def test_between_them_short_work_stays_with_the_caller(clock, monkeypatch):
+    # The first of 12 ranges has 2 jobs, which take 2 * 9e-6 s; 11 * 18e-6 s = 198 us are left, less than 200 us.
+    assert ranges(30, SOME, 3, clock, 9e-6, monkeypatch) == ([(0, 2), (2, 30)], 0)
+    assert ranges(30, MANY - 1, 3, clock, 9e-6, monkeypatch) == ([(0, 2), (2, 30)], 0)
+
+
+def test_between_them_long_work_is_shared_after_the_first_range(clock, monkeypatch):
+    # 11 * 2 * 9.2e-6 s = 202 us are left.
+    done, asked = ranges(30, SOME, 3, clock, 9.2e-6, monkeypatch)
+    assert (len(done), done[:3], asked) == (12, [(0, 2), (2, 5), (5, 7)], 2)
+
+
+def test_with_slow_work_others_take_part_after_the_caller():
+    first, others = threading.Event(), threading.Barrier(2, timeout=30)
+    workers = []
+
+    def work(start, stop):
+        workers.append(threading.current_thread())
+        if not first.is_set():
+            time.sleep(0.01)  # seven more ranges: much longer than waking takes
+            first.set()
+        elif start >= 2:
+            others.wait()  # two of the last six at a time, so both threads take part
+
+    with parallel.thread_limit(2):
+        parallel.run(work, 8, SOME)
+    assert workers[0] == threading.current_thread()
+    assert len(set(workers)) == 2
+
+
+def test_a_failing_first_range_is_reported():
+    def work(start, stop):
+        raise ArithmeticError(f"job {start}")
+
+    with parallel.thread_limit(4), pytest.raises(ArithmeticError, match="job 0"):
+        parallel.run(work, 100, SOME)
+    assert covered(100)[0] == list(range(100))
+
+
+@pytest.mark.parametrize(
+    ("jobs", "elements", "seconds", "threads", "expected"),
+    [
+        (8, MANY, 1.0, 1, (1, 0)),
+        (1, MANY, 1.0, 4, (1, 0)),  # no more threads than jobs
+        (0, MANY, 0.0, 4, (1, 0)),
+        (8, FEW, 1.0, 2, (1, 0)),
+        (8, MANY, 0.0, 2, (0, 1 / 2)),  # 8 ranges, 4 each
+        (3, MANY, 0.0, 2, (0, 2 / 3)),  # 3 ranges: one thread does two
+        (1000, MANY, 0.0, 3, (0, 1 / 3)),  # 12 ranges, 4 each
+        (5, MANY, 0.0, 4, (0, 2 / 5)),  # 5 ranges: one thread does two
+        (8, SOME, 1.0, 2, (1 / 8, 4 / 7)),  # the first of 8, then 7 by two
+        (1000, SOME, 1.0, 3, (1 / 12, 4 / 11)),
+        (2, SOME, 1.0, 2, (1 / 2, 1)),  # what is left is one range
+        (8, SOME, 2.28e-4, 2, (1, 0)),  # 7 / 8 of it are 199.5 us
+        (8, SOME, 2.29e-4, 2, (1 / 8, 4 / 7)),  # 200.4 us
+        (8, MANY - 1, 2.28e-4, 2, (1, 0)),
+    ],
+)
+def test_parallel_part_by_hand(jobs, elements, seconds, threads, expected):
+    assert parallel.parallel_part(jobs, elements, seconds, threads) == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("jobs", [1, 2, 3, 8, 24, 48])
+@pytest.mark.parametrize("elements", [FEW, SOME, MANY])
+@pytest.mark.parametrize("seconds", [1e-5, 1e-2])
+def test_parallel_part_is_what_run_does(seconds, elements, jobs, threads, clock, monkeypatch):
+    done, asked = ranges(jobs, elements, threads, clock, seconds / jobs, monkeypatch)
+    before, busiest = parallel.parallel_part(jobs, elements, seconds, threads)
+    if not asked:
+        assert (before, busiest) == (1, 0)
+        return
+    shared = done[1:] if elements < MANY else done
+    alone = done[0][1] - done[0][0] if elements < MANY else 0
+    assert before == pytest.approx(alone / jobs)
+    assert busiest == pytest.approx(-(-len(shared) // (asked + 1)) / len(shared))  # ranges of one length
 
 
 def test_several_threads_take_part():

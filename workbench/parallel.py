@@ -7,12 +7,15 @@ children, and gives the same result at every thread count because a job's work d
 
 import contextlib
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 
 SMALL = 1 << 15  # elements; below this, waking a thread costs more than the work it would do
+LARGE = 1 << 20  # elements; from this on it costs less, whatever is done to them
+WORTH_WAKING = 2e-4  # seconds of work left, between the two; waking an idle core can take half of that
 CHUNKS_PER_THREAD = 4  # more than one, so that a thread that is held up does not hold up the call
 
 _limit: ContextVar[int | None] = ContextVar("thread_limit", default=None)
@@ -46,7 +49,8 @@ def thread_limit(threads: int) -> Iterator[None]:
 def run(work: Callable[[int, int], None], jobs: int, elements: int) -> None:
     """Call `work(start, stop)` over ranges that cover 0..jobs, on several threads where `elements` make it worth while.
 
-    The caller takes part, so a pool that is busy with other calls delays nothing and cannot deadlock.
+    The caller takes part, so a pool that is busy with other calls delays nothing and cannot deadlock. Between SMALL and
+    LARGE it does the first range alone, and asks for help where the others will take WORTH_WAKING at that pace.
     """
     threads = min(_limit.get() or available_threads(), jobs)
     if threads <= 1 or elements < SMALL:
@@ -54,7 +58,14 @@ def run(work: Callable[[int, int], None], jobs: int, elements: int) -> None:
             work(0, jobs)
         return
     chunks = min(jobs, threads * CHUNKS_PER_THREAD)
-    ranges = deque((jobs * i // chunks, jobs * (i + 1) // chunks) for i in range(chunks))
+    done = 0
+    if elements < LARGE:
+        done, first, begin = 1, jobs // chunks, time.perf_counter()
+        work(0, first)
+        if (time.perf_counter() - begin) * (chunks - 1) < WORTH_WAKING:
+            work(first, jobs)
+            return
+    ranges = deque((jobs * i // chunks, jobs * (i + 1) // chunks) for i in range(done, chunks))
 
     def drain() -> None:
         while True:
@@ -72,6 +83,25 @@ def run(work: Callable[[int, int], None], jobs: int, elements: int) -> None:
         for helper in helpers:
             if not helper.cancel():
                 helper.result()
+
+
+def parallel_part(jobs: int, elements: int, seconds: float, threads: int) -> tuple[float, float]:
+    """Return how `run` would share out work that takes one thread `seconds`.
+
+    Returns:
+        The part that the caller does alone, and of the rest the part that the busiest thread does. (1, 0) where no
+        other thread takes part.
+    """
+    threads = min(threads, jobs)
+    if threads <= 1 or elements < SMALL:
+        return 1.0, 0.0
+    chunks = min(jobs, threads * CHUNKS_PER_THREAD)
+    if elements >= LARGE:
+        return 0.0, -(-chunks // threads) / chunks
+    rest = chunks - 1
+    if seconds * rest / chunks < WORTH_WAKING:
+        return 1.0, 0.0
+    return 1 / chunks, -(-rest // threads) / rest
 
 
 def _executor() -> ThreadPoolExecutor:
