@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from workbench import local_response_norm, local_response_norm_gradient, local_response_norm_scale
+from workbench.lrn import conventions, kernels, loops
+from workbench.lrn.window import SHORT_ROW, Window
 from workbench.parallel import thread_limit
+
+from . import scalar
 
 # Relative error of the forward pass, and error of the gradient as a fraction of its largest element. A float16 comes
 # from a rounded float32, which can turn it to the other neighbour: one unit in the last place.
@@ -118,6 +122,73 @@ def test_within_a_channel_around_the_bands(order, height, width, size):
     compare(x, dy, scale=size == 5, **{**PAPER, "size": size}, order=order, region="within")
 
 
+def of_width(order, height, row):
+    """Return a shape whose rows have `row` elements, in NHWC those of three channels together."""
+    return (2, 2, height, row) if order == "NCHW" else (2, height, row // 3, 3)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 9, 151])
+@pytest.mark.parametrize(("height", "row"), [(70, 6), (70, 189), (70, 192), (70, 195), (97, 3), (20, 90)], ids=str)
+@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_within_a_channel_on_both_sides_of_a_short_row(dtype, order, height, row, size):
+    shape = of_width(order, height, row)  # in bands of 32 rows; a window of 151 sees the whole image
+    plan = kernels._plan(shape, Window(size // 2, size // 2, 1.0, 1.0, 0.75, 1.0, "within"), order == "NHWC", "forward")
+    assert plan.loop is (loops.small_image_forward if row < SHORT_ROW else loops.image_forward)
+    assert plan.jobs == (2 if order == "NHWC" else 4) * -(-height // 32)
+    x, dy = both_signs(shape, dtype), both_signs(shape, dtype, seed=1)
+    compare(x, dy, scale=True, **{**PAPER, "size": size}, order=order, region="within")
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+@pytest.mark.parametrize(("order", "shape"), [("NCHW", (1, 2, 67, 3)), ("NHWC", (1, 67, 3, 2))])
+def test_several_bands_against_one_element_at_a_time(order, shape, size):
+    x, dy = both_signs(shape, np.float64), both_signs(shape, np.float64, seed=1)
+    arguments = {**PAPER, "size": size, "order": order, "region": "within"}
+    y, dx = local_response_norm(x, **arguments), local_response_norm_gradient(dy, x, **arguments)
+    np.testing.assert_allclose(y, scalar.normalized(x, **arguments), rtol=1e-13)
+    np.testing.assert_allclose(dx, scalar.gradient(dy, x, **arguments), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (0, 3), (3, 0), (40, 2), (2, 40)])
+@pytest.mark.parametrize(("height", "row"), [(70, 6), (70, 189), (70, 195), (5, 90), (33, 240)], ids=str)
+@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
+def test_lopsided_windows_within_a_channel(order, height, row, before, after):
+    # No framework has these, but an even window would be one; above and below must not be confused.
+    shape, window = of_width(order, height, row), Window(before, after, 0.7, 9.0, 0.75, 1.3, "within")
+    x, dy = both_signs(shape, np.float64), both_signs(shape, np.float64, seed=1)
+    for function, arrays in (
+        (conventions.local_response_norm, (x,)),
+        (conventions.local_response_norm_scale, (x,)),
+        (conventions.local_response_norm_gradient, (dy, x)),
+    ):
+        fast, meant = (function(*arrays, window, order=order, engine=engine) for engine in ("numba", "reference"))
+        np.testing.assert_allclose(fast, meant, rtol=1e-13, atol=1e-13 * np.abs(meant).max())
+
+
+def test_a_lopsided_window_by_hand():
+    # One row above, none below; one column to the left, none to the right. Ones and a 3, whose square is 9.
+    x = np.ones((1, 1, 3, 2))
+    x[0, 0, 1, 0] = 3
+    window = Window(1, 0, 2.0, 4.0, 1.0, 0.5, "within")
+    sums = [[1, 2], [1 + 9, 2 + 9 + 1], [9 + 1, 9 + 1 + 2]]
+    for engine in ("reference", "numba"):
+        scale = conventions.local_response_norm_scale(x, window, engine=engine)
+        np.testing.assert_array_equal(scale[0, 0], 0.5 + 0.5 * np.array(sums))
+
+
+def test_the_gradient_of_a_lopsided_window_is_the_derivative():
+    window = Window(1, 2, 0.3, 4.0, 0.6, 1.5, "within")
+    x, dy = np.random.default_rng(3).standard_normal((2, 1, 2, 5, 4))
+    dx, step = conventions.local_response_norm_gradient(dy, x, window), 1e-6
+    for index in np.ndindex(x.shape):
+        up, down = x.copy(), x.copy()
+        up[index] += step
+        down[index] -= step
+        rise = conventions.local_response_norm(up, window) - conventions.local_response_norm(down, window)
+        assert dx[index] == pytest.approx((dy * rise).sum() / (2 * step), rel=1e-7, abs=1e-8)
+
+
 @pytest.mark.parametrize("region", ["across", "within"])
 @pytest.mark.parametrize("order", ["NCHW", "NHWC"])
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
@@ -197,6 +268,7 @@ def test_an_empty_axis(empty, order, region, engine):
         pytest.param((2, 3, 40_000), {"size": 3}, id="planes in tiles"),
         pytest.param((2, 8000, 9), {"order": "NHWC"}, id="pixels"),
         pytest.param((2, 3, 170, 60), {"region": "within"}, id="image"),
+        pytest.param((2, 3, 70, 200), {"region": "within"}, id="image of long rows"),
     ],
 )
 def test_one_thread_and_several_agree_to_the_bit(shape, arguments):

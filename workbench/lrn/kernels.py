@@ -13,7 +13,7 @@ import numpy as np
 
 from workbench import parallel
 from workbench.lrn import logarithmic, loops
-from workbench.lrn.window import Window, compute_dtype, safe_limits, window_axes
+from workbench.lrn.window import SHORT_ROW, Window, compute_dtype, safe_limits, window_axes
 
 NATIVE = (np.dtype(np.float32), np.dtype(np.float64))  # what the loops read as it is
 BLOCK = 1 << 20  # elements of an array that must be converted before a loop can read it, converted at a time
@@ -134,6 +134,11 @@ def _preparation(
     return _plan(shape, window, channels_last, direction), *_constants(dtype, window)
 
 
+def count_jobs(shape: tuple[int, ...], window: Window, channels_last: bool, direction: str) -> int:
+    """Return how many jobs a call is cut into, of which a thread does one at a time."""
+    return _plan(shape, window, channels_last, direction).jobs
+
+
 def _plan(shape: tuple[int, ...], window: Window, channels_last: bool, direction: str) -> _Plan:
     if window.region == "within":
         return _image_plan(shape, window, channels_last, direction)
@@ -185,8 +190,11 @@ def _image_plan(shape: tuple[int, ...], window: Window, channels_last: bool, dir
     else:
         planes, height, width, step = shape[0] * shape[1], shape[2], shape[3], 1
     bands = -(-height // BAND)
+    forward, gradient = loops.image_forward, loops.image_gradient
+    if width * step < SHORT_ROW:
+        forward, gradient = loops.small_image_forward, loops.small_image_gradient
     return _Plan(
-        loop=loops.image_forward if direction == "forward" else loops.image_gradient,
+        loop=forward if direction == "forward" else gradient,
         shape=(planes, height, width * step),
         arguments=(BAND, step, window.clipped(height), window.clipped(width)),
         jobs=planes * bands,

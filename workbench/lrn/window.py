@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+SHORT_ROW = 192  # elements of an image's row, below which the loops take a band's rows together
+
 
 @dataclasses.dataclass(frozen=True)
 class Window:
