@@ -1,9 +1,13 @@
-"""The counts of local response normalization against counts drawn by hand."""
+"""The counts of local response normalization against counts drawn by hand, and against loops that count themselves."""
 
+import numpy as np
 import pytest
 
+from workbench import local_response_norm, local_response_norm_gradient
 from workbench.cost import Cost
 from workbench.lrn.cost import cost
+
+from .counted import accesses
 
 
 def test_forward_across_three_channels():
@@ -118,6 +122,275 @@ def test_a_published_size():
     assert cost("forward", (1, 96, 55, 55)).multiply_adds == 3025 * (474 - 96) + 290400
 
 
+def test_direct_sums_within_a_channel():
+    # A plane of 2 x 3 pixels, size 3: both rows see 2 rows; columns see 2, 3 and 2. 2 * 2 * 7 = 28 squares, 6 of which
+    # begin a sum. The same again, as additions, for the gradient's terms.
+    forward = cost("forward", (1, 1, 2, 3), size=3, beta=1.0, region="within", form="direct")
+    assert forward == Cost(multiply_adds=22 + 6, other_flops=6, divisions=6, bytes_read=24, bytes_written=24)
+    gradient = cost("gradient", (1, 1, 2, 3), size=3, beta=1.0, region="within", form="direct")
+    assert gradient == Cost(
+        multiply_adds=22 + 6 + 6,
+        other_flops=6 + 22 + 2 * 6 + 3 * 6 + 6,
+        divisions=6,
+        bytes_read=48,
+        bytes_written=24,
+    )
+
+
+def test_running_sums_across_channels():
+    # A column of 4 channels, size 3: s0 + s1; + s2; + s3 - s0; - s1. 3 additions and 2 subtractions, 4 squares. 10
+    # columns of 40 elements; 40 times bias + alpha/n * sum.
+    forward = cost("forward", (2, 4, 5), size=3, beta=1.0, form="running")
+    assert forward == Cost(multiply_adds=40, other_flops=10 * 5 + 40, divisions=40, bytes_read=160, bytes_written=160)
+    gradient = cost("gradient", (2, 4, 5), size=3, beta=1.0, form="running")
+    assert gradient == Cost(
+        multiply_adds=40 + 40,
+        other_flops=10 * 5 + 40 + 10 * 5 + 2 * 40 + 3 * 40 + 40,
+        divisions=40,
+        bytes_read=320,
+        bytes_written=160,
+    )
+
+
+def test_running_sums_within_a_channel():
+    # A plane of 3 x 5 pixels, size 3. Down each of 5 columns: 2 additions, and one row leaves. Along each of 3 rows: 4
+    # additions, and three pixels leave. 5 * 3 + 3 * 7 = 36; 15 squares.
+    forward = cost("forward", (1, 1, 3, 5), size=3, beta=1.0, region="within", form="running")
+    assert forward == Cost(multiply_adds=15, other_flops=15 + 36, divisions=15, bytes_read=60, bytes_written=60)
+    gradient = cost("gradient", (1, 1, 3, 5), size=3, beta=1.0, region="within", form="running")
+    assert gradient.multiply_adds == 15 + 15
+    assert gradient.other_flops == (15 + 36) + 36 + 2 * 15 + 3 * 15 + 15
+
+
+@pytest.mark.parametrize(
+    ("size", "left"),  # of a column of 7 channels the first 5, 4, 1 or none leave the window
+    [(3, 5), (5, 4), (11, 1), (13, 0), (99, 0)],
+)
+def test_a_running_sum_subtracts_what_leaves_the_window(size, left):
+    assert cost("forward", (1, 7), size=size, beta=1.0, form="running").other_flops == 7 + 6 + left
+
+
+def test_of_a_window_of_one_the_forms_differ_by_running_alone():
+    # Nothing is added to a square; a running sum replaces it all the same: 2 x (2 additions and 2 subtractions).
+    direct, running = (cost("forward", (2, 3), size=1, beta=1.0, form=form) for form in ("direct", "running"))
+    assert running.other_flops - direct.other_flops == 2 * (2 + 2)
+
+
+def test_without_a_form_sums_are_those_of_the_loops():
+    assert cost("forward", (2, 9)) == cost("forward", (2, 9), form="direct")
+    within = dict(shape=(2, 3, 9, 8), region="within")
+    assert cost("gradient", **within) == cost("gradient", **within, form="separable")
+    assert cost("gradient", **within) != cost("gradient", **within, form="direct")
+
+
+def near(direction, shape, size, **options):
+    """Return the loops' loads and stores of elements, by the bytes in caches and those of whole arrays."""
+    count = cost(direction, shape, size, engine="numba", **options)
+    assert count.bytes_cached % 4 == 0
+    return (count.bytes_cached + count.bytes) // 4
+
+
+@pytest.mark.parametrize(
+    ("size", "forward"),
+    [
+        # A sum of one row is loaded and stored; sum, x and y.
+        (1, 12 * (2 + 3)),
+        # Rows of 2 terms: one loaded and stored, one added to what is loaded and stored again: 5. Of 3: 4.
+        (3, 2 * (5 + 4 + 4 + 4 + 4 + 5) + 12 * 3),
+        # Of 3 terms: 4; of 4: three and one more: 7. The inner two rows load five elements, x, and store y.
+        (5, 2 * (4 + 7 + 7 + 4 + 4 * 3) + 4 * 7),
+        # Of 4, 5, 6, 6, 5 and 4 terms: five at once take 6, and a sixth 3 more.
+        (7, 2 * (7 + 6 + 9 + 9 + 6 + 7) + 12 * 3),
+    ],
+)
+def test_loads_and_stores_of_planes(size, forward):
+    assert near("forward", (1, 6, 2), size) == forward
+
+
+@pytest.mark.parametrize(
+    ("size", "forward", "gradient"),
+    [
+        # Laid out 2, summed 2, finished 3, taken up 2. dy laid out too; sums of terms; 5 to weigh and 4 to combine.
+        (1, 2 + 2 + 3 + 2, 4 + 2 * 2 + 5 + 4 + 2),
+        (3, 2 + 4 + 3 + 2, 4 + 2 * 4 + 5 + 4 + 2),
+        # Four masks, five neighbours, x, y; four masks and five neighbours more, dy, x, direct, term, direct, x, dx.
+        (5, 4 + 5 + 2, 2 * (4 + 5) + 4 + 3),
+        (7, 2 + 12 + 3 + 2, 4 + 2 * 12 + 5 + 4 + 2),
+    ],
+)
+def test_loads_and_stores_of_pixels(size, forward, gradient):
+    assert near("forward", (1, 7), size) == near("forward", (1, 1, 1, 7), size, order="NHWC") == 7 * forward
+    assert near("gradient", (1, 7), size) == 7 * gradient
+
+
+@pytest.mark.parametrize(
+    ("size", "down", "along"),
+    [
+        # Three rows: of one term each; of 2, 3, 2; of three each, whatever is beyond the image.
+        (1, 2 + 2 + 2, 2),
+        (3, 5 + 4 + 5, 4),
+        (5, 4 + 4 + 4, 6),
+        (7, 4 + 4 + 4, 12),
+    ],
+)
+def test_loads_and_stores_of_an_image(size, down, along):
+    # Short rows are laid out and taken up; the gradient's terms are summed as the squares are.
+    assert near("forward", (1, 1, 3, 4), size=3, region="within") == 4 * (5 + 4 + 5) + 12 * (4 + 4 + 3)
+    short = 7 * down + 21 * (4 + along)
+    assert near("forward", (1, 1, 3, 7), size, region="within") == short + 21 * 3
+    assert near("gradient", (1, 1, 3, 7), size, region="within") == 2 * short + 21 * 9
+    # Rows of 192 are not laid out; the gradient keeps a ring of rows, and sums them with zeros beyond the image.
+    long = 192 * down + 576 * along
+    ring = {1: 2, 3: 4, 5: 6, 7: 6}[size]
+    for options in ({"shape": (1, 1, 3, 192)}, {"shape": (1, 3, 192, 1), "order": "NHWC"}):
+        assert near("forward", size=size, region="within", **options) == long + 576 * 3
+        assert near("gradient", size=size, region="within", **options) == long + 576 * (ring + along + 9)
+
+
+# What the loops do beyond the count, in loads and stores. Everywhere the gradient names dy twice in one pass, which one
+# load serves: 1 an element. Gaps between short rows are summed as if they were rows, and channels that are innermost
+# are laid out in the first and the last tile even for a window of five.
+BEYOND = [
+    ("forward", (2, 6, 5), {}, {1: 0, 3: 0, 5: 0, 7: 0}),
+    # Two jobs take 0, 2, 4 or 6 rows of 5 terms, and of 5 direct parts, on to the next chunk: a load and a store each.
+    ("gradient", (2, 6, 5), {}, {1: 60, 3: 60 + 80, 5: 60 + 160, 7: 60 + 240}),
+    ("forward", (1, 7), {}, {1: 0, 3: 0, 5: 14, 7: 0}),
+    ("gradient", (1, 7), {}, {1: 7, 3: 7, 5: 7 + 14, 7: 7}),
+    # Two gaps of 1 or 3, summed (4 or 12) and finished (3).
+    ("forward", (3, 7), {}, {1: 0, 3: 2 * 7, 7: 6 * 15}),
+    # In each of two planes three gaps of 1, or 2, since the windows are clipped: summed (4 or 6), once or twice.
+    ("forward", (1, 2, 4, 3), {"region": "within"}, {1: 0, 3: 6 * 4, 5: 12 * 6}),
+    ("gradient", (1, 2, 4, 3), {"region": "within"}, {1: 24, 3: 24 + 48, 5: 24 + 144}),
+    # Eight gaps of 3, summed (12) twice, in each of two planes of 9 x 5.
+    ("gradient", (2, 1, 9, 5), {"region": "within"}, {7: 90 + 48 * 24}),
+    ("forward", (1, 4, 3, 2), {"region": "within", "order": "NHWC"}, {1: 0, 3: 6 * 4}),
+    ("gradient", (1, 4, 3, 2), {"region": "within", "order": "NHWC"}, {1: 24, 3: 24 + 48}),
+    ("forward", (1, 1, 3, 256), {"region": "within"}, {1: 0, 3: 0, 5: 0, 7: 0}),
+    ("gradient", (1, 3, 128, 2), {"region": "within", "order": "NHWC"}, {1: 768, 3: 768, 5: 768, 7: 768}),
+]
+
+
+@pytest.mark.parametrize(
+    ("direction", "shape", "options", "size", "beyond"),
+    [(direction, shape, options, *each) for direction, shape, options, sizes in BEYOND for each in sizes.items()],
+)
+def test_the_loops_load_and_store_as_often_as_is_counted(direction, shape, options, size, beyond, monkeypatch):
+    counted, arrays = accesses(monkeypatch, direction, shape, size, **options)
+    assert counted == near(direction, shape, size, **options) + beyond
+    function = local_response_norm if direction == "forward" else local_response_norm_gradient
+    meant = function(*arrays[:-1], size=size, alpha=0.7, beta=0.75, bias=1.3, engine="reference", **options)
+    np.testing.assert_allclose(arrays[-1], meant, rtol=1e-4, atol=1e-5)
+
+
+def test_a_tile_of_pixels_between_others_loads_as_often_as_is_counted(monkeypatch):
+    # Three tiles of one pixel of 7 channels, of which the second has neighbours on both sides. dy is named twice.
+    for direction, twice in (("forward", 0), ("gradient", 7)):
+        counted, _ = accesses(monkeypatch, direction, (3, 7), 5, jobs=(1, 2), _0=1)
+        assert counted == near(direction, (1, 7), 5) + twice
+
+
+def test_what_numba_adds_to_the_compulsory():
+    # 2 x 3 float32, size 1: laid out, summed, finished and taken up, 9 accesses an element of which 2 are x and y.
+    forward = cost("forward", (2, 3), size=1, engine="numba")
+    assert forward == cost("forward", (2, 3), size=1) + Cost(
+        comparisons=2 * 6, bytes_cached=4 * 7 * 6, bytes_allocated=24, launches=1, calls=forward.calls
+    )
+    gradient = cost("gradient", (2, 3), size=1, engine="numba")
+    assert gradient == cost("gradient", (2, 3), size=1) + Cost(
+        comparisons=3 * 6, bytes_cached=4 * (19 - 3) * 6, bytes_allocated=24, launches=1, calls=gradient.calls
+    )
+
+
+def test_numba_in_other_widths():
+    # As above, in 8 bytes; of 2, all in 4, and x and y are converted: each written and read once more.
+    assert cost("forward", (2, 3), size=1, itemsize=8, engine="numba").bytes_cached == 8 * 7 * 6
+    assert cost("forward", (2, 3), size=1, itemsize=2, engine="numba").bytes_cached == 4 * 7 * 6 + 2 * 2 * 4 * 6
+    assert cost("gradient", (2, 3), size=1, itemsize=2, engine="numba").bytes_cached == 4 * 16 * 6 + 3 * 2 * 4 * 6
+
+
+def test_of_an_empty_array_numba_takes_what_starts_it():
+    forward = cost("forward", (2, 0, 5), engine="numba")
+    assert forward == Cost(launches=1, calls=forward.calls)
+    assert cost("forward", (2, 0, 5), engine="reference") == Cost()
+
+
+def test_reference_forward():
+    # Three float32 in a row, size 3. For each, in bytes read and written:
+    #     x in float64             4   8
+    #     squared                  8   8
+    #     padded                   8       into 5 * 8 at once
+    #     windows of three summed 24   8
+    #     * alpha/n, + bias        8   8   twice
+    #     >=, <=, &, all           8   1   twice; 2 1; 1 0
+    #     x in float64             4   8
+    #     power, product           8   8;  16 8
+    #     rounded                  8   4
+    # which is 115 and 71; in two passes of 3 the windows add up two terms; a square, two for the scale, one product.
+    assert cost("forward", (1, 3), size=3, engine="reference") == Cost(
+        other_flops=3 * (1 + 2 + 2 + 1),
+        comparisons=3 * 2,
+        powers=3,
+        bytes_read=3 * 115,
+        bytes_written=3 * 71 + 40,
+        bytes_allocated=3 * 71 + 40,
+        launches=14,
+    )
+
+
+def test_reference_gradient():
+    # Three float32 in a row, size 3. For each, in bytes read and written:
+    #     the scale, as above               60  40   and 40
+    #     x in float64, power, product       4   8;   8 8;  16 8
+    #     dy * that                         12   8
+    #     >=, <=, &, all                     8   1   twice; 2 1; 1 0
+    #     abs, <=, all                       8   8;   8 1;   1 0
+    #     padded, windows summed            32   8   and 40
+    #     power, dy * that, x * sum          8   8;  12 8;  12 8
+    #     * 2 alpha beta, -, rounded         8   8;  16 8;   8 4
+    # which is 232 and 136. 5 operations for the scale, 2 for the term, 2 for its sum and 4 at the end.
+    assert cost("gradient", (1, 3), size=3, engine="reference") == Cost(
+        other_flops=3 * (5 + 2 + 2 + 4),
+        comparisons=3 * 3,
+        powers=3 * 2,
+        bytes_read=3 * 232,
+        bytes_written=3 * 136 + 80,
+        bytes_allocated=3 * 136 + 80,
+        launches=25,
+    )
+
+
+def test_reference_within_pads_and_sums_twice():
+    # 2 x 3 float32, size 3 clipped to 1 before and after in either direction. Down: 4 rows of 3. Along: 2 rows of 5.
+    # Beside these sums, the forward pass reads 115 - 32 and writes 71 - 8 an element.
+    count = cost("forward", (1, 1, 2, 3), size=3, region="within", engine="reference")
+    assert count.bytes_read == 6 * (83 + 2 * 32)
+    assert count.bytes_written == count.bytes_allocated == 6 * (63 + 2 * 8) + 8 * (12 + 10)
+    assert count.other_flops == 6 * (1 + 2 + 2 + 2 + 1)
+    assert count.launches == 16
+
+
+def test_the_reference_sums_no_more_zeros_than_an_axis_needs():
+    # Three in a row: a window of 99 is padded to 2 before and 2 after, and adds up five terms.
+    wide, five = (cost("forward", (1, 3), size=size, engine="reference") for size in (99, 5))
+    assert wide == five
+    assert five.other_flops == 3 * (1 + 4 + 2 + 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"form": "separable"}, "form='separable': must be one of 'direct', 'running'"),
+        ({"form": "fast", "region": "within"}, "form='fast': must be one of 'direct', 'separable', 'running'"),
+        ({"engine": "cuda"}, "engine='cuda': must be one of 'numba', 'reference'"),
+        ({"engine": "numba", "form": "direct"}, "form='direct': engine='numba' has its own; leave one of them out"),
+        ({"engine": "reference", "form": "running"}, "form='running': engine='reference' has its own"),
+    ],
+)
+def test_forms_and_engines_that_are_not_there(options, message):
+    with pytest.raises(ValueError, match=message):
+        cost("forward", (2, 3, 4, 5), **options)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -130,7 +403,7 @@ def test_a_published_size():
         ({"itemsize": 3}, "itemsize=3: must be 2, 4 or 8"),
         ({"shape": (2, 3, 4), "region": "within"}, "takes 4 axes"),
         ({"shape": (2,)}, "at least 2 axes"),
-        ({"shape": (2, -3)}, "at least 0"),
+        ({"shape": (2, -3)}, r"shape\[1\]=-3: must be at least 0"),
     ],
 )
 def test_unknown_things_raise(wrong, message):

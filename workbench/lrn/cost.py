@@ -1,4 +1,4 @@
-"""What local response normalization costs: the operations of `loops`, each element counted once.
+"""What local response normalization costs: operations, each element counted once, and bytes.
 
     scale_i   1 multiplication and k - 1 multiply-adds for k squares, 1 multiply-add for bias + alpha/n * sum
     y_i       by beta: 0.75 is two square roots, 1 multiplication and a division; 0.5 a square root and a division;
@@ -6,18 +6,28 @@
     dx_i      the two powers of scale_i share one division; then 3 multiplications for the terms dy * scale^-beta and
               dy * x * scale^(-beta - 1), k - 1 additions for the sum, 1 multiplication and 1 multiply-add for dx
 
-A square window is summed along one axis and then along the other. Neighbours outside the array count nothing, and
-neither do zeros that a loop adds in their place, halos that two jobs both work out, and conversions of float16.
+How a window of n (across) or n x n (within) is summed is its `form`:
+
+    direct      all its terms: n or n^2
+    separable   a square first along one axis and then along the other: 2n
+    running     from its neighbour's sum: along each axis one addition and one subtraction, whatever n; squares once.
+                Its cancellation is why no engine does it (see `loops`)
+
+Neighbours outside the array count nothing, and neither do zeros that a loop adds in their place, halos that two jobs
+both work out, and flags of a byte a job.
 """
 
 import math
 from collections.abc import Sequence
 
-from workbench.cost import Cost
+from workbench.cost import Cost, checked_choice, checked_itemsize, checked_shape
 from workbench.lrn import CHANNELS_LAST, LRN
-from workbench.lrn.window import window_axes
+from workbench.lrn.window import SHORT_ROW, window_axes
 
 DIRECTIONS = ("forward", "gradient")
+FORMS = {"across": ("direct", "running"), "within": ("direct", "separable", "running")}
+OF_LOOPS = {"across": "direct", "within": "separable"}
+ENGINES = ("numba", "reference")
 
 # What an element takes to get x * scale^-beta, and to get both scale^-beta and scale^(-beta - 1).
 FORWARD_POWER = {
@@ -34,6 +44,11 @@ GRADIENT_POWERS = {
 GRADIENT_ANY_POWERS = Cost(powers=1, divisions=1)
 GRADIENT_TERMS = Cost(other_flops=3) + Cost(other_flops=1, multiply_adds=1)
 
+CALLS = {"forward": 105, "gradient": 112}  # of the interpreter, on the way to the compiled loops
+GUARDS = {"forward": 2, "gradient": 3}  # comparisons an element that tell what must be computed in logarithms
+FIVE = 5  # the window that the loops add up in registers
+WIDE = 8  # bytes of the reference's numbers
+
 
 def cost(
     direction: str,
@@ -44,69 +59,202 @@ def cost(
     order: str = "NCHW",
     region: str = "across",
     itemsize: int = 4,
+    form: str | None = None,
+    engine: str | None = None,
 ) -> Cost:
-    """Count the operations and the compulsory bytes of one call.
+    """Count the operations and the bytes of one call.
 
     Args:
         direction: "forward" (reads x, writes y) or "gradient" (reads dy and x, writes dx).
         shape: of x; rank 2 or more, 4 for region="within".
         size, beta, order, region: as for `local_response_norm`.
         itemsize: bytes of an element: 2, 4 or 8.
+        form: how windows are summed; without it, as the loops do it: direct across, separable within.
+        engine: None counts the compulsory bytes. "numba" and "reference" count all that the engine does, temporaries
+            and what starts it included, in its own form.
 
     Raises:
         TypeError, ValueError: an argument is not what is said above.
     """
-    if direction not in DIRECTIONS:
-        raise ValueError(f"direction={direction!r}: must be one of {', '.join(map(repr, DIRECTIONS))}")
-    if itemsize not in (2, 4, 8):
-        raise ValueError(f"itemsize={itemsize!r}: must be 2, 4 or 8, the bytes of a float16, float32 or float64")
+    checked_choice("direction", direction, DIRECTIONS)
+    checked_itemsize(itemsize)
     values = LRN.check({"size": size, "beta": beta, "order": order, "region": region})
     shape = _checked_shape(shape, values["order"], values["region"])
-    axes = window_axes(len(shape), values["region"], CHANNELS_LAST[values["order"]])
+    form = _checked_form(form, values["region"], engine)
+    last = CHANNELS_LAST[values["order"]]
+    axes = window_axes(len(shape), values["region"], last)
     reach = values["size"] // 2
-    if direction == "forward":
-        return _forward(shape, axes, reach, values["beta"], itemsize)
-    return _gradient(shape, axes, reach, values["beta"], itemsize)
+    if engine == "reference":
+        return _of_reference(direction, shape, axes, reach, itemsize)
+    count = _forward if direction == "forward" else _gradient
+    total = count(shape, axes, reach, values["beta"], itemsize, form)
+    return total if engine is None else total + _of_loops(direction, shape, axes, reach, last, itemsize)
 
 
-def _forward(shape: tuple[int, ...], axes: tuple[int, ...], reach: int, beta: float, itemsize: int) -> Cost:
+def _forward(shape: tuple[int, ...], axes: tuple[int, ...], reach: int, beta: float, itemsize: int, form: str) -> Cost:
     elements = math.prod(shape)
     power = FORWARD_POWER.get(beta, FORWARD_ANY_POWER)
     traffic = Cost(bytes_read=itemsize, bytes_written=itemsize)
-    return _scale(shape, axes, reach) + elements * (power + traffic)
+    return _scale(shape, axes, reach, form) + elements * (power + traffic)
 
 
-def _gradient(shape: tuple[int, ...], axes: tuple[int, ...], reach: int, beta: float, itemsize: int) -> Cost:
+def _gradient(shape: tuple[int, ...], axes: tuple[int, ...], reach: int, beta: float, itemsize: int, form: str) -> Cost:
     elements = math.prod(shape)
     powers = GRADIENT_POWERS.get(beta, GRADIENT_ANY_POWERS)
     traffic = Cost(bytes_read=2 * itemsize, bytes_written=itemsize)
-    sums = Cost(other_flops=sum(_additions(shape, axis, reach) for axis in axes))
-    return _scale(shape, axes, reach) + sums + elements * (powers + GRADIENT_TERMS + traffic)
+    sums = Cost(other_flops=_additions(shape, axes, reach, form))
+    return _scale(shape, axes, reach, form) + sums + elements * (powers + GRADIENT_TERMS + traffic)
 
 
-def _scale(shape: tuple[int, ...], axes: tuple[int, ...], reach: int) -> Cost:
-    """Count bias + alpha/n * (sum of squares): squares along the first axis, sums of these along the others."""
+def _scale(shape: tuple[int, ...], axes: tuple[int, ...], reach: int, form: str) -> Cost:
+    """Count bias + alpha/n * (sum of squares).
+
+    A square is found again for each window that it is in, as one multiply-add, but where sums run on.
+    """
     elements = math.prod(shape)
-    first, *others = axes
-    squares = Cost(other_flops=elements, multiply_adds=_additions(shape, first, reach))
-    sums = Cost(other_flops=sum(_additions(shape, axis, reach) for axis in others))
-    return squares + sums + Cost(multiply_adds=elements)
+    additions = _additions(shape, axes, reach, form)
+    fused = {"direct": additions, "separable": _line_additions(shape, axes[0], reach), "running": 0}[form]
+    return Cost(other_flops=elements + additions - fused, multiply_adds=fused + elements)
 
 
-def _additions(shape: tuple[int, ...], axis: int, reach: int) -> int:
-    """Count the additions that sum the window around every element along `axis`: one less than its terms, each."""
-    length = shape[axis]
-    if not length:
+def _additions(shape: tuple[int, ...], axes: tuple[int, ...], reach: int, form: str) -> int:
+    """Count the additions and subtractions that sum the window around every element."""
+    if not math.prod(shape):
         return 0
-    reach = min(reach, length - 1)
-    missing = reach * (reach + 1)  # neighbours cut off at the two ends: 1 + 2 + ... + reach at each
-    return math.prod(shape) // length * (2 * reach * length - missing)
+    if form == "running":
+        return sum(_running_additions(shape, axis, reach) for axis in axes)
+    if form == "separable":
+        return sum(_line_additions(shape, axis, reach) for axis in axes)
+    elements = math.prod(shape)
+    terms = elements // math.prod(shape[axis] for axis in axes)
+    for axis in axes:  # the terms of all windows are products of those along each axis
+        terms *= sum(_terms(shape[axis], reach))
+    return terms - elements
+
+
+def _line_additions(shape: tuple[int, ...], axis: int, reach: int) -> int:
+    """Count the additions of direct sums along `axis`: for each element one less than the terms of its window."""
+    length = shape[axis]
+    return math.prod(shape) // length * (sum(_terms(length, reach)) - length) if length else 0
+
+
+def _running_additions(shape: tuple[int, ...], axis: int, reach: int) -> int:
+    """Count those of running sums: every element but a line's first is added once, and subtracted where it leaves."""
+    length = shape[axis]
+    return math.prod(shape) // length * (length - 1 + max(0, length - 1 - reach))
+
+
+def _terms(length: int, reach: int) -> list[int]:
+    """Return how many elements of a line are in the window around each of its places."""
+    return [min(length, i + reach + 1) - max(0, i - reach) for i in range(length)]
+
+
+def _of_loops(
+    direction: str, shape: tuple[int, ...], axes: tuple[int, ...], reach: int, last: bool, itemsize: int
+) -> Cost:
+    """Count what the loops move within the caches, and the arrays and calls around them.
+
+    Of float16, which is converted block by block, the conversions: both ways, and read and written again.
+    """
+    elements = math.prod(shape)
+    arrays = 2 if direction == "forward" else 3
+    wide = max(itemsize, 4)
+    accesses = _accesses(direction, shape, axes, reach, last) if elements else 0
+    converted = 2 * wide * arrays * elements if itemsize == 2 else 0
+    return Cost(
+        comparisons=GUARDS[direction] * elements,
+        bytes_cached=wide * (accesses - arrays * elements) + converted,
+        bytes_allocated=itemsize * elements,
+        launches=1,
+        calls=CALLS[direction],
+    )
+
+
+def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], reach: int, last: bool) -> int:
+    """Count the elements that the loops load and store.
+
+    A pass that makes sums goes through a row for each term (`_summing`). Windows of five are added up where they are
+    used. Channels that are innermost have masks for five; for others each row is laid out with a gap and taken back.
+    """
+    elements, gradient = math.prod(shape), direction == "gradient"
+    clipped = [2 * min(reach, shape[axis] - 1) + 1 for axis in axes]
+    finish = 9 if gradient else 3  # (sums, x, dy, direct, term; sums, direct, x, dx) or (sums, x, y)
+    if len(axes) == 2:
+        rows = elements // shape[axes[0]] * sum(map(_summing, _terms(shape[axes[0]], reach)))
+        short = shape[axes[1]] * (shape[3] if last else 1) < SHORT_ROW
+        along = _summing(clipped[1]) + (4 if short else 0)  # short rows are laid out, and their sums taken up
+        again = (rows if short else elements * _summing(clipped[0])) + elements * along if gradient else 0  # of terms
+        return rows + again + elements * (along + finish)
+    if last or len(shape) == 2:
+        if reach == FIVE // 2 <= shape[axes[0]] - 1:
+            return elements * (25 if gradient else 11)  # a window and four masks for each sum in place of (sums)
+        laid_out = 6 if gradient else 4
+        return elements * (laid_out + finish + (2 if gradient else 1) * _summing(clipped[0]))
+    lines = elements // shape[axes[0]]
+    five = reach == FIVE // 2 <= shape[axes[0]] - 1
+    sums = sum(FIVE - 1 if five and terms == FIVE else _summing(terms) for terms in _terms(shape[axes[0]], reach))
+    again = (FIVE - 1 if five else _summing(clipped[0])) if gradient else 0
+    return lines * sums + elements * (finish + again)
+
+
+def _summing(terms: int) -> int:
+    """Count loads and stores of an element's sum of so many rows: up to five at once, then one more at a time."""
+    first = FIVE if terms >= FIVE else 3 if terms >= 3 else 1
+    return terms + 1 + 2 * (terms - first)
+
+
+def _of_reference(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], reach: int, itemsize: int) -> Cost:
+    """Count NumPy's passes, each of which reads and writes whole arrays of float64.
+
+    Windows hold zeros where the array ends, and those are added too.
+    """
+    elements = math.prod(shape)
+    if not elements:
+        return Cost()
+    narrow = itemsize
+    convert = _pass(narrow, WIDE)
+    scale = (convert + _pass(WIDE, WIDE, other_flops=1)) * elements + _sums(shape, axes, reach)
+    scale += 2 * _pass(WIDE, WIDE, other_flops=1) * elements
+    safe = 2 * _pass(WIDE, 1, comparisons=1) + _pass(2, 1) + Cost(bytes_read=1)
+    power, product = _pass(WIDE, WIDE, powers=1), _pass(2 * WIDE, WIDE, other_flops=1)
+    rounded = _pass(WIDE, narrow)
+    if direction == "forward":
+        return scale + (safe + convert + power + product + rounded) * elements + Cost(launches=12 + 2 * len(axes))
+    mixed = _pass(narrow + WIDE, WIDE, other_flops=1)
+    safe += _pass(WIDE, WIDE) + _pass(WIDE, 1, comparisons=1) + Cost(bytes_read=1)
+    terms = convert + power + product + mixed
+    end = power + 2 * mixed + _pass(WIDE, WIDE, other_flops=1) + product + rounded
+    total = scale + _sums(shape, axes, reach) + (safe + terms + end) * elements
+    return total + Cost(launches=21 + 4 * len(axes))
+
+
+def _sums(shape: tuple[int, ...], axes: tuple[int, ...], reach: int) -> Cost:
+    """Count, along each axis, a padded copy and the sum over a view of its windows."""
+    total, elements = Cost(), math.prod(shape)
+    for axis in axes:
+        ends = 2 * min(reach, shape[axis] - 1)
+        padded = elements // shape[axis] * (shape[axis] + ends)
+        copied = Cost(bytes_read=WIDE * elements, bytes_written=WIDE * padded, bytes_allocated=WIDE * padded)
+        total += copied + elements * (_pass(WIDE * (ends + 1), WIDE) + Cost(other_flops=ends))
+    return total
+
+
+def _pass(read: int, written: int, **operations: int) -> Cost:
+    """Count one element of a NumPy function that makes a new array."""
+    return Cost(bytes_read=read, bytes_written=written, bytes_allocated=written, **operations)
+
+
+def _checked_form(form: str | None, region: str, engine: str | None) -> str:
+    if engine is None:
+        return checked_choice("form", form or OF_LOOPS[region], FORMS[region])
+    checked_choice("engine", engine, ENGINES)
+    if form is not None:
+        raise ValueError(f"form={form!r}: engine={engine!r} has its own; leave one of them out")
+    return OF_LOOPS[region]
 
 
 def _checked_shape(shape: Sequence[int], order: str, region: str) -> tuple[int, ...]:
-    shape = tuple(int(length) for length in shape)
-    if any(length < 0 for length in shape):
-        raise ValueError(f"shape={shape}: lengths must be at least 0")
+    shape = checked_shape("shape", shape)
     if region == "within" and len(shape) != 4:
         raise ValueError(f"shape={shape}: region='within' takes 4 axes, batch, channels, height and width")
     if len(shape) < 2:

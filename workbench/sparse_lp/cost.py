@@ -1,4 +1,4 @@
-"""What sparse Lp regularization costs: operations and compulsory bytes of `loops`, each element counted once.
+"""What sparse Lp regularization costs: operations and bytes of `loops`, each element counted once.
 
     penalty    for the sum of |w|^p: an addition for p = 0 and 1, a root and an addition for 1/2, a multiply-add for 2,
                a power and an addition for any other; reads and writes w, writes a byte of the mask
@@ -9,61 +9,122 @@
     rows       as prox for each element of each row that is named, each time it is named, but a division for p = 2 if
                exact; reads and writes the rows and reads their numbers
 
-Absolute values, signs, comparisons and selections are not floating-point operations and count nothing. A logarithm or
-an exponential counts as a power. A product known before the loop, such as alpha p, counts nothing.
+Comparisons, and choices by one, are not floating-point operations; they are counted apart. Absolute values, signs and
+conversions count nothing, neither does a product known before the loop, such as alpha p. Arithmetic is float64 whatever
+the array's type, but where rows are shrunk as in Caffe2 (`precision`).
 """
 
 import math
 from collections.abc import Sequence
 
-from workbench.cost import Cost, checked_count
+from workbench.cost import Cost, checked_choice, checked_count, checked_itemsize, checked_shape
 
 MARK = 1  # bytes of an element of the mask
+WIDE = 8  # bytes of a float64
 
+KEPT = Cost(comparisons=2)  # |w| above the threshold, and w or 0
 PENALTIES = {
-    0: Cost(other_flops=1),
+    0: Cost(other_flops=1, comparisons=2),
     0.5: Cost(square_roots=1, other_flops=1),
     1: Cost(other_flops=1),
     2: Cost(multiply_adds=1),
 }
-GRADIENTS = {0: Cost(), 0.5: Cost(square_roots=1, divisions=1), 1: Cost(), 2: Cost(other_flops=1)}
-SIMPLE_PROXES = {0: Cost(), 1: Cost(other_flops=1), 2: Cost(other_flops=1), math.inf: Cost()}
+ANY_PENALTY = Cost(powers=1, other_flops=1)
+SIGNED = Cost(comparisons=5)  # 0 where w is 0, and the sign of w where the slope is not 0
+FINITE = Cost(comparisons=2)  # an infinity, or NaN, has a slope of its own
+GRADIENTS = {0: FINITE, 0.5: Cost(square_roots=1, divisions=1), 1: FINITE, 2: Cost(other_flops=1)}
+ANY_GRADIENT = Cost(powers=1, other_flops=1) + FINITE
+SIMPLE_PROXES = {
+    0: Cost(comparisons=2),
+    1: Cost(other_flops=1, comparisons=4),
+    2: Cost(other_flops=1),
+    math.inf: Cost(comparisons=4),
+}
 ITERATIONS = {1 / 2: 3, 2 / 3: 4}  # of the loops for these p
 HALF = Cost(multiply_adds=3, other_flops=6, divisions=1)  # one iteration
 TWO_THIRDS = Cost(multiply_adds=4, other_flops=6, divisions=1)
-BELOW_ONE = Cost(multiply_adds=3, other_flops=7, divisions=1, powers=1)
-ABOVE_ONE = Cost(multiply_adds=3, other_flops=11, divisions=2, powers=2)
-POLISH = Cost(multiply_adds=2, other_flops=3, divisions=1, powers=1)  # the last step in float64
+BELOW_ONE = Cost(multiply_adds=3, other_flops=7, comparisons=1, divisions=1, powers=1)
+ABOVE_ONE = Cost(multiply_adds=3, other_flops=11, comparisons=5, divisions=2, exponentials=1, logarithms=1)
+POLISH = Cost(multiply_adds=2, other_flops=3, comparisons=2, divisions=1, powers=1)  # the last step in float64
+BOUNDED = Cost(comparisons=11)  # before an iteration, what is known is put aside; after it, that and the sign put back
+SHRINKS = {1: Cost(other_flops=1, comparisons=4), 2: Cost(other_flops=1)}  # of rows, as Caffe2 does it
+
+# Functions that the interpreter calls on the way to the compiled loops.
+CALLS = {"penalty": 124, "gradient": 72, "prox": 80, "rows": 113}
+ENGINES = ("numba", "reference")
+SIZES = (4, 8)
 
 
-def penalty_cost(shape: Sequence[int], p: float, *, itemsize: int = 4) -> Cost:
+def cost(direction: str, shape: Sequence[int], p: float = 1.0, *, itemsize: int = 4, engine: str | None = None) -> Cost:
+    """Count a layer's regularization: the penalty "forward", its slope added to the weights' gradient as "gradient".
+
+    Arguments and errors as for `penalty_cost`.
+    """
+    checked_choice("direction", direction, ("forward", "gradient"))
+    return (penalty_cost if direction == "forward" else gradient_cost)(shape, p, itemsize=itemsize, engine=engine)
+
+
+def precision(p: float, itemsize: int = 4, *, rows: bool = False) -> str:
+    """Return the type that the loops compute in: the array's for rows with p = 1 and 2, float64 otherwise."""
+    checked_itemsize(itemsize, SIZES)
+    return "float32" if rows and itemsize == 4 and p in SHRINKS else "float64"
+
+
+def penalty_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: str | None = None) -> Cost:
     """Count `sparse_lp` on weights of `shape`, of 4 or 8 bytes.
+
+    `engine`: None counts the compulsory bytes; "numba" and "reference" count all that the engine does, temporaries and
+    what starts it included.
 
     Raises:
         TypeError, ValueError: an argument is not what is said above, or p is below 0.
     """
-    size = _itemsize(itemsize)
-    each = PENALTIES.get(_exponent(p), Cost(powers=1, other_flops=1))
-    return _elements(shape) * (each + Cost(bytes_read=size, bytes_written=size + MARK))
+    size, elements = checked_itemsize(itemsize, SIZES), _elements(shape)
+    each = PENALTIES.get(_exponent(p), ANY_PENALTY) + KEPT
+    if _is_reference(engine):
+        # |w| in float64, its power, a list of all of them added up exactly; the mask; where it is not, 0.
+        passes = (size, WIDE), (WIDE, WIDE), (WIDE, MARK), (WIDE, MARK)
+        moved = sum((_pass(*each) for each in passes), Cost(bytes_read=2 * WIDE + MARK, bytes_written=size))
+        return elements * (each + moved) + Cost(launches=7 * (elements > 0))
+    total = elements * (each + Cost(bytes_read=size, bytes_written=size + MARK))
+    return total + _of_loops(engine, "penalty", elements * size, elements * MARK)
 
 
-def gradient_cost(shape: Sequence[int], p: float, *, itemsize: int = 4) -> Cost:
+def gradient_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: str | None = None) -> Cost:
     """Count `lp_gradient` on weights of `shape`; arguments and errors as for `penalty_cost`."""
-    size = _itemsize(itemsize)
-    each = GRADIENTS.get(_exponent(p), Cost(powers=1, other_flops=1))
-    return _elements(shape) * (each + Cost(bytes_read=size, bytes_written=size))
+    size, elements = checked_itemsize(itemsize, SIZES), _elements(shape)
+    each = GRADIENTS.get(_exponent(p), ANY_GRADIENT) + SIGNED
+    if _is_reference(engine):
+        # |w| in float64, its power, twice a product, the sign of w; whether 0, chosen, narrowed.
+        passes = (size, WIDE), (WIDE, WIDE), (WIDE, WIDE), (size, size), (WIDE + size, WIDE)
+        passes += (WIDE, MARK), (WIDE + MARK, WIDE), (WIDE, size)
+        return elements * sum((_pass(*each) for each in passes), each) + Cost(launches=8 * (elements > 0))
+    total = elements * (each + Cost(bytes_read=size, bytes_written=size))
+    return total + _of_loops(engine, "gradient", 0, elements * size)
 
 
-def prox_cost(shape: Sequence[int], p: float, *, iterations: int | None = None, itemsize: int = 4) -> Cost:
+def prox_cost(
+    shape: Sequence[int],
+    p: float,
+    *,
+    iterations: int | None = None,
+    itemsize: int = 4,
+    engine: str | None = None,
+) -> Cost:
     """Count `lp_prox` on numbers of `shape`, of 4 or 8 bytes.
 
     `iterations` is how many Halley's method takes where `ITERATIONS` does not say; the data decide, often 3 to 5.
+    `engine` is None or "numba": how often the reference iterates depends on the data too, and is not counted.
 
     Raises:
         TypeError, ValueError: an argument is not what is said above, p is below 0, or `iterations` is not known.
     """
-    size = _itemsize(itemsize)
-    return _elements(shape) * (_prox(p, iterations, size) + Cost(bytes_read=size, bytes_written=size))
+    size, elements = checked_itemsize(itemsize, SIZES), _elements(shape)
+    each = _prox(p, iterations, size)
+    total = elements * (each + Cost(bytes_read=size, bytes_written=size))
+    if engine is not None:
+        checked_choice("engine", engine, ("numba",))
+    return total + _of_loops(engine, "prox", elements * _kept_near(p, iterations), elements * size)
 
 
 def rows_cost(
@@ -75,17 +136,40 @@ def rows_cost(
     iterations: int | None = None,
     itemsize: int = 4,
     index_itemsize: int = 4,
+    engine: str | None = None,
 ) -> Cost:
     """Count `sparse_lp_regularizer` for a number of `indices` into rows of `length` elements.
 
     Other arguments and errors as for `prox_cost` and the operator.
     """
-    size, count = _itemsize(itemsize), checked_count("indices", indices)
-    each = Cost(divisions=1) if exact and p == 2 else _prox(p, iterations, size)
+    size, index = checked_itemsize(itemsize, SIZES), checked_itemsize(index_itemsize, SIZES, "index_itemsize")
+    count = checked_count("indices", indices)
+    each = Cost(divisions=1) if exact and p == 2 else SHRINKS.get(p) or _prox(p, iterations, size)
     elements = count * checked_count("length", length)
-    return elements * (each + Cost(bytes_read=size, bytes_written=size)) + count * Cost(
-        bytes_read=_itemsize(index_itemsize)
+    total = elements * (each + Cost(bytes_read=size, bytes_written=size)) + count * Cost(bytes_read=index)
+    if engine is None:
+        return total
+    checked_choice("engine", engine, ("numba",))
+    # The numbers are copied, compared with both bounds, which is put together and asked for any, and sorted by range.
+    checked = Cost(comparisons=2, bytes_read=5 * index + 3, bytes_written=2 * index + 3, bytes_allocated=2 * index + 3)
+    return (
+        total + count * checked + Cost(launches=1) + _of_loops(engine, "rows", elements * _kept_near(p, iterations), 0)
     )
+
+
+def _of_loops(engine: str | None, name: str, cached: int, allocated: int) -> Cost:
+    """Count what the loops move within the caches, and the arrays and calls around them; nothing without an engine."""
+    if engine is None:
+        return Cost()
+    return Cost(bytes_cached=cached, bytes_allocated=allocated, launches=1, calls=CALLS[name])
+
+
+def _kept_near(p: float, iterations: int | None) -> int:
+    """Return the bytes an element of the sizes, logarithms and roots that an iteration keeps in L1."""
+    if p in SIMPLE_PROXES:
+        return 0
+    steps = 0 if p in ITERATIONS else checked_count("iterations", iterations)
+    return WIDE * (4 + 3 * steps)  # sizes and roots written and read; a step reads a logarithm, reads and writes a root
 
 
 def _prox(p: float, iterations: int | None, itemsize: int) -> Cost:
@@ -96,26 +180,30 @@ def _prox(p: float, iterations: int | None, itemsize: int) -> Cost:
         raise ValueError(f"iterations=None: p={p} takes as many as the data need; say how many to count")
     steps = checked_count("iterations", steps)
     if p == 1 / 2:
-        return Cost(square_roots=1, divisions=1, other_flops=3) + steps * HALF
+        return BOUNDED + Cost(square_roots=1, divisions=1, other_flops=3) + steps * HALF
     if p == 2 / 3:
-        return Cost(powers=1, divisions=1, other_flops=4) + steps * TWO_THIRDS
-    last = POLISH if itemsize == 8 else Cost()
+        return BOUNDED + Cost(powers=1, divisions=1, other_flops=4) + steps * TWO_THIRDS
+    last = BOUNDED + (POLISH if itemsize == 8 else Cost())
     if p < 1:
-        return Cost(powers=1, multiply_adds=1, other_flops=1) + steps * BELOW_ONE + last
-    return Cost(powers=2, other_flops=1, divisions=1) + steps * ABOVE_ONE + last
+        return Cost(logarithms=1, multiply_adds=1, other_flops=1) + steps * BELOW_ONE + last
+    start = Cost(logarithms=1, exponentials=1, comparisons=1, other_flops=1, divisions=1)
+    return start + steps * ABOVE_ONE + last
+
+
+def _pass(read: int, written: int) -> Cost:
+    """Count one element of a NumPy function that makes a new array."""
+    return Cost(bytes_read=read, bytes_written=written, bytes_allocated=written)
+
+
+def _is_reference(engine: str | None) -> bool:
+    return engine is not None and checked_choice("engine", engine, ENGINES) == "reference"
 
 
 def _elements(shape: Sequence[int]) -> int:
-    return math.prod(checked_count("shape", length) for length in shape)
+    return math.prod(checked_shape("shape", shape))
 
 
 def _exponent(p: float) -> float:
     if not p >= 0:
         raise ValueError(f"p={p!r}: must be a number of at least 0, infinity included")
     return p
-
-
-def _itemsize(value: int) -> int:
-    if value not in (4, 8):
-        raise ValueError(f"itemsize={value!r}: must be 4 or 8, the bytes of a number")
-    return value

@@ -1,0 +1,80 @@
+"""The compiled loops run as the Python that they are written in, on arrays that count what is loaded and stored."""
+
+import importlib.util
+import types
+
+import numpy as np
+
+from workbench import compiling
+from workbench.lrn import CHANNELS_LAST, kernels, loops
+from workbench.lrn.window import Window
+
+
+class Counted:
+    """A flat array that counts elements read and written one at a time; what is set by a slice is not counted."""
+
+    def __init__(self, array, tally):
+        self.array, self.tally = array, tally
+        self.dtype, self.itemsize, self.shape = array.dtype, array.itemsize, array.shape
+
+    def __getitem__(self, place):
+        if isinstance(place, slice):
+            return Counted(self.array[place], self.tally)
+        self.tally.count += 1
+        return self.array[place]
+
+    def __setitem__(self, place, value):
+        if not isinstance(place, slice):
+            self.tally.count += 1
+        self.array[place] = value
+
+
+def plain_loops(monkeypatch, tally):
+    """Return the module of the loops, not compiled, whose own arrays count too; its masks are made uncounted."""
+    with monkeypatch.context() as patch:
+        patch.setattr(compiling, "compiler", lambda **options: lambda function: function)
+        for name in ("prefetch_to_read", "prefetch_to_write"):
+            patch.setattr(compiling, name, lambda array, index: None)
+        spec = importlib.util.spec_from_file_location("plain_loops", loops.__file__)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    masks = module._neighbour_masks
+    counting = types.SimpleNamespace(rint=np.rint, sqrt=np.sqrt)
+    counting.empty = lambda length, dtype: Counted(np.full(length, np.nan, dtype), tally)
+    counting.zeros = lambda length, dtype: Counted(np.zeros(length, dtype), tally)
+
+    def uncounted_masks(channels, like):
+        module.np = np
+        made = masks(channels, like.array)
+        module.np = counting
+        return tuple(Counted(each, tally) for each in made)
+
+    module.np, module._neighbour_masks = counting, uncounted_masks
+    return module
+
+
+def accesses(monkeypatch, direction, shape, size, order="NCHW", region="across", jobs=None, **changes):
+    """Return the elements that the loop loads and stores for one call, or for some of its jobs, and its results.
+
+    `changes` are those of its arguments that are to be others than a call's: by place.
+    """
+    tally = types.SimpleNamespace(count=0)
+    module = plain_loops(monkeypatch, tally)
+    window = Window(size // 2, size // 2, 0.7, size ** (2 if region == "within" else 1), 0.75, 1.3, region)
+    plan = kernels._plan(shape, window, CHANNELS_LAST[order], direction)
+    rng = np.random.default_rng(5)
+    x, dy = (rng.standard_normal(shape).astype(np.float32) for _ in range(2))
+    out = np.full(shape, np.nan, np.float32)
+    arrays = (x, out) if direction == "forward" else (dy, x, out)
+    flat = [Counted(array.reshape(-1), tally) for array in arrays]
+    scalars, limits = kernels._constants(x.dtype, window)
+    arguments = list(plan.arguments)
+    for place, value in changes.items():
+        arguments[int(place.lstrip("_"))] = value
+    safe = np.zeros(10_000, np.bool_)
+    start, stop = (0, plan.jobs) if jobs is None else jobs
+    getattr(module, plan.loop.__name__)(
+        *flat, start, stop, plan.shape, *arguments, loops.THREE_QUARTERS, scalars, limits, safe
+    )
+    assert safe[start:stop].all()
+    return tally.count, arrays
