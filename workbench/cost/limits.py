@@ -1,0 +1,105 @@
+"""What a machine can do, as records: its limits by number of threads, each a rate a second or a time."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+PRECISIONS = ("float32", "float64")
+OPERATIONS = ("divisions", "square_roots", "exponentials", "logarithms", "powers")  # fields of a Cost
+WORDS = "random_words"
+MADE_OF_ARITHMETIC = ("exponentials", "logarithms", "powers", WORDS)  # on a processor that has no unit for them
+UNITS = ("divisions", "square_roots")  # that a processor has units for, which more or less share the multiply-adds' way
+
+CURVES = ("copy", "read", "update", "copy_again", "read_again", "rows", "fresh")
+
+Curve = tuple[tuple[float, float], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What a machine can do with a number of threads; rates are per second.
+
+    Attributes:
+        flops: floating-point operations, as multiply-adds, by precision ("float32", "float64").
+        functions: calls by name (a field of Cost) and precision; a random word is the same in either.
+        copy, read, update: bytes read and written, read, or read and written in place, against the bytes of all arrays
+            that take part, after other work.
+        copy_again, read_again: the same of arrays that are gone through again and again: what each cache can do.
+        rows: bytes read and written in place, in rows of a table in no order, against the bytes of the table.
+        fresh: bytes of new memory that the system hands out, against the bytes of the array.
+        launch_seconds: starting a compiled loop on an array, after other work.
+        call_seconds: a function that the interpreter calls around it, its own or a built-in one, on average.
+        wake_seconds: getting the other threads to take part, and waiting for the last; 0 for one thread.
+        misprediction_seconds: a branch that was guessed wrong.
+        turns: for how much of a function's time, by name, multiply-adds have to wait: 1 where it is made of the same
+            instructions, 0 where it has a unit of its own.
+    """
+
+    flops: Mapping[str, float]
+    functions: Mapping[str, Mapping[str, float]]
+    copy: Curve
+    read: Curve
+    update: Curve
+    copy_again: Curve
+    read_again: Curve
+    rows: Curve
+    fresh: Curve
+    launch_seconds: float
+    call_seconds: float
+    wake_seconds: float = 0.0
+    misprediction_seconds: float = 0.0
+    turns: Mapping[str, float] = dataclasses.field(default_factory=lambda: dict.fromkeys(MADE_OF_ARITHMETIC, 1.0))
+
+    def __post_init__(self) -> None:
+        for name, rates in {"flops": self.flops, **self.functions}.items():
+            for precision, rate in rates.items():
+                _check_rate(f"{name}[{precision!r}]", rate)
+        for name in CURVES:
+            for size, rate in getattr(self, name):
+                _check_rate(f"{name} at {size:g} bytes", rate)
+        for name in ("launch_seconds", "call_seconds", "wake_seconds", "misprediction_seconds"):
+            seconds = getattr(self, name)
+            if not (isinstance(seconds, float) and 0 <= seconds < math.inf):
+                raise ValueError(f"{name}={seconds!r}: must be a finite number of seconds, at least 0")
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """A machine: its limits by number of threads, its data caches in bytes from the nearest on, and where that is from.
+
+    `fits` is what a measurement holds for: the processor, the threads, and the versions; empty where it was published.
+    `undisturbed` is the share of the processors' time that the measurement got.
+    """
+
+    name: str
+    limits: Mapping[int, Limits]
+    caches: tuple[int, ...] = ()
+    source: str = "measured"
+    fits: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    undisturbed: float = 1.0
+
+    @property
+    def threads(self) -> int:
+        """Return the most threads there are limits for."""
+        return max(self.limits)
+
+    def with_threads(self, threads: int) -> Limits:
+        """Return the limits with a number of threads, or raise ValueError naming those that are known."""
+        if threads not in self.limits:
+            known = ", ".join(map(str, sorted(self.limits)))
+            raise ValueError(f"threads={threads!r}: {self.name} has limits for {known} alone")
+        return self.limits[threads]
+
+
+def rate_at(curve: Curve, size: float) -> float:
+    """Return a curve's rate at a size: interpolated between logarithms, that of the nearest end outside."""
+    sizes, rates = np.log(np.array(curve, np.float64)).T
+    return float(np.exp(np.interp(math.log(max(size, 1.0)), sizes, rates)))
+
+
+def _check_rate(name: str, rate: float) -> None:
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
+        raise ValueError(f"{name}={rate!r}: must be a number above 0, a rate per second")

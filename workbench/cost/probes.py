@@ -1,0 +1,317 @@
+"""The compiled loops that measure a machine: each does one thing as fast as compiled NumPy-like code does it.
+
+    fused        multiply-adds in registers, two polynomials of an element at a time
+    function     one division, root, exponential, logarithm or power an element, of numbers that stay in L1
+    mixed        one division or root and so many multiply-adds an element: whether they take turns
+    words        Philox4x32-10
+    stretches    short loops of lengths that cannot be foreseen
+    copy, read, update
+                 bytes that come from where the working set lies, asked for ahead of their use
+    rows         rows of a table in no order, read, changed and written
+    touch        one byte of every page of new memory
+    nothing      what starting a loop costs
+
+An exponential is 2^x and a logarithm log2 x, as polynomials that become vector instructions; a power is both. The
+operators find theirs in the same way, and a call of a C library's function for each element takes several times as
+long.
+
+This file imports no other compiled function but the prefetch: Numba's cache on disk notices a change in a function's
+own file alone.
+"""
+
+import math
+
+import numba
+import numpy as np
+from numba.extending import overload
+
+from workbench.compiling import compiler, prefetch_to_read, prefetch_to_write
+
+kernel = compiler(fastmath={"contract"})
+part = compiler(fastmath={"contract"}, forceinline=True)
+sums_kernel = compiler(fastmath={"contract", "reassoc"})
+
+TILE = 1024  # elements of a pass over numbers that stay in L1
+BLOCK = 256  # elements
+AHEAD = 1024  # elements between a block and what is asked for
+ROWS_AHEAD = 12
+DEGREE = 16  # of each of the two polynomials
+FUSED = 2 * DEGREE  # multiply-adds an element
+
+# Which function, by the length of a tuple: Numba knows that when it compiles.
+DIVISION, SQUARE_ROOT, EXPONENTIAL, LOGARITHM, POWER = ((0,) * n for n in range(1, 6))
+FUNCTIONS = {
+    "divisions": DIVISION,
+    "square_roots": SQUARE_ROOT,
+    "exponentials": EXPONENTIAL,
+    "logarithms": LOGARITHM,
+    "powers": POWER,
+}
+
+# 2^g = sum of (g log 2)^k / k!, and log2 of (1 + s) / (1 - s) = sum of 2 s^k / (k log 2) over odd k.
+EXP = tuple(math.log(2) ** k / math.factorial(k) for k in range(11))
+LOG = tuple(2 / (k * math.log(2)) for k in range(1, 15, 2))
+EXP32, LOG32 = (tuple(map(np.float32, each)) for each in (EXP[:7], LOG[:5]))
+HALF, ONE = np.float32(0.5), np.float32(1)
+
+u, u64 = np.uintp, np.uint64
+M0, M1 = u64(0xD2511F53), u64(0xCD9E8D57)
+WEYL0, WEYL1 = u64(0x9E3779B9), u64(0xBB67AE85)
+LOW, UPPER, ZERO = u64(0xFFFFFFFF), u64(32), u64(0)
+
+
+def exp2(x):
+    """Return 2^x for a normal result."""
+    return 2.0**x
+
+
+def log2(x):
+    """Return log2 x for a normal x > 0."""
+    return math.log2(x)
+
+
+@part
+def _scaled_single(g, whole):
+    q = EXP32[6]
+    q = q * g + EXP32[5]
+    q = q * g + EXP32[4]
+    q = q * g + EXP32[3]
+    q = q * g + EXP32[2]
+    q = q * g + EXP32[1]
+    q = q * g + ONE
+    return np.int32(np.float32(q).view(np.int32) + (np.int32(whole) << np.int32(23))).view(np.float32)
+
+
+@part
+def _exp2_single(x):
+    whole = np.rint(x)
+    return _scaled_single(x - whole, whole)
+
+
+@part
+def _exp2_double(x):
+    whole = np.rint(x)
+    g = x - whole
+    q = EXP[10]
+    q = q * g + EXP[9]
+    q = q * g + EXP[8]
+    q = q * g + EXP[7]
+    q = q * g + EXP[6]
+    q = q * g + EXP[5]
+    q = q * g + EXP[4]
+    q = q * g + EXP[3]
+    q = q * g + EXP[2]
+    q = q * g + EXP[1]
+    q = q * g + 1.0
+    return q * np.int64((np.int64(whole) + np.int64(1023)) << np.int64(52)).view(np.float64)
+
+
+@part
+def _log2_single(x):
+    bits = np.float32(x).view(np.int32)
+    exponent = np.int32(np.int32(bits - np.int32(0x3F3504F3)) >> np.int32(23))  # the bits of sqrt(1/2)
+    m = np.int32(bits - np.int32(exponent << np.int32(23))).view(np.float32)
+    s = (m - ONE) / (m + ONE)
+    t = s * s
+    q = LOG32[4]
+    q = q * t + LOG32[3]
+    q = q * t + LOG32[2]
+    q = q * t + LOG32[1]
+    q = q * t + LOG32[0]
+    return s * q + np.float32(exponent)
+
+
+@part
+def _log2_double(x):
+    bits = np.float64(x).view(np.int64)
+    exponent = (bits - np.int64(0x3FE6A09E667F3BCD)) >> np.int64(52)
+    m = np.int64(bits - (exponent << np.int64(52))).view(np.float64)
+    s = (m - 1.0) / (m + 1.0)
+    t = s * s
+    q = LOG[6]
+    q = q * t + LOG[5]
+    q = q * t + LOG[4]
+    q = q * t + LOG[3]
+    q = q * t + LOG[2]
+    q = q * t + LOG[1]
+    q = q * t + LOG[0]
+    return s * q + np.float64(exponent)
+
+
+def power(x, high, low):
+    """Return x^(high + low) for a normal x > 0 and result, as precise as the type of x: where that is float32, an
+    exponent in two parts, of which the first has few digits, keeps the digits that a product with log2 x would lose."""
+    return x ** (high + low)
+
+
+@part
+def _power_single(x, high, low):
+    bits = np.float32(x).view(np.int32)
+    exponent = np.int32(np.int32(bits - np.int32(0x3F3504F3)) >> np.int32(23))
+    m = np.int32(bits - np.int32(exponent << np.int32(23))).view(np.float32)
+    whole, fraction = np.float32(exponent), _log2_single(m)
+    product = high * whole
+    nearest = np.rint(product + high * fraction)
+    g = ((product - nearest) + low * whole) + (high * fraction + low * fraction)
+    return _scaled_single(g, nearest)
+
+
+@part
+def _power_double(x, high, low):
+    return _exp2_double((high + low) * _log2_double(x))
+
+
+@overload(power)
+def _compiled_power(x, high, low):
+    if x == numba.float32:
+        return lambda x, high, low: _power_single(x, high, low)
+    return lambda x, high, low: _power_double(x, high, low)
+
+
+@overload(exp2)
+def _compiled_exp2(x):
+    return (lambda x: _exp2_single(x)) if x == numba.float32 else (lambda x: _exp2_double(x))
+
+
+@overload(log2)
+def _compiled_log2(x):
+    return (lambda x: _log2_single(x)) if x == numba.float32 else (lambda x: _log2_double(x))
+
+
+@kernel
+def fused(x, y, a, b, start, stop):
+    """Set y (TILE,) to two polynomials of x (TILE,) with the coefficients a and b, `stop` - `start` times over."""
+    for _ in range(start, stop):
+        for i in range(u(x.shape[0])):
+            first, second = a, b
+            for _ in range(DEGREE):
+                first = first * x[i] + a
+                second = second * x[i] + b
+            y[i] = first + second
+        x[0] = y[1]  # a pass that depends on the one before cannot be left out
+
+
+@kernel
+def function(kind, x, y, a, b, start, stop):
+    """Set y (TILE,) to a function of x (TILE,), `stop` - `start` times over; `a` divides, `a` + `b` is the exponent."""
+    for _ in range(start, stop):
+        for i in range(u(x.shape[0])):
+            if len(kind) == 1:
+                y[i] = x[i] / a
+            elif len(kind) == 2:
+                y[i] = np.sqrt(x[i])
+            elif len(kind) == 3:
+                y[i] = exp2(x[i])
+            elif len(kind) == 4:
+                y[i] = log2(x[i])
+            else:
+                y[i] = power(x[i], a, b)
+        x[0] = y[1]
+
+
+@kernel
+def mixed(kind, x, y, a, b, start, stop):
+    """Set y (TILE,) to a function of x (TILE,) and a polynomial of it, `stop` - `start` times over."""
+    for _ in range(start, stop):
+        for i in range(u(x.shape[0])):
+            total = a
+            for _ in range(DEGREE):
+                total = total * x[i] + b
+            y[i] = total + (x[i] / a if len(kind) == 1 else np.sqrt(x[i]))
+        x[0] = y[1]
+
+
+@kernel
+def words(out, key0, key1, start, stop):
+    """Write the four words of each block, counted from 0, to out (4, TILE), over and over: TILE blocks a job."""
+    for job in range(start, stop):
+        for b in range(u(out.shape[1])):
+            c0, c1, c2, c3 = u64(job) * u64(out.shape[1]) + u64(b), ZERO, ZERO, ZERO
+            k0, k1 = key0, key1
+            for _ in range(10):
+                p0, p1 = M0 * (c0 & LOW), M1 * (c2 & LOW)
+                c0, c1, c2, c3 = (p1 >> UPPER) ^ c1 ^ k0, p1, (p0 >> UPPER) ^ c3 ^ k1, p0
+                k0, k1 = (k0 + WEYL0) & LOW, (k1 + WEYL1) & LOW
+            out[0, b], out[1, b] = np.uint32(c0 & LOW), np.uint32(c1 & LOW)
+            out[2, b], out[3, b] = np.uint32(c2 & LOW), np.uint32(c3 & LOW)
+
+
+@kernel
+def copy(x, y, length, times, start, stop):
+    """Copy jobs start .. stop, of `length` elements, of x (n,) to y (n,), `times` times over."""
+    line = u(64 // x.itemsize)
+    for job in range(u(start) * u(times), u(stop) * u(times)):
+        job //= u(times)
+        end = min((job + u(1)) * u(length), u(x.shape[0]))
+        for at in range(job * u(length), end, u(BLOCK)):
+            for ahead in range(u(0), u(BLOCK), line):
+                prefetch_to_read(x, at + u(AHEAD) + ahead)
+                prefetch_to_write(y, at + u(AHEAD) + ahead)
+            for i in range(at, min(at + u(BLOCK), end)):
+                y[i] = x[i]
+
+
+@kernel
+def stretches(x, y, lengths, start, stop):
+    """Copy from x (TILE,) to y (TILE,) stretches start .. stop of the given lengths, none longer than half of that."""
+    for k in range(start, stop):
+        at, count = u(k * 7 % (TILE // 2)), u(lengths[k])
+        for i in range(count):
+            y[at + i] = x[at + i]
+
+
+@kernel
+def update(x, factor, length, times, start, stop):
+    """Multiply jobs start .. stop, of `length` elements, of x (n,) by a factor in place, `times` times over."""
+    line = u(64 // x.itemsize)
+    for job in range(u(start) * u(times), u(stop) * u(times)):
+        job //= u(times)
+        end = min((job + u(1)) * u(length), u(x.shape[0]))
+        for at in range(job * u(length), end, u(BLOCK)):
+            for ahead in range(u(0), u(BLOCK), line):
+                prefetch_to_write(x, at + u(AHEAD) + ahead)
+            for i in range(at, min(at + u(BLOCK), end)):
+                x[i] = x[i] * factor
+
+
+@sums_kernel
+def read(x, totals, length, times, start, stop):
+    """Add up jobs start .. stop, of `length` elements, of x (n,) in totals (jobs,), `times` times over."""
+    line = u(64 // x.itemsize)
+    for job in range(u(start) * u(times), u(stop) * u(times)):
+        job //= u(times)
+        end = min((job + u(1)) * u(length), u(x.shape[0]))
+        total = x.dtype.type(0)
+        for at in range(job * u(length), end, u(BLOCK)):
+            for ahead in range(u(0), u(BLOCK), line):
+                prefetch_to_read(x, at + u(AHEAD) + ahead)
+            for i in range(at, min(at + u(BLOCK), end)):
+                total += x[i]
+        totals[job] = total
+
+
+@kernel
+def rows(table, numbers, factor, start, stop):
+    """Multiply the rows start .. stop of `numbers` (n,) of a table (rows, length) by a factor, in place."""
+    flat, length = table.reshape(-1), u(table.shape[1])
+    last = u(numbers.shape[0] - 1)
+    line = u(64 // table.itemsize)
+    for i in range(u(start), u(stop)):
+        ahead = u(numbers[min(i + u(ROWS_AHEAD), last)]) * length
+        for j in range(u(0), length, line):
+            prefetch_to_write(flat, ahead + j)
+        at = u(numbers[i]) * length
+        for j in range(at, at + length):
+            flat[j] = flat[j] * factor
+
+
+@kernel
+def touch(memory, page, start, stop):
+    """Write a byte to each of the pages start .. stop of memory (bytes,)."""
+    for i in range(start, stop):
+        memory[i * page] = 1
+
+
+@kernel
+def nothing(x, y, scalars, start, stop):
+    """Take two arrays and a tuple, and do nothing with them."""
