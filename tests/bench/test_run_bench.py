@@ -10,12 +10,13 @@ from importlib import metadata
 import numpy as np
 import pytest
 
-from workbench.bench import harness, lrn, results, run_bench
+from workbench.bench import harness, lrn, run_bench
 from workbench.bench.harness import Contender
 from workbench.bench.lrn import peers, startup
 from workbench.bench.lrn.cases import FORWARD, Arrays, Case, expected, relative_error
 from workbench.bench.peers import find_peers
 from workbench.bench.results import Measurement, Ratio
+from workbench.cost.prediction import BOUNDS
 from workbench.lrn import kernels
 
 SHAPES = ((1, 6, 5, 3), (2, 7, 53, 47))  # the second is large enough for several threads
@@ -66,6 +67,8 @@ def test_rows_are_written_as_json(small, monkeypatch, tmp_path, capsys):
         assert row["iqr_seconds"] >= 0
         assert list(row["peers"]) == (["fake"] if row["layout"] == "NCHW" else [])
         assert row["versions"]["numba"] == content["versions"]["numba"]
+        assert row["predicted_seconds"] > 0
+        assert row["bound"] in BOUNDS
     shown = capsys.readouterr().out
     assert "verified 24 configurations" in shown
     assert "| direction | beta | shape | layout | threads |" in shown
@@ -182,9 +185,8 @@ def test_an_installed_peer_agrees_with_the_reference(name, direction):
 
 
 def test_an_unknown_part_is_refused_with_the_list():
-    with pytest.raises(
-        ValueError, match=re.escape("what='lnr': must be one of 'lrn', 'dropout', 'sparse-lp', 'explore', 'all'")
-    ):
+    parts = "'lrn', 'dropout', 'sparse-lp', 'cost', 'explore', 'all'"
+    with pytest.raises(ValueError, match=re.escape(f"what='lnr': must be one of {parts}")):
         run_bench("lnr", None, True, None)
 
 
@@ -196,7 +198,7 @@ def test_a_file_in_no_folder_is_refused_before_anything_runs(tmp_path):
 
 
 def test_the_figure_shows_ratios_so_explore_has_none(tmp_path):
-    with pytest.raises(ValueError, match="shows the ratios of 'lrn'"):
+    with pytest.raises(ValueError, match=r"figure=.*: shows 'lrn', 'dropout', 'sparse-lp' and 'cost'"):
         run_bench("explore", None, True, tmp_path / "ratios.png")
 
 
@@ -205,20 +207,6 @@ def test_the_figure_is_a_picture(small, monkeypatch, tmp_path):
     assert run_bench("lrn", None, True, tmp_path / "ratios.png") == 0
     assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert [file.name for file in tmp_path.iterdir()] == ["ratios.png"]
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
-    file = tmp_path / "rows.json"
-    file.write_text("old")
-
-    def write(to):
-        to.write_text("half")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        results.write_whole(file, write)
-    assert file.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_relative_error_of_known_numbers():

@@ -1,11 +1,14 @@
 """Time the operators beside what limits them and beside their peers; see `run_bench`."""
 
+import dataclasses
 from pathlib import Path
 
 from workbench.bench.harness import WrongResult
 from workbench.bench.results import Results, machine, write_json
+from workbench.cost.limits import Machine
+from workbench.cost.machine import this_machine
 
-PARTS = ("lrn", "dropout", "sparse-lp", "explore", "all")
+PARTS = ("lrn", "dropout", "sparse-lp", "cost", "explore", "all")
 ROUNDS, QUICK_ROUNDS = 31, 3
 PROCESSES, QUICK_PROCESSES = 7, 1
 CHANGES, QUICK_CHANGES = 40, 8
@@ -29,8 +32,8 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
         raise ValueError(f"what={what!r}: must be one of {', '.join(map(repr, PARTS))}")
     if figure is not None and what == "explore":
         raise ValueError(
-            f"figure={str(figure)!r}: shows the ratios of 'lrn', 'dropout' and 'sparse-lp'; bench one of those or "
-            "'all', or leave it out"
+            f"figure={str(figure)!r}: shows 'lrn', 'dropout', 'sparse-lp' and 'cost'; bench one of those or 'all', or "
+            "leave it out"
         )
     for name, file in (("json_file", json_file), ("figure", figure)):
         if file is not None and not file.parent.is_dir():
@@ -53,6 +56,7 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
 def _measure(what: str, quick: bool) -> Results:
     described = machine()
     _say(f"{described['cpu']}, {described['threads']} threads, {described['system']}")
+    limits = None if what == "explore" else _limits()
     results = Results()
     rounds, processes = (QUICK_ROUNDS, QUICK_PROCESSES) if quick else (ROUNDS, PROCESSES)
     if what in ("lrn", "all"):
@@ -67,11 +71,25 @@ def _measure(what: str, quick: bool) -> Results:
         from workbench.bench import sparse_lp
 
         results += sparse_lp.bench_sparse_lp(sparse_lp.QUICK_SIZES if quick else sparse_lp.SIZES, rounds, _say)
+    if limits is not None:
+        from workbench.bench.predictions import with_prediction
+
+        results = dataclasses.replace(results, rows=tuple(with_prediction(row, limits) for row in results.rows))
+    if what in ("cost", "all"):
+        from workbench.bench import cost
+
+        results += cost.bench_cost(cost.QUICK_SHAPES if quick else cost.SHAPES, max(3, rounds // 2), limits, _say)
     if what in ("explore", "all"):
         from workbench.bench.explore import bench_explore
 
         results += bench_explore(QUICK_CHANGES if quick else CHANGES, _say)
     return results
+
+
+def _limits() -> Machine:
+    """Return this machine's limits, and say where they come from."""
+    _say("limits of this machine, measured where they are not known yet")
+    return this_machine()
 
 
 def _show(results: Results) -> None:

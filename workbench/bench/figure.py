@@ -1,12 +1,15 @@
 """Draw what a bench found: ratios as bars beside their targets, curves over stored entries, and the peers."""
 
 import contextlib
+import math
 import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import workbench
-from workbench.bench.results import Ratio, Row, dimensions, threads_of, write_whole
+from workbench.bench.results import PREDICTION, Ratio, Row, dimensions, threads_of
+from workbench.cost.plots import predicted_and_measured
+from workbench.files import write_whole
 
 STYLE = Path(workbench.__file__).parent / "plots.mplstyle"
 MET, MISSED, PEER, FREE = "#0072B2", "#D55E00", "#009E73", "#767676"  # Okabe-Ito, and grey where there is no target
@@ -15,6 +18,7 @@ COLUMNS = 2
 PEERS = "peers"
 LABEL = 54  # characters in a line beside a bar
 CURVE_LINES = 10  # a panel of curves is at least as high as so many lines
+SCATTER_LINES = 26  # the same of a panel of dots
 LEGEND_ROOM = 0.7  # of the curves' height, above them
 NARROW = 0.25  # of the widest bar, below which its number does not fit into it
 
@@ -45,6 +49,8 @@ def draw_ratios(rows: tuple[Row, ...], file: Path) -> None:
 
 def _arrange(rows: tuple[Row, ...]) -> tuple[list[list[str]], dict[str, Panel]]:
     """Return the names of the panels line by line, and the panels: two a line, the peers last and across."""
+    predicted = [row for row in rows if any(ratio.name == PREDICTION for ratio in row.ratios)]
+    rows = tuple(row for row in rows if row not in predicted)
     several = len({row.operator for row in rows}) > 1
     panels: dict[str, Panel] = {}
     for name, bars in _ratio_bars(rows, several).items():
@@ -57,6 +63,9 @@ def _arrange(rows: tuple[Row, ...]) -> tuple[list[list[str]], dict[str, Panel]]:
     stored = [row for row in rows if "stored" in row.arguments]
     if stored:
         panels["stored"] = (CURVE_LINES, lambda ax: _draw_curves(ax, stored))
+    if predicted:
+        panels["predictions"] = (SCATTER_LINES, lambda ax: _draw_predictions(ax, predicted))
+        panels["errors"] = (SCATTER_LINES, lambda ax: _draw_errors(ax, predicted))
     names = list(panels)
     grid = [names[i : i + COLUMNS] for i in range(0, len(names), COLUMNS)]
     peers = _peer_ratios(rows, several)
@@ -164,6 +173,29 @@ def _draw_peers(ax, peers: dict[str, list[Ratio]]) -> None:
     ax.set_title(f"peers / workbench: a dot is one shape, layout and number of threads{wanted}")
     ax.set_xlabel("ratio of times")
     _name_lines(ax, list(peers))
+
+
+def _draw_predictions(ax, rows: list[Row]) -> None:
+    groups = [f"{row.operator} {row.direction}" for row in rows]
+    predicted_and_measured([row.predicted_seconds for row in rows], [row.seconds for row in rows], groups, ax=ax)
+
+
+def _draw_errors(ax, rows: list[Row]) -> None:
+    """Draw predicted over measured against the elements, a dot a row, with the lines of a factor of two."""
+    for i, threads in enumerate(sorted({row.threads for row in rows})):
+        own = [row for row in rows if row.threads == threads]
+        elements = [math.prod(row.shape) * 1.07**i for row in own]  # side by side
+        found = [row.predicted_seconds / row.seconds for row in own]
+        ax.scatter(elements, found, color=f"C{i}", alpha=0.6, label=threads_of(threads))
+    for factor, line in ((1, "-"), (2, ":"), (0.5, ":")):
+        ax.axhline(factor, color="black", linestyle=line, linewidth=1)
+    ax.set_xscale("log")
+    ax.set_yscale("log", base=2)
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.set_title("Predicted over measured: a dot is one operator, direction and size")
+    ax.set_xlabel("elements")
+    ax.set_ylabel("predicted / measured")
+    ax.legend()
 
 
 def _mark_target(ax, place: int, ratio: Ratio) -> None:

@@ -2,17 +2,17 @@
 
 import dataclasses
 import json
-import os
 import platform
-import tempfile
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
 from workbench import __version__
+from workbench.cost.machine import processor
+from workbench.files import write_whole
 from workbench.parallel import available_threads
 
 MISSED = "✗"  # beside a figure that is above its target
+PREDICTION = "predicted / measured"  # the ratio of rows that are held against what was predicted of them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Row:
     `arguments` are those of the operator that vary, and what else tells apart configurations of one shape.
     `copy_seconds` is a plain loop over the same bytes with the same threads; `limit_seconds` is that or the
     arithmetic that the operator cannot do without, whichever is longer. `peers` maps a name to its time.
+    `predicted_seconds` is what `workbench.cost` expects of the machine, and `bound` what it expects to take longest;
+    None where nothing is expected.
     """
 
     operator: str
@@ -57,6 +59,8 @@ class Row:
     peers: dict[str, float]
     versions: dict[str, str]
     ratios: tuple[Ratio, ...] = ()
+    predicted_seconds: float | None = None
+    bound: str | None = None
 
     @property
     def case(self) -> str:
@@ -131,7 +135,7 @@ def threads_of(count: int) -> str:
 def machine() -> dict[str, str | int]:
     """Describe the processor and the system."""
     return {
-        "cpu": _cpu_model(),
+        "cpu": processor(),
         "threads": available_threads(),
         "system": f"{platform.system()} {platform.release()}",
         "architecture": platform.machine(),
@@ -153,25 +157,3 @@ def write_json(results: Results, file: Path) -> None:
         "versions": results.versions,
     }
     write_whole(file, lambda to: to.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8"))
-
-
-def write_whole(file: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `file`, then put it in its place."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem}-", suffix=file.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        temporary.chmod(0o644)
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or "unknown"
