@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 import workbench.report
 from workbench.cli import app
+from workbench.cost.known_machines import KNOWN
 from workbench.report import Result
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
@@ -64,7 +65,7 @@ def test_help_shows_the_commands_and_imports_nothing_heavy():
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.rstrip().endswith("[]")
-    for command in ("run", "report", "save", "lab", "bench", "figures", "operators"):
+    for command in ("run", "report", "save", "lab", "bench", "machine", "figures", "operators"):
         assert re.search(rf"^\W*{command}\s", shown, re.MULTILINE)
 
 
@@ -178,3 +179,24 @@ def test_operators_lists_arguments_ranges_and_gradients():
     assert "LRN(x) -> y" in shown
     assert "gradient: LRNGradient" in shown
     assert re.search(r"size\W+int\W+5\W+an odd whole number of at least 1\W+channels", shown)
+
+
+def test_a_published_machine_is_shown_without_measuring(monkeypatch):
+    monkeypatch.setattr("workbench.cost.machine.this_machine", lambda **_: pytest.fail("measured"))
+    status, shown = invoke("machine", "a100")
+    assert status == 0
+    assert re.search(r"multiply-adds, float32\W+1\.95e\+04 GFLOP/s", shown)
+
+
+def test_this_machine_is_shown_and_measured_again_where_asked_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr("workbench.cost.machine.this_machine", lambda again: asked.append(again) or KNOWN["laptop"])
+    assert invoke("machine")[0] == 0
+    assert invoke("machine", "--again")[0] == 0
+    assert asked == [False, True]
+
+
+def test_an_unknown_machine_is_refused():
+    status, shown = invoke("machine", "toaster")
+    assert status == 2
+    assert "machine='toaster': must be one of 'laptop'" in shown

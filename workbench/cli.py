@@ -129,7 +129,7 @@ def lab(context: typer.Context) -> None:
 
 @app.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="What to time: lrn, dropout, sparse-lp, explore or all.")] = "all",
+    what: Annotated[str, typer.Argument(help="What to time: lrn, dropout, sparse-lp, cost, explore or all.")] = "all",
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the rows as JSON.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions and smaller shapes.")] = False,
     figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the result.")] = None,
@@ -142,6 +142,32 @@ def bench(
     except ValueError as problem:
         _refuse(str(problem))
     raise typer.Exit(status)
+
+
+@app.command()
+def machine(
+    name: Annotated[str | None, typer.Argument(help="A published machine; without it, this one.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Measure even if the limits are known.")] = False,
+) -> None:
+    """Show what a machine can do: arithmetic, functions, bandwidth of each cache, and what starting costs.
+
+    This machine is measured once, in some ten seconds; run nothing else meanwhile.
+    """
+    from workbench.cost.known_machines import known_machine
+    from workbench.cost.machine import this_machine
+    from workbench.cost.tables import limit_rows
+
+    try:
+        shown = known_machine(name) if name else this_machine(again=again)
+    except ValueError as problem:
+        _refuse(str(problem))
+    table = Table(title=f"{escape(shown.name)}\n{escape(shown.source)}", title_justify="left", title_style="")
+    table.add_column("limit")
+    for threads in shown.limits:
+        table.add_column(f"{threads} thread{'s' * (threads > 1)}", justify="right")
+    for what, unit, values in limit_rows(shown):
+        table.add_row(what, *(f"{value:.3g} {unit}" for value in values.values()))
+    Console().print(table)
 
 
 @app.command()

@@ -5,6 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from workbench import drawing
+from workbench.cost import plots as cost
+from workbench.cost.known_machines import KNOWN
+from workbench.cost.networks import alexnet, googlenet, vgg_a_lrn
+from workbench.cost.overhead import overhead
 from workbench.learn import photographs
 from workbench.lrn import plots as lrn
 from workbench.sparse_dropout import hardware_plots
@@ -17,7 +21,10 @@ def draw_all(folder: Path) -> list[Path]:
     maps = photographs.feature_maps(photographs.photograph())
     lengths = np.array([3, 4, 0, 3, 4, 0, 3, 4, 2], np.int32)
     ids = np.random.default_rng(0).integers(10, 100, lengths.sum())
+    networks = (alexnet(), googlenet(), vgg_a_lrn())
     pictures = {
+        "cost-layers": cost.layers_time(machine="laptop"),
+        "cost-shares": cost.shares([overhead(network, "LRN", KNOWN["laptop"], batch=8) for network in networks]),
         "lrn-response-curve": lrn.response_curve(),
         "lrn-feature-maps": lrn.normalized_maps(maps),
         "lrn-inhibition-excitation": lrn.inhibition_and_excitation(),
