@@ -215,3 +215,16 @@ def test_what_decides_is_how_long_one_thread_takes():
 def test_what_is_not_known_is_refused(options, error, message):
     with pytest.raises(error, match=message):
         predict(**{"cost": Cost(), "machine": MACHINE, **options})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"machine": "a100"}, "machine='a100': must be a Machine, as `this_machine` and `known_machine` return it"),
+        ({"working_set": -5}, "working_set=-5: must be at least 0"),
+        ({"working_set": 2.5}, r"working_set=2\.5: must be an int"),
+    ],
+)
+def test_what_is_no_machine_or_no_size_is_refused(given, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        predict(**{"cost": Cost(bytes_read=8), "machine": MACHINE, **given})

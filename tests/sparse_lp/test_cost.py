@@ -290,6 +290,8 @@ def test_nothing_costs_nothing():
         (lambda: penalty_cost((2, -3), 1), r"shape\[1\]=-3: must be at least 0"),
         (lambda: gradient_cost((2, 3.0), 1), r"shape\[1\]=3.0: must be an int, not float"),
         (lambda: penalty_cost((2, 3), -1), "p=-1: must be a number of at least 0, infinity included"),
+        (lambda: gradient_cost((2, 3), "2"), "p='2': must be a number of at least 0, infinity included, not str"),
+        (lambda: rows_cost(2, 3, None), "p=None: must be a number"),
         (lambda: gradient_cost((2, 3), math.nan), "p=nan: must be a number of at least 0, infinity included"),
         (lambda: prox_cost((2, 3), -0.5, iterations=3), "p=-0.5: must be a number of at least 0"),
         (lambda: penalty_cost((2, 3), 1, itemsize=2), "itemsize=2: must be 4 or 8"),

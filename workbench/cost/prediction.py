@@ -21,7 +21,7 @@ from typing import Any
 
 from workbench import parallel
 from workbench.cost.limits import OPERATIONS, PRECISIONS, WORDS, Limits, Machine, rate_at
-from workbench.cost.record import FLOPS_PER_MULTIPLY_ADD, Cost, checked_choice
+from workbench.cost.record import FLOPS_PER_MULTIPLY_ADD, Cost, checked_choice, checked_count
 
 FUNCTIONS = (*OPERATIONS, WORDS)
 TILE = 1 << 18  # bytes: what is done in tiles is done within the second-level cache
@@ -82,9 +82,11 @@ def predict(
     """
     if not isinstance(cost, Cost):
         raise TypeError(f"cost={cost!r}: must be a Cost, as an estimator returns it")
+    if not isinstance(machine, Machine):
+        raise TypeError(f"machine={machine!r}: must be a Machine, as `this_machine` and `known_machine` return it")
     checked_choice("precision", precision, PRECISIONS)
     checked_choice("access", access, ACCESSES)
-    size = cost.bytes if working_set is None else working_set
+    size = cost.bytes if working_set is None else checked_count("working_set", working_set)
     together = _parts(cost, machine.with_threads(threads), precision, size, access)
     if threads == 1 or elements is None:
         return together

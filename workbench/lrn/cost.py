@@ -2,7 +2,8 @@
 
     scale_i   1 multiplication and k - 1 multiply-adds for k squares, 1 multiply-add for bias + alpha/n * sum
     y_i       by beta: 0.75 is two square roots, 1 multiplication and a division; 0.5 a square root and a division;
-              1 a division; any other a power and a multiplication
+              1 a division; any other a power and a multiplication (a power of float64 is the C library's, one element
+              at a time: it takes several times as long as the powers that a machine's limits were measured with)
     dx_i      the two powers of scale_i share one division; then 3 multiplications for the terms dy * scale^-beta and
               dy * x * scale^(-beta - 1), k - 1 additions for the sum, 1 multiplication and 1 multiply-add for dx
 

@@ -15,6 +15,7 @@ the array's type, but where rows are shrunk as in Caffe2 (`precision`).
 """
 
 import math
+import numbers
 from collections.abc import Sequence
 
 from workbench.cost import Cost, checked_choice, checked_count, checked_itemsize, checked_shape
@@ -204,6 +205,8 @@ def _elements(shape: Sequence[int]) -> int:
 
 
 def _exponent(p: float) -> float:
+    if isinstance(p, bool) or not isinstance(p, numbers.Real):
+        raise TypeError(f"p={p!r}: must be a number of at least 0, infinity included, not {type(p).__name__}")
     if not p >= 0:
         raise ValueError(f"p={p!r}: must be a number of at least 0, infinity included")
     return p
