@@ -245,8 +245,10 @@ def test_a_disk_that_is_full_costs_a_warning(measured, monkeypatch, tmp_path):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(module, "write_whole", full)
-    with pytest.warns(UserWarning, match="cannot be kept in .*: No space left on device"):
-        assert this_machine(tmp_path / "machine.json").name.startswith("measured")
+    with pytest.warns(UserWarning, match="cannot be kept in .*: No space left on device") as warned:
+        assert this_machine(tmp_path / "machine.json").name == "measured 1"
+    assert warned[0].filename == __file__
+    assert len(measured) == 1
     assert not (tmp_path / "machine.json").exists()
 
 
@@ -331,3 +333,11 @@ def test_caches_are_the_nearest_first():
     caches = module.data_caches()
     assert list(caches) == sorted(caches)
     assert all(1 << 10 <= size <= 1 << 32 for size in caches)
+
+
+@pytest.mark.parametrize(
+    "curve", [(), ((0.0, 1e9),), ((-4.0, 1e9), (8.0, 1e9)), ((8.0, 1e9), (8.0, 2e9)), ((8.0, 1e9), (4.0, 2e9))]
+)
+def test_a_curve_must_rise_from_above_zero(curve):
+    with pytest.raises(ValueError, match=r"read=.*: must hold at least one \(bytes, rate\), with bytes above 0"):
+        limits(read=curve)

@@ -18,7 +18,8 @@ from workbench.sparse_lp.cost import rows_cost as lp_rows_cost
 
 JOB = 1 << 14  # elements of a job of the dropout and sparse Lp loops
 CHUNK = 4096  # segments of one
-RANGES = 256  # of a table's rows, each a job
+RANGES = 256  # of a table's rows at most, each a job
+SUMS, ROOM = 64, 16  # jobs of a dropout gradient at most, and elements of one at least, times the values
 STEPS = 4  # of Halley's method where the data decide: it takes 3 to 5
 
 
@@ -74,7 +75,10 @@ def _dropout(row: Row) -> Call:
     values = row.shape[-1:] if row.arguments.get("replacement") == "per feature" else ()
     count = dropout_cost(row.direction, row.shape, replacement_shape=values, scaled=scaled, engine="numba")
     call = _elementwise(count, math.prod(row.shape))
-    return call if row.direction == "forward" else dataclasses.replace(call, precision="float64")  # of its sums
+    if row.direction == "forward":
+        return call
+    jobs = max(1, min(SUMS, call.elements // (ROOM * math.prod(values))))
+    return dataclasses.replace(call, jobs=jobs, precision="float64")  # of its sums
 
 
 def _segments(row: Row) -> Call:
@@ -95,7 +99,9 @@ def _rows(row: Row) -> Call:
     exact = bool(row.arguments.get("exact", False))
     count = lp_rows_cost(named, length, p, exact=exact, iterations=_steps(p), index_itemsize=index, engine="numba")
     table = 4 * math.prod(row.shape)
-    return Call(count, named * length, RANGES, precision(p, rows=True), table, "rows")
+    last = row.shape[0] - 1
+    ranges = (last >> max(0, last.bit_length() - (RANGES - 1).bit_length())) + 1
+    return Call(count, named * length, ranges, precision(p, rows=True), table, "rows")
 
 
 def _weights(estimator: Callable[..., Cost]) -> Callable[[Row], Call]:

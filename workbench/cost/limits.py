@@ -1,6 +1,7 @@
 """What a machine can do, as records: its limits by number of threads, each a rate a second or a time."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -58,8 +59,7 @@ class Limits:
             for precision, rate in rates.items():
                 _check_rate(f"{name}[{precision!r}]", rate)
         for name in CURVES:
-            for size, rate in getattr(self, name):
-                _check_rate(f"{name} at {size:g} bytes", rate)
+            _check_curve(name, getattr(self, name))
         for name in ("launch_seconds", "call_seconds", "wake_seconds", "misprediction_seconds"):
             seconds = getattr(self, name)
             if not (isinstance(seconds, float) and 0 <= seconds < math.inf):
@@ -98,6 +98,14 @@ def rate_at(curve: Curve, size: float) -> float:
     """Return a curve's rate at a size: interpolated between logarithms, that of the nearest end outside."""
     sizes, rates = np.log(np.array(curve, np.float64)).T
     return float(np.exp(np.interp(math.log(max(size, 1.0)), sizes, rates)))
+
+
+def _check_curve(name: str, curve: Curve) -> None:
+    sizes = [size for size, _ in curve]
+    if not sizes or not sizes[0] > 0 or any(not low < high for low, high in itertools.pairwise(sizes)):
+        raise ValueError(f"{name}={curve!r}: must hold at least one (bytes, rate), with bytes above 0 and rising")
+    for size, rate in curve:
+        _check_rate(f"{name} at {size:g} bytes", rate)
 
 
 def _check_rate(name: str, rate: float) -> None:

@@ -74,13 +74,14 @@ def this_machine(file: Path | None = None, *, again: bool = False) -> Machine:
     """
     here = conditions()
     file = file or _usual_file(here)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with _one_at_a_time(file.with_suffix(".lock")):
-            return _kept_or_measured(file, here, again)
-    except OSError as problem:
-        warnings.warn(f"the machine's limits cannot be kept in {file.parent}: {problem.strerror}", stacklevel=2)
-        return _measured(here)
+    with contextlib.ExitStack() as stack:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_one_at_a_time(file.with_suffix(".lock")))
+        except OSError as problem:
+            _warn_unkept(file, problem, stacklevel=3)
+            return _measured(here)
+        return _kept_or_measured(file, here, again)
 
 
 def save(machine: Machine, file: Path) -> None:
@@ -116,18 +117,25 @@ def load(file: Path, fits: Mapping[str, Any] | None = None) -> Machine:
 
 def _kept_or_measured(file: Path, here: dict[str, Any], again: bool) -> Machine:
     if not again:
-        with contextlib.suppress(MachineError, FileNotFoundError):
+        with contextlib.suppress(MachineError, OSError):
             return load(file, here)
     machine = _measured(here)
-    if machine.undisturbed >= QUIET:
-        save(machine, file)
-    else:
+    if machine.undisturbed < QUIET:
         warnings.warn(
             f"other processes took {1 - machine.undisturbed:.0%} of the processors' time while the limits of this "
             "machine were measured; they are not kept. Measure again when nothing else runs",
             stacklevel=3,
         )
+        return machine
+    try:
+        save(machine, file)
+    except OSError as problem:
+        _warn_unkept(file, problem, stacklevel=4)
     return machine
+
+
+def _warn_unkept(file: Path, problem: OSError, stacklevel: int) -> None:
+    warnings.warn(f"the machine's limits cannot be kept in {file.parent}: {problem.strerror}", stacklevel=stacklevel)
 
 
 def _measured(here: dict[str, Any]) -> Machine:

@@ -165,7 +165,7 @@ def _of_loops(
     return Cost(
         comparisons=GUARDS[direction] * elements,
         bytes_cached=wide * (accesses - arrays * elements) + converted,
-        bytes_allocated=itemsize * elements,
+        bytes_allocated=itemsize * elements + (wide * arrays * elements if itemsize == 2 else 0),
         launches=1,
         calls=CALLS[direction],
     )

@@ -568,7 +568,7 @@ def _sum_down(kind, x, origin, height, row, begin, end, above, below, sums):
             rows = min(end, height - below) - r
         first, last = max(0, r - above), min(height, r + below + 1)
         at, to = u(origin + first * row), u((r - begin) * row)
-        _add(kind, x, at, u(row), last - first if rows == 1 else above + below + 1, sums, to, u(rows * row))
+        _add(kind, x, at, u(row), last - first, sums, to, u(rows * row))
         r += rows
 
 
