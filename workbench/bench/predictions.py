@@ -11,15 +11,14 @@ from workbench.cost.prediction import Prediction, predict
 from workbench.lrn import CHANNELS_LAST, kernels
 from workbench.lrn.cost import cost as lrn_cost
 from workbench.lrn.window import Window
+from workbench.sparse_dropout import kernels as dropout
 from workbench.sparse_dropout.cost import cost as dropout_cost
 from workbench.sparse_dropout.cost import items_cost, segments_cost, stored_cost
+from workbench.sparse_lp import kernels as sparse_lp
 from workbench.sparse_lp.cost import ITERATIONS, SIMPLE_PROXES, gradient_cost, penalty_cost, precision, prox_cost
 from workbench.sparse_lp.cost import rows_cost as lp_rows_cost
 
-JOB = 1 << 14  # elements of a job of the dropout and sparse Lp loops
-CHUNK = 4096  # segments of one
-RANGES = 256  # of a table's rows at most, each a job
-SUMS, ROOM = 64, 16  # jobs of a dropout gradient at most, and elements of one at least, times the values
+DROPOUT_JOB = dropout.TILES * dropout.loops.TILE  # elements
 STEPS = 4  # of Halley's method where the data decide: it takes 3 to 5
 
 
@@ -71,13 +70,13 @@ def _dropout(row: Row) -> Call:
     if "stored" in row.arguments:
         entries = row.arguments["stored"]
         count = stored_cost(entries, row.shape[0], scaled=scaled, engine="numba")
-        return Call(count, entries, -(-entries // JOB))
+        return Call(count, entries, -(-entries // dropout.ENTRIES))
     values = row.shape[-1:] if row.arguments.get("replacement") == "per feature" else ()
     count = dropout_cost(row.direction, row.shape, replacement_shape=values, scaled=scaled, engine="numba")
-    call = _elementwise(count, math.prod(row.shape))
+    call = _elementwise(count, math.prod(row.shape), DROPOUT_JOB)
     if row.direction == "forward":
         return call
-    jobs = max(1, min(SUMS, call.elements // (ROOM * math.prod(values))))
+    jobs = max(1, min(dropout.SUMS, call.elements // (dropout.ROOM * math.prod(values))))
     return dataclasses.replace(call, jobs=jobs, precision="float64")  # of its sums
 
 
@@ -85,12 +84,12 @@ def _segments(row: Row) -> Call:
     """Return the call that is expected to drop its ratio of the segments, and of the values."""
     (values,), segments, ratio = row.shape, row.arguments["segments"], row.arguments["ratio"]
     count = segments_cost(segments, round(ratio * segments), round((1 - ratio) * values), engine="numba")
-    return Call(count, values, -(-segments // CHUNK))
+    return Call(count, values, -(-segments // dropout.loops.CHUNK))
 
 
 def _items(row: Row) -> Call:
     (values,) = row.shape
-    return _elementwise(items_cost(values, row.arguments["segments"], engine="numba"), values)
+    return _elementwise(items_cost(values, row.arguments["segments"], engine="numba"), values, DROPOUT_JOB)
 
 
 def _rows(row: Row) -> Call:
@@ -100,7 +99,7 @@ def _rows(row: Row) -> Call:
     count = lp_rows_cost(named, length, p, exact=exact, iterations=_steps(p), index_itemsize=index, engine="numba")
     table = 4 * math.prod(row.shape)
     last = row.shape[0] - 1
-    ranges = (last >> max(0, last.bit_length() - (RANGES - 1).bit_length())) + 1
+    ranges = (last >> max(0, last.bit_length() - (sparse_lp.RANGES - 1).bit_length())) + 1
     return Call(count, named * length, ranges, precision(p, rows=True), table, "rows")
 
 
@@ -109,7 +108,9 @@ def _weights(estimator: Callable[..., Cost]) -> Callable[[Row], Call]:
         p = row.arguments["p"]
         options = {"iterations": _steps(p)} if estimator is prox_cost else {}
         count = estimator(row.shape, p, engine="numba", **options)
-        call = dataclasses.replace(_elementwise(count, math.prod(row.shape)), precision=precision(p))
+        call = dataclasses.replace(
+            _elementwise(count, math.prod(row.shape), sparse_lp.loops.SAMPLE), precision=precision(p)
+        )
         if estimator is not penalty_cost:
             return call
         return dataclasses.replace(call, working_set=5 * math.prod(row.shape), access="update")  # w, and the mask
@@ -117,8 +118,8 @@ def _weights(estimator: Callable[..., Cost]) -> Callable[[Row], Call]:
     return call
 
 
-def _elementwise(count: Cost, elements: int) -> Call:
-    return Call(count, elements, -(-elements // JOB))
+def _elementwise(count: Cost, elements: int, job: int) -> Call:
+    return Call(count, elements, -(-elements // job))
 
 
 def _steps(p: float) -> int | None:

@@ -107,10 +107,15 @@ def _exp2_double(x):
 
 
 @part
-def _log2_single(x):
+def _split_single(x):
+    """Return the exponent of x, as a float, and x without it, from sqrt(1/2) to sqrt(2)."""
     bits = np.float32(x).view(np.int32)
     exponent = np.int32(np.int32(bits - np.int32(0x3F3504F3)) >> np.int32(23))  # the bits of sqrt(1/2)
-    m = np.int32(bits - np.int32(exponent << np.int32(23))).view(np.float32)
+    return np.float32(exponent), np.int32(bits - np.int32(exponent << np.int32(23))).view(np.float32)
+
+
+@part
+def _log2_of_fraction(m):
     s = (m - ONE) / (m + ONE)
     t = s * s
     q = LOG32[4]
@@ -118,7 +123,13 @@ def _log2_single(x):
     q = q * t + LOG32[2]
     q = q * t + LOG32[1]
     q = q * t + LOG32[0]
-    return s * q + np.float32(exponent)
+    return s * q
+
+
+@part
+def _log2_single(x):
+    exponent, m = _split_single(x)
+    return _log2_of_fraction(m) + exponent
 
 
 @part
@@ -149,10 +160,8 @@ def power(x, high, low):
 
 @part
 def _power_single(x, high, low):
-    bits = np.float32(x).view(np.int32)
-    exponent = np.int32(np.int32(bits - np.int32(0x3F3504F3)) >> np.int32(23))
-    m = np.int32(bits - np.int32(exponent << np.int32(23))).view(np.float32)
-    whole, fraction = np.float32(exponent), _log2_single(m)
+    whole, m = _split_single(x)
+    fraction = _log2_of_fraction(m)
     product = high * whole
     nearest = np.rint(product + high * fraction)
     g = ((product - nearest) + low * whole) + (high * fraction + low * fraction)
