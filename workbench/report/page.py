@@ -1,5 +1,6 @@
 """The pages of a report: one for each run, and an index of all."""
 
+import functools
 import json
 import math
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from workbench.report.parameters import Parameter
 from workbench.report.results import Result
 from workbench.report.source import title
 
+Link = tuple[str, str]  # an address, relative to the page, and the words that are shown
+ALL_RUNS: Link = ("../index.html", "All runs")
 ROUNDS = 20  # rewrites of the index while other runs keep adding to it
 
 
@@ -39,13 +42,20 @@ def moment(iso: str) -> str:
     return f"{iso[:16].replace('T', ' ')} UTC"
 
 
-def report(result: Result, declared: Mapping[str, Parameter], executed: NotebookNode, source: Path) -> str:
-    """Return the page of one run; `source` is where the notebook came from."""
+def report(
+    result: Result,
+    declared: Mapping[str, Parameter],
+    executed: NotebookNode,
+    source: Path,
+    back: Link = ALL_RUNS,
+) -> str:
+    """Return the page of one run; `source` is where the notebook came from, `back` a link at the top and the end."""
     from workbench.report import markup
 
     heading = title(executed)
-    return _template("report.html.j2").render(
+    return template("report.html.j2").render(
         run=result,
+        back=back,
         declared=declared,
         title=Markup(markup.inline(heading)) if heading else result.name,
         body=Markup(markup.body(executed, source)),
@@ -57,7 +67,7 @@ def write_index(directory: Path) -> None:
     """Write `directory`/index.html over all runs in it, and again as long as other runs add to them meanwhile."""
     runs = scan(directory)
     for _ in range(ROUNDS):
-        write_atomically(directory / "index.html", _template("index.html.j2").render(runs=runs))
+        write_atomically(directory / "index.html", template("index.html.j2").render(runs=runs))
         seen, runs = runs, scan(directory)
         if runs == seen:
             return
@@ -88,7 +98,13 @@ def _read_run(folder: Path) -> dict[str, Any]:
         return {"folder": folder.name, "status": "unreadable", "problem": reason}
 
 
-def _template(name: str) -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """Return one of the templates; number, duration, moment and path (of a URL) are filters in it."""
+    return _environment().get_template(name)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
         autoescape=True,
@@ -97,4 +113,4 @@ def _template(name: str) -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(number=number, duration=duration, moment=moment, path=quote)
-    return environment.get_template(name)
+    return environment

@@ -113,6 +113,15 @@ def check(notebook: NotebookNode, given: Mapping[str, Any], *, text: bool = Fals
     return values
 
 
+def from_help(name: str, type_name: str, default: Any, help_text: str) -> Parameter:
+    """Return a parameter whose meaning and limits stand in one line of text, as in `strength [0 .. 10]`."""
+    limits = BRACKETS.search(help_text)
+    meaning = BRACKETS.sub("", help_text).strip()
+    return Parameter(
+        name, type_name, default, meaning, _arg(name, type_name, default, meaning, limits[1] if limits else "")
+    )
+
+
 def _operator(notebook: NotebookNode) -> Operator | None:
     name = notebook.metadata.get("workbench", {}).get("operator")
     if name is None:
@@ -142,9 +151,8 @@ def _parameter(line: Any, expression: str, operator: Operator | None) -> Paramet
     """Turn papermill's reading of a line (name, inferred_type_name, help) and its default into a Parameter."""
     default = literal(expression)
     type_name = line.inferred_type_name if line.inferred_type_name != "None" else type(default).__name__
-    limits = BRACKETS.search(line.help or "")
-    meaning = BRACKETS.sub("", line.help or "").strip()
-    arg = _arg(line.name, type_name, default, meaning, limits[1] if limits else "")
+    own = from_help(line.name, type_name, default, line.help or "")
+    arg, meaning, limits = own.arg, own.meaning, BRACKETS.search(line.help or "")
     for declared_arg in operator.args if operator else ():
         if declared_arg.name == line.name and declared_arg.type is not object:
             declaration = _narrowed(declared_arg, arg) if limits else declared_arg

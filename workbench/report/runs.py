@@ -1,7 +1,6 @@
 """Runs of notebooks: checked together, run side by side in processes of their own, published one by one."""
 
 import contextlib
-import dataclasses
 import datetime
 import json
 import os
@@ -15,43 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbformat import NotebookNode
 from rich.console import Console
 
 from workbench.parallel import available_threads
-from workbench.report import folders, page, parameters, results
+from workbench.report import folders, page, parameters
+from workbench.report.jobs import Job, Outcome, read_executed, write_result
 from workbench.report.progress import Silent, progress
 from workbench.report.results import Result
-from workbench.report.source import NotebookError, clean, count_code_cells, load
+from workbench.report.source import NotebookError, clean, load
 
 LOG_TAIL = 4000  # characters of a worker's log that are shown with an error
 PATIENCE = 10.0  # seconds that a worker has to end once it is told to
-
-
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """One notebook to run: its file, its content, the checked parameters, and the seconds it may take."""
-
-    path: Path
-    notebook: NotebookNode
-    parameters: dict[str, Any]
-    name: str
-    timeout: float | None
-
-    @property
-    def cells(self) -> int:
-        """Count the cells to run; papermill adds one that sets the parameters given."""
-        return count_code_cells(self.notebook) + bool(self.parameters)
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """How a worker has ended: the executed notebook as far as it came, what went wrong, and the seconds it took."""
-
-    notebook: NotebookNode
-    error: dict[str, str] | None
-    seconds: float
-    started: str
 
 
 class Workers:
@@ -197,7 +170,7 @@ def _report(batch: list[Job], output: Path, jobs: int | None, console: Console |
             pictures = folder / "figures"
             pictures.mkdir()
             outcome = _execute(job, folder, pictures, workers, show)
-            result = _write_result(job, outcome, folder)
+            result = write_result(job, outcome, folder)
             folders.publish(folder, output / job.name)
         page.write_index(output)
         show.finish(job.name, _describe(outcome.error, outcome.seconds))
@@ -242,6 +215,7 @@ def _execute(job: Job, folder: Path, pictures: Path | None, workers: Workers, sh
         "output": str(executed),
         "parameters": job.parameters,
         "timeout": job.timeout,
+        "folder": str(job.path.resolve().parent),
         "sockets": sockets.name,
     }
     started = datetime.datetime.now(datetime.UTC)
@@ -263,46 +237,12 @@ def _execute(job: Job, folder: Path, pictures: Path | None, workers: Workers, sh
     log_path.unlink()
     if error is not None and error["kind"] != "exception" and log:
         error["traceback"] = f"{error['traceback']}\n\n{log[-LOG_TAIL:]}".strip()
-    return Outcome(_read_executed(executed, job), error, round(seconds, 3), started.isoformat(timespec="seconds"))
+    return Outcome(read_executed(executed, job), error, round(seconds, 3), started.isoformat(timespec="seconds"))
 
 
 def _lost_worker(code: int) -> dict[str, str]:
     how = f"was ended by signal {-code}" if code < 0 else f"ended with exit status {code}"
     return {"kind": "lost process", "message": f"The process that ran the notebook {how}.", "traceback": ""}
-
-
-def _read_executed(path: Path, job: Job) -> NotebookNode:
-    """Return the notebook as far as it was executed; without outputs if nothing readable was written."""
-    try:
-        return nbformat.read(path, as_version=4)
-    except Exception:  # absent, or cut off where the process that wrote it ended
-        notebook = nbformat.from_dict(job.notebook)
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
-        return notebook
-
-
-def _write_result(job: Job, outcome: Outcome, folder: Path) -> Result:
-    """Write into `folder` everything that a finished run leaves."""
-    known = parameters.declared(job.notebook)
-    result = Result(
-        name=job.name,
-        notebook=str(job.path),
-        status="ok" if outcome.error is None else "failed",
-        parameters={name: job.parameters.get(name, known[name].default) for name in known},
-        metrics=results.metrics(outcome.notebook),
-        figures=results.figures(outcome.notebook, folder / "figures"),
-        duration_seconds=outcome.seconds,
-        started=outcome.started,
-        versions=results.versions(),
-        error=outcome.error,
-    )
-    html = page.report(result, known, outcome.notebook, job.path)
-    (folder / "report.html").write_text(html, encoding="utf-8")
-    (folder / "notebook.ipynb").write_text(nbformat.writes(clean(outcome.notebook)) + "\n", encoding="utf-8")
-    (folder / "metrics.json").write_text(result.to_json(), encoding="utf-8")
-    return result
 
 
 def _describe(error: dict[str, str] | None, seconds: float) -> str:

@@ -1,7 +1,8 @@
 """Run one notebook in a process of its own: `python -m workbench.report.worker`.
 
-The job comes as one line of JSON on standard input: `notebook`, `output`, `parameters`, `timeout` and `sockets`, a
-folder for the kernel's. Standard output carries one line of JSON per finished cell and a last one with the outcome.
+The job comes as one line of JSON on standard input: `notebook`, `output`, `parameters`, `timeout`, `folder`, where its
+code runs, and `sockets`, a folder for the kernel's. Standard output carries one line of JSON per finished cell and a
+last one with the outcome.
 Standard input stays open as long as the parent lives: when it ends, so do the kernel and this process.
 """
 
@@ -14,6 +15,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -31,7 +33,9 @@ class OwnKernelManager(AsyncKernelManager):
     """Start kernels of this very interpreter, whatever kernels are installed under the name of python3."""
 
     latest: ClassVar["OwnKernelManager"]
-    sockets: ClassVar[str]  # a folder for its sockets: with TCP, two kernels that start at once may pick the same port
+    sockets: ClassVar[str] = (
+        ""  # a folder for its sockets: with TCP, two kernels that start at once may pick the same port
+    )
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -51,6 +55,7 @@ class Kernel:
     def __init__(self) -> None:
         self.process = None
         self.timed_out = False
+        self.finished = threading.Event()
         self.running = ""  # the source of the cell that runs now
 
     def watch(self, manager: OwnKernelManager) -> None:
@@ -66,21 +71,19 @@ class Kernel:
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, number)  # a kernel leads a process group of its own
 
-    def stop_at(self, deadline: float) -> None:
-        """Interrupt the kernel at `deadline` (of time.monotonic), and kill it if it goes on."""
-        time.sleep(max(0.0, deadline - time.monotonic()))
+    def stop_after(self, seconds: float) -> None:
+        """Interrupt the kernel if it has not finished in time, and kill it if it goes on."""
+        if self.finished.wait(seconds):
+            return
         self.timed_out = True
         self.signal(signal.SIGINT)
-        time.sleep(GRACE)
-        self.signal(signal.SIGKILL)
+        if not self.finished.wait(GRACE):
+            self.signal(signal.SIGKILL)
 
-    def end_with_parent(self) -> None:
-        """Wait until standard input ends, then end the kernel and this process."""
-        while os.read(0, 4096):
-            pass
+    def end(self) -> None:
+        """Kill the kernel and remove its sockets."""
         self.signal(signal.SIGKILL)
         shutil.rmtree(OwnKernelManager.sockets, ignore_errors=True)
-        os._exit(1)
 
     def cause_of_death(self) -> str:
         """Say how the kernel's process ended."""
@@ -93,10 +96,10 @@ class Kernel:
         return f"The kernel's process was ended by {signal.Signals(-code).name}{hint}."
 
 
-def execute(job: dict, report: Any) -> dict | None:
+def execute(job: dict, report: Any, kernel: Kernel) -> dict | None:
     """Run the job's notebook, calling report(cell_index) after each cell; return what went wrong, None if nothing did.
 
-    The executed notebook is written to job["output"] after every cell, by papermill.
+    The executed notebook is written to job["output"] after every cell, by papermill. One job at a time in a process.
     """
     import papermill
     from nbclient.exceptions import DeadKernelError
@@ -104,11 +107,8 @@ def execute(job: dict, report: Any) -> dict | None:
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it logs is reported as the outcome
     OwnKernelManager.sockets = job["sockets"]
-    kernel = Kernel()
-    threading.Thread(target=kernel.end_with_parent, daemon=True).start()
     if job["timeout"]:
-        deadline = time.monotonic() + job["timeout"]
-        threading.Thread(target=kernel.stop_at, args=(deadline,), daemon=True).start()
+        threading.Thread(target=kernel.stop_after, args=(job["timeout"],), daemon=True).start()
     try:
         papermill.execute_notebook(
             _as_template(job["notebook"]),
@@ -117,7 +117,7 @@ def execute(job: dict, report: Any) -> dict | None:
             kernel_name="python3",
             language="python",
             progress_bar=False,
-            cwd=str(Path(job["notebook"]).parent),
+            cwd=job["folder"],
             kernel_manager_class=OwnKernelManager,
             on_notebook_start=lambda notebook: kernel.watch(OwnKernelManager.latest),
             on_cell_execute=lambda cell, cell_index: kernel.run(cell_index, cell.source),
@@ -131,6 +131,8 @@ def execute(job: dict, report: Any) -> dict | None:
     except Exception as problem:
         message = f"{type(problem).__name__}: {problem}"
         error = {"kind": "failed to run", "message": message, "traceback": traceback.format_exc()}
+    finally:
+        kernel.finished.set()
     if kernel.timed_out:
         message = f"Stopped after {job['timeout']:g} seconds, the time that a notebook may take."
         error = {"kind": "time-out", "message": message, "traceback": error["traceback"] if error else ""}
@@ -158,6 +160,14 @@ def _exception(problem: Any, output: str) -> dict | None:
     }
 
 
+def end_with_parent(end: Callable[[], None]) -> None:
+    """Wait until standard input ends, then call `end` and end this process at once."""
+    while os.read(0, 4096):
+        pass
+    end()
+    os._exit(1)
+
+
 def main() -> None:
     """Take a job from standard input, run it, and say how it goes on standard output."""
     # What the kernel and libraries print goes to standard error; the original output is for messages alone.
@@ -168,8 +178,10 @@ def main() -> None:
         print(json.dumps(message), file=messages, flush=True)
 
     job = json.loads(sys.stdin.readline())
+    kernel = Kernel()
+    threading.Thread(target=end_with_parent, args=(kernel.end,), daemon=True).start()
     start = time.perf_counter()
-    error = execute(job, lambda cell_index: send(cell=cell_index))
+    error = execute(job, lambda cell_index: send(cell=cell_index), kernel)
     send(error=error, duration=time.perf_counter() - start)
 
 

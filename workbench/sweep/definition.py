@@ -1,0 +1,72 @@
+"""What a sweep is: everything that its results depend on, kept in its folder as sweep.json."""
+
+import dataclasses
+import re
+from typing import Any
+
+from workbench.sweep.errors import SweepError
+from workbench.sweep.space import Space
+
+DIRECTIONS = {"min": "minimize", "max": "maximize"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """A metric to make small, or large."""
+
+    name: str
+    direction: str = "minimize"
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.direction[:3]}"
+
+    @property
+    def sign(self) -> int:
+        """Return 1 where less is better, -1 where more is."""
+        return 1 if self.direction == "minimize" else -1
+
+
+@dataclasses.dataclass(frozen=True)
+class Definition:
+    """A sweep's target, space, objectives and way to propose trials.
+
+    `lag` is how many trials are in flight while one is proposed: how far the sampler's knowledge is behind.
+    """
+
+    name: str
+    target: str
+    digest: str
+    space: Space
+    objectives: tuple[Objective, ...]
+    sampler: str
+    pruner: str
+    seed: int
+    lag: int
+
+    @property
+    def is_ordered(self) -> bool:
+        """Tell whether a trial's proposal, or its end, depends on how others have ended."""
+        return self.sampler in ("tpe", "gp") or self.pruner != "none"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as plain values."""
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {**plain, "space": self.space.describe(), "objectives": [str(each) for each in self.objectives]}
+
+
+def read_objectives(given: str | list[str] | tuple[str, ...]) -> tuple[Objective, ...]:
+    """Return the objectives named: `loss`, `loss:min`, `accuracy:max`; one, or two for a Pareto front."""
+    words = [given] if isinstance(given, str) else list(given)
+    if not 1 <= len(words) <= 2:
+        raise SweepError(f"objective={given!r}: give one metric, or two for a Pareto front")
+    objectives = tuple(map(_objective, words))
+    if len({each.name for each in objectives}) < len(objectives):
+        raise SweepError(f"objective={given!r}: the two metrics must differ")
+    return objectives
+
+
+def _objective(word: str) -> Objective:
+    found = re.fullmatch(r"(?P<name>.+?)(?::(?P<direction>min|max))?", word, re.DOTALL)
+    if found is None:
+        raise SweepError(f"objective={word!r}: must be the name of a metric, as in loss, loss:min or accuracy:max")
+    return Objective(found["name"], DIRECTIONS[found["direction"] or "min"])

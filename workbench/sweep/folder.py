@@ -1,0 +1,233 @@
+"""The folder of a sweep: the truth about it.
+
+    sweep.json      the definition
+    trials.jsonl    one line for each finished trial, in the order in which they finished
+    trials/00007/   what a notebook left: the executed notebook, its report, figures, and trial.json, the same line
+    lock            held while a sweep runs
+
+A trial is finished when its line, or its folder, is whole. What a kill leaves half is removed at the next start.
+"""
+
+import array
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from workbench.report import folders
+from workbench.sweep.definition import Definition
+from workbench.sweep.errors import SweepError, SweepStopped
+from workbench.sweep.records import Record
+from workbench.sweep.tasks import Outcome
+
+RESERVE = 2**24  # bytes that must be free before the first trial
+RECORD_BYTES = 2**11  # of a trial's line, and its share of tables and database
+NEW = -1  # place in the file of a trial that is not finished
+
+
+class SweepFolder:
+    """A sweep's folder, held by this process alone until it is closed."""
+
+    def __init__(self, path: Path, definition: Definition):
+        self.path = path
+        self.trials = path / "trials"
+        self._journal_path = path / "trials.jsonl"
+        self._lock = _take_lock(path)
+        try:
+            self.definition = _agree(path, definition)
+            self.id = read_definition(path)["id"]
+            self.trials.mkdir(exist_ok=True)
+            folders.prepare(self.trials)  # removes what a killed run has left
+            _cut_off(self._journal_path)
+            self._journal = self._journal_path.open("ab+")
+            self._places = index(self._journal_path)
+            self._take_in_folders()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._journal.close()
+        self._lock.close()
+
+    def __contains__(self, number: int) -> bool:
+        return number < len(self._places) and self._places[number] != NEW
+
+    def __len__(self) -> int:
+        """Return the number of finished trials."""
+        return sum(place != NEW for place in self._places)
+
+    def __getitem__(self, number: int) -> Record:
+        return read_at(self._journal, self._places[number])
+
+    def numbers(self) -> Iterator[int]:
+        """Yield the numbers of the finished trials, in order."""
+        return (number for number, place in enumerate(self._places) if place != NEW)
+
+    def reserve(self, trials: int) -> None:
+        """Raise SweepError unless the disk has room for `trials` more."""
+        needed = RESERVE + trials * RECORD_BYTES
+        try:
+            with tempfile.TemporaryFile(dir=self.path) as file:
+                os.posix_fallocate(file.fileno(), 0, needed)
+        except OSError as problem:
+            raise SweepError(
+                f"folder {str(self.path)!r}: no room for {needed / 2**20:.0f} MB ({problem.strerror}); make room, or "
+                "name another with --output"
+            ) from None
+
+    def add(self, record: Record, outcome: Outcome) -> None:
+        """Write a finished trial; it is on the disk for good after `flush`."""
+        line = record.to_json()
+        with self._writing():
+            if outcome.files:
+                self._publish(record.number, line, outcome)
+            self._append(record.number, line)
+
+    def flush(self) -> None:
+        """Wait until everything that was added is on the disk."""
+        with self._writing():
+            self._journal.flush()
+            os.fsync(self._journal.fileno())
+
+    def _publish(self, number: int, line: str, outcome: Outcome) -> None:
+        name = trial_name(number)
+        with folders.partial(self.trials, name) as folder:
+            for file, content in outcome.files.items():
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                (folder / file).write_bytes(content)
+            (folder / "trial.json").write_text(line + "\n", encoding="utf-8")
+            folders.publish(folder, self.trials / name)
+
+    def _append(self, number: int, line: str) -> None:
+        place = self._journal.seek(0, os.SEEK_END)
+        self._journal.write(line.encode() + b"\n")
+        _set_place(self._places, number, place)
+
+    def _take_in_folders(self) -> None:
+        """Add to the journal the trials whose folder was published just before a kill."""
+        for file in sorted(self.trials.glob("*/trial.json")):
+            if file.parent.name.isdecimal() and int(file.parent.name) not in self:
+                record = Record.from_json(file.read_text(encoding="utf-8"))
+                self._append(record.number, record.to_json())
+        self.flush()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as problem:
+            raise SweepStopped(
+                f"folder {str(self.path)!r}: cannot be written to ({problem.strerror}); finished trials are kept, and "
+                "the same command continues"
+            ) from None
+
+
+def trial_name(number: int) -> str:
+    """Return the name of a trial's folder."""
+    return f"{number:05d}"
+
+
+def read_definition(path: Path) -> dict:
+    """Return what sweep.json in the folder `path` says, or raise SweepError."""
+    try:
+        return json.loads((path / "sweep.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise SweepError(f"folder {str(path)!r}: holds no sweep (sweep.json: {problem})") from None
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Yield the finished trials of the sweep in the folder `path`, in the order of their numbers."""
+    journal = path / "trials.jsonl"
+    with journal.open("rb") as file:
+        for place in index(journal):
+            if place != NEW:
+                yield read_at(file, place)
+
+
+def index(journal: Path) -> array.array:
+    """Return each finished trial's place in the journal by its number; SweepError names a line that is no trial."""
+    places, place = array.array("q"), 0
+    with journal.open("rb") as file:
+        for count, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                break  # still being written, or cut off
+            try:
+                number = json.loads(line)["number"]
+            except (ValueError, KeyError, TypeError):
+                raise SweepError(f"{str(journal)!r}: line {count} is no trial; remove it to run it again") from None
+            _set_place(places, number, place)
+            place += len(line)
+    return places
+
+
+def read_at(file, place: int) -> Record:
+    """Return the record whose line begins at `place` of an open journal."""
+    file.seek(place)
+    return Record.from_json(file.readline().decode())
+
+
+def _set_place(places: array.array, number: int, place: int) -> None:
+    places.extend([NEW] * (number + 1 - len(places)))
+    places[number] = place
+
+
+def _cut_off(journal: Path) -> None:
+    """Remove from the end of the journal a line that a kill has left half."""
+    journal.touch()
+    with journal.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - 2**16)
+            file.seek(start)
+            last = file.read(end - start).rfind(b"\n")
+            if last >= 0:
+                file.truncate(start + last + 1)
+                return
+            end = start
+        file.truncate(0)
+
+
+def _take_lock(path: Path):
+    folders.prepare(path)
+    lock = (path / "lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        holder = lock.read().strip()
+        lock.close()
+        raise SweepError(
+            f"sweep {path.name!r} in {str(path.parent)!r}: is running{f' in {holder}' if holder else ''}; wait for "
+            "it, or give another name"
+        ) from None
+    lock.truncate(0)
+    lock.write(f"process {os.getpid()}")
+    lock.flush()
+    return lock
+
+
+def _agree(path: Path, definition: Definition) -> Definition:
+    """Write the definition of a new sweep; for one that is there, return it, or raise SweepError if it is another."""
+    file = path / "sweep.json"
+    if not file.exists():
+        others = [each.name for each in path.iterdir() if each.name != "lock" and not each.name.startswith(".")]
+        if others:
+            raise SweepError(f"folder {str(path)!r}: holds something else ({min(others)}); give another name")
+        content = {"id": uuid.uuid4().hex, **definition.as_json()}
+        folders.write_atomically(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        return definition
+    there, wanted = read_definition(path), definition.as_json()
+    different = [name for name in wanted if name != "lag" and there.get(name) != wanted[name]]
+    if different:
+        lines = [f"  {name}: {there.get(name)!r} there, {wanted[name]!r} now" for name in different]
+        raise SweepError(
+            "\n".join([f"sweep {path.name!r} in {str(path.parent)!r}: is another; give another name", *lines])
+        )
+    return dataclasses.replace(definition, lag=there["lag"])

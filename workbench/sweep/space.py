@@ -1,0 +1,196 @@
+"""The space of a sweep: what each parameter may be, read from words or Python values, checked as its target declares.
+
+In words: `1e-5..1:log:12` is a range with logarithmic scale and twelve points for a grid, `0..1` a range, `3,5,7` a
+list of choices, and a single value is fixed.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.report.parameters import Parameter, ParameterError
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+LARGEST_GRID = 10**7  # points
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """All numbers from `low` to `high`, both included; `count` is the number of points that a grid takes of them.
+
+    `step` is set for whole numbers alone, by the parameter's declaration.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    count: int | None = None
+    step: int | None = None
+
+    def __str__(self) -> str:
+        count = f":{self.count}" if self.count is not None else ""
+        return f"{self.low!r}..{self.high!r}{':log' * self.log}{count}"
+
+    @property
+    def points(self) -> tuple[float, ...]:
+        """Return the values of a grid; without a count, all whole numbers."""
+        if self.step is not None and self.count is None:
+            return tuple(range(self.low, self.high + 1, self.step))
+        spaced = (np.geomspace if self.log else np.linspace)(self.low, self.high, self.count)
+        if self.step is None:
+            return tuple(spaced.tolist())
+        steps = np.unique(np.rint((spaced - self.low) / self.step).astype(int))
+        return tuple((self.low + self.step * steps).tolist())
+
+    def distribution(self) -> "BaseDistribution":
+        """Return the same as Optuna's distribution."""
+        from optuna.distributions import FloatDistribution, IntDistribution
+
+        if self.step is None:
+            return FloatDistribution(self.low, self.high, log=self.log)
+        return IntDistribution(self.low, self.high, log=self.log, step=self.step)
+
+
+@dataclasses.dataclass(frozen=True)
+class Choices:
+    """A list of values; one alone is fixed."""
+
+    points: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return ",".join(str(value) if isinstance(value, str) else repr(value) for value in self.points)
+
+    def distribution(self) -> "BaseDistribution":
+        """Return the same as Optuna's distribution: evenly spaced whole numbers keep their order, others have none."""
+        from optuna.distributions import CategoricalDistribution, IntDistribution
+
+        if all(type(value) is int for value in self.points):
+            steps = np.diff(self.points)
+            if steps.min() > 0 and steps.min() == steps.max():
+                return IntDistribution(self.points[0], self.points[-1], step=int(steps[0]))
+        return CategoricalDistribution(self.points)
+
+
+@dataclasses.dataclass(frozen=True)
+class Space:
+    """The dimensions that a sweep varies, by parameter, and the values of those that it fixes."""
+
+    dimensions: dict[str, Range | Choices]
+    fixed: dict[str, Any]
+
+    def describe(self) -> dict[str, str]:
+        """Return each parameter's dimension or value, in words."""
+        return {name: str(each) for name, each in {**self.dimensions, **_as_choices(self.fixed)}.items()}
+
+    def distributions(self) -> dict[str, "BaseDistribution"]:
+        """Return Optuna's distributions of the dimensions."""
+        return {name: dimension.distribution() for name, dimension in self.dimensions.items()}
+
+    def grid(self) -> dict[str, tuple[Any, ...]]:
+        """Return the values of a grid by dimension, or raise ParameterError where a range has no count of points."""
+        problems = [
+            f"{name}={dimension}: a grid needs the number of points of this range, as in {name}={dimension}:10"
+            for name, dimension in self.dimensions.items()
+            if isinstance(dimension, Range) and dimension.step is None and dimension.count is None
+        ]
+        if problems:
+            raise ParameterError(problems, {})
+        points = {name: dimension.points for name, dimension in self.dimensions.items()}
+        size = math.prod(map(len, points.values()))
+        if size > LARGEST_GRID:
+            raise ParameterError([f"a grid of {size:,} points: at most {LARGEST_GRID:,}; give fewer points"], {})
+        return points
+
+
+def read_space(declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> Space:
+    """Return the space that `given` describes: words, ranges, lists or single values by parameter.
+
+    Raises:
+        ParameterError: a parameter does not exist, or may not be what it is given; all problems are named.
+    """
+    dimensions, problems = {}, []
+    for name, what in given.items():
+        if name not in declared:
+            problems.append(f"{name}: there is no such parameter")
+            continue
+        try:
+            dimensions[name] = _dimension(declared[name], what)
+        except (TypeError, ValueError) as problem:
+            problems.append(str(problem))
+    if problems:
+        raise ParameterError(problems, declared)
+    fixed = {name: each.points[0] for name, each in dimensions.items() if _is_fixed(each)}
+    return Space({name: each for name, each in dimensions.items() if name not in fixed}, fixed)
+
+
+def _as_choices(values: Mapping[str, Any]) -> dict[str, Choices]:
+    return {name: Choices((value,)) for name, value in values.items()}
+
+
+def _is_fixed(dimension: Range | Choices) -> bool:
+    return isinstance(dimension, Choices) and len(dimension.points) == 1
+
+
+def _dimension(parameter: Parameter, what: Any) -> Range | Choices:
+    if parameter.arg is None:
+        parameter.check(what)  # raises: it cannot be set
+    if isinstance(what, Range):
+        return _checked_range(parameter, what)
+    if isinstance(what, Choices):
+        return _checked_choices(parameter, [parameter.check(value) for value in what.points])
+    if isinstance(what, str):
+        return _read(parameter, what)
+    if isinstance(what, list | tuple | np.ndarray):
+        values = what.tolist() if isinstance(what, np.ndarray) else what
+        return _checked_choices(parameter, [parameter.check(value) for value in values])
+    return _checked_choices(parameter, [parameter.check(what)])
+
+
+def _read(parameter: Parameter, text: str) -> Range | Choices:
+    if parameter.arg.type in (int, float) and ".." in text:
+        limits, *options = text.split(":")
+        low, _, high = limits.partition("..")
+        return _checked_range(
+            parameter, Range(parameter.parse(low), parameter.parse(high), *_options(parameter, options))
+        )
+    return _checked_choices(parameter, [parameter.parse(word.strip()) for word in text.split(",")])
+
+
+def _options(parameter: Parameter, words: list[str]) -> tuple[bool, int | None]:
+    counts = [word for word in words if word != "log"]
+    if len(counts) > 1 or words.count("log") > 1 or not all(count.isdecimal() for count in counts):
+        raise ValueError(
+            f"{parameter.name}: after a range come :log, a number of points, or both, as in "
+            f"{parameter.name}=1e-5..1:log:12; not :{':'.join(words)}"
+        )
+    return "log" in words, int(counts[0]) if counts else None
+
+
+def _checked_range(parameter: Parameter, given: Range) -> Range:
+    name, kind = parameter.name, parameter.arg.type
+    if kind not in (int, float):
+        raise TypeError(f"{name}={given}: a range is of numbers; {name} must be {parameter.allowed}")
+    low, high = parameter.check(given.low), parameter.check(given.high)
+    if not low < high:
+        raise ValueError(f"{name}={given}: the range must end above where it begins")
+    if given.log and low <= 0:
+        raise ValueError(f"{name}={given}: a logarithmic range must begin above 0")
+    if given.count is not None and (not isinstance(given.count, int) or given.count < 2):
+        raise ValueError(f"{name}={given}: a range needs at least 2 points; for one value give it alone")
+    step = int(parameter.arg.step or 1) if kind is int else None
+    if given.log and step not in (None, 1):
+        raise ValueError(f"{name}={given}: a logarithmic range cannot go in steps of {step}; list the values instead")
+    return Range(low, high, given.log, given.count, step)
+
+
+def _checked_choices(parameter: Parameter, values: list[Any]) -> Choices:
+    if not values:
+        raise ValueError(f"{parameter.name}: an empty list; give at least one value")
+    if len(set(values)) < len(values):
+        raise ValueError(f"{parameter.name}={Choices(tuple(values))}: a value is given twice; give each once")
+    return Choices(tuple(values))

@@ -1,0 +1,235 @@
+"""What a sweep runs: a notebook, or a plain function, with the parameters that it declares.
+
+A function declares its parameters by its signature, `alpha: Annotated[float, "strength [0 .. 10]"] = 1e-4`, the text
+being what a notebook's line has as its comment. Two names have a meaning of their own: `seed` is given the trial's seed
+unless the sweep sets it, and `trial` is given a `workbench.sweep.trial.Trial`, to report intermediate values to.
+"""
+
+import dataclasses
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cloudpickle
+import nbformat
+from nbformat import NotebookNode
+
+from workbench.operator import REQUIRED
+from workbench.report import parameters, results
+from workbench.report.parameters import Parameter
+from workbench.report.source import clean, load
+from workbench.sweep.errors import SweepError
+
+SEED, TRIAL = "seed", "trial"
+LARGEST_SEED = 2**31 - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class NotebookWork:
+    """A notebook as it is sent to the process that runs it: its text, its name, and the folder its code runs in."""
+
+    text: str
+    path: str
+    folder: str
+
+
+@dataclasses.dataclass(frozen=True)
+class FunctionWork:
+    """A function as it is sent: pickled, by value where others could not import it, and whether it takes a trial."""
+
+    pickled: bytes
+    takes_trial: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Something to sweep over.
+
+    `digest` changes with its code. `defaults` are given to every trial, unless its parameters say otherwise. `known`
+    are the metrics that a notebook's saved outputs have; empty where that is not known.
+    """
+
+    name: str
+    declared: dict[str, Parameter]
+    digest: str
+    work: NotebookWork | FunctionWork
+    defaults: dict[str, Any] = dataclasses.field(default_factory=dict)
+    known: tuple[str, ...] = ()
+
+    @property
+    def stem(self) -> str:
+        """Return a short name, fit for a folder."""
+        return Path(self.name).stem if self.is_notebook else self.name.rpartition(":")[2]
+
+    @property
+    def is_notebook(self) -> bool:
+        return isinstance(self.work, NotebookWork)
+
+    def seed(self, seed: int) -> dict[str, int]:
+        """Return the trial's seed by the name of the parameter that takes it, within that one's limits; or nothing."""
+        parameter = self.declared.get(SEED)
+        if parameter is None or parameter.arg is None or parameter.arg.type is not int:
+            return {}
+        low = parameter.arg.low or 0
+        high = parameter.arg.high if parameter.arg.high is not None else LARGEST_SEED
+        return {SEED: int(low + seed % (high - low + 1))}
+
+    def check_complete(self, given: Mapping[str, Any]) -> None:
+        """Raise ParameterError if a parameter without a default is not given."""
+        missing = [name for name, each in self.declared.items() if each.default is REQUIRED and name not in given]
+        missing = [name for name in missing if not self.seed(0).get(name, -1) >= 0]
+        if missing:
+            problems = [f"{name}: has no default; give {self.declared[name].allowed}" for name in missing]
+            raise parameters.ParameterError(problems, self.declared)
+
+
+def find_target(what: Path | str | Callable) -> Target:
+    """Return the target that `what` is or names: a notebook's path, a function, "module:function", "file.py:function".
+
+    A notebook whose metadata register a function, `{"workbench": {"function": "module:function"}}`, is swept by it: the
+    parameters are the notebook's, the numbers the function's.
+
+    Raises:
+        SweepError, NotebookError: there is no such thing, or it cannot be swept over.
+    """
+    if callable(what):
+        return _function(what, _name_of(what))
+    text = str(what)
+    if text.endswith(".ipynb") or ":" not in text:
+        return _notebook(Path(what))
+    return _function(_find_function(text), text)
+
+
+def _notebook(path: Path) -> Target:
+    source = load(path)
+    declared = parameters.declared(source)
+    registered = source.metadata.get("workbench", {}).get("function")
+    if registered is not None:
+        return _registered(path, declared, str(registered))
+    sent = clean(_without_outputs(source))
+    text = nbformat.writes(sent)
+    code = "\0".join(cell.source for cell in sent.cells if cell.cell_type == "code")
+    return Target(
+        name=str(path),
+        declared=declared,
+        digest=_digest(code),
+        work=NotebookWork(text, str(path), str(path.resolve().parent)),
+        known=tuple(results.metrics(load(path))),
+    )
+
+
+def _registered(path: Path, declared: dict[str, Parameter], name: str) -> Target:
+    function = _function(_find_function(name), name)
+    others = [each for each in function.declared if each not in declared]
+    if others:
+        raise SweepError(
+            f"notebook {str(path)!r}: registers {name}, which takes {', '.join(others)}: its parameters must be some "
+            f"of the notebook's, {', '.join(declared)}"
+        )
+    shared = {each: declared[each] for each in function.declared}
+    defaults = {each: parameter.default for each, parameter in shared.items() if each != SEED}
+    return dataclasses.replace(function, name=str(path), declared=shared, defaults=defaults)
+
+
+def _without_outputs(notebook: NotebookNode) -> NotebookNode:
+    bare = nbformat.from_dict(notebook)
+    for cell in bare.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return bare
+
+
+def _function(function: Callable, name: str) -> Target:
+    try:
+        signature, hints = inspect.signature(function), typing.get_type_hints(function, include_extras=True)
+    except (TypeError, ValueError, NameError) as problem:
+        raise SweepError(f"function {name}: its signature cannot be read ({problem})") from None
+    declared = {}
+    for parameter in signature.parameters.values():
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
+            raise SweepError(f"function {name}: parameter {parameter.name!r} cannot be given by name; each must be")
+        if parameter.kind is parameter.VAR_KEYWORD or parameter.name == TRIAL:
+            continue
+        declared[parameter.name] = _declared(parameter, hints.get(parameter.name))
+    try:
+        pickled = cloudpickle.dumps(function)
+    except Exception as problem:  # whatever the function's surroundings raise
+        raise SweepError(f"function {name}: cannot be sent to another process ({problem})") from None
+    return Target(
+        name=name,
+        declared=declared,
+        digest=_digest(_source(function)),
+        work=FunctionWork(pickled, TRIAL in signature.parameters),
+    )
+
+
+def _declared(parameter: inspect.Parameter, hint: Any) -> Parameter:
+    words = [each for each in getattr(hint, "__metadata__", ()) if isinstance(each, str)]
+    kind = typing.get_args(hint)[0] if words else hint
+    default = REQUIRED if parameter.default is parameter.empty else parameter.default
+    if kind is None and default is not REQUIRED:
+        kind = type(default)
+    return parameters.from_help(
+        parameter.name, getattr(kind, "__name__", str(kind)), default, words[0] if words else ""
+    )
+
+
+def _find_function(text: str) -> Callable:
+    place, _, name = text.rpartition(":")
+    module = _load_file(Path(place)) if place.endswith(".py") else _import(place)
+    function = getattr(module, name, None)
+    if not callable(function):
+        public = [each for each, _ in inspect.getmembers(module, inspect.isfunction) if not each.startswith("_")]
+        raise SweepError(f"{text}: {place} has no function {name!r}; it has {', '.join(public) or 'none'}")
+    return function
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except (ImportError, ValueError) as problem:
+        raise SweepError(
+            f"module {name!r}: cannot be imported ({problem}); give a notebook, module:function or file.py:function"
+        ) from None
+
+
+def _load_file(path: Path) -> ModuleType:
+    """Import a file, under a name that belongs to it; its functions are then sent to other processes by value."""
+    if not path.is_file():
+        raise SweepError(f"file {str(path)!r}: does not exist")
+    name = f"{path.stem}_{_digest(str(path.resolve()))[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as problem:  # whatever the file raises
+        del sys.modules[name]
+        raise SweepError(f"file {str(path)!r}: cannot be imported ({type(problem).__name__}: {problem})") from None
+    cloudpickle.register_pickle_by_value(module)
+    return module
+
+
+def _name_of(function: Callable) -> str:
+    owner = function if hasattr(function, "__qualname__") else type(function)
+    return f"{owner.__module__}:{owner.__qualname__}"
+
+
+def _source(function: Callable) -> str:
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):  # written where no source is kept
+        return getattr(getattr(function, "__code__", None), "co_code", b"").hex()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
