@@ -54,9 +54,24 @@ def test_record_rounds_numbers_and_keeps_the_rest(displayed, value, recorded):
     assert data["text/plain"] == f"found = {recorded}"
 
 
-def test_record_refuses_what_is_no_metric():
-    with pytest.raises(TypeError, match="value of 'found' is a list"):
-        notebook.record("found", [1, 2])
+@pytest.mark.parametrize("scores", [[0.5, 0.25, 1.0], np.array([0.5, 0.25, 1.0])])
+def test_record_keeps_the_scores_of_folds(displayed, scores):
+    notebook.record("found", scores)
+    data, _ = displayed[0]
+    assert data[notebook.METRIC_TYPE] == {"name": "found", "value": [0.5, 0.25, 1.0]}
+    assert data["text/plain"] == "found = 0.583333 ± 0.38, 3 folds"
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, None, 1j])
+def test_record_refuses_what_is_no_metric(value):
+    with pytest.raises(TypeError, match=f"value of 'found' is a {type(value).__name__}"):
+        notebook.record("found", value)
+
+
+@pytest.mark.parametrize("value", [[], [1.0], [1.0, "a"], [1.0, float("nan")], [True, False]])
+def test_record_refuses_scores_that_are_none(value):
+    with pytest.raises(TypeError, match="must be two or more finite numbers"):
+        notebook.record("found", value)
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,89 @@ def save(notebooks: Notebooks = None, jobs: Jobs = None, timeout: Timeout = None
     raise typer.Exit(1 if failed else 0)
 
 
+@app.command()
+def sweep(
+    target: Annotated[str, typer.Argument(help="A notebook, module:function or file.py:function.", show_default=False)],
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p", "--parameter", metavar="NAME=WHAT", help="1e-5..1:log:12, 0..1, 3,5,7 or one value; repeat for more."
+        ),
+    ] = None,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METRIC[:min|:max]", help="What to make small, or large; twice for a Pareto front."),
+    ] = None,
+    sampler: Annotated[str, typer.Option(metavar="SAMPLER", help="grid, random, qmc, tpe or gp.")] = "tpe",
+    trials: Annotated[
+        int | None, typer.Option(metavar="N", help="How many; without it the whole grid, or 20.", show_default=False)
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", help="Trials at once; without it, one for each core.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="S", help="Of the sweep; each trial's comes from it.")] = 0,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; without it, the target's.")] = None,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the sweeps.")] = Path("sweeps"),
+    pruner: Annotated[
+        str, typer.Option(metavar="PRUNER", help="Stop bad trials early: none, median, halving or wilcoxon.")
+    ] = "none",
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="SECONDS", help="Time that each trial may take.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Run on a Dask cluster, such as tcp://host:8786.")
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", help="Optuna's database; without it, a file in DIR/NAME.")
+    ] = None,
+) -> None:
+    """Run trials of a notebook or a function over a space of its parameters.
+
+    Everything is in DIR/NAME as it is finished: the same command goes on with a sweep that was interrupted.
+    """
+    from workbench.sweep import SweepStopped, sweep
+
+    with _refusals("interrupted: finished trials are kept, and the same command continues"):
+        try:
+            result = sweep(
+                target,
+                _space(parameter or []),
+                objective or "loss",
+                sampler=sampler,
+                trials=trials,
+                jobs=jobs,
+                seed=seed,
+                name=name,
+                output=output,
+                pruner=pruner,
+                timeout=timeout,
+                scheduler=scheduler,
+                storage=storage,
+                console=Console(),
+            )
+        except SweepStopped as problem:
+            Console(stderr=True).print(f"[bold red]stopped:[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
+            raise typer.Exit(1) from None
+    if result.counts["failed"]:
+        words = f"{result.counts['failed']} trials failed; the page says how"
+        Console(stderr=True).print(f"[bold red]{words}[/]", highlight=False)
+    Console().print(str(result.folder / "report.html"), markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if result.ok else 1)
+
+
+def _space(words: list[str]) -> dict[str, str]:
+    """Return the words NAME=WHAT by name, or refuse them."""
+    space: dict[str, str] = {}
+    for word in words:
+        name, equals, what = word.partition("=")
+        if not equals or not name or not what:
+            _refuse(f"-p {word}: must be NAME=WHAT, as in -p alpha=1e-5..1:log:12, -p size=3,5,7 or -p beta=0.75")
+        if name in space:
+            _refuse(f"{name}: is given twice, as {space[name]!r} and {what!r}; give it once")
+        space[name] = what
+    return space
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(context: typer.Context) -> None:
     """Open JupyterLab on notebooks/; further words are passed on to it."""
@@ -203,7 +286,7 @@ def operators() -> None:
 
 
 @contextlib.contextmanager
-def _refusals() -> Iterator[None]:
+def _refusals(interrupted: str = "interrupted: what had not finished has left nothing") -> Iterator[None]:
     """Turn what the block refuses, or an interrupt, into a message and an exit status."""
     from workbench.report import NotebookError
 
@@ -212,7 +295,7 @@ def _refusals() -> Iterator[None]:
     except NotebookError as problem:
         _refuse_notebook(problem)
     except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted: what had not finished has left nothing", highlight=False)
+        Console(stderr=True).print(interrupted, highlight=False)
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import math
+import statistics
 from fractions import Fraction
 from numbers import Real
 from typing import Any
@@ -32,15 +33,34 @@ def show(axes: Any, name: str, alt: str) -> None:
 def record(name: str, value: Any) -> None:
     """Record a finding under `name`, for the reader and for the report's metrics.
 
-    A number is rounded to six significant digits: what is left does not depend on the machine.
+    A number is rounded to six significant digits: what is left does not depend on the machine. A list of numbers are
+    the scores of folds: shown as mean and standard deviation, and as an objective of a sweep counted by the mean.
     """
+    if isinstance(value, list | tuple | np.ndarray):
+        value = _scores(name, value)
+        shown = f"{statistics.fmean(value):.6g} ± {statistics.stdev(value):.2g}, {len(value)} folds"
+    else:
+        value = shown = _plain(name, value)
+    display({METRIC_TYPE: {"name": name, "value": value}, "text/plain": f"{name} = {shown}"}, raw=True)
+
+
+def _plain(name: str, value: Any) -> bool | int | float | str:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, Real) and not isinstance(value, (bool, int)):
         value = float(f"{value:.6g}") if math.isfinite(value) else str(value)
     if not isinstance(value, (bool, int, float, str)):
-        raise TypeError(f"value of {name!r} is a {type(value).__name__}: must be a number, a string or a bool")
-    display({METRIC_TYPE: {"name": name, "value": value}, "text/plain": f"{name} = {value}"}, raw=True)
+        raise TypeError(
+            f"value of {name!r} is a {type(value).__name__}: must be a number, a string, a bool or the scores of folds"
+        )
+    return value
+
+
+def _scores(name: str, values: Any) -> list[float]:
+    scores = [_plain(name, value) for value in values]
+    if len(scores) < 2 or not all(isinstance(each, float | int) and not isinstance(each, bool) for each in scores):
+        raise TypeError(f"value of {name!r} is {values!r}: the scores of folds must be two or more finite numbers")
+    return scores
 
 
 def check(prediction: float | str | None, truth: float | str, tolerance: float = 0.02, hint: str = "") -> None:

@@ -196,7 +196,8 @@ def test_mathml_of_environments_and_of_what_is_unknown():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(0.04, "0.0 s"), (3.21, "3.2 s"), (59.96, "1 min 00 s"), (125.4, "2 min 05 s")]
+    ("seconds", "shown"),
+    [(0.04, "40 ms"), (0.0, "0.0 s"), (0.0951, "0.1 s"), (3.21, "3.2 s"), (59.96, "1 min 00 s"), (125.4, "2 min 05 s")],
 )
 def test_duration(seconds, shown):
     assert page.duration(seconds) == shown

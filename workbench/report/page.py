@@ -3,6 +3,7 @@
 import functools
 import json
 import math
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,18 @@ ROUNDS = 20  # rewrites of the index while other runs keep adding to it
 
 
 def number(value: Any) -> str:
-    """Show a parameter or a metric: floats with six digits, everything else as it is written."""
+    """Show a parameter or a metric: floats with six digits, scores of folds as mean and standard deviation."""
+    if isinstance(value, list) and len(value) > 1:
+        return f"{statistics.fmean(value):.6g} ± {statistics.stdev(value):.2g}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{value:.6g}" if isinstance(value, float) and math.isfinite(value) else str(value)
 
 
 def duration(seconds: float) -> str:
-    """Show seconds as `3.2 s` or `2 min 05 s`."""
+    """Show seconds as `12 ms`, `3.2 s` or `2 min 05 s`."""
+    if 0 < seconds < 0.095:
+        return f"{1000 * seconds:.2g} ms"
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -91,6 +96,7 @@ def _read_run(folder: Path) -> dict[str, Any]:
             "thumbnail": thumbnails[0] if thumbnails else None,
             "duration_seconds": float(run["duration_seconds"]),
             "started": str(run["started"]),
+            "has_notebook": (folder / "notebook.ipynb").is_file(),
             "error": f"{run['error']['kind']}: {run['error']['message']}" if run["error"] else None,
         }
     except (OSError, ValueError, KeyError, TypeError) as problem:

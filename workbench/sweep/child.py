@@ -118,7 +118,8 @@ def notebook_runner(setup: Setup, current: list) -> Run:
             os.environ["WORKBENCH_FIGURES"] = str(folder / "figures")
             order = _order(Path(place), job, work)
             started, start = _now(), time.perf_counter()
-            kernel = current[0] = worker.Kernel()
+            kernel = worker.Kernel()
+            current[:] = [kernel]
             error = worker.execute(order, lambda cell_index: None, kernel)
             seconds = round(time.perf_counter() - start, 6)
             executed = read_executed(Path(order["output"]), job)

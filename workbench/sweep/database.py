@@ -14,6 +14,7 @@ import numpy as np
 from workbench.sweep.definition import Definition
 from workbench.sweep.errors import SweepError, SweepStopped
 from workbench.sweep.proposals import STATES
+from workbench.sweep.quiet import quiet_optuna
 from workbench.sweep.records import Record
 
 SCHEMA = 12  # Optuna's version of its tables that is written here
@@ -26,10 +27,9 @@ class Database:
     """The study of one sweep, in a database by its URL."""
 
     def __init__(self, url: str, definition: Definition, owner: str):
-        import optuna
         import sqlalchemy
 
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        optuna = quiet_optuna()
         self._definition = definition
         self._distributions = {
             name: optuna.distributions.distribution_to_json(each)
@@ -73,10 +73,8 @@ class Database:
 
     def _open(self, owner: str) -> int:
         """Return the study's number; raise SweepError if it belongs to a sweep in another folder."""
-        import optuna
-
         name = self._definition.name
-        optuna.create_study(
+        quiet_optuna().create_study(
             storage=self._storage,
             study_name=name,
             directions=[each.direction for each in self._definition.objectives],

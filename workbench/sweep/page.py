@@ -1,2 +1,198 @@
-def write_report(*a):
-    pass
+"""What a sweep leaves at its end: tables, pictures, a page, and its place in the index of the folder."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from workbench import drawing
+from workbench.report import page
+from workbench.report.folders import write_atomically
+from workbench.report.results import Result, versions
+from workbench.sweep import plots
+from workbench.sweep.definition import Definition
+from workbench.sweep.folder import trial_name
+from workbench.sweep.points import Points, collect
+from workbench.sweep.records import Record
+from workbench.sweep.result import SweepResult
+from workbench.sweep.table import write_tables
+from workbench.sweep.target import Target
+
+SHOWN = 300  # trials in the page's table; all are in trials.csv
+SHOWN_FAILURES = 30
+UNPUBLISHED = ("lost process", "lost worker", "time-out", "set-up")  # kinds of failure that may leave no notebook
+
+
+def write_report(result: SweepResult, target: Target, output: Path) -> None:
+    """Write trials.parquet, trials.csv, pictures and report.html into the sweep's folder, and `output`/index.html."""
+    write_tables(result.folder)
+    points = collect(result.records(), result.definition)
+    notes: list[str] = []
+    figures = _draw(points, result.folder / "figures", notes)
+    summary = _summary(result, figures)
+    html = page.template("sweep.html.j2").render(
+        run=summary,
+        definition=result.definition,
+        asked=describe(result.definition),
+        unpublished=UNPUBLISHED,
+        again=_again(result.best, target),
+        rows=_rows(result, points),
+        failures=_failures(result),
+        names=list(result.definition.space.dimensions),
+        notebooks=target.is_notebook,
+        front={int(number) for number in points.numbers[points.front()]} if _has_front(points) else set(),
+        shown=SHOWN,
+        notes=notes,
+        trial_name=trial_name,
+        counts=result.counts,
+    )
+    write_atomically(result.folder / "report.html", html)
+    write_atomically(result.folder / "metrics.json", summary.to_json())
+    page.write_index(output)
+
+
+def _has_front(points: Points) -> bool:
+    return len(points.objectives) == 2 and len(points.numbers) > 0
+
+
+def _draw(points: Points, folder: Path, notes: list[str]) -> list[dict[str, str]]:
+    """Draw what can be drawn, as PNG and SVG; add to `notes` what cannot be, and why."""
+    folder.mkdir(exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    if not len(points.numbers):
+        notes.append("No trial succeeded: there is nothing to draw.")
+        return []
+    found = []
+    for name, alt, draw in _pictures(points, notes):
+        figure = drawing.figure_of(draw())
+        with drawing.styled():
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+            figure.savefig(folder / f"{name}.png")
+        found.append({"name": name, "alt": alt})
+    return found
+
+
+def _pictures(points: Points, notes: list[str]) -> list[tuple[str, str, Callable[[], Axes]]]:
+    """Return name, alt text and drawing of each picture, the most telling first."""
+    pictures: list[tuple[str, str, Callable[[], Axes]]] = []
+    if _has_front(points):
+        words = " against ".join(each.name for each in points.objectives)
+        pictures.append(("pareto-front", f"{words}, the Pareto front joined", lambda: plots.pareto_front(points)))
+    for place, objective in enumerate(points.objectives):
+        suffix = f"-{place + 1}" if len(points.objectives) > 1 else ""
+        pictures += [
+            (name + suffix, alt, draw) for name, alt, draw in _of_objective(points, place, objective.name, notes)
+        ]
+    return pictures
+
+
+def _of_objective(points: Points, place: int, name: str, notes: list[str]) -> list[tuple[str, str, Callable]]:
+    names = list(points.parameters)
+    shares = _importance(points, place, notes)
+    ranked = list(shares) or names
+    found: list[tuple[str, str, Callable]] = []
+    if len(ranked) > 1:
+        alt = f"{name} over {ranked[0]} and {ranked[1]}, as coloured points and interpolated between them"
+        found.append(("response-surface", alt, lambda: plots.response_surface(points, ranked[0], ranked[1], place)))
+        found.append(
+            ("parallel-coordinates", f"Each trial as a line through {', '.join(names)} and {name}",
+             lambda: plots.parallel_coordinates(points, place))
+        )  # fmt: skip
+    if shares:
+        words = ", ".join(f"{each} {share:.2f}" for each, share in shares.items())
+        found.append(
+            ("importance", f"Shares of the variance of {name}: {words}", lambda: plots.importance(shares, name))
+        )
+    for each in ranked[:3]:
+        alt = f"{name} of each trial against {each}"
+        found.append((f"response-{each}", alt, lambda each=each: plots.response(points, each, place)))
+    found.append(("history", f"{name} of each trial and the best so far", lambda: plots.history(points, place)))
+    return found
+
+
+def _importance(points: Points, place: int, notes: list[str]) -> dict[str, float]:
+    if len(points.parameters) < 2:
+        return {}
+    try:
+        return points.importance(place)
+    except ValueError as problem:
+        notes.append(f"The importance of parameters for {points.objectives[place].name} cannot be told: {problem}")
+        return {}
+
+
+def _summary(result: SweepResult, figures: list[dict[str, str]]) -> Result:
+    """Return the sweep as the index of a folder shows a run."""
+    metrics: dict[str, Any] = {}
+    if result.best is not None:
+        for objective, value, spread in zip(
+            result.definition.objectives, result.best.values, result.best.spread, strict=True
+        ):
+            metrics[f"{objective.name} of the best trial"] = value
+            if spread is not None:
+                metrics[f"its standard deviation over folds ({objective.name})"] = spread
+        metrics["best trial"] = result.best.number
+    metrics |= {f"trials {status}": count for status, count in result.counts.items() if count or status == "ok"}
+    seconds, started = 0.0, ""
+    for record in result.records():
+        seconds += record.duration_seconds
+        started = min(started or record.started, record.started)
+    failed, total = result.counts["failed"], sum(result.counts.values())
+    error = {"kind": "failures", "message": f"{failed} of {total} trials failed", "traceback": ""} if failed else None
+    return Result(
+        name=result.definition.name,
+        notebook=result.definition.target,
+        status="ok" if error is None else "failed",
+        parameters=result.definition.space.describe(),
+        metrics=metrics,
+        figures=figures,
+        duration_seconds=round(seconds, 3),
+        started=started,
+        versions=versions(),
+        error=error,
+    )
+
+
+def _again(best: Record | None, target: Target) -> str:
+    """Return the command, or the call, that runs the best trial once more."""
+    if best is None:
+        return ""
+    if target.is_notebook:
+        words = [word for name, value in best.parameters.items() for word in ("-p", name, str(value))]
+        return shlex.join(["workbench", "run", target.name, *words])
+    arguments = ", ".join(f"{name}={value!r}" for name, value in best.parameters.items())
+    return f"{target.stem}({arguments})"
+
+
+def _rows(result: SweepResult, points: Points) -> list[Record]:
+    """Return the trials that the page lists: the best by the first objective, the best first."""
+    if not len(points.numbers):
+        return []
+    wanted = points.numbers[points.order()[:SHOWN]].tolist()
+    kept = set(wanted)
+    found = {record.number: record for record in result.records() if record.number in kept}
+    return [found[number] for number in wanted]
+
+
+def _failures(result: SweepResult) -> list[Record]:
+    failures: list[Record] = []
+    for record in result.records():
+        if record.status == "failed":
+            failures.append(record)
+        if len(failures) == SHOWN_FAILURES:
+            break
+    return failures
+
+
+def describe(definition: Definition) -> list[tuple[str, str]]:
+    """Return what a sweep was asked to do, as names and words."""
+    return [
+        ("target", definition.target),
+        *((f"parameter {name}", words) for name, words in definition.space.describe().items()),
+        ("objective", ", ".join(map(str, definition.objectives))),
+        ("sampler", definition.sampler),
+        ("pruner", definition.pruner),
+        ("seed", str(definition.seed)),
+    ]

@@ -14,6 +14,7 @@ import numpy as np
 
 from workbench.sweep.definition import Definition
 from workbench.sweep.errors import SweepError
+from workbench.sweep.quiet import quiet_optuna
 from workbench.sweep.records import Record
 from workbench.sweep.trial import Past, Pruning
 
@@ -43,8 +44,6 @@ class Independent:
     """Proposals that depend on the sweep's seed and the trial's number alone."""
 
     def __init__(self, definition: Definition):
-        import optuna
-
         self._definition = definition
         self._distributions = definition.space.distributions()
         if definition.sampler == "grid":
@@ -52,9 +51,8 @@ class Independent:
             self._shape = tuple(map(len, self._grid.values()))
             self._order = np.random.default_rng(definition.seed).permutation(math.prod(self._shape))
         elif definition.sampler == "qmc":
-            optuna.logging.set_verbosity(optuna.logging.ERROR)
+            self._nothing_known = quiet_optuna().create_study()
             self._sobol = _numbered_sobol(definition.seed)
-            self._nothing_known = optuna.create_study()
 
     def propose(self, number: int) -> dict[str, Any]:
         """Return the values of the dimensions for trial `number`."""
@@ -72,9 +70,7 @@ class Sequential:
     """Proposals, and what pruning needs, from a study in memory that is told of trials in their numbers' order."""
 
     def __init__(self, definition: Definition):
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        optuna = quiet_optuna()
         self._definition = definition
         self._distributions = definition.space.distributions()
         self._independent = Independent(definition) if definition.sampler in INDEPENDENT else None

@@ -22,7 +22,8 @@ from workbench.sweep.definition import Definition, read_objectives
 from workbench.sweep.errors import SweepError, SweepStopped
 from workbench.sweep.folder import SweepFolder
 from workbench.sweep.progress import Silent, Tally, progress
-from workbench.sweep.records import Record, make_record
+from workbench.sweep.records import make_record
+from workbench.sweep.result import SweepResult
 from workbench.sweep.space import read_space
 from workbench.sweep.target import Target, find_target
 from workbench.sweep.tasks import Outcome, Setup, Task, failed
@@ -30,30 +31,6 @@ from workbench.sweep.tasks import Outcome, Setup, Task, failed
 TRIALS = 20  # of a sweep that is not over a grid and is not told how many
 MIRRORED_EVERY = 1.0  # seconds between writes to the database
 BATCH = 1000  # trials in one of them
-
-
-@dataclasses.dataclass(frozen=True)
-class SweepResult:
-    """A sweep that has come to its end: its folder, its definition, its trials by status, and the best of them.
-
-    Of two objectives, `best` is by the first.
-    """
-
-    folder: Path
-    definition: Definition
-    counts: dict[str, int]
-    best: Record | None
-
-    @property
-    def ok(self) -> bool:
-        """Tell whether no trial failed."""
-        return not self.counts["failed"]
-
-    def records(self) -> Iterator[Record]:
-        """Yield the finished trials in the order of their numbers."""
-        from workbench.sweep.folder import read_records
-
-        return read_records(self.folder)
 
 
 def sweep(
@@ -131,7 +108,7 @@ def sweep(
             session.run(runner, at_once, show)
         result = SweepResult(held.path, definition, session.tally.counts, session.tally.best)
         if report:
-            from workbench.sweep.page import write_report
+            from workbench.sweep.page import write_report  # brings Matplotlib
 
             write_report(result, found, Path(output))
     return result

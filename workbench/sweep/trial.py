@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+from workbench.sweep.quiet import quiet_optuna
+
 Point = tuple[int, float]  # a step, and the intermediate value there
 
 
@@ -68,9 +70,7 @@ def make_pruner(name: str) -> Any:
 
 def _rebuild(pruning: Pruning) -> Any:
     """Return a running trial of a study in memory that holds the past trials."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    optuna = quiet_optuna()
     study = optuna.create_study(direction=pruning.direction, pruner=make_pruner(pruning.pruner))
     for past in pruning.past:
         study.add_trial(

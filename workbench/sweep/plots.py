@@ -1,0 +1,251 @@
+"""What a sweep found, as pictures of its successful trials. Darker is better, in every picture that has a scale."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.tri import LinearTriInterpolator, Triangulation
+
+from workbench import drawing
+from workbench.sweep.points import Axis, Points
+
+BEST, OTHER = "#D55E00", "#0072B2"
+WIDE = 30  # largest over smallest value, from which an objective that is above 0 is drawn on a logarithmic scale
+CLIPPED = 95  # percentile of the objective, counted from the best, where the scale of colours ends
+CELLS = 160  # in each direction, of what is interpolated
+MOST_LINES = 500  # in parallel coordinates
+
+
+@drawing.plot(size=(7.2, 4.0))
+def history(points: Points, objective: int = 0, *, ax: Axes) -> None:
+    """Draw an objective against the number of the trial, and the best so far, with the spread of folds as bars."""
+    values, name = points.values[:, objective], points.objectives[objective].name
+    _with_spread(ax, points.numbers, points, objective)
+    ax.step(points.numbers, points.best_so_far(objective), where="post", color=BEST, label="best so far")
+    _scale(ax, values, points, objective)
+    ax.set(title=f"{name}, trial by trial", xlabel="trial", ylabel=name)
+    ax.legend()
+
+
+@drawing.plot(size=(7.2, 3.0))
+def importance(shares: Mapping[str, float], name: str, *, ax: Axes) -> None:
+    """Draw each parameter's share of the variance of the objective called `name`, the largest on top."""
+    names = list(shares)[::-1]
+    ax.barh(names, [shares[each] for each in names], color=OTHER)
+    for place, each in enumerate(names):
+        ax.text(shares[each] + 0.01, place, f"{shares[each]:.2f}", va="center", fontsize=9)
+    ax.set(title=f"What {name} depends on", xlabel="share of its variance (fANOVA)", xlim=(0, 1.1))
+    ax.grid(axis="y", visible=False)
+
+
+@drawing.plot(size=(7.2, 4.2))
+def response(points: Points, name: str, objective: int = 0, *, ax: Axes) -> None:
+    """Draw an objective against one parameter, with the spread of folds as bars, and mark the best trial."""
+    axis, title = points.axis(name), points.objectives[objective].name
+    _with_spread(ax, axis.places, points, objective)
+    best = points.order(objective)[0]
+    ax.plot(axis.places[best], points.values[best, objective], "o", color=BEST, markersize=9, label="best")
+    _scale(ax, points.values[:, objective], points, objective)
+    _set_axis(ax, axis)
+    ax.set(title=f"{title} by {name}", ylabel=title)
+    ax.legend()
+
+
+@drawing.plot(size=(7.2, 5.0))
+def response_surface(points: Points, across: str, up: str, objective: int = 0, *, ax: Axes) -> None:
+    """Draw an objective over two parameters: every trial a point, and between them by linear interpolation.
+
+    Where trials share both parameters and differ in others, the best of them counts.
+    """
+    x, y, name = points.axis(across), points.axis(up), points.objectives[objective].name
+    values = points.values[:, objective]
+    norm, cmap = _colours(points, objective)
+    shown = _best_of_each_place(points, x, y, objective)
+    _interpolate(ax, x, y, values, shown, norm, cmap)
+    order = shown[::-1]  # the best last, on top
+    drawn = ax.scatter(
+        x.places[order],
+        y.places[order],
+        c=values[order],
+        norm=norm,
+        cmap=cmap,
+        s=36,
+        edgecolors="white",
+        linewidths=0.7,
+    )
+    ax.use_sticky_edges = False  # or what is filled would end the picture, and points on its edge be cut
+    best = points.order(objective)[0]
+    ax.plot(x.places[best], y.places[best], "o", mfc="none", mec=BEST, mew=2.2, markersize=13, label="best")
+    ax.figure.colorbar(drawn, ax=ax, label=name, extend=_extend(points, objective))
+    _set_axis(ax, x)
+    _set_axis(ax, y, vertical=True)
+    ax.set_title(f"{name} over {across} and {up}")
+    ax.legend(loc="upper left", bbox_to_anchor=(0, -0.08))
+
+
+@drawing.plot(size=(8.4, 4.6))
+def parallel_coordinates(points: Points, objective: int = 0, *, ax: Axes) -> None:
+    """Draw each trial as a line through its parameters and its objective, the best ones on top."""
+    names = list(points.parameters)
+    axes = [points.axis(name) for name in names]
+    order = points.order(objective)[:MOST_LINES][::-1]
+    columns = [_normalized(axis) for axis in axes] + [_normalized(_objective_axis(points, objective))]
+    heights = np.column_stack(columns)[order]
+    norm, cmap = _colours(points, objective)
+    places = np.arange(len(columns))
+    lines = LineCollection(
+        [np.column_stack([places, line]) for line in heights], norm=norm, cmap=cmap, linewidths=1.3, alpha=0.8
+    )
+    lines.set_array(points.values[order, objective])
+    ax.add_collection(lines)
+    for place, axis in enumerate([*axes, _objective_axis(points, objective)]):
+        _draw_coordinate(ax, place, axis)
+    ax.set(xlim=(-0.25, len(columns) - 0.65), ylim=(-0.05, 1.05), yticks=[])
+    ax.set_xticks(places, [*names, points.objectives[objective].name])
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.tick_params(axis="x", length=0, pad=10)
+    ax.grid(visible=False)
+    ax.figure.colorbar(lines, ax=ax, label=points.objectives[objective].name, extend=_extend(points, objective))
+    ax.set_title("Every trial a line, the best the darkest")
+
+
+@drawing.plot(size=(6.4, 4.8))
+def pareto_front(points: Points, *, ax: Axes) -> None:
+    """Draw two objectives against each other, and join the trials that no other is better than in both."""
+    front = points.front()
+    first, second = points.objectives
+    ax.plot(points.values[:, 0], points.values[:, 1], "o", color=OTHER, alpha=0.45, label="trial")
+    where = "post" if first.sign == second.sign == 1 else "mid"
+    style = {"drawstyle": f"steps-{where}"} if where == "post" else {}
+    ax.plot(points.values[front, 0], points.values[front, 1], "o-", color=BEST, label="Pareto front", **style)
+    _scale(ax, points.values[:, 1], points, 1)
+    ax.set(
+        title=f"{len(front)} trials on the front", xlabel=f"{first.name} ({_wish(first)})",
+        ylabel=f"{second.name} ({_wish(second)})",
+    )  # fmt: skip
+    ax.legend()
+
+
+def _wish(objective) -> str:
+    return "less is better" if objective.sign == 1 else "more is better"
+
+
+def _with_spread(ax: Axes, x: np.ndarray, points: Points, objective: int) -> None:
+    values, spread = points.values[:, objective], points.spread[:, objective]
+    has_spread = bool(np.isfinite(spread).any())
+    if has_spread:
+        ax.errorbar(x, values, yerr=np.nan_to_num(spread), fmt="none", ecolor=OTHER, elinewidth=0.8, alpha=0.4)
+    label = "trial, ± standard deviation over folds" if has_spread else "trial"
+    ax.plot(x, values, "o", color=OTHER, markersize=4, alpha=0.8, label=label)
+
+
+def _scale(ax: Axes, values: np.ndarray, points: Points, objective: int) -> None:
+    """Choose a logarithmic scale for values of many sizes, and leave out of the picture the worst of them."""
+    if _is_wide(values):
+        ax.set_yscale("log")
+        return
+    low, high = _limits(points, objective)
+    if high > low and (values.min() < low or values.max() > high):
+        margin = 0.08 * (high - low)
+        ax.set_ylim(low - margin, high + margin)
+
+
+def _is_wide(values: np.ndarray) -> bool:
+    return bool(values.size and values.min() > 0 and values.max() / values.min() >= WIDE)
+
+
+def _limits(points: Points, objective: int) -> tuple[float, float]:
+    """Return the ends of the scale: the best, and what only the worst few are beyond, if they are far beyond."""
+    values, sign = points.values[:, objective], points.objectives[objective].sign
+    best, worst = (sign * np.sort(sign * values)[[0, -1]]).tolist()
+    clipped = float(sign * np.percentile(sign * values, CLIPPED))
+    if abs(worst - best) > 4 * abs(clipped - best) > 0:
+        worst = clipped
+    return min(best, worst), max(best, worst)
+
+
+def _extend(points: Points, objective: int) -> str:
+    low, high = _limits(points, objective)
+    values = points.values[:, objective]
+    if _is_wide(values):
+        return "neither"
+    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[
+        bool(values.min() < low), bool(values.max() > high)
+    ]
+
+
+def _colours(points: Points, objective: int) -> tuple[Normalize, str]:
+    values, sign = points.values[:, objective], points.objectives[objective].sign
+    cmap = "viridis" if sign == 1 else "viridis_r"  # the best is the darkest
+    if _is_wide(values):
+        return LogNorm(values.min(), values.max()), cmap
+    return Normalize(*_limits(points, objective)), cmap
+
+
+def _best_of_each_place(points: Points, x: Axis, y: Axis, objective: int) -> np.ndarray:
+    """Return the places of the best trials of each pair of parameters, the best first."""
+    order = points.order(objective)
+    pairs = np.column_stack([x.places, y.places])[order]
+    _, first = np.unique(pairs, axis=0, return_index=True)
+    return order[np.sort(first)]
+
+
+def _interpolate(ax: Axes, x: Axis, y: Axis, values: np.ndarray, shown: np.ndarray, norm: Normalize, cmap: str) -> None:
+    """Fill the area between the trials that are shown, unless there are too few, or all lie on one line."""
+    flat = np.column_stack([_normalized(x), _normalized(y)])[shown]  # where distances are those that are seen
+    if len(shown) < 4 or x.labels or y.labels or np.linalg.matrix_rank(flat - flat.mean(axis=0), tol=1e-6) < 2:
+        return
+    grid = np.linspace(0, 1, CELLS)
+    filled = LinearTriInterpolator(Triangulation(*flat.T), values[shown])(*np.meshgrid(grid, grid))
+    ax.pcolormesh(
+        _denormalized(x, grid), _denormalized(y, grid), filled, norm=norm, cmap=cmap, alpha=0.5, rasterized=True
+    )
+
+
+def _objective_axis(points: Points, objective: int) -> Axis:
+    values = points.values[:, objective]
+    is_wide = _is_wide(values)
+    low, high = _limits(points, objective)
+    shown = values if is_wide else np.clip(values, low, high)
+    return Axis(points.objectives[objective].name, shown, is_wide)
+
+
+def _normalized(axis: Axis) -> np.ndarray:
+    """Return the places between 0 and 1."""
+    places = np.log(axis.places) if axis.log else axis.places
+    low, high = (0, len(axis.labels) - 1) if axis.labels else (places.min(), places.max())
+    return (places - low) / (high - low) if high > low else np.full(len(places), 0.5)
+
+
+def _denormalized(axis: Axis, shares: np.ndarray) -> np.ndarray:
+    """Return the places that shares between 0 and 1 stand for."""
+    low, high = axis.places.min(), axis.places.max()
+    return low * (high / low) ** shares if axis.log else low + (high - low) * shares
+
+
+def _draw_coordinate(ax: Axes, place: int, axis: Axis) -> None:
+    """Draw an upright axis, and write its values beside it: every choice, or the ends and the middle."""
+    ax.axvline(place, color="#8c8c8c", linewidth=1, zorder=1)
+    if axis.labels:
+        ticks = [(i / max(1, len(axis.labels) - 1), label) for i, label in enumerate(axis.labels)]
+    else:
+        low, high = axis.places.min(), axis.places.max()
+        middle = np.sqrt(low * high) if axis.log else (low + high) / 2
+        ticks = [(0, low), (0.5, middle), (1, high)] if high > low else [(0.5, low)]
+    for height, value in ticks:
+        words = value if isinstance(value, str) else f"{value:.3g}"
+        ax.text(
+            place + 0.03, height, words, fontsize=8, va="center", zorder=5,
+            bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1},
+        )  # fmt: skip
+
+
+def _set_axis(ax: Axes, axis: Axis, vertical: bool = False) -> None:
+    which = ax.yaxis if vertical else ax.xaxis
+    which.set_label_text(axis.name)
+    if axis.labels:
+        which.set_ticks(range(len(axis.labels)), axis.labels)
+    elif axis.log:
+        (ax.set_yscale if vertical else ax.set_xscale)("log")

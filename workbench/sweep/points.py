@@ -1,0 +1,121 @@
+"""The successful trials of a sweep as arrays, for pictures and for importance."""
+
+import dataclasses
+from collections.abc import Iterable
+
+import numpy as np
+
+from workbench.sweep.definition import Definition, Objective
+from workbench.sweep.quiet import quiet_optuna
+from workbench.sweep.records import Record
+from workbench.sweep.space import Choices, Range
+
+SPAN = 100  # of choices, largest over smallest, from which they are drawn on a logarithmic axis
+MOST = 1000  # trials that importance is computed from
+
+
+@dataclasses.dataclass(frozen=True)
+class Axis:
+    """A parameter as an axis: where its values lie, and for those that are no numbers, what they are called."""
+
+    name: str
+    places: np.ndarray  # one a trial
+    log: bool
+    labels: tuple[str, ...] = ()  # of places 0, 1, 2 ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Points:
+    """Successful trials, in the order of their numbers: objectives have shape (trials, objectives).
+
+    `spread` is NaN where there is none.
+    """
+
+    numbers: np.ndarray
+    values: np.ndarray
+    spread: np.ndarray
+    parameters: dict[str, list]
+    definition: Definition
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        return self.definition.objectives
+
+    def axis(self, name: str) -> Axis:
+        """Return a parameter's axis."""
+        dimension, values = self.definition.space.dimensions[name], self.parameters[name]
+        if isinstance(dimension, Range):
+            return Axis(name, np.array(values, float), dimension.log)
+        return _choices_axis(name, dimension, values)
+
+    def order(self, objective: int = 0) -> np.ndarray:
+        """Return the trials' places from the best to the worst by one objective."""
+        return np.argsort(self.objectives[objective].sign * self.values[:, objective], kind="stable")
+
+    def best_so_far(self, objective: int = 0) -> np.ndarray:
+        """Return the best value up to each trial."""
+        sign = self.objectives[objective].sign
+        return sign * np.minimum.accumulate(sign * self.values[:, objective])
+
+    def front(self) -> np.ndarray:
+        """Return the places of the Pareto front of two objectives, the best by the first objective first.
+
+        A trial is on it if no other is at least as good in both and better in one; of equal ones the first stays.
+        """
+        signed = self.values * [each.sign for each in self.objectives]
+        order = np.lexsort((signed[:, 1], signed[:, 0]))
+        second = signed[order, 1]
+        is_better = second < np.concatenate([[np.inf], np.minimum.accumulate(second)[:-1]])
+        return order[is_better]
+
+    def importance(self, objective: int = 0) -> dict[str, float]:
+        """Return each parameter's share of the objective's variance, by Optuna's fANOVA, the largest first.
+
+        Of many trials, some evenly spaced ones are taken. Raises ValueError where there is too little to tell.
+        """
+        optuna = quiet_optuna()
+        study = optuna.create_study(direction=self.objectives[objective].direction)
+        distributions = self.definition.space.distributions()
+        for place in _evenly_spaced(len(self.numbers), MOST):
+            params = {name: self.parameters[name][place] for name in distributions}
+            value = float(self.values[place, objective])
+            study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=value))
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        try:
+            return optuna.importance.get_param_importances(study, evaluator=evaluator)
+        except RuntimeError as problem:
+            raise ValueError(str(problem)) from None
+
+
+def collect(records: Iterable[Record], definition: Definition) -> Points:
+    """Return the successful trials of `records`."""
+    numbers, values, spread = [], [], []
+    parameters: dict[str, list] = {name: [] for name in definition.space.dimensions}
+    for record in records:
+        if record.status != "ok":
+            continue
+        numbers.append(record.number)
+        values.append(record.values)
+        spread.append([np.nan if each is None else each for each in record.spread])
+        for name, column in parameters.items():
+            column.append(record.parameters[name])
+    shape = (len(numbers), len(definition.objectives))
+    return Points(
+        np.array(numbers, int),
+        np.array(values, float).reshape(shape),
+        np.array(spread, float).reshape(shape),
+        parameters,
+        definition,
+    )
+
+
+def _choices_axis(name: str, dimension: Choices, values: list) -> Axis:
+    points = dimension.points
+    if all(isinstance(each, int | float) and not isinstance(each, bool) for each in points):
+        log = min(points) > 0 and max(points) / min(points) >= SPAN
+        return Axis(name, np.array(values, float), log)
+    return Axis(name, np.array([points.index(each) for each in values], float), False, tuple(map(str, points)))
+
+
+def _evenly_spaced(count: int, most: int) -> np.ndarray:
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int)) if count else np.zeros(0, int)

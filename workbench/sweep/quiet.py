@@ -1,0 +1,11 @@
+"""Optuna without what it says about each trial: a sweep says so itself."""
+
+from types import ModuleType
+
+
+def quiet_optuna() -> ModuleType:
+    """Import Optuna, have it log errors alone, and return it."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna

@@ -1,0 +1,92 @@
+"""A sweep's finished trials as a table, one row each: `trials.parquet` and `trials.csv`.
+
+Columns: number, status, `params_NAME` for each parameter, `metrics_NAME` for each metric (the mean where it is a list
+of fold scores, then also `metrics_NAME_std` and `metrics_NAME_fold_1` and so on), seed, started, duration_seconds,
+attempts, error, and `version_NAME`.
+"""
+
+import itertools
+import statistics
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.csv
+import pyarrow.parquet
+
+from workbench.files import write_whole
+from workbench.sweep.folder import read_records
+from workbench.sweep.records import Record
+
+ROWS = 10_000  # in memory at once
+FIRST, LAST = ("number", "status"), ("seed", "started", "duration_seconds", "attempts", "error")
+GROUPS = ("params_", "metrics_", "version_")
+
+
+def write_tables(folder: Path) -> None:
+    """Write both tables of the sweep in `folder`, whole, from one batch of rows after another."""
+    schema = _schema(map(row, read_records(folder)))
+
+    def write(writer: Any) -> None:
+        with writer:
+            for rows in _batches(map(row, read_records(folder)), ROWS):
+                writer.write_batch(pyarrow.RecordBatch.from_pylist([_fitted(each, schema) for each in rows], schema))
+
+    write_whole(folder / "trials.parquet", lambda to: write(pyarrow.parquet.ParquetWriter(to, schema)))
+    write_whole(folder / "trials.csv", lambda to: write(pyarrow.csv.CSVWriter(to, schema)))
+
+
+def row(record: Record) -> dict[str, Any]:
+    """Return a trial's values by column."""
+    error = record.error and f"{record.error['kind']}: {record.error['message']}"
+    cells: dict[str, Any] = {"number": record.number, "status": record.status}
+    cells |= {f"params_{name}": value for name, value in record.parameters.items()}
+    for name, value in record.metrics.items():
+        cells |= _metric(f"metrics_{name}", value)
+    cells |= {name: getattr(record, name) for name in ("seed", "started", "duration_seconds", "attempts")}
+    return cells | {"error": error} | {f"version_{name}": value for name, value in record.versions.items()}
+
+
+def _metric(column: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, list):
+        return {column: value}
+    cells = {column: statistics.fmean(value)}
+    if len(value) > 1:
+        cells[f"{column}_std"] = statistics.stdev(value)
+    return cells | {f"{column}_fold_{fold}": score for fold, score in enumerate(value, start=1)}
+
+
+def _schema(rows: Iterable[dict[str, Any]]) -> pyarrow.Schema:
+    """Return the columns of all rows, in the order that is said above, each of a type that holds all its values."""
+    kinds: dict[str, set[type]] = {name: set() for name in (*FIRST, *LAST)}
+    for cells in rows:
+        for name, value in cells.items():
+            kinds.setdefault(name, set()).add(type(value))
+    groups = [[name for name in kinds if name.startswith(group)] for group in GROUPS]
+    names = [*FIRST, *groups[0], *groups[1], *LAST, *groups[2]]
+    return pyarrow.schema([(name, _type(kinds[name] - {type(None)})) for name in names])
+
+
+def _type(kinds: set[type]) -> pyarrow.DataType:
+    if kinds == {bool}:
+        return pyarrow.bool_()
+    if kinds == {int}:
+        return pyarrow.int64()
+    if kinds and kinds <= {int, float}:
+        return pyarrow.float64()
+    return pyarrow.string()
+
+
+def _fitted(cells: dict[str, Any], schema: pyarrow.Schema) -> dict[str, Any]:
+    """Return a row with text where its column holds text."""
+    return {
+        field.name: str(value) if field.type == pyarrow.string() and value is not None else value
+        for field in schema
+        for value in [cells.get(field.name)]
+    }
+
+
+def _batches(rows: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    while batch := list(itertools.islice(rows, size)):
+        yield batch
