@@ -212,7 +212,9 @@ def lab(context: typer.Context) -> None:
 
 @app.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="What to time: lrn, dropout, sparse-lp, cost, explore or all.")] = "all",
+    what: Annotated[
+        str, typer.Argument(help="What to time: lrn, dropout, sparse-lp, cost, sweep, explore or all.")
+    ] = "all",
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the rows as JSON.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions and smaller shapes.")] = False,
     figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the result.")] = None,

@@ -8,7 +8,8 @@ from workbench.bench.results import Results, machine, write_json
 from workbench.cost.limits import Machine
 from workbench.cost.machine import this_machine
 
-PARTS = ("lrn", "dropout", "sparse-lp", "cost", "explore", "all")
+PARTS = ("lrn", "dropout", "sparse-lp", "cost", "sweep", "explore", "all")
+UNDRAWN = ("sweep", "explore")  # parts without ratios
 ROUNDS, QUICK_ROUNDS = 31, 3
 PROCESSES, QUICK_PROCESSES = 7, 1
 CHANGES, QUICK_CHANGES = 40, 8
@@ -20,7 +21,7 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
     Args:
         json_file: where to write every figure as JSON, or None.
         quick: few rounds, and small sizes but of "lrn": to see that everything works, not to trust the figures.
-        figure: where to draw the ratios of all parts but "explore", or None.
+        figure: where to draw the ratios of all parts but "sweep" and "explore", or None.
 
     Returns:
         0 when every result was right, even if a target was missed; 1 when one was wrong, and then nothing is written.
@@ -30,7 +31,7 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
     """
     if what not in PARTS:
         raise ValueError(f"what={what!r}: must be one of {', '.join(map(repr, PARTS))}")
-    if figure is not None and what == "explore":
+    if figure is not None and what in UNDRAWN:
         raise ValueError(
             f"figure={str(figure)!r}: shows 'lrn', 'dropout', 'sparse-lp' and 'cost'; bench one of those or 'all', or "
             "leave it out"
@@ -56,7 +57,7 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
 def _measure(what: str, quick: bool) -> Results:
     described = machine()
     _say(f"{described['cpu']}, {described['threads']} threads, {described['system']}")
-    limits = None if what == "explore" else _limits()
+    limits = None if what in UNDRAWN else _limits()
     results = Results()
     rounds, processes = (QUICK_ROUNDS, QUICK_PROCESSES) if quick else (ROUNDS, PROCESSES)
     if what in ("lrn", "all"):
@@ -79,6 +80,10 @@ def _measure(what: str, quick: bool) -> Results:
         from workbench.bench import cost
 
         results += cost.bench_cost(cost.QUICK_SHAPES if quick else cost.SHAPES, max(3, rounds // 2), limits, _say)
+    if what in ("sweep", "all"):
+        from workbench.bench.sweep import bench_sweep
+
+        results += bench_sweep(quick, _say)
     if what in ("explore", "all"):
         from workbench.bench.explore import bench_explore
 

@@ -36,7 +36,7 @@ def folder_name(stem: str, parameters: Mapping[str, Any]) -> str:
 
 def check_name(name: str) -> str:
     """Return a folder name given by hand, or raise NotebookError."""
-    if not name or name != folder_name(name, {}):
+    if not isinstance(name, str) or not name or name != folder_name(name, {}):
         raise NotebookError(
             f"name {name!r}: must be letters, digits and _.=+- alone, at most {LONGEST}, and not begin with a dot"
         )

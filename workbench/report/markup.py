@@ -73,14 +73,19 @@ def body(notebook: NotebookNode, path: Path) -> str:
     for cell in shown.cells:
         if cell.cell_type == "code":
             cell.outputs = [_showable(output) for output in cell.outputs if _can_show(output)]
-    exporter = BodyExporter(
+    converted, _ = _exporter().from_notebook_node(shown)
+    return scrub(converted, path.parent)
+
+
+@functools.cache
+def _exporter() -> BodyExporter:
+    """Return the one exporter of this process: its templates take longer to compile than a notebook to export."""
+    return BodyExporter(
         template_name="basic",
         exclude_input_prompt=True,
         exclude_output_prompt=True,
         config=Config({"NbConvertBase": {"display_data_priority": list(SHOWN)}}),
     )
-    converted, _ = exporter.from_notebook_node(shown)
-    return scrub(converted, path.parent)
 
 
 def inline(markdown: str) -> str:

@@ -1,7 +1,6 @@
 """What a sweep is: everything that its results depend on, kept in its folder as sweep.json."""
 
 import dataclasses
-import re
 from typing import Any
 
 from workbench.sweep.errors import SweepError
@@ -56,7 +55,7 @@ class Definition:
 
 def read_objectives(given: str | list[str] | tuple[str, ...]) -> tuple[Objective, ...]:
     """Return the objectives named: `loss`, `loss:min`, `accuracy:max`; one, or two for a Pareto front."""
-    words = [given] if isinstance(given, str) else list(given)
+    words = given if isinstance(given, list | tuple) else [given]
     if not 1 <= len(words) <= 2:
         raise SweepError(f"objective={given!r}: give one metric, or two for a Pareto front")
     objectives = tuple(map(_objective, words))
@@ -66,7 +65,9 @@ def read_objectives(given: str | list[str] | tuple[str, ...]) -> tuple[Objective
 
 
 def _objective(word: str) -> Objective:
-    found = re.fullmatch(r"(?P<name>.+?)(?::(?P<direction>min|max))?", word, re.DOTALL)
-    if found is None:
+    name, colon, direction = word.rpartition(":") if isinstance(word, str) else ("", ":", "")
+    if not colon:
+        name, direction = direction, "min"
+    if not name or direction not in DIRECTIONS:
         raise SweepError(f"objective={word!r}: must be the name of a metric, as in loss, loss:min or accuracy:max")
-    return Objective(found["name"], DIRECTIONS[found["direction"] or "min"])
+    return Objective(name, DIRECTIONS[direction])

@@ -14,7 +14,7 @@ from workbench.report.results import Result, versions
 from workbench.sweep import plots
 from workbench.sweep.definition import Definition
 from workbench.sweep.folder import trial_name
-from workbench.sweep.points import Points, collect
+from workbench.sweep.points import MOST, Points, collect
 from workbench.sweep.records import Record
 from workbench.sweep.result import SweepResult
 from workbench.sweep.table import write_tables
@@ -116,6 +116,8 @@ def _of_objective(points: Points, place: int, name: str, notes: list[str]) -> li
 def _importance(points: Points, place: int, notes: list[str]) -> dict[str, float]:
     if len(points.parameters) < 2:
         return {}
+    if len(points.numbers) > MOST:
+        notes.append(f"What {points.objectives[place].name} depends on is computed from {MOST} evenly spaced trials.")
     try:
         return points.importance(place)
     except ValueError as problem:

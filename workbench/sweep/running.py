@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -311,7 +312,7 @@ def _check_session(
 ) -> None:
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
         raise SweepError(f"jobs={jobs!r}: must be a whole number of at least 1")
-    if timeout is not None and not 0 < timeout < 10**9:
+    if timeout is not None and not (isinstance(timeout, Real) and 0 < timeout < 10**9):
         raise SweepError(f"timeout={timeout!r}: must be a number of seconds above 0")
     if sum((executor is not None, scheduler is not None, here)) > 1:
         raise SweepError("executor, scheduler and here: give one of them")

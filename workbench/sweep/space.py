@@ -124,6 +124,7 @@ def read_space(declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> S
             problems.append(str(problem))
     if problems:
         raise ParameterError(problems, declared)
+    dimensions = {name: dimensions[name] for name in declared if name in dimensions}  # samplers draw in this order
     fixed = {name: each.points[0] for name, each in dimensions.items() if _is_fixed(each)}
     return Space({name: each for name, each in dimensions.items() if name not in fixed}, fixed)
 
@@ -142,13 +143,20 @@ def _dimension(parameter: Parameter, what: Any) -> Range | Choices:
     if isinstance(what, Range):
         return _checked_range(parameter, what)
     if isinstance(what, Choices):
-        return _checked_choices(parameter, [parameter.check(value) for value in what.points])
+        return _checked_choices(parameter, [_checked(parameter, value) for value in what.points])
     if isinstance(what, str):
         return _read(parameter, what)
     if isinstance(what, list | tuple | np.ndarray):
         values = what.tolist() if isinstance(what, np.ndarray) else what
-        return _checked_choices(parameter, [parameter.check(value) for value in values])
-    return _checked_choices(parameter, [parameter.check(what)])
+        return _checked_choices(parameter, [_checked(parameter, value) for value in values])
+    return _checked_choices(parameter, [_checked(parameter, what)])
+
+
+def _checked(parameter: Parameter, value: Any) -> Any:
+    value = parameter.check(value)
+    if isinstance(value, float) and not math.isfinite(value):  # allowed elsewhere, where it is the upper limit
+        raise ValueError(f"{parameter.name}={value!r}: must be {parameter.allowed}, finite")
+    return value
 
 
 def _read(parameter: Parameter, text: str) -> Range | Choices:
@@ -175,7 +183,7 @@ def _checked_range(parameter: Parameter, given: Range) -> Range:
     name, kind = parameter.name, parameter.arg.type
     if kind not in (int, float):
         raise TypeError(f"{name}={given}: a range is of numbers; {name} must be {parameter.allowed}")
-    low, high = parameter.check(given.low), parameter.check(given.high)
+    low, high = _checked(parameter, given.low), _checked(parameter, given.high)
     if not low < high:
         raise ValueError(f"{name}={given}: the range must end above where it begins")
     if given.log and low <= 0:

@@ -176,6 +176,8 @@ def _declared(parameter: inspect.Parameter, hint: Any) -> Parameter:
     default = REQUIRED if parameter.default is parameter.empty else parameter.default
     if kind is None and default is not REQUIRED:
         kind = type(default)
+    if kind is None and parameter.name == SEED:
+        kind = int
     return parameters.from_help(
         parameter.name, getattr(kind, "__name__", str(kind)), default, words[0] if words else ""
     )

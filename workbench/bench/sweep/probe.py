@@ -1,0 +1,180 @@
+"""Run one sweep, check it, and print what it took as JSON: `python -m workbench.bench.sweep.probe KIND TRIALS`.
+
+In a process of its own, since the system keeps one peak of memory, and importing is part of what a sweep takes.
+"""
+
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+
+from workbench.files import status_kilobytes
+from workbench.sweep import SweepResult, sweep
+from workbench.sweep.database import Database
+from workbench.sweep.folder import SweepFolder
+from workbench.sweep.proposals import Independent, Sequential
+from workbench.sweep.tasks import Outcome, Setup, Task
+
+SPACE = {"x": "0..1", "y": "1e-3..1:log", "n": "1..9"}
+TIMED = 100  # proposals, of which the median is taken
+
+NOTEBOOK = (
+    "import time\nbegin = time.perf_counter()",
+    "import numpy as np\nimport workbench\nfrom workbench.lrn import plots",
+    "from workbench.notebook import record, show",
+    "y = workbench.local_response_norm(np.ones((1, 8, 6, 5), np.float32), size=n, alpha=x)\nrecord('loss', x)",
+    "show(plots.response_curve(size=n), 'response-curve', alt='The response curve')",
+    "from IPython.display import display\nseconds = {'name': 'own', 'value': time.perf_counter() - begin}\n"
+    "display({'application/vnd.workbench.metric+json': seconds}, raw=True)",
+)
+PARAMETERS = "x: float = 0.5  # [0 .. 1]\nn: int = 5  # [1 .. 9]"
+
+
+def one_millisecond(x: float, y: float, n: int) -> float:
+    """Compute for one millisecond."""
+    end = time.perf_counter() + 1e-3
+    while time.perf_counter() < end:
+        pass
+    return x + y + n
+
+
+class Simulated(Executor):
+    """Give the result of `one_millisecond` at once."""
+
+    def submit(self, run: Callable, /, setup: Setup, task: Task) -> Future:
+        """Return a Future that is done."""
+        future: Future = Future()
+        metrics = {"loss": sum(task.parameters.values())}
+        future.set_result(Outcome("ok", "2000-01-01T00:00:00.000+00:00", 0.001, metrics, versions={"python": "3"}))
+        return future
+
+
+def function(trials: int, place: Path) -> dict[str, float]:
+    """Sweep over `one_millisecond` with two processes, report included."""
+    with _parts() as parts:
+        result = sweep(one_millisecond, SPACE, sampler="random", trials=trials, jobs=2, name="function", output=place)
+    _check(result, trials)
+    return {"trials_seconds": parts["run"]}
+
+
+def notebook(trials: int, place: Path) -> dict[str, float]:
+    """Sweep over a notebook, two at a time."""
+    cells = [new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}), *map(new_code_cell, NOTEBOOK)]
+    nbformat.write(new_notebook(cells=cells), place / "notebook.ipynb")
+    space = {"x": "0..1", "n": "1,3,5,7,9"}
+    with _parts() as parts:
+        result = sweep(
+            place / "notebook.ipynb", space, sampler="random", trials=trials, jobs=2, name="notebooks", output=place
+        )
+    own = [record.metrics["own"] for record in result.records()]
+    wrong = [record.number for record in result.records() if abs(record.values[0] - record.parameters["x"]) > 1e-5]
+    if len(own) != trials or wrong:
+        raise SystemExit(f"trials {wrong} are wrong, {len(own)} of {trials} done")
+    return {"beyond": (2 * parts["run"] - sum(own)) / trials, "own": sum(own) / trials}
+
+
+def simulated(trials: int, place: Path) -> dict[str, float]:
+    """Sweep over results that cost nothing, then write tables and page."""
+    with _parts() as parts:
+        result = sweep(
+            one_millisecond, SPACE, sampler="random", trials=trials, jobs=2, name="simulated", output=place,
+            executor=Simulated(), report=False,
+        )  # fmt: skip
+    peak = status_kilobytes("VmHWM")
+    _check(result, trials)
+    start = time.perf_counter()
+    with _parts():
+        sweep(
+            one_millisecond, SPACE, sampler="random", trials=trials, jobs=2, name="simulated", output=place,
+            executor=Simulated(),
+        )  # fmt: skip
+    run = parts.pop("run")
+    named = {f"part {name}": seconds for name, seconds in parts.items()}
+    named["part opening it again, tables, pictures and page"] = time.perf_counter() - start
+    size = sum(file.stat().st_size for file in result.folder.rglob("*") if file.is_file())
+    return {"trials_seconds": run, "peak_kilobytes": peak, "megabytes": size / 1e6, **named}
+
+
+def guided(trials: int, place: Path) -> dict[str, float]:
+    """Let TPE propose trials whose results cost nothing."""
+    taken: list[float] = []
+    with _timed(Sequential, "propose", taken.append):
+        result = sweep(
+            one_millisecond, SPACE, sampler="tpe", trials=trials, jobs=2, name="guided", output=place,
+            executor=Simulated(), report=False,
+        )  # fmt: skip
+    _check(result, trials)
+    first, last = taken[TIMED : TIMED + TIMED // 2], taken[-TIMED:]
+    return {"first": sorted(first)[len(first) // 2], "last": sorted(last)[len(last) // 2]}
+
+
+@contextlib.contextmanager
+def _parts() -> Iterator[dict[str, float]]:
+    """Give the seconds that the block spends in each part of a sweep, and in running trials altogether."""
+    from workbench.sweep.running import Session
+
+    parts: dict[str, float] = {}
+    watched = {
+        "run": (Session, "run"),
+        "proposing": (Independent, "propose"),
+        "writing down": (SweepFolder, "add"),
+        "waiting for the disk": (SweepFolder, "flush"),
+        "database": (Database, "add"),
+    }
+    with contextlib.ExitStack() as stack:
+        for name, (owner, method) in watched.items():
+
+            def count(seconds: float, name: str = name) -> None:
+                parts[name] = parts.get(name, 0.0) + seconds
+
+            stack.enter_context(_timed(owner, method, count))
+        yield parts
+
+
+@contextlib.contextmanager
+def _timed(owner: type, method: str, count: Callable[[float], None]) -> Iterator[None]:
+    """Tell `count` the seconds of each call of a method within the block."""
+    original = getattr(owner, method)
+
+    def timed(*arguments: Any, **named: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return original(*arguments, **named)
+        finally:
+            count(time.perf_counter() - start)
+
+    setattr(owner, method, timed)
+    try:
+        yield
+    finally:
+        setattr(owner, method, original)
+
+
+def _check(result: SweepResult, trials: int) -> None:
+    """Exit with a message unless every trial is there once, with the result that its parameters lead to."""
+    count = 0
+    for count, record in enumerate(result.records(), start=1):
+        if record.number != count - 1 or abs(record.values[0] - sum(record.parameters.values())) > 1e-9:
+            raise SystemExit(f"trial {record.number} in place {count - 1} is wrong: {record}")
+    if count != trials or result.counts["ok"] != trials:
+        raise SystemExit(f"{count} of {trials} trials are there")
+
+
+def main() -> None:
+    """Run the sweep that the command line names, in a folder of its own."""
+    kind, trials = sys.argv[1], int(sys.argv[2])
+    kinds = {"function": function, "notebook": notebook, "simulated": simulated, "guided": guided}
+    with tempfile.TemporaryDirectory(prefix="bench-sweep-") as place:
+        print(json.dumps(kinds[kind](trials, Path(place))))
+
+
+if __name__ == "__main__":
+    main()
