@@ -47,7 +47,7 @@ class Database:
         except SweepError:
             raise
         except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, ImportError, ValueError) as problem:
-            reason = str(problem).partition("\n")[0]
+            reason = str(problem.__cause__ or problem).partition("\n")[0]
             raise SweepError(f"storage: the database cannot be used ({type(problem).__name__}: {reason})") from None
 
     def add(self, records: Iterable[Record]) -> None:

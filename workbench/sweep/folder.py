@@ -39,21 +39,29 @@ class SweepFolder:
         self._journal_path = path / "trials.jsonl"
         self._lock = _take_lock(path)
         try:
-            self.definition = _agree(path, definition)
-            self.id = read_definition(path)["id"]
-            self.trials.mkdir(exist_ok=True)
-            folders.prepare(self.trials)  # removes what a killed run has left
-            _cut_off(self._journal_path)
-            self._journal = self._journal_path.open("ab+")
-            self._places = index(self._journal_path)
-            self._take_in_folders()
+            self._open(definition)
+        except OSError as problem:
+            self._lock.close()
+            raise SweepError(
+                f"folder {str(path)!r}: cannot be written to ({problem.strerror}); make room, or name another"
+            ) from None
         except BaseException:
             self._lock.close()
             raise
 
+    def _open(self, definition: Definition) -> None:
+        self.definition = _agree(self.path, definition)
+        self.id = read_definition(self.path)["id"]
+        folders.prepare(self.trials)  # removes what a killed run has left
+        _cut_off(self._journal_path)
+        self._journal = self._journal_path.open("ab+")
+        self._places = index(self._journal_path)
+        self._take_in_folders()
+
     def close(self) -> None:
         """Let go of the folder."""
-        self._journal.close()
+        with contextlib.suppress(OSError):  # said already: a full disk, which cuts off a line
+            self._journal.close()
         self._lock.close()
 
     def __contains__(self, number: int) -> bool:
@@ -69,18 +77,6 @@ class SweepFolder:
     def numbers(self) -> Iterator[int]:
         """Yield the numbers of the finished trials, in order."""
         return (number for number, place in enumerate(self._places) if place != NEW)
-
-    def reserve(self, trials: int) -> None:
-        """Raise SweepError unless the disk has room for `trials` more."""
-        needed = RESERVE + trials * RECORD_BYTES
-        try:
-            with tempfile.TemporaryFile(dir=self.path) as file:
-                os.posix_fallocate(file.fileno(), 0, needed)
-        except OSError as problem:
-            raise SweepError(
-                f"folder {str(self.path)!r}: no room for {needed / 2**20:.0f} MB ({problem.strerror}); make room, or "
-                "name another with --output"
-            ) from None
 
     def add(self, record: Record, outcome: Outcome) -> None:
         """Write a finished trial; it is on the disk for good after `flush`."""
@@ -127,6 +123,20 @@ class SweepFolder:
                 f"folder {str(self.path)!r}: cannot be written to ({problem.strerror}); finished trials are kept, and "
                 "the same command continues"
             ) from None
+
+
+def reserve(directory: Path, trials: int, trial_bytes: int) -> None:
+    """Make `directory`; raise SweepError unless it can be written to and has room for `trials` of some size each."""
+    folders.prepare(directory)
+    needed = RESERVE + trials * (trial_bytes + RECORD_BYTES)
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            os.posix_fallocate(file.fileno(), 0, needed)
+    except OSError as problem:
+        raise SweepError(
+            f"output folder {str(directory)!r}: no room for {needed / 2**20:,.0f} MB ({problem.strerror}); make room, "
+            "or name another with --output"
+        ) from None
 
 
 def trial_name(number: int) -> str:
@@ -207,9 +217,10 @@ def _take_lock(path: Path):
             f"sweep {path.name!r} in {str(path.parent)!r}: is running{f' in {holder}' if holder else ''}; wait for "
             "it, or give another name"
         ) from None
-    lock.truncate(0)
-    lock.write(f"process {os.getpid()}")
-    lock.flush()
+    with contextlib.suppress(OSError):  # a full disk: the lock holds without it
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}")
+        lock.flush()
     return lock
 
 

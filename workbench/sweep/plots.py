@@ -1,5 +1,6 @@
 """What a sweep found, as pictures of its successful trials. Darker is better, in every picture that has a scale."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,6 +16,7 @@ BEST, OTHER = "#D55E00", "#0072B2"
 WIDE = 30  # largest over smallest value, from which an objective that is above 0 is drawn on a logarithmic scale
 CLIPPED = 95  # percentile of the objective, counted from the best, where the scale of colours ends
 CELLS = 160  # in each direction, of what is interpolated
+MARKED = 8  # choices at most that are each marked on an axis
 MOST_LINES = 500  # in parallel coordinates
 
 
@@ -231,15 +233,24 @@ def _draw_coordinate(ax: Axes, place: int, axis: Axis) -> None:
     if axis.labels:
         ticks = [(i / max(1, len(axis.labels) - 1), label) for i, label in enumerate(axis.labels)]
     else:
-        low, high = axis.places.min(), axis.places.max()
-        middle = np.sqrt(low * high) if axis.log else (low + high) / 2
-        ticks = [(0, low), (0.5, middle), (1, high)] if high > low else [(0.5, low)]
+        values = np.array(_ticks(axis))
+        heights = _normalized(dataclasses.replace(axis, places=np.append(axis.places, values)))[-len(values) :]
+        ticks = list(zip(heights, values, strict=True))
     for height, value in ticks:
         words = value if isinstance(value, str) else f"{value:.3g}"
         ax.text(
             place + 0.03, height, words, fontsize=8, va="center", zorder=5,
             bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1},
         )  # fmt: skip
+
+
+def _ticks(axis: Axis) -> list[float]:
+    """Return the numbers that are written beside an axis: the few that there are, or the ends and the middle."""
+    low, high = axis.places.min(), axis.places.max()
+    if 0 < len(axis.marks) <= MARKED:
+        return [mark for mark in axis.marks if low <= mark <= high]
+    middle = np.sqrt(low * high) if axis.log else (low + high) / 2
+    return [low, middle, high] if high > low else [low]
 
 
 def _set_axis(ax: Axes, axis: Axis, vertical: bool = False) -> None:
@@ -249,3 +260,5 @@ def _set_axis(ax: Axes, axis: Axis, vertical: bool = False) -> None:
         which.set_ticks(range(len(axis.labels)), axis.labels)
     elif axis.log:
         (ax.set_yscale if vertical else ax.set_xscale)("log")
+    elif 0 < len(axis.marks) <= MARKED:
+        which.set_ticks(axis.marks)

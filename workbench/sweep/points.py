@@ -16,12 +16,17 @@ MOST = 200  # trials that importance is computed from: its time grows with their
 
 @dataclasses.dataclass(frozen=True)
 class Axis:
-    """A parameter as an axis: where its values lie, and for those that are no numbers, what they are called."""
+    """A parameter as an axis: where its values lie, and for those that are no numbers, what they are called.
+
+    `places` has one entry a trial; `labels` are those of the places 0, 1, 2 and so on; `marks` are the numbers to
+    choose from, where they are listed.
+    """
 
     name: str
-    places: np.ndarray  # one a trial
+    places: np.ndarray
     log: bool
-    labels: tuple[str, ...] = ()  # of places 0, 1, 2 ...
+    labels: tuple[str, ...] = ()
+    marks: tuple[float, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +118,7 @@ def _choices_axis(name: str, dimension: Choices, values: list) -> Axis:
     points = dimension.points
     if all(isinstance(each, int | float) and not isinstance(each, bool) for each in points):
         log = min(points) > 0 and max(points) / min(points) >= SPAN
-        return Axis(name, np.array(values, float), log)
+        return Axis(name, np.array(values, float), log, marks=tuple(sorted(points)))
     return Axis(name, np.array([points.index(each) for each in values], float), False, tuple(map(str, points)))
 
 

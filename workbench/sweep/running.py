@@ -21,7 +21,7 @@ from workbench.sweep.children import close_children, run_trial
 from workbench.sweep.database import Database
 from workbench.sweep.definition import Definition, read_objectives
 from workbench.sweep.errors import SweepError, SweepStopped
-from workbench.sweep.folder import SweepFolder
+from workbench.sweep.folder import SweepFolder, reserve
 from workbench.sweep.progress import Silent, Tally, progress
 from workbench.sweep.records import make_record
 from workbench.sweep.result import SweepResult
@@ -94,12 +94,12 @@ def sweep(
     total = _total(definition, trials)
     folders.check_name(definition.name)
     _check_session(found, jobs, timeout, executor, scheduler, here)
+    reserve(Path(output), total, found.trial_bytes)
     with contextlib.ExitStack() as stack:
         runner, at_once = (Here(), 1) if here else stack.enter_context(_executor(executor, scheduler, jobs))
         definition = dataclasses.replace(definition, lag=at_once)
         held = stack.enter_context(contextlib.closing(SweepFolder(Path(output) / definition.name, definition)))
         definition = held.definition
-        held.reserve(total - len(held))
         url = storage or f"sqlite:///{(held.path / 'study.db').resolve()}"
         database = stack.enter_context(contextlib.closing(Database(url, definition, held.id)))
         setup = _setup(found, definition, timeout, at_once)

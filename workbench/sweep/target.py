@@ -28,6 +28,7 @@ from workbench.report.source import clean, load
 from workbench.sweep.errors import SweepError
 
 SEED, TRIAL = "seed", "trial"
+FILES = 10  # an executed notebook's size, as often as what it leaves may take
 LARGEST_SEED = 2**31 - 1
 
 
@@ -67,6 +68,11 @@ class Target:
     def stem(self) -> str:
         """Return a short name, fit for a folder."""
         return Path(self.name).stem if self.is_notebook else self.name.rpartition(":")[2]
+
+    @property
+    def trial_bytes(self) -> int:
+        """Return what files a trial may leave: of a notebook, itself, its report and its figures."""
+        return FILES * Path(self.work.path).stat().st_size if self.is_notebook else 0
 
     @property
     def is_notebook(self) -> bool:

@@ -54,7 +54,7 @@ class Trial:
     @property
     def attributes(self) -> dict[str, Any]:
         """Return what the pruner keeps with the trial."""
-        return {} if self._optuna is None else dict(self._optuna.system_attrs)
+        return {} if self._optuna is None else dict(self._optuna.study.get_trials(deepcopy=False)[-1].system_attrs)
 
 
 def make_pruner(name: str) -> Any:
