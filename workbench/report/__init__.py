@@ -1,8 +1,22 @@
 """Notebooks run through papermill: parameters checked, results kept in a folder each, reports in HTML."""
 
-from workbench.report.parameters import Parameter, ParameterError
-from workbench.report.results import Result
-from workbench.report.runs import run_all, run_notebook, save_all
-from workbench.report.source import NotebookError
+from importlib import import_module
+from typing import Any
 
-__all__ = ["NotebookError", "Parameter", "ParameterError", "Result", "run_all", "run_notebook", "save_all"]
+# Imported when asked for: what reads notebooks takes a second to import, which a sweep's processes need not wait for.
+HOMES = {
+    "NotebookError": "source",
+    "Parameter": "parameters",
+    "ParameterError": "parameters",
+    "Result": "results",
+    "run_all": "runs",
+    "run_notebook": "runs",
+    "save_all": "runs",
+}
+__all__ = list(HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)

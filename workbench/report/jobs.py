@@ -10,6 +10,7 @@ from nbformat import NotebookNode
 from workbench.report import page, parameters, results
 from workbench.report.results import Result
 from workbench.report.source import clean, count_code_cells
+from workbench.report.versions import versions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +63,7 @@ def write_result(job: Job, outcome: Outcome, folder: Path, back: page.Link = pag
         figures=results.figures(outcome.notebook, folder / "figures"),
         duration_seconds=outcome.seconds,
         started=outcome.started,
-        versions=results.versions(),
+        versions=versions(),
         error=outcome.error,
     )
     html = page.report(result, known, outcome.notebook, job.path, back)

@@ -1,11 +1,9 @@
-"""What a run leaves: recorded metrics, figures, and the versions they were made with."""
+"""What a run leaves: recorded metrics and figures."""
 
 import base64
 import dataclasses
 import json
 import math
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,6 @@ from nbformat import NotebookNode
 from workbench.report.folders import UNSAFE
 
 METRIC = "application/vnd.workbench.metric+json"
-PACKAGES = {"workbench": "operator-workbench", **{name: name for name in ("numpy", "numba", "matplotlib", "papermill")}}
 
 
 @dataclasses.dataclass
@@ -39,17 +36,6 @@ class Result:
     def to_json(self) -> str:
         """Return standard JSON: numbers that are not finite become text."""
         return json.dumps(_finite(dataclasses.asdict(self)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that a result depends on."""
-    found = {"python": platform.python_version()}
-    for name, distribution in PACKAGES.items():
-        try:
-            found[name] = version(distribution)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
 
 
 def metrics(notebook: NotebookNode) -> dict[str, Any]:

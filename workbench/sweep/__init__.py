@@ -1,8 +1,21 @@
 """Sweeps: a notebook or a function run over a space of its parameters, on one machine or a cluster; see `sweep`."""
 
-from workbench.sweep.errors import SweepError, SweepStopped
-from workbench.sweep.result import SweepResult
-from workbench.sweep.running import sweep
-from workbench.sweep.space import Choices, Range
+from importlib import import_module
+from typing import Any
 
-__all__ = ["Choices", "Range", "SweepError", "SweepResult", "SweepStopped", "sweep"]
+# Imported when asked for: the processes that run trials need none of it.
+HOMES = {
+    "Choices": "space",
+    "Range": "space",
+    "SweepError": "errors",
+    "SweepResult": "result",
+    "SweepStopped": "errors",
+    "sweep": "running",
+}
+__all__ = list(HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)

@@ -8,6 +8,8 @@ and this process.
 import datetime
 import faulthandler
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -22,9 +24,8 @@ from typing import Any
 import cloudpickle
 import numpy as np
 
-from workbench.report import results
-from workbench.sweep.target import FunctionWork, NotebookWork
-from workbench.sweep.tasks import Outcome, Setup, Task, failed
+from workbench.report.versions import versions
+from workbench.sweep.tasks import FunctionWork, NotebookWork, Outcome, Setup, Task, failed
 from workbench.sweep.trial import Trial
 
 IDLE = 600.0  # seconds without a task after which the process ends: on a cluster nobody else would end it
@@ -35,7 +36,7 @@ Run = Callable[[Task], Outcome]
 def function_runner(setup: Setup) -> Run:
     """Return what calls the setup's function for a task."""
     function = cloudpickle.loads(setup.work.pickled)
-    versions = results.versions()
+    installed = versions()
 
     def run(task: Task) -> Outcome:
         trial = Trial(task.number, task.seed, task.pruning)
@@ -55,7 +56,7 @@ def function_runner(setup: Setup) -> Run:
             duration_seconds=round(time.perf_counter() - start, 6),
             metrics=metrics,
             error=error,
-            versions=versions,
+            versions=installed,
             intermediate=tuple(sorted(trial.intermediate.items())),
             attributes=trial.attributes,
         )
@@ -175,14 +176,28 @@ def end_with_parent(current: list) -> None:
     os._exit(1)
 
 
+def watch() -> None:
+    """Have a process end this one, and all that it starts, once standard input ends, or this one does.
+
+    A thread could not: a function may be busy in C code that lets no other thread run.
+    """
+    watched, _ = os.pipe()  # whose other end this process alone holds open
+    words = f"import os, select; select.select([0, {watched}], [], []); os.killpg(0, {signal.SIGKILL:d})"
+    subprocess.Popen([sys.executable, "-IS", "-c", words], pass_fds=[watched])
+    os.close(watched)
+
+
 def main() -> None:
     """Take a setup and tasks, and send an outcome for each."""
     faulthandler.enable()
     connection = Connection(int(sys.argv[1]))
     current: list = []
-    threading.Thread(target=end_with_parent, args=(current,), daemon=True).start()
     try:
         setup = connection.recv()
+        if isinstance(setup.work, FunctionWork):
+            watch()
+        else:
+            threading.Thread(target=end_with_parent, args=(current,), daemon=True).start()
         sys.path[:] = dict.fromkeys([*setup.path, *sys.path])
         run = _runner(setup, current)
     except Exception as problem:

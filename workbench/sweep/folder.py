@@ -37,6 +37,7 @@ class SweepFolder:
         self.path = path
         self.trials = path / "trials"
         self._journal_path = path / "trials.jsonl"
+        _check_no_other(path)
         self._lock = _take_lock(path)
         try:
             self._open(definition)
@@ -50,6 +51,7 @@ class SweepFolder:
             raise
 
     def _open(self, definition: Definition) -> None:
+        self._is_new = not (self.path / "sweep.json").exists()
         self.definition = _agree(self.path, definition)
         self.id = read_definition(self.path)["id"]
         folders.prepare(self.trials)  # removes what a killed run has left
@@ -62,7 +64,15 @@ class SweepFolder:
         """Let go of the folder."""
         with contextlib.suppress(OSError):  # said already: a full disk, which cuts off a line
             self._journal.close()
+        fcntl.flock(self._lock, fcntl.LOCK_UN)  # for processes too that were forked meanwhile and have it open
         self._lock.close()
+
+    def withdraw(self) -> None:
+        """Forget a sweep that is refused before its first trial, so that another may have its name."""
+        if self._is_new and not len(self):
+            self.trials.rmdir()
+            for name in ("sweep.json", "trials.jsonl", "study.db"):
+                (self.path / name).unlink(missing_ok=True)
 
     def __contains__(self, number: int) -> bool:
         return number < len(self._places) and self._places[number] != NEW
@@ -204,6 +214,15 @@ def _cut_off(journal: Path) -> None:
         file.truncate(0)
 
 
+def _check_no_other(path: Path) -> None:
+    """Raise SweepError if a folder holds something, but no sweep."""
+    if not path.is_dir() or (path / "sweep.json").exists():
+        return
+    others = [each.name for each in path.iterdir() if each.name != "lock" and not each.name.startswith(".")]
+    if others:
+        raise SweepError(f"folder {str(path)!r}: holds something else ({min(others)}); give another name")
+
+
 def _take_lock(path: Path):
     folders.prepare(path)
     lock = (path / "lock").open("a+")
@@ -228,9 +247,7 @@ def _agree(path: Path, definition: Definition) -> Definition:
     """Write the definition of a new sweep; for one that is there, return it, or raise SweepError if it is another."""
     file = path / "sweep.json"
     if not file.exists():
-        others = [each.name for each in path.iterdir() if each.name != "lock" and not each.name.startswith(".")]
-        if others:
-            raise SweepError(f"folder {str(path)!r}: holds something else ({min(others)}); give another name")
+        _check_no_other(path)
         content = {"id": uuid.uuid4().hex, **definition.as_json()}
         folders.write_atomically(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         return definition

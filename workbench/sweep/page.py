@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from workbench import drawing
 from workbench.report import page
 from workbench.report.folders import write_atomically
-from workbench.report.results import Result, versions
+from workbench.report.results import Result
+from workbench.report.versions import versions
 from workbench.sweep import plots
 from workbench.sweep.definition import Definition
 from workbench.sweep.folder import trial_name

@@ -30,6 +30,7 @@ from workbench.sweep.target import Target, find_target
 from workbench.sweep.tasks import Outcome, Setup, Task, failed
 
 TRIALS = 20  # of a sweep that is not over a grid and is not told how many
+REFRESH = 1.0  # seconds after which the time left is told anew, even if no trial has ended
 MIRRORED_EVERY = 1.0  # seconds between writes to the database
 BATCH = 1000  # trials in one of them
 
@@ -101,7 +102,11 @@ def sweep(
         held = stack.enter_context(contextlib.closing(SweepFolder(Path(output) / definition.name, definition)))
         definition = held.definition
         url = storage or f"sqlite:///{(held.path / 'study.db').resolve()}"
-        database = stack.enter_context(contextlib.closing(Database(url, definition, held.id)))
+        try:
+            database = stack.enter_context(contextlib.closing(Database(url, definition, held.id)))
+        except SweepError:
+            held.withdraw()
+            raise
         setup = _setup(found, definition, timeout, at_once)
         stack.callback(close_children, setup.session)
         session = Session(found, definition, held, database, setup, total)
@@ -161,8 +166,9 @@ class Session:
                 show.update({task.number: task for task in running.values()})
                 if not running:
                     break
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                self._finish([(running.pop(future), _outcome(future)) for future in done])
+                done, _ = wait(running, timeout=REFRESH, return_when=FIRST_COMPLETED)
+                if done:
+                    self._finish([(running.pop(future), _outcome(future)) for future in done])
             self._mirror(at_once=True)
         finally:
             for future in running:

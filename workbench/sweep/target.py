@@ -26,27 +26,11 @@ from workbench.report import parameters, results
 from workbench.report.parameters import Parameter
 from workbench.report.source import clean, load
 from workbench.sweep.errors import SweepError
+from workbench.sweep.tasks import FunctionWork, NotebookWork
 
 SEED, TRIAL = "seed", "trial"
 FILES = 10  # an executed notebook's size, as often as what it leaves may take
 LARGEST_SEED = 2**31 - 1
-
-
-@dataclasses.dataclass(frozen=True)
-class NotebookWork:
-    """A notebook as it is sent to the process that runs it: its text, its name, and the folder its code runs in."""
-
-    text: str
-    path: str
-    folder: str
-
-
-@dataclasses.dataclass(frozen=True)
-class FunctionWork:
-    """A function as it is sent: pickled, by value where others could not import it, and whether it takes a trial."""
-
-    pickled: bytes
-    takes_trial: bool
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,8 +3,24 @@
 import dataclasses
 from typing import Any
 
-from workbench.sweep.target import FunctionWork, NotebookWork
 from workbench.sweep.trial import Point, Pruning
+
+
+@dataclasses.dataclass(frozen=True)
+class NotebookWork:
+    """A notebook as it is sent to the process that runs it: its text, its name, and the folder its code runs in."""
+
+    text: str
+    path: str
+    folder: str
+
+
+@dataclasses.dataclass(frozen=True)
+class FunctionWork:
+    """A function as it is sent: pickled, by value where others could not import it, and whether it takes a trial."""
+
+    pickled: bytes
+    takes_trial: bool
 
 
 @dataclasses.dataclass(frozen=True)
