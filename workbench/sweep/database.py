@@ -95,9 +95,12 @@ class Database:
 
     def _write(self, connection: Any, records: list[Record]) -> None:
         tables = self._tables.tables
-        insert = tables["trials"].insert().returning(tables["trials"].c.trial_id, sort_by_parameter_order=True)
-        ids = connection.execute(insert, [self._trial(record) for record in records]).scalars().all()
-        pairs = list(zip(ids, records, strict=True))
+        trials = tables["trials"]
+        connection.execute(trials.insert(), [self._trial(record) for record in records])
+        ours = trials.select().where(trials.c.study_id == self._study_id)
+        newest = connection.execute(ours.order_by(trials.c.trial_id.desc()).limit(len(records))).mappings()
+        ids = {row["number"]: row["trial_id"] for row in newest}  # not every database returns them with the insert
+        pairs = [(ids[record.number], record) for record in records]
         for table, rows in {
             "trial_params": [row for pair in pairs for row in self._params(*pair)],
             "trial_values": [row for pair in pairs for row in _values(*pair)],
