@@ -25,7 +25,7 @@ ROUNDS = 20  # rewrites of the index while other runs keep adding to it
 
 def number(value: Any) -> str:
     """Show a parameter or a metric: floats with six digits, scores of folds as mean and standard deviation."""
-    if isinstance(value, list) and len(value) > 1:
+    if isinstance(value, list) and len(value) > 1 and all(isinstance(each, int | float) for each in value):
         return f"{statistics.fmean(value):.6g} ± {statistics.stdev(value):.2g}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)

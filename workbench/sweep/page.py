@@ -162,7 +162,7 @@ def _again(best: Record | None, target: Target) -> str:
     """Return the command, or the call, that runs the best trial once more."""
     if best is None:
         return ""
-    if target.is_notebook:
+    if target.names_notebook:
         words = [word for name, value in best.parameters.items() for word in ("-p", name, str(value))]
         return shlex.join(["workbench", "run", target.name, *words])
     arguments = ", ".join(f"{name}={value!r}" for name, value in best.parameters.items())

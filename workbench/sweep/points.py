@@ -78,6 +78,8 @@ class Points:
 
         Of many trials, some evenly spaced ones are taken. Raises ValueError where there is too little to tell.
         """
+        if len(self.numbers) < 2:
+            raise ValueError("it takes at least two trials that succeeded")
         optuna = quiet_optuna()
         study = optuna.create_study(direction=self.objectives[objective].direction)
         distributions = self.definition.space.distributions()

@@ -99,7 +99,10 @@ def _score(metrics: dict[str, Any], name: str) -> tuple[float, float | None]:
 
 
 def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def _encode(value: Any) -> Any:

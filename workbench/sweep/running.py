@@ -3,12 +3,9 @@
 import contextlib
 import dataclasses
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from numbers import Real
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +13,18 @@ from rich.console import Console
 
 from workbench.parallel import available_threads
 from workbench.report import folders
-from workbench.sweep import proposals
-from workbench.sweep.children import close_children, run_trial
+from workbench.sweep.asked import check_session, count_trials, define
+from workbench.sweep.children import close_children
 from workbench.sweep.database import Database
-from workbench.sweep.definition import Definition, read_objectives
-from workbench.sweep.errors import SweepError, SweepStopped
+from workbench.sweep.definition import Definition
+from workbench.sweep.errors import SweepError
+from workbench.sweep.executors import Here, opened
 from workbench.sweep.folder import SweepFolder, reserve
-from workbench.sweep.progress import Silent, Tally, progress
-from workbench.sweep.records import make_record
+from workbench.sweep.progress import progress
 from workbench.sweep.result import SweepResult
-from workbench.sweep.space import read_space
+from workbench.sweep.session import Session
 from workbench.sweep.target import Target, find_target
-from workbench.sweep.tasks import Outcome, Setup, Task, failed
-
-TRIALS = 20  # of a sweep that is not over a grid and is not told how many
-REFRESH = 1.0  # seconds after which the time left is told anew, even if no trial has ended
-MIRRORED_EVERY = 1.0  # seconds between writes to the database
-BATCH = 1000  # trials in one of them
+from workbench.sweep.tasks import Setup
 
 
 def sweep(
@@ -91,13 +83,13 @@ def sweep(
         SweepStopped: the disk, the database or the executor failed; finished trials are kept.
     """
     found = find_target(target)
-    definition = _define(found, space, objective, sampler, pruner, seed, name)
-    total = _total(definition, trials)
+    definition = define(found, space, objective, sampler, pruner, seed, name)
+    total = count_trials(definition, trials)
     folders.check_name(definition.name)
-    _check_session(found, jobs, timeout, executor, scheduler, here)
+    check_session(found, jobs, timeout, executor, scheduler, here)
     reserve(Path(output), total, found.trial_bytes)
     with contextlib.ExitStack() as stack:
-        runner, at_once = (Here(), 1) if here else stack.enter_context(_executor(executor, scheduler, jobs))
+        runner, at_once = (Here(), 1) if here else stack.enter_context(opened(executor, scheduler, jobs))
         definition = dataclasses.replace(definition, lag=at_once)
         held = stack.enter_context(contextlib.closing(SweepFolder(Path(output) / definition.name, definition)))
         definition = held.definition
@@ -118,237 +110,6 @@ def sweep(
 
             write_report(result, found, Path(output))
     return result
-
-
-class Here(Executor):
-    """Run trials of a function in this process, at once."""
-
-    _run: Callable[[Task], Outcome] | None = None
-
-    def submit(self, run: Callable, /, setup: Setup, task: Task) -> Future:
-        """Run the task instead of `run`, which would start a process; the Future is done."""
-        from workbench.sweep.child import function_runner
-
-        self._run = self._run or function_runner(setup)
-        future: Future = Future()
-        future.set_result(self._run(task))
-        return future
-
-
-class Session:
-    """One run of a sweep, from the trials that are finished to all of them."""
-
-    def __init__(
-        self, target: Target, definition: Definition, held: SweepFolder, database: Database, setup: Setup, total: int
-    ):
-        self.tally = Tally(definition, max(total, len(held)))
-        self._target = target
-        self._definition = definition
-        self._folder = held
-        self._database = database
-        self._setup = setup
-        self._total = total
-        self._next = 0
-        self._prefix = 0  # trials below it are all finished
-        self._mirrored_at = 0.0
-        kind = proposals.Sequential if definition.is_ordered else proposals.Independent
-        self._proposer = kind(definition)
-        for number in held.numbers():
-            self.tally.add(held[number], here=False)
-        self._advance()
-
-    def run(self, executor: Executor, at_once: int, show: Silent) -> None:
-        """Run what is not finished, at most `at_once` trials at a time."""
-        running: dict[Future, Task] = {}
-        try:
-            while True:
-                self._start(executor, at_once, running)
-                show.update({task.number: task for task in running.values()})
-                if not running:
-                    break
-                done, _ = wait(running, timeout=REFRESH, return_when=FIRST_COMPLETED)
-                if done:
-                    self._finish([(running.pop(future), _outcome(future)) for future in done])
-            self._mirror(at_once=True)
-        finally:
-            for future in running:
-                future.cancel()
-
-    def _start(self, executor: Executor, at_once: int, running: dict[Future, Task]) -> None:
-        """Start trials until `at_once` run, or none can be proposed yet."""
-        while len(running) < at_once and self._next < self._total and self._may_propose():
-            task = self._task(self._next)
-            self._next += 1
-            if task is not None:
-                running[_submit(executor, self._setup, task)] = task
-
-    def _may_propose(self) -> bool:
-        return not self._definition.is_ordered or self._next < self._prefix + self._definition.lag
-
-    def _task(self, number: int) -> Task | None:
-        """Return trial `number` to run, None where it is finished."""
-        finished = number in self._folder
-        if finished:
-            if self._definition.is_ordered:
-                self._proposer.adopt(self._folder[number])
-            return None
-        proposed = self._proposer.propose(number)
-        seed = proposals.trial_seed(self._definition.seed, number)
-        parameters = {**self._target.defaults, **self._target.seed(seed), **self._definition.space.fixed, **proposed}
-        pruning = self._proposer.pruning() if self._definition.is_ordered else None
-        return Task(number, parameters, seed, pruning)
-
-    def _finish(self, ended: list[tuple[Task, Outcome]]) -> None:
-        """Write down how trials have ended."""
-        for task, outcome in ended:
-            record = make_record(task, outcome, self._definition.objectives)
-            self._folder.add(record, outcome)
-            self.tally.add(record)
-            if self._definition.is_ordered:
-                self._proposer.finish(record)
-        self._folder.flush()
-        self._advance()
-        self._mirror()
-
-    def _advance(self) -> None:
-        while self._prefix in self._folder:
-            self._prefix += 1
-
-    def _mirror(self, at_once: bool = False) -> None:
-        """Write to the database what is not there yet, now and then or at once."""
-        if not at_once and time.monotonic() < self._mirrored_at + MIRRORED_EVERY:
-            return
-        while self._database.count < self._prefix:
-            end = min(self._prefix, self._database.count + BATCH)
-            self._database.add(self._folder[number] for number in range(self._database.count, end))
-        self._mirrored_at = time.monotonic()
-
-
-def _submit(executor: Executor, setup: Setup, task: Task) -> Future:
-    try:
-        return executor.submit(run_trial, setup, task)
-    except (RuntimeError, OSError) as problem:  # shut down, broken, or its cluster is gone
-        raise SweepStopped(_broken(problem)) from None
-
-
-def _outcome(future: Future) -> Outcome:
-    """Return how a trial has ended; where its executor lost it, as a failure."""
-    problem = future.exception()
-    if problem is None:
-        return future.result()
-    if isinstance(problem, BrokenProcessPool):
-        raise SweepStopped(_broken(problem))
-    started = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
-    return failed("lost worker", f"{type(problem).__name__}: {problem}", started, 0.0)
-
-
-def _broken(problem: Exception) -> str:
-    return (
-        f"the executor takes no more trials ({type(problem).__name__}: {problem}); finished trials are kept, and the "
-        "same command continues"
-    )
-
-
-def _define(
-    target: Target,
-    space: Mapping[str, Any],
-    objective: str | list[str] | tuple[str, ...],
-    sampler: str,
-    pruner: str,
-    seed: int,
-    name: str | None,
-) -> Definition:
-    proposals.check_sampler(sampler)
-    objectives = read_objectives(objective)
-    _check_pruner(pruner, target, objectives)
-    unknown = [each.name for each in objectives if target.known and each.name not in target.known]
-    if unknown:
-        raise SweepError(f"objective={unknown[0]!r}: {target.name} records {', '.join(map(repr, target.known))}")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise SweepError(f"seed={seed!r}: must be a whole number of at least 0")
-    read = read_space(target.declared, space)
-    target.check_complete(space)
-    if sampler == "grid":
-        read.grid()  # refuses a range without a number of points
-    return Definition(
-        name=target.stem if name is None else name,
-        target=target.name,
-        digest=target.digest,
-        space=read,
-        objectives=objectives,
-        sampler=sampler,
-        pruner=pruner,
-        seed=seed,
-        lag=1,
-    )
-
-
-def _check_pruner(pruner: str, target: Target, objectives: tuple) -> None:
-    if pruner not in proposals.PRUNERS:
-        raise SweepError(f"pruner={pruner!r}: must be one of {', '.join(map(repr, proposals.PRUNERS))}")
-    if pruner == "none":
-        return
-    if len(objectives) > 1:
-        raise SweepError(f"pruner={pruner!r}: with two objectives nothing can be pruned; give one, or pruner='none'")
-    if not getattr(target.work, "takes_trial", False):
-        raise SweepError(
-            f"pruner={pruner!r}: {target.name} reports no intermediate values; sweep over a function with a parameter "
-            "called trial, or give pruner='none'"
-        )
-
-
-def _total(definition: Definition, trials: int | None) -> int:
-    if trials is not None and (isinstance(trials, bool) or not isinstance(trials, int) or trials < 1):
-        raise SweepError(f"trials={trials!r}: must be a whole number of at least 1")
-    if definition.sampler != "grid":
-        return TRIALS if trials is None else trials
-    size = 1
-    for points in definition.space.grid().values():
-        size *= len(points)
-    return size if trials is None else min(trials, size)
-
-
-def _check_session(
-    target: Target,
-    jobs: int | None,
-    timeout: float | None,
-    executor: Executor | None,
-    scheduler: str | None,
-    here: bool,
-) -> None:
-    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
-        raise SweepError(f"jobs={jobs!r}: must be a whole number of at least 1")
-    if timeout is not None and not (isinstance(timeout, Real) and 0 < timeout < 10**9):
-        raise SweepError(f"timeout={timeout!r}: must be a number of seconds above 0")
-    if sum((executor is not None, scheduler is not None, here)) > 1:
-        raise SweepError("executor, scheduler and here: give one of them")
-    if here and (timeout is not None or jobs not in (None, 1)):
-        raise SweepError("here=True: runs one trial at a time and cannot stop it; leave out jobs and timeout")
-    if here and target.is_notebook:
-        raise SweepError(f"here=True: {target.name} is a notebook, which needs a process of its own; leave it out")
-
-
-@contextlib.contextmanager
-def _executor(executor: Executor | None, scheduler: str | None, jobs: int | None) -> Iterator[tuple[Executor, int]]:
-    """Give what runs trials, and how many at once."""
-    if executor is not None:
-        yield executor, jobs or available_threads()
-    elif scheduler is not None:
-        with _dask(scheduler) as client:
-            yield client.get_executor(pure=False), jobs or max(1, sum(client.nthreads().values()))
-    else:
-        at_once = jobs or available_threads()
-        with ThreadPoolExecutor(at_once, thread_name_prefix="trial") as pool:  # each thread has a process of its own
-            yield pool, at_once
-
-
-def _dask(scheduler: str) -> Any:
-    from distributed import Client
-
-    try:
-        return Client(scheduler, timeout=10)
-    except (OSError, ValueError) as problem:
-        raise SweepError(f"scheduler={scheduler!r}: cannot be reached ({problem})") from None
 
 
 def _setup(target: Target, definition: Definition, timeout: float | None, at_once: int) -> Setup:

@@ -49,7 +49,7 @@ def row(record: Record) -> dict[str, Any]:
 
 
 def _metric(column: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, list):
+    if not isinstance(value, list) or not value or not all(isinstance(each, int | float) for each in value):
         return {column: value}
     cells = {column: statistics.fmean(value)}
     if len(value) > 1:
@@ -62,10 +62,15 @@ def _schema(rows: Iterable[dict[str, Any]]) -> pyarrow.Schema:
     kinds: dict[str, set[type]] = {name: set() for name in (*FIRST, *LAST)}
     for cells in rows:
         for name, value in cells.items():
-            kinds.setdefault(name, set()).add(type(value))
+            kinds.setdefault(name, set()).add(_kind(value))
     groups = [[name for name in kinds if name.startswith(group)] for group in GROUPS]
     names = [*FIRST, *groups[0], *groups[1], *LAST, *groups[2]]
     return pyarrow.schema([(name, _type(kinds[name] - {type(None)})) for name in names])
+
+
+def _kind(value: Any) -> type:
+    """Return a value's type; whole numbers beyond 64 bits are kept as text."""
+    return str if isinstance(value, int) and not -(2**63) <= value < 2**63 else type(value)
 
 
 def _type(kinds: set[type]) -> pyarrow.DataType:
@@ -79,9 +84,10 @@ def _type(kinds: set[type]) -> pyarrow.DataType:
 
 
 def _fitted(cells: dict[str, Any], schema: pyarrow.Schema) -> dict[str, Any]:
-    """Return a row with text where its column holds text."""
+    """Return a row with text where its column holds text, and floats where it holds floats."""
+    fit = {pyarrow.string(): str, pyarrow.float64(): float}
     return {
-        field.name: str(value) if field.type == pyarrow.string() and value is not None else value
+        field.name: value if value is None else fit.get(field.type, lambda as_it_is: as_it_is)(value)
         for field in schema
         for value in [cells.get(field.name)]
     }

@@ -51,7 +51,12 @@ class Target:
     @property
     def stem(self) -> str:
         """Return a short name, fit for a folder."""
-        return Path(self.name).stem if self.is_notebook else self.name.rpartition(":")[2]
+        return Path(self.name).stem if self.names_notebook else self.name.rpartition(":")[2]
+
+    @property
+    def names_notebook(self) -> bool:
+        """Tell whether it was given as a notebook, be it run itself or by a function that it registers."""
+        return self.name.endswith(".ipynb")
 
     @property
     def trial_bytes(self) -> int:
@@ -196,7 +201,7 @@ def _load_file(path: Path) -> ModuleType:
     """Import a file, under a name that belongs to it; its functions are then sent to other processes by value."""
     if not path.is_file():
         raise SweepError(f"file {str(path)!r}: does not exist")
-    name = f"{path.stem}_{_digest(str(path.resolve()))[:8]}"
+    name = f"{path.stem}_{_digest(f'{path.resolve()}: {path.read_bytes()}')[:8]}"  # another once it has changed
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)

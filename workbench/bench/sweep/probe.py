@@ -119,7 +119,7 @@ def guided(trials: int, place: Path) -> dict[str, float]:
 @contextlib.contextmanager
 def _parts() -> Iterator[dict[str, float]]:
     """Give the seconds that the block spends in each part of a sweep, and in running trials altogether."""
-    from workbench.sweep.running import Session
+    from workbench.sweep.session import Session
 
     parts: dict[str, float] = {}
     watched = {

@@ -1,0 +1,107 @@
+"""One run of a sweep, from the trials that are finished to all of them."""
+
+import time
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+
+from workbench.sweep import proposals
+from workbench.sweep.database import Database
+from workbench.sweep.definition import Definition
+from workbench.sweep.executors import outcome_of, submit
+from workbench.sweep.folder import SweepFolder
+from workbench.sweep.progress import Silent, Tally
+from workbench.sweep.records import make_record
+from workbench.sweep.target import Target
+from workbench.sweep.tasks import Outcome, Setup, Task
+
+REFRESH = 1.0  # seconds after which the time left is told anew, even if no trial has ended
+MIRRORED_EVERY = 1.0  # seconds between writes to the database
+BATCH = 1000  # trials in one of them
+
+
+class Session:
+    """One run of a sweep, from the trials that are finished to all of them."""
+
+    def __init__(
+        self, target: Target, definition: Definition, held: SweepFolder, database: Database, setup: Setup, total: int
+    ):
+        self.tally = Tally(definition, max(total, len(held)))
+        self._target = target
+        self._definition = definition
+        self._folder = held
+        self._database = database
+        self._setup = setup
+        self._total = total
+        self._next = 0
+        self._prefix = 0  # trials below it are all finished
+        self._mirrored_at = 0.0
+        kind = proposals.Sequential if definition.is_ordered else proposals.Independent
+        self._proposer = kind(definition)
+        for number in held.numbers():
+            self.tally.add(held[number], here=False)
+        self._advance()
+
+    def run(self, executor: Executor, at_once: int, show: Silent) -> None:
+        """Run what is not finished, at most `at_once` trials at a time."""
+        running: dict[Future, Task] = {}
+        try:
+            while True:
+                self._start(executor, at_once, running)
+                show.update({task.number: task for task in running.values()})
+                if not running:
+                    break
+                done, _ = wait(running, timeout=REFRESH, return_when=FIRST_COMPLETED)
+                if done:
+                    self._finish([(running.pop(future), outcome_of(future)) for future in done])
+            self._mirror(at_once=True)
+        finally:
+            for future in running:
+                future.cancel()
+
+    def _start(self, executor: Executor, at_once: int, running: dict[Future, Task]) -> None:
+        """Start trials until `at_once` run, or none can be proposed yet."""
+        while len(running) < at_once and self._next < self._total and self._may_propose():
+            task = self._task(self._next)
+            self._next += 1
+            if task is not None:
+                running[submit(executor, self._setup, task)] = task
+
+    def _may_propose(self) -> bool:
+        return not self._definition.is_ordered or self._next < self._prefix + self._definition.lag
+
+    def _task(self, number: int) -> Task | None:
+        """Return trial `number` to run, None where it is finished."""
+        finished = number in self._folder
+        if finished:
+            if self._definition.is_ordered:
+                self._proposer.adopt(self._folder[number])
+            return None
+        proposed = self._proposer.propose(number)
+        seed = proposals.trial_seed(self._definition.seed, number)
+        parameters = {**self._target.defaults, **self._target.seed(seed), **self._definition.space.fixed, **proposed}
+        pruning = self._proposer.pruning() if self._definition.is_ordered else None
+        return Task(number, parameters, seed, pruning)
+
+    def _finish(self, ended: list[tuple[Task, Outcome]]) -> None:
+        """Write down how trials have ended."""
+        for task, outcome in ended:
+            record = make_record(task, outcome, self._definition.objectives)
+            self._folder.add(record, outcome)
+            self.tally.add(record)
+            if self._definition.is_ordered:
+                self._proposer.finish(record)
+        self._folder.flush()
+        self._advance()
+        self._mirror()
+
+    def _advance(self) -> None:
+        while self._prefix in self._folder:
+            self._prefix += 1
+
+    def _mirror(self, at_once: bool = False) -> None:
+        """Write to the database what is not there yet, now and then or at once."""
+        if not at_once and time.monotonic() < self._mirrored_at + MIRRORED_EVERY:
+            return
+        while self._database.count < self._prefix:
+            end = min(self._prefix, self._database.count + BATCH)
+            self._database.add(self._folder[number] for number in range(self._database.count, end))
+        self._mirrored_at = time.monotonic()
