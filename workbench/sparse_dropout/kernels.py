@@ -5,7 +5,9 @@ the seed and its own place alone, so how the work is shared changes nothing. Mem
 replacement, and for segments a byte each.
 """
 
+import dataclasses
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -28,6 +30,21 @@ def dropout_with_replacement(x, drop: Drop, replacement: np.ndarray, scale: floa
     values, period, run = _cycle(replacement, x.shape)
     y, dropped = _elements(np.ascontiguousarray(x).reshape(-1), drop, values, period, run, scale)
     return y.reshape(x.shape), dropped.reshape(x.shape)
+
+
+def dropout_of_runs(x, begins: np.ndarray, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:
+    if begins.size == 1:
+        start = drop.start + int(begins[0])
+        return dropout_with_replacement(x, dataclasses.replace(drop, start=start), replacement, scale)
+    values, period, run = _cycle(replacement, x.shape)
+    marks = np.empty(x.size, np.uint8)
+    length, first, draw = x.size // max(begins.size, 1), np.uint64(drop.start), _draw(drop)
+
+    def loop(source, y, values, scales, start, stop):
+        loops.runs(source, y, marks, begins, length, first, values, period, run, scales, draw, start, stop)
+
+    y = _selected(np.ascontiguousarray(x).reshape(-1), drop, values, scale, -(-x.size // loops.TILE), loop)
+    return y.reshape(x.shape), marks.view(np.bool_).reshape(x.shape)
 
 
 def dropout_with_replacement_gradient(dy, dropped, scale: float, replacement_shape: tuple[int, ...]) -> tuple:
@@ -131,25 +148,34 @@ def random_words(seed: int, count: int, start: int = 0) -> np.ndarray:
 
 
 def _elements(x: np.ndarray, drop: Drop, values: np.ndarray, period: int, run: tuple, scale: float | None) -> tuple:
-    """Run the loop over flat x; float16 that is scaled takes the way over float32."""
+    """Drop from flat x: return y and dropped."""
+    quads, marks, shift = _marks(drop, x.size)
+    draw = _draw(drop)
+
+    def loop(source, y, values, scales, start, stop):
+        loops.elements(source, y, quads, marks, shift, values, period, run, scales, draw, start, stop)
+
+    y = _selected(x, drop, values, scale, -(-(shift + x.size) // loops.TILE), loop)
+    return y, marks[shift : shift + x.size].view(np.bool_)
+
+
+def _selected(
+    x: np.ndarray, drop: Drop, values: np.ndarray, scale: float | None, tiles: int, loop: Callable
+) -> np.ndarray:
+    """Return y from a loop over tiles of flat x; float16 that is scaled takes the way over float32."""
     half = scale is not None and x.dtype == np.float16
     source = x.astype(np.float32) if half else x
     y = np.empty_like(source)
-    quads, marks, shift = _marks(drop, x.size)
     view = _bits(x.dtype) if scale is None else source.dtype
-    arrays = source.view(view), y.view(view), quads, marks, shift
-    values = values.view(view) if scale is None else values.astype(source.dtype)
+    arrays = source.view(view), y.view(view), values.view(view) if scale is None else values.astype(source.dtype)
     scales = _scales(drop, scale, source.dtype)
-    draw = _draw(drop)
-    tiles = -(-(shift + x.size) // loops.TILE)
 
     def work(start: int, stop: int) -> None:
-        loops.elements(*arrays, values, period, run, scales, draw, start * TILES, min(tiles, stop * TILES))
+        loop(*arrays, scales, start * TILES, min(tiles, stop * TILES))
 
     parallel.run(work, -(-tiles // TILES), x.size)
     with np.errstate(over="ignore"):
-        y = y.astype(x.dtype, copy=False)
-    return y, marks[shift : shift + x.size].view(np.bool_)
+        return y.astype(x.dtype, copy=False)
 
 
 def _marks(drop: Drop, count: int) -> tuple[np.ndarray, np.ndarray, int]:

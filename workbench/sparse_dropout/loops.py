@@ -1,6 +1,7 @@
 """The compiled loops of dropout with replacement.
 
     elements   a dense array: words are drawn tile by tile, and compared and applied while they are in the cache
+    runs       a block of a larger array: the same, with words from many places
     entries    the stored entries of a sparse matrix: each draws the word of its place in the matrix
     fates      one draw a segment, output lengths, and what they add up to
     segments   stretches of kept values copied, dropped segments replaced
@@ -56,14 +57,20 @@ def _philox(block, key0, key1):
 
 
 @part
+def _quad(block, draw):
+    """Return four bytes, 1 where the word of a block is below the threshold, else 0."""
+    w0, w1, w2, w3 = _philox(block, draw.key0, draw.key1)
+    t = draw.threshold
+    low = (BYTES[0] if w0 < t else ZERO) | (BYTES[1] if w1 < t else ZERO)
+    high = (BYTES[2] if w2 < t else ZERO) | (BYTES[3] if w3 < t else ZERO)
+    return np.uint32(low | high)
+
+
+@part
 def _mark(quads, at, count, draw):
     """Set the bytes of quads[at : at + count] to 1 where the word is below the threshold, else to 0."""
     for b in range(at, at + count):
-        w0, w1, w2, w3 = _philox(draw.block + b, draw.key0, draw.key1)
-        t = draw.threshold
-        low = (BYTES[0] if w0 < t else ZERO) | (BYTES[1] if w1 < t else ZERO)
-        high = (BYTES[2] if w2 < t else ZERO) | (BYTES[3] if w3 < t else ZERO)
-        quads[b] = np.uint32(low | high)
+        quads[b] = _quad(draw.block + b, draw)
 
 
 @part
@@ -85,6 +92,23 @@ def _spread(buffer, values, at, count, run):
         for j in range(i, stop):
             buffer[j] = values[value]
         value, left, i = (value + u(1)) % u(values.shape[0]), run, stop
+
+
+@part
+def _select_tile(x, y, at, marks, m, values, period, run, buffer, count, scale):
+    """Select a tile's elements at .. at + count, each with the value that belongs to it."""
+    if len(run):
+        _spread(buffer, values, at, count, u(run[0]))
+        if count == u(TILE):
+            _select(x, y, at, marks, m, buffer, u(0), u(TILE), scale)
+        else:
+            _select(x, y, at, marks, m, buffer, u(0), count, scale)
+    else:
+        v = at % u(period)
+        if count == u(TILE):
+            _select(x, y, at, marks, m, values, v, u(TILE), scale)
+        else:
+            _select(x, y, at, marks, m, values, v, count, scale)
 
 
 @kernel
@@ -114,19 +138,55 @@ def elements(x, y, quads, marks, shift, values, period, run, scale, draw, start,
             prefetch_to_write(y, m + u(AHEAD) + line)
         _mark(quads, m // u(4), u(TILE // 4), draw)
         begin, finish = max(m, first), min(m + u(TILE), end)
-        at, count = begin - first, finish - begin
-        if len(run):
-            _spread(buffer, values, at, count, u(run[0]))
-            if count == u(TILE):
-                _select(x, y, at, marks, begin, buffer, u(0), u(TILE), scale)
-            else:
-                _select(x, y, at, marks, begin, buffer, u(0), count, scale)
-        else:
-            v = at % u(period)
-            if count == u(TILE):
-                _select(x, y, at, marks, begin, values, v, u(TILE), scale)
-            else:
-                _select(x, y, at, marks, begin, values, v, count, scale)
+        _select_tile(x, y, begin - first, marks, begin, values, period, run, buffer, finish - begin, scale)
+
+
+@part
+def _list_blocks(blocks, begins, length, first, at, count):
+    """Write down the blocks of words that elements at .. at + count need, run after run, and return how many."""
+    r, passed, listed, i = at // length, at % length, u(0), u(0)
+    while i < count:
+        taken = min(length - passed, count - i)
+        word = first + begins[r] + u64(passed)
+        needed = u(word & u64(3)) + taken + u(3) >> u(2)
+        for j in range(needed):
+            blocks[listed + j] = (word >> u64(2)) + u64(j)
+        r, passed, listed, i = r + u(1), u(0), listed + needed, i + taken
+    return listed
+
+
+@part
+def _gather(marks, drawn, begins, length, first, at, count):
+    """Set marks[at : at + count] from the bytes of those blocks, without the words before and after each run."""
+    r, passed, listed, i = at // length, at % length, u(0), u(0)
+    while i < count:
+        taken = min(length - passed, count - i)
+        unused = u((first + begins[r] + u64(passed)) & u64(3))
+        for j in range(taken):
+            marks[at + i + j] = drawn[u(4) * listed + unused + j]
+        r, passed, listed, i = r + u(1), u(0), listed + (unused + taken + u(3) >> u(2)), i + taken
+
+
+@kernel
+def runs(x, y, marks, begins, length, first, values, period, run, scale, draw, start, stop):
+    """Draw and apply tiles start .. stop of x (n,), runs of `length` elements of a larger array, to y (n,).
+
+    Element i of run r has word first + begins[r] + i. A tile's blocks are listed before they are drawn, so that short
+    runs, too, are drawn in vectors; no run needs more blocks than it has elements. `values` as in `elements`.
+    """
+    blocks, quads, buffer = np.empty(TILE, np.uint64), np.empty(TILE, np.uint32), np.empty(TILE, values.dtype)
+    drawn = quads.view(np.uint8)
+    step = u(64 // x.itemsize)
+    for tile in range(u(start), u(stop)):
+        at = tile * u(TILE)
+        for line in range(u(0), u(TILE), step):
+            prefetch_to_read(x, at + u(AHEAD) + line)
+            prefetch_to_write(y, at + u(AHEAD) + line)
+        count = min(u(TILE), u(x.shape[0]) - at)
+        for b in range(_list_blocks(blocks, begins, u(length), first, at, count)):
+            quads[b] = _quad(blocks[b], draw)
+        _gather(marks, drawn, begins, u(length), first, at, count)
+        _select_tile(x, y, at, marks, at, values, period, run, buffer, count, scale)
 
 
 @kernel

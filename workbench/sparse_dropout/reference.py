@@ -24,6 +24,14 @@ def dropout_with_replacement(x, drop: Drop, replacement: np.ndarray, scale: floa
     return _replaced(x, dropped, replacement, drop.ratio, scale), dropped
 
 
+def dropout_of_runs(x, begins: np.ndarray, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:
+    """Drop from a block of a larger array: its runs of neighbours there begin with words drop.start + begins."""
+    length = x.size // max(begins.size, 1)
+    places = np.uint64(drop.start) + begins[:, None] + np.arange(length, dtype=np.uint64)
+    dropped = (philox.words_at(drop.seed, places) * philox.UNIT < drop.ratio).reshape(x.shape)
+    return _replaced(x, dropped, replacement, drop.ratio, scale), dropped
+
+
 def dropout_with_replacement_gradient(dy, dropped, scale: float, replacement_shape: tuple[int, ...]) -> tuple:
     if isinstance(dy, Stored):
         dx = np.where(dropped.data, 0, _scaled(dy.data, scale))

@@ -21,13 +21,13 @@ def typical_value(name: str, x: np.ndarray | Stored, per_feature: bool) -> np.nd
     features = x.shape[-1] if per_feature else 1
     if name == "zero":
         return np.zeros(features if per_feature else ())
-    values, columns = _present(x, features if per_feature else None)
+    values, columns = present(x, features if per_feature else None)
     if columns is None:
         return np.asarray(_middle(name, values) if values.size else 0.0)
     return (_means if name == "mean" else _medians)(values, columns, features)
 
 
-def _present(x: np.ndarray | Stored, features: int | None) -> tuple[np.ndarray, np.ndarray | None]:
+def present(x: np.ndarray | Stored, features: int | None) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the finite non-zero values, flat, and their columns where they are asked for."""
     data = x.data if isinstance(x, Stored) else x
     present = (data != 0) & np.isfinite(data)

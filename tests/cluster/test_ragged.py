@@ -1,0 +1,111 @@
+"""Ragged arrays cut anywhere, in the middle of a segment too."""
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+
+import workbench
+from tests.sparse_dropout.common import FLOATS, INTEGERS, assert_same_bits, values
+from workbench import cluster
+
+from .common import CUTS, ENGINES, cut, rng, unreadable
+
+FUNCTIONS = ["sparse_dropout_with_replacement", "sparse_itemwise_dropout_with_replacement"]
+EVERY = pytest.mark.parametrize("function", FUNCTIONS)
+BOTH = pytest.mark.parametrize("engine", ENGINES)
+
+LENGTHS = {
+    "usual": [3, 1, 4, 1, 5, 9, 2, 6],
+    "with empty ones": [0, 0, 4, 0, 3, 0, 0, 7, 0, 0],
+    "one for all": [23],
+    "all empty": [0] * 7,
+    "none": [],
+    "ones": [1] * 13,
+}
+
+
+def assert_whole(function, x, lengths, chunked, chunked_lengths, **arguments):
+    y, output_lengths = getattr(workbench, function)(x, lengths, **arguments)
+    results = getattr(cluster, function)(chunked, chunked_lengths, **arguments)
+    assert results[0].shape == y.shape
+    assert tuple(len(block) for block in dask.compute(*results[0].to_delayed().ravel())) == results[0].chunks[0]
+    assert_same_bits(results[0].compute(), y)
+    assert_same_bits(results[1].compute(), output_lengths)
+    return results
+
+
+@EVERY
+@BOTH
+@pytest.mark.parametrize("kind", list(LENGTHS))
+@pytest.mark.parametrize("chunk", list(CUTS))
+def test_every_cut_has_the_bits_of_the_whole(chunk, kind, engine, function):
+    lengths = np.array(LENGTHS[kind], np.int32)
+    x = values((int(lengths.sum()),), "float32")
+    for seed, start, ratio in [(0, 0, 0.5), (1, 3, 0.3), (2, 2**62, 0.7), (3, 1, 1.0), (3, 1, 0.0)]:
+        arguments = {"ratio": ratio, "replacement_value": 5, "seed": seed, "start": start, "engine": engine}
+        results = assert_whole(function, x, lengths, cut(x, chunk), cut(lengths, "uneven"), **arguments)
+        assert len(results[0].chunks[0]) == len(cut(x, chunk).chunks[0])
+        assert results[1].chunks == cut(lengths, "uneven").chunks
+
+
+@EVERY
+def test_random_lengths_and_cuts(function):
+    for seed in range(30):
+        random = rng(seed)
+        lengths = random.choice([0, 0, 1, 2, 5, 30], size=random.integers(1, 40))
+        x = values((int(lengths.sum()),), "float64", seed)
+        borders = np.sort(random.integers(0, x.size + 1, size=random.integers(0, 12)))
+        sizes = tuple(np.diff([0, *borders, x.size]).tolist())
+        assert_whole(function, x, lengths, da.from_array(x, chunks=(sizes,)), lengths, ratio=0.5, seed=seed)
+
+
+@EVERY
+@pytest.mark.parametrize("dtype", FLOATS + INTEGERS)
+def test_every_type(dtype, function):
+    lengths = np.array(LENGTHS["usual"])
+    x = values((int(lengths.sum()),), dtype)
+    for training in (True, False):
+        arguments = {"ratio": 0.5, "replacement_value": 7, "seed": 1, "training": training}
+        assert_whole(function, x, lengths, cut(x, "uneven"), lengths.tolist(), **arguments)
+
+
+def test_a_dropped_segment_is_one_value_where_it_began():
+    """Seed 1 drops segments 0 and 2 of the three. Chunks hold 0 0 0 | 0 1 1 2 | 2 2 | 2."""
+    lengths = np.array([4, 2, 4])
+    x = np.arange(1.0, 11.0)
+    gone = [workbench.dropout_with_replacement(np.ones(3), seed=seed)[1].tolist() for seed in range(20)]
+    seed = gone.index([True, False, True])
+    y, output_lengths = cluster.sparse_dropout_with_replacement(
+        da.from_array(x, chunks=((3, 4, 2, 1),)), lengths, 0.5, -1, seed=seed
+    )
+    assert y.chunks == ((1, 3, 0, 0),)
+    assert [block.compute().tolist() for block in y.blocks] == [[-1.0], [5.0, 6.0, -1.0], [], []]
+    assert output_lengths.compute().tolist() == [1, 2, 1]
+
+
+@EVERY
+@pytest.mark.parametrize(
+    ("lengths", "words"),
+    [
+        ([2, -1, 4], r"lengths\[1\]=-1: must be at least 0"),
+        ([2, 9, 4], r"lengths\[1\]=9: must be at most 5, the number of values in x"),
+        ([2, 2], "lengths add up to 4 and x has 5 values: must be equal"),
+        ([2.0, 3.0], "lengths has dtype float64: must be int32 or int64"),
+        ([[2, 3]], "lengths has 2 axes"),
+    ],
+)
+def test_lengths_are_refused_at_once(lengths, words, function):
+    x = unreadable((5,), np.float32, 2)
+    for given in (np.array(lengths), da.from_array(np.array(lengths), chunks=1)):
+        with pytest.raises((TypeError, ValueError), match=words) as here:
+            getattr(cluster, function)(x, given, 0.5, seed=0)
+        with pytest.raises(here.type) as plain:
+            getattr(workbench, function)(np.ones(5, np.float32), np.array(lengths), 0.5, seed=0)
+        assert str(here.value) == str(plain.value)
+
+
+@EVERY
+def test_values_must_have_one_axis(function):
+    with pytest.raises(ValueError, match="x has 2 axes"):
+        getattr(cluster, function)(unreadable((5, 1), np.float32, 2), [5], 0.5, seed=0)

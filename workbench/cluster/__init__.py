@@ -1,0 +1,39 @@
+"""Every operator applied to `dask.array` arrays, block by block: for arrays that outgrow memory, or one machine.
+
+    x = cluster.from_memmap(np.load("activations.npy", mmap_mode="r"))
+    y, dropped = cluster.dropout_with_replacement(cluster.local_response_norm(x), seed=0)
+    dask.array.to_npy_stack("normalized", y)
+
+The functions have the names and arguments of the plain ones in `workbench` and return the same values: an array that is
+cut into blocks, whatever blocks, gives the result of the whole, dropout bit for bit. Where a window crosses a border
+between blocks, they are computed with a halo; a draw depends on an element's place in the whole array.
+
+Arrays are dask arrays whose chunks have known sizes. A memory-mapped file is read block by block (`from_memmap`); any
+other array is copied and cut, as `dask.array.asarray` does. Results are lazy dask arrays, and no block is ever changed
+in place.
+
+Arguments are checked at once, with the messages of the plain functions. What depends on the values, such as a base of
+LRN that is not positive, is an error of the computation. A block is computed on one thread: it is dask that shares out
+the blocks.
+"""
+
+from workbench.cluster.dropout import dropout_with_replacement, dropout_with_replacement_gradient
+from workbench.cluster.files import from_memmap
+from workbench.cluster.lp import lp_gradient, lp_prox, sparse_lp, sparse_lp_regularizer
+from workbench.cluster.lrn import local_response_norm, local_response_norm_gradient, local_response_norm_scale
+from workbench.cluster.ragged import sparse_dropout_with_replacement, sparse_itemwise_dropout_with_replacement
+
+__all__ = [
+    "dropout_with_replacement",
+    "dropout_with_replacement_gradient",
+    "from_memmap",
+    "local_response_norm",
+    "local_response_norm_gradient",
+    "local_response_norm_scale",
+    "lp_gradient",
+    "lp_prox",
+    "sparse_dropout_with_replacement",
+    "sparse_itemwise_dropout_with_replacement",
+    "sparse_lp",
+    "sparse_lp_regularizer",
+]

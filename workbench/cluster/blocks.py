@@ -1,0 +1,86 @@
+"""What all operators need: dask arrays from arguments, checks that read no data, and calls block by block."""
+
+import math
+import operator as arithmetic
+from collections.abc import Callable
+from typing import Any
+
+import dask.array as da
+import numpy as np
+
+from workbench import parallel
+from workbench.cluster.files import from_memmap
+from workbench.operator import Operator
+
+
+def as_dask(name: str, x: Any) -> da.Array:
+    """Return x as a dask array of known chunks, in the machine's byte order."""
+    if isinstance(x, np.memmap):
+        x = from_memmap(x)
+    try:
+        x = da.asarray(x)
+    except ValueError as problem:
+        raise TypeError(f"{name}: must be an array ({problem})") from None
+    kind = type(x._meta)
+    if issubclass(kind, np.ma.MaskedArray):
+        raise TypeError(f"{name}: a masked array's mask would be lost; fill it first, as with da.ma.filled({name}, 0)")
+    if not issubclass(kind, np.ndarray):
+        raise TypeError(
+            f"{name} holds blocks of type {kind.__name__}: must hold NumPy arrays; convert them first, sparse matrices "
+            "with their toarray()"
+        )
+    if any(map(math.isnan, x.shape)):
+        raise ValueError(
+            f"{name} has chunks of unknown size; find their sizes first, with {name}.compute_chunk_sizes()"
+        )
+    if kind is np.ndarray and x.dtype.isnative:
+        return x
+    return map_blocks(_native, x, dtype=x.dtype.newbyteorder("="))
+
+
+def _native(block: np.ndarray) -> np.ndarray:
+    return np.asarray(block, block.dtype.newbyteorder("="))
+
+
+def stand_in(x: da.Array) -> np.ndarray:
+    """Return an array of x's shape and type that takes no memory: what a check of arguments may look at."""
+    return np.broadcast_to(np.zeros((), x.dtype), x.shape)
+
+
+def check(operator: Operator, arguments: dict, engine: str, *inputs: np.ndarray) -> tuple:
+    """Check as `Operator.run` does, and return what it would give to the engine's function."""
+    values = operator.check(arguments)
+    operator.implementation(engine)
+    return operator.prepare(inputs, values)
+
+
+def on_one_thread(*blocks: np.ndarray, plain: Callable, **arguments: Any) -> Any:
+    """Call a plain function: dask has a block for each of its threads already."""
+    with parallel.thread_limit(1):
+        return plain(*blocks, **arguments)
+
+
+def map_blocks(function: Callable, /, *arrays: da.Array, dtype: np.dtype, **options: Any) -> da.Array:
+    """Return function(block, ...) for each block of the first array, with those of the others that belong to it."""
+    meta = np.empty((0,) * arrays[0].ndim, dtype)
+    return da.map_blocks(function, *arrays, dtype=dtype, meta=meta, **options)
+
+
+def pick(tuples: da.Array, place: int, dtype: np.dtype, **options: Any) -> da.Array:
+    """Return one array of those that a function returned together: blocks of `tuples` are tuples of arrays."""
+    return map_blocks(arithmetic.itemgetter(place), tuples, dtype=dtype, **options)
+
+
+def one_each(arrays: list[np.ndarray]) -> da.Array:
+    """Return an array with one of the arrays, all of one type and with one axis, as each chunk."""
+    return da.from_array(np.concatenate(arrays), chunks=(tuple(map(len, arrays)),))
+
+
+def sum_over(x: da.Array, axes: tuple[int, ...]) -> da.Array:
+    """Sum over axes, which stay as axes of length 1; a sum that overflows is infinite, without a warning."""
+    return da.reduction(x, _sum, _sum, axis=axes, keepdims=True, dtype=x.dtype)
+
+
+def _sum(values: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.sum(values, axis=axis, keepdims=keepdims)

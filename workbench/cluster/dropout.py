@@ -1,0 +1,152 @@
+"""Dropout with replacement of dask arrays: each block draws the words of its elements' places in the whole array."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import dask.array as da
+import numpy as np
+
+from workbench.cluster.blocks import as_dask, check, map_blocks, on_one_thread, pick, stand_in, sum_over
+from workbench.cluster.strategies import typical_value
+from workbench.sparse_dropout import DROPOUT, DROPOUT_GRADIENT
+from workbench.sparse_dropout import dropout_with_replacement_gradient as plain_gradient
+from workbench.sparse_dropout.broadcasting import summed_axes
+from workbench.sparse_dropout.drop import Drop
+from workbench.sparse_dropout.inputs import checked_dropped, checked_replacement, checked_replacement_shape
+
+DROPOUT_OF_RUNS = dataclasses.replace(DROPOUT, function="dropout_of_runs")
+
+
+def dropout_with_replacement(
+    x: Any,
+    ratio: float = 0.5,
+    replacement: Any = 0.0,
+    *,
+    seed: int,
+    training: bool = True,
+    scaled: bool = False,
+    per_feature: bool = False,
+    start: int = 0,
+    engine: str = "numba",
+) -> tuple[da.Array, da.Array]:
+    """Replace each element with chance `ratio`.
+
+    Arguments and errors as for `workbench.dropout_with_replacement`, with x a dask array, chunked in any way. Element i
+    of the whole array, in C order, has word start + i of the seed's stream: the result is the same, bit for bit,
+    however the array is cut. It is drawn fastest where blocks hold the last axes whole.
+
+    "mean" and "median" are computed at once: a lazy one would keep every block of x in memory until the last one had
+    been read. A mean takes one pass over x and all that x is computed from, and may differ from that of the whole array
+    in its last bits. A median is exact and takes a pass for each 16 bits of x's type, or with per_feature=True for each
+    8 bits, and then 4 kB for each feature.
+
+    Returns:
+        y, of x's type, and `dropped`, bool: lazy dask arrays of x's shape and chunks, best computed together.
+    """
+    x = as_dask("x", x)
+    arguments = {"ratio": ratio, "seed": seed, "training": training, "scaled": scaled, "start": start}
+    computed = isinstance(replacement, str)
+    if not computed:
+        arguments |= {"replacement": replacement, "per_feature": per_feature}
+    _, drop, new, scale = check(DROPOUT, arguments, engine, stand_in(x))
+    if computed:
+        per_feature = DROPOUT.arg("per_feature").check(per_feature)
+        checked_replacement(replacement, np.empty((0,) * x.ndim, x.dtype), per_feature)
+    if computed and drop.ratio > 0:
+        new = typical_value(replacement, x, per_feature).astype(x.dtype)
+    function = DROPOUT_OF_RUNS.implementation(engine)
+    both = map_blocks(_drop, x, _alongside(x, new), dtype=x.dtype, function=function, drop=drop, scale=scale)
+    return pick(both, 0, x.dtype), pick(both, 1, np.dtype(bool))
+
+
+def dropout_with_replacement_gradient(
+    dy: Any,
+    dropped: Any,
+    *,
+    ratio: float | None = None,
+    training: bool = True,
+    scaled: bool = False,
+    replacement_shape: tuple[int, ...] = (),
+    engine: str = "numba",
+) -> tuple[da.Array, da.Array]:
+    """Carry the gradient dy of a loss in y = dropout_with_replacement(x) back to x and to the replacement.
+
+    Arguments and errors as for `workbench.dropout_with_replacement_gradient`, with dask arrays dy and dropped whose
+    chunks may differ. That `dropped` contradicts the ratio is an error of the computation.
+
+    Returns:
+        dx and dreplacement, lazy dask arrays. The sums of dreplacement are added up block by block, in float64.
+    """
+    dy, dropped = as_dask("dy", dy), as_dask("dropped", dropped)
+    arguments = {"ratio": ratio, "training": training, "scaled": scaled}
+    check(DROPOUT_GRADIENT, arguments, engine, np.empty(0, dy.dtype), np.empty(0, bool))
+    checked_dropped(stand_in(dropped), stand_in(dy))
+    shape = checked_replacement_shape(replacement_shape, dy.shape)
+    dropped = dropped.rechunk(dy.chunks)
+    dx = map_blocks(_gradient_of_x, dy, dropped, dtype=dy.dtype, engine=engine, **arguments)
+    summed = summed_axes(dy.ndim, shape)
+    chunks = tuple((1,) * len(sizes) if axis in summed else sizes for axis, sizes in enumerate(dy.chunks))
+    parts = map_blocks(
+        _gradient_of_replacement,
+        dy,
+        dropped,
+        dtype=np.dtype(float),
+        chunks=chunks,
+        summed=summed,
+        engine=engine,
+        **arguments,
+    )
+    total = sum_over(parts, summed)[(0,) * (dy.ndim - len(shape))]
+    return dx, map_blocks(_rounded, total, dtype=dy.dtype, to=dy.dtype)
+
+
+def _drop(
+    x: np.ndarray, new: np.ndarray, *, function: Callable, drop: Drop, scale: float | None, block_info: dict
+) -> tuple:
+    begins = run_begins(block_info[0]["array-location"], block_info[0]["shape"])
+    return on_one_thread(x, begins, drop, new, scale, plain=function)
+
+
+def run_begins(location: list[tuple[int, int]], shape: tuple[int, ...]) -> np.ndarray:
+    """Return where each run of neighbours in a block begins, counted in C order in the whole array, uint64.
+
+    The block spans location[axis] = (begin, end) of an array of `shape`. The last axes that it holds whole, and what it
+    holds of the one before them, are one run.
+    """
+    split = max(
+        (a for a, ((begin, end), length) in enumerate(zip(location, shape, strict=True)) if end - begin < length),
+        default=0,
+    )
+    strides = np.cumprod((1, *shape[:0:-1]), dtype=np.uint64)[::-1]
+    begins = np.zeros(1, np.uint64)
+    for axis, (begin, end) in enumerate(location[: split + 1]):
+        places = np.arange(begin, end if axis < split else begin + 1, dtype=np.uint64)
+        begins = np.add.outer(begins, places * strides[axis]).reshape(-1)
+    return begins
+
+
+def _alongside(x: da.Array, values: np.ndarray) -> da.Array:
+    """Return an array that broadcasts to x in chunks that go with those of x."""
+    chunks = [
+        (1,) if length == 1 else sizes
+        for length, sizes in zip(values.shape, x.chunks[x.ndim - values.ndim :], strict=True)
+    ]
+    return da.from_array(values, chunks=tuple(chunks))
+
+
+def _gradient_of_x(dy: np.ndarray, dropped: np.ndarray, **arguments: Any) -> np.ndarray:
+    return on_one_thread(dy, dropped, plain=plain_gradient, **arguments)[0]
+
+
+def _gradient_of_replacement(
+    dy: np.ndarray, dropped: np.ndarray, *, summed: tuple[int, ...], **arguments: Any
+) -> np.ndarray:
+    """Return a block's share in float64: the sums of all blocks are rounded once."""
+    shape = tuple(1 if axis in summed else length for axis, length in enumerate(dy.shape))
+    return on_one_thread(dy.astype(float), dropped, plain=plain_gradient, replacement_shape=shape, **arguments)[1]
+
+
+def _rounded(values: np.ndarray, *, to: np.dtype) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return values.astype(to)

@@ -1,0 +1,120 @@
+"""Local response normalization of dask arrays: a block is computed with a halo as deep as the windows reach."""
+
+from typing import Any
+
+import dask.array as da
+import numpy as np
+
+from workbench import lrn
+from workbench.cluster.blocks import as_dask, check, on_one_thread, stand_in
+from workbench.lrn.window import window_axes
+from workbench.operator import Operator
+
+
+def local_response_norm(
+    x: Any,
+    size: int = 5,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    bias: float = 1.0,
+    *,
+    order: str = "NCHW",
+    region: str = "across",
+    engine: str = "numba",
+) -> da.Array:
+    """Normalize each response by the energy of its neighbours.
+
+    Arguments and errors as for `workbench.local_response_norm`, with x a dask array, chunked in any way along any axis.
+    Along the axes of the window a block has a halo of size // 2; chunks that are shorter than that are merged, and so
+    are those of an axis that is no longer.
+
+    Returns:
+        y, a lazy dask array of x's shape and type. A base that is not positive is an error of the computation, which
+        speaks of one block.
+    """
+    return _normalize(lrn.LRN, (x,), engine, size=size, alpha=alpha, beta=beta, bias=bias, order=order, region=region)
+
+
+def local_response_norm_scale(
+    x: Any,
+    size: int = 5,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    bias: float = 1.0,
+    *,
+    order: str = "NCHW",
+    region: str = "across",
+    engine: str = "numba",
+) -> da.Array:
+    """Return scale_i = bias + alpha/n * sum of x_j^2 over the window around i.
+
+    Arguments, chunks and errors as for `local_response_norm`; the result is a lazy dask array.
+    """
+    return _normalize(
+        lrn.LRN_SCALE, (x,), engine, size=size, alpha=alpha, beta=beta, bias=bias, order=order, region=region
+    )
+
+
+def local_response_norm_gradient(
+    dy: Any,
+    x: Any,
+    size: int = 5,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    bias: float = 1.0,
+    *,
+    order: str = "NCHW",
+    region: str = "across",
+    engine: str = "numba",
+) -> da.Array:
+    """Carry the gradient dy of a loss in y = local_response_norm(x) back to x.
+
+    Arguments and errors as for `workbench.local_response_norm_gradient`, with dask arrays dy and x whose chunks may
+    differ. The halo is twice that of the forward pass: dx_i needs the scale of its neighbours, and those need theirs.
+
+    Returns:
+        dx, a lazy dask array of x's shape and type.
+    """
+    return _normalize(
+        lrn.LRN_GRADIENT, (dy, x), engine, size=size, alpha=alpha, beta=beta, bias=bias, order=order, region=region
+    )
+
+
+def _normalize(operator: Operator, inputs: tuple, engine: str, **arguments: Any) -> da.Array:
+    arrays = [as_dask(name, x) for name, x in zip(operator.inputs, inputs, strict=True)]
+    *_, window, channels_last = check(operator, arguments, engine, *map(stand_in, arrays))
+    x = arrays[-1]
+    windows = len(inputs)  # around one another: an element of a gradient needs its neighbours' scale, and so theirs
+    halo = windows * window.before
+    axes = window_axes(x.ndim, window.region, channels_last)
+    # An axis that is no longer than the halo is taken in one chunk, which needs none.
+    arrays = [array.rechunk({axis: -1 for axis in axes if halo >= x.shape[axis]}) for array in arrays]
+    between_ones = {"axes": axes} if window.bias == 0 else {}
+    return da.map_overlap(
+        _between_ones if between_ones else on_one_thread,
+        *arrays,
+        depth={axis: halo for axis in axes if halo < x.shape[axis]},
+        boundary="none",
+        dtype=x.dtype,
+        meta=np.empty((0,) * x.ndim, x.dtype),
+        plain=getattr(lrn, operator.function),
+        engine=engine,
+        **between_ones,
+        **arguments,
+    )
+
+
+def _between_ones(*blocks: np.ndarray, axes: tuple[int, ...], block_info: dict, **arguments: Any) -> np.ndarray:
+    """Compute a block between ones, which lie beyond its halo, so that the windows of the halo's elements hold one.
+
+    Without them such a window, cut off where the halo ends, might hold zeros alone, and with a bias of 0 the base would
+    be refused there, though that of the whole window is positive. No window of the block itself reaches so far.
+    """
+    place, count = block_info[0]["chunk-location"], block_info[0]["num-chunks"]
+    widths = [(0, 0)] * blocks[0].ndim
+    for axis in axes:
+        widths[axis] = (int(place[axis] > 0), int(place[axis] < count[axis] - 1))
+    result = on_one_thread(*(np.pad(block, widths, constant_values=1) for block in blocks), **arguments)
+    return result[
+        tuple(slice(before, length - after) for (before, after), length in zip(widths, result.shape, strict=True))
+    ]
