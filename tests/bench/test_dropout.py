@@ -327,4 +327,4 @@ def test_the_command_benches_and_draws(small, tmp_path):
 def test_the_command_refuses_a_part_that_it_does_not_know():
     result = CliRunner().invoke(app, ["bench", "drop"])
     assert result.exit_code == 2
-    assert "'lrn', 'dropout', 'sparse-lp', 'cost', 'explore', 'all'" in result.output
+    assert "'lrn', 'dropout', 'sparse-lp', 'cost', 'sweep', 'explore', 'all'" in result.output
