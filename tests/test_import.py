@@ -6,6 +6,7 @@ import sys
 
 HEAVY = {"numba", "llvmlite", "matplotlib", "IPython", "ipywidgets", "papermill", "jupyterlab", "nbformat", "nbconvert"}
 HEAVY |= {"jupyter_core", "jupyter_client", "ipykernel", "scipy", "sklearn", "PIL", "typer", "rich"}
+HEAVY |= {"optuna", "dask", "distributed", "pyarrow", "sqlalchemy", "cloudpickle"}
 
 
 def modules_after(statement):

@@ -120,7 +120,10 @@ class SweepFolder:
         """Add to the journal the trials whose folder was published just before a kill."""
         for file in sorted(self.trials.glob("*/trial.json")):
             if file.parent.name.isdecimal() and int(file.parent.name) not in self:
-                record = Record.from_json(file.read_text(encoding="utf-8"))
+                try:
+                    record = Record.from_json(file.read_text(encoding="utf-8"))
+                except ValueError:
+                    raise SweepError(f"{str(file)!r}: is no trial; remove its folder to run it again") from None
                 self._append(record.number, record.to_json())
         self.flush()
 

@@ -10,6 +10,8 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import os
+import re
 import sys
 import typing
 from collections.abc import Callable, Mapping
@@ -51,7 +53,9 @@ class Target:
     @property
     def stem(self) -> str:
         """Return a short name, fit for a folder."""
-        return Path(self.name).stem if self.names_notebook else self.name.rpartition(":")[2]
+        if self.names_notebook:
+            return Path(self.name).stem
+        return re.sub(r"\W+", "", self.name.rpartition(":")[2].rpartition(".")[2])
 
     @property
     def names_notebook(self) -> bool:
@@ -104,6 +108,7 @@ def find_target(what: Path | str | Callable) -> Target:
 
 def _notebook(path: Path) -> Target:
     source = load(path)
+    path = Path(os.path.relpath(path))  # however it was given, it is the same notebook
     declared = parameters.declared(source)
     registered = source.metadata.get("workbench", {}).get("function")
     if registered is not None:

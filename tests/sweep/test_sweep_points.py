@@ -1,0 +1,157 @@
+"""Arrays of the successful trials, and what they tell."""
+
+import math
+
+import numpy as np
+import pytest
+
+from workbench.sweep import Choices, Range
+from workbench.sweep import points as module
+from workbench.sweep.points import collect
+from workbench.sweep.progress import Tally
+
+from .conftest import definition, record
+
+
+def points_of(values, *objectives, dimensions=None, parameters=None, spread=None):
+    """Return the points of trials with these values, whose other ones failed."""
+    made = definition(dimensions or {}, *objectives)
+    records = []
+    for place, each in enumerate(values):
+        given = {name: column[place] for name, column in (parameters or {}).items()}
+        settings = {"spread": spread[place]} if spread else {}
+        records.append(record(2 * place, tuple(map(float, each)), parameters=given, **settings))
+        records.append(record(2 * place + 1, status="failed", error={}, parameters=given))
+    return collect(records, made)
+
+
+def test_points_are_those_of_successful_trials():
+    found = points_of(
+        [(1, 2), (3, 4)],
+        "a",
+        "-b",
+        dimensions={"x": Range(0.0, 9.0), "k": Choices(("u", "v"))},
+        parameters={"x": [0.5, 1.5], "k": ["v", "u"], "other": [1, 2]},
+        spread=[(None, 0.5), (0.25, None)],
+    )
+    assert found.numbers.tolist() == [0, 2]
+    assert found.values.tolist() == [[1, 2], [3, 4]]
+    np.testing.assert_array_equal(found.spread, [[np.nan, 0.5], [0.25, np.nan]])
+    assert found.parameters == {"x": [0.5, 1.5], "k": ["v", "u"]}
+
+
+def test_no_trials_are_no_points():
+    found = points_of([], "a", "b", dimensions={"x": Range(0.0, 1.0)})
+    assert (found.values.shape, found.spread.shape, found.numbers.shape) == ((0, 2), (0, 2), (0,))
+    assert (found.front().tolist(), found.order().tolist(), found.best_so_far().tolist()) == ([], [], [])
+
+
+@pytest.mark.parametrize(("objective", "best", "order"), [
+    ("loss", [3, 3, 1, 1, 1, 0], [5, 2, 4, 0, 1, 3]),
+    ("-loss", [3, 3, 3, 5, 5, 5], [3, 0, 1, 2, 4, 5]),
+])  # fmt: skip
+def test_the_best_so_far_and_the_order_by_hand(objective, best, order):
+    found = points_of([(3,), (3,), (1,), (5,), (1,), (0,)], objective)
+    assert found.best_so_far().tolist() == best
+    assert found.order().tolist() == order  # of equal ones the earlier first
+
+
+def front_by_definition(values, signs):
+    """Return what is on the front by looking at every pair: of equal trials the first."""
+    signed = [[s * v for s, v in zip(signs, each, strict=True)] for each in values]
+    return {
+        i
+        for i, mine in enumerate(signed)
+        if not any(
+            other[0] <= mine[0] and other[1] <= mine[1] and (other != mine or j < i)
+            for j, other in enumerate(signed)
+            if j != i
+        )
+    }
+
+
+@pytest.mark.parametrize("objectives", [("a", "b"), ("-a", "b"), ("a", "-b"), ("-a", "-b")])
+@pytest.mark.parametrize("ties", [True, False])
+def test_the_front_is_what_no_other_trial_beats(objectives, ties):
+    signs = [-1 if each[0] == "-" else 1 for each in objectives]
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        values = random.integers(0, 5, (30, 2)) if ties else random.normal(size=(37, 2))
+        found = points_of(values.tolist(), *objectives)
+        front = found.front()
+        assert len(set(front.tolist())) == len(front)
+        assert set(front.tolist()) == front_by_definition(values.tolist(), signs)
+        firsts = signs[0] * found.values[front, 0]
+        assert (np.diff(firsts) > 0).all()  # the best by the first objective first
+
+
+def test_axes_say_where_values_lie():
+    dimensions = {
+        "rate": Range(1e-3, 1.0, log=True), "size": Choices((9, 3, 5)), "units": Choices((1, 1000)),
+        "mode": Choices(("b", "a")), "quick": Choices((True, False)), "signed": Choices((-1, 1000)),
+    }  # fmt: skip
+    given = {
+        "rate": [0.1, 0.2], "size": [3, 9], "units": [1000, 1], "mode": ["a", "b"], "quick": [True, False],
+        "signed": [-1, 1000],
+    }  # fmt: skip
+    found = points_of([(1,), (2,)], "a", dimensions=dimensions, parameters=given)
+    axes = {name: found.axis(name) for name in dimensions}
+    assert {name: (axis.places.tolist(), axis.log, axis.labels) for name, axis in axes.items()} == {
+        "rate": ([0.1, 0.2], True, ()),
+        "size": ([3, 9], False, ()),
+        "units": ([1000, 1], True, ()),
+        "mode": ([1, 0], False, ("b", "a")),
+        "quick": ([0, 1], False, ("True", "False")),
+        "signed": ([-1, 1000], False, ()),
+    }
+
+
+def additive(count=80):
+    random = np.random.default_rng(0)
+    columns = {name: random.uniform(0, 1, count).tolist() for name in ("little", "much", "nothing")}
+    values = [(10 * much + 3 * little,) for much, little in zip(columns["much"], columns["little"], strict=True)]
+    dimensions = {name: Range(0.0, 1.0) for name in columns}
+    return points_of(values, "loss", dimensions=dimensions, parameters=columns)
+
+
+def test_importance_is_the_share_of_variance():
+    """Of 10 u + 3 v, with u and v uniform, u has 100 / 109 of the variance."""
+    shares = additive().importance()
+    assert list(shares) == ["much", "little", "nothing"]
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["much"] == pytest.approx(100 / 109, abs=0.06)
+    assert shares["nothing"] < 0.02
+    assert additive().importance() == shares
+
+
+def test_importance_of_many_trials_is_that_of_some(monkeypatch):
+    monkeypatch.setattr(module, "MOST", 40)
+    (first, *_) = additive().importance()
+    assert first == "much"
+
+
+@pytest.mark.parametrize("values", [[], [(1,)], [(2,)] * 5])
+def test_importance_of_too_little_is_refused(values):
+    dimensions = {"x": Range(0.0, 9.0), "y": Range(0.0, 9.0)}
+    columns = {name: [float(i) for i in range(len(values))] for name in dimensions}
+    with pytest.raises(ValueError, match=r"at least two trials|zero total variance"):
+        points_of(values, "a", dimensions=dimensions, parameters=columns).importance()
+
+
+@pytest.mark.parametrize(("objective", "best"), [("loss", 355), ("-gain", 0)])  # 355 is nearly 113 pi
+def test_a_tally_holds_nothing_of_single_trials_but_the_best(objective, best):
+    made = definition({"x": Range(0.0, 1.0)}, objective)
+    tally = Tally(made, 1000)
+    sizes = []
+    for number in range(1000):
+        tally.add(record(number, (math.cos(number),), parameters={"x": 0.5}), here=number >= 500)
+        sizes.append(sum(len(each) for each in vars(tally).values() if isinstance(each, list | dict | set | tuple)))
+    assert set(sizes) == {3}  # the counts
+    assert tally.counts == {"ok": 1000, "pruned": 0, "failed": 0}
+    assert (tally.done, tally.best.number) == (1000, best)
+    tally.add(record(1000, status="failed", error={"kind": "exception", "message": "a\nb", "traceback": ""}))
+    assert (tally.last_error, tally.counts["failed"]) == ("trial 1000: a", 1)
+    equal = record(1001, tally.best.values)
+    tally.add(equal)
+    assert tally.best.number == best  # of two that are equal the earlier
+    assert tally.seconds_left == 0

@@ -1,0 +1,199 @@
+"""What a trial's row says, whatever its function gives back or raises."""
+
+import fractions
+import json
+import math
+import re
+
+import numpy as np
+import optuna
+import pytest
+
+from workbench.sweep import sweep
+from workbench.sweep.records import Record
+from workbench.sweep.table import write_tables
+
+from .conftest import journal, record, table
+
+
+def rows(*returned, objective="loss", **settings):
+    """Return the records of a sweep whose function gives back one of these after another, or raises it."""
+
+    def give(trial, place: int = 0):
+        what = returned[place]
+        if isinstance(what, BaseException):
+            trial.report(0.5, 0)
+            raise what
+        return what() if callable(what) else what
+
+    space = {"place": list(range(len(returned)))} if len(returned) > 1 else {"place": 0}
+    result = sweep(give, space, objective, sampler="grid", here=True, report=False, name="s", **settings)
+    return sorted(result.records(), key=lambda each: each.parameters["place"])
+
+
+@pytest.mark.parametrize(
+    ("returned", "metrics", "values", "spread"),
+    [
+        (2, {"loss": 2}, (2.0,), (None,)),
+        (2.5, {"loss": 2.5}, (2.5,), (None,)),
+        (np.float32(0.5), {"loss": 0.5}, (0.5,), (None,)),
+        (np.int16(-3), {"loss": -3}, (-3.0,), (None,)),
+        (np.array(1.25), {"loss": 1.25}, (1.25,), (None,)),
+        (fractions.Fraction(1, 4), {"loss": 0.25}, (0.25,), (None,)),
+        ({"loss": 1, "note": "fine", "good": True}, {"loss": 1, "note": "fine", "good": True}, (1.0,), (None,)),
+        ({"loss": np.float64(1), "good": np.bool(False)}, {"loss": 1.0, "good": False}, (1.0,), (None,)),
+        ({"loss": 1.0, "worst": math.inf}, {"loss": 1.0, "worst": math.inf}, (1.0,), (None,)),
+        ({"loss": [1, 2, 6]}, {"loss": [1.0, 2.0, 6.0]}, (3.0,), (math.sqrt(7),)),  # (4 + 1 + 9) / 2
+        ([4.0, 8.0], {"loss": [4.0, 8.0]}, (6.0,), (math.sqrt(8),)),
+        (np.array([4.0, 8.0]), {"loss": [4.0, 8.0]}, (6.0,), (math.sqrt(8),)),
+        ({"loss": (7,)}, {"loss": [7.0]}, (7.0,), (None,)),
+    ],
+)
+def test_what_a_function_gives_back_is_metrics_values_and_spread(returned, metrics, values, spread):
+    (found,) = rows(returned)
+    assert (found.status, found.error, found.attempts) == ("ok", None, 1)
+    assert repr(found.metrics) == repr(metrics)
+    assert found.values == values
+    assert found.spread == pytest.approx(spread)
+
+
+def test_as_many_numbers_as_objectives_are_theirs_in_order():
+    first, second, third = rows((1, 2.5), [[1, 3], 4], {"b": 5, "a": 6, "c": 7}, objective=["a", "b:max"])
+    assert (first.metrics, first.values) == ({"a": 1, "b": 2.5}, (1.0, 2.5))
+    assert (second.metrics, second.values) == ({"a": [1.0, 3.0], "b": 4}, (2.0, 4.0))
+    assert second.spread == (pytest.approx(math.sqrt(2)), None)
+    assert (third.metrics, third.values) == ({"b": 5, "a": 6, "c": 7}, (6.0, 5.0))
+
+
+@pytest.mark.parametrize(
+    ("returned", "kind", "message", "metrics"),
+    [
+        (math.nan, "objective", "the metric 'loss' is nan: an objective must be a finite number", {"loss": math.nan}),
+        (-math.inf, "objective", "the metric 'loss' is -inf: an objective must be a finite", {"loss": -math.inf}),
+        ([1.0, math.nan], "objective", "the metric 'loss' is [1.0, nan]: an objective", {"loss": [1.0, math.nan]}),
+        ({"lost": 1, "b": 2}, "objective", "the metrics have no 'loss'; they have 'lost', 'b'", {"lost": 1, "b": 2}),
+        ({}, "objective", "the metrics have no 'loss'; they have nothing", {}),
+        ({"loss": "low"}, "objective", "the metric 'loss' is 'low': an objective must be", {"loss": "low"}),
+        (10**400, "objective", "the metric 'loss' is 1000", {"loss": 10**400}),
+        (True, "objective", "the metric 'loss' is True: an objective must be a finite number", {"loss": True}),
+        (None, "exception", "TypeError: metric 'loss' is a NoneType: must be a number, a text, or a list of", {}),
+        ({"loss": 1, "more": {}}, "exception", "TypeError: metric 'more' is a dict: must be a number, a text", {}),
+        ([[1.0], [2.0]], "exception", "TypeError: metric 'loss' is a list: must be a number, a text, or a list", {}),
+        ([], "exception", "TypeError: metric 'loss' is a list: must be a number", {}),
+        (["a", "b"], "exception", "TypeError: metric 'loss' is a list: must be a number", {}),
+        (ValueError("too <b>large</b>"), "exception", "ValueError: too <b>large</b>", {}),
+        (KeyError("k"), "exception", "KeyError: 'k'", {}),
+        (SystemExit(3), "exception", "SystemExit: 3", {}),
+        (MemoryError(), "exception", "MemoryError: ", {}),
+    ],
+)
+def test_a_trial_without_a_finite_objective_has_failed_and_says_why(returned, kind, message, metrics):
+    found, other = rows(returned, 1.5)
+    assert (found.status, found.error["kind"], found.attempts) == ("failed", kind, 1)
+    assert found.error["message"].startswith(message)
+    assert repr(found.metrics) == repr(metrics)
+    assert (found.values, found.spread) == ((), ())
+    assert (other.status, other.values) == ("ok", (1.5,))
+
+
+def test_too_few_numbers_for_the_objectives_are_a_failure():
+    first, second = rows((1,), 5.0, objective=["a", "b"])
+    assert first.error["message"] == "TypeError: it returned (1,): must be a dict with 'a', 'b'"
+    assert second.error["message"] == "TypeError: it returned 5.0: must be a dict with 'a', 'b'"
+
+
+def test_the_traceback_begins_in_the_function():
+    found, _ = rows(ZeroDivisionError("by hand"), 1.0)
+    assert "in give" in found.error["traceback"]
+    assert "workbench/sweep" not in found.error["traceback"]
+    assert found.error["traceback"].endswith("ZeroDivisionError: by hand\n")
+    assert found.intermediate == ((0, 0.5),)
+
+
+def test_a_trial_that_prunes_itself_is_neither_good_nor_failed():
+    found, _ = rows(optuna.TrialPruned(), 1.0)
+    assert (found.status, found.error, found.metrics, found.values) == ("pruned", None, {}, ())
+    assert found.intermediate == ((0, 0.5),)
+
+
+def test_ctrl_c_in_this_process_stops_the_sweep_and_keeps_what_is_finished(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        rows(KeyboardInterrupt(), *[float(i) for i in range(1, 30)], seed=2)
+    done = journal(tmp_path / "sweeps" / "s")
+    assert 0 < len(done) < 29
+    assert {each["status"] for each in done} == {"ok"}
+
+
+@pytest.mark.parametrize("step", [-1, 1.5, True, "1"])
+def test_a_step_is_a_whole_number(step):
+    def report(trial, x=0.0):
+        trial.report(1.0, step)
+
+    result = sweep(report, {"x": 0.0}, sampler="grid", here=True, report=False, name="s")
+    message = f"ValueError: step={step!r}: must be a whole number of at least 0"
+    assert next(result.records()).error["message"] == message
+
+
+def test_every_line_of_the_journal_is_standard_json(tmp_path):
+    rows(math.nan, {"loss": 1.0, "worst": [math.inf, -math.inf]}, {"loss": 2, "text": 'line\nline, \u2028 "quoted"'})
+
+    def refuse(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    lines = (tmp_path / "sweeps" / "s" / "trials.jsonl").read_bytes().split(b"\n")
+    assert len(lines) == 4
+    for line in lines[:-1]:
+        assert Record.from_json(line.decode()).to_json() == line.decode()
+        json.loads(line, parse_constant=refuse)
+
+
+@pytest.mark.parametrize("line", ["", "[]", "{}", '{"number": 1}', "null", '{"metrics": 3}'])
+def test_a_line_that_is_no_record_is_refused(line):
+    with pytest.raises(ValueError, match=r"no record of a trial|Expecting value"):
+        Record.from_json(line)
+
+
+def test_a_record_comes_back_from_its_line_as_it_was():
+    made = record(
+        7,
+        (1.5, 2.0),
+        spread=(0.25, None),
+        metrics={"a": [1.0, math.inf], "b": "text", "c": True, "d": 10**30},
+        parameters={"x": 0.1 + 0.2, "k": "é\n"},
+        error={"kind": "k", "message": "m", "traceback": "t"},
+        intermediate=((0, 1.0), (3, -math.inf)),
+        attributes={"completed_rung_0": 0.1},
+    )
+    assert Record.from_json(made.to_json()) == made
+
+
+def test_a_row_has_where_when_and_with_what_it_ran(tmp_path):
+    (found,) = rows(1.0)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", found.started)
+    assert found.duration_seconds >= 0
+    assert set(found.versions) == {"python", "workbench", "numpy", "numba", "matplotlib", "papermill"}
+    assert found.versions["numpy"] == np.__version__
+
+
+def test_scores_of_folds_are_in_the_table_and_on_the_page_as_mean_and_deviation(tmp_path):
+    def folds(x: float = 1.0):
+        return {"loss": [x, x + 1, x + 5], "seconds": 2.0}
+
+    result = sweep(folds, {"x": "1,2"}, sampler="grid", here=True, name="s")
+    assert result.best.values == (3.0,)
+    first = next(each for each in table(result.folder) if each["params_x"] == "1")
+    wanted = {"metrics_loss": 3, "metrics_loss_std": math.sqrt(7), "metrics_loss_fold_1": 1, "metrics_loss_fold_2": 2}
+    wanted |= {"metrics_loss_fold_3": 6, "metrics_seconds": 2}
+    assert {name: float(first[name]) for name in wanted} == pytest.approx(wanted)
+    page = (result.folder / "report.html").read_text()
+    assert "3 ± 2.6" in page
+    assert "its standard deviation over folds (loss)" in page
+    study = optuna.load_study(study_name="s", storage="sqlite:///sweeps/s/study.db")
+    assert sorted(each.value for each in study.trials) == [3.0, 4.0]
+
+
+def test_a_metric_larger_than_64_bits_does_not_stop_the_tables(tmp_path):
+    found = rows({"loss": 1.0, "hash": 2**64 + 1}, {"loss": 2.0, "hash": -(2**63) - 1})
+    assert [each.metrics["hash"] for each in found] == [2**64 + 1, -(2**63) - 1]
+    write_tables(tmp_path / "sweeps" / "s")
+    assert {each["metrics_hash"] for each in table(tmp_path / "sweeps" / "s")} == {str(2**64 + 1), str(-(2**63) - 1)}

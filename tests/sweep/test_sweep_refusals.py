@@ -1,0 +1,283 @@
+"""What is refused before anything has been run."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from report.conftest import PARAMETERS, build, metric
+
+from workbench.report import NotebookError
+from workbench.sweep import Range, SweepError, children, sweep
+from workbench.sweep.definition import Objective, read_objectives
+from workbench.sweep.target import find_target
+
+from . import functions
+from .conftest import FUNCTIONS, calls
+
+BOWL = functions.bowl
+X = {"x": "0..1"}
+
+
+@pytest.fixture(autouse=True)
+def no_process(monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(children.subprocess, "Popen", refuse)
+
+
+def refused(target, space, *message, **settings):
+    """See that a sweep is refused with the words of `message`, that nothing has run, and that nothing was left."""
+    settings.setdefault("name", "s")
+    with pytest.raises(NotebookError) as raised:
+        sweep(target, space, **settings)
+    for words in message:
+        assert words in str(raised.value)
+    assert calls() == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"sampler": "bayes"}, "sampler='bayes': must be one of 'grid', 'random', 'qmc', 'tpe', 'gp'"),
+        ({"sampler": None}, "sampler=None: must be one of"),
+        ({"sampler": "grid"}, "x=0.0..1.0: a grid needs the number of points of this range, as in x=0.0..1.0:10"),
+        ({"pruner": "hyperband"}, "pruner='hyperband': must be one of 'none', 'median', 'halving', 'wilcoxon'"),
+        ({"pruner": "median"}, "pruner='median': sweep.functions:bowl reports no intermediate values"),
+        ({"objective": []}, "objective=[]: give one metric, or two for a Pareto front"),
+        ({"objective": ["a", "b", "c"]}, "objective=['a', 'b', 'c']: give one metric, or two for a Pareto front"),
+        ({"objective": ["a", "a:max"]}, "objective=['a', 'a:max']: the two metrics must differ"),
+        ({"objective": ""}, "objective='': must be the name of a metric, as in loss, loss:min or accuracy:max"),
+        ({"trials": 0}, "trials=0: must be a whole number of at least 1"),
+        ({"trials": 2.0}, "trials=2.0: must be a whole number of at least 1"),
+        ({"trials": True}, "trials=True: must be a whole number of at least 1"),
+        ({"jobs": 0}, "jobs=0: must be a whole number of at least 1"),
+        ({"jobs": "2"}, "jobs='2': must be a whole number of at least 1"),
+        ({"jobs": True}, "jobs=True: must be a whole number of at least 1"),
+        ({"seed": -1}, "seed=-1: must be a whole number of at least 0"),
+        ({"seed": 1.0}, "seed=1.0: must be a whole number of at least 0"),
+        ({"seed": True}, "seed=True: must be a whole number of at least 0"),
+        ({"timeout": 0}, "timeout=0: must be a number of seconds above 0"),
+        ({"timeout": -1.0}, "timeout=-1.0: must be a number of seconds above 0"),
+        ({"timeout": float("nan")}, "timeout=nan: must be a number of seconds above 0"),
+        ({"timeout": float("inf")}, "timeout=inf: must be a number of seconds above 0"),
+        ({"name": ""}, "name '': must be letters, digits and _.=+- alone"),
+        ({"name": "../up"}, "name '../up': must be letters, digits and _.=+- alone"),
+        ({"name": ".hidden"}, "and not begin with a dot"),
+        ({"here": True, "jobs": 2}, "here=True: runs one trial at a time and cannot stop it"),
+        ({"here": True, "timeout": 1}, "here=True: runs one trial at a time and cannot stop it"),
+        ({"here": True, "scheduler": "tcp://x:1"}, "executor, scheduler and here: give one of them"),
+    ],
+)
+def test_a_wrong_setting_is_refused_and_leaves_nothing(settings, message, tmp_path):
+    refused(BOWL, X, message, **settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"timeout": "5"}, "timeout='5'"),
+        ({"objective": 5}, "objective=5: must be the name of a metric"),
+        ({"objective": None}, "objective=None: must be the name of a metric"),
+        ({"objective": ["loss", 5]}, "objective=5"),
+        ({"name": 5}, "name 5"),
+    ],
+)
+def test_a_setting_of_another_kind_is_refused_too(settings, message):
+    refused(BOWL, X, message, **settings)
+
+
+@pytest.mark.parametrize("word", ["loss:up", "loss:maximize", ":min", "loss:", "a:b"])
+def test_a_direction_that_is_none_is_refused(word):
+    refused(BOWL, X, f"objective={word!r}: must be the name of a metric, as in loss, loss:min", objective=word)
+
+
+def test_a_metric_with_a_colon_in_its_name_is_named_with_its_direction():
+    assert read_objectives(["a:b:max", "c"]) == (Objective("a:b", "maximize"), Objective("c", "minimize"))
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ({"z": "0..1"}, "z: there is no such parameter"),
+        ({"x": "0..6"}, "x=6.0: must be a number from -5.0 to 5.0; the nearest legal value is 5.0"),
+        ({"x": "1..0"}, "x=1.0..0.0: the range must end above where it begins"),
+        ({"x": Range(0, 1, log=True)}, "a logarithmic range must begin above 0"),
+        ({"x": "0..1:1"}, "a range needs at least 2 points"),
+        ({"size": []}, "size: an empty list; give at least one value"),
+        ({"size": "3,3"}, "size=3,3: a value is given twice; give each once"),
+    ],
+)
+def test_a_wrong_space_is_refused_and_the_parameters_are_listed(space, message, tmp_path):
+    refused(BOWL, space, message, "Parameters that exist:\nx: float = 0.0 (a number from -5.0 to 5.0)")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_gp_sampler_is_refused_without_torch(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else pytest.fail(name))
+    refused(BOWL, X, "sampler='gp': Optuna's GP sampler needs torch, which is not installed", sampler="gp")
+
+
+def test_with_two_objectives_nothing_is_pruned():
+    refused(
+        functions.pruned_bowl, X, "with two objectives nothing can be pruned", pruner="median", objective=["a", "b"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("nowhere.py:f", "file 'nowhere.py': does not exist"),
+        (f"{FUNCTIONS}:bow", f"{FUNCTIONS} has no function 'bow'; it has bowl, ending, "),
+        ("nowhere_at_all:f", "module 'nowhere_at_all': cannot be imported (No module named 'nowhere_at_all')"),
+        (":f", "module '': cannot be imported"),
+        ("math:tau", "math has no function 'tau'; it has none"),
+        ("nowhere.ipynb", "notebook 'nowhere.ipynb': does not exist"),
+        ("nowhere", "notebook 'nowhere': does not exist"),
+        (functions.positional, "parameter 'x' cannot be given by name"),
+        (len, "cannot be given by name"),
+    ],
+)
+def test_what_is_no_target_is_refused(target, message, tmp_path):
+    refused(target, {}, message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_imported_is_refused_with_what_it_raised(tmp_path):
+    (tmp_path / "broken.py").write_text("def f(x=1):\n    return x\n\nraise RuntimeError('not today')\n")
+    refused("broken.py:f", {}, "file 'broken.py': cannot be imported (RuntimeError: not today)")
+
+
+def test_a_function_that_cannot_be_sent_is_refused():
+    handle = open("file", "w")  # noqa: SIM115
+    with handle:
+        refused(lambda x=1.0: handle.write(str(x)), X, "cannot be sent to another process")
+
+
+def test_a_parameter_without_a_default_must_be_given():
+    refused(functions.without_default, {"x": "0..1"}, "y: has no default; give a number")
+    refused(functions.without_default, {}, "x: has no default; give a number from -5.0 to 5.0")
+
+
+def test_a_parameter_that_cannot_be_set_is_refused_if_given():
+    refused(functions.unsettable, {"things": 1}, "things: not settable: needs a bool, int, float or str")
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    """Give a notebook whose saved outputs have the metrics `loss` and `seconds`."""
+    path = build(tmp_path / "n.ipynb", "# N", metric("loss", "alpha"), metric("seconds", "1"), parameters=PARAMETERS)
+    there = nbformat.read(path, as_version=4)
+    for cell, name in zip(there.cells[2:], ("loss", "seconds"), strict=True):
+        data = {"application/vnd.workbench.metric+json": {"name": name, "value": 1.0}}
+        cell.outputs = [nbformat.v4.new_output("display_data", data=data)]
+    nbformat.write(there, path)
+    return path
+
+
+def test_a_metric_that_the_notebook_does_not_record_is_refused(notebook):
+    refused(notebook, {"alpha": "1,2"}, "objective='lost'", "n.ipynb records 'loss', 'seconds'", objective="lost")
+    assert not (notebook.parent / "sweeps").exists()
+
+
+def test_a_notebook_needs_processes_and_cannot_be_pruned(notebook):
+    refused(notebook, {"alpha": "1,2"}, "is a notebook, which needs a process of its own", here=True)
+    refused(notebook, {"alpha": "1,2"}, "n.ipynb reports no intermediate values", pruner="median")
+    refused(notebook, {"beta": "1,2"}, "beta: there is no such parameter", "count: int = 3 (a whole number from 0 to")
+
+
+def test_a_registered_function_must_not_know_more_than_its_notebook(tmp_path):
+    build(tmp_path / "n.ipynb", "# N", parameters="x: float = 1.0", workbench={"function": f"{FUNCTIONS}:bowl"})
+    refused("n.ipynb", X, "registers", "which takes y, size, kind: its parameters must be some of the notebook's, x")
+
+
+def test_an_output_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("kept")
+    refused(BOWL, X, "output folder 'file': cannot be written to (File exists); name another", output="file")
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_a_folder_that_holds_something_else_is_refused_and_stays_as_it_was(tmp_path):
+    place = tmp_path / "sweeps" / "s"
+    place.mkdir(parents=True)
+    (place / "thesis.txt").write_text("years of work")
+    refused(BOWL, X, "sweeps/s'", "holds something else (thesis.txt); give another name", here=True)
+    assert [path.name for path in place.iterdir()] == ["thesis.txt"]
+
+
+def test_a_database_that_cannot_be_used_is_refused(tmp_path):
+    (tmp_path / "text.db").write_text("no database, but long enough to be looked at" * 100)
+    refused(BOWL, X, "storage: the database cannot be used", storage="sqlite:///text.db", here=True)
+    refused(BOWL, X, "storage: the database cannot be used", storage="no url", here=True)
+    refused(BOWL, X, "storage: the database cannot be used", storage="sqlite:////nowhere/below.db", here=True)
+
+
+def test_a_scheduler_that_is_not_there_is_refused(monkeypatch):
+    import distributed
+
+    client = distributed.Client
+    monkeypatch.setattr(distributed, "Client", lambda address, timeout: client(address, timeout=0.2))
+    refused(BOWL, X, "scheduler='tcp://127.0.0.1:9': cannot be reached", scheduler="tcp://127.0.0.1:9")
+    refused(BOWL, X, "scheduler='here': cannot be reached", scheduler="here")
+
+
+def test_what_was_refused_does_not_stand_in_the_way_of_what_was_meant():
+    refused(BOWL, X, "storage", storage="no url", here=True, seed=1)
+    assert [path.name for path in Path("sweeps/s").iterdir()] == ["lock"]
+    result = sweep(BOWL, X, here=True, seed=2, trials=1, name="s", report=False)
+    assert result.counts == {"ok": 1, "pruned": 0, "failed": 0}
+
+
+def test_another_sweep_of_the_same_name_is_refused_with_what_differs():
+    sweep(BOWL, X, here=True, trials=2, name="s", report=False, sampler="random")
+    before = Path("sweeps/s/trials.jsonl")
+    text = before.read_text()
+    again = {"here": True, "sampler": "random"}
+    refused(BOWL, X, "sweep 's' in 'sweeps': is another", "  seed: 0 there, 1 now", seed=1, **again)
+    refused(BOWL, {"x": "0..2"}, "  space: {'x': '0.0..1.0'} there, {'x': '0.0..2.0'} now", **again)
+    refused(BOWL, X, "  objectives: ['loss:min'] there, ['loss:max'] now", objective="loss:max", **again)
+    refused(BOWL, X, "  sampler: 'random' there, 'tpe' now", here=True)
+    with pytest.raises(SweepError, match=r"target: 'sweep.functions:bowl' there.*\n  digest:") as raised:
+        sweep(functions.seeded, X, name="s", **again)
+    assert len(str(raised.value).splitlines()) == 3  # and no more than what differs
+    assert before.read_text() == text
+
+
+def test_a_line_that_is_no_trial_is_named():
+    sweep(BOWL, X, here=True, trials=2, name="s", report=False, sampler="random")
+    path = Path("sweeps/s/trials.jsonl")
+    good = path.read_text()
+    path.write_text(good + "{}\n")
+    refused(BOWL, X, "trials.jsonl': line 3 is no trial; remove it to run it again", here=True, sampler="random")
+    path.write_text(good)
+    (path.parent / "sweep.json").write_text("{")
+    refused(BOWL, X, "holds no sweep (sweep.json: ", here=True, sampler="random")
+
+
+def test_a_trial_in_a_folder_that_is_none_is_named():
+    sweep(BOWL, X, here=True, trials=2, name="s", report=False)
+    folder = Path("sweeps/s/trials/00007")
+    folder.mkdir()
+    (folder / "trial.json").write_text("{}")
+    refused(BOWL, X, "00007/trial.json': is no trial; remove its folder to run it again", here=True)
+
+
+def test_a_function_within_a_function_and_one_without_a_name_have_folders_too():
+    def inner(x=1.0):
+        return x
+
+    for function, name in ((inner, "inner"), (lambda x=1.0: x, "lambda")):
+        assert sweep(function, X, trials=1, here=True, report=False).folder.name == name
+
+
+def test_a_notebook_is_the_same_however_its_path_is_written(notebook):
+    assert find_target(notebook.resolve()).name == find_target(os.path.relpath(notebook)).name
+
+
+def test_an_executor_must_be_one():
+    refused(BOWL, X, "executor='tcp://': must be a concurrent.futures.Executor", executor="tcp://")
