@@ -7,14 +7,13 @@ it as running. So a sweep that was interrupted ends as one that was not, with an
 
 import importlib.util
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 
 from workbench.sweep.definition import Definition
 from workbench.sweep.errors import SweepError
-from workbench.sweep.quiet import quiet_optuna
+from workbench.sweep.quiet import although_experimental, quiet_optuna
 from workbench.sweep.records import Record
 from workbench.sweep.trial import Past, Pruning
 
@@ -155,7 +154,6 @@ def _sequential_sampler(definition: Definition, number: int) -> Any:
 
 def _numbered_sobol(seed: int) -> Any:
     """Return Optuna's quasi-random sampler, which gives the point `number` of the sequence that it is asked for."""
-    from optuna.exceptions import ExperimentalWarning
     from optuna.samplers import QMCSampler
 
     class NumberedSobol(QMCSampler):
@@ -164,6 +162,5 @@ def _numbered_sobol(seed: int) -> Any:
         def _find_sample_id(self, *study_and_space: Any) -> int:
             return self.number  # instead of a counter in the study, which would have to be run through again
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
+    with although_experimental():
         return NumberedSobol(qmc_type="sobol", scramble=True, seed=trial_seed(seed, 0))

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from workbench.sweep.quiet import quiet_optuna
+from workbench.sweep.quiet import although_experimental, quiet_optuna
 
 Point = tuple[int, float]  # a step, and the intermediate value there
 
@@ -61,11 +61,13 @@ def make_pruner(name: str) -> Any:
     """Return Optuna's pruner of that name."""
     from optuna import pruners
 
-    return {
+    makers = {
         "median": lambda: pruners.MedianPruner(n_startup_trials=5),
         "halving": pruners.SuccessiveHalvingPruner,
         "wilcoxon": lambda: pruners.WilcoxonPruner(p_threshold=0.1),
-    }[name]()
+    }
+    with although_experimental():
+        return makers[name]()
 
 
 def _rebuild(pruning: Pruning) -> Any:

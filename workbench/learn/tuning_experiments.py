@@ -1,0 +1,219 @@
+"""Experiments on tuning itself: samplers beside each other, what the best of many trials is worth, what pruning saves.
+
+Sources: Bergstra and Bengio, Random search for hyper-parameter optimization, 2012, for grids beside random trials;
+Nadeau and Bengio, Inference for the generalization error, 2003, for the standard error of cross-validation.
+"""
+
+import dataclasses
+import importlib.util
+import itertools
+import math
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from workbench.sweep import sweep
+from workbench.sweep.definition import Definition
+from workbench.sweep.points import Points, collect
+from workbench.sweep.records import Record
+
+Space = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A sweep that was run in a folder of its own, which is gone."""
+
+    records: tuple[Record, ...]
+    definition: Definition
+
+    @property
+    def best(self) -> Record:
+        """Return the successful trial with the least objective."""
+        return min((record for record in self.records if record.values), key=lambda record: record.values[0])
+
+    @property
+    def folds(self) -> int:
+        """Return how many folds were computed, those of pruned trials included."""
+        return sum(len(record.intermediate) for record in self.records)
+
+
+def run_sweep(
+    function: Callable,
+    space: Space,
+    *,
+    trials: int,
+    sampler: str = "random",
+    pruner: str = "none",
+    seed: int = 0,
+    objective: str | Sequence[str] = "loss",
+) -> Run:
+    """Sweep over a function in this process and return its trials; a grid gets as many points as fit into `trials`.
+
+    Raises:
+        SweepError: as `workbench.sweep.sweep`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        result = sweep(
+            function,
+            gridded(space, trials) if sampler == "grid" else space,
+            objective,
+            sampler=sampler,
+            trials=trials,
+            seed=seed,
+            pruner=pruner,
+            name="run",
+            output=folder,
+            here=True,
+            report=False,
+        )
+        return Run(tuple(result.records()), result.definition)
+
+
+def compare_samplers(
+    function: Callable, space: Space, samplers: Sequence[str], trials: int, repeats: int
+) -> dict[str, list[Run]]:
+    """Return sweeps of the same budget by sampler, one for each of the seeds 0, 1, ..."""
+    return {
+        sampler: [run_sweep(function, space, trials=trials, sampler=sampler, seed=seed) for seed in range(repeats)]
+        for sampler in samplers
+    }
+
+
+def samplers(gp: bool) -> tuple[tuple[str, ...], str]:
+    """Return the samplers to compare, and a sentence about the one that may be missing."""
+    names = ("grid", "random", "qmc", "tpe")
+    if not gp:
+        return names, "gp is left out: it needs torch; where torch is installed, give -p gp True"
+    if importlib.util.find_spec("torch") is None:
+        return names, "gp is left out: torch, which it needs, is not installed"
+    return (*names, "gp"), "gp is in"
+
+
+def gridded(space: Space, trials: int) -> dict[str, Any]:
+    """Return the space with points for a grid: as many of each dimension as fit into `trials`, the first ones first.
+
+    Points lie in the middle of equal parts of a range: with two or three of them, its ends would be poor places.
+    """
+    sizes = {
+        name: math.inf if _is_range(what) else len(what)
+        for name, what in space.items()
+        if _is_range(what) or isinstance(what, list | tuple)
+    }
+    counts = dict.fromkeys(sizes, 1)
+    while growing := [name for name in sizes if counts[name] < sizes[name] and _fits(counts, name, trials)]:
+        counts[min(growing, key=counts.__getitem__)] += 1
+    return {name: _middles(what, counts[name]) if name in counts else what for name, what in space.items()}
+
+
+def best_so_far(records: Iterable[Record]) -> np.ndarray:
+    """Return the least objective up to each trial, infinite before the first that succeeded."""
+    return np.minimum.accumulate([record.values[0] if record.values else math.inf for record in records])
+
+
+def curves(runs: Sequence[Run]) -> np.ndarray:
+    """Return the best so far of several sweeps, shape (sweeps, trials)."""
+    return np.array([best_so_far(run.records) for run in runs])
+
+
+def pool(runs: Iterable[Run]) -> Points:
+    """Return the successful trials of several sweeps over one space together."""
+    runs = list(runs)
+    return collect(itertools.chain.from_iterable(run.records for run in runs), runs[0].definition)
+
+
+def fold_scores(records: Iterable[Record]) -> np.ndarray:
+    """Return the losses of the successful trials, shape (trials, folds)."""
+    return np.array([record.metrics["loss"] for record in records if record.status == "ok"])
+
+
+def main_effects(points: Points, parts: int = 5) -> dict[str, float]:
+    """Return by hyperparameter the share of the variance of the logarithm of the loss that its place explains.
+
+    Its place is the part of its range that a trial is in, of `parts` equal ones. What as many parts would explain by
+    chance is taken off: shares are epsilon squared (Kelley, An unbiased correlation ratio measure, 1935), or 0.
+    """
+    loss = np.log(points.values[:, 0])
+    return {name: _explained(loss, _part(points, name, parts)) for name in points.parameters}
+
+
+def paired_difference(scores: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of scores - others over the folds, the last axis, and its standard error.
+
+    Folds share most of what they learn from, so their scores are not independent. As Nadeau and Bengio propose, the
+    variance of the mean of k folds is taken as (1/k + 1/(k - 1)) times that of one, 1/(k - 1) being the examples
+    left out over those learned from.
+    """
+    differences = np.asarray(scores) - others
+    k = differences.shape[-1]
+    return differences.mean(axis=-1), differences.std(axis=-1, ddof=1) * math.sqrt(1 / k + 1 / (k - 1))
+
+
+def worse(scores: np.ndarray, level: float = 0.05) -> np.ndarray:
+    """Return which trials, of scores (trials, folds), are worse than the best by Wilcoxon's signed-rank test.
+
+    One-sided, of the differences fold by fold. Ranks, since a model that is sure of a wrong answer has a loss in that
+    fold which outweighs all others. Four folds are too few for a level of 0.05; of five all must be worse.
+    """
+    from scipy.stats import wilcoxon
+
+    differences = scores - scores[scores.mean(axis=1).argmin()]
+    # One by one: where some are zero, as for the best itself, SciPy would go through all signs for each of them.
+    return np.array([each.any() and wilcoxon(each, alternative="greater").pvalue < level for each in differences])
+
+
+def winners_curse(scores: np.ndarray, trials: int, draws: int = 2000, seed: int = 0) -> tuple[float, float]:
+    """Return what the best of some trials seems to be worth, and what it is worth on folds that did not choose it.
+
+    Half of the folds choose the best of `trials` trials, drawn at random, the other half judges it; the means over many
+    draws are returned. Halves change places, so that neither is the easier one.
+
+    Args:
+        scores: shape (trials, folds), an even number of folds.
+    """
+    rng = np.random.default_rng(seed)
+    count, folds = scores.shape
+    seeming, true = [], []
+    for _ in range(draws):
+        chosen = scores[rng.permutation(count)[:trials]]
+        order = rng.permutation(folds)
+        halves = [chosen[:, part].mean(axis=1) for part in np.split(order, 2)]
+        for choosing, judging in (halves, halves[::-1]):
+            winner = choosing.argmin()
+            seeming.append(choosing[winner])
+            true.append(judging[winner])
+    return float(np.mean(seeming)), float(np.mean(true))
+
+
+def _part(points: Points, name: str, parts: int) -> np.ndarray:
+    axis = points.axis(name)
+    places = np.log(axis.places) if axis.log else axis.places
+    edges = np.linspace(places.min(), places.max(), parts + 1)[1:-1]
+    return np.searchsorted(edges, places, side="right")
+
+
+def _explained(values: np.ndarray, group: np.ndarray) -> float:
+    groups = [values[group == each] for each in np.unique(group)]
+    within = sum(((each - each.mean()) ** 2).sum() for each in groups) / (len(values) - len(groups))
+    return max(0.0, float(1 - within / values.var(ddof=1)))
+
+
+def _is_range(what: Any) -> bool:
+    return isinstance(what, str) and ".." in what
+
+
+def _fits(counts: Mapping[str, int], grown: str, trials: int) -> bool:
+    return math.prod(count + (name == grown) for name, count in counts.items()) <= trials
+
+
+def _middles(what: Any, count: int) -> list:
+    shares = (np.arange(count) + 0.5) / count
+    if not _is_range(what):
+        return [what[int(share * len(what))] for share in shares]
+    limits, *options = what.split(":")
+    low, high = map(float, limits.split(".."))
+    if "log" in options:
+        return (low * (high / low) ** shares).tolist()
+    return (low + (high - low) * shares).tolist()
