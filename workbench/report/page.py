@@ -6,17 +6,19 @@ import math
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
-from nbformat import NotebookNode
 
 from workbench.report.folders import write_atomically
 from workbench.report.parameters import Parameter
 from workbench.report.results import Result
 from workbench.report.source import title
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 Link = tuple[str, str]  # an address, relative to the page, and the words that are shown
 ALL_RUNS: Link = ("../index.html", "All runs")
@@ -50,7 +52,7 @@ def moment(iso: str) -> str:
 def report(
     result: Result,
     declared: Mapping[str, Parameter],
-    executed: NotebookNode,
+    executed: "NotebookNode",
     source: Path,
     back: Link = ALL_RUNS,
 ) -> str:

@@ -11,12 +11,13 @@ import dataclasses
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
-
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING, Any
 
 from workbench.operator import OPERATORS, Arg, Operator
 from workbench.report.source import NotebookError, literal, tags
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 TYPES = {"int": int, "float": float, "bool": bool, "str": str}
 CONVERT = {
@@ -75,7 +76,7 @@ class ParameterError(NotebookError):
         super().__init__("\n".join([*problems, "Parameters that exist:", *existing] if existing else problems))
 
 
-def declared(notebook: NotebookNode) -> dict[str, Parameter]:
+def declared(notebook: "NotebookNode") -> dict[str, Parameter]:
     """Return the parameters that the cell tagged `parameters` declares, by name, in order."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code" and "parameters" in tags(cell)]
     if not cells:
@@ -90,7 +91,7 @@ def declared(notebook: NotebookNode) -> dict[str, Parameter]:
     return parameters | unread
 
 
-def check(notebook: NotebookNode, given: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]:
+def check(notebook: "NotebookNode", given: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]:
     """Return the checked values of `given`, or raise ParameterError naming everything that is wrong.
 
     With `text`, the values are words from a command line and are converted to the declared types.
@@ -122,7 +123,7 @@ def from_help(name: str, type_name: str, default: Any, help_text: str) -> Parame
     )
 
 
-def _operator(notebook: NotebookNode) -> Operator | None:
+def _operator(notebook: "NotebookNode") -> Operator | None:
     name = notebook.metadata.get("workbench", {}).get("operator")
     if name is None:
         return None

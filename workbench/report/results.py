@@ -5,11 +5,12 @@ import dataclasses
 import json
 import math
 from pathlib import Path
-from typing import Any
-
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING, Any
 
 from workbench.report.folders import UNSAFE
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 METRIC = "application/vnd.workbench.metric+json"
 
@@ -38,14 +39,14 @@ class Result:
         return json.dumps(_finite(dataclasses.asdict(self)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def metrics(notebook: NotebookNode) -> dict[str, Any]:
+def metrics(notebook: "NotebookNode") -> dict[str, Any]:
     """Return the metrics that an executed notebook has recorded, by name; of several by one name the last."""
     recorded = [output.data[METRIC] for output in _displayed(notebook) if METRIC in output.data]
     whole = [metric for metric in recorded if isinstance(metric, dict) and {"name", "value"} <= metric.keys()]
     return {str(metric["name"]): metric["value"] for metric in whole}
 
 
-def figures(notebook: NotebookNode, folder: Path) -> list[dict[str, str]]:
+def figures(notebook: "NotebookNode", folder: Path) -> list[dict[str, str]]:
     """Return name and alt text of an executed notebook's figures, in order of appearance.
 
     A picture that the notebook has not saved in `folder` itself is written there as PNG.
@@ -62,7 +63,7 @@ def figures(notebook: NotebookNode, folder: Path) -> list[dict[str, str]]:
     return list(found.values())
 
 
-def _displayed(notebook: NotebookNode) -> list[NotebookNode]:
+def _displayed(notebook: "NotebookNode") -> "list[NotebookNode]":
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return [output for output in outputs if "data" in output]
 

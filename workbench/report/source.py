@@ -3,9 +3,10 @@
 import ast
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat
-from nbformat import NotebookNode
+if TYPE_CHECKING:  # what reads notebooks takes a second to import; sweeps over functions need none of it
+    from nbformat import NotebookNode
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 ERROR_MARKER = "papermill-error-cell-tag"  # papermill's tag on the notes it adds to a notebook that failed
@@ -16,8 +17,10 @@ class NotebookError(ValueError):
     """A notebook, a parameter or a folder is not what is needed; nothing has been run."""
 
 
-def load(path: Path) -> NotebookNode:
+def load(path: Path) -> "NotebookNode":
     """Read a Python notebook as format 4, or raise NotebookError saying what the file is instead."""
+    import nbformat
+
     if not path.is_file():
         raise NotebookError(f"notebook {str(path)!r}: {'is no file' if path.exists() else 'does not exist'}")
     try:
@@ -37,17 +40,17 @@ def load(path: Path) -> NotebookNode:
     return notebook
 
 
-def tags(cell: NotebookNode) -> list[str]:
+def tags(cell: "NotebookNode") -> list[str]:
     """Return a cell's tags."""
     return cell.metadata.get("tags", [])
 
 
-def count_code_cells(notebook: NotebookNode) -> int:
+def count_code_cells(notebook: "NotebookNode") -> int:
     """Count the cells that a kernel will be asked to run."""
     return sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells)
 
 
-def title(notebook: NotebookNode) -> str | None:
+def title(notebook: "NotebookNode") -> str | None:
     """Return the text of the notebook's first heading of the first level, None without one."""
     for cell in notebook.cells:
         heading = re.search(r"^# +(.+?) *#*$", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else None
@@ -56,8 +59,10 @@ def title(notebook: NotebookNode) -> str | None:
     return None
 
 
-def clean(notebook: NotebookNode) -> NotebookNode:
+def clean(notebook: "NotebookNode") -> "NotebookNode":
     """Remove from `notebook`, in place, what changes from run to run or belongs to a live session; return it."""
+    from nbformat import NotebookNode
+
     own = {key: value for key, value in notebook.metadata.items() if key == "workbench"}
     notebook.metadata = NotebookNode(
         kernelspec=NotebookNode(display_name="Python 3 (ipykernel)", language="python", name="python3"),
@@ -77,7 +82,7 @@ def literal(source: str) -> bool | int | float | str | None:
     return value if isinstance(value, bool | int | float | str) else None
 
 
-def _clean_cell(cell: NotebookNode) -> NotebookNode:
+def _clean_cell(cell: "NotebookNode") -> "NotebookNode":
     for key in VOLATILE:
         cell.metadata.pop(key, None)
     if not tags(cell):

@@ -1,11 +1,12 @@
 """Run one notebook in a process of its own: `python -m workbench.report.worker`.
 
 The job comes as one line of JSON on standard input: `notebook`, `output`, `parameters`, `timeout`, `folder`, where its
-code runs, and `sockets`, a folder for the kernel's. Standard output carries one line of JSON per finished cell and a
-last one with the outcome.
-Standard input stays open as long as the parent lives: when it ends, so do the kernel and this process.
+code runs, `sockets`, a folder for the kernel's, and `shutdown`, "graceful" unless it is "immediate". Standard output
+carries one line of JSON per finished cell and a last one with the outcome. Standard input stays open as long as the
+parent lives: when it ends, so do the kernel and this process.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -43,6 +44,13 @@ class OwnKernelManager(AsyncKernelManager):
         if len(self.sockets) < LONGEST_SOCKET_FOLDER:
             self.transport = "ipc"
             self.ip = str(Path(self.sockets, "socket"))
+
+    async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
+        """End the kernel; at once, also the processes that it has started, which it is not asked to end."""
+        if now and self.has_kernel:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.provisioner.process.pid, signal.SIGKILL)
+        await super().shutdown_kernel(now=now, restart=restart)
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -119,6 +127,7 @@ def execute(job: dict, report: Any, kernel: Kernel) -> dict | None:
             progress_bar=False,
             cwd=job["folder"],
             kernel_manager_class=OwnKernelManager,
+            shutdown_kernel=job.get("shutdown", "graceful"),
             on_notebook_start=lambda notebook: kernel.watch(OwnKernelManager.latest),
             on_cell_execute=lambda cell, cell_index: kernel.run(cell_index, cell.source),
             on_cell_executed=lambda cell, cell_index, execute_reply: report(cell_index),

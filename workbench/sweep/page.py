@@ -23,6 +23,7 @@ from workbench.sweep.target import Target
 
 SHOWN = 300  # trials in the page's table; all are in trials.csv
 SHOWN_FAILURES = 30
+DPI = 150  # of pictures, which the page shows at a third of that
 UNPUBLISHED = ("lost process", "lost worker", "time-out", "set-up")  # kinds of failure that may leave no notebook
 
 
@@ -71,7 +72,8 @@ def _draw(points: Points, folder: Path, notes: list[str]) -> list[dict[str, str]
         figure = drawing.figure_of(draw())
         with drawing.styled():
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-            figure.savefig(folder / f"{name}.png")
+            figure.set_layout_engine("none")  # it is laid out
+            figure.savefig(folder / f"{name}.png", dpi=DPI)
         found.append({"name": name, "alt": alt})
     return found
 

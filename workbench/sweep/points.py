@@ -11,7 +11,8 @@ from workbench.sweep.records import Record
 from workbench.sweep.space import Choices, Range
 
 SPAN = 100  # of choices, largest over smallest, from which they are drawn on a logarithmic axis
-MOST = 200  # trials that importance is computed from: its time grows with their square
+TREES = 32
+MOST = 150  # trials that importance is computed from: its time grows with their square
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Points:
             params = {name: self.parameters[name][place] for name in distributions}
             value = float(self.values[place, objective])
             study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=value))
-        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=TREES, seed=0)
         try:
             return optuna.importance.get_param_importances(study, evaluator=evaluator)
         except RuntimeError as problem:

@@ -17,11 +17,9 @@ import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
-import nbformat
-from nbformat import NotebookNode
 
 from workbench.operator import REQUIRED
 from workbench.report import parameters, results
@@ -29,6 +27,9 @@ from workbench.report.parameters import Parameter
 from workbench.report.source import clean, load
 from workbench.sweep.errors import SweepError
 from workbench.sweep.tasks import FunctionWork, NotebookWork
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 SEED, TRIAL = "seed", "trial"
 FILES = 10  # an executed notebook's size, as often as what it leaves may take
@@ -107,6 +108,8 @@ def find_target(what: Path | str | Callable) -> Target:
 
 
 def _notebook(path: Path) -> Target:
+    import nbformat
+
     source = load(path)
     path = Path(os.path.relpath(path))  # however it was given, it is the same notebook
     declared = parameters.declared(source)
@@ -138,8 +141,10 @@ def _registered(path: Path, declared: dict[str, Parameter], name: str) -> Target
     return dataclasses.replace(function, name=str(path), declared=shared, defaults=defaults)
 
 
-def _without_outputs(notebook: NotebookNode) -> NotebookNode:
-    bare = nbformat.from_dict(notebook)
+def _without_outputs(notebook: "NotebookNode") -> "NotebookNode":
+    from nbformat import from_dict
+
+    bare = from_dict(notebook)
     for cell in bare.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

@@ -13,9 +13,6 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_notebook
-
 from workbench.files import status_kilobytes
 from workbench.sweep import SweepResult, sweep
 from workbench.sweep.database import Database
@@ -67,6 +64,9 @@ def function(trials: int, place: Path) -> dict[str, float]:
 
 def notebook(trials: int, place: Path) -> dict[str, float]:
     """Sweep over a notebook, two at a time."""
+    import nbformat
+    from nbformat.v4 import new_code_cell, new_notebook
+
     cells = [new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}), *map(new_code_cell, NOTEBOOK)]
     nbformat.write(new_notebook(cells=cells), place / "notebook.ipynb")
     space = {"x": "0..1", "n": "1,3,5,7,9"}
