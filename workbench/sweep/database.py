@@ -43,7 +43,7 @@ class Database:
             self._tables.reflect(self._engine, only=TABLES)
             self._check_schema()
             self._study_id = self._open(owner)
-            self.count = self._storage.get_n_trials(self._study_id)
+            self.count = self._count(self._study_id)
         except SweepError:
             raise
         except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, ImportError, ValueError) as problem:
@@ -82,10 +82,19 @@ class Database:
         )
         study_id = self._storage.get_study_id_from_name(name)
         there = self._storage.get_study_user_attrs(study_id).get(OWNER)
-        if there not in (None, owner) or (there is None and self._storage.get_n_trials(study_id)):
+        if there not in (None, owner) or (there is None and self._count(study_id)):
             raise SweepError(f"storage: the database holds another study of the name {name!r}; give another name")
         self._storage.set_study_user_attr(study_id, OWNER, owner)
         return study_id
+
+    def _count(self, study_id: int) -> int:
+        """Return how many trials a study has; Optuna would load them all to count them."""
+        import sqlalchemy
+
+        trials = self._tables.tables["trials"]
+        with self._engine.connect() as connection:
+            count = sqlalchemy.select(sqlalchemy.func.count()).where(trials.c.study_id == study_id)
+            return connection.execute(count).scalar_one()
 
     def _check_schema(self) -> None:
         with self._engine.connect() as connection:

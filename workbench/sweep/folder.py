@@ -14,6 +14,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import re
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from workbench.sweep.tasks import Outcome
 
 RESERVE = 2**24  # bytes that must be free before the first trial
 RECORD_BYTES = 2**11  # of a trial's line, and its share of tables and database
+LINE = re.compile(rb'\{"number": (\d{1,9}), "status": .*\}\n')  # the number is all that is read of it at first
 NEW = -1  # place in the file of a trial that is not finished
 
 
@@ -181,11 +183,10 @@ def index(journal: Path) -> array.array:
         for count, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 break  # still being written, or cut off
-            try:
-                number = json.loads(line)["number"]
-            except (ValueError, KeyError, TypeError):
-                raise SweepError(f"{str(journal)!r}: line {count} is no trial; remove it to run it again") from None
-            _set_place(places, number, place)
+            found = LINE.fullmatch(line)
+            if found is None:
+                raise SweepError(f"{str(journal)!r}: line {count} is no trial; remove it to run it again")
+            _set_place(places, int(found[1]), place)
             place += len(line)
     return places
 
@@ -193,7 +194,10 @@ def index(journal: Path) -> array.array:
 def read_at(file, place: int) -> Record:
     """Return the record whose line begins at `place` of an open journal."""
     file.seek(place)
-    return Record.from_json(file.readline().decode())
+    try:
+        return Record.from_json(file.readline().decode())
+    except ValueError as problem:
+        raise SweepError(f"{file.name!r}: the line at byte {place} cannot be read ({problem}); remove it") from None
 
 
 def _set_place(places: array.array, number: int, place: int) -> None:

@@ -17,6 +17,7 @@ WIDE = 30  # largest over smallest value, from which an objective that is above 
 CLIPPED = 95  # percentile of the objective, counted from the best, where the scale of colours ends
 CELLS = 160  # in each direction, of what is interpolated
 MARKED = 8  # choices at most that are each marked on an axis
+MOST_DRAWN = 2000  # trials at most that are each an object in an SVG file
 MOST_LINES = 500  # in parallel coordinates
 
 
@@ -76,6 +77,7 @@ def response_surface(points: Points, across: str, up: str, objective: int = 0, *
         s=36,
         edgecolors="white",
         linewidths=0.7,
+        rasterized=_are_many(points),
     )
     ax.use_sticky_edges = False  # or what is filled would end the picture, and points on its edge be cut
     best = points.order(objective)[0]
@@ -118,7 +120,8 @@ def pareto_front(points: Points, *, ax: Axes) -> None:
     """Draw two objectives against each other, and join the trials that no other is better than in both."""
     front = points.front()
     first, second = points.objectives
-    ax.plot(points.values[:, 0], points.values[:, 1], "o", color=OTHER, alpha=0.45, label="trial")
+    look = {"color": OTHER, "alpha": 0.45, "label": "trial", "rasterized": _are_many(points)}
+    ax.plot(points.values[:, 0], points.values[:, 1], "o", **look)
     where = "post" if first.sign == second.sign == 1 else "mid"
     style = {"drawstyle": f"steps-{where}"} if where == "post" else {}
     ax.plot(points.values[front, 0], points.values[front, 1], "o-", color=BEST, label="Pareto front", **style)
@@ -136,11 +139,16 @@ def _wish(objective) -> str:
 
 def _with_spread(ax: Axes, x: np.ndarray, points: Points, objective: int) -> None:
     values, spread = points.values[:, objective], points.spread[:, objective]
-    has_spread = bool(np.isfinite(spread).any())
+    has_spread, look = bool(np.isfinite(spread).any()), {"rasterized": _are_many(points)}
     if has_spread:
-        ax.errorbar(x, values, yerr=np.nan_to_num(spread), fmt="none", ecolor=OTHER, elinewidth=0.8, alpha=0.4)
+        ax.errorbar(x, values, yerr=np.nan_to_num(spread), fmt="none", ecolor=OTHER, elinewidth=0.8, alpha=0.4, **look)
     label = "trial, ± standard deviation over folds" if has_spread else "trial"
-    ax.plot(x, values, "o", color=OTHER, markersize=4, alpha=0.8, label=label)
+    ax.plot(x, values, "o", color=OTHER, markersize=4, alpha=0.8, label=label, **look)
+
+
+def _are_many(points: Points) -> bool:
+    """Tell whether the trials would make a drawing of lines too large, so that pixels are better."""
+    return len(points.numbers) > MOST_DRAWN
 
 
 def _scale(ax: Axes, values: np.ndarray, points: Points, objective: int) -> None:

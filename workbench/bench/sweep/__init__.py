@@ -62,9 +62,12 @@ def _simulated(counts: tuple[int, ...], say: Callable[[str], None]) -> list[Meas
         say(f"{count:,} simulated trials")
         found[count] = run_probe("simulated", count)
     few, many = counts[-2], counts[-1]
-    grown = (found[many]["peak_kilobytes"] - found[few]["peak_kilobytes"]) / (many - few)
+    grown, with_report = (
+        (found[many][name] - found[few][name]) / (many - few) for name in ("peak_kilobytes", "report_peak_kilobytes")
+    )
     measurements = [
         Measurement(f"memory left behind by a trial, {few:,} to {many:,} simulated", grown, "kB", MEMORY_TARGET),
+        Measurement("memory left behind by a trial, opened again and drawn", with_report, "kB"),
         *(Measurement(f"{count:,} simulated trials", each["trials_seconds"], "s") for count, each in found.items()),
     ]
     last = found[many]

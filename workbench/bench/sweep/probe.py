@@ -99,8 +99,10 @@ def simulated(trials: int, place: Path) -> dict[str, float]:
     run = parts.pop("run")
     named = {f"part {name}": seconds for name, seconds in parts.items()}
     named["part opening it again, tables, pictures and page"] = time.perf_counter() - start
+    report_peak = status_kilobytes("VmHWM")
     size = sum(file.stat().st_size for file in result.folder.rglob("*") if file.is_file())
-    return {"trials_seconds": run, "peak_kilobytes": peak, "megabytes": size / 1e6, **named}
+    peaks = {"peak_kilobytes": peak, "report_peak_kilobytes": report_peak}
+    return {"trials_seconds": run, **peaks, "megabytes": size / 1e6, **named}
 
 
 def guided(trials: int, place: Path) -> dict[str, float]:
