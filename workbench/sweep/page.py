@@ -15,14 +15,13 @@ from workbench.report.versions import versions
 from workbench.sweep import plots
 from workbench.sweep.definition import Definition
 from workbench.sweep.folder import trial_name
-from workbench.sweep.points import MOST, Points, collect
+from workbench.sweep.gathering import LISTED, Gathered, gather
+from workbench.sweep.points import MOST, Points
 from workbench.sweep.records import Record
 from workbench.sweep.result import SweepResult
 from workbench.sweep.table import write_tables
 from workbench.sweep.target import Target
 
-SHOWN = 300  # trials in the page's table; all are in trials.csv
-SHOWN_FAILURES = 30
 DPI = 150  # of pictures, which the page shows at a third of that
 UNPUBLISHED = ("lost process", "lost worker", "time-out", "set-up")  # kinds of failure that may leave no notebook
 
@@ -30,22 +29,21 @@ UNPUBLISHED = ("lost process", "lost worker", "time-out", "set-up")  # kinds of 
 def write_report(result: SweepResult, target: Target, output: Path) -> None:
     """Write trials.parquet, trials.csv, pictures and report.html into the sweep's folder, and `output`/index.html."""
     write_tables(result.folder)
-    points = collect(result.records(), result.definition)
-    notes: list[str] = []
-    figures = _draw(points, result.folder / "figures", notes)
-    summary = _summary(result, figures)
+    found = gather(result.records(), result.definition, result.counts["ok"])
+    points, notes = found.points, _thinned(found, result.counts["ok"])
+    summary = _summary(result, found, _draw(points, result.folder / "figures", notes))
     html = page.template("sweep.html.j2").render(
         run=summary,
         definition=result.definition,
         asked=describe(result.definition),
         unpublished=UNPUBLISHED,
         again=_again(result.best, target),
-        rows=_rows(result, points),
-        failures=_failures(result),
+        rows=found.best,
+        failures=found.failures,
         names=list(result.definition.space.dimensions),
         notebooks=target.is_notebook,
         front={int(number) for number in points.numbers[points.front()]} if _has_front(points) else set(),
-        shown=SHOWN,
+        shown=LISTED,
         notes=notes,
         trial_name=trial_name,
         counts=result.counts,
@@ -57,6 +55,14 @@ def write_report(result: SweepResult, target: Target, output: Path) -> None:
 
 def _has_front(points: Points) -> bool:
     return len(points.objectives) == 2 and len(points.numbers) > 0
+
+
+def _thinned(found: Gathered, successes: int) -> list[str]:
+    """Return a note if not all trials are drawn."""
+    drawn = len(found.points.numbers)
+    if drawn == successes:
+        return []
+    return [f"The pictures show {drawn:,} of {successes:,} trials, evenly spaced, and all that were the best so far."]
 
 
 def _draw(points: Points, folder: Path, notes: list[str]) -> list[dict[str, str]]:
@@ -128,7 +134,7 @@ def _importance(points: Points, place: int, notes: list[str]) -> dict[str, float
         return {}
 
 
-def _summary(result: SweepResult, figures: list[dict[str, str]]) -> Result:
+def _summary(result: SweepResult, found: Gathered, figures: list[dict[str, str]]) -> Result:
     """Return the sweep as the index of a folder shows a run."""
     metrics: dict[str, Any] = {}
     if result.best is not None:
@@ -140,10 +146,6 @@ def _summary(result: SweepResult, figures: list[dict[str, str]]) -> Result:
                 metrics[f"its standard deviation over folds ({objective.name})"] = spread
         metrics["best trial"] = result.best.number
     metrics |= {f"trials {status}": count for status, count in result.counts.items() if count or status == "ok"}
-    seconds, started = 0.0, ""
-    for record in result.records():
-        seconds += record.duration_seconds
-        started = min(started or record.started, record.started)
     failed, total = result.counts["failed"], sum(result.counts.values())
     error = {"kind": "failures", "message": f"{failed} of {total} trials failed", "traceback": ""} if failed else None
     return Result(
@@ -153,8 +155,8 @@ def _summary(result: SweepResult, figures: list[dict[str, str]]) -> Result:
         parameters=result.definition.space.describe(),
         metrics=metrics,
         figures=figures,
-        duration_seconds=round(seconds, 3),
-        started=started,
+        duration_seconds=round(found.seconds, 3),
+        started=found.started,
         versions=versions(),
         error=error,
     )
@@ -169,26 +171,6 @@ def _again(best: Record | None, target: Target) -> str:
         return shlex.join(["workbench", "run", target.name, *words])
     arguments = ", ".join(f"{name}={value!r}" for name, value in best.parameters.items())
     return f"{target.stem}({arguments})"
-
-
-def _rows(result: SweepResult, points: Points) -> list[Record]:
-    """Return the trials that the page lists: the best by the first objective, the best first."""
-    if not len(points.numbers):
-        return []
-    wanted = points.numbers[points.order()[:SHOWN]].tolist()
-    kept = set(wanted)
-    found = {record.number: record for record in result.records() if record.number in kept}
-    return [found[number] for number in wanted]
-
-
-def _failures(result: SweepResult) -> list[Record]:
-    failures: list[Record] = []
-    for record in result.records():
-        if record.status == "failed":
-            failures.append(record)
-        if len(failures) == SHOWN_FAILURES:
-            break
-    return failures
 
 
 def describe(definition: Definition) -> list[tuple[str, str]]:
