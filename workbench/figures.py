@@ -9,11 +9,21 @@ from workbench.cost import plots as cost
 from workbench.cost.known_machines import KNOWN
 from workbench.cost.networks import alexnet, googlenet, vgg_a_lrn
 from workbench.cost.overhead import overhead
-from workbench.learn import photographs
+from workbench.learn import photographs, tuning, tuning_experiments
 from workbench.lrn import plots as lrn
 from workbench.sparse_dropout import hardware_plots
 from workbench.sparse_dropout import plots as sparse_dropout
 from workbench.sparse_lp import plots as sparse_lp
+from workbench.sweep import plots as sweeps
+from workbench.sweep.points import Points
+
+
+def _tuned() -> Points:
+    """Return the trials of a sweep over LRN's strength and exponent on digits of different contrasts."""
+    space = {"alpha": "1e-3..1e3:log", "beta": "0..1", "C": 3.0, "contrast": 1.0}
+    return tuning_experiments.pool(
+        [tuning_experiments.run_sweep(tuning.lrn_on_digits, space, trials=64, sampler="qmc")]
+    )
 
 
 def draw_all(folder: Path) -> list[Path]:
@@ -31,6 +41,7 @@ def draw_all(folder: Path) -> list[Path]:
         "dropout-ragged": sparse_dropout.ragged(ids, lengths, ratio=0.3, seed=5),
         "dropout-distribution": sparse_dropout.output_distribution(part="stored"),
         "dropout-lattice": hardware_plots.lattice(width=32),
+        "sweep-surface": sweeps.response_surface(_tuned(), "alpha", "beta"),
         "sparse-lp-ball": sparse_lp.ball_and_contours(p=0.5),
         "sparse-lp-prox": sparse_lp.penalty_and_prox(p=0.5),
     }

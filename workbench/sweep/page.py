@@ -23,7 +23,6 @@ from workbench.sweep.table import write_tables
 from workbench.sweep.target import Target
 
 DPI = 150  # of pictures, which the page shows at a third of that
-UNPUBLISHED = ("lost process", "lost worker", "time-out", "set-up")  # kinds of failure that may leave no notebook
 
 
 def write_report(result: SweepResult, target: Target, output: Path) -> None:
@@ -36,10 +35,10 @@ def write_report(result: SweepResult, target: Target, output: Path) -> None:
         run=summary,
         definition=result.definition,
         asked=describe(result.definition),
-        unpublished=UNPUBLISHED,
         again=_again(result.best, target),
         rows=found.best,
         failures=found.failures,
+        reports=_reports(result.folder, found.failures),
         names=list(result.definition.space.dimensions),
         notebooks=target.is_notebook,
         front={int(number) for number in points.numbers[points.front()]} if _has_front(points) else set(),
@@ -171,6 +170,13 @@ def _again(best: Record | None, target: Target) -> str:
         return shlex.join(["workbench", "run", target.name, *words])
     arguments = ", ".join(f"{name}={value!r}" for name, value in best.parameters.items())
     return f"{target.stem}({arguments})"
+
+
+def _reports(folder: Path, records: list[Record]) -> set[int]:
+    """Return the numbers of those trials that have left a report: a process that is lost leaves none."""
+    return {
+        record.number for record in records if (folder / "trials" / trial_name(record.number) / "report.html").is_file()
+    }
 
 
 def describe(definition: Definition) -> list[tuple[str, str]]:

@@ -34,13 +34,13 @@ class Tally:
 
     @property
     def seconds_left(self) -> float | None:
-        """Return how long the rest may take, at the rate of this session; None before its first trial."""
+        """Return how long the rest may take, at the rate until now; None before its first trial."""
         if not self._here:
             return None
         return (time.monotonic() - self._start) / self._here * max(0, self.total - self.done)
 
     def add(self, record: Record, *, here: bool = True) -> None:
-        """Count a finished trial, `here` if it was run in this session."""
+        """Count a finished trial, `here` if it was run since the start, and not before an interruption."""
         self.counts[record.status] += 1
         self._here += here
         if record.status == "failed":
