@@ -130,7 +130,9 @@ def sweep(
     ] = None,
     objective: Annotated[
         list[str] | None,
-        typer.Option(metavar="METRIC[:min|:max]", help="What to make small, or large; twice for a Pareto front."),
+        typer.Option(
+            metavar="METRIC[:min|:max]", help="What to make small, or large, loss by default; twice for a Pareto front."
+        ),
     ] = None,
     sampler: Annotated[str, typer.Option(metavar="SAMPLER", help="grid, random, qmc, tpe or gp.")] = "tpe",
     trials: Annotated[

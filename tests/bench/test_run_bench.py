@@ -185,7 +185,7 @@ def test_an_installed_peer_agrees_with_the_reference(name, direction):
 
 
 def test_an_unknown_part_is_refused_with_the_list():
-    parts = "'lrn', 'dropout', 'sparse-lp', 'cost', 'explore', 'all'"
+    parts = "'lrn', 'dropout', 'sparse-lp', 'cost', 'sweep', 'explore', 'all'"
     with pytest.raises(ValueError, match=re.escape(f"what='lnr': must be one of {parts}")):
         run_bench("lnr", None, True, None)
 

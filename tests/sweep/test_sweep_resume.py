@@ -103,7 +103,7 @@ def test_a_killed_command_leaves_no_process_and_goes_on(tmp_path):
     words = ["-p", "x=-5..5:7", "-p", "y=-5..5:3", "--pruner", "median", "--trials", TRIALS, "--jobs", 2, "--seed", 3]
     held = {**os.environ, "SWEEP_HOLD": "8"}
     process = workbench("sweep", f"{FUNCTIONS}:pruned_bowl", *words, "--name", "median", env=held)
-    wait_until(lambda: len(journal(folder)) >= 8 or process.poll() is not None)
+    wait_until(lambda: (len(journal(folder)) >= 8 and len(calls()) >= 10) or process.poll() is not None)
     children = below(process)
     process.kill()
     process.communicate()
@@ -128,7 +128,7 @@ def test_a_function_that_is_deaf_and_what_it_has_started_end_with_the_sweep(tmp_
     process.communicate()
     assert len(started) == 4
     try:
-        wait_until(lambda: all(map(has_ended, started)), seconds=10)
+        wait_until(lambda: all(map(has_ended, started)))
     finally:
         for each in started:
             if not has_ended(each):
@@ -258,7 +258,7 @@ def test_a_database_elsewhere_holds_several_sweeps_but_no_two_of_one_name(tmp_pa
 
 def test_a_second_sweep_of_the_same_name_is_refused_and_the_first_goes_on(tmp_path):
     def wait_for_file(trial, x: float = 0.0):
-        wait_until(lambda: (tmp_path / "go").exists(), seconds=15)
+        wait_until(lambda: (tmp_path / "go").exists())
         return x
 
     def start():
