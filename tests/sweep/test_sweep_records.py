@@ -197,3 +197,15 @@ def test_a_metric_larger_than_64_bits_does_not_stop_the_tables(tmp_path):
     assert [each.metrics["hash"] for each in found] == [2**64 + 1, -(2**63) - 1]
     write_tables(tmp_path / "sweeps" / "s")
     assert {each["metrics_hash"] for each in table(tmp_path / "sweeps" / "s")} == {str(2**64 + 1), str(-(2**63) - 1)}
+
+
+def test_text_that_no_encoding_can_hold_is_a_row_too():
+    def odd(x=0.0):
+        if x:
+            raise ValueError("\udcff")
+        return {"loss": x, "text": "\udcfe"}
+
+    result = sweep(odd, {"x": [0.0, 1.0]}, sampler="grid", here=True, name="odd")
+    assert result.counts == {"ok": 1, "pruned": 0, "failed": 1}
+    assert {each.metrics.get("text") for each in result.records()} == {"\\udcfe", None}
+    assert "ValueError: \\udcff" in (result.folder / "report.html").read_text()

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from workbench.sweep import Choices, Range, sweep
-from workbench.sweep.proposals import Independent, Sequential, trial_seed
+from workbench.sweep.proposals import Independent, Sequential, sampler_seed, trial_seed
 
 from . import functions
 from .conftest import InThreads, definition, essence, parameters, record
@@ -91,7 +91,7 @@ def test_random_proposals_are_uniform_on_their_scale_and_independent_of_each_oth
 @pytest.mark.parametrize("seed", [0, 7])
 def test_quasi_random_proposals_are_the_points_of_scipys_sobol_sequence(seed):
     found = proposals(UNIT, 32, sampler="qmc", seed=seed)
-    points = stats.qmc.Sobol(2, scramble=True, seed=trial_seed(seed, 0)).random(32)
+    points = stats.qmc.Sobol(2, scramble=True, seed=sampler_seed(seed, 0)).random(32)
     np.testing.assert_allclose([[each["x"], (each["y"] + 3) / 8] for each in found], points, rtol=1e-12, atol=1e-15)
     for name, low, width in (("x", 0, 1), ("y", -3, 8)):  # each of 32 equal intervals has one point
         assert sorted(int((each[name] - low) / width * 32) for each in found) == list(range(32))
@@ -99,7 +99,7 @@ def test_quasi_random_proposals_are_the_points_of_scipys_sobol_sequence(seed):
 
 def test_quasi_random_proposals_are_scaled_by_logarithm():
     (found,) = (proposals({"x": Range(1e-4, 1.0, log=True)}, 8, sampler="qmc", seed=3),)
-    points = stats.qmc.Sobol(1, scramble=True, seed=trial_seed(3, 0)).random(8)
+    points = stats.qmc.Sobol(1, scramble=True, seed=sampler_seed(3, 0)).random(8)
     assert [each["x"] for each in found] == pytest.approx([10 ** (-4 + 4 * p) for (p,) in points.tolist()], rel=1e-9)
 
 
@@ -136,7 +136,7 @@ def test_tpe_proposes_what_optuna_does_where_as_many_trials_run(at_once):
         if len(running) == at_once:
             ended = running.pop(0)
             study.tell(ended, functions.bowl(**ended.params))
-        study.sampler = optuna.samplers.TPESampler(seed=trial_seed(2, number), constant_liar=True)
+        study.sampler = optuna.samplers.TPESampler(seed=sampler_seed(2, number), constant_liar=True)
         running.append(study.ask(space))
     settings = {"trials": 20, "seed": 2, "jobs": at_once, "report": False}
     with InThreads(at_once) as pool:
@@ -172,7 +172,8 @@ def test_trial_seeds_depend_on_both_and_are_never_the_same():
     assert all(0 <= each < 2**31 for each in seeds.values())
     # NumPy's own words for it: the state of a SeedSequence that was spawned from the sweep's.
     child = np.random.SeedSequence(5).spawn(8)[7]
-    assert trial_seed(5, 7) == int(child.generate_state(1)[0]) // 2
+    assert sampler_seed(5, 7) == int(child.generate_state(1)[0]) // 2
+    assert trial_seed(5, 7) == int(child.spawn(2)[1].generate_state(1)[0]) // 2
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
@@ -205,8 +206,17 @@ def test_two_objectives_are_proposed_for_as_optuna_does():
     result = sweep(two, {"x": "-2..2"}, ["a", "b"], trials=15, here=True, report=False, name="s")
     study = optuna.create_study(directions=["minimize", "minimize"])
     for number in range(15):
-        study.sampler = optuna.samplers.TPESampler(seed=trial_seed(0, number), constant_liar=True)
+        study.sampler = optuna.samplers.TPESampler(seed=sampler_seed(0, number), constant_liar=True)
         trial = study.ask({"x": optuna.distributions.FloatDistribution(-2, 2)})
         study.tell(trial, two(trial.params["x"]))
     assert parameters(result) == [each.params for each in study.trials]
     assert result.best.values[0] == min(each.values[0] for each in study.trials)
+
+
+def test_a_trials_seed_draws_other_numbers_than_its_sampler_did():
+    def legacy(x=0.0, seed=0):
+        return {"loss": x, "drawn": np.random.RandomState(seed).uniform(), "x": x}
+
+    for sampler in ("random", "tpe", "qmc"):
+        result = sweep(legacy, {"x": "0..1"}, sampler=sampler, trials=6, here=True, name=sampler, report=False)
+        assert all(abs(each.metrics["drawn"] - each.metrics["x"]) > 1e-9 for each in result.records())

@@ -36,7 +36,7 @@ class Result:
 
     def to_json(self) -> str:
         """Return standard JSON: numbers that are not finite become text."""
-        return json.dumps(_finite(dataclasses.asdict(self)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(finite(dataclasses.asdict(self)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def metrics(notebook: "NotebookNode") -> dict[str, Any]:
@@ -68,9 +68,10 @@ def _displayed(notebook: "NotebookNode") -> "list[NotebookNode]":
     return [output for output in outputs if "data" in output]
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return a value as standard JSON can hold it: numbers that are not finite become text."""
     if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return repr(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -70,7 +70,7 @@ def as_metrics(returned: Any, objectives: tuple[str, ...]) -> dict[str, Any]:
     A list of numbers instead of one are the scores of folds.
     """
     if isinstance(returned, dict):
-        return {str(name): _plain(name, value) for name, value in returned.items()}
+        return {_writable(str(name)): _plain(name, value) for name, value in returned.items()}
     if len(objectives) == 1:
         return {objectives[0]: _plain(objectives[0], returned)}
     if isinstance(returned, list | tuple | np.ndarray) and len(returned) == len(objectives):
@@ -81,7 +81,9 @@ def as_metrics(returned: Any, objectives: tuple[str, ...]) -> dict[str, Any]:
 def _plain(name: str, value: Any) -> Any:
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
-    if isinstance(value, bool | int | str):
+    if isinstance(value, str):
+        return _writable(value)
+    if isinstance(value, bool | int):
         return value
     if isinstance(value, Real):
         return float(value)
@@ -97,7 +99,13 @@ def _is_number(value: Any) -> bool:
 def _describe(problem: BaseException) -> dict[str, str]:
     frames = problem.__traceback__.tb_next  # without our own
     lines = traceback.format_exception(type(problem), problem, frames)
-    return {"kind": "exception", "message": f"{type(problem).__name__}: {problem}", "traceback": "".join(lines)}
+    message = f"{type(problem).__name__}: {problem}"
+    return {"kind": "exception", "message": _writable(message), "traceback": _writable("".join(lines))}
+
+
+def _writable(text: str) -> str:
+    """Return text that a file can hold: of a name that could not be decoded, say, half a character is left."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def notebook_runner(setup: Setup, current: list) -> Run:

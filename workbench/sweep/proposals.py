@@ -25,8 +25,17 @@ STATES = {"ok": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
 
 
 def trial_seed(seed: int, number: int) -> int:
-    """Return the seed of trial `number` of a sweep, below 2^31."""
-    return int(np.random.SeedSequence(seed, spawn_key=(number,)).generate_state(1)[0] >> 1)
+    """Return the seed that trial `number` of a sweep is given, below 2^31."""
+    return _derived(seed, number, 1)  # another than the sampler's, or noise could repeat what was proposed
+
+
+def sampler_seed(seed: int, number: int) -> int:
+    """Return the seed of the sampler that proposes trial `number`, below 2^31."""
+    return _derived(seed, number)
+
+
+def _derived(seed: int, *key: int) -> int:
+    return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0] >> 1)
 
 
 def check_sampler(name: str) -> None:
@@ -140,13 +149,13 @@ class Sequential:
 def _random(seed: int, number: int) -> Any:
     from optuna.samplers import RandomSampler
 
-    return RandomSampler(trial_seed(seed, number))
+    return RandomSampler(sampler_seed(seed, number))
 
 
 def _sequential_sampler(definition: Definition, number: int) -> Any:
     from optuna.samplers import GPSampler, TPESampler
 
-    seed = trial_seed(definition.seed, number)
+    seed = sampler_seed(definition.seed, number)
     if definition.sampler == "gp":
         return GPSampler(seed=seed, deterministic_objective=False)
     return TPESampler(seed=seed, constant_liar=True)
@@ -163,4 +172,4 @@ def _numbered_sobol(seed: int) -> Any:
             return self.number  # instead of a counter in the study, which would have to be run through again
 
     with although_experimental():
-        return NumberedSobol(qmc_type="sobol", scramble=True, seed=trial_seed(seed, 0))
+        return NumberedSobol(qmc_type="sobol", scramble=True, seed=sampler_seed(seed, 0))

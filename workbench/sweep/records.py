@@ -6,6 +6,7 @@ import math
 import statistics
 from typing import Any
 
+from workbench.report.results import finite
 from workbench.sweep.definition import Objective
 from workbench.sweep.tasks import Outcome, Task
 from workbench.sweep.trial import Point
@@ -38,7 +39,7 @@ class Record:
 
     def to_json(self) -> str:
         """Return one line of standard JSON: numbers that are not finite become text."""
-        return json.dumps(_encode(dataclasses.asdict(self)), ensure_ascii=False, allow_nan=False)
+        return json.dumps(finite(dataclasses.asdict(self)), ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, line: str) -> "Record":
@@ -103,14 +104,6 @@ def _is_finite(value: Any) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     except OverflowError:  # a whole number beyond all floats
         return False
-
-
-def _encode(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _encode(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_encode(item) for item in value]
-    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _decode(value: Any) -> Any:
