@@ -57,6 +57,7 @@ def test_a_run_leaves_notebook_metrics_figures_and_report(batch):
         "figures/figure-2.png",
         "figures/pixels.png",
         "figures/pixels.svg",
+        "manifest.json",
         "metrics.json",
         "notebook.ipynb",
         "report.html",
@@ -203,9 +204,10 @@ def test_two_runs_at_once_are_both_in_the_index(tmp_path):
 @pytest.fixture
 def interrupted(tmp_path):
     """Start a run over an earlier result and give its process while the kernel works, with the processes below it."""
-    earlier = tmp_path / "out" / "slow"
-    earlier.mkdir(parents=True)
-    (earlier / "kept").write_text("earlier")
+    (tmp_path / "out").mkdir()
+    with folders.partial(tmp_path / "out", "slow") as earlier:
+        (earlier / "kept").write_text("earlier")
+        folders.publish(earlier, tmp_path / "out" / "slow")
     pids = "import os\nopen('pids', 'w').write(f'{os.getpid()} {os.getppid()}')"
     notebook = build(tmp_path / "slow.ipynb", pids, FOREVER)
     process = workbench("report", notebook, "--output", tmp_path / "out")
@@ -225,7 +227,7 @@ def test_a_killed_run_leaves_nothing_that_looks_finished(interrupted, tmp_path):
     wait_until(lambda: all(map(has_ended, below)))
     visible = [path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")]
     assert visible == ["slow"]
-    assert [path.name for path in (tmp_path / "out" / "slow").iterdir()] == ["kept"]
+    assert sorted(path.name for path in (tmp_path / "out" / "slow").iterdir()) == ["kept", "manifest.json"]
     assert len(list((tmp_path / "out").iterdir())) == 2
     folders.prepare(tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["slow"]
@@ -237,7 +239,7 @@ def test_ctrl_c_ends_the_kernels_and_leaves_the_earlier_result(interrupted, tmp_
     assert process.wait(timeout=30) == 130
     assert all(map(has_ended, below))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["slow"]
-    assert [path.name for path in (tmp_path / "out" / "slow").iterdir()] == ["kept"]
+    assert sorted(path.name for path in (tmp_path / "out" / "slow").iterdir()) == ["kept", "manifest.json"]
 
 
 def test_a_killed_worker_is_a_failure_of_its_notebook(tmp_path):
@@ -249,12 +251,15 @@ def test_a_killed_worker_is_a_failure_of_its_notebook(tmp_path):
 
 
 def test_publish_replaces_an_earlier_result(tmp_path):
-    (tmp_path / "place").mkdir()
-    (tmp_path / "place" / "old").touch()
-    with folders.partial(tmp_path, "place") as folder:
-        (folder / "new").touch()
-        folders.publish(folder, tmp_path / "place")
-    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*")] == [Path("place"), Path("place/new")]
+    for name in ("old", "new"):
+        with folders.partial(tmp_path, "place") as folder:
+            (folder / name).touch()
+            folders.publish(folder, tmp_path / "place")
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
+        "place",
+        "place/manifest.json",
+        "place/new",
+    ]
 
 
 def test_a_result_that_was_about_to_be_replaced_is_put_back(tmp_path):

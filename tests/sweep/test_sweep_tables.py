@@ -104,7 +104,12 @@ def test_tables_replace_earlier_ones_and_leave_nothing_else(folder):
     (folder / "trials.jsonl").write_text(RECORDS[1].to_json() + "\n")
     tables.write_tables(folder)
     assert [row["number"] for row in table(folder)] == ["1"]
-    assert sorted(path.name for path in folder.iterdir()) == ["trials.csv", "trials.jsonl", "trials.parquet"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "manifest.json",
+        "trials.csv",
+        "trials.jsonl",
+        "trials.parquet",
+    ]
 
 
 def test_a_line_that_is_cut_off_is_left_out(folder):

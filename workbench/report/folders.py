@@ -1,24 +1,31 @@
-"""Folders that appear whole or not at all.
+"""Folders that appear whole or not at all, and that replace nothing but what the workbench wrote.
 
 A result is written to a hidden folder beside its place and renamed into it. The hidden folder's name carries the
 host and the process it belongs to, so that a later run can tell what a killed one has left behind.
+
+A folder's manifest.json lists the files that the workbench wrote there, each with a digest of its content. A file is
+replaced or removed only if its content is in that list, so that a file which somebody added or changed is never lost.
 """
 
 import contextlib
 import hashlib
+import json
 import os
 import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench.files import write_whole
 from workbench.report.source import NotebookError
 
 LONGEST = 120  # characters of a folder's name
 UNSAFE = re.compile(r"[^\w.=+-]+")
+MANIFEST = "manifest.json"
+INDEX_MARK = '<meta name="generator" content="operator-workbench">'  # in the head of every index.html we write
 HIDDEN = re.compile(r"\.(?P<role>partial|replaced)@(?P<host>[^@]*)@(?P<process>\d+)@(?P<random>[^@]*)@(?P<name>.+)")
 
 
@@ -68,7 +75,12 @@ def partial(directory: Path, name: str) -> Iterator[Path]:
 
 
 def publish(folder: Path, place: Path) -> None:
-    """Rename `folder` to `place`; what has been there is replaced."""
+    """Add a manifest to `folder` and rename it to `place`; an earlier result of ours there is replaced.
+
+    Raises NotebookError, as `check_replaceable` does; `place` is then as it was.
+    """
+    check_replaceable(place)
+    _write_manifest(folder, {name: [digest] for name, digest in _digests(folder)})
     replaced = _hidden(place.parent, "replaced", place.name)
     while True:
         with contextlib.suppress(FileNotFoundError):
@@ -85,14 +97,95 @@ def publish(folder: Path, place: Path) -> None:
     _remove(replaced)
 
 
-def write_atomically(path: Path, text: str) -> None:
+def check_replaceable(place: Path) -> None:
+    """Raise NotebookError if something is at `place` that the workbench did not write, or that was changed since."""
+    if not os.path.lexists(place):
+        return
+    if place.is_symlink() or not place.is_dir():
+        raise _not_ours(place, "is no folder")
+    known = {digest for digests in _read_manifest(place).values() for digest in digests}
+    for name, digest in _digests(place):
+        if name != MANIFEST and digest not in known:
+            raise _not_ours(place, f"holds {name!r}")
+    if not (place / MANIFEST).is_file():
+        raise _not_ours(place, f"has no {MANIFEST}")
+
+
+def check_index(directory: Path) -> None:
+    """Raise NotebookError if `directory` has an index.html that the workbench did not write."""
+    index = directory / "index.html"
+    if not os.path.lexists(index):
+        return
+    if index.is_symlink() or not index.is_file():
+        raise _not_ours(index, "is no plain file")
+    with index.open("rb") as file:
+        if INDEX_MARK.encode() not in file.read(4096):
+            raise _not_ours(index, "is somebody's page")
+
+
+def check_files(folder: Path, names: Iterable[str]) -> None:
+    """Raise NotebookError if `folder` has a file of one of these names that the workbench did not write."""
+    known = _read_manifest(folder)
+    for name in names:
+        file = folder / name
+        if os.path.lexists(file) and (not _is_plain(file) or _digest(file) not in known.get(name, [])):
+            raise _not_ours(file, "is not as the workbench wrote it, or somebody's")
+
+
+def replace_file(file: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a new file and put it in the place of `file`, which the folder's manifest then lists.
+
+    Raises NotebookError, as `check_files` does; `file` is then as it was.
+    """
+    folder = file.parent
+
+    def write_and_list(new: Path) -> None:
+        write(new)
+        check_files(folder, [file.name])
+        # Old and new are both listed until the next time, so that a kill between the two steps leaves a true manifest.
+        known = _read_manifest(folder)
+        _write_manifest(folder, {**known, file.name: [*known.get(file.name, [])[-1:], _digest(new)]})
+
+    write_whole(file, write_and_list)
+
+
+def write_text(file: Path, text: str) -> None:
     """Write a file that is at every moment either the earlier or the new one."""
-    new = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    write_whole(file, lambda new: new.write_text(text, encoding="utf-8"))
+
+
+def _not_ours(place: Path, what: str) -> NotebookError:
+    return NotebookError(
+        f"{str(place)!r}: {what}; the workbench replaces only what it wrote itself, unchanged since: move it away, or "
+        "give another --output or --name"
+    )
+
+
+def _is_plain(file: Path) -> bool:
+    return file.is_file() and not file.is_symlink()
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _digests(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield each file below `folder` with its digest; what is no plain file has none."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not path.is_dir():
+            yield path.relative_to(folder).as_posix(), _digest(path) if _is_plain(path) else ""
+
+
+def _read_manifest(folder: Path) -> dict[str, list[str]]:
     try:
-        new.write_text(text, encoding="utf-8")
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return {str(name): [str(digest) for digest in digests] for name, digests in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _write_manifest(folder: Path, files: Mapping[str, list[str]]) -> None:
+    write_text(folder / MANIFEST, json.dumps({"writer": "operator-workbench", "files": dict(files)}, indent=1) + "\n")
 
 
 def _host() -> str:

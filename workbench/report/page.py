@@ -12,7 +12,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from workbench.report.folders import write_atomically
+from workbench.report import folders
 from workbench.report.parameters import Parameter
 from workbench.report.results import Result
 from workbench.report.source import title
@@ -71,10 +71,14 @@ def report(
 
 
 def write_index(directory: Path) -> None:
-    """Write `directory`/index.html over all runs in it, and again as long as other runs add to them meanwhile."""
+    """Write `directory`/index.html over all runs in it, and again as long as other runs add to them meanwhile.
+
+    Raises NotebookError if there is an index.html that the workbench did not write.
+    """
+    folders.check_index(directory)
     runs = scan(directory)
     for _ in range(ROUNDS):
-        write_atomically(directory / "index.html", template("index.html.j2").render(runs=runs))
+        folders.write_text(directory / "index.html", template("index.html.j2").render(runs=runs))
         seen, runs = runs, scan(directory)
         if runs == seen:
             return

@@ -133,7 +133,7 @@ def save_all(
         with folders.partial(job.path.parent, job.name) as folder:
             outcome = _execute(job, folder, None, workers, show)
             if outcome.error is None:
-                folders.write_atomically(job.path, nbformat.writes(clean(outcome.notebook)) + "\n")
+                folders.write_text(job.path, nbformat.writes(clean(outcome.notebook)) + "\n")
         show.finish(job.name, _describe(outcome.error, outcome.seconds))
         return outcome.error
 
@@ -164,6 +164,9 @@ def _report(batch: list[Job], output: Path, jobs: int | None, console: Console |
     for job in batch:
         parameters.declared(job.notebook)  # refuses a declaration that cannot be read
     folders.prepare(output)
+    folders.check_index(output)
+    for job in batch:
+        folders.check_replaceable(output / job.name)
 
     def report(job: Job, workers: Workers, show: Silent) -> Result:
         with folders.partial(output, job.name) as folder:

@@ -4,6 +4,7 @@
     trials.jsonl    one line for each finished trial, in the order in which they finished
     trials/00007/   what a notebook left: the executed notebook, its report, figures, and trial.json, the same line
     lock            held while a sweep runs
+    report.html, metrics.json, trials.csv, trials.parquet, figures/, and their manifest.json: written at the end
 
 A trial is finished when its line, or its folder, is whole. What a kill leaves half is removed at the next start.
 """
@@ -29,6 +30,8 @@ from workbench.sweep.tasks import Outcome
 RESERVE = 2**24  # bytes that must be free before the first trial
 RECORD_BYTES = 2**11  # of a trial's line, and its share of tables and database
 LINE = re.compile(rb'\{"number": (\d{1,9}), "status": .*\}\n')  # the number is all that is read of it at first
+WRITTEN = ("report.html", "metrics.json", "trials.csv", "trials.parquet")  # at the end, again when it is continued
+FIGURES = "figures"
 NEW = -1  # place in the file of a trial that is not finished
 
 
@@ -53,6 +56,8 @@ class SweepFolder:
             raise
 
     def _open(self, definition: Definition) -> None:
+        folders.check_files(self.path, WRITTEN)
+        folders.check_replaceable(self.path / FIGURES)
         self._is_new = not (self.path / "sweep.json").exists()
         self.definition = _agree(self.path, definition)
         self.id = read_definition(self.path)["id"]
@@ -256,7 +261,7 @@ def _agree(path: Path, definition: Definition) -> Definition:
     if not file.exists():
         _check_no_other(path)
         content = {"id": uuid.uuid4().hex, **definition.as_json()}
-        folders.write_atomically(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        folders.write_text(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         return definition
     there, wanted = read_definition(path), definition.as_json()
     different = [name for name in wanted if name != "lag" and there.get(name) != wanted[name]]

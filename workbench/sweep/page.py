@@ -8,13 +8,12 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from workbench import drawing
-from workbench.report import page
-from workbench.report.folders import write_atomically
+from workbench.report import folders, page
 from workbench.report.results import Result
 from workbench.report.versions import versions
 from workbench.sweep import plots
 from workbench.sweep.definition import Definition
-from workbench.sweep.folder import trial_name
+from workbench.sweep.folder import FIGURES, trial_name
 from workbench.sweep.gathering import LISTED, Gathered, gather
 from workbench.sweep.points import MOST, Points
 from workbench.sweep.records import Record
@@ -30,7 +29,7 @@ def write_report(result: SweepResult, target: Target, output: Path) -> None:
     write_tables(result.folder)
     found = gather(result.records(), result.definition, result.counts["ok"])
     points, notes = found.points, _thinned(found, result.counts["ok"])
-    summary = _summary(result, found, _draw(points, result.folder / "figures", notes))
+    summary = _summary(result, found, _draw(points, result.folder, notes))
     html = page.template("sweep.html.j2").render(
         run=summary,
         definition=result.definition,
@@ -47,8 +46,8 @@ def write_report(result: SweepResult, target: Target, output: Path) -> None:
         trial_name=trial_name,
         counts=result.counts,
     )
-    write_atomically(result.folder / "report.html", html)
-    write_atomically(result.folder / "metrics.json", summary.to_json())
+    for name, text in {"report.html": html, "metrics.json": summary.to_json()}.items():
+        folders.replace_file(result.folder / name, lambda file, text=text: file.write_text(text, encoding="utf-8"))
     page.write_index(output)
 
 
@@ -64,22 +63,20 @@ def _thinned(found: Gathered, successes: int) -> list[str]:
     return [f"The pictures show {drawn:,} of {successes:,} trials, evenly spaced, and all that were the best so far."]
 
 
-def _draw(points: Points, folder: Path, notes: list[str]) -> list[dict[str, str]]:
-    """Draw what can be drawn, as PNG and SVG; add to `notes` what cannot be, and why."""
-    folder.mkdir(exist_ok=True)
-    for old in folder.iterdir():
-        old.unlink()
-    if not len(points.numbers):
-        notes.append("No trial succeeded: there is nothing to draw.")
-        return []
+def _draw(points: Points, sweep_folder: Path, notes: list[str]) -> list[dict[str, str]]:
+    """Draw what can be drawn, as PNG and SVG in figures/; add to `notes` what cannot be, and why."""
     found = []
-    for name, alt, draw in _pictures(points, notes):
-        figure = drawing.figure_of(draw())
-        with drawing.styled():
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-            figure.set_layout_engine("none")  # it is laid out
-            figure.savefig(folder / f"{name}.png", dpi=DPI)
-        found.append({"name": name, "alt": alt})
+    with folders.partial(sweep_folder, FIGURES) as folder:
+        if not len(points.numbers):
+            notes.append("No trial succeeded: there is nothing to draw.")
+        for name, alt, draw in _pictures(points, notes) if len(points.numbers) else ():
+            figure = drawing.figure_of(draw())
+            with drawing.styled():
+                figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+                figure.set_layout_engine("none")  # it is laid out
+                figure.savefig(folder / f"{name}.png", dpi=DPI)
+            found.append({"name": name, "alt": alt})
+        folders.publish(folder, sweep_folder / FIGURES)
     return found
 
 

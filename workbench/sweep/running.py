@@ -87,6 +87,8 @@ def sweep(
     total = count_trials(definition, trials)
     folders.check_name(definition.name)
     check_session(found, jobs, timeout, executor, scheduler, here)
+    if report:
+        folders.check_index(Path(output))
     reserve(Path(output), total, found.trial_bytes)
     with contextlib.ExitStack() as stack:
         runner, at_once = (Here(), 1) if here else stack.enter_context(opened(executor, scheduler, jobs))

@@ -15,7 +15,7 @@ import pyarrow
 import pyarrow.csv
 import pyarrow.parquet
 
-from workbench.files import write_whole
+from workbench.report.folders import replace_file
 from workbench.sweep.folder import read_records
 from workbench.sweep.records import Record
 
@@ -33,8 +33,8 @@ def write_tables(folder: Path) -> None:
             for rows in _batches(map(row, read_records(folder)), ROWS):
                 writer.write_batch(pyarrow.RecordBatch.from_pylist([_fitted(each, schema) for each in rows], schema))
 
-    write_whole(folder / "trials.parquet", lambda to: write(pyarrow.parquet.ParquetWriter(to, schema)))
-    write_whole(folder / "trials.csv", lambda to: write(pyarrow.csv.CSVWriter(to, schema)))
+    replace_file(folder / "trials.parquet", lambda to: write(pyarrow.parquet.ParquetWriter(to, schema)))
+    replace_file(folder / "trials.csv", lambda to: write(pyarrow.csv.CSVWriter(to, schema)))
 
 
 def row(record: Record) -> dict[str, Any]:
