@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import workbench.report
 from workbench.cli import app
-from workbench.cost.known_machines import KNOWN
+from workbench.machines.published import KNOWN
 from workbench.report import Result
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
@@ -153,7 +153,7 @@ def test_bench_and_figures_hand_on_their_arguments(tmp_path, monkeypatch):
         return [folder / "a.png", folder / "b.png"]
 
     monkeypatch.setitem(sys.modules, "workbench.bench", types.SimpleNamespace(run_bench=run_bench))
-    monkeypatch.setitem(sys.modules, "workbench.figures", types.SimpleNamespace(draw_all=draw_all))
+    monkeypatch.setitem(sys.modules, "workbench.experiments.readme_figures", types.SimpleNamespace(draw_all=draw_all))
     assert invoke("bench")[0] == 3
     assert invoke("bench", "lrn", "--json", tmp_path / "rows.json", "--quick", "--figure", tmp_path / "f.png")[0] == 3
     assert recorded == [("all", None, False, None), ("lrn", tmp_path / "rows.json", True, tmp_path / "f.png")]
@@ -182,7 +182,7 @@ def test_operators_lists_arguments_ranges_and_gradients():
 
 
 def test_a_published_machine_is_shown_without_measuring(monkeypatch):
-    monkeypatch.setattr("workbench.cost.machine.this_machine", lambda **_: pytest.fail("measured"))
+    monkeypatch.setattr("workbench.machines.this_machine.this_machine", lambda **_: pytest.fail("measured"))
     status, shown = invoke("machine", "a100")
     assert status == 0
     assert re.search(r"multiply-adds, float32\W+1\.95e\+04 GFLOP/s", shown)
@@ -190,7 +190,9 @@ def test_a_published_machine_is_shown_without_measuring(monkeypatch):
 
 def test_this_machine_is_shown_and_measured_again_where_asked_for(monkeypatch):
     asked = []
-    monkeypatch.setattr("workbench.cost.machine.this_machine", lambda again: asked.append(again) or KNOWN["laptop"])
+    monkeypatch.setattr(
+        "workbench.machines.this_machine.this_machine", lambda again: asked.append(again) or KNOWN["laptop"]
+    )
     assert invoke("machine")[0] == 0
     assert invoke("machine", "--again")[0] == 0
     assert asked == [False, True]

@@ -240,9 +240,9 @@ def machine(
 
     This machine is measured once, in some ten seconds; run nothing else meanwhile.
     """
-    from workbench.cost.known_machines import known_machine
-    from workbench.cost.machine import this_machine
-    from workbench.cost.tables import limit_rows
+    from workbench.machines.published import known_machine
+    from workbench.machines.tables import limit_rows
+    from workbench.machines.this_machine import this_machine
 
     try:
         shown = known_machine(name) if name else this_machine(again=again)
@@ -262,7 +262,7 @@ def figures(
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the pictures.")] = Path("figures"),
 ) -> None:
     """Draw the pictures that README and notebooks show."""
-    from workbench.figures import draw_all
+    from workbench.experiments.readme_figures import draw_all
 
     for path in draw_all(output):
         print(path)

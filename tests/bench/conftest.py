@@ -3,7 +3,7 @@
 import pytest
 
 import workbench.bench
-from workbench.cost.limits import CURVES, Limits, Machine
+from workbench.machines.limits import CURVES, Limits, Machine
 
 
 def limits(threads: int) -> Limits:

@@ -14,8 +14,8 @@ from workbench.bench import cost, harness, run_bench
 from workbench.bench.cost.cases import _count_wrong, cases
 from workbench.bench.harness import Timing, WrongResult
 from workbench.bench.results import Ratio, Row
-from workbench.cost.prediction import BOUNDS
 from workbench.lrn import kernels
+from workbench.machines.prediction import BOUNDS
 from workbench.sparse_lp import kernels as lp_kernels
 
 from .conftest import MACHINE

@@ -16,8 +16,8 @@ from workbench.bench.lrn import peers, startup
 from workbench.bench.lrn.cases import FORWARD, Arrays, Case, expected, relative_error
 from workbench.bench.peers import find_peers
 from workbench.bench.results import Measurement, Ratio
-from workbench.cost.prediction import BOUNDS
 from workbench.lrn import kernels
+from workbench.machines.prediction import BOUNDS
 
 SHAPES = ((1, 6, 5, 3), (2, 7, 53, 47))  # the second is large enough for several threads
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from workbench.bench.tricks import time_tricks
-from workbench.sparse_dropout.tricks import TRICKS
+from workbench.hardware.tricks import TRICKS
 
 
 def test_a_copy_and_every_trick_are_timed():

@@ -63,7 +63,7 @@ def test_a_run_refuses_a_place_that_holds_what_it_did_not_write(make, tmp_path):
     make(tmp_path / "data")
     before = contents(tmp_path)
     for call in (lambda: run_notebook(notebook, output=tmp_path), lambda: run_all([notebook], output=tmp_path)):
-        with pytest.raises(NotebookError, match="data'.*replaces only what it wrote"):
+        with pytest.raises(NotebookError, match=r"data'.*replaces only what it wrote"):
             call()
     assert contents(tmp_path) == before
 
@@ -156,6 +156,6 @@ def test_a_sweep_refuses_a_folder_that_holds_something_else(make, tmp_path):
 def test_a_run_refuses_the_folder_of_a_sweep(tmp_path):
     run_sweep(tmp_path)
     before = contents(tmp_path)
-    with pytest.raises(NotebookError, match="first'.*replaces only"):
+    with pytest.raises(NotebookError, match=r"first'.*replaces only"):
         run_notebook(build(tmp_path / "n.ipynb", "x = 1"), output=tmp_path, name="first")
     assert {name: text for name, text in contents(tmp_path).items() if name != "n.ipynb"} == before

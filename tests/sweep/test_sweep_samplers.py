@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from workbench.sweep import Choices, Range, sweep
-from workbench.sweep.proposals import Independent, Sequential, sampler_seed, trial_seed
+from workbench.sweep.samplers import Independent, Sequential, sampler_seed, trial_seed
 
 from . import functions
 from .conftest import InThreads, definition, essence, parameters, record

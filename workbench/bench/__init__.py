@@ -5,8 +5,8 @@ from pathlib import Path
 
 from workbench.bench.harness import WrongResult
 from workbench.bench.results import Results, machine, write_json
-from workbench.cost.limits import Machine
-from workbench.cost.machine import this_machine
+from workbench.machines.limits import Machine
+from workbench.machines.this_machine import this_machine
 
 PARTS = ("lrn", "dropout", "sparse-lp", "cost", "sweep", "explore", "all")
 UNDRAWN = ("sweep", "explore")  # parts without ratios

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import workbench
+from workbench.architectures.plots import predicted_and_measured
 from workbench.bench.results import PREDICTION, Ratio, Row, dimensions, threads_of
-from workbench.cost.plots import predicted_and_measured
 from workbench.files import write_whole
 
 STYLE = Path(workbench.__file__).parent / "plots.mplstyle"

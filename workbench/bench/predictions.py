@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from workbench.bench.results import Row
 from workbench.cost import Cost
-from workbench.cost.limits import Machine
-from workbench.cost.prediction import Prediction, predict
 from workbench.lrn import CHANNELS_LAST, kernels
 from workbench.lrn.cost import cost as lrn_cost
 from workbench.lrn.window import Window
+from workbench.machines.limits import Machine
+from workbench.machines.prediction import Prediction, predict
 from workbench.sparse_dropout import kernels as dropout
 from workbench.sparse_dropout.cost import cost as dropout_cost
 from workbench.sparse_dropout.cost import items_cost, segments_cost, stored_cost

@@ -7,8 +7,8 @@ from importlib import metadata
 from pathlib import Path
 
 from workbench import __version__
-from workbench.cost.machine import processor
 from workbench.files import write_whole
+from workbench.machines.this_machine import processor
 from workbench.parallel import available_threads
 
 MISSED = "✗"  # beside a figure that is above its target

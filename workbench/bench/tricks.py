@@ -6,8 +6,8 @@ import numpy as np
 
 from workbench.bench import limits
 from workbench.bench.harness import Contender, measure
+from workbench.hardware.tricks import TRICKS
 from workbench.parallel import thread_limit
-from workbench.sparse_dropout.tricks import TRICKS
 
 
 def time_tricks(

@@ -1,4 +1,4 @@
-"""What operators cost, counted exactly; what a machine can do; and what follows for the clock."""
+"""The Cost record alone: exact counts of operations and bytes. Estimators are beside what they count."""
 
 from workbench.cost.record import (
     FLOPS_PER_MULTIPLY_ADD,

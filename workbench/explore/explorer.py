@@ -10,10 +10,10 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from workbench import OPERATORS, drawing
+from workbench import drawing
 from workbench.explore.controls import control
 from workbench.explore.renderer import Renderer
-from workbench.operator import Arg, Operator
+from workbench.operator import OPERATORS, Arg, Operator
 
 _numbers = itertools.count(1)  # to tell the figures of explorers without a name apart
 

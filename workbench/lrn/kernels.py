@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from workbench import parallel
-from workbench.lrn import logarithmic, loops
+from workbench.lrn import log_domain, loops
 from workbench.lrn.window import SHORT_ROW, Window, compute_dtype, safe_limits, window_axes
 
 NATIVE = (np.dtype(np.float32), np.dtype(np.float64))  # what the loops read as it is
@@ -25,17 +25,17 @@ BAND = 32  # rows of an image in a job
 
 
 def local_response_norm_scale(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
-    return _run((x,), window, channels_last, loops.SCALE_ITSELF, "forward", logarithmic.local_response_norm_scale)
+    return _run((x,), window, channels_last, loops.SCALE_ITSELF, "forward", log_domain.local_response_norm_scale)
 
 
 def local_response_norm(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
     power = _power(x.dtype, window.beta)
-    return _run((x,), window, channels_last, power, "forward", logarithmic.local_response_norm)
+    return _run((x,), window, channels_last, power, "forward", log_domain.local_response_norm)
 
 
 def local_response_norm_gradient(dy: np.ndarray, x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
     power = _power(x.dtype, window.beta)
-    return _run((dy, x), window, channels_last, power, "gradient", logarithmic.local_response_norm_gradient)
+    return _run((dy, x), window, channels_last, power, "gradient", log_domain.local_response_norm_gradient)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _fill(
         return
     if window.base_can_vanish:
         whole = x if whole is None else whole
-        logarithmic.refuse_vanishing_base(whole, window, window_axes(whole.ndim, window.region, channels_last))
+        log_domain.refuse_vanishing_base(whole, window, window_axes(whole.ndim, window.region, channels_last))
     *views, target = (array.reshape(plan.shape) for array in (*arrays, out))
     for number in np.unique(np.flatnonzero(~safe) // plan.jobs_a_part):
         part = plan.part(number)

@@ -12,7 +12,7 @@ section 3.3, with Caffe2's divisor n; the gradient is its derivative.
 
 import numpy as np
 
-from workbench.lrn import logarithmic
+from workbench.lrn import log_domain
 from workbench.lrn.window import Window, safe_limits, window_axes
 
 
@@ -20,7 +20,7 @@ def local_response_norm_scale(x: np.ndarray, window: Window, channels_last: bool
     axes = window_axes(x.ndim, window.region, channels_last)
     scale = _scale(x, window, axes)
     if not _is_safe(window, axes, x, scale):
-        scale = logarithmic.local_response_norm_scale(x, window, axes)
+        scale = log_domain.local_response_norm_scale(x, window, axes)
     return _rounded(scale, x.dtype)
 
 
@@ -30,7 +30,7 @@ def local_response_norm(x: np.ndarray, window: Window, channels_last: bool) -> n
     if _is_safe(window, axes, x, scale):
         y = x.astype(np.float64) * scale**-window.beta
     else:
-        y = logarithmic.local_response_norm(x, window, axes)
+        y = log_domain.local_response_norm(x, window, axes)
     return _rounded(y, x.dtype)
 
 
@@ -44,7 +44,7 @@ def local_response_norm_gradient(dy: np.ndarray, x: np.ndarray, window: Window, 
         total = _window_sum(term, window.after, window.before, axes)
         dx = dy * scale**-window.beta - 2 * window.coefficient * window.beta * (x * total)
     else:
-        dx = logarithmic.local_response_norm_gradient(dy, x, window, axes)
+        dx = log_domain.local_response_norm_gradient(dy, x, window, axes)
     return _rounded(dx, x.dtype)
 
 
@@ -72,7 +72,7 @@ def _is_safe(
     lowest, highest, largest = safe_limits(np.dtype(np.float64), window)
     safe = bool(np.all((scale >= lowest) & (scale <= highest)))
     if not safe and window.base_can_vanish:
-        logarithmic.refuse_vanishing_base(x, window, axes)
+        log_domain.refuse_vanishing_base(x, window, axes)
     return safe and (term is None or bool(np.all(np.abs(term) <= largest)))
 
 

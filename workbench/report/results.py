@@ -7,12 +7,11 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.explore.notebook import METRIC_TYPE
 from workbench.report.folders import UNSAFE
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
-METRIC = "application/vnd.workbench.metric+json"
 
 
 @dataclasses.dataclass
@@ -41,7 +40,7 @@ class Result:
 
 def metrics(notebook: "NotebookNode") -> dict[str, Any]:
     """Return the metrics that an executed notebook has recorded, by name; of several by one name the last."""
-    recorded = [output.data[METRIC] for output in _displayed(notebook) if METRIC in output.data]
+    recorded = [output.data[METRIC_TYPE] for output in _displayed(notebook) if METRIC_TYPE in output.data]
     whole = [metric for metric in recorded if isinstance(metric, dict) and {"name", "value"} <= metric.keys()]
     return {str(metric["name"]): metric["value"] for metric in whole}
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from workbench.operator import REQUIRED, Arg, Gradient, Operator, register_cpu_operator
-from workbench.sparse_dropout.drop import RATIO, Drop
+from workbench.sparse_dropout.drop_rule import RATIO, Drop
 from workbench.sparse_dropout.inputs import (
     REPLACEMENTS,
     check_gradient_ratio,

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.sparse_dropout.drop import RATIO
-from workbench.sparse_dropout.stored import Stored
+from workbench.sparse_dropout.drop_rule import RATIO
+from workbench.sparse_dropout.sparse_entries import Stored
 from workbench.sparse_dropout.strategies import STRATEGIES, typical_value
 
 REPLACEMENTS = "a number, an array that broadcasts to x, or one of " + ", ".join(map(repr, STRATEGIES))

@@ -14,9 +14,9 @@ import numpy as np
 from workbench import parallel, philox
 from workbench.sparse_dropout import loops
 from workbench.sparse_dropout.broadcasting import covered_axes, inner_shape, sum_to, summed_axes
-from workbench.sparse_dropout.drop import Drop
+from workbench.sparse_dropout.drop_rule import Drop
 from workbench.sparse_dropout.inputs import check_sum, refuse_length, refuse_total
-from workbench.sparse_dropout.stored import Stored
+from workbench.sparse_dropout.sparse_entries import Stored
 
 TILES = 64  # of a job: 16384 elements
 ENTRIES = 1 << 14  # stored entries of a job

@@ -12,9 +12,9 @@ import numpy as np
 
 from workbench import philox
 from workbench.sparse_dropout.broadcasting import sum_to
-from workbench.sparse_dropout.drop import Drop
+from workbench.sparse_dropout.drop_rule import Drop
 from workbench.sparse_dropout.inputs import check_sum
-from workbench.sparse_dropout.stored import Stored
+from workbench.sparse_dropout.sparse_entries import Stored
 
 
 def dropout_with_replacement(x, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:

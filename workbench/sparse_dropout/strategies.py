@@ -6,7 +6,7 @@ every dropped element.
 
 import numpy as np
 
-from workbench.sparse_dropout.stored import Stored
+from workbench.sparse_dropout.sparse_entries import Stored
 
 STRATEGIES = ("zero", "mean", "median")
 

@@ -229,7 +229,7 @@ def lp_prox(x: Any, weight: float, p: float = 1.0, *, engine: str = "numba") -> 
     p = 1        sign(x) max(|x| - weight, 0): the soft threshold
     p > 1        the root of z + weight p z^(p-1) = |x|; for p = 2 that is x / (1 + 2 weight)
     p = inf      the limit, x clipped to [-1, 1]; for the proximal operator of the maximum norm see
-                 `workbench.sparse_lp.penalties.max_norm_prox`
+                 `workbench.solvers.penalties.max_norm_prox`
 
     Where two minima are equal, at the threshold itself for p < 1, the result is 0.
 

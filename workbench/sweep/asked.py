@@ -8,7 +8,7 @@ from typing import Any
 
 from workbench.sweep.definition import Definition, read_objectives
 from workbench.sweep.errors import SweepError
-from workbench.sweep.proposals import PRUNERS, check_sampler
+from workbench.sweep.samplers import PRUNERS, check_sampler
 from workbench.sweep.space import read_space
 from workbench.sweep.target import Target
 

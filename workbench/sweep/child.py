@@ -25,7 +25,7 @@ import cloudpickle
 import numpy as np
 
 from workbench.report.versions import versions
-from workbench.sweep.tasks import FunctionWork, NotebookWork, Outcome, Setup, Task, failed
+from workbench.sweep.messages import FunctionWork, NotebookWork, Outcome, Setup, Task, failed
 from workbench.sweep.trial import Trial
 
 IDLE = 600.0  # seconds without a task after which the process ends: on a cluster nobody else would end it

@@ -17,7 +17,7 @@ import threading
 import time
 from multiprocessing.connection import Connection
 
-from workbench.sweep.tasks import Outcome, Setup, Task, failed
+from workbench.sweep.messages import Outcome, Setup, Task, failed
 
 LOG_TAIL = 4000  # characters of what a child printed that are shown with its death
 MARGIN = 15.0  # seconds beyond its time that a notebook has to be stopped in good order, before its process is killed

@@ -13,9 +13,9 @@ import numpy as np
 
 from workbench.sweep.definition import Definition
 from workbench.sweep.errors import SweepError, SweepStopped
-from workbench.sweep.proposals import STATES
-from workbench.sweep.quiet import quiet_optuna
+from workbench.sweep.optuna_setup import quiet_optuna
 from workbench.sweep.records import Record
+from workbench.sweep.samplers import STATES
 
 SCHEMA = 12  # Optuna's version of its tables that is written here
 OWNER = "workbench"

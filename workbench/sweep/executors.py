@@ -10,7 +10,7 @@ from typing import Any
 from workbench.parallel import available_threads
 from workbench.sweep.children import run_trial
 from workbench.sweep.errors import SweepError, SweepStopped
-from workbench.sweep.tasks import Outcome, Setup, Task, failed
+from workbench.sweep.messages import Outcome, Setup, Task, failed
 
 
 @contextlib.contextmanager

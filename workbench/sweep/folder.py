@@ -24,8 +24,8 @@ from pathlib import Path
 from workbench.report import folders
 from workbench.sweep.definition import Definition
 from workbench.sweep.errors import SweepError, SweepStopped
+from workbench.sweep.messages import Outcome
 from workbench.sweep.records import Record
-from workbench.sweep.tasks import Outcome
 
 RESERVE = 2**24  # bytes that must be free before the first trial
 RECORD_BYTES = 2**11  # of a trial's line, and its share of tables and database

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from workbench.sweep.definition import Definition, Objective
-from workbench.sweep.quiet import quiet_optuna
+from workbench.sweep.optuna_setup import quiet_optuna
 from workbench.sweep.records import Record
 from workbench.sweep.space import Choices, Range
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from workbench.report.results import finite
 from workbench.sweep.definition import Objective
-from workbench.sweep.tasks import Outcome, Task
+from workbench.sweep.messages import Outcome, Task
 from workbench.sweep.trial import Point
 
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}

@@ -20,11 +20,11 @@ from workbench.sweep.definition import Definition
 from workbench.sweep.errors import SweepError
 from workbench.sweep.executors import Here, opened
 from workbench.sweep.folder import SweepFolder, reserve
+from workbench.sweep.messages import Setup
 from workbench.sweep.progress import progress
 from workbench.sweep.result import SweepResult
 from workbench.sweep.session import Session
 from workbench.sweep.target import Target, find_target
-from workbench.sweep.tasks import Setup
 
 
 def sweep(

@@ -3,15 +3,15 @@
 import time
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
-from workbench.sweep import proposals
+from workbench.sweep import samplers
 from workbench.sweep.database import Database
 from workbench.sweep.definition import Definition
 from workbench.sweep.executors import outcome_of, submit
 from workbench.sweep.folder import SweepFolder
+from workbench.sweep.messages import Outcome, Setup, Task
 from workbench.sweep.progress import Silent, Tally
 from workbench.sweep.records import make_record
 from workbench.sweep.target import Target
-from workbench.sweep.tasks import Outcome, Setup, Task
 
 REFRESH = 1.0  # seconds after which the time left is told anew, even if no trial has ended
 MIRRORED_EVERY = 1.0  # seconds between writes to the database
@@ -34,7 +34,7 @@ class Session:
         self._next = 0
         self._prefix = 0  # trials below it are all finished
         self._mirrored_at = 0.0
-        kind = proposals.Sequential if definition.is_ordered else proposals.Independent
+        kind = samplers.Sequential if definition.is_ordered else samplers.Independent
         self._proposer = kind(definition)
         for number in held.numbers():
             self.tally.add(held[number], here=False)
@@ -76,7 +76,7 @@ class Session:
                 self._proposer.adopt(self._folder[number])
             return None
         proposed = self._proposer.propose(number)
-        seed = proposals.trial_seed(self._definition.seed, number)
+        seed = samplers.trial_seed(self._definition.seed, number)
         parameters = {**self._target.defaults, **self._target.seed(seed), **self._definition.space.fixed, **proposed}
         pruning = self._proposer.pruning() if self._definition.is_ordered else None
         return Task(number, parameters, seed, pruning)

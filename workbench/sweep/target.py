@@ -26,7 +26,7 @@ from workbench.report import parameters, results
 from workbench.report.parameters import Parameter
 from workbench.report.source import clean, load
 from workbench.sweep.errors import SweepError
-from workbench.sweep.tasks import FunctionWork, NotebookWork
+from workbench.sweep.messages import FunctionWork, NotebookWork
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from workbench.sweep.quiet import although_experimental, quiet_optuna
+from workbench.sweep.optuna_setup import although_experimental, quiet_optuna
 
 Point = tuple[int, float]  # a step, and the intermediate value there
 

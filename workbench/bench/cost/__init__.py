@@ -10,7 +10,7 @@ from workbench.bench.cost.cases import Case, cases
 from workbench.bench.harness import Contender, Timing, WrongResult, measure_steadily, thread_counts
 from workbench.bench.predictions import with_prediction
 from workbench.bench.results import PREDICTION, Measurement, Ratio, Results, Row, base_versions, dimensions, threads_of
-from workbench.cost.limits import Machine
+from workbench.machines.limits import Machine
 from workbench.parallel import thread_limit
 
 SHAPES = (

@@ -23,9 +23,9 @@ from workbench.bench.sparse_lp.lasso import (
 )
 from workbench.bench.sparse_lp.rows import row_cases
 from workbench.bench.sparse_lp.weights import new_array_cases, penalty_cases
-from workbench.learn.solvers import solve
 from workbench.parallel import thread_limit
-from workbench.sparse_lp.penalties import Lp
+from workbench.solvers.penalties import Lp
+from workbench.solvers.solve import solve
 
 OURS, PASS = "workbench", "pass over X"
 SOLVER_SHARE = 3  # of the rounds; a solver takes as long as many calls of an operator

@@ -17,8 +17,8 @@ from workbench.files import status_kilobytes
 from workbench.sweep import SweepResult, sweep
 from workbench.sweep.database import Database
 from workbench.sweep.folder import SweepFolder
-from workbench.sweep.proposals import Independent, Sequential
-from workbench.sweep.tasks import Outcome, Setup, Task
+from workbench.sweep.messages import Outcome, Setup, Task
+from workbench.sweep.samplers import Independent, Sequential
 
 SPACE = {"x": "0..1", "y": "1e-3..1:log", "n": "1..9"}
 TIMED = 100  # proposals, of which the median is taken
@@ -26,7 +26,7 @@ TIMED = 100  # proposals, of which the median is taken
 NOTEBOOK = (
     "import time\nbegin = time.perf_counter()",
     "import numpy as np\nimport workbench\nfrom workbench.lrn import plots",
-    "from workbench.notebook import record, show",
+    "from workbench.explore.notebook import record, show",
     "y = workbench.local_response_norm(np.ones((1, 8, 6, 5), np.float32), size=n, alpha=x)\nrecord('loss', x)",
     "show(plots.response_curve(size=n), 'response-curve', alt='The response curve')",
     "from IPython.display import display\nseconds = {'name': 'own', 'value': time.perf_counter() - begin}\n"

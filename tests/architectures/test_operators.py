@@ -1,0 +1,145 @@
+"""What estimators say of starting an operator and of new memory, against operators that run."""
+
+import tracemalloc
+from importlib import import_module
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from workbench import OPERATORS, parallel, philox
+from workbench.machines.measuring import count_calls
+
+lrn, dropout, lp = (import_module(f"workbench.{name}.cost") for name in ("lrn", "sparse_dropout", "sparse_lp"))
+
+RNG = np.random.default_rng(3)
+X, DY = RNG.standard_normal((2, 3, 7, 11, 13)).astype(np.float32)  # 3003 elements: 12 tiles of 256
+DROPPED = RNG.random(X.shape) < 0.3
+LENGTHS = RNG.integers(0, 9, 531, np.int32)  # marks fill 3 tiles
+VALUES = RNG.integers(0, 99, int(LENGTHS.sum()))
+FATES = philox.uniforms(5, LENGTHS.size) < 0.3
+MATRIX = scipy.sparse.random(41, 37, 0.4, format="csr", dtype=np.float32, rng=RNG)
+TABLE = RNG.standard_normal((83, 19)).astype(np.float32)
+ROWS = RNG.integers(0, 83, 211, np.int32)
+DRAWN = {"ratio": 0.3, "seed": 5}
+
+
+def segments(count, kept):
+    return dropout.segments_cost(LENGTHS.size, count, kept, engine="numba")
+
+
+# An operator, its inputs, its arguments, and what is counted of such a call.
+CALLS = {
+    "LRN": ("LRN", (X,), {}, lrn.cost("forward", X.shape, engine="numba")),
+    "LRN, channels last": ("LRN", (X,), {"order": "NHWC"}, lrn.cost("forward", X.shape, order="NHWC", engine="numba")),
+    "LRN within": ("LRN", (X,), {"region": "within"}, lrn.cost("forward", X.shape, region="within", engine="numba")),
+    "LRNGradient": ("LRNGradient", (DY, X), {}, lrn.cost("gradient", X.shape, engine="numba")),
+    "dropout": ("DropoutWithReplacement", (X,), DRAWN, dropout.cost("forward", X.shape, engine="numba")),
+    "dropout, scaled": (
+        "DropoutWithReplacement",
+        (X,),
+        {**DRAWN, "scaled": True},
+        dropout.cost("forward", X.shape, scaled=True, engine="numba"),
+    ),
+    "dropout, stored": (
+        "DropoutWithReplacement",
+        (MATRIX,),
+        DRAWN,
+        dropout.stored_cost(MATRIX.nnz, MATRIX.shape[0], engine="numba"),
+    ),
+    "dropout's gradient": (
+        "DropoutWithReplacementGradient",
+        (DY, DROPPED),
+        {},
+        dropout.cost("gradient", X.shape, engine="numba"),
+    ),
+    "segments": (
+        "SparseDropoutWithReplacement",
+        (VALUES, LENGTHS),
+        DRAWN,
+        segments(int(FATES.sum()), int(LENGTHS[~FATES].sum())),
+    ),
+    "items": (
+        "SparseItemwiseDropoutWithReplacement",
+        (VALUES, LENGTHS),
+        DRAWN,
+        dropout.items_cost(VALUES.size, LENGTHS.size, engine="numba"),
+    ),
+    "rows": (
+        "SparseLpRegularizer",
+        (TABLE, ROWS),
+        {"p": 2.0, "reg_lambda": 2.0**-20},
+        lp.rows_cost(ROWS.size, TABLE.shape[1], 2, engine="numba"),
+    ),
+    "penalty": (
+        "SparseLp",
+        (TABLE,),
+        {"alpha": 0.5, "p": 3.0},
+        lp.penalty_cost(TABLE.shape, 3, engine="numba"),
+    ),
+    "slope": ("LpGradient", (TABLE,), {"alpha": 0.5, "p": 1.0}, lp.gradient_cost(TABLE.shape, 1, engine="numba")),
+    "prox": ("LpProx", (TABLE,), {"weight": 0.5, "p": 0.5}, lp.prox_cost(TABLE.shape, 0.5, engine="numba")),
+}
+
+
+def call(name):
+    """Return what makes the call, after it has been made once."""
+    operator, inputs, arguments, _ = CALLS[name]
+    OPERATORS[operator].run(*inputs, **arguments)
+    return lambda: OPERATORS[operator].run(*inputs, **arguments)
+
+
+def test_every_operator_is_here():
+    assert {operator for operator, *_ in CALLS.values()} == set(OPERATORS)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_interpreter_makes_as_many_calls_as_are_counted(name):
+    counted = CALLS[name][-1].calls
+    with parallel.thread_limit(1):
+        assert abs(count_calls(call(name)) - counted) <= 0.15 * counted  # interpreters differ
+
+
+def tiles(elements, count):
+    """Return the bytes of marks for so many elements, which fill `count` tiles of 256."""
+    assert 256 * (count - 1) < elements <= 256 * count
+    return 256 * count
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_new_memory_is_that_of_the_results_and_of_what_is_said_beside(name):
+    results = call(name)()
+    results = results if isinstance(results, tuple) else (results,)
+    arrays = [each for each in results if isinstance(each, np.ndarray)]
+    own = sum(each.nbytes for each in arrays if not any(each is given for given in CALLS[name][1]))
+    beside = {
+        # `dropped` is a part of marks that fill whole tiles.
+        "dropout": tiles(X.size, 12) - X.size,
+        "dropout, scaled": tiles(X.size, 12) - X.size,
+        # For y and `dropped` data and copies of the index arrays; a mark for each place.
+        "dropout, stored": MATRIX.nnz * (4 + 1 + 1) + 2 * (MATRIX.indices.nbytes + MATRIX.indptr.nbytes),
+        # Marks, and the lengths once more.
+        "segments": tiles(LENGTHS.size, 3) + LENGTHS.nbytes,
+        # Marks, and three bytes a length for the checks.
+        "items": tiles(VALUES.size, 9) + 3 * LENGTHS.size,
+        # The numbers copied, and sorted; three bytes each for the checks. The table is changed in place.
+        "rows": 2 * ROWS.nbytes + 3 * ROWS.size,
+    }.get(name, 0)
+    assert CALLS[name][-1].bytes_allocated == own + beside
+
+
+@pytest.mark.parametrize("name", ["dropout", "dropout, scaled", "dropout's gradient", "segments", "slope", "prox"])
+def test_a_call_takes_as_much_memory_at_once(name):
+    # Of these nothing is given back before the end, so that the peak is the sum.
+    run, counted = call(name), CALLS[name][-1].bytes_allocated
+    with parallel.thread_limit(1):
+        tracemalloc.start()
+        try:
+            run()
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            run()
+            peak = tracemalloc.get_traced_memory()[1] - before
+        finally:
+            tracemalloc.stop()
+    assert counted <= peak <= counted + 16384  # the interpreter's own, and a loop's buffers

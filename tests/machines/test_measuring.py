@@ -1,0 +1,326 @@
+"""Measuring a machine: on small sizes all at once, and each step with a clock that stands still."""
+
+import math
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from workbench import OPERATORS, parallel
+from workbench.machines import measuring, probes
+from workbench.machines.limits import CURVES, OPERATIONS, PRECISIONS, UNITS, WORDS, Limits
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Measure little, and little of it."""
+    for name, value in {
+        "TRIES": 1,
+        "SHORT": 1e-5,
+        "SIZES": (1 << 14, 1 << 16, 1 << 18, 1 << 20),
+        "PASSED": 1 << 18,
+        "FRESH": (1 << 16, 1 << 18),
+        "TABLES": (1 << 15, 1 << 18, 1 << 20),
+        "SETTLED": 1 << 17,
+        "SHARED": 1 << 19,
+        "OTHER_WORK": 1 << 12,
+        "SWEPT": 1 << 10,
+        "PASSES": 1,
+        "BUSY": 2,
+        "STRETCHES": 1 << 10,
+        "CALLS": 3,
+        "WORK": 1e-5,
+    }.items():
+        monkeypatch.setattr(measuring, name, value)
+
+
+def positive(rate):
+    return isinstance(rate, float) and 0 < rate < math.inf
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_measurement_is_whole(threads, small):
+    measured, undisturbed = measuring.measure(threads)
+    assert list(measured) == list(range(1, threads + 1))
+    assert 0 < undisturbed <= 1
+    for count, limits in measured.items():
+        assert isinstance(limits, Limits)
+        assert set(limits.flops) == set(PRECISIONS)
+        assert all(map(positive, limits.flops.values()))
+        assert set(limits.functions) == {*OPERATIONS, WORDS}
+        for rates in limits.functions.values():
+            assert set(rates) == set(PRECISIONS)
+            assert all(map(positive, rates.values()))
+        for name in CURVES:
+            assert all(positive(size) and positive(rate) for size, rate in getattr(limits, name)), name
+            sizes = [size for size, _ in getattr(limits, name)]
+            assert sizes == sorted(set(sizes))
+        once = [1 << 14, 1 << 16, 1 << 18, 1 << 20] if count == 1 else [1 << 14, 1 << 16, 1 << 20]
+        assert [size for size, _ in limits.copy] == [size for size, _ in limits.update] == once
+        assert [size for size, _ in limits.copy_again] == [1 << 14, 1 << 16, 1 << 18, 1 << 20]
+        assert [size for size, _ in limits.fresh] == [1 << 16, 1 << 18]
+        assert [size for size, _ in limits.rows] == ([1 << 15, 1 << 18, 1 << 20] if count == 1 else [1 << 15, 1 << 20])
+        assert limits.launch_seconds > 0
+        assert limits.misprediction_seconds >= 0
+        assert limits.wake_seconds == 0 if count == 1 else limits.wake_seconds >= 0
+        assert set(limits.turns) == {"divisions", "square_roots", "exponentials", "logarithms", "powers", WORDS}
+        assert all(0 <= share <= 1 for share in limits.turns.values())
+        assert {name for name, share in limits.turns.items() if share == 1} >= set(limits.turns) - set(UNITS)
+
+
+def test_one_precision_of_words_serves_both(small):
+    words = measuring.measure(1)[0][1].functions[WORDS]
+    assert words["float32"] == words["float64"]
+
+
+def test_threads_measure_with_so_many(small, monkeypatch):
+    seen = []
+    right = measuring._flops
+
+    def flops(kind, threads):
+        seen.append((threads, parallel._limit.get()))
+        return right(kind, threads)
+
+    monkeypatch.setattr(measuring, "_flops", flops)
+    measuring.measure(2)
+    assert seen == [(1, 1), (1, 1), (2, 2), (2, 2)]
+
+
+def test_undisturbed_is_the_lesser_of_before_and_after(small, monkeypatch):
+    shares = iter([0.75, 0.5, 0.25, 0.875])
+    monkeypatch.setattr(measuring, "_undisturbed", lambda threads: next(shares))
+    monkeypatch.setattr(measuring, "_limits", lambda threads: f"limits of {threads}")
+    assert measuring.measure(3) == ({1: "limits of 1", 3: "limits of 3"}, 0.5)
+    assert measuring.measure(1) == ({1: "limits of 1"}, 0.25)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Stand still but for what is added to `now` and `used`."""
+    clock = types.SimpleNamespace(now=50.0, used=7.0)
+    monkeypatch.setattr(measuring.time, "perf_counter", lambda: clock.now)
+    monkeypatch.setattr(measuring.time, "process_time", lambda: clock.used)
+    return clock
+
+
+def takes(clock, *seconds):
+    """Return what takes so many seconds, one number a call."""
+    left = list(seconds)
+
+    def run(*arguments):
+        clock.now += left.pop(0)
+
+    run.left = left
+    return run
+
+
+@pytest.mark.parametrize(("used", "share"), [(6.0, 1.0), (3.0, 0.5), (7.0, 1.0)])
+def test_undisturbed_is_processor_time_over_time(used, share, clock, monkeypatch):
+    # Two threads for 3 s could use 6 s; clocks that differ a little may say more.
+    def shared(work, jobs):
+        if jobs > 2:
+            clock.now += 3
+            clock.used += used
+
+    monkeypatch.setattr(measuring, "_shared", shared)
+    assert measuring._undisturbed(2) == share
+
+
+def test_the_best_is_the_shortest_after_one_that_is_not_timed(clock):
+    run = takes(clock, 0.125, 3.0, 2.0, 4.0)
+    assert measuring._best(run, 3) == 2.0
+    assert run.left == []
+
+
+def test_a_rate_counts_the_elements_of_all_jobs(clock):
+    # A job takes 2^-14 s, about 61 us: 16 of them a millisecond. Each has 10 elements.
+    done = []
+
+    def work(start, stop):
+        done.append(stop - start)
+        clock.now += (stop - start) * 2.0**-14
+
+    with parallel.thread_limit(1):
+        assert measuring._rate(work, 10, 1) == 10 * 2.0**14
+    assert done == [8] * (1 + 3) + [16] * (1 + 7)
+
+
+def test_a_curve_is_of_sizes_and_rates():
+    assert measuring._curve((10, 30), lambda size, factor: size * factor, 0.5) == ((10.0, 5.0), (30.0, 15.0))
+
+
+def test_sizes_about_as_fast_as_waking_are_left_out_for_several_threads():
+    sizes = [(1 << 21) - 1, 1 << 21, (1 << 25) - 1, 1 << 25]
+    assert measuring._measurable(sizes, 1) == sizes
+    assert measuring._measurable(sizes, 2) == [(1 << 21) - 1, 1 << 25]
+
+
+@pytest.mark.parametrize(
+    ("name", "moved"),
+    # Arrays of 2^16 bytes together, four times. A copy reads half and writes half; a sum reads; an update does both.
+    [("copy", 4 * (32768 + 32768)), ("read", 4 * 65536), ("update", 4 * (65536 + 65536))],
+)
+def test_a_stream_moves_as_many_bytes_as_are_counted(name, moved, monkeypatch):
+    monkeypatch.setattr(measuring, "PASSED", 1 << 18)
+    monkeypatch.setattr(measuring, "_best", lambda run: run() or 2.0)
+    seen = []
+    right = getattr(probes, name)
+    monkeypatch.setattr(probes, name, lambda x, *rest: seen.append((x.nbytes, rest[-4:])) or right(x, *rest))
+    with parallel.thread_limit(1):
+        assert measuring._stream(1 << 16, name, 1) == moved / 2
+    elements = 8192 if name == "copy" else 16384
+    assert seen == [(4 * elements, (elements, 4, 0, 1))]
+
+
+def test_a_large_stream_is_gone_through_once_after_other_work_and_less_what_waking_takes(monkeypatch):
+    monkeypatch.setattr(measuring, "SETTLED", 1 << 16)
+    monkeypatch.setattr(measuring, "_best", lambda run: pytest.fail("again and again"))
+    monkeypatch.setattr(measuring, "_after_other_work", lambda run, array: 2.0)
+    assert measuring._stream(1 << 16, "copy", 2, 0.5) == 65536 / 1.5
+    monkeypatch.setattr(measuring, "_best", lambda run: 4.0)
+    monkeypatch.setattr(measuring, "PASSED", 1)
+    assert measuring._stream((1 << 16) - 8, "copy", 2, 0.5) == 65528 / 4.0  # one is small
+    assert measuring._stream(1 << 16, "copy", 2) == 65536 / 4.0  # and one is to be gone through again
+
+
+def test_rows_move_what_they_read_and_write(monkeypatch):
+    # 2^18 bytes are 1024 rows of 64, of which 205 are named: 205 * 256 bytes each way in 1 - 0.25 s.
+    monkeypatch.setattr(measuring, "_after_other_work", lambda run, array: run() or 1.0)
+    seen = []
+    right = probes.rows
+
+    def rows(table, numbers, factor, start, stop):
+        seen.append((table.shape, np.unique(numbers).size, stop - start))
+        right(table, numbers, factor, start, stop)
+
+    monkeypatch.setattr(probes, "rows", rows)
+    with parallel.thread_limit(1):
+        assert measuring._rows(1 << 18, 1, 0.25) == 205 * 2 * 256 / 0.75
+    assert seen == [((1024, 64), 205, 205)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wake", "expected"), [(1.0, 0.25, 0.75), (1.0, 0.5, 0.5), (1.0, 3.0, 0.5), (1.0, 0.0, 1.0)]
+)
+def test_less_waking_at_least_half_is_left(seconds, wake, expected):
+    assert measuring._less(seconds, wake) == expected
+
+
+def test_after_other_work_is_a_median_of_calls_that_find_other_things_in_the_caches(clock, monkeypatch):
+    monkeypatch.setattr(measuring, "TRIES", 3)
+    monkeypatch.setattr(measuring, "OTHER_WORK", 1 << 10)
+    steps = []
+    seconds = iter([9.0, 3.0, 1.0, 2.0])
+
+    def run():
+        steps.append("run")
+        clock.now += next(seconds)
+
+    array = types.SimpleNamespace(max=lambda: steps.append("read"))
+    assert measuring._after_other_work(run, array) == 2.0
+    assert steps == ["run"] + ["read", "run"] * 3
+
+
+def test_new_memory_takes_what_old_memory_does_not(clock, monkeypatch):
+    # 12288 bytes are three pages. What was touched before takes 1 s, new memory 3 s.
+    touched = []
+
+    def touch(memory, page, start, stop):
+        old = any(memory is each for each in touched)
+        touched.append(memory)
+        assert (page, start, stop) == (4096, 0, 3)
+        clock.now += 1.0 if old else 3.0
+
+    monkeypatch.setattr(probes, "touch", touch)
+    with parallel.thread_limit(1):
+        assert measuring._fresh(12288) == 12288 / 2
+
+
+def test_turns_by_hand(monkeypatch):
+    # 32 operations at 64 a second take half a second. A division alone takes 1 s, at 1 a second.
+    for both, share in ((1.5, 1.0), (1.0, 0.5), (0.75, 0.25), (0.4, 0.0), (2.0, 1.0)):
+        monkeypatch.setattr(measuring, "_rate", lambda work, elements, threads, both=both: 1 / both)
+        assert measuring._turns("divisions", 1.0, 64.0, 1) == pytest.approx(share)
+
+
+def test_a_wrong_guess_by_hand(clock, monkeypatch):
+    # 1024 stretches of no or one element take 3 s, of one element 1 s: 2 s for 512 wrong guesses.
+    monkeypatch.setattr(measuring, "STRETCHES", 1024)
+
+    def stretches(x, y, lengths, start, stop):
+        assert (start, stop) == (0, 1024)
+        assert set(lengths.tolist()) <= {0, 1}
+        clock.now += 1.0 if lengths.all() else 3.0
+
+    monkeypatch.setattr(probes, "stretches", stretches)
+    assert measuring._misprediction() == 2 / 512
+
+
+def test_a_launch_and_a_call_by_hand(clock, monkeypatch):
+    # A launch takes 1 s. Running the operator takes 11 s more, for its calls, which are counted beforehand.
+    monkeypatch.setattr(measuring, "CALLS", 3)
+    monkeypatch.setattr(measuring, "SWEPT", 1 << 10)
+
+    def nothing(*arguments):
+        clock.now += 1.0
+
+    def run(*arguments, **options):
+        clock.now += 12.0
+
+    monkeypatch.setattr(probes, "nothing", nothing)
+    monkeypatch.setattr(measuring, "count_calls", lambda run: 44)
+    monkeypatch.setattr(measuring, "NOTHING", types.SimpleNamespace(run=run, meaning="Do nothing."))
+    assert measuring._launch_and_call() == (1.0, 0.25)
+
+
+def test_the_operator_that_does_nothing_is_one():
+    x = np.ones((2, 3), np.float32)
+    y = measuring.NOTHING.run(x, size=3, strength=0.5, where="there")
+    assert (y.shape, y.dtype) == (x.shape, x.dtype)
+    assert not np.shares_memory(x, y)
+    assert measuring.NOTHING.name not in OPERATORS
+    with pytest.raises(ValueError, match="size=4: must be an odd whole number"):
+        measuring.NOTHING.run(x, size=4)
+    with pytest.raises(TypeError, match="must be an array of floats"):
+        measuring.NOTHING.run(np.ones((2, 3), int))
+
+
+def inner():
+    return abs(-1)
+
+
+def test_calls_are_functions_of_python_and_built_in_ones():
+    assert measuring.count_calls(lambda: None) == 1  # the function itself
+
+    def run():
+        len([])
+        inner()  # and abs in it
+        [1, 2].index(2)
+
+    assert measuring.count_calls(run) == 1 + 1 + 2 + 1
+
+
+def test_counting_leaves_a_profiler_in_its_place():
+    def profiler(frame, event, argument):
+        return None
+
+    before = sys.getprofile()
+    sys.setprofile(profiler)
+    try:
+        measuring.count_calls(inner)
+        with pytest.raises(ZeroDivisionError):
+            measuring.count_calls(lambda: 1 / 0)
+        assert sys.getprofile() is profiler
+    finally:
+        sys.setprofile(before)
+
+
+def test_waking_is_what_is_beyond_a_share_of_the_work(clock, monkeypatch):
+    # Work that takes one thread 8 s, on two 4 s, takes 5 s with waking: 1 s; and never less than nothing.
+    monkeypatch.setattr(measuring, "CALLS", 3)
+    monkeypatch.setattr(measuring.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(measuring, "_best", lambda run, tries=7: 8.0)
+    for seconds, waking in ((5.0, 1.0), (3.0, 0.0)):
+        monkeypatch.setattr(measuring, "_shared", takes(clock, seconds, seconds, seconds))
+        assert measuring._wake(2) == waking

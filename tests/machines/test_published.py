@@ -1,0 +1,96 @@
+"""Published machines: peaks from their clocks, cores and lanes; and something to expect of each."""
+
+import math
+
+import pytest
+
+from workbench.architectures.networks import one_convolution
+from workbench.machines.limits import rate_at
+from workbench.machines.prediction import BOUNDS, predict
+from workbench.machines.published import KNOWN, known_machine
+
+
+@pytest.mark.parametrize(
+    ("name", "threads", "single", "double", "memory"),
+    [
+        # 4 cores at 2.8 GHz, each 16 multiply-adds a cycle: 4 * 2.8e9 * 32. Two channels of 8 bytes at 3200 MT/s.
+        ("laptop", 4, 358.4e9, 179.2e9, 51.2e9),
+        # 96 cores at 2.4 GHz: 96 * 2.4e9 * 32. Twelve channels of 8 bytes at 4800 MT/s.
+        ("server", 96, 7372.8e9, 3686.4e9, 460.8e9),
+        # 10^12 operations a second, in float64 an eighth of these.
+        ("example-gpu", 1, 1e12, 125e9, 192.4e9),
+        # 512 cores at 1.544 GHz, a multiply-add a cycle each: 1581.056e9; in float64 an eighth.
+        ("gtx-580", 1, 1581.056e9, 197.632e9, 192.4e9),
+        ("a100", 1, 19.5e12, 9.7e12, 1555e9),
+    ],
+)
+def test_peaks(name, threads, single, double, memory):
+    machine = known_machine(name)
+    assert machine.threads == threads
+    limits = machine.with_threads(threads)
+    assert limits.flops["float32"] == pytest.approx(single, rel=1e-12)
+    assert limits.flops["float64"] == pytest.approx(double, rel=1e-12)
+    for curve in (limits.copy, limits.read, limits.update, limits.rows):
+        assert rate_at(curve, 1e12) == pytest.approx(memory, rel=1e-12)
+
+
+def test_bandwidths_are_those_of_the_memory_modules():
+    # Channels, transfers a second, bytes of each.
+    assert 2 * 3200e6 * 8 == 51.2e9
+    assert 12 * 4800e6 * 8 == 460.8e9
+
+
+def test_a_laptop_by_hand():
+    # Second-level caches: 4 cores at 2.8 GHz, 32 bytes a cycle, for 4 * 1280 KiB. Multiply-adds: 179.2e9 a second, of
+    # which a division takes as long as four, a root as eight, a power as 26 and a random word as 24.
+    machine = known_machine("laptop")
+    limits = machine.with_threads(4)
+    assert machine.caches == (49152, 1310720, 12582912)
+    assert rate_at(limits.copy, 1e5) == pytest.approx(358.4e9, rel=1e-12)
+    assert limits.copy[0][0] == 5242880
+    assert limits.functions["divisions"]["float32"] == pytest.approx(44.8e9)
+    assert limits.functions["square_roots"]["float64"] == pytest.approx(11.2e9)
+    assert limits.functions["powers"]["float32"] == pytest.approx(179.2e9 / 26)
+    assert limits.functions["random_words"]["float32"] == pytest.approx(179.2e9 / 24)
+    assert (limits.launch_seconds, limits.call_seconds) == (1e-6, 1e-7)
+
+
+def test_a_gpu_by_hand():
+    # 16 units a multiprocessor with 4 functions a clock each: 16 * 4 * 1.544e9 a second; a power is a logarithm and an
+    # exponential. A word is five products, each as long as four multiply-adds, of which there are half of 10^12.
+    limits = known_machine("example-gpu").with_threads(1)
+    assert limits.functions["divisions"]["float32"] == pytest.approx(98.816e9)
+    assert limits.functions["powers"]["float32"] == pytest.approx(49.408e9)
+    assert limits.functions["exponentials"]["float64"] == pytest.approx(12.352e9)  # an eighth
+    assert limits.functions["random_words"]["float64"] == pytest.approx(25e9)
+    assert limits.turns == {
+        **dict.fromkeys(("divisions", "square_roots", "exponentials", "logarithms", "powers"), 0.0),
+        "random_words": 1.0,
+    }
+    # 108 multiprocessors at 1.41 GHz with 16 functions a clock each.
+    functions = known_machine("a100").with_threads(1).functions
+    assert functions["square_roots"]["float32"] == pytest.approx(2436.48e9)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_every_machine_expects_something_of_every_layer(name, precision):
+    machine = known_machine(name)
+    for row in one_convolution().trace(batch=3):
+        for cost in (row.forward, row.gradient):
+            prediction = predict(cost, machine, threads=machine.threads, precision=precision)
+            assert 0 < prediction.seconds < math.inf
+            assert prediction.bound in BOUNDS
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_machines_say_where_their_figures_come_from(name):
+    machine = known_machine(name)
+    assert len(machine.source) > 20
+    assert machine.source != "measured"
+    assert machine.fits == {}
+
+
+def test_a_machine_that_is_not_there_is_refused_with_the_list():
+    with pytest.raises(ValueError, match=r"^machine='gpu': must be one of 'laptop', 'server', .*'a100'$"):
+        known_machine("gpu")

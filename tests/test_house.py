@@ -1,0 +1,80 @@
+"""The structure of the package: each module imports only from its own folder and from the floors below."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import workbench
+
+PACKAGE = Path(workbench.__file__).parent
+# From the roof down. What stands on one floor may not import from its neighbours.
+FLOORS = (
+    ("__main__",),
+    ("cli",),
+    ("bench",),
+    ("experiments",),
+    ("sweep",),
+    ("report",),
+    ("workers",),
+    ("explore", "cluster"),
+    ("solvers",),
+    ("data",),
+    ("architectures", "hardware", "baselines"),
+    ("__init__",),
+    ("lrn", "sparse_dropout", "sparse_lp"),
+    ("machines",),
+    ("cost",),
+    ("operator", "arrays", "parallel", "compiling", "philox", "drawing", "files"),
+)
+GROUND = FLOORS[-1]  # these files may import each other
+HEIGHT = {name: -floor for floor, names in enumerate(FLOORS) for name in names}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(module):
+    """Return the folder, or the file beside the folders, that a module's dotted name leads to."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+def imported(tree):
+    """Yield the modules that a file imports, `from workbench import name` as workbench.name where that is a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import"
+            if node.module == "workbench":
+                yield from (f"workbench.{a.name}" if a.name in HEIGHT else "workbench" for a in node.names)
+            else:
+                yield node.module
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_imports_point_down(file):
+    here = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    names = {name for name in imported(ast.parse(file.read_text(encoding="utf-8"))) if name.startswith("workbench")}
+    others = {name for name in names if room(name) != here}
+    assert {name for name in others if HEIGHT[room(name)] >= HEIGHT[here] and room(name) not in GROUND} == set()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_no_module_is_named_in_a_string_to_reach_upwards(file):
+    here = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    named = [
+        node.value
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("workbench.")
+    ]
+    rooms = {room(name.split()[0].split(":")[0]) for name in named}
+    assert {each for each in rooms & set(HEIGHT) if each != here and HEIGHT[each] >= HEIGHT[here]} == set()
+
+
+def test_every_folder_has_a_floor_and_says_what_belongs_there():
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    files = {path.stem for path in PACKAGE.glob("*.py")}
+    assert folders | files <= set(HEIGHT)
+    for folder in folders:
+        text = (PACKAGE / folder / "__init__.py").read_text(encoding="utf-8")
+        assert len(ast.get_docstring(ast.parse(text))) > 40, folder

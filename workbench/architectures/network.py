@@ -1,0 +1,183 @@
+"""A network as a list of layers that a user writes: shapes, parameters and costs, layer by layer.
+
+A `Network` leaves out what nobody asks for: the gradient to its own input.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+from workbench.architectures.layer_costs import concatenated_shape, concatenation
+from workbench.architectures.network_layers import Convolution, Dense, Layer, OperatorLayer
+from workbench.cost.loop_cost import DIRECTIONS, call
+from workbench.cost.record import Cost, checked_choice, checked_count, checked_shape
+
+
+@dataclasses.dataclass(frozen=True)
+class Branches(Layer):
+    """Run several lists of layers on the same input and concatenate their outputs along the channels, axis 1.
+
+    Its own cost is the concatenation's; going back, also the sum of the branches' gradients to the input they share.
+    """
+
+    branches: tuple[tuple[Layer, ...], ...]
+
+    def __post_init__(self) -> None:
+        branches = tuple(_checked_layers("branches", branch) for branch in self.branches)
+        if not branches:
+            raise ValueError("branches=(): must be at least one")
+        object.__setattr__(self, "branches", branches)
+
+    def output_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        return concatenated_shape([_output_shape(branch, shape) for branch in self.branches])
+
+    def parameters(self, shape: Sequence[int]) -> int:
+        return sum(row.parameters for row in _rows((self,), shape, 4, before=True))
+
+    def cost(self, direction: str, shape: Sequence[int], itemsize: int = 4) -> Cost:
+        checked_choice("direction", direction, DIRECTIONS)
+        return sum((getattr(row, direction) for row in _rows((self,), shape, itemsize, before=True)), Cost())
+
+
+@dataclasses.dataclass(frozen=True)
+class Traced:
+    """One row of a network's trace: a layer on a shape. The row of `Branches` follows those of its layers."""
+
+    name: str
+    layer: Layer
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    parameters: int
+    forward: Cost
+    gradient: Cost
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A list of layers on an input of (channels, rows, columns) or (features,); the batch comes with each question.
+
+    Nothing learns from the gradient to the network's input, so it is not counted: a layer with weights that has no
+    weights before it computes its weights' gradient alone, and layers before it compute none. Batch normalization
+    computes both at once. With `input_gradient`, as for a part of a larger network, all is counted.
+    """
+
+    name: str
+    input_shape: tuple[int, ...]
+    layers: tuple[Layer, ...]
+    input_gradient: bool = False
+
+    def __post_init__(self) -> None:
+        shape = checked_shape("input_shape", self.input_shape)
+        if len(shape) not in (1, 3):
+            raise ValueError(f"input_shape={shape}: must be (channels, rows, columns) or (features,)")
+        object.__setattr__(self, "input_shape", shape)
+        object.__setattr__(self, "layers", _checked_layers("layers", self.layers))
+        _output_shape(self.layers, (1, *shape))  # a network that can be made can be traced
+
+    def trace(self, batch: int = 1, itemsize: int = 4) -> tuple[Traced, ...]:
+        """Return a row for each layer, those inside branches included, in the order of the forward pass."""
+        shape = (checked_count("batch", batch), *self.input_shape)
+        return tuple(_rows(self.layers, shape, itemsize, before=self.input_gradient))
+
+    @property
+    def parameters(self) -> int:
+        """Return the number of parameters of all layers, biases included."""
+        return sum(row.parameters for row in self.trace())
+
+    def cost(self, direction: str, batch: int = 1, itemsize: int = 4) -> Cost:
+        """Count one pass through all layers, "forward" or "gradient"."""
+        checked_choice("direction", direction, DIRECTIONS)
+        return sum((getattr(row, direction) for row in self.trace(batch, itemsize)), Cost())
+
+    def without(self, operator_name: str) -> "Network":
+        """Return this network without the layers of one operator, or raise ValueError if it has none."""
+        present = sorted({row.layer.operator for row in self.trace() if isinstance(row.layer, OperatorLayer)})
+        if operator_name not in present:
+            there = f"must be one of {', '.join(map(repr, present))}" if present else "it has no operators"
+            raise ValueError(f"operator_name={operator_name!r}: is not in the network {self.name!r}; {there}")
+        return dataclasses.replace(self, layers=_without(self.layers, operator_name))
+
+
+def _checked_layers(name: str, layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    if isinstance(layers, (str, Layer)) or not isinstance(layers, Sequence):
+        raise TypeError(f"{name}={layers!r}: must be a tuple of layers")
+    for index, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{name}[{index}]={layer!r}: must be a layer, as ReLU(), not {type(layer).__name__}")
+    return tuple(layers)
+
+
+def _without(layers: tuple[Layer, ...], operator: str) -> tuple[Layer, ...]:
+    kept = []
+    for layer in layers:
+        if isinstance(layer, Branches):
+            layer = dataclasses.replace(layer, branches=tuple(_without(branch, operator) for branch in layer.branches))
+        if not (isinstance(layer, OperatorLayer) and layer.operator == operator):
+            kept.append(layer)
+    return tuple(kept)
+
+
+def _output_shape(layers: tuple[Layer, ...], shape: Sequence[int]) -> tuple[int, ...]:
+    return _last_shape(_rows(layers, shape, 4, before=True), shape)
+
+
+def _last_shape(rows: list[Traced], shape: Sequence[int]) -> tuple[int, ...]:
+    return rows[-1].output_shape if rows else tuple(shape)
+
+
+def _rows(
+    layers: Sequence[Layer], shape: Sequence[int], itemsize: int, *, before: bool, path: str = ""
+) -> list[Traced]:
+    """Return the rows of `layers`; `before` tells whether something before them needs a gradient."""
+    rows = []
+    for index, layer in enumerate(layers):
+        trace = _branch_rows if isinstance(layer, Branches) else _layer_rows
+        rows += trace(layer, _last_shape(rows, shape), itemsize, before, f"{path}{index}")
+        before = before or any(row.parameters for row in rows)
+    return rows
+
+
+def _layer_rows(layer: Layer, shape: Sequence[int], itemsize: int, before: bool, place: str) -> list[Traced]:
+    kind = type(layer).__name__
+    try:
+        output, parameters = layer.output_shape(shape), layer.parameters(shape)
+        forward = layer.cost("forward", shape, itemsize)
+        if before:
+            gradient = layer.cost("gradient", shape, itemsize)
+        elif not parameters:
+            gradient = Cost()
+        else:
+            alone = isinstance(layer, (Convolution, Dense))
+            gradient = layer.cost("gradient to weights" if alone else "gradient", shape, itemsize)
+    except (TypeError, ValueError) as problem:
+        name = f" {layer.name!r}" if layer.name else ""
+        raise type(problem)(f"layer {place}, {kind}{name}, on shape {tuple(shape)}: {problem}") from None
+    return [Traced(layer.name or f"{kind} {place}", layer, tuple(shape), output, parameters, forward, gradient)]
+
+
+def _branch_rows(layer: Branches, shape: Sequence[int], itemsize: int, before: bool, place: str) -> list[Traced]:
+    branches = [
+        _rows(branch, shape, itemsize, before=before, path=f"{place}.{index}.")
+        for index, branch in enumerate(layer.branches)
+    ]
+    rows = [row for branch in branches for row in branch]
+    shapes = [_last_shape(branch, shape) for branch in branches]
+    name = layer.name or f"Branches {place}"
+    try:
+        output = concatenated_shape(shapes)
+    except ValueError as problem:
+        raise ValueError(f"layer {place}, {name!r}, on shape {tuple(shape)}: the branches' {problem}") from None
+    forward, gradient = (concatenation(direction, shapes, itemsize=itemsize) for direction in DIRECTIONS)
+    if before:
+        gradient += _sum_of_gradients(len(shapes), math.prod(shape), itemsize)
+    elif not any(row.parameters for row in rows):
+        gradient = Cost()
+    return [*rows, Traced(name, layer, tuple(shape), output, 0, forward, gradient)]
+
+
+def _sum_of_gradients(branches: int, elements: int, itemsize: int) -> Cost:
+    """Count adding up the gradients that the branches carry back to the input they share."""
+    if branches == 1:
+        return Cost()
+    array = elements * itemsize
+    return Cost(other_flops=(branches - 1) * elements) + call(branches * array, array)

@@ -1,0 +1,221 @@
+"""What an operator adds to a network: operations, bytes, time and memory, forward and backward."""
+
+import dataclasses
+import inspect
+import math
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from typing import Any
+
+from workbench.architectures.network import Network, Traced
+from workbench.cost.record import Cost, checked_count
+from workbench.machines.limits import Machine
+from workbench.machines.prediction import predict
+from workbench.operator import OPERATORS, Gradient, Operator
+
+DIRECTIONS = ("forward", "gradient")
+PARAMETER = 4  # bytes of a number, float32
+
+
+@dataclasses.dataclass(frozen=True)
+class Passed:
+    """One direction of a network, without an operator and with it: costs, seconds (None without a machine), bytes.
+
+    `memory` is the most that is held at once: forward, the parameters and the input and the output of a layer; in the
+    gradient, the parameters, their gradients, every layer's output from the input on to the layer, and the gradients
+    of its output and input. No layer works in place.
+    """
+
+    direction: str
+    without: Cost
+    added: Cost
+    seconds_without: float | None
+    seconds_added: float | None
+    memory_without: int
+    memory_with: int
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Return what is added over what is there without: of FLOPs, bytes, seconds (if known) and memory."""
+        shares = {
+            "flops": self.added.flops / self.without.flops,
+            "bytes": self.added.bytes / self.without.bytes,
+            "memory": self.memory_with / self.memory_without - 1,
+        }
+        if self.seconds_without is not None:
+            shares["seconds"] = self.seconds_added / self.seconds_without
+        return shares
+
+
+@dataclasses.dataclass(frozen=True)
+class Overhead:
+    """What an operator adds to a network with a batch of images, forward and backward."""
+
+    network: str
+    operator: str
+    machine: str
+    batch: int
+    forward: Passed
+    gradient: Passed
+
+    @property
+    def seconds_added(self) -> float | None:
+        """Return the seconds that a step of training takes longer, None without a machine."""
+        if self.forward.seconds_added is None:
+            return None
+        return self.forward.seconds_added + self.gradient.seconds_added
+
+    def rows(self) -> list[tuple[str, str, float, float, float]]:
+        """Return (direction, quantity, without, added, added / without), a row each; seconds where they are known."""
+        rows = []
+        for part in (self.forward, self.gradient):
+            quantities = {
+                "flops": (part.without.flops, part.added.flops),
+                "bytes": (part.without.bytes, part.added.bytes),
+                "seconds": (part.seconds_without, part.seconds_added),
+                "memory": (part.memory_without, part.memory_with - part.memory_without),
+            }
+            rows += [(part.direction, name, *quantities[name], share) for name, share in sorted(part.shares.items())]
+        return rows
+
+    def __str__(self) -> str:
+        where = f", {self.machine}" if self.machine else ""
+        lines = [f"{self.operator} in {self.network}, batch {self.batch}{where}"]
+        lines.append(f"{'':10}{'':9}{'without':>12}{'added':>12}{'share':>9}")
+        lines += [
+            f"{direction:10}{quantity:9}{without:12.4g}{added:12.4g}{share:9.2%}"
+            for direction, quantity, without, added, share in self.rows()
+        ]
+        return "\n".join(lines)
+
+
+def overhead(
+    network: Network,
+    operator: str,
+    machine: Machine | None = None,
+    *,
+    batch: int = 1,
+    threads: int | None = None,
+    arguments: Mapping[str, Any] | None = None,
+) -> Overhead:
+    """Return what an operator adds to a network.
+
+    Args:
+        operator: a declared operator's name. One that stands among the layers, such as "LRN", is compared with the
+            network without it. One that takes the weights, such as "SparseLp", is applied once to all parameters.
+        machine: to predict seconds for; without it there are none.
+        batch: images at once.
+        threads: of the machine; without it, all.
+        arguments: of an operator that takes the weights, such as {"p": 0.5}.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above, or no layer is such an operator.
+    """
+    if not isinstance(network, Network):
+        raise TypeError(f"network={network!r}: must be a Network, as `workbench.architectures.networks` makes them")
+    checked_count("batch", batch, 1)
+    declared = _declared(operator)
+    threads = machine.threads if machine is not None and threads is None else threads
+    clock = _Clock(machine, threads)
+    if declared.inputs == ("w",):
+        parts = [_on_weights(declared, direction, network, batch, arguments or {}, clock) for direction in DIRECTIONS]
+    elif arguments:
+        raise ValueError(f"arguments={dict(arguments)!r}: {operator} is a layer; give them in the network")
+    else:
+        parts = [_among_layers(direction, network, network.without(operator), batch, clock) for direction in DIRECTIONS]
+    return Overhead(network.name, operator, machine.name if machine else "", batch, *parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Clock:
+    """Seconds of costs on a machine, None where there is none."""
+
+    machine: Machine | None
+    threads: int | None
+
+    def seconds(self, costs: Iterable[Cost], precision: str = "float32") -> float | None:
+        """Return the seconds of costs one after another."""
+        if self.machine is None:
+            return None
+        predicted = (
+            predict(cost, self.machine, threads=self.threads, precision=precision) for cost in costs if cost != Cost()
+        )
+        return sum((each.seconds for each in predicted), 0.0)
+
+
+def _among_layers(direction: str, network: Network, without: Network, batch: int, clock: _Clock) -> Passed:
+    rows, fewer = network.trace(batch), without.trace(batch)
+    costs, fewer_costs = _costs(rows, direction), _costs(fewer, direction)
+    whole, part = clock.seconds(costs), clock.seconds(fewer_costs)
+    parameters = PARAMETER * network.parameters
+    return Passed(
+        direction,
+        sum(fewer_costs, Cost()),
+        _less(sum(costs, Cost()), sum(fewer_costs, Cost())),
+        part,
+        None if whole is None else whole - part,
+        _memory(fewer, direction, parameters),
+        _memory(rows, direction, parameters),
+    )
+
+
+def _on_weights(
+    operator: Operator, direction: str, network: Network, batch: int, arguments: Mapping[str, Any], clock: _Clock
+) -> Passed:
+    """Return what an operator adds that goes once over all parameters as one array."""
+    for name in arguments:
+        operator.arg(name)
+    module = import_module(operator.cost)
+    taken = inspect.signature(module.cost).parameters
+    given = {name: value for name, value in arguments.items() if name in taken}
+    added = module.cost(direction, (network.parameters,), **given, engine="numba")
+    rows = network.trace(batch)
+    costs, memory = _costs(rows, direction), _memory(rows, direction, PARAMETER * network.parameters)
+    return Passed(
+        direction,
+        sum(costs, Cost()),
+        added,
+        clock.seconds(costs),
+        clock.seconds([added], module.precision(given.get("p", operator.arg("p").default))),
+        memory,
+        memory + added.bytes_allocated,
+    )
+
+
+def _costs(rows: Iterable[Traced], direction: str) -> list[Cost]:
+    return [getattr(row, direction) for row in rows]
+
+
+def _declared(name: str) -> Operator:
+    if name not in OPERATORS:
+        raise ValueError(f"operator={name!r}: must be one of {', '.join(map(repr, OPERATORS))}")
+    operator = OPERATORS[name]
+    if not _stands_somewhere(operator):
+        takes = [each.name for each in OPERATORS.values() if _stands_somewhere(each)]
+        raise ValueError(f"operator={name!r}: stands neither among layers nor at the weights; take {', '.join(takes)}")
+    return operator
+
+
+def _stands_somewhere(operator: Operator) -> bool:
+    return operator.inputs in (("x",), ("w",)) and not isinstance(operator.gradient, Gradient)
+
+
+def _less(whole: Cost, part: Cost) -> Cost:
+    """Return what is left of a cost; a layer that is taken out costs no other layer anything."""
+    theirs = part.counts()
+    return Cost(**{name: count - theirs[name] for name, count in whole.counts().items()})
+
+
+def _memory(rows: tuple[Traced, ...], direction: str, parameters: int) -> int:
+    """Return the bytes that are held at the peak, as `Passed` says; a layer's output is what its forward pass makes."""
+    most, kept = 0, _bytes(rows[0].input_shape)
+    for row in rows:
+        into, made = _bytes(row.input_shape), row.forward.bytes_allocated
+        kept += made
+        held = into + made if direction == "forward" else kept + into + _bytes(row.output_shape)
+        most = max(most, held)
+    return most + parameters * (1 if direction == "forward" else 2)
+
+
+def _bytes(shape: tuple[int, ...]) -> int:
+    return PARAMETER * math.prod(shape)

@@ -1,0 +1,86 @@
+"""What a notebook needs: show a picture, record what was found, check an answer."""
+
+import base64
+import math
+import statistics
+from fractions import Fraction
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+METRIC_TYPE = "application/vnd.workbench.metric+json"
+
+
+def show(axes: Any, name: str, alt: str) -> None:
+    """Show the figure that holds `axes`, with `alt` for those who cannot see it.
+
+    In a report run (WORKBENCH_FIGURES names a folder) it is saved there as well, as NAME.png and NAME.svg.
+    """
+    from IPython.display import display
+
+    from workbench import drawing
+
+    figure = drawing.figure_of(axes)
+    png = drawing.compact(drawing.encode(figure))
+    drawing.keep(figure, name)
+    display(
+        {"image/png": base64.b64encode(png).decode(), "text/plain": f"[figure: {name}]"},
+        metadata={"image/png": {"alt": alt}, "workbench": {"figure": name}},
+        raw=True,
+    )
+
+
+def record(name: str, value: Any) -> None:
+    """Record a finding under `name`, for the reader and for the report's metrics.
+
+    A number is rounded to six significant digits: what is left does not depend on the machine. A list of numbers are
+    the scores of folds: shown as mean and standard deviation, and as an objective of a sweep counted by the mean.
+    """
+    if isinstance(value, list | tuple | np.ndarray):
+        value = _scores(name, value)
+        shown = f"{statistics.fmean(value):.6g} ± {statistics.stdev(value):.2g}, {len(value)} folds"
+    else:
+        value = shown = _plain(name, value)
+    from IPython.display import display
+
+    display({METRIC_TYPE: {"name": name, "value": value}, "text/plain": f"{name} = {shown}"}, raw=True)
+
+
+def _plain(name: str, value: Any) -> bool | int | float | str:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Real) and not isinstance(value, (bool, int)):
+        value = float(f"{value:.6g}") if math.isfinite(value) else str(value)
+    if not isinstance(value, (bool, int, float, str)):
+        raise TypeError(
+            f"value of {name!r} is a {type(value).__name__}: must be a number, a string, a bool or the scores of folds"
+        )
+    return value
+
+
+def _scores(name: str, values: Any) -> list[float]:
+    scores = [_plain(name, value) for value in values]
+    if len(scores) < 2 or not all(isinstance(each, float | int) and not isinstance(each, bool) for each in scores):
+        raise TypeError(f"value of {name!r} is {values!r}: the scores of folds must be two or more finite numbers")
+    return scores
+
+
+def check(prediction: float | str | None, truth: float | str, tolerance: float = 0.02, hint: str = "") -> None:
+    """Compare a reader's prediction with the truth, without giving the truth away.
+
+    `tolerance` is relative. None stands for no prediction yet.
+    """
+    if prediction is None:
+        print("No prediction yet: write one instead of None, and run the cell again.")
+        return
+    if isinstance(truth, str):
+        right = str(prediction).strip(" .!\"'").lower() == truth.lower()
+    else:
+        try:
+            number = float(Fraction(prediction.strip()) if isinstance(prediction, str) else prediction)
+        except (TypeError, ValueError, ZeroDivisionError):
+            print(f"{prediction!r} is not a number: write one, such as 0.25, and run the cell again.")
+            return
+        right = math.isclose(number, float(truth), rel_tol=tolerance, abs_tol=1e-12)
+    print("Right." if right else f"Not yet. {hint}".strip())

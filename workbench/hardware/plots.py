@@ -1,0 +1,243 @@
+"""What a mask generator in hardware looks like, beside Philox.
+
+Every function takes the generator's arguments, or times that were measured, and `ax`, and returns the Axes (an array of
+Axes where it needs several). Called again with the same `ax` it moves what it drew.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+from workbench import drawing
+from workbench.hardware import mask_generator
+from workbench.hardware.mask_generator import MaskGenerator
+
+LANE_STEPS = tuple(2**power for power in range(9))  # 1 to 256
+STAIRS = (2, 3, 4)  # bits whose stairs are wide enough to see
+MOST_BITS = 16
+
+# Feeds whose curves coincide are told apart by markers of different sizes.
+LOOKS = {
+    "separate": {"marker": "o", "markersize": 10},
+    "shared": {"marker": "s", "markersize": 7},
+    "leap": {"marker": "^", "markersize": 4},
+    "leap, flat": {"marker": "D", "markersize": 4, "linestyle": "--"},
+}
+
+
+def _words_of_feeds(width: int, bits: int, lanes: int, step: str, seed: int, clocks: int) -> Mapping[str, np.ndarray]:
+    """Return the words (clocks, lanes) of each feed and of Philox, by a panel's title; a leap has no one-bit steps."""
+    titles = {
+        "separate registers": MaskGenerator(width, bits, lanes, "separate", step),
+        "one shared register": MaskGenerator(width, bits, lanes, "shared", step),
+        "one leaping register": MaskGenerator(width, bits, lanes, "leap"),
+    }
+    words = {title: generator.words(clocks, generator.start(seed)) for title, generator in titles.items()}
+    return words | {"Philox": mask_generator.philox_words(seed, clocks, lanes, bits)}
+
+
+@drawing.plot(columns=3, size=(9.6, 3.6))
+def lattice(width: int = 16, bits: int = 8, seed: int = 1, *, clocks: int = 1500, ax: np.ndarray) -> None:
+    """Draw each word against the one before it, as numbers in [0, 1): an LFSR's one-bit steps, its leaps, Philox."""
+    shifting, leaping = (MaskGenerator(width, bits, 1, step=step) for step in mask_generator.STEPS)
+    panels = {
+        "LFSR, one bit a clock": shifting.words(clocks, shifting.start(seed)),
+        f"LFSR, {bits} bits a clock": leaping.words(clocks, leaping.start(seed)),
+        "Philox": mask_generator.philox_words(seed, clocks, 1, bits),
+    }
+    for panel, (title, words) in zip(ax, panels.items(), strict=True):
+        uniform = words[:, 0] / 2.0**bits
+        drawing.line(panel, "pairs", uniform[:-1], uniform[1:], linestyle="none", marker=".", markersize=2.5)
+        panel.set(title=title, xlabel="word t", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    ax[0].set_ylabel("word t + 1")
+
+
+@drawing.plot(columns=4, size=(9.6, 4.0))
+def mask_fields(
+    width: int = 16,
+    bits: int = 8,
+    lanes: int = 16,
+    ratio: float = 0.3,
+    step: str = "bit",
+    seed: int = 1,
+    *,
+    clocks: int = 48,
+    ax: np.ndarray,
+) -> None:
+    """Draw which elements each feed drops: a row for a clock, a column for a lane, dark where dropped."""
+    threshold = MaskGenerator(width, bits).threshold(ratio)
+    fields = _words_of_feeds(width, bits, lanes, step, seed, clocks)
+    for panel, (title, words) in zip(ax, fields.items(), strict=True):
+        dropped = words < threshold
+        picture = drawing.image(panel, "mask", ~dropped, 0, 1, cmap="gray", aspect="auto")
+        picture.set_extent((-0.5, lanes - 0.5, clocks - 0.5, -0.5))
+        panel.set(xlabel="lane", xlim=(-0.5, lanes - 0.5), ylim=(clocks - 0.5, -0.5))
+        panel.set_title(f"{title}\n{dropped.mean():.3f} dropped", fontsize=10)
+        panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        panel.grid(False)
+    ax[0].set_ylabel("clock")
+
+
+@drawing.plot(size=(6.8, 4.0))
+def serial_correlation(
+    width: int = 32, bits: int = 8, seed: int = 1, *, clocks: int = 8192, lags: int = 16, ax: Axes
+) -> None:
+    """Draw how a word correlates with the one some clocks later, where a register moves one bit and `bits` bits."""
+    shifting, leaping = (MaskGenerator(width, bits, 1, step=step) for step in mask_generator.STEPS)
+    curves = {
+        "one bit": ("LFSR, one bit a clock", shifting.words(clocks, shifting.start(seed)), "o"),
+        "word": ("LFSR, a word a clock", leaping.words(clocks, leaping.start(seed)), "^"),
+        "philox": ("Philox", mask_generator.philox_words(seed, clocks, 1, bits), "s"),
+    }
+    lag = np.arange(1, lags + 1)
+    chance = 2 / np.sqrt(clocks)
+    # Of b bits, the word `lag` clocks later shares b - lag, each worth 2^-lag of what it was.
+    shared = np.where(lag < bits, 0.5**lag * (1 - 0.25 ** np.maximum(bits - lag, 0)) / (1 - 0.25**bits), 0.0)
+    drawing.line(ax, "theory", lag, shared, color="0.5", linestyle=":", label="from the bits that two words share")
+    for key, (label, words, marker) in curves.items():
+        found = mask_generator.serial_correlation(words, lag)
+        drawing.line(ax, key, lag, found, marker=marker, markersize=5, linewidth=1, label=label)
+    if ax.get_legend() is None:
+        ax.axhspan(-chance, chance, color="0.9", zorder=0, label="95% of what chance gives")
+        ax.legend(loc="upper right")
+    ax.set(
+        title="Words that overlap are alike",
+        xlabel="lag (clocks)",
+        ylabel="correlation",
+        xlim=(0.5, lags + 0.5),
+        ylim=(-0.1, 0.6),
+    )
+
+
+@drawing.plot(columns=4, size=(10.4, 3.1))
+def lane_correlations(
+    width: int = 16,
+    bits: int = 8,
+    lanes: int = 16,
+    step: str = "word",
+    seed: int = 1,
+    *,
+    clocks: int = 4096,
+    ax: np.ndarray,
+) -> None:
+    """Draw the correlation of every two lanes' words, for each feed and for Philox; the diagonal is left out."""
+    for panel, (title, words) in zip(ax, _words_of_feeds(width, bits, lanes, step, seed, clocks).items(), strict=True):
+        found = mask_generator.lane_correlation(words)
+        np.fill_diagonal(found, np.nan)
+        picture = drawing.image(panel, "matrix", found, -1, 1, cmap="PuOr_r", aspect="equal")
+        picture.set_extent((-0.5, lanes - 0.5, lanes - 0.5, -0.5))
+        panel.set(xlabel="lane", xlim=(-0.5, lanes - 0.5), ylim=(lanes - 0.5, -0.5))
+        largest = np.nanmax(np.abs(found)) if lanes > 1 else 0.0
+        panel.set_title(f"{title}\nlargest {largest:.2f}", fontsize=10)
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.set_major_locator(MaxNLocator(4, integer=True))
+        panel.grid(False)
+    ax[0].set_ylabel("lane")
+    if len(ax[0].figure.axes) == len(ax):
+        ax[0].figure.colorbar(picture, ax=list(ax), label="correlation", shrink=0.85)
+
+
+@drawing.plot(columns=2, size=(9.6, 3.8))
+def quantized_ratio(ratio: float = 0.3, bits: int = 8, *, ax: np.ndarray) -> None:
+    """Draw the ratio that a comparator of few bits gives for each that is wanted, and by how much it misses one."""
+    wanted = np.linspace(0, 1, 1001)
+    drawing.line(ax[0], "identity", (0, 1), (0, 1), color="0.6", linestyle=":", linewidth=1.2, label="as wanted")
+    for count in STAIRS:
+        generator = MaskGenerator(mask_generator.WIDTH.default, count)
+        stairs = [generator.quantized_ratio(value) for value in wanted]
+        drawing.line(ax[0], f"{count} bits", wanted, stairs, linewidth=1.4, label=f"{count} bits")
+    ax[0].set(title="A ratio becomes a step", xlabel="wanted ratio", ylabel="ratio given", xlim=(0, 1), ylim=(0, 1))
+    counts = np.arange(1, MOST_BITS + 1)
+    errors = [abs(MaskGenerator(MOST_BITS, int(count)).quantized_ratio(ratio) - ratio) for count in counts]
+    visible = np.maximum(errors, 2.0 ** -(MOST_BITS + 4))  # an exact ratio has no logarithm
+    drawing.line(ax[1], "bound", counts, 2.0 ** -(counts + 1), color="0.5", linestyle="--", label="bound: 2^-(b + 1)")
+    drawing.line(ax[1], "error", counts, visible, marker="o", markersize=5, linewidth=1, label="error")
+    here = visible[bits - 1] if bits <= MOST_BITS else np.nan
+    drawing.line(ax[1], "here", [bits], [here], marker="o", markersize=9, color="C1", linestyle="none", label="as set")
+    ax[1].set(
+        title=f"Error at ratio {ratio:.3g}",
+        xlabel="bits b of the comparator",
+        ylabel="|given - wanted|",
+        yscale="log",
+        ylim=(2.0 ** -(MOST_BITS + 5), 1),
+        xlim=(0.5, MOST_BITS + 0.5),
+    )
+    if ax[0].get_legend() is None:
+        ax[0].legend(loc="upper left")
+        ax[1].legend(loc="upper right")
+
+
+@drawing.plot(columns=3, size=(10.4, 3.8))
+def area_per_lane(width: int = 32, bits: int = 8, lanes: int = 16, step: str = "word", *, ax: np.ndarray) -> None:
+    """Draw flip-flops and gates per lane, and the XORs that a signal passes in a clock, against lanes for each feed."""
+    areas = {
+        "separate": [MaskGenerator(width, bits, count, "separate", step).area() for count in LANE_STEPS],
+        "shared": [MaskGenerator(width, bits, count, "shared", step).area() for count in LANE_STEPS],
+        "leap": [MaskGenerator(width, bits, count, "leap").area() for count in LANE_STEPS],
+        "leap, flat": [MaskGenerator(width, bits, count, "leap").area(flat=True) for count in LANE_STEPS],
+    }
+    for feed, counted in areas.items():
+        look = {"label": feed, "linewidth": 1.4, **LOOKS[feed]}
+        drawing.line(ax[0], feed, LANE_STEPS, [area.flip_flops_per_lane for area in counted], **look)
+        drawing.line(ax[1], feed, LANE_STEPS, [area.gates_per_lane for area in counted], **look)
+        drawing.line(ax[2], feed, LANE_STEPS, [area.xor_levels for area in counted], **look)
+    comparator = (4 * bits - 2,) * 2
+    drawing.line(ax[1], "comparator", (1, LANE_STEPS[-1]), comparator, color="0.5", linewidth=1, label="comparator")
+    most = max(area.gates_per_lane for counted in areas.values() for area in counted)
+    deepest = max(area.xor_levels for counted in areas.values() for area in counted)
+    for panel, title, unit, limits in (
+        (ax[0], "Memory", "flip-flops per lane", (0, 1.6 * (width + bits + 1))),
+        (ax[1], "Logic", "two-input gates per lane", (0, 1.6 * most)),
+        (ax[2], "Depth", "XORs one after the other", (0.5, deepest**1.6 + 1)),
+    ):
+        drawing.vertical(panel, "here", lanes, color="0.25", linestyle="--", linewidth=1)
+        if panel.get_legend() is None:
+            panel.set_xscale("log", base=2)
+            panel.set_xticks(LANE_STEPS[::2], [str(count) for count in LANE_STEPS[::2]])
+            panel.legend(loc="upper right", ncols=2, columnspacing=1.0, frameon=True, framealpha=1, edgecolor="none")
+        panel.set(title=title, xlabel="lanes", ylabel=unit, ylim=limits)
+    _in_doublings(ax[2])
+
+
+@drawing.plot(size=(8.4, 4.0))
+def trick_times(times: Mapping[int, Mapping[str, float]], *, ax: Axes) -> None:
+    """Draw times by threads and name, each over that of the `copy` with as many threads."""
+    names = [name for name in next(iter(times.values())) if name != "copy"]
+    places = np.arange(len(names))
+    width = 0.8 / len(times)
+    for i, (threads, measured) in enumerate(times.items()):
+        heights = [measured[name] / measured["copy"] for name in names]
+        label = "1 thread" if threads == 1 else f"{threads} threads"
+        x = places + (i - (len(times) - 1) / 2) * width
+        drawing.bars(ax, label, x, heights, f"C{i}", width=0.94 * width, label=label)
+        for place, height, name in zip(x, heights, names, strict=True):
+            drawing.write(ax, f"{label} {name}", place, height, f"{height:.1f}", ha="center", va="bottom", fontsize=8)
+    ax.axhline(1, color="0.25", linestyle="--", linewidth=1, gid="copy")
+    most = max(value / measured["copy"] for measured in times.values() for value in measured.values())
+    ax.set(title="Time over that of a plain copy", ylabel="time / copy", ylim=(0, 1.15 * most))
+    ax.set_xticks(places, [name.replace("_", "\n") for name in names])
+    ax.grid(False, axis="x")
+    if ax.get_legend() is None:
+        ax.legend(loc="upper right")
+
+
+@drawing.plot(size=(6.8, 4.0))
+def times_by_ratio(ratios: Sequence[float], times: Mapping[str, Sequence[float]], *, ax: Axes) -> None:
+    """Draw times against the ratio, each a multiple of the `copy` at that ratio."""
+    for name, measured in times.items():
+        relative = np.divide(measured, times["copy"])
+        look = {"color": "0.4", "linestyle": "--"} if name == "copy" else {"marker": "o", "markersize": 5}
+        drawing.line(ax, name, ratios, relative, label=name.replace("_", " "), linewidth=1.4, **look)
+    ax.set(title="What each costs, by ratio", xlabel="ratio", ylabel="time / copy", xscale="log")
+    _in_doublings(ax)
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    if ax.get_legend() is None:
+        ax.legend(loc="upper left")
+
+
+def _in_doublings(ax: Axes) -> None:
+    """Make the vertical axis logarithmic, its ticks powers of 2 and written out."""
+    ax.set_yscale("log", base=2)
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

@@ -1,1 +1,0 @@
-"""Data to learn from and to look at."""

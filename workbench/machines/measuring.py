@@ -1,0 +1,320 @@
+"""Measure what this machine can do: every limit as the best of several tries, for a limit is what nothing disturbed."""
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from workbench import parallel
+from workbench.machines import probes
+from workbench.machines.limits import MADE_OF_ARITHMETIC, OPERATIONS, PRECISIONS, UNITS, WORDS, Curve, Limits
+from workbench.operator import Arg, Gradient, Operator
+
+TRIES = 7
+SHORT = 1e-3  # seconds of a try that measures arithmetic
+SIZES = tuple(1 << k for k in range(14, 29))  # bytes of the arrays together, from within L1 to beyond any cache
+PASSED = 1 << 27  # bytes of a try: a small array is gone through many times, so that starting does not count
+FRESH = (1 << 20, 1 << 22, 1 << 24, 30 << 20, 34 << 20, 1 << 26, 1 << 27)  # bytes
+TABLES = (1 << 21, 1 << 23, 1 << 25, 1 << 27, 1 << 28)  # bytes
+ROW = 64  # float32 elements of a row
+NAMED = 0.2  # share of a table's rows
+PAGE = 4096
+SETTLED = 1 << 21  # bytes of arrays, from which on it matters what was done before
+SHARED = 1 << 25  # bytes, from which on going through them once takes much longer than waking a thread
+OTHER_WORK = 1 << 27  # bytes
+SWEPT = 1 << 21  # elements read before each launch, so that the caches hold other things
+PASSES, BUSY = 2000, 48  # of jobs of about a millisecond: passes over a tile, and jobs a thread
+STREAMS = ("copy", "read", "update")
+STRETCHES = 1 << 18  # too many for a processor to learn by heart
+CALLS = 60
+OTHER = {"name": [1, 2.5, None, True]}
+WORK = 5e-4  # seconds of work shared out to find what waking costs
+
+
+def measure(threads: int) -> tuple[dict[int, Limits], float]:
+    """Return the limits with one thread and, where there are more, with `threads`; and how undisturbed that was.
+
+    That is the share of the processors' time that this process got while it kept all threads busy: less than 1 where
+    other processes, or other guests of a virtual machine's host, took theirs.
+    """
+    before = _undisturbed(threads)
+    limits = {count: _limits(count) for count in sorted({1, threads})}
+    return limits, min(before, _undisturbed(threads))
+
+
+def _limits(threads: int) -> Limits:
+    with parallel.thread_limit(threads):
+        functions = {name: {np.dtype(t).name: _function(name, t, threads) for t in _TYPES} for name in OPERATIONS}
+        functions[WORDS] = dict.fromkeys(PRECISIONS, _words(threads))
+        flops = {np.dtype(t).name: _flops(t, threads) for t in _TYPES}
+        single = {name: functions[name]["float32"] for name in UNITS}
+        units = {name: _turns(name, single[name], flops["float32"], threads) for name in UNITS}
+        launch, call = _launch_and_call()
+        wake = _wake(threads) if threads > 1 else 0.0
+        return Limits(
+            flops=flops,
+            functions=functions,
+            **{name: _curve(_measurable(SIZES, threads), _stream, name, threads, wake) for name in STREAMS},
+            copy_again=_curve(SIZES, _stream, "copy", threads),
+            read_again=_curve(SIZES, _stream, "read", threads),
+            rows=_curve(_measurable(TABLES, threads), _rows, threads, wake),
+            fresh=_curve(FRESH, _fresh),
+            launch_seconds=launch,
+            call_seconds=call,
+            wake_seconds=wake,
+            misprediction_seconds=_misprediction() / threads,
+            turns={**dict.fromkeys(MADE_OF_ARITHMETIC, 1.0), **units},
+        )
+
+
+def _undisturbed(threads: int) -> float:
+    """Return the processor time over the time on the wall, for each thread, of work that needs nothing else."""
+
+    def work(start: int, stop: int) -> None:
+        x = np.full(probes.TILE, 0.5, np.float32)
+        for _ in range(start, stop):
+            probes.fused(x, np.empty_like(x), np.float32(0.3), np.float32(0.2), 0, PASSES)
+
+    with parallel.thread_limit(threads):
+        _shared(work, threads)
+        wall, used = time.perf_counter(), time.process_time()
+        _shared(work, BUSY * threads)
+        return min(1.0, (time.process_time() - used) / (time.perf_counter() - wall) / threads)
+
+
+def _measurable(sizes: Sequence[int], threads: int) -> list[int]:
+    """Return the sizes without those that are gone through once in about the time that waking a thread takes."""
+    return [size for size in sizes if threads == 1 or not SETTLED <= size < SHARED]
+
+
+def _curve(sizes: Sequence[int], rate: Callable[..., float], *arguments: Any) -> Curve:
+    return tuple((float(size), rate(size, *arguments)) for size in sizes)
+
+
+_TYPES = (np.float32, np.float64)
+
+
+def _best(run: Callable[[], object], tries: int = TRIES) -> float:
+    """Return the shortest time of several, after one that is not timed."""
+    run()
+    return min(_timed(run) for _ in range(tries))
+
+
+def _timed(run: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    run()
+    return time.perf_counter() - begin
+
+
+def _shared(work: Callable[[int, int], None], jobs: int) -> None:
+    parallel.run(work, jobs, parallel.LARGE)
+
+
+def _rate(work: Callable[[int, int], None], elements: int, threads: int) -> float:
+    """Return how many elements a second jobs of `elements` each get through, many enough to hide how they start."""
+    once = max(_best(lambda: work(0, 8), 3) / 8, 1e-8)
+    jobs = max(8, round(SHORT / once)) * threads
+    return jobs * elements / _best(lambda: _shared(work, jobs))
+
+
+def _flops(kind: type, threads: int) -> float:
+    def work(start: int, stop: int) -> None:
+        x = np.full(probes.TILE, 0.5, kind)
+        probes.fused(x, np.empty_like(x), kind(0.3), kind(0.2), start, stop)
+
+    return 2 * probes.FUSED * _rate(work, probes.TILE, threads)
+
+
+def _function(name: str, kind: type, threads: int) -> float:
+    numbers = np.linspace(1.1, 1.9, probes.TILE).astype(kind)
+
+    def work(start: int, stop: int) -> None:
+        x = numbers.copy()
+        probes.function(probes.FUNCTIONS[name], x, np.empty_like(x), kind(0.625), kind(0.01), start, stop)
+
+    return _rate(work, probes.TILE, threads)
+
+
+def _turns(name: str, functions: float, flops: float, threads: int) -> float:
+    """Return for how much of a function's time multiply-adds have to wait: both at once, beyond these alone."""
+    kind = np.float32
+    numbers = np.linspace(1.1, 1.9, probes.TILE).astype(kind)
+
+    def work(start: int, stop: int) -> None:
+        x = numbers.copy()
+        probes.mixed(probes.FUNCTIONS[name], x, np.empty_like(x), kind(0.7), kind(0.2), start, stop)
+
+    both, fused = 1 / _rate(work, probes.TILE, threads), 2 * probes.DEGREE / flops
+    return float(np.clip((both - fused) * functions, 0, 1))
+
+
+def _misprediction() -> float:
+    """Return the seconds of a wrong guess: of stretches of no or one element at random, half are guessed wrong."""
+    x, y = np.ones(probes.TILE, np.float32), np.ones(probes.TILE, np.float32)
+    lengths = np.random.default_rng(0).integers(0, 2, STRETCHES, np.int32)
+    seconds = [
+        _best(lambda each=each: probes.stretches(x, y, each, 0, STRETCHES)) for each in (lengths, lengths * 0 + 1)
+    ]
+    return max(0.0, 2 * (seconds[0] - seconds[1]) / STRETCHES)
+
+
+def _words(threads: int) -> float:
+    def work(start: int, stop: int) -> None:
+        out = np.empty((4, probes.TILE), np.uint32)
+        probes.words(out, np.uint64(1), np.uint64(2), start, stop)
+
+    return _rate(work, 4 * probes.TILE, threads)
+
+
+def _stream(size: int, name: str, threads: int, wake: float | None = None) -> float:
+    """Return the bytes a second of a copy, a sum or an update in place of arrays that make up `size` bytes.
+
+    They are gone through again and again. With `wake`, the seconds that waking the threads takes, arrays that the
+    nearer caches do not hold are gone through once, after other work and after the input has been read: what a cache
+    keeps of that then decides.
+    """
+    once = wake is not None and size >= SETTLED
+    x = np.ones(size // (8 if name == "copy" else 4), np.float32)
+    y, totals = np.ones_like(x) if name == "copy" else x, np.empty(threads, np.float32)
+    length, times = -(-x.size // threads), 1 if once else max(1, PASSED // size)
+    work = {
+        "copy": lambda start, stop: probes.copy(x, y, length, times, start, stop),
+        "read": lambda start, stop: probes.read(x, totals, length, times, start, stop),
+        "update": lambda start, stop: probes.update(x, np.float32(1), length, times, start, stop),
+    }[name]
+    moved = times * x.nbytes * (1 if name == "read" else 2)
+    if not once:
+        return moved / _best(lambda: _shared(work, threads))
+    return moved / _less(_after_other_work(lambda: _shared(work, threads), x), wake)
+
+
+def _rows(size: int, threads: int, wake: float) -> float:
+    table = np.ones((size // (4 * ROW), ROW), np.float32)
+    numbers = np.random.default_rng(0).permutation(len(table))[: round(NAMED * len(table))].astype(np.int32)
+
+    def run() -> None:
+        _shared(lambda start, stop: probes.rows(table, numbers, np.float32(1), start, stop), numbers.size)
+
+    return numbers.size * 2 * ROW * 4 / _less(_after_other_work(run, table), wake)
+
+
+def _less(seconds: float, wake: float) -> float:
+    """Return the seconds without those of waking threads, of which at least half are left whatever the noise."""
+    return max(seconds - wake, seconds / 2)
+
+
+def _after_other_work(run: Callable[[], object], array: np.ndarray) -> float:
+    """Return the median time of calls that come after other work and after `array` has been read."""
+    run()
+    other, times = np.ones(OTHER_WORK // 4, np.float32), []
+    for _ in range(TRIES):
+        other += 1
+        array.max()
+        times.append(_timed(run))
+    return float(np.median(times))
+
+
+def _fresh(size: int) -> float:
+    def run() -> None:
+        memory = np.empty(size, np.uint8)
+        _shared(lambda start, stop: probes.touch(memory, PAGE, start, stop), size // PAGE)
+
+    alone = np.empty(size, np.uint8)
+    old = _best(lambda: _shared(lambda start, stop: probes.touch(alone, PAGE, start, stop), size // PAGE))
+    return size / max(_best(run) - old, 1e-12 * size)
+
+
+def _launch_and_call() -> tuple[float, float]:
+    """Return the seconds of a launch and of a call, each the median of tries that come after other work."""
+    x, swept = np.ones((2, 8), np.float32), np.ones(SWEPT, np.float32)
+    flat, scalars = x.reshape(-1), (np.float32(1), np.float32(2), np.float32(3))
+
+    def launch() -> None:
+        probes.nothing(flat, flat, scalars, 0, 1)
+
+    def operate() -> None:
+        NOTHING.run(x, size=3, strength=0.5, where="there")
+
+    medians = []
+    for run in (launch, operate):
+        run()
+        tries = []
+        for _ in range(CALLS):
+            swept.max()
+            json.loads(json.dumps(OTHER))  # and other code
+            re.sub("e+", "", NOTHING.meaning)
+            np.array2string(x)
+            tries.append(_timed(run))
+        medians.append(float(np.median(tries)))
+    return medians[0], (medians[1] - medians[0]) / count_calls(operate)
+
+
+def _prepare(inputs: tuple, values: dict) -> tuple:
+    (x,) = inputs
+    if isinstance(x, np.ma.MaskedArray) or x.dtype.kind != "f" or x.ndim < 2:
+        raise TypeError("x: must be an array of floats, of rank 2 or more")
+    return np.ascontiguousarray(x), values["strength"]
+
+
+def do_nothing(x: np.ndarray, strength: float) -> np.ndarray:
+    """Return a new array, after starting a loop that leaves it as it is."""
+    out = np.empty_like(x)
+    flat, scalars = [array.reshape(-1) for array in (x, out)], tuple(map(x.dtype.type, (strength, 1, 2)))
+    parallel.run(lambda start, stop: probes.nothing(*flat, scalars, start, stop), 1, x.size)
+    return out
+
+
+# An operator like any other, but for its work: what is left is what the interpreter does.
+NOTHING = Operator(
+    name="Nothing",
+    meaning="Do nothing.",
+    inputs=("x",),
+    outputs=("y",),
+    args=(
+        Arg("size", int, 5, "a whole number", low=1, step=2),
+        Arg("strength", float, 1.0, "a number", low=0.0),
+        Arg("where", str, "here", "a choice", choices=("here", "there")),
+        Arg("training", bool, True, "yes or no"),
+    ),
+    function="do_nothing",
+    engines={"numba": __name__},
+    prepare=_prepare,
+    gradient=Gradient.NO_GRADIENT,
+)
+
+
+def count_calls(run: Callable[[], object]) -> int:
+    """Return how many functions the interpreter calls while it runs `run`, its own and built-in ones."""
+    count, before = 0, sys.getprofile()
+
+    def on_event(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(on_event)
+    try:
+        run()
+    finally:
+        sys.setprofile(before)
+    return count - 1  # the call that ends the counting
+
+
+def _wake(threads: int) -> float:
+    """Return what sharing out work costs beyond the work itself."""
+    x, y = np.full(probes.TILE, 0.5, np.float32), np.empty(probes.TILE, np.float32)
+
+    def work(passes: int, start: int, stop: int) -> None:
+        probes.fused(x.copy(), y.copy(), np.float32(0.3), np.float32(0.2), 0, passes * (stop - start))
+
+    jobs = 4 * threads
+    passes = max(1, round(WORK / jobs / _best(lambda: work(1, 0, 8), 3) * 8))
+    alone = _best(lambda: work(passes, 0, jobs))
+    times = []
+    for _ in range(CALLS):
+        time.sleep(1e-3)  # the others have gone to sleep
+        times.append(_timed(lambda: _shared(lambda start, stop: work(passes, start, stop), jobs)))
+    return max(0.0, float(np.median(times)) - alone / threads)

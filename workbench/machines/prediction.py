@@ -1,0 +1,142 @@
+"""From counts to seconds: what a cost takes on a machine, and what bounds it.
+
+    seconds = max(arithmetic, special functions, memory) + launch
+
+    arithmetic          (multiply-adds + other FLOPs + comparisons) / half of the peak FLOP/s, a multiply-add being two;
+                        and as much of the special functions as takes turns with these: all of those that are made of
+                        the same instructions
+    special functions   every division, root, exponential, logarithm, power and random word at its measured rate
+    memory              the bytes at the rate of where the arrays lie, by the size of all of them together, or these and
+                        the bytes that only go to and from the nearest caches at the rate of those, whichever is longer
+    launch              starting loops, the interpreter's calls around them, waking threads, branches that are guessed
+                        wrong, and memory that the system hands out anew, page by page: meanwhile nothing else is done
+
+No constant belongs to an operator. Source of the largest-of-several: Williams, Waterman and Patterson, Roofline: An
+Insightful Visual Performance Model for Multicore Architectures, 2009.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from workbench import parallel
+from workbench.cost.record import FLOPS_PER_MULTIPLY_ADD, Cost, checked_choice, checked_count
+from workbench.machines.limits import OPERATIONS, PRECISIONS, WORDS, Limits, Machine, rate_at
+
+FUNCTIONS = (*OPERATIONS, WORDS)
+TILE = 1 << 18  # bytes: what is done in tiles is done within the second-level cache
+ACCESSES = ("copy", "update", "rows")
+BOUNDS = ("arithmetic", "special functions", "memory", "launch")
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """Seconds of each part, and of all: the longest of the first three, and the launch."""
+
+    arithmetic: float
+    special: float
+    memory: float
+    launch: float
+
+    @property
+    def seconds(self) -> float:
+        return self.working + self.launch
+
+    @property
+    def working(self) -> float:
+        """Return the longest of arithmetic, special functions and memory."""
+        return max(self.arithmetic, self.special, self.memory)
+
+    @property
+    def bound(self) -> str:
+        """Return which of BOUNDS takes longest."""
+        parts = (self.arithmetic, self.special, self.memory, self.launch)
+        return BOUNDS[parts.index(max(parts))]
+
+
+def predict(
+    cost: Cost,
+    machine: Machine,
+    *,
+    threads: int = 1,
+    precision: str = "float32",
+    working_set: int | None = None,
+    access: str = "copy",
+    elements: int | None = None,
+    jobs: int | None = None,
+) -> Prediction:
+    """Predict how long a cost takes.
+
+    Args:
+        cost: of one call, as an engine does it.
+        threads: as many as the machine has limits for.
+        precision: of the arithmetic, "float32" or "float64".
+        working_set: bytes of all arrays that the call goes through, which decide where they lie; without it, the bytes
+            of the cost.
+        access: "copy" from arrays to others, "update" in place, or "rows" of a table in no order, in place.
+        elements, jobs: what the call is shared out by, as `workbench.parallel.run` has it; small work stays with one
+            thread. Without elements every thread has its share; without jobs there are many.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above, or the machine has no limit for it.
+    """
+    if not isinstance(cost, Cost):
+        raise TypeError(f"cost={cost!r}: must be a Cost, as an estimator returns it")
+    if not isinstance(machine, Machine):
+        raise TypeError(f"machine={machine!r}: must be a Machine, as `this_machine` and `known_machine` return it")
+    checked_choice("precision", precision, PRECISIONS)
+    checked_choice("access", access, ACCESSES)
+    size = cost.bytes if working_set is None else checked_count("working_set", working_set)
+    together = _parts(cost, machine.with_threads(threads), precision, size, access)
+    if threads == 1 or elements is None:
+        return together
+    alone = _parts(cost, machine.with_threads(1), precision, size, access)
+    many = threads * parallel.CHUNKS_PER_THREAD
+    before, busiest = parallel.parallel_part(many if jobs is None else jobs, elements, alone.working, threads)
+    return _mixed(together, alone, before, (1 - before) * busiest * threads) if busiest else alone
+
+
+def _mixed(together: Prediction, alone: Prediction, before: float, shared: float) -> Prediction:
+    """Return the prediction where one thread does the part `before` alone, and all do `shared` of the whole."""
+    parts = zip(dataclasses.astuple(together)[:-1], dataclasses.astuple(alone)[:-1], strict=True)
+    return Prediction(*(shared * ours + before * theirs for ours, theirs in parts), together.launch)
+
+
+def _parts(cost: Cost, limits: Limits, precision: str, working_set: int, access: str) -> Prediction:
+    instructions = cost.multiply_adds + cost.other_flops + cost.comparisons
+    functions = {name: _calling(cost, name, limits, precision) for name in FUNCTIONS}
+    taking_turns = sum(share * functions[name] for name, share in limits.turns.items())
+    return Prediction(
+        arithmetic=FLOPS_PER_MULTIPLY_ADD * instructions / _known(limits.flops, precision, "FLOP/s") + taking_turns,
+        special=sum(functions.values()),
+        memory=_moving(cost, limits, working_set, access),
+        launch=_starting(cost, limits),
+    )
+
+
+def _calling(cost: Cost, name: str, limits: Limits, precision: str) -> float:
+    count = getattr(cost, name)
+    if not count:
+        return 0.0
+    return count / _known(_known(limits.functions, name, "throughput"), precision, f"throughput of {name}")
+
+
+def _moving(cost: Cost, limits: Limits, working_set: int, access: str) -> float:
+    """Return the seconds of moving bytes: as many as are written are copied, or updated, what else is read is read."""
+    read = max(0, cost.bytes_read - cost.bytes_written)
+    rate = rate_at(getattr(limits, access), working_set)
+    far = (cost.bytes - read) / rate + read / rate_at(limits.read, working_set)
+    return max(far, (cost.bytes + cost.bytes_cached) / rate_at(limits.copy, TILE))
+
+
+def _starting(cost: Cost, limits: Limits) -> float:
+    waking = limits.wake_seconds if cost.launches else 0.0
+    new_memory = cost.bytes_allocated / rate_at(limits.fresh, cost.bytes_allocated)
+    guessing = cost.mispredictions * limits.misprediction_seconds
+    return guessing + waking + new_memory + cost.launches * limits.launch_seconds + cost.calls * limits.call_seconds
+
+
+def _known(rates: Mapping, name: str, what: str) -> Any:
+    if name not in rates:
+        raise ValueError(f"{name!r}: the machine has no {what} for it, only for {', '.join(map(repr, rates))}")
+    return rates[name]

@@ -1,0 +1,101 @@
+"""Machines that one may not have, from published figures, to predict for.
+
+The peak FLOP/s and the bandwidth of memory are the makers'. What no maker publishes is assumed, the same for all
+processors: how many multiply-adds fit into the time of a division, a root or a function (as on one that was measured),
+a second-level cache of 32 bytes a cycle and core, and what starting costs.
+"""
+
+import math
+from collections.abc import Mapping
+
+from workbench.machines.limits import MADE_OF_ARITHMETIC, OPERATIONS, PRECISIONS, WORDS, Curve, Limits, Machine
+
+INTEL = "Intel's product specifications of the Core i7-1165G7: 4 cores, 2.8 GHz, two channels of DDR4-3200"
+AMD = "AMD's specifications of the EPYC 9654: 96 cores, 2.4 GHz, twelve channels of DDR5-4800, 460.8 GB/s"
+GEFORCE = "NVIDIA's specifications of the GeForce GTX 580: 512 cores at 1.544 GHz, 192.4 GB/s"
+AMPERE = "NVIDIA A100 Tensor Core GPU Architecture, 2020: 19.5 and 9.7 TFLOP/s, 1555 GB/s"
+GUIDE = "NVIDIA's CUDA C++ Programming Guide, throughput of native arithmetic instructions"
+EXAMPLE = "the worked example of a text: 10^12 operations a second; memory and special functions of the GeForce GTX 580"
+
+MULTIPLY_ADDS = {  # that fit into the time of a call, assumed of processors
+    "divisions": 4,
+    "square_roots": 8,
+    "exponentials": 8,
+    "logarithms": 10,
+    "powers": 26,
+    WORDS: 24,
+}
+WORD_OF_A_GPU = 20  # multiplications of integers take as long as multiply-adds, and five of them make a word
+LANES = 32  # float32 operations a cycle and core, of two 256-bit or one 512-bit multiply-add
+L2_BYTES = 32  # a cycle and core
+PROCESSOR_LAUNCH, PROCESSOR_CALL, GPU_LAUNCH = 1e-6, 1e-7, 5e-6  # seconds, assumed
+
+
+def _processor(name: str, cores: int, hertz: float, memory: float, caches: tuple[int, ...], source: str) -> Machine:
+    """Return a processor whose caches hold so many bytes, of each core but for the last, which all share."""
+    single = cores * hertz * LANES
+    flops = {"float32": single, "float64": single / 2}
+    functions = {
+        name: {precision: flops[precision] / 2 / count for precision in PRECISIONS}
+        for name, count in MULTIPLY_ADDS.items()
+    }
+    near = cores * hertz * L2_BYTES
+    curve = ((float(cores * caches[1]), near), (float(caches[2]), memory))
+    return Machine(name, {cores: _limits(flops, functions, curve, PROCESSOR_LAUNCH, PROCESSOR_CALL)}, caches, source)
+
+
+def _gpu(name: str, single: float, double: float, memory: float, special: float, source: str) -> Machine:
+    """Return a GPU; a double-precision function takes as many times longer as a multiply-add does."""
+    flops = {"float32": single, "float64": double}
+    functions = {
+        name: {precision: special * flops[precision] / single for precision in PRECISIONS} for name in OPERATIONS
+    }
+    functions["powers"] = {precision: rate / 2 for precision, rate in functions["powers"].items()}  # log2 and 2^x
+    functions[WORDS] = dict.fromkeys(PRECISIONS, single / 2 / WORD_OF_A_GPU)
+    units = dict.fromkeys(OPERATIONS, 0.0)
+    limits = _limits(flops, functions, ((1.0, memory),), GPU_LAUNCH, 0.0, {**units, WORDS: 1.0})
+    return Machine(name, {1: limits}, (), source)
+
+
+def _limits(
+    flops: Mapping[str, float],
+    functions: Mapping[str, Mapping[str, float]],
+    curve: Curve,
+    launch: float,
+    call: float,
+    turns: Mapping[str, float] | None = None,
+) -> Limits:
+    return Limits(
+        flops=flops,
+        functions=functions,
+        copy=curve,
+        read=curve,
+        update=curve,
+        copy_again=curve,
+        read_again=curve,
+        rows=curve,
+        fresh=((1.0, math.inf),),
+        launch_seconds=launch,
+        call_seconds=call,
+        turns=dict.fromkeys(MADE_OF_ARITHMETIC, 1.0) if turns is None else turns,
+    )
+
+
+KIB, MIB = 1 << 10, 1 << 20
+
+KNOWN = {
+    "laptop": _processor("Intel Core i7-1165G7", 4, 2.8e9, 51.2e9, (48 * KIB, 1280 * KIB, 12 * MIB), INTEL),
+    "server": _processor("AMD EPYC 9654", 96, 2.4e9, 460.8e9, (32 * KIB, MIB, 384 * MIB), AMD),
+    "example-gpu": _gpu("GPU of 10^12 FLOP/s", 1e12, 1e12 / 8, 192.4e9, 16 * 4 * 1.544e9, f"{EXAMPLE}; {GUIDE}"),
+    "gtx-580": _gpu(
+        "GeForce GTX 580", 2 * 512 * 1.544e9, 2 * 512 * 1.544e9 / 8, 192.4e9, 16 * 4 * 1.544e9, f"{GEFORCE}; {GUIDE}"
+    ),
+    "a100": _gpu("A100", 19.5e12, 9.7e12, 1555e9, 108 * 16 * 1.41e9, f"{AMPERE}; {GUIDE}"),
+}
+
+
+def known_machine(name: str) -> Machine:
+    """Return a published machine, or raise ValueError naming those there are."""
+    if name not in KNOWN:
+        raise ValueError(f"machine={name!r}: must be one of {', '.join(map(repr, KNOWN))}")
+    return KNOWN[name]

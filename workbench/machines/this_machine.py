@@ -1,0 +1,168 @@
+"""This machine's limits: measured once, and the file that keeps them.
+
+`this_machine()` is the one to call. What was measured holds for one processor, number of threads and set of library
+versions; a file that was made with others is refused, and measured anew.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import platform
+import warnings
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from workbench.files import write_whole
+from workbench.machines.limits import CURVES, Limits, Machine
+from workbench.parallel import available_threads
+
+QUIET = 0.9  # share of the processors' time, below which a measurement is not kept
+
+
+class MachineError(ValueError):
+    """A machine's file cannot be used."""
+
+
+def processor() -> str:
+    """Return the processor's model as the system names it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or "unknown"
+
+
+def data_caches() -> tuple[int, ...]:
+    """Return the sizes in bytes of the first processor's data caches from the nearest on, () where nobody tells."""
+    sizes = {}
+    for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        try:
+            kind, level, size = ((folder / name).read_text().strip() for name in ("type", "level", "size"))
+        except OSError:
+            continue
+        if kind != "Instruction" and size.endswith("K"):
+            sizes[int(level)] = int(size[:-1]) * 1024
+    return tuple(sizes[level] for level in sorted(sizes))
+
+
+def conditions() -> dict[str, Any]:
+    """Return what a measurement here holds for: processor, threads, versions and the loops that measure."""
+    versions = {name: metadata.version(name) for name in ("numpy", "numba", "llvmlite")}
+    loops = b"".join(Path(__file__).with_name(name).read_bytes() for name in ("probes.py", "measuring.py"))
+    return {
+        "processor": processor(),
+        "threads": available_threads(),
+        "python": platform.python_version(),
+        **versions,
+        "probes": hashlib.sha256(loops).hexdigest()[:16],
+    }
+
+
+def this_machine(file: Path | None = None, *, again: bool = False) -> Machine:
+    """Return this machine's limits: from the file that keeps them, or measured, which takes some ten seconds.
+
+    Args:
+        file: where they are kept; without it, in the user's folder for caches.
+        again: measure even if they are there.
+
+    A file that cannot be read or does not fit this machine is replaced. A folder that cannot be written to, and other
+    processes that take the processors' time meanwhile, cost a warning, and the next process its own measurement.
+    """
+    here = conditions()
+    file = file or _usual_file(here)
+    with contextlib.ExitStack() as stack:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_one_at_a_time(file.with_suffix(".lock")))
+        except OSError as problem:
+            _warn_unkept(file, problem, stacklevel=3)
+            return _measured(here)
+        return _kept_or_measured(file, here, again)
+
+
+def save(machine: Machine, file: Path) -> None:
+    """Write a machine to a file, whole or not at all."""
+    content = {**dataclasses.asdict(machine), "limits": [], "fits": dict(machine.fits)}
+    for threads, limits in machine.limits.items():
+        content["limits"].append({"threads": threads, **dataclasses.asdict(limits)})
+    write_whole(file, lambda to: to.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8"))
+
+
+def load(file: Path, fits: Mapping[str, Any] | None = None) -> Machine:
+    """Read a machine from a file.
+
+    Args:
+        fits: what it must have been measured with, such as `conditions()`; None takes any.
+
+    Raises:
+        MachineError: the file is no machine's, or was measured elsewhere or with other versions; says which.
+        OSError: it cannot be read.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        limits = {each.pop("threads"): Limits(**_as_tuples(each)) for each in content.pop("limits")}
+        machine = Machine(limits=limits, **{**content, "caches": tuple(content["caches"])})
+    except (ValueError, TypeError, KeyError, AttributeError) as problem:
+        raise MachineError(f"{file}: holds no machine's limits ({problem}); delete it and measure again") from None
+    for name, wanted in (fits or {}).items():
+        found = machine.fits.get(name)
+        if found != wanted:
+            raise MachineError(f"{file}: was measured with {name} {found}, here it is {wanted}; measure again")
+    return machine
+
+
+def _kept_or_measured(file: Path, here: dict[str, Any], again: bool) -> Machine:
+    if not again:
+        with contextlib.suppress(MachineError, OSError):
+            return load(file, here)
+    machine = _measured(here)
+    if machine.undisturbed < QUIET:
+        warnings.warn(
+            f"other processes took {1 - machine.undisturbed:.0%} of the processors' time while the limits of this "
+            "machine were measured; they are not kept. Measure again when nothing else runs",
+            stacklevel=3,
+        )
+        return machine
+    try:
+        save(machine, file)
+    except OSError as problem:
+        _warn_unkept(file, problem, stacklevel=4)
+    return machine
+
+
+def _warn_unkept(file: Path, problem: OSError, stacklevel: int) -> None:
+    warnings.warn(f"the machine's limits cannot be kept in {file.parent}: {problem.strerror}", stacklevel=stacklevel)
+
+
+def _measured(here: dict[str, Any]) -> Machine:
+    from workbench.machines.measuring import measure
+
+    limits, undisturbed = measure(here["threads"])
+    return Machine(here["processor"], limits, data_caches(), fits=here, undisturbed=undisturbed)
+
+
+def _usual_file(here: dict[str, Any]) -> Path:
+    import platformdirs
+
+    digest = hashlib.sha256(json.dumps(here, sort_keys=True).encode()).hexdigest()[:16]
+    return platformdirs.user_cache_path("operator-workbench") / f"machine-{digest}.json"
+
+
+@contextlib.contextmanager
+def _one_at_a_time(file: Path) -> Iterator[None]:
+    """Let other processes that want to measure wait: two at once would measure each other."""
+    import fcntl
+
+    with open(file, "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _as_tuples(limits: dict[str, Any]) -> dict[str, Any]:
+    for name in CURVES:
+        limits[name] = tuple((float(size), float(rate)) for size, rate in limits[name])
+    return limits

@@ -1,0 +1,1 @@
+"""Linear models with a penalty: losses, penalties, solvers and regularization paths. Networks belong to training."""

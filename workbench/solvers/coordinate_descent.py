@@ -1,0 +1,267 @@
+"""Coordinate descent on working sets: the weights that matter, or may soon, and the compiled loops on those.
+
+Sources: Massias, Gramfort and Salmon, Celer: a fast solver for the Lasso with dual extrapolation, 2018, on working
+sets; Lee, Sun and Saunders, Proximal Newton-type methods for minimizing composite functions, 2014, on other losses than
+least squares.
+"""
+
+import functools
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from workbench.solvers import coordinate_loops
+from workbench.solvers.losses import column_squares, stretch_squares
+from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp, Penalty
+from workbench.solvers.problem import Iterate, Options, Problem
+from workbench.sparse_lp.threshold import lp_threshold
+
+FIRST_SET = 100  # features of the first working set, at least
+PASSES = 200  # over a working set, at most, before the whole problem is looked at again
+INNER = 0.1  # of the largest violation of the whole problem, to which a working set is solved
+NEWTON_STEPS = 10  # on a working set, at most
+SHORTEST = 1e-10  # part of a Newton step
+ARMIJO = 0.01  # of the decrease that the slope promises, at least
+ROUNDING = 1e-12  # of an eigenvalue
+FLATTEST = 1e-6  # second derivative of a loss, below which it is not followed
+
+
+def coordinate_descent(problem: Problem, options: Options) -> Iterator[Iterate]:
+    blocks = _Blocks(problem)
+    weights = options.start
+    weights[problem.squares == 0] = 0.0  # they predict nothing
+    predictions = problem.predictions(weights) if weights.any() else np.zeros(problem.matrix.shape[0])
+    passes, size, work = 0, math.ceil(FIRST_SET / blocks.size), None
+    while True:
+        gradient = problem.gradient(predictions)
+        violations = blocks.violations(gradient, weights)
+        tolerance = INNER * float(violations.max())
+        yield Iterate(weights.copy(), predictions, gradient, float(violations.max()), passes=passes)
+        if work is None or not work.covers(violations, tolerance):
+            size = max(size, 2 * blocks.count_active(weights))
+            work = _WorkingSet(problem, blocks, blocks.choose(size, gradient, weights), weights, predictions)
+        passes += work.solve(tolerance)
+        if np.array_equal(weights[work.features], work.weights):
+            return
+        weights[work.features] = work.weights
+        predictions = work.predictions
+
+
+class _Blocks:
+    """What coordinate descent moves at a time: single weights, or groups of them."""
+
+    def __init__(self, problem: Problem) -> None:
+        penalty = problem.penalty
+        self.size = min(penalty.size, problem.features) if isinstance(penalty, GroupLasso) else 1
+        self.grouped = self.size > 1
+        self.terms = _terms(penalty)
+        self.features = problem.features
+        self.curvatures = problem.coordinate_lipschitz
+        self.all_active = self.terms.weight == 0 or self.terms.p > 1  # nothing is held at zero
+
+    def violations(self, gradient: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return by how much each block misses its own minimum, in units of the gradient."""
+        if not self.grouped:
+            out = np.empty_like(weights)
+            coordinate_loops.violations(gradient, weights, self.curvatures, self.terms, out)
+            return out
+        norms = self._norms(weights)
+        inside = np.divide(weights, self._spread(norms), out=np.zeros_like(weights), where=weights != 0)
+        distance = self._norms(gradient + self.terms.weight * inside)  # to the subdifferential where a norm is not 0
+        return np.where(norms > 0, distance, np.maximum(self._norms(gradient) - self.terms.weight, 0))
+
+    def choose(self, size: int, gradient: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return `size` blocks, in order: those that are not zero, then those that are nearest to becoming so."""
+        blocks = self.bounds.size
+        if self.all_active or size >= blocks:
+            return np.arange(blocks)
+        score = self._sizes(gradient) * self.scales - self.bounds
+        score[self._sizes(weights) > 0] = np.inf
+        return np.sort(np.argpartition(score, blocks - size)[blocks - size :])
+
+    def count_active(self, weights: np.ndarray) -> int:
+        """Return how many blocks are not zero."""
+        return int(np.count_nonzero(self._sizes(weights)))
+
+    def _sizes(self, values: np.ndarray) -> np.ndarray:
+        return self._norms(values) if self.grouped else np.abs(values)
+
+    @functools.cached_property
+    def scales(self) -> np.ndarray:
+        """Return what turns a gradient's size into the distance that the loss would go: 1 / sqrt(curvature)."""
+        curvatures = self._norms(np.sqrt(self.curvatures)) ** 2 if self.grouped else self.curvatures
+        return np.divide(1.0, np.sqrt(curvatures), out=np.zeros_like(curvatures), where=curvatures > 0)
+
+    @functools.cached_property
+    def bounds(self) -> np.ndarray:
+        """Return the distance, as scaled, from which on a block that is zero becomes another."""
+        p, scales = self.terms.p, self.scales
+        if p > 1:
+            return np.zeros_like(scales)
+        # (threshold of weight / curvature) * sqrt(curvature), and infinite for a column of zeros, which never becomes
+        power = 2 / (2 - p) - 1
+        bounds = lp_threshold(1.0, p) * self.terms.weight ** (1 / (2 - p)) * (scales if power == 1 else scales**power)
+        return np.where(scales > 0, bounds, np.inf)
+
+    def members(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the weights of the chosen blocks, and where each block begins among them, and the end."""
+        if not self.grouped:
+            return chosen, np.arange(chosen.size + 1)
+        features = (chosen[:, None] * self.size + np.arange(self.size)).reshape(-1)
+        features = features[features < self.features]  # the last group may be shorter
+        return features, np.append(np.arange(chosen.size) * self.size, features.size)
+
+    def _norms(self, values: np.ndarray) -> np.ndarray:
+        return GroupLasso(0.0, self.size).norms(values)
+
+    def _spread(self, of_groups: np.ndarray) -> np.ndarray:
+        return np.repeat(of_groups, self.size)[: self.features]
+
+
+def _terms(penalty: Penalty) -> coordinate_loops.Terms:
+    """Return the penalty of one weight or group, as the compiled loops take it."""
+    if isinstance(penalty, ElasticNet):
+        return coordinate_loops.Terms(penalty.lasso, 1.0, penalty.ridge)
+    return coordinate_loops.Terms(penalty.alpha, penalty.p if isinstance(penalty, Lp) else 1.0, 0.0)
+
+
+class _WorkingSet:
+    """The problem in some of the weights, the others being zero."""
+
+    def __init__(
+        self, problem: Problem, blocks: _Blocks, chosen: np.ndarray, weights: np.ndarray, predictions: np.ndarray
+    ) -> None:
+        self.problem, self.loss, self.terms, self.chosen = problem, problem.loss, blocks.terms, chosen
+        self.features, self.starts = blocks.members(chosen)
+        self.groups = (self.starts,) if blocks.grouped else ()
+        self.columns = _columns(problem.matrix, self.features)
+        self.weights, self.predictions = weights[self.features], predictions
+        self.squares = problem.squares[self.features]
+        if blocks.grouped:
+            self.squares = _largest_eigenvalues(self.columns, self.starts, blocks.size, predictions.size)
+
+    def covers(self, violations: np.ndarray, tolerance: float) -> bool:
+        """Say whether what is missing from the set may stay so for now."""
+        missing = violations.copy()
+        missing[self.chosen] = 0.0
+        return bool(missing.max() <= tolerance)
+
+    def solve(self, tolerance: float) -> int:
+        """Minimize until no violation is above the tolerance, or enough passes are made; return their number.
+
+        A loss that is not quadratic is replaced by quadratic models of it, one after another.
+        """
+        if self.loss.quadratic:
+            found, passes = self._minimum_of_model(None, tolerance)
+            self._go_to(found)
+            return passes
+        passes = 0
+        for _ in range(NEWTON_STEPS):
+            before = self.weights
+            done = self._newton_step(tolerance) if self.problem.penalty.convex else self._safe_step(tolerance)
+            passes += done
+            if done == 1 or np.array_equal(before, self.weights):  # the model was at its minimum as it came
+                break
+        return passes
+
+    def _newton_step(self, tolerance: float) -> int:
+        """Go to the minimum of Newton's model, or, where the objective is not low enough there, a part of the way."""
+        found, passes = self._minimum_of_model(self.loss.curvatures(self.predictions), tolerance)
+        way, penalty = found - self.weights, self.problem.penalty
+        ahead = _product(self.columns, way, self.predictions.size)
+        before, penalty_before = self._objective(self.weights, self.predictions), penalty.value(self.weights)
+        promised = self.loss.gradient(self.predictions) @ ahead + penalty.value(found) - penalty_before
+        length = 1.0
+        while length > SHORTEST:
+            weights = found if length == 1 else self.weights + length * way
+            if self._objective(weights, self.predictions + length * ahead) <= before + ARMIJO * length * promised:
+                self._go_to(weights)
+                break
+            length /= 2
+        return passes
+
+    def _safe_step(self, tolerance: float) -> int:
+        """Go to the minimum of a model that is nowhere below the loss, then to that of Newton's if it is lower."""
+        found, passes = self._minimum_of_model(np.full_like(self.predictions, self.loss.curvature), tolerance)
+        self._go_to(found)
+        if passes > 1:
+            found, more = self._minimum_of_model(self.loss.curvatures(self.predictions), tolerance)
+            passes += more
+            predictions = _product(self.columns, found, self.predictions.size)
+            if self._objective(found, predictions) < self._objective(self.weights, self.predictions):
+                self._go_to(found)
+        return passes
+
+    def _minimum_of_model(self, bends: np.ndarray | None, tolerance: float) -> tuple[np.ndarray, int]:
+        """Return the weights that minimize a quadratic model, and the passes this took.
+
+        The model of n times the loss is 1/2 |r - A (w - weights)|^2, where A = sqrt(bends) X and r = -n dual /
+        sqrt(bends) with the derivative `dual` of the loss by each prediction.
+        """
+        n = self.predictions.size
+        columns, squares, residual = self.columns, self.squares, -n * self.loss.gradient(self.predictions)
+        if bends is not None:
+            root = np.sqrt(np.maximum(bends, FLATTEST))
+            columns, residual = _scaled(columns, root), residual / root
+            squares = squares * self.loss.curvature if self.groups else _squares(columns)
+        weights = self.weights.copy()
+        if len(columns) == 1 and weights.size <= n:
+            products = self._products if bends is None else columns.columns @ columns.columns.T
+            residual = columns.columns @ residual
+            columns = coordinate_loops.Products(products, residual + products @ weights)
+        terms = coordinate_loops.Terms(self.terms.weight * n, self.terms.p, self.terms.ridge * n)
+        done = coordinate_loops.descend(columns, residual, weights, squares, terms, self.groups, tolerance * n, PASSES)
+        return weights, done
+
+    @functools.cached_property
+    def _products(self) -> np.ndarray:
+        return self.columns.columns @ self.columns.columns.T
+
+    def _objective(self, weights: np.ndarray, predictions: np.ndarray) -> float:
+        return self.loss.value(predictions) + self.problem.penalty.value(weights)
+
+    def _go_to(self, weights: np.ndarray) -> None:
+        self.weights, self.predictions = weights, _product(self.columns, weights, self.predictions.size)
+
+
+def _columns(matrix: Any, features: np.ndarray) -> coordinate_loops.Dense | coordinate_loops.Sparse:
+    """Return columns one after another, a copy only where they are not so already."""
+    every = features.size == matrix.shape[1]
+    if isinstance(matrix, np.ndarray):
+        return coordinate_loops.Dense(np.ascontiguousarray(matrix.T if every else matrix[:, features].T))
+    some = matrix if every else matrix[:, features]
+    return coordinate_loops.Sparse(some.data, some.indices, some.indptr)
+
+
+def _scaled(
+    columns: coordinate_loops.Dense | coordinate_loops.Sparse, by: np.ndarray
+) -> coordinate_loops.Dense | coordinate_loops.Sparse:
+    """Return columns whose rows are multiplied by numbers."""
+    if len(columns) == 1:
+        return coordinate_loops.Dense(columns.columns * by)
+    return columns._replace(data=columns.data * by[columns.indices])
+
+
+def _squares(columns: coordinate_loops.Dense | coordinate_loops.Sparse) -> np.ndarray:
+    """Return the sum of squares of each column."""
+    if len(columns) == 1:
+        return column_squares(columns.columns.T)
+    return stretch_squares(columns.data, columns.bounds)
+
+
+def _product(columns: coordinate_loops.Dense | coordinate_loops.Sparse, weights: np.ndarray, rows: int) -> np.ndarray:
+    """Return X w for these columns of X."""
+    if len(columns) == 1:
+        return weights @ columns.columns
+    return np.bincount(columns.indices, columns.data * np.repeat(weights, np.diff(columns.bounds)), rows)
+
+
+def _largest_eigenvalues(
+    columns: coordinate_loops.Dense | coordinate_loops.Sparse, starts: np.ndarray, size: int, rows: int
+) -> np.ndarray:
+    """Return the largest eigenvalue of X_g^T X_g for each group of columns."""
+    products = np.zeros((starts.size - 1, size, size))
+    coordinate_loops.block_products(columns, starts, rows, products)
+    return np.maximum(np.linalg.eigvalsh(products)[:, -1], 0.0) * (1 + ROUNDING)

@@ -1,0 +1,83 @@
+"""How far from a solution weights are at most: the duality gap, or by how much they miss a step's fixed point."""
+
+import math
+
+import numpy as np
+
+from workbench.solvers.problem import Iterate, Problem
+
+GAP, VIOLATION = "duality gap", "violation"
+DUAL_RANGE = -28.0  # logarithm of the smallest share by which a dual point is scaled down
+DUAL_STEPS = 10  # of a golden section
+
+
+class Meter:
+    """Measure iterates: objective and duality gap or violation, and the target of the latter."""
+
+    def __init__(self, problem: Problem, tolerance: float, has_gap: bool) -> None:
+        self.problem = problem
+        self.measure = GAP if has_gap else VIOLATION
+        self.bound = 0.0  # both losses are at least 0, so every objective is
+        zero = np.zeros(problem.matrix.shape[0])
+        if has_gap:
+            self.target = tolerance * problem.loss.value(zero)
+        else:
+            self.target = tolerance * float(np.abs(problem.gradient(zero)).max())
+
+    def read(self, iterate: Iterate) -> tuple[float, float]:
+        """Return the objective and the optimality."""
+        problem, weights = self.problem, iterate.weights
+        predictions = problem.predictions(weights) if iterate.predictions is None else iterate.predictions
+        value = problem.objective(weights, predictions)
+        if self.measure == VIOLATION and iterate.violation is not None:
+            return value, iterate.violation
+        gradient = problem.gradient(predictions) if iterate.gradient is None else iterate.gradient
+        if self.measure == VIOLATION:
+            return value, _violation(problem, weights, gradient, iterate.step)
+        if math.isfinite(value):
+            target = value - self.target
+            self.bound = max(self.bound, dual_value(problem, problem.loss.gradient(predictions), gradient, target))
+        return value, max(value - self.bound, 0.0) if math.isfinite(value) else math.inf
+
+
+def dual_value(problem: Problem, dual: np.ndarray, gradient: np.ndarray, enough: float = math.inf) -> float:
+    """Return a lower bound on every objective, the dual objective of the best multiple of a dual point found.
+
+    max_s  -loss*(s dual) - penalty*(-s X^T dual),  0 <= s <= 1
+
+    Args:
+        problem: with a convex penalty.
+        dual: the derivative of the loss by each prediction, shape (n,).
+        gradient: X^T dual, shape (features,).
+        enough: where the largest possible s gives that much, no better one is looked for.
+    """
+
+    def value(s: float) -> float:
+        return -problem.loss.conjugate(s * dual) - problem.penalty.conjugate(-s * gradient)
+
+    def value_without(exponent: float) -> float:
+        return value(most * -math.expm1(exponent) if exponent < 0 else 0.0)
+
+    most = problem.penalty.feasible_scale(-gradient)
+    best = value(most)
+    if best >= enough or problem.penalty.conjugate(-most * gradient) == 0:
+        return best
+    # The best s is often next to the largest, so what is looked for is the logarithm of the share that is missing.
+    low, high, ratio = DUAL_RANGE, 0.0, (math.sqrt(5) - 1) / 2
+    inner, outer = high + ratio * (low - high), low + ratio * (high - low)
+    at_inner, at_outer = value_without(inner), value_without(outer)
+    for _ in range(DUAL_STEPS):  # the function is concave in s, and -inf where s is too large
+        if at_outer >= at_inner:
+            low, inner, at_inner = inner, outer, at_outer
+            outer = low + ratio * (high - low)
+            at_outer = value_without(outer)
+        else:
+            high, outer, at_outer = outer, inner, at_inner
+            inner = high + ratio * (low - high)
+            at_inner = value_without(inner)
+    return max(best, at_inner, at_outer)
+
+
+def _violation(problem: Problem, weights: np.ndarray, gradient: np.ndarray, step: float) -> float:
+    moved = weights - problem.penalty.prox(weights - step * gradient, step)
+    return float(np.abs(moved).max()) / step

@@ -1,0 +1,172 @@
+"""Regularization paths: the same problem for falling strengths of its penalty, each started from the last solution."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from workbench.operator import REQUIRED, Arg
+from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp, Penalty
+from workbench.solvers.problem import Problem, make_problem
+from workbench.solvers.solve import run
+from workbench.sparse_lp.threshold import lp_threshold
+
+COUNT = Arg("count", int, 100, "strengths on the path", low=1)
+ABOVE_ROUNDING = 1 + 1e-12
+EPS = Arg("eps", float, 1e-3, "smallest strength as a share of the largest", low=0.0, high=1.0, open=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Path:
+    """Solutions along a path; entry k of an array belongs to alphas[k].
+
+    Attributes:
+        alphas: strengths of the penalty, falling.
+        weights: shape (alphas, features).
+        objectives: f(X w) + penalty(w) with that alpha.
+        optimalities, measures: the duality gap or the violation, as in `workbench.solvers.solve.Result`.
+        nonzeros: weights that are not 0.
+        passes: of the solver, which say what a solution cost.
+        seconds: of the solver's own work.
+        converged: bool.
+        solver: its name.
+    """
+
+    alphas: np.ndarray
+    weights: np.ndarray
+    objectives: np.ndarray
+    optimalities: np.ndarray
+    measures: tuple[str, ...]
+    nonzeros: np.ndarray
+    passes: np.ndarray
+    seconds: np.ndarray
+    converged: np.ndarray
+    solver: str
+
+
+def lambda_max(X: Any, y: Any, penalty: Penalty, loss: str = "least squares") -> float:
+    """Return the smallest alpha for which all weights are zero.
+
+    For a convex penalty they are zero at the minimum. For Lp with p < 1, where zero is a minimum among its neighbours
+    for any alpha > 0, they are where no weight alone improves the objective (of its majorizer, for the logistic loss),
+    so that coordinate descent from zero stays there; a little above that, since rounding decides there:
+
+    Lp, p = 1     max_j |g_j|,  g the gradient of the loss at zero weights
+    Lp, p < 1     max_j L_j (|g_j| / (L_j t))^(2 - p),  t = lp_threshold(1, p),  L_j the Lipschitz constant of weight j
+    ElasticNet    max_j |g_j| / l1_ratio
+    GroupLasso    the largest norm of a group of g
+
+    Args:
+        X, y, loss: as for `workbench.solvers.solve.solve`.
+        penalty: any alpha.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above, or no alpha makes all weights zero: for p > 1 and
+            l1_ratio = 0.
+    """
+    return _largest_alpha(make_problem(X, y, penalty, loss))
+
+
+def regularization_path(
+    X: Any,
+    y: Any,
+    penalty: Penalty,
+    *,
+    alphas: Any = None,
+    count: int | None = None,
+    eps: float | None = None,
+    loss: str = "least squares",
+    solver: str = "coordinate descent",
+    tolerance: float = 1e-6,
+    max_iterations: int | None = None,
+    max_seconds: float | None = None,
+    start: Any = None,
+    warm: bool = True,
+    step: float | None = None,
+    sparsity_threshold: float | None = None,
+    restart: str | None = None,
+) -> Path:
+    """Solve for each of several alphas, from the largest down, each started from the solution before it.
+
+    Args:
+        X, y, loss, solver, tolerance, step, sparsity_threshold, restart: as for `workbench.solvers.solve.solve`.
+        penalty: whose alpha is replaced.
+        alphas: strengths, at least 0, which are sorted; if not given, `count` of them, from `lambda_max` down to `eps`
+            times that, with equal ratios.
+        count: 100 if not given; only without alphas.
+        eps: 1e-3 if not given; only without alphas.
+        max_iterations, max_seconds: for each alpha.
+        start: weights to start the first from, zeros if not given.
+        warm: False starts all from there.
+
+    Raises:
+        TypeError, ValueError: an argument is not what is said above; or alphas are missing where `lambda_max` has none.
+    """
+    if penalty is None:
+        raise TypeError("penalty=None: must be a penalty such as Lp(alpha=1.0), whose alpha is replaced")
+    problem = make_problem(X, y, penalty, loss)
+    alphas = _checked_alphas(problem, alphas, count, eps)
+    warm = Arg("warm", bool, True, "").check(warm)
+    options = {"step": step, "sparsity_threshold": sparsity_threshold, "restart": restart, "nonzeros": None}
+    results, weights = [], start
+    for alpha in alphas:
+        problem = problem.with_penalty(dataclasses.replace(problem.penalty, alpha=float(alpha)))
+        results.append(run(problem, solver, tolerance, max_iterations, max_seconds, weights, options))
+        weights = results[-1].weights if warm else start
+    return Path(
+        alphas=alphas,
+        weights=np.array([result.weights for result in results]),
+        objectives=np.array([result.objective[-1] for result in results]),
+        optimalities=np.array([result.optimality[-1] for result in results]),
+        measures=tuple(result.measure for result in results),
+        nonzeros=np.array([result.nonzeros[-1] for result in results]),
+        passes=np.array([result.passes for result in results]),
+        seconds=np.array([result.seconds[-1] for result in results]),
+        converged=np.array([result.converged for result in results]),
+        solver=solver,
+    )
+
+
+def _largest_alpha(problem: Problem) -> float:
+    penalty = problem.penalty
+    gradient = problem.gradient(np.zeros(problem.matrix.shape[0]))
+    if isinstance(penalty, GroupLasso):
+        return float(penalty.norms(gradient).max())
+    largest = float(np.abs(gradient).max())
+    if isinstance(penalty, ElasticNet) and penalty.l1_ratio > 0:
+        return largest / penalty.l1_ratio
+    if isinstance(penalty, Lp) and penalty.p == 1:
+        return largest
+    if isinstance(penalty, Lp) and penalty.p < 1:
+        moves = problem.squares > 0
+        curvatures = problem.coordinate_lipschitz[moves]
+        shares = np.abs(gradient[moves]) / (curvatures * lp_threshold(1.0, penalty.p))
+        return ABOVE_ROUNDING * float((curvatures * shares ** (2 - penalty.p)).max(initial=0))
+    raise ValueError(f"penalty={penalty!r}: no alpha makes all weights zero; give the alphas of a path yourself")
+
+
+def _checked_alphas(problem: Problem, alphas: Any, count: int | None, eps: float | None) -> np.ndarray:
+    """Return alphas, falling."""
+    if alphas is None:
+        count, eps = (
+            COUNT.check(COUNT.default if count is None else count),
+            EPS.check(EPS.default if eps is None else eps),
+        )
+        largest = _largest_alpha(problem)
+        if largest == 0:
+            raise ValueError("alphas: are missing, and weights are zero for every alpha, as X^T y is; give alphas")
+        return largest * np.logspace(0, math.log10(eps), count)
+    for name, value in (("count", count), ("eps", eps)):
+        if value is not None:
+            raise ValueError(f"{name}={value!r}: goes without alphas; leave one of them out")
+    alphas = np.asarray(alphas)
+    if alphas.dtype.kind not in "iuf" or alphas.ndim != 1 or not alphas.size:
+        raise TypeError(
+            f"alphas has dtype {alphas.dtype} and shape {alphas.shape}: must be numbers, shape (alphas,), at least one"
+        )
+    alphas = np.sort(alphas.astype(np.float64))[::-1].copy()
+    Arg("alphas", float, REQUIRED, "", low=0.0).check(float(alphas.min()))
+    if not np.isfinite(alphas).all():
+        raise ValueError(f"alphas: {alphas[~np.isfinite(alphas)][0]} is among them; all must be finite")
+    return alphas

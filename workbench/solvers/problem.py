@@ -1,0 +1,192 @@
+"""A penalized linear model to be solved, what a solver is told of it, and what it yields."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+
+from workbench.operator import REQUIRED, Arg
+from workbench.solvers.losses import LOSSES, Loss, column_squares, lipschitz
+from workbench.solvers.penalties import Lp, Penalty
+from workbench.sparse_dropout.inputs import check_sound, is_sparse
+from workbench.sparse_lp.inputs import refuse_masked
+
+SMALLEST = float(np.finfo(np.float64).tiny)
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """A loss of predictions X w plus a penalty on w; `matrix` is X, a float64 array or CSC array (n, features)."""
+
+    matrix: Any
+    loss: Loss
+    penalty: Penalty
+    squares: np.ndarray  # of each column, summed: shape (features,)
+
+    @property
+    def features(self) -> int:
+        return self.matrix.shape[1]
+
+    @functools.cached_property
+    def lipschitz(self) -> float:
+        """Return the Lipschitz constant of the loss's gradient by w; 1 for an X of zeros, where any step will do."""
+        return lipschitz(self.matrix, self.loss) or 1.0
+
+    @property
+    def coordinate_lipschitz(self) -> np.ndarray:
+        """Return the Lipschitz constant of the loss's derivative by each weight."""
+        return self.loss.curvature * self.squares / self.matrix.shape[0]
+
+    def with_penalty(self, penalty: Penalty) -> "Problem":
+        """Return the problem with another penalty; what is known of the loss stays known."""
+        other = dataclasses.replace(self, penalty=penalty)
+        if "lipschitz" in self.__dict__:
+            other.__dict__["lipschitz"] = self.lipschitz
+        return other
+
+    def predictions(self, weights: np.ndarray) -> np.ndarray:
+        """Return X w."""
+        return self.matrix @ weights
+
+    def gradient(self, predictions: np.ndarray) -> np.ndarray:
+        """Return the gradient of the loss by w."""
+        return self.matrix.T @ self.loss.gradient(predictions)
+
+    def objective(self, weights: np.ndarray, predictions: np.ndarray) -> float:
+        """Return loss plus penalty."""
+        return self.loss.value(predictions) + self.penalty.value(weights)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a solver is told besides the problem; None is for it to choose, and `start` is its own to change."""
+
+    start: np.ndarray
+    step: float | None = None
+    sparsity_threshold: float | None = None
+    nonzeros: int | None = None
+    restart: str | None = None
+    tolerance: float = 1e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class Iterate:
+    """Weights, and what the solver knows of them anyway.
+
+    Predictions, the gradient of the loss, the violation, the step that a violation is measured with, the passes so far.
+    """
+
+    weights: np.ndarray
+    predictions: np.ndarray | None = None
+    gradient: np.ndarray | None = None
+    violation: float | None = None
+    step: float | None = None
+    passes: int | None = None
+
+
+def make_problem(X: Any, y: Any, penalty: Penalty | None, loss: str) -> Problem:
+    """Return a checked problem, for `run`; arguments and errors as for `solve`."""
+    check_choice("loss", loss, LOSSES)
+    penalty = Lp(0.0) if penalty is None else penalty
+    if not isinstance(getattr(penalty, "alpha", None), float) or not callable(getattr(penalty, "prox", None)):
+        raise TypeError(f"penalty={penalty!r}: must be a penalty such as Lp(alpha=0.1), or None for none")
+    matrix = _checked_matrix(X)
+    squares = column_squares(matrix)
+    _check_finite(matrix, squares)
+    targets = _checked_targets(y, matrix.shape[0], loss)
+    return Problem(matrix, LOSSES[loss](targets), penalty, squares)
+
+
+def check_choice(name: str, value: Any, choices: Any) -> None:
+    Arg(name, str, REQUIRED, "", choices=tuple(choices)).check(value)
+
+
+def checked_vector(name: str, values: Any, length: int, meaning: str) -> np.ndarray:
+    """Return numbers as float64, shape (length,)."""
+    values = _as_array(name, values)
+    if values.dtype.kind not in "iuf":
+        raise TypeError(f"{name} has dtype {values.dtype}: must be numbers; convert it, as with {name}.astype(float)")
+    if values.shape != (length,):
+        raise ValueError(f"{name} has shape {values.shape}: must be ({length},), {meaning}")
+    values = values.astype(np.float64, copy=False)
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if wrong.size:
+        raise ValueError(f"{name}[{wrong[0]}]={values[wrong[0]]}: must be finite")
+    return values
+
+
+def _as_array(name: str, values: Any) -> np.ndarray:
+    refuse_masked(name, values)
+    try:
+        return np.asarray(values)
+    except ValueError as problem:
+        raise TypeError(f"{name}: must be an array of numbers ({problem})") from None
+
+
+def _checked_matrix(matrix: Any) -> Any:
+    """Return X as a float64 array, contiguous, or CSC array that stores no element twice; copied only where needed."""
+    if is_sparse(matrix):
+        from scipy.sparse import csc_array
+
+        if matrix.format not in ("csr", "csc") or matrix.ndim != 2:
+            raise TypeError(
+                f"X is a sparse {matrix.ndim}-D {matrix.format.upper()} array: must be a CSR or CSC matrix; "
+                "convert it, as with X.tocsc()"
+            )
+        _check_matrix_type(matrix)
+        check_sound("X", matrix)
+        found = csc_array(matrix).astype(np.float64, copy=False)
+        if not found.has_canonical_format:
+            found = found.copy()
+            found.sum_duplicates()
+    else:
+        matrix = _as_array("X", matrix)
+        _check_matrix_type(matrix)
+        if matrix.ndim != 2:
+            raise ValueError(f"X has shape {matrix.shape}: must have 2 axes, (n, features)")
+        found = matrix.astype(np.float64, copy=False)
+        if not (found.flags.c_contiguous or found.flags.f_contiguous):
+            found = np.asfortranarray(found)
+    if 0 in found.shape:
+        raise ValueError(f"X has shape {found.shape}: must have at least one row and one feature")
+    return found
+
+
+def _check_matrix_type(matrix: Any) -> None:
+    if matrix.dtype.kind not in "iuf":
+        raise TypeError(f"X has dtype {matrix.dtype}: must be numbers; convert it, as with X.astype(np.float64)")
+
+
+def _check_finite(matrix: Any, squares: np.ndarray) -> None:
+    """Raise ValueError unless X is finite, which its columns' sums of squares show at no further cost."""
+    for first in np.flatnonzero(~np.isfinite(squares))[:1]:
+        column = _column(matrix, first)
+        for row in np.flatnonzero(~np.isfinite(column))[:1]:
+            raise ValueError(f"X[{row}, {first}]={column[row]}: must be finite")
+        raise ValueError(f"X[:, {first}]: its sum of squares is beyond the range of float64; scale the column down")
+    empty = np.flatnonzero(squares == 0)
+    vanished = abs(matrix[:, empty]).max(axis=0) if empty.size else np.zeros(0)
+    vanished = vanished if isinstance(vanished, np.ndarray) else vanished.toarray().reshape(-1)
+    for first in empty[vanished > 0][:1]:
+        raise ValueError(f"X[:, {first}]: its sum of squares is 0 in float64; scale the column up")
+
+
+def _column(matrix: Any, j: int) -> np.ndarray:
+    column = matrix[:, [j]]
+    return (column if isinstance(column, np.ndarray) else column.toarray()).reshape(-1)
+
+
+def _checked_targets(y: Any, rows: int, loss: str) -> np.ndarray:
+    y = checked_vector("y", y, rows, "one target a row of X")
+    if loss == "logistic":
+        wrong = np.flatnonzero(np.abs(y) != 1)
+        if wrong.size:
+            raise ValueError(
+                f"y[{wrong[0]}]={y[wrong[0]]:g}: must be -1 or 1 for loss='logistic'; convert 0 and 1 with 2 * y - 1"
+            )
+    with np.errstate(over="ignore", under="ignore"):
+        square = float(y @ y)
+    if not np.isfinite(square) or (square < SMALLEST and y.any()):
+        raise ValueError("y: its sum of squares is beyond the range of float64; scale y")
+    return y
