@@ -1,8 +1,8 @@
 """What an operator adds to a network, against numbers worked out by hand."""
 
 import pytest
-from tests.cost.flat import flat_machine
 
+from tests.machines.flat import flat_machine
 from workbench.architectures.network import Network
 from workbench.architectures.network_layers import Convolution, Dense, OperatorLayer, ReLU
 from workbench.architectures.networks import alexnet

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from tests.cost.flat import flat_limits
 
+from tests.machines.flat import flat_limits
 from workbench import drawing
 from workbench.architectures import plots
 from workbench.architectures.layer_costs import convolution, relu

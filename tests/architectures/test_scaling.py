@@ -1,8 +1,8 @@
 """How costs grow, against sums by hand on a machine that does a billion of anything a second."""
 
 import pytest
-from tests.cost.flat import flat_limits
 
+from tests.machines.flat import flat_limits
 from workbench.architectures.network import Network
 from workbench.architectures.network_layers import ReLU
 from workbench.architectures.scaling import images_at_rate, table_step

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.cost.flat import flat_machine
+from tests.machines.flat import flat_machine
 from workbench.bench.cost.example import columns_of, convolve, convolve_back, image_of, time_example
 from workbench.bench.cost.roofline import measure_points
 

@@ -1,8 +1,8 @@
 """A machine's limits as rows to print."""
 
 import pytest
-from tests.cost.flat import flat_limits, flat_machine
 
+from tests.machines.flat import flat_limits, flat_machine
 from workbench.machines.limits import Machine
 from workbench.machines.published import KNOWN
 from workbench.machines.tables import limit_rows
