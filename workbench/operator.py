@@ -10,7 +10,7 @@ import enum
 import math
 import numbers
 import operator as arithmetic
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -147,6 +147,9 @@ class Gradient(enum.Enum):
     SHOULD_NOT_DO_GRADIENT = "should not do gradient"
 
 
+Example = tuple[tuple, dict[str, Any]]  # the inputs and the arguments of one call
+
+
 @dataclasses.dataclass(frozen=True)
 class Operator:
     """Declare an operator.
@@ -155,6 +158,15 @@ class Operator:
     that declaring compiles nothing. `prepare` sees all inputs and checked arguments at once, refuses what only
     shows together, and returns the positional arguments for the engine's function. `gradient` names the gradient
     operator or is a `Gradient`. `inplace` lists (output, input) pairs that must be one and the same array.
+
+    `cost` is a module with a function `work(name, inputs, arguments)` that returns a `Work`: what a call costs and how
+    it is shared between threads. `changes` names the inputs that a run changes in place. Engines return the same bits
+    if `exact`; otherwise their float32 results differ by at most `tolerance`, relative to the largest element.
+
+    `examples(rng)` yields (inputs, arguments), small enough to test and rich enough to matter: both signs, ties, empty
+    arrays, a window larger than the array. `timed(rng, elements)` yields what a bench times, of about so many elements;
+    without it, the operator is not timed. `blockwise` says how an array may be cut into blocks: "elementwise" where
+    each block can be computed alone, None where it cannot, or where another module knows how.
     """
 
     name: str
@@ -168,6 +180,12 @@ class Operator:
     gradient: str | Gradient
     cost: str | None = None
     inplace: tuple[tuple[str, str], ...] = ()
+    changes: tuple[str, ...] = ()
+    exact: bool = False
+    tolerance: float = 1e-6
+    examples: Callable[[np.random.Generator], Iterable[Example]] | None = None
+    timed: Callable[[np.random.Generator, int], Iterable[Example]] | None = None
+    blockwise: str | None = None
 
     def arg(self, name: str) -> Arg:
         """Return the declaration of the argument `name`, or raise TypeError with the names that exist."""

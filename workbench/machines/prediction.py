@@ -30,6 +30,22 @@ BOUNDS = ("arithmetic", "special functions", "memory", "launch")
 
 
 @dataclasses.dataclass(frozen=True)
+class Work:
+    """One call: what it costs, the precision it computes in, and how it is shared out; see `predict` for the rest."""
+
+    cost: Cost
+    elements: int
+    jobs: int
+    precision: str = "float32"
+    working_set: int | None = None
+    access: str = "copy"
+
+    def predict(self, machine: Machine, threads: int = 1) -> "Prediction":
+        """Predict how long the call takes with so many threads."""
+        return predict(**vars(self), machine=machine, threads=threads)
+
+
+@dataclasses.dataclass(frozen=True)
 class Prediction:
     """Seconds of each part, and of all: the longest of the first three, and the launch."""
 
