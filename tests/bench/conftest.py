@@ -7,7 +7,7 @@ from workbench.machines.limits import CURVES, Limits, Machine
 
 
 def limits(threads: int) -> Limits:
-    """Return limits that grow with the threads; so many seconds a launch, a call, a thread to wake."""
+    """Return limits that grow with the threads; so many seconds a launch, a run, a thread to wake."""
     names = ("divisions", "square_roots", "exponentials", "logarithms", "powers", "random_words")
     everywhere = ((1e3, threads * 1e10), (1e9, threads * 1e10))
     return Limits(
@@ -15,7 +15,7 @@ def limits(threads: int) -> Limits:
         functions={name: {"float32": threads * 1e9, "float64": threads * 5e8} for name in names},
         **dict.fromkeys(CURVES, everywhere),
         launch_seconds=1e-6,
-        call_seconds=1e-7,
+        run_seconds=1e-5,
         wake_seconds=1e-5 * (threads > 1),
     )
 

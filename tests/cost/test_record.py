@@ -33,14 +33,14 @@ ONE = Cost(
     bytes_allocated=43,
     mispredictions=47,
     launches=53,
-    calls=59,
+    runs=59,
 )
 
 
 def test_a_multiply_add_is_two_flops_comparisons_and_random_words_are_none():
     assert FLOPS_PER_MULTIPLY_ADD == 2
     assert ONE.flops == 6 + 5 + 7 + 11 + 31 + 37 + 13
-    assert Cost(comparisons=1, random_words=1, mispredictions=1, launches=1, calls=1).flops == 0
+    assert Cost(comparisons=1, random_words=1, mispredictions=1, launches=1, runs=1).flops == 0
 
 
 def test_bytes_are_those_read_and_written():
@@ -64,7 +64,7 @@ def test_counts_are_named_in_the_order_of_the_fields():
         ("bytes_allocated", 43),
         ("mispredictions", 47),
         ("launches", 53),
-        ("calls", 59),
+        ("runs", 59),
     ]
 
 

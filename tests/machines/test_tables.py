@@ -18,7 +18,7 @@ def test_rates_are_giga_and_calls_nanoseconds_for_every_number_of_threads():
     assert rows["square root, float32"] == ("ns", {1: pytest.approx(1.0), 2: pytest.approx(0.5)})
     assert rows["Philox word"][1][2] == pytest.approx(0.5)
     assert rows["starting a loop"] == ("µs", {1: pytest.approx(1.0), 2: pytest.approx(1.0)})
-    assert rows["a call of the interpreter"][1][1] == pytest.approx(1e-3)
+    assert rows["running an operator"][1][1] == pytest.approx(1e-3)
 
 
 def test_each_cache_has_its_own_bandwidth():

@@ -63,7 +63,7 @@ def test_rates_that_are_none_are_refused_by_name(rate):
             limits(**{name: ((1024.0, 1e9), (2048.0, rate))})
 
 
-@pytest.mark.parametrize("name", ["launch_seconds", "call_seconds", "wake_seconds", "misprediction_seconds"])
+@pytest.mark.parametrize("name", ["launch_seconds", "run_seconds", "wake_seconds", "misprediction_seconds"])
 @pytest.mark.parametrize("seconds", [-1e-9, math.nan, math.inf, True, "1"])
 def test_seconds_that_are_none_are_refused_by_name(name, seconds):
     with pytest.raises(ValueError, match=f"^{name}=.*: must be a finite number of seconds, at least 0$"):
@@ -252,9 +252,9 @@ def test_a_disk_that_is_full_costs_a_warning(measured, monkeypatch, tmp_path):
     assert not (tmp_path / "machine.json").exists()
 
 
-@pytest.mark.parametrize(("undisturbed", "kept"), [(0.9, True), (1.0, True), (0.89, False), (0.0, False)])
-def test_a_measurement_that_was_disturbed_is_used_and_not_kept(undisturbed, kept, monkeypatch, tmp_path):
-    disturbed = dataclasses.replace(MACHINE, undisturbed=undisturbed)
+@pytest.mark.parametrize(("cpu_share", "kept"), [(0.9, True), (1.0, True), (0.89, False), (0.0, False)])
+def test_a_measurement_that_was_disturbed_is_used_and_not_kept(cpu_share, kept, monkeypatch, tmp_path):
+    disturbed = dataclasses.replace(MACHINE, cpu_share=cpu_share)
     monkeypatch.setattr(module, "_measured", lambda here: disturbed)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -264,7 +264,7 @@ def test_a_measurement_that_was_disturbed_is_used_and_not_kept(undisturbed, kept
         assert warned == []
     else:
         (warning,) = warned
-        assert f"other processes took {100 - 100 * undisturbed:.0f}% of the processors' time" in str(warning.message)
+        assert f"other processes took {100 - 100 * cpu_share:.0f}% of the processors' time" in str(warning.message)
         assert warning.filename == __file__
 
 

@@ -19,8 +19,8 @@ class Cost:
     as when a neighbour is read again; `bytes_allocated` is the size of new arrays, results included.
 
     Waiting: `mispredictions` are branches that follow random data and that a processor is expected to guess wrong.
-    `launches` are compiled loops, or kernels of a GPU, that are started; `calls` are the functions that an
-    interpreter calls around them, its own and built-in ones.
+    `launches` are compiled loops, passes of NumPy or kernels of a GPU that are started; `runs` are calls of
+    `Operator.run` around compiled loops, which check arguments and make arrays.
 
     All are exact, at least 0. What is not known of an implementation, because none is meant, is 0. Add up several with
     `sum(costs, Cost())`.
@@ -41,7 +41,7 @@ class Cost:
     bytes_allocated: int = 0
     mispredictions: int = 0
     launches: int = 0
-    calls: int = 0
+    runs: int = 0
 
     def __post_init__(self) -> None:
         for name, count in self.counts().items():

@@ -45,7 +45,6 @@ GRADIENT_POWERS = {
 GRADIENT_ANY_POWERS = Cost(powers=1, divisions=1)
 GRADIENT_TERMS = Cost(other_flops=3) + Cost(other_flops=1, multiply_adds=1)
 
-CALLS = {"forward": 105, "gradient": 112}  # of the interpreter, on the way to the compiled loops
 GUARDS = {"forward": 2, "gradient": 3}  # comparisons an element that tell what must be computed in logarithms
 FIVE = 5  # the window that the loops add up in registers
 WIDE = 8  # bytes of the reference's numbers
@@ -153,7 +152,7 @@ def _terms(length: int, reach: int) -> list[int]:
 def _of_loops(
     direction: str, shape: tuple[int, ...], axes: tuple[int, ...], reach: int, last: bool, itemsize: int
 ) -> Cost:
-    """Count what the loops move within the caches, and the arrays and calls around them.
+    """Count what the loops move within the caches, and the arrays and the run around them.
 
     Of float16, which is converted block by block, the conversions: both ways, and read and written again.
     """
@@ -167,7 +166,7 @@ def _of_loops(
         bytes_cached=wide * (accesses - arrays * elements) + converted,
         bytes_allocated=itemsize * elements + (wide * arrays * elements if itemsize == 2 else 0),
         launches=1,
-        calls=CALLS[direction],
+        runs=1,
     )
 
 

@@ -12,9 +12,9 @@ PRECISIONS = ("float32", "float64")
 OPERATIONS = ("divisions", "square_roots", "exponentials", "logarithms", "powers")  # fields of a Cost
 WORDS = "random_words"
 MADE_OF_ARITHMETIC = ("exponentials", "logarithms", "powers", WORDS)  # on a processor that has no unit for them
-UNITS = ("divisions", "square_roots")  # that a processor has units for, which more or less share the multiply-adds' way
+UNITS = ("divisions", "square_roots")  # a processor has units for these, which delay multiply-adds more or less
 
-CURVES = ("copy", "read", "update", "copy_again", "read_again", "rows", "fresh")
+CURVES = ("copy", "read", "update", "copy_again", "read_again", "rows", "allocation_bandwidth")
 
 Curve = tuple[tuple[float, float], ...]
 
@@ -30,13 +30,13 @@ class Limits:
             that take part, after other work.
         copy_again, read_again: the same of arrays that are gone through again and again: what each cache can do.
         rows: bytes read and written in place, in rows of a table in no order, against the bytes of the table.
-        fresh: bytes of new memory that the system hands out, against the bytes of the array.
+        allocation_bandwidth: bytes of new memory that the system hands out, against the bytes of the array.
         launch_seconds: starting a compiled loop on an array, after other work.
-        call_seconds: a function that the interpreter calls around it, its own or a built-in one, on average.
+        run_seconds: what `Operator.run` does around its loops: checking, and making arrays and results.
         wake_seconds: getting the other threads to take part, and waiting for the last; 0 for one thread.
         misprediction_seconds: a branch that was guessed wrong.
-        turns: for how much of a function's time, by name, multiply-adds have to wait: 1 where it is made of the same
-            instructions, 0 where it has a unit of its own.
+        overlap: the share of a function's time, by name, in which multiply-adds have to wait: 1 where it is made of the
+            same instructions, 0 where it has a unit of its own.
     """
 
     flops: Mapping[str, float]
@@ -47,12 +47,12 @@ class Limits:
     copy_again: Curve
     read_again: Curve
     rows: Curve
-    fresh: Curve
+    allocation_bandwidth: Curve
     launch_seconds: float
-    call_seconds: float
+    run_seconds: float
     wake_seconds: float = 0.0
     misprediction_seconds: float = 0.0
-    turns: Mapping[str, float] = dataclasses.field(default_factory=lambda: dict.fromkeys(MADE_OF_ARITHMETIC, 1.0))
+    overlap: Mapping[str, float] = dataclasses.field(default_factory=lambda: dict.fromkeys(MADE_OF_ARITHMETIC, 1.0))
 
     def __post_init__(self) -> None:
         for name, rates in {"flops": self.flops, **self.functions}.items():
@@ -60,7 +60,7 @@ class Limits:
                 _check_rate(f"{name}[{precision!r}]", rate)
         for name in CURVES:
             _check_curve(name, getattr(self, name))
-        for name in ("launch_seconds", "call_seconds", "wake_seconds", "misprediction_seconds"):
+        for name in ("launch_seconds", "run_seconds", "wake_seconds", "misprediction_seconds"):
             seconds = getattr(self, name)
             if not (isinstance(seconds, float) and 0 <= seconds < math.inf):
                 raise ValueError(f"{name}={seconds!r}: must be a finite number of seconds, at least 0")
@@ -70,8 +70,8 @@ class Limits:
 class Machine:
     """A machine: its limits by number of threads, its data caches in bytes from the nearest on, and where that is from.
 
-    `fits` is what a measurement holds for: the processor, the threads, and the versions; empty where it was published.
-    `undisturbed` is the share of the processors' time that the measurement got.
+    `fits` is what a measurement holds for: the processor, the threads, the versions and the file's format; empty where
+    it was published. `cpu_share` is the share of the processors' time that the measurement got.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Machine:
     caches: tuple[int, ...] = ()
     source: str = "measured"
     fits: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    undisturbed: float = 1.0
+    cpu_share: float = 1.0
 
     @property
     def threads(self) -> int:

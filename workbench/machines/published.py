@@ -2,13 +2,14 @@
 
 The peak FLOP/s and the bandwidth of memory are the makers'. What no maker publishes is assumed, the same for all
 processors: how many multiply-adds fit into the time of a division, a root or a function (as on one that was measured),
-a second-level cache of 32 bytes a cycle and core, and what starting costs.
+and a second-level cache of 32 bytes a cycle and core. Starting is assumed too: on a processor 1 µs a loop and 10 µs a
+run of an operator, on a GPU 5 µs a kernel and nothing around it.
 """
 
 import math
 from collections.abc import Mapping
 
-from workbench.machines.limits import MADE_OF_ARITHMETIC, OPERATIONS, PRECISIONS, WORDS, Curve, Limits, Machine
+from workbench.machines.limits import CURVES, MADE_OF_ARITHMETIC, OPERATIONS, PRECISIONS, WORDS, Curve, Limits, Machine
 
 INTEL = "Intel's product specifications of the Core i7-1165G7: 4 cores, 2.8 GHz, two channels of DDR4-3200"
 AMD = "AMD's specifications of the EPYC 9654: 96 cores, 2.4 GHz, twelve channels of DDR5-4800, 460.8 GB/s"
@@ -28,7 +29,7 @@ MULTIPLY_ADDS = {  # that fit into the time of a call, assumed of processors
 WORD_OF_A_GPU = 20  # multiplications of integers take as long as multiply-adds, and five of them make a word
 LANES = 32  # float32 operations a cycle and core, of two 256-bit or one 512-bit multiply-add
 L2_BYTES = 32  # a cycle and core
-PROCESSOR_LAUNCH, PROCESSOR_CALL, GPU_LAUNCH = 1e-6, 1e-7, 5e-6  # seconds, assumed
+PROCESSOR_LAUNCH, PROCESSOR_RUN, GPU_LAUNCH = 1e-6, 1e-5, 5e-6  # seconds, assumed
 
 
 def _processor(name: str, cores: int, hertz: float, memory: float, caches: tuple[int, ...], source: str) -> Machine:
@@ -41,7 +42,7 @@ def _processor(name: str, cores: int, hertz: float, memory: float, caches: tuple
     }
     near = cores * hertz * L2_BYTES
     curve = ((float(cores * caches[1]), near), (float(caches[2]), memory))
-    return Machine(name, {cores: _limits(flops, functions, curve, PROCESSOR_LAUNCH, PROCESSOR_CALL)}, caches, source)
+    return Machine(name, {cores: _limits(flops, functions, curve, PROCESSOR_LAUNCH, PROCESSOR_RUN)}, caches, source)
 
 
 def _gpu(name: str, single: float, double: float, memory: float, special: float, source: str) -> Machine:
@@ -62,22 +63,16 @@ def _limits(
     functions: Mapping[str, Mapping[str, float]],
     curve: Curve,
     launch: float,
-    call: float,
-    turns: Mapping[str, float] | None = None,
+    run: float,
+    overlap: Mapping[str, float] | None = None,
 ) -> Limits:
     return Limits(
         flops=flops,
         functions=functions,
-        copy=curve,
-        read=curve,
-        update=curve,
-        copy_again=curve,
-        read_again=curve,
-        rows=curve,
-        fresh=((1.0, math.inf),),
+        **{**dict.fromkeys(CURVES, curve), "allocation_bandwidth": ((1.0, math.inf),)},
         launch_seconds=launch,
-        call_seconds=call,
-        turns=dict.fromkeys(MADE_OF_ARITHMETIC, 1.0) if turns is None else turns,
+        run_seconds=run,
+        overlap=dict.fromkeys(MADE_OF_ARITHMETIC, 1.0) if overlap is None else overlap,
     )
 
 

@@ -25,7 +25,7 @@ def limit_rows(machine: Machine) -> list[tuple[str, str, dict[int, float]]]:
     kinds += [
         ("branch guessed wrong", "ns", lambda limits: limits.misprediction_seconds / NANO),
         ("starting a loop", "µs", lambda limits: limits.launch_seconds / MICRO),
-        ("a call of the interpreter", "µs", lambda limits: limits.call_seconds / MICRO),
+        ("running an operator", "µs", lambda limits: limits.run_seconds / MICRO),
         ("waking the other threads", "µs", lambda limits: limits.wake_seconds / MICRO),
     ]
     return [(name, unit, {n: value(limits) for n, limits in machine.limits.items()}) for name, unit, value in kinds]

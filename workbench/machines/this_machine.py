@@ -1,7 +1,7 @@
 """This machine's limits: measured once, and the file that keeps them.
 
-`this_machine()` is the one to call. What was measured holds for one processor, number of threads and set of library
-versions; a file that was made with others is refused, and measured anew.
+`this_machine()` is the one to call. A measurement holds for one processor, number of threads, set of library versions
+and format of the file. A file that was made with others is refused, and the machine measured anew.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from workbench.files import write_whole
 from workbench.machines.limits import CURVES, Limits, Machine
 from workbench.parallel import available_threads
 
+FORMAT = 2  # of the file; raise it when a limit is added, or measured in another way
 QUIET = 0.9  # share of the processors' time, below which a measurement is not kept
 
 
@@ -50,15 +51,13 @@ def data_caches() -> tuple[int, ...]:
 
 
 def conditions() -> dict[str, Any]:
-    """Return what a measurement here holds for: processor, threads, versions and the loops that measure."""
-    versions = {name: metadata.version(name) for name in ("numpy", "numba", "llvmlite")}
-    loops = b"".join(Path(__file__).with_name(name).read_bytes() for name in ("probes.py", "measuring.py"))
+    """Return what a measurement here holds for: processor, threads, versions and the format of the file."""
     return {
         "processor": processor(),
         "threads": available_threads(),
         "python": platform.python_version(),
-        **versions,
-        "probes": hashlib.sha256(loops).hexdigest()[:16],
+        **{name: metadata.version(name) for name in ("numpy", "numba", "llvmlite")},
+        "format": FORMAT,
     }
 
 
@@ -120,9 +119,9 @@ def _kept_or_measured(file: Path, here: dict[str, Any], again: bool) -> Machine:
         with contextlib.suppress(MachineError, OSError):
             return load(file, here)
     machine = _measured(here)
-    if machine.undisturbed < QUIET:
+    if machine.cpu_share < QUIET:
         warnings.warn(
-            f"other processes took {1 - machine.undisturbed:.0%} of the processors' time while the limits of this "
+            f"other processes took {1 - machine.cpu_share:.0%} of the processors' time while the limits of this "
             "machine were measured; they are not kept. Measure again when nothing else runs",
             stacklevel=3,
         )
@@ -141,8 +140,8 @@ def _warn_unkept(file: Path, problem: OSError, stacklevel: int) -> None:
 def _measured(here: dict[str, Any]) -> Machine:
     from workbench.machines.measuring import measure
 
-    limits, undisturbed = measure(here["threads"])
-    return Machine(here["processor"], limits, data_caches(), fits=here, undisturbed=undisturbed)
+    limits, cpu_share = measure(here["threads"])
+    return Machine(here["processor"], limits, data_caches(), fits=here, cpu_share=cpu_share)
 
 
 def _usual_file(here: dict[str, Any]) -> Path:

@@ -13,7 +13,6 @@ A comparison and a choice are not floating-point operations; they are counted ap
 count nothing. With an engine, what it does besides: temporaries, copies, checks of the lengths.
 """
 
-import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -29,10 +28,6 @@ TILE = 256  # elements of a tile of marks, as in `loops`
 
 DRAW = Cost(random_words=1, comparisons=2)
 SCALING = Cost(multiply_adds=1, other_flops=1)
-
-# Functions that the interpreter calls on the way to the compiled loops.
-CALLS = {"forward": 174, "gradient": 161}
-SEGMENTS_CALLS, ITEMS_CALLS, STORED_CALLS = 168, 146, 259
 
 # A block of four words in NumPy: in each round two products, two halves, two shifts and four XORs; before, the counter
 # made and halved; after, the words narrowed and put in order. Every one reads and writes arrays of counters.
@@ -118,7 +113,7 @@ def stored_cost(
     lines_besides = Cost(
         mispredictions=2 * lines, bytes_read=3 * bounds, bytes_written=bounds, bytes_allocated=2 * bounds
     )
-    return total + entries * (checked + copied + near + made) + lines_besides + Cost(launches=1, calls=STORED_CALLS)
+    return total + entries * (checked + copied + near + made) + lines_besides + Cost(launches=1, runs=1)
 
 
 def segments_cost(
@@ -155,7 +150,7 @@ def segments_cost(
         bytes_cached=count * MARK,
         bytes_allocated=2 * count * length + marks + results,
         launches=2,
-        calls=SEGMENTS_CALLS,
+        runs=1,
     )
 
 
@@ -172,11 +167,11 @@ def items_cost(
         return total
     checked = count * (LENGTHS_CHECKED + Cost(bytes_read=LENGTHS_READ * length, bytes_allocated=length))
     drawn = _of_loops("forward", elements, 1, size, scaled=False) + Cost(bytes_written=elements * MARK)
-    return total + checked + dataclasses.replace(drawn, calls=ITEMS_CALLS)
+    return total + checked + drawn
 
 
 def _of_loops(direction: str, elements: int, values: int, size: int, scaled: bool) -> Cost:
-    """Count what the loops move within the caches, and the arrays and calls around them.
+    """Count what the loops move within the caches, and the arrays and the run around them.
 
     Forward, marks and the replacement are read from L1; in the gradient dy and the marks are, for the sums. Numbers of
     two bytes are widened before they are scaled or carried back, and narrowed after.
@@ -190,7 +185,7 @@ def _of_loops(direction: str, elements: int, values: int, size: int, scaled: boo
         bytes_cached=(MARK + size) * elements,
         bytes_allocated=results,
         launches=1,
-        calls=CALLS[direction],
+        runs=1,
     )
 
 

@@ -50,8 +50,6 @@ POLISH = Cost(multiply_adds=2, other_flops=3, comparisons=2, divisions=1, powers
 BOUNDED = Cost(comparisons=11)  # before an iteration, what is known is put aside; after it, that and the sign put back
 SHRINKS = {1: Cost(other_flops=1, comparisons=4), 2: Cost(other_flops=1)}  # of rows, as Caffe2 does it
 
-# Functions that the interpreter calls on the way to the compiled loops.
-CALLS = {"penalty": 124, "gradient": 72, "prox": 80, "rows": 113}
 ENGINES = ("numba", "reference")
 SIZES = (4, 8)
 
@@ -88,7 +86,7 @@ def penalty_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: s
         moved = sum((_pass(*each) for each in passes), Cost(bytes_read=2 * WIDE + MARK, bytes_written=size))
         return elements * (each + moved) + Cost(launches=7 * (elements > 0))
     total = elements * (each + Cost(bytes_read=size, bytes_written=size + MARK))
-    return total + _of_loops(engine, "penalty", elements * size, elements * MARK)
+    return total + _of_loops(engine, elements * size, elements * MARK)
 
 
 def gradient_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: str | None = None) -> Cost:
@@ -101,7 +99,7 @@ def gradient_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: 
         passes += (WIDE, MARK), (WIDE + MARK, WIDE), (WIDE, size)
         return elements * sum((_pass(*each) for each in passes), each) + Cost(launches=8 * (elements > 0))
     total = elements * (each + Cost(bytes_read=size, bytes_written=size))
-    return total + _of_loops(engine, "gradient", 0, elements * size)
+    return total + _of_loops(engine, 0, elements * size)
 
 
 def prox_cost(
@@ -125,7 +123,7 @@ def prox_cost(
     total = elements * (each + Cost(bytes_read=size, bytes_written=size))
     if engine is not None:
         checked_choice("engine", engine, ("numba",))
-    return total + _of_loops(engine, "prox", elements * _kept_near(p, iterations), elements * size)
+    return total + _of_loops(engine, elements * _kept_near(p, iterations), elements * size)
 
 
 def rows_cost(
@@ -153,16 +151,14 @@ def rows_cost(
     checked_choice("engine", engine, ("numba",))
     # The numbers are copied, compared with both bounds, which is put together and asked for any, and sorted by range.
     checked = Cost(comparisons=2, bytes_read=5 * index + 3, bytes_written=2 * index + 3, bytes_allocated=2 * index + 3)
-    return (
-        total + count * checked + Cost(launches=1) + _of_loops(engine, "rows", elements * _kept_near(p, iterations), 0)
-    )
+    return total + count * checked + Cost(launches=1) + _of_loops(engine, elements * _kept_near(p, iterations), 0)
 
 
-def _of_loops(engine: str | None, name: str, cached: int, allocated: int) -> Cost:
-    """Count what the loops move within the caches, and the arrays and calls around them; nothing without an engine."""
+def _of_loops(engine: str | None, cached: int, allocated: int) -> Cost:
+    """Count what loops move within the caches, and the arrays and the run around them; nothing without an engine."""
     if engine is None:
         return Cost()
-    return Cost(bytes_cached=cached, bytes_allocated=allocated, launches=1, calls=CALLS[name])
+    return Cost(bytes_cached=cached, bytes_allocated=allocated, launches=1, runs=1)
 
 
 def _kept_near(p: float, iterations: int | None) -> int:
