@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 from workbench.architectures.sliding_windows import checked_windows
-from workbench.cost.loop_cost import DIRECTIONS, call
+from workbench.cost.loop_cost import DIRECTIONS, loop_cost
 from workbench.cost.record import Cost, checked_choice, checked_count, checked_itemsize, checked_shape
 
 WEIGHTED_DIRECTIONS = ("forward", "gradient to input", "gradient to weights", "gradient")
@@ -114,10 +114,10 @@ def _weighted(direction: str, *, inputs: int, outputs: int, fan_in: int, units: 
     products = Cost(multiply_adds=outputs * fan_in)
     if direction == "forward":
         shifts = Cost(other_flops=outputs if bias else 0)
-        return products + shifts + call((inputs + weights + biases) * size, outputs * size)
-    to_input = products + call((outputs + weights) * size, inputs * size)
+        return products + shifts + loop_cost((inputs + weights + biases) * size, outputs * size)
+    to_input = products + loop_cost((outputs + weights) * size, inputs * size)
     sums = Cost(other_flops=max(outputs - units, 0) if bias else 0)
-    to_weights = products + sums + call((outputs + inputs) * size, (weights + biases) * size)
+    to_weights = products + sums + loop_cost((outputs + inputs) * size, (weights + biases) * size)
     return {
         "gradient to input": to_input,
         "gradient to weights": to_weights,
@@ -133,7 +133,7 @@ def relu(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
     checked_choice("direction", direction, DIRECTIONS)
     elements, size = math.prod(checked_shape("shape", shape)), checked_itemsize(itemsize)
     arrays = 1 if direction == "forward" else 2
-    return Cost(comparisons=elements) + call(arrays * elements * size, elements * size)
+    return Cost(comparisons=elements) + loop_cost(arrays * elements * size, elements * size)
 
 
 def dropout(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
@@ -146,8 +146,8 @@ def dropout(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
     elements, size = math.prod(checked_shape("shape", shape)), checked_itemsize(itemsize)
     if direction == "forward":
         drawn = Cost(random_words=elements, comparisons=elements, other_flops=elements)
-        return drawn + call(elements * size, elements * (size + MARK))
-    return Cost(other_flops=elements) + call(elements * (size + MARK), elements * size)
+        return drawn + loop_cost(elements * size, elements * (size + MARK))
+    return Cost(other_flops=elements) + loop_cost(elements * (size + MARK), elements * size)
 
 
 def concatenation(direction: str, shapes: Sequence[Sequence[int]], *, axis: int = 1, itemsize: int = 4) -> Cost:
@@ -158,7 +158,7 @@ def concatenation(direction: str, shapes: Sequence[Sequence[int]], *, axis: int 
     checked_choice("direction", direction, DIRECTIONS)
     elements = math.prod(concatenated_shape(shapes, axis=axis))
     size = checked_itemsize(itemsize)
-    return call(elements * size, elements * size)
+    return loop_cost(elements * size, elements * size)
 
 
 def concatenated_shape(shapes: Sequence[Sequence[int]], *, axis: int = 1) -> tuple[int, ...]:

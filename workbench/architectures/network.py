@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from workbench.architectures.layer_costs import concatenated_shape, concatenation
 from workbench.architectures.network_layers import Convolution, Dense, Layer, OperatorLayer
-from workbench.cost.loop_cost import DIRECTIONS, call
+from workbench.cost.loop_cost import DIRECTIONS, loop_cost
 from workbench.cost.record import Cost, checked_choice, checked_count, checked_shape
 
 
@@ -180,4 +180,4 @@ def _sum_of_gradients(branches: int, elements: int, itemsize: int) -> Cost:
     if branches == 1:
         return Cost()
     array = elements * itemsize
-    return Cost(other_flops=(branches - 1) * elements) + call(branches * array, array)
+    return Cost(other_flops=(branches - 1) * elements) + loop_cost(branches * array, array)

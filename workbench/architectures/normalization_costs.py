@@ -7,7 +7,7 @@ what it needs twice; x counts once in the bytes, as compulsory traffic.
 import math
 from collections.abc import Sequence
 
-from workbench.cost.loop_cost import DIRECTIONS, call
+from workbench.cost.loop_cost import DIRECTIONS, loop_cost
 from workbench.cost.record import Cost, checked_choice, checked_itemsize, checked_shape
 
 BATCH_NORM_DIRECTIONS = ("forward", "gradient", "inference")
@@ -27,9 +27,9 @@ def softmax(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
     if direction == "forward":
         each = Cost(other_flops=1, exponentials=1, divisions=1)
         sums = Cost(comparisons=elements - rows, other_flops=elements - rows)
-        return elements * each + sums + call(elements * size, elements * size)
+        return elements * each + sums + loop_cost(elements * size, elements * size)
     sums = Cost(other_flops=rows, multiply_adds=elements - rows)
-    return elements * Cost(other_flops=2) + sums + call(2 * elements * size, elements * size)
+    return elements * Cost(other_flops=2) + sums + loop_cost(2 * elements * size, elements * size)
 
 
 def batch_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
@@ -51,18 +51,18 @@ def batch_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Co
         raise ValueError(f"shape={shape}: must have at least 2 axes, a batch and a channel axis")
     channels, elements = shape[1], math.prod(shape)
     if direction == "inference":
-        return Cost(multiply_adds=elements) + call((elements + 2 * channels) * size, elements * size)
+        return Cost(multiply_adds=elements) + loop_cost((elements + 2 * channels) * size, elements * size)
     groups = channels if elements else 0
     if direction == "forward":
         arrays = elements + 2 * channels
-        return _normalized(elements, groups) + call(arrays * size, arrays * size)
+        return _normalized(elements, groups) + loop_cost(arrays * size, arrays * size)
     sums = Cost(other_flops=elements, multiply_adds=elements - groups)  # dbeta and dgamma, m and m - 1 a channel
     each = Cost(other_flops=4 + 2, multiply_adds=1)
     return (
         elements * each
         + sums
         + groups * Cost(divisions=2, other_flops=1)
-        + call((2 * elements + 3 * channels) * size, (elements + 2 * channels) * size)
+        + loop_cost((2 * elements + 3 * channels) * size, (elements + 2 * channels) * size)
     )
 
 
@@ -81,7 +81,7 @@ def layer_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Co
     rows, length = _rows_of(shape)
     elements = rows * length
     if direction == "forward":
-        return _normalized(elements, rows) + call((elements + 2 * length) * size, (elements + 2 * rows) * size)
+        return _normalized(elements, rows) + loop_cost((elements + 2 * length) * size, (elements + 2 * rows) * size)
     features = length if elements else 0
     by_row = Cost(other_flops=elements, multiply_adds=elements - rows, divisions=2 * rows)
     by_feature = Cost(other_flops=elements, multiply_adds=elements - features)
@@ -90,7 +90,7 @@ def layer_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Co
         elements * each
         + by_row
         + by_feature
-        + call((2 * elements + length + 2 * rows) * size, (elements + 2 * length) * size)
+        + loop_cost((2 * elements + length + 2 * rows) * size, (elements + 2 * length) * size)
     )
 
 

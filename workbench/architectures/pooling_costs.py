@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from workbench.architectures.sliding_windows import Windows, checked_pair, checked_windows
-from workbench.cost.loop_cost import DIRECTIONS, call
+from workbench.cost.loop_cost import DIRECTIONS, loop_cost
 from workbench.cost.record import Cost, checked_choice, checked_itemsize, checked_shape
 
 PLACE = 4  # bytes of the place of a maximum, an int32 as in Caffe
@@ -46,8 +46,8 @@ def max_pool(
     outputs = planes * windows.count
     if direction == "forward":
         compared = Cost(comparisons=planes * windows.inside - outputs)
-        return compared + call(elements * size, outputs * (size + PLACE))
-    return Cost(other_flops=outputs) + call(outputs * (size + PLACE), elements * size)
+        return compared + loop_cost(elements * size, outputs * (size + PLACE))
+    return Cost(other_flops=outputs) + loop_cost(outputs * (size + PLACE), elements * size)
 
 
 def average_pool(
@@ -72,9 +72,9 @@ def average_pool(
     outputs = planes * windows.count
     if direction == "forward":
         means = Cost(other_flops=planes * windows.inside - outputs, divisions=outputs)
-        return means + call(elements * size, outputs * size)
+        return means + loop_cost(elements * size, outputs * size)
     shares = Cost(other_flops=planes * windows.inside, divisions=outputs)
-    return shares + call(outputs * size, elements * size)
+    return shares + loop_cost(outputs * size, elements * size)
 
 
 def _checked(

@@ -1,6 +1,6 @@
 """What the rows of an embedding table and the steps of optimizers cost."""
 
-from workbench.cost.loop_cost import DIRECTIONS, call
+from workbench.cost.loop_cost import DIRECTIONS, loop_cost
 from workbench.cost.record import Cost, checked_choice, checked_count, checked_itemsize
 
 # What a parameter takes, and the numbers of state beside it. The arithmetic is spelled out in `optimizer_step`.
@@ -23,8 +23,8 @@ def embedding_lookup(direction: str, indices: int, length: int, *, itemsize: int
     size, elements = checked_itemsize(itemsize), indices * length
     named = indices * checked_itemsize(index_itemsize, (4, 8), "index_itemsize")
     if direction == "forward":
-        return call(named + elements * size, elements * size)
-    return Cost(other_flops=elements) + call(named + 2 * elements * size, elements * size, allocated=0)
+        return loop_cost(named + elements * size, elements * size)
+    return Cost(other_flops=elements) + loop_cost(named + 2 * elements * size, elements * size, allocated=0)
 
 
 def optimizer_step(name: str, parameters: int, *, itemsize: int = 4) -> Cost:
@@ -44,4 +44,4 @@ def optimizer_step(name: str, parameters: int, *, itemsize: int = 4) -> Cost:
     parameters, size = checked_count("parameters", parameters), checked_itemsize(itemsize)
     each, states = OPTIMIZERS[name]
     moved = parameters * size
-    return parameters * each + call((2 + states) * moved, (1 + states) * moved, allocated=0)
+    return parameters * each + loop_cost((2 + states) * moved, (1 + states) * moved, allocated=0)

@@ -22,13 +22,12 @@ import math
 from collections.abc import Sequence
 
 from workbench.cost import Cost, checked_choice, checked_itemsize, checked_shape
+from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
 from workbench.lrn import CHANNELS_LAST, LRN
 from workbench.lrn.window import SHORT_ROW, window_axes
 
-DIRECTIONS = ("forward", "gradient")
 FORMS = {"across": ("direct", "running"), "within": ("direct", "separable", "running")}
 OF_LOOPS = {"across": "direct", "within": "separable"}
-ENGINES = ("numba", "reference")
 
 # What an element takes to get x * scale^-beta, and to get both scale^-beta and scale^(-beta - 1).
 FORWARD_POWER = {
@@ -46,7 +45,7 @@ GRADIENT_ANY_POWERS = Cost(powers=1, divisions=1)
 GRADIENT_TERMS = Cost(other_flops=3) + Cost(other_flops=1, multiply_adds=1)
 
 GUARDS = {"forward": 2, "gradient": 3}  # comparisons an element that tell what must be computed in logarithms
-FIVE = 5  # the window that the loops add up in registers
+FIVE = 5  # terms that the loops add up in registers
 WIDE = 8  # bytes of the reference's numbers
 
 
@@ -74,7 +73,8 @@ def cost(
             and what starts it included, in its own form.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above.
+        TypeError: a length of the shape is no int, or size or beta no number.
+        ValueError: an argument is not among the values named above, or the shape has too few axes for the order.
     """
     checked_choice("direction", direction, DIRECTIONS)
     checked_itemsize(itemsize)
@@ -159,7 +159,7 @@ def _of_loops(
     elements = math.prod(shape)
     arrays = 2 if direction == "forward" else 3
     wide = max(itemsize, 4)
-    accesses = _accesses(direction, shape, axes, reach, last) if elements else 0
+    accesses = round(elements * _accesses(direction, shape, axes, reach, last)) if elements else 0
     converted = 2 * wide * arrays * elements if itemsize == 2 else 0
     return Cost(
         comparisons=GUARDS[direction] * elements,
@@ -170,37 +170,34 @@ def _of_loops(
     )
 
 
-def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], reach: int, last: bool) -> int:
-    """Count the elements that the loops load and store.
+def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], reach: int, last: bool) -> float:
+    """Estimate how many elements the loops load and store for each element of x.
 
-    A pass that makes sums goes through a row for each term (`_summing`). Windows of five are added up where they are
-    used. Channels that are innermost have masks for five; for others each row is laid out with a gap and taken back.
+    Right within 15 percent where an axis is at least two windows long and a row about as long as a block of the loops.
+    Sums over a window are made once forward and twice in the gradient, by kind of loop:
+
+        channels first   `_summing` the terms that there are; four accesses for a window of five, added where it is used
+        channels last    `_summing` the window, of rows that are laid out with gaps and taken up again; eight for a
+                         window of five, which has four masks instead
+        within           `_summing` along both axes; short rows are laid out and taken up, twice
+
+    Then come sums, x and y; in the gradient sums, x, dy, direct and term, and again sums, direct, x and dx.
     """
-    elements, gradient = math.prod(shape), direction == "gradient"
-    clipped = [2 * min(reach, shape[axis] - 1) + 1 for axis in axes]
-    finish = 9 if gradient else 3  # (sums, x, dy, direct, term; sums, direct, x, dx) or (sums, x, y)
+    times, finish = (2, 9) if direction == "gradient" else (1, 3)
+    there = _summing(sum(_terms(shape[axes[0]], reach)) / shape[axes[0]])
+    whole = [_summing(min(2 * reach, 2 * shape[axis] - 2) + 1) for axis in axes]
     if len(axes) == 2:
-        rows = elements // shape[axes[0]] * sum(map(_summing, _terms(shape[axes[0]], reach)))
         short = shape[axes[1]] * (shape[3] if last else 1) < SHORT_ROW
-        along = _summing(clipped[1]) + (4 if short else 0)  # short rows are laid out, and their sums taken up
-        again = (rows if short else elements * _summing(clipped[0])) + elements * along if gradient else 0  # of terms
-        return rows + again + elements * (along + finish)
+        return times * (there + whole[1] + 4 * short) + finish
+    five = reach == FIVE // 2
     if last or len(shape) == 2:
-        if reach == FIVE // 2 <= shape[axes[0]] - 1:
-            return elements * (25 if gradient else 11)  # a window and four masks for each sum in place of (sums)
-        laid_out = 6 if gradient else 4
-        return elements * (laid_out + finish + (2 if gradient else 1) * _summing(clipped[0]))
-    lines = elements // shape[axes[0]]
-    five = reach == FIVE // 2 <= shape[axes[0]] - 1
-    sums = sum(FIVE - 1 if five and terms == FIVE else _summing(terms) for terms in _terms(shape[axes[0]], reach))
-    again = (FIVE - 1 if five else _summing(clipped[0])) if gradient else 0
-    return lines * sums + elements * (finish + again)
+        return times * 8 + finish if five else times * whole[0] + 2 + 2 * times + finish
+    return times * 4 + finish if five else there + (times - 1) * whole[0] + finish
 
 
-def _summing(terms: int) -> int:
-    """Count loads and stores of an element's sum of so many rows: up to five at once, then one more at a time."""
-    first = FIVE if terms >= FIVE else 3 if terms >= 3 else 1
-    return terms + 1 + 2 * (terms - first)
+def _summing(terms: float) -> float:
+    """Return the loads and stores of a sum: up to five terms at once, then one more at a time."""
+    return terms + 1 + 2 * max(0, terms - FIVE)
 
 
 def _of_reference(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], reach: int, itemsize: int) -> Cost:
@@ -212,18 +209,18 @@ def _of_reference(direction: str, shape: tuple[int, ...], axes: tuple[int, ...],
     if not elements:
         return Cost()
     narrow = itemsize
-    convert = _pass(narrow, WIDE)
-    scale = (convert + _pass(WIDE, WIDE, other_flops=1)) * elements + _sums(shape, axes, reach)
-    scale += 2 * _pass(WIDE, WIDE, other_flops=1) * elements
-    safe = 2 * _pass(WIDE, 1, comparisons=1) + _pass(2, 1) + Cost(bytes_read=1)
-    power, product = _pass(WIDE, WIDE, powers=1), _pass(2 * WIDE, WIDE, other_flops=1)
-    rounded = _pass(WIDE, narrow)
+    convert = pass_cost(narrow, WIDE)
+    scale = (convert + pass_cost(WIDE, WIDE, other_flops=1)) * elements + _sums(shape, axes, reach)
+    scale += 2 * pass_cost(WIDE, WIDE, other_flops=1) * elements
+    safe = 2 * pass_cost(WIDE, 1, comparisons=1) + pass_cost(2, 1) + Cost(bytes_read=1)
+    power, product = pass_cost(WIDE, WIDE, powers=1), pass_cost(2 * WIDE, WIDE, other_flops=1)
+    rounded = pass_cost(WIDE, narrow)
     if direction == "forward":
         return scale + (safe + convert + power + product + rounded) * elements + Cost(launches=12 + 2 * len(axes))
-    mixed = _pass(narrow + WIDE, WIDE, other_flops=1)
-    safe += _pass(WIDE, WIDE) + _pass(WIDE, 1, comparisons=1) + Cost(bytes_read=1)
+    mixed = pass_cost(narrow + WIDE, WIDE, other_flops=1)
+    safe += pass_cost(WIDE, WIDE) + pass_cost(WIDE, 1, comparisons=1) + Cost(bytes_read=1)
     terms = convert + power + product + mixed
-    end = power + 2 * mixed + _pass(WIDE, WIDE, other_flops=1) + product + rounded
+    end = power + 2 * mixed + pass_cost(WIDE, WIDE, other_flops=1) + product + rounded
     total = scale + _sums(shape, axes, reach) + (safe + terms + end) * elements
     return total + Cost(launches=21 + 4 * len(axes))
 
@@ -235,19 +232,14 @@ def _sums(shape: tuple[int, ...], axes: tuple[int, ...], reach: int) -> Cost:
         ends = 2 * min(reach, shape[axis] - 1)
         padded = elements // shape[axis] * (shape[axis] + ends)
         copied = Cost(bytes_read=WIDE * elements, bytes_written=WIDE * padded, bytes_allocated=WIDE * padded)
-        total += copied + elements * (_pass(WIDE * (ends + 1), WIDE) + Cost(other_flops=ends))
+        total += copied + elements * (pass_cost(WIDE * (ends + 1), WIDE) + Cost(other_flops=ends))
     return total
-
-
-def _pass(read: int, written: int, **operations: int) -> Cost:
-    """Count one element of a NumPy function that makes a new array."""
-    return Cost(bytes_read=read, bytes_written=written, bytes_allocated=written, **operations)
 
 
 def _checked_form(form: str | None, region: str, engine: str | None) -> str:
     if engine is None:
         return checked_choice("form", form or OF_LOOPS[region], FORMS[region])
-    checked_choice("engine", engine, ENGINES)
+    checked_engine(engine)
     if form is not None:
         raise ValueError(f"form={form!r}: engine={engine!r} has its own; leave one of them out")
     return OF_LOOPS[region]

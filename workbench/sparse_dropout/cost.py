@@ -17,10 +17,9 @@ import math
 from collections.abc import Sequence
 
 from workbench.cost import Cost, checked_choice, checked_count, checked_itemsize, checked_shape
+from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
 from workbench.philox import ROUNDS, WORDS_PER_BLOCK
 
-DIRECTIONS = ("forward", "gradient")
-ENGINES = ("numba", "reference")
 SIZES = (1, 2, 4, 8)
 MARK = 1  # bytes of an element of `dropped`
 WIDE = 8  # bytes of a number in float64, and of a counter
@@ -64,14 +63,14 @@ def cost(
             and what starts it included (of the reference the replacement being one number).
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above.
+        TypeError: a length of a shape is no int.
+        ValueError: a length is negative, or `direction`, `itemsize` or `engine` is not one of those above.
     """
     checked_choice("direction", direction, DIRECTIONS)
     elements = math.prod(checked_shape("shape", shape))
     values = math.prod(checked_shape("replacement_shape", replacement_shape))
     size = checked_itemsize(itemsize, SIZES)
-    _check_engine(engine)
-    if engine == "reference":
+    if checked_engine(engine) == "reference":
         return _of_reference(direction, elements, size, scaled)
     if direction == "forward":
         each = DRAW + (SCALING if scaled else Cost()) + Cost(bytes_read=size, bytes_written=size + MARK)
@@ -102,8 +101,7 @@ def stored_cost(
     bounds = (lines + 1) * index
     total = entries * (each + (SCALING if scaled else Cost()))
     total += Cost(bytes_read=bounds, bytes_written=bounds)
-    _check_engine(engine, ("numba",))
-    if engine is None:
+    if checked_engine(engine, ("numba",)) is None:
         return total
     # The places are compared with their bounds, and each with the one before; and copied once more, for `dropped`.
     checked = Cost(comparisons=3, bytes_read=4 * index + 1, bytes_written=1)
@@ -135,7 +133,7 @@ def segments_cost(
     kept = checked_count("kept_values", kept_values)
     if dropped > count:
         raise ValueError(f"dropped_segments={dropped}: must be at most {count}, the segments")
-    _check_engine(engine, ("numba",))
+    checked_engine(engine, ("numba",))
     lengths = count * (DRAW + Cost(bytes_read=length, bytes_written=length))
     values = kept * Cost(bytes_read=size, bytes_written=size)
     total = lengths + values + dropped * Cost(bytes_written=size)
@@ -160,7 +158,7 @@ def items_cost(
     """Count `sparse_itemwise_dropout_with_replacement`; `engine` is None or "numba"."""
     size, length = checked_itemsize(itemsize, SIZES), checked_itemsize(lengths_itemsize, SIZES, "lengths_itemsize")
     elements, count = checked_count("values", values), checked_count("segments", segments)
-    _check_engine(engine, ("numba",))
+    checked_engine(engine, ("numba",))
     total = elements * (DRAW + Cost(bytes_read=size, bytes_written=size))
     total += count * Cost(bytes_read=length, bytes_written=length)
     if engine is None:
@@ -197,27 +195,17 @@ def _of_reference(direction: str, elements: int, size: int, scaled: bool) -> Cos
     if direction == "gradient":
         # dy converted, multiplied, converted; chosen; dy in float64; chosen; added up.
         passes = (size, size), (size, size), (size, size), (size + MARK, size), (size, WIDE), (WIDE + MARK, WIDE)
-        each = sum((_pass(*each) for each in passes), Cost(other_flops=2, comparisons=2, bytes_read=WIDE))
+        each = sum((pass_cost(*each) for each in passes), Cost(other_flops=2, comparisons=2, bytes_read=WIDE))
         if scaled:  # the kept elements' share, in float64
-            each += _pass(size, WIDE) + _pass(WIDE, WIDE) + Cost(other_flops=1, bytes_read=WIDE)
+            each += pass_cost(size, WIDE) + pass_cost(WIDE, WIDE) + Cost(other_flops=1, bytes_read=WIDE)
         return elements * each + Cost(bytes_written=size, launches=10 if scaled else 8)
     if scaled:
-        scaling = _pass(size, size) + 2 * _pass(size, size) + _pass(size, size) + SCALING
+        scaling = pass_cost(size, size) + 2 * pass_cost(size, size) + pass_cost(size, size) + SCALING
     blocks = -(-elements // WORDS_PER_BLOCK)
-    chosen = _pass(size + MARK, size) + DRAW + scaling
+    chosen = pass_cost(size + MARK, size) + DRAW + scaling
     return blocks * (BLOCK + FATES) + elements * chosen + Cost(launches=BLOCK_LAUNCHES + 3 + 4 * scaled)
-
-
-def _pass(read: int, written: int) -> Cost:
-    """Count one element of a NumPy function that makes a new array."""
-    return Cost(bytes_read=read, bytes_written=written, bytes_allocated=written)
 
 
 def _tiled(elements: int) -> int:
     """Return the bytes of the marks, which fill whole tiles."""
     return -(-elements // TILE) * TILE * MARK
-
-
-def _check_engine(engine: str | None, engines: Sequence[str] = ENGINES) -> None:
-    if engine is not None:
-        checked_choice("engine", engine, engines)

@@ -19,6 +19,7 @@ import numbers
 from collections.abc import Sequence
 
 from workbench.cost import Cost, checked_choice, checked_count, checked_itemsize, checked_shape
+from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
 
 MARK = 1  # bytes of an element of the mask
 WIDE = 8  # bytes of a float64
@@ -50,7 +51,6 @@ POLISH = Cost(multiply_adds=2, other_flops=3, comparisons=2, divisions=1, powers
 BOUNDED = Cost(comparisons=11)  # before an iteration, what is known is put aside; after it, that and the sign put back
 SHRINKS = {1: Cost(other_flops=1, comparisons=4), 2: Cost(other_flops=1)}  # of rows, as Caffe2 does it
 
-ENGINES = ("numba", "reference")
 SIZES = (4, 8)
 
 
@@ -59,7 +59,7 @@ def cost(direction: str, shape: Sequence[int], p: float = 1.0, *, itemsize: int 
 
     Arguments and errors as for `penalty_cost`.
     """
-    checked_choice("direction", direction, ("forward", "gradient"))
+    checked_choice("direction", direction, DIRECTIONS)
     return (penalty_cost if direction == "forward" else gradient_cost)(shape, p, itemsize=itemsize, engine=engine)
 
 
@@ -76,14 +76,15 @@ def penalty_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: s
     what starts it included.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above, or p is below 0.
+        TypeError: a length is no int, or p no number.
+        ValueError: a length or p is negative, or `itemsize` or `engine` is not one of those above.
     """
     size, elements = checked_itemsize(itemsize, SIZES), _elements(shape)
     each = PENALTIES.get(_exponent(p), ANY_PENALTY) + KEPT
-    if _is_reference(engine):
+    if checked_engine(engine) == "reference":
         # |w| in float64, its power, a list of all of them added up exactly; the mask; where it is not, 0.
         passes = (size, WIDE), (WIDE, WIDE), (WIDE, MARK), (WIDE, MARK)
-        moved = sum((_pass(*each) for each in passes), Cost(bytes_read=2 * WIDE + MARK, bytes_written=size))
+        moved = sum((pass_cost(*each) for each in passes), Cost(bytes_read=2 * WIDE + MARK, bytes_written=size))
         return elements * (each + moved) + Cost(launches=7 * (elements > 0))
     total = elements * (each + Cost(bytes_read=size, bytes_written=size + MARK))
     return total + _of_loops(engine, elements * size, elements * MARK)
@@ -93,11 +94,11 @@ def gradient_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: 
     """Count `lp_gradient` on weights of `shape`; arguments and errors as for `penalty_cost`."""
     size, elements = checked_itemsize(itemsize, SIZES), _elements(shape)
     each = GRADIENTS.get(_exponent(p), ANY_GRADIENT) + SIGNED
-    if _is_reference(engine):
+    if checked_engine(engine) == "reference":
         # |w| in float64, its power, twice a product, the sign of w; whether 0, chosen, narrowed.
         passes = (size, WIDE), (WIDE, WIDE), (WIDE, WIDE), (size, size), (WIDE + size, WIDE)
         passes += (WIDE, MARK), (WIDE + MARK, WIDE), (WIDE, size)
-        return elements * sum((_pass(*each) for each in passes), each) + Cost(launches=8 * (elements > 0))
+        return elements * sum((pass_cost(*each) for each in passes), each) + Cost(launches=8 * (elements > 0))
     total = elements * (each + Cost(bytes_read=size, bytes_written=size))
     return total + _of_loops(engine, 0, elements * size)
 
@@ -116,13 +117,12 @@ def prox_cost(
     `engine` is None or "numba": how often the reference iterates depends on the data too, and is not counted.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above, p is below 0, or `iterations` is not known.
+        TypeError, ValueError: as for `penalty_cost`; and `iterations` is None where p needs it, or no count.
     """
     size, elements = checked_itemsize(itemsize, SIZES), _elements(shape)
     each = _prox(p, iterations, size)
     total = elements * (each + Cost(bytes_read=size, bytes_written=size))
-    if engine is not None:
-        checked_choice("engine", engine, ("numba",))
+    checked_engine(engine, ("numba",))
     return total + _of_loops(engine, elements * _kept_near(p, iterations), elements * size)
 
 
@@ -146,9 +146,8 @@ def rows_cost(
     each = Cost(divisions=1) if exact and p == 2 else SHRINKS.get(p) or _prox(p, iterations, size)
     elements = count * checked_count("length", length)
     total = elements * (each + Cost(bytes_read=size, bytes_written=size)) + count * Cost(bytes_read=index)
-    if engine is None:
+    if checked_engine(engine, ("numba",)) is None:
         return total
-    checked_choice("engine", engine, ("numba",))
     # The numbers are copied, compared with both bounds, which is put together and asked for any, and sorted by range.
     checked = Cost(comparisons=2, bytes_read=5 * index + 3, bytes_written=2 * index + 3, bytes_allocated=2 * index + 3)
     return total + count * checked + Cost(launches=1) + _of_loops(engine, elements * _kept_near(p, iterations), 0)
@@ -185,15 +184,6 @@ def _prox(p: float, iterations: int | None, itemsize: int) -> Cost:
         return Cost(logarithms=1, multiply_adds=1, other_flops=1) + steps * BELOW_ONE + last
     start = Cost(logarithms=1, exponentials=1, comparisons=1, other_flops=1, divisions=1)
     return start + steps * ABOVE_ONE + last
-
-
-def _pass(read: int, written: int) -> Cost:
-    """Count one element of a NumPy function that makes a new array."""
-    return Cost(bytes_read=read, bytes_written=written, bytes_allocated=written)
-
-
-def _is_reference(engine: str | None) -> bool:
-    return engine is not None and checked_choice("engine", engine, ENGINES) == "reference"
 
 
 def _elements(shape: Sequence[int]) -> int:
