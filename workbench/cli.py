@@ -240,8 +240,8 @@ def machine(
 
     This machine is measured once, in some ten seconds; run nothing else meanwhile.
     """
+    from workbench.machines.limits import limit_rows
     from workbench.machines.published import known_machine
-    from workbench.machines.tables import limit_rows
     from workbench.machines.this_machine import this_machine
 
     try:

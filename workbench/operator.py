@@ -12,6 +12,7 @@ import numbers
 import operator as arithmetic
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -206,6 +207,12 @@ class Operator:
         if not isinstance(engine, str) or engine not in self.engines:
             raise ValueError(f"engine={engine!r}: must be one of {', '.join(map(repr, self.engines))}")
         return getattr(import_module(self.engines[engine]), self.function)
+
+    def cost_module(self) -> ModuleType:
+        """Return the module that counts what a call costs, or raise TypeError if none is declared."""
+        if self.cost is None:
+            raise TypeError(f"{self.name} declares no cost")
+        return import_module(self.cost)
 
     def run(
         self, *inputs: Any, engine: str = "numba", outputs: Mapping[str, Any] | None = None, **arguments: Any

@@ -6,17 +6,22 @@ import numpy as np
 import pytest
 
 from workbench.architectures.layer_costs import (
+    average_pool,
+    batch_norm,
     concatenated_shape,
     concatenation,
     convolution,
     convolution_shape,
     dense,
     dropout,
+    embedding_lookup,
+    layer_norm,
+    max_pool,
+    optimizer_step,
+    pooled_shape,
     relu,
+    softmax,
 )
-from workbench.architectures.normalization_costs import batch_norm, layer_norm, softmax
-from workbench.architectures.pooling_costs import average_pool, max_pool, pooled_shape
-from workbench.architectures.training_costs import embedding_lookup, optimizer_step
 from workbench.cost import Cost
 
 # 2 images of 3 x 4 x 5, 7 filters of 2 x 3 at stride 1 x 2: 3 x 2 places. 84 outputs of 18 products each.

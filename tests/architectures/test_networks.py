@@ -8,14 +8,15 @@ import pytest
 import workbench.lrn.cost
 import workbench.sparse_dropout.cost
 from workbench.architectures.layer_costs import concatenation, convolution, dense
-from workbench.architectures.network import Branches, Network
-from workbench.architectures.network_layers import (
+from workbench.architectures.network import (
     AveragePool,
     BatchNorm,
+    Branches,
     Convolution,
     Dense,
     Dropout,
     MaxPool,
+    Network,
     OperatorLayer,
     ReLU,
     Softmax,

@@ -3,8 +3,7 @@
 import pytest
 
 from tests.machines.flat import flat_machine
-from workbench.architectures.network import Network
-from workbench.architectures.network_layers import Convolution, Dense, OperatorLayer, ReLU
+from workbench.architectures.network import Convolution, Dense, Network, OperatorLayer, ReLU
 from workbench.architectures.networks import alexnet
 from workbench.architectures.overhead import overhead
 

@@ -1,29 +1,34 @@
-"""What the layers that operators live among cost: those with weights, and those that treat each element alone.
+"""What layers cost: their operations, and the bytes that they must move.
 
 Bytes are the compulsory ones: an array counts once, however often a loop passes over it. A direction is one compiled
 loop; `bytes_allocated` are its results. An empty batch leaves no operations. For layers with weights "gradient" is both
-gradients, two loops, one after the other.
+gradients, two loops, one after the other. A first term begins a sum, so m terms take m - 1 additions or multiply-adds.
+Windows of pooling are clipped: padding, and what `ceil` adds beyond the border, counts nothing.
 """
 
 import math
 from collections.abc import Sequence
 
-from workbench.architectures.sliding_windows import checked_windows
+from workbench.architectures.sliding_windows import checked_pair, checked_windows
 from workbench.cost.loop_cost import DIRECTIONS, loop_cost
 from workbench.cost.record import Cost, checked_choice, checked_count, checked_itemsize, checked_shape
 
 WEIGHTED_DIRECTIONS = ("forward", "gradient to input", "gradient to weights", "gradient")
+BATCH_NORM_DIRECTIONS = ("forward", "gradient", "inference")
 METHODS = ("direct", "im2col")
 MARK = 1  # bytes of an element of a mask
+PLACE = 4  # bytes of the place of a maximum, an int32 as in Caffe
+
+Pair = int | Sequence[int]  # one number, or one for the rows and one for the columns
 
 
 def convolution_shape(
     shape: Sequence[int],
     filters: int,
-    kernel: int | Sequence[int],
+    kernel: Pair,
     *,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] = 0,
+    stride: Pair = 1,
+    padding: Pair = 0,
     groups: int = 1,
 ) -> tuple[int, int, int, int]:
     """Return the shape (batch, filters, rows, columns) that a convolution makes of (batch, channels, rows, columns)."""
@@ -39,10 +44,10 @@ def convolution(
     direction: str,
     shape: Sequence[int],
     filters: int,
-    kernel: int | Sequence[int],
+    kernel: Pair,
     *,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] = 0,
+    stride: Pair = 1,
+    padding: Pair = 0,
     groups: int = 1,
     bias: bool = True,
     method: str = "direct",
@@ -172,3 +177,210 @@ def concatenated_shape(shapes: Sequence[Sequence[int]], *, axis: int = 1) -> tup
         raise ValueError(f"shapes={checked}: must have an axis {axis} and agree in all the others")
     (before, after) = others.pop()
     return (*before, sum(shape[axis] for shape in checked), *after)
+
+
+def pooled_shape(
+    shape: Sequence[int], kernel: Pair, *, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False
+) -> tuple[int, int, int, int]:
+    """Return the shape that pooling makes of (batch, channels, rows, columns); without a stride, it is the kernel."""
+    batch, channels, _, _ = checked_shape("shape", shape, 4)
+    windows = checked_windows(shape, kernel, kernel if stride is None else stride, padding, ceil)
+    kernels, paddings = checked_pair("kernel", kernel, 1), checked_pair("padding", padding, 0)
+    if any(border >= width for border, width in zip(paddings, kernels, strict=True)):
+        raise ValueError(f"padding={padding}: must be less than kernel={kernel}, or windows would be empty")
+    return batch, channels, windows.rows, windows.columns
+
+
+def max_pool(
+    direction: str,
+    shape: Sequence[int],
+    kernel: Pair,
+    *,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    ceil: bool = False,
+    itemsize: int = 4,
+) -> Cost:
+    """Count the largest element of each window: a comparison less than the window has elements.
+
+    forward reads x, writes y and four bytes an output for the place of the maximum. The gradient reads dy and the
+    places, and adds each dy to a dx that begins as zeros: an addition an output.
+    """
+    checked_choice("direction", direction, DIRECTIONS)
+    size = checked_itemsize(itemsize)
+    elements, outputs, inside = _pooled(shape, kernel, stride, padding, ceil)
+    if direction == "forward":
+        return Cost(comparisons=inside - outputs) + loop_cost(elements * size, outputs * (size + PLACE))
+    return Cost(other_flops=outputs) + loop_cost(outputs * (size + PLACE), elements * size)
+
+
+def average_pool(
+    direction: str,
+    shape: Sequence[int],
+    kernel: Pair,
+    *,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    ceil: bool = False,
+    itemsize: int = 4,
+) -> Cost:
+    """Count the mean of each window: an addition less than the window has elements, and a division.
+
+    The gradient divides each dy, and adds it to every dx of its window, which begin as zeros: a division an output, an
+    addition an element of its window.
+    """
+    checked_choice("direction", direction, DIRECTIONS)
+    size = checked_itemsize(itemsize)
+    elements, outputs, inside = _pooled(shape, kernel, stride, padding, ceil)
+    if direction == "forward":
+        return Cost(other_flops=inside - outputs, divisions=outputs) + loop_cost(elements * size, outputs * size)
+    return Cost(other_flops=inside, divisions=outputs) + loop_cost(outputs * size, elements * size)
+
+
+def _pooled(shape: Sequence[int], kernel: Pair, stride: Pair | None, padding: Pair, ceil: bool) -> tuple[int, int, int]:
+    """Return how many elements there are, how many outputs, and how many elements all windows hold together."""
+    outputs = pooled_shape(shape, kernel, stride=stride, padding=padding, ceil=ceil)
+    windows = checked_windows(shape, kernel, kernel if stride is None else stride, padding, ceil)
+    return math.prod(checked_shape("shape", shape)), math.prod(outputs), outputs[0] * outputs[1] * windows.inside
+
+
+def softmax(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
+    """Count y = exp(x - max x) / sum of exp(x - max x) along the last axis.
+
+    For each row of m elements, m - 1 comparisons; then an element takes a subtraction, an exponential and a division,
+    and the sum m - 1 additions. The gradient, y (dy - sum of dy y), takes 1 multiplication and m - 1 multiply-adds for
+    the sum, then a subtraction and a multiplication an element; reads dy and y, writes dx.
+    """
+    checked_choice("direction", direction, DIRECTIONS)
+    size = checked_itemsize(itemsize)
+    rows, length = _rows_of(shape)
+    elements = rows * length
+    if direction == "forward":
+        each = Cost(other_flops=1, exponentials=1, divisions=1)
+        sums = Cost(comparisons=elements - rows, other_flops=elements - rows)
+        return elements * each + sums + loop_cost(elements * size, elements * size)
+    sums = Cost(other_flops=rows, multiply_adds=elements - rows)
+    return elements * Cost(other_flops=2) + sums + loop_cost(2 * elements * size, elements * size)
+
+
+def batch_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
+    """Count batch normalization, y = gamma (x - mean) / sqrt(variance + epsilon) + beta by channel, axis 1.
+
+    forward     in training, over the m elements of a channel: m - 1 additions and a division for the mean; m
+                subtractions, a multiplication, m - 1 multiply-adds and a division for the variance; an addition, a
+                root, a division; then a subtraction, a multiplication and a multiply-add an element. Writes y, and
+                mean and 1 / root for the gradient. The running averages that inference uses count nothing.
+    gradient    x^ = (x - mean) / root is worked out in both passes, 4 flops an element. The gradient of beta takes
+                m - 1 additions, of gamma a multiplication and m - 1 multiply-adds; both are divided by m, and gamma is
+                multiplied by 1 / root; then a subtraction, a multiply-add and a multiplication an element,
+                dx = gamma / root (dy - dbeta / m - x^ dgamma / m).
+    inference   folded into y = a x + b: a multiply-add an element. Reads x, a and b.
+    """
+    checked_choice("direction", direction, BATCH_NORM_DIRECTIONS)
+    shape, size = checked_shape("shape", shape), checked_itemsize(itemsize)
+    if len(shape) < 2:
+        raise ValueError(f"shape={shape}: must have at least 2 axes, a batch and a channel axis")
+    channels, elements = shape[1], math.prod(shape)
+    if direction == "inference":
+        return Cost(multiply_adds=elements) + loop_cost((elements + 2 * channels) * size, elements * size)
+    groups = channels if elements else 0
+    if direction == "forward":
+        arrays = elements + 2 * channels
+        return _normalized(elements, groups) + loop_cost(arrays * size, arrays * size)
+    sums = Cost(other_flops=elements, multiply_adds=elements - groups)  # dbeta and dgamma, m and m - 1 a channel
+    each = Cost(other_flops=4 + 2, multiply_adds=1)
+    return (
+        elements * each
+        + sums
+        + groups * Cost(divisions=2, other_flops=1)
+        + loop_cost((2 * elements + 3 * channels) * size, (elements + 2 * channels) * size)
+    )
+
+
+def layer_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
+    """Count layer normalization, y = gamma (x - mean) / sqrt(variance + epsilon) + beta by row, the last axis.
+
+    forward     as for `batch_norm`, over the m elements of a row; gamma and beta have m elements.
+    gradient    x^ and g = gamma dy are worked out in both passes, 6 flops an element. For each row the sum of g takes
+                m - 1 additions, of g x^ a multiplication and m - 1 multiply-adds; both are divided by m; then a
+                subtraction, a multiply-add and a multiplication an element, dx = (g - mean g - x^ mean g x^) / root.
+                For each of the m features, over r rows, dbeta takes r - 1 additions, and dgamma a multiplication and
+                r - 1 multiply-adds.
+    """
+    checked_choice("direction", direction, DIRECTIONS)
+    size = checked_itemsize(itemsize)
+    rows, length = _rows_of(shape)
+    elements = rows * length
+    if direction == "forward":
+        return _normalized(elements, rows) + loop_cost((elements + 2 * length) * size, (elements + 2 * rows) * size)
+    features = length if elements else 0
+    by_row = Cost(other_flops=elements, multiply_adds=elements - rows, divisions=2 * rows)
+    by_feature = Cost(other_flops=elements, multiply_adds=elements - features)
+    each = Cost(other_flops=6 + 2, multiply_adds=1)
+    return (
+        elements * each
+        + by_row
+        + by_feature
+        + loop_cost((2 * elements + length + 2 * rows) * size, (elements + 2 * length) * size)
+    )
+
+
+def _normalized(elements: int, groups: int) -> Cost:
+    """Count mean, variance, 1 / root and the normalization of `groups` that share the elements evenly."""
+    means = Cost(other_flops=elements - groups, divisions=groups)
+    variances = Cost(other_flops=elements + groups, multiply_adds=elements - groups, divisions=groups)
+    roots = Cost(other_flops=groups, square_roots=groups, divisions=groups)
+    return means + variances + roots + elements * Cost(other_flops=2, multiply_adds=1)
+
+
+def _rows_of(shape: Sequence[int]) -> tuple[int, int]:
+    """Return how many rows a shape has along its last axis, none if they are empty, and their length."""
+    shape = checked_shape("shape", shape)
+    if not shape:
+        raise ValueError(f"shape={shape}: must have at least 1 axis")
+    *others, length = shape
+    return math.prod(others) if length else 0, length
+
+
+# What a parameter takes, and the numbers of state beside it. The arithmetic is spelled out in `optimizer_step`.
+OPTIMIZERS = {
+    "sgd": (Cost(multiply_adds=1), 0),
+    "momentum": (Cost(multiply_adds=2), 1),
+    "adagrad": (Cost(multiply_adds=1, other_flops=3, square_roots=1, divisions=1), 1),
+    "adam": (Cost(multiply_adds=2, other_flops=6, square_roots=1, divisions=1), 2),
+}
+
+
+def embedding_lookup(direction: str, indices: int, length: int, *, itemsize: int = 4, index_itemsize: int = 8) -> Cost:
+    """Count gathering `indices` rows of `length` elements from a table.
+
+    forward reads the indices and the rows, and writes the rows: no operations. The gradient reads the indices, dy and
+    the table's rows, and writes the rows back, in place: an addition an element, once for each time a row is named.
+    """
+    checked_choice("direction", direction, DIRECTIONS)
+    indices, length = checked_count("indices", indices), checked_count("length", length)
+    size, elements = checked_itemsize(itemsize), indices * length
+    named = indices * checked_itemsize(index_itemsize, (4, 8), "index_itemsize")
+    if direction == "forward":
+        return loop_cost(named + elements * size, elements * size)
+    return Cost(other_flops=elements) + loop_cost(named + 2 * elements * size, elements * size, allocated=0)
+
+
+def optimizer_step(name: str, parameters: int, *, itemsize: int = 4) -> Cost:
+    """Count one step of an optimizer, in place: reads parameters w, gradient g and state, writes w and state.
+
+    sgd        w -= rate g                                                      1 multiply-add
+    momentum   v = mu v + g;  w -= rate v                                       2 multiply-adds
+    adagrad    h += g g;  w -= rate g / (sqrt(h) + epsilon)                     1 multiply-add, 1 root, 1 division, and
+                                                                                3 flops: a product, 1 each for + and -
+    adam       m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g g;                 2 multiply-adds, 1 root, 1 division, and
+               w -= rate_t m / (sqrt(v) + epsilon)                              6 flops: 4 products, 1 each for + and -
+
+    Adam's rate_t holds both corrections of the bias, as at the end of section 2 of Kingma and Ba, 2014; it is worked
+    out once a step and counts nothing.
+    """
+    checked_choice("name", name, tuple(OPTIMIZERS))
+    parameters, size = checked_count("parameters", parameters), checked_itemsize(itemsize)
+    each, states = OPTIMIZERS[name]
+    moved = parameters * size
+    return parameters * each + loop_cost((2 + states) * moved, (1 + states) * moved, allocated=0)

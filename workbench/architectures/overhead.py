@@ -1,19 +1,17 @@
 """What an operator adds to a network: operations, bytes, time and memory, forward and backward."""
 
 import dataclasses
-import inspect
 import math
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from typing import Any
 
-from workbench.architectures.network import Network, Traced
+from workbench.architectures.network import Network, Traced, operator_cost
+from workbench.cost.loop_cost import DIRECTIONS
 from workbench.cost.record import Cost, checked_count
 from workbench.machines.limits import Machine
 from workbench.machines.prediction import predict
 from workbench.operator import OPERATORS, Gradient, Operator
 
-DIRECTIONS = ("forward", "gradient")
 PARAMETER = 4  # bytes of a number, float32
 
 
@@ -109,7 +107,9 @@ def overhead(
         arguments: of an operator that takes the weights, such as {"p": 0.5}.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above, or no layer is such an operator.
+        TypeError: `network` is no Network, `batch` no int, or an argument is not the operator's.
+        ValueError: no operator, or no layer of the network, is called `operator`; `batch` is below 1; the machine has
+            no limits for so many threads; or `arguments` are given for an operator among the layers.
     """
     if not isinstance(network, Network):
         raise TypeError(f"network={network!r}: must be a Network, as `workbench.architectures.networks` makes them")
@@ -165,10 +165,8 @@ def _on_weights(
     """Return what an operator adds that goes once over all parameters as one array."""
     for name in arguments:
         operator.arg(name)
-    module = import_module(operator.cost)
-    taken = inspect.signature(module.cost).parameters
-    given = {name: value for name, value in arguments.items() if name in taken}
-    added = module.cost(direction, (network.parameters,), **given, engine="numba")
+    added = operator_cost(operator, direction, (network.parameters,), arguments, engine="numba")
+    precision = operator.cost_module().precision(arguments.get("p", operator.arg("p").default))
     rows = network.trace(batch)
     costs, memory = _costs(rows, direction), _memory(rows, direction, PARAMETER * network.parameters)
     return Passed(
@@ -176,7 +174,7 @@ def _on_weights(
         sum(costs, Cost()),
         added,
         clock.seconds(costs),
-        clock.seconds([added], module.precision(given.get("p", operator.arg("p").default))),
+        clock.seconds([added], precision),
         memory,
         memory + added.bytes_allocated,
     )

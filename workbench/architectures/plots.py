@@ -5,19 +5,20 @@ again with the same `ax` it moves what it drew.
 """
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from workbench import drawing
-from workbench.architectures.network_layers import Convolution, ReLU
+from workbench.architectures.network import Convolution, ReLU
 from workbench.architectures.overhead import Overhead
+from workbench.cost.loop_cost import DIRECTIONS
 from workbench.cost.record import Cost
+from workbench.lrn.cost import cost as lrn_cost
 from workbench.machines.limits import Limits, Machine, rate_at
 from workbench.machines.prediction import TILE, predict
 from workbench.machines.published import KNOWN, known_machine
-from workbench.operator import OPERATORS, Arg
+from workbench.operator import Arg
 
 QUANTITIES = {"flops": "FLOPs", "bytes": "bytes", "seconds": "time", "memory": "memory at the peak"}
 BEFORE, AFTER, ROOF = "#D55E00", "#0072B2", "0.25"
@@ -83,7 +84,7 @@ def roofline(
 def shares(overheads: Sequence[Overhead], *, ax: np.ndarray) -> None:
     """Draw what an operator adds to networks, in shares of what is there without it, forward and gradient."""
     width = 0.8 / len(overheads)
-    for panel, direction in zip(ax, ("forward", "gradient"), strict=True):
+    for panel, direction in zip(ax, DIRECTIONS, strict=True):
         parts = [getattr(each, direction) for each in overheads]
         names = [name for name in QUANTITIES if name in parts[0].shares]
         for i, (each, part) in enumerate(zip(overheads, parts, strict=True)):
@@ -114,7 +115,7 @@ def layers_time(
     times = {name: [_seconds(cost, known) for cost in each] for name, each in costs.items()}
     names = list(times)
     every = [seconds for each in times.values() for seconds in each]
-    for i, direction in enumerate(("forward", "gradient")):
+    for i, direction in enumerate(DIRECTIONS):
         heights = [1e3 * seconds[i] for seconds in times.values()]
         x = np.arange(len(names)) + (i - 0.5) * 0.4
         drawing.bars(ax[0], direction, x, heights, f"C{i}", width=0.4, label=direction)
@@ -146,13 +147,12 @@ def _costs(size: int, arguments: dict, channels: int, pixels: int, batch: int) -
     """Return the costs forward and backward of the layers, by what they are called."""
     shape = (batch, channels, pixels, pixels)
     last = (batch, pixels, pixels, channels) if arguments["order"] == "NHWC" else shape
-    lrn = import_module(OPERATORS["LRN"].cost).cost
     counts = {
         "convolution": lambda direction: Convolution(channels, FILTER, padding=1).cost(direction, shape),
         "ReLU": lambda direction: ReLU().cost(direction, shape),
-        "LRN": lambda direction: lrn(direction, last, size, **arguments) + Cost(launches=1),
+        "LRN": lambda direction: lrn_cost(direction, last, size, **arguments) + Cost(launches=1),
     }
-    return {name: [count(direction) for direction in ("forward", "gradient")] for name, count in counts.items()}
+    return {name: [count(direction) for direction in DIRECTIONS] for name, count in counts.items()}
 
 
 def _share(size: int, arguments: dict, channels: int, pixels: int, batch: int, machine: Machine) -> float:

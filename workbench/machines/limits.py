@@ -11,8 +11,12 @@ import numpy as np
 PRECISIONS = ("float32", "float64")
 OPERATIONS = ("divisions", "square_roots", "exponentials", "logarithms", "powers")  # fields of a Cost
 WORDS = "random_words"
+FUNCTIONS = (*OPERATIONS, WORDS)
 MADE_OF_ARITHMETIC = ("exponentials", "logarithms", "powers", WORDS)  # on a processor that has no unit for them
 UNITS = ("divisions", "square_roots")  # a processor has units for these, which delay multiply-adds more or less
+
+GIGA, NANO, MICRO = 1e9, 1e-9, 1e-6
+BEYOND = 4  # times the last cache: surely in memory
 
 CURVES = ("copy", "read", "update", "copy_again", "read_again", "rows", "allocation_bandwidth")
 
@@ -98,6 +102,42 @@ def rate_at(curve: Curve, size: float) -> float:
     """Return a curve's rate at a size: interpolated between logarithms, that of the nearest end outside."""
     sizes, rates = np.log(np.array(curve, np.float64)).T
     return float(np.exp(np.interp(math.log(max(size, 1.0)), sizes, rates)))
+
+
+def limit_rows(machine: Machine) -> list[tuple[str, str, dict[int, float]]]:
+    """Return a machine's limits as rows to print: (what, unit, value by number of threads).
+
+    Rates are in giga a second, functions in nanoseconds a call. Arrays fill half of a cache, or are four times as large
+    as the last one, and are gone through again and again.
+    """
+    kinds = [(f"multiply-adds, {each}", "GFLOP/s", lambda of, each=each: of.flops[each] / GIGA) for each in PRECISIONS]
+    for level, size in _levels(machine).items():
+        for name in ("copy", "read"):
+            kinds.append((f"{name}, {level}", "GB/s", lambda of, name=name, size=size: _again(of, name, size) / GIGA))
+    for function in FUNCTIONS:
+        for precision in PRECISIONS[:1] if function == WORDS else PRECISIONS:
+            label = f"{function.removesuffix('s').replace('_', ' ')}, {precision}"
+            label = "Philox word" if function == WORDS else label
+            kinds.append((label, "ns", lambda of, f=function, p=precision: 1 / of.functions[f][p] / NANO))
+    kinds += [
+        ("branch guessed wrong", "ns", lambda of: of.misprediction_seconds / NANO),
+        ("starting a loop", "µs", lambda of: of.launch_seconds / MICRO),
+        ("running an operator", "µs", lambda of: of.run_seconds / MICRO),
+        ("waking the other threads", "µs", lambda of: of.wake_seconds / MICRO),
+    ]
+    return [(what, unit, {n: value(limits) for n, limits in machine.limits.items()}) for what, unit, value in kinds]
+
+
+def _levels(machine: Machine) -> dict[str, int]:
+    """Return the size of arrays that lie in each cache, and in memory, by what a table calls it."""
+    if not machine.caches:
+        return {"memory": 1 << 28}
+    levels = {f"L{level} ({size >> 10} KiB)": size // 2 for level, size in enumerate(machine.caches, start=1)}
+    return {**levels, "memory": BEYOND * machine.caches[-1]}
+
+
+def _again(limits: Limits, name: str, size: int) -> float:
+    return rate_at(getattr(limits, f"{name}_again"), size)
 
 
 def _check_curve(name: str, curve: Curve) -> None:

@@ -21,9 +21,8 @@ from typing import Any
 
 from workbench import parallel
 from workbench.cost.record import FLOPS_PER_MULTIPLY_ADD, Cost, checked_choice, checked_count
-from workbench.machines.limits import OPERATIONS, PRECISIONS, WORDS, Limits, Machine, rate_at
+from workbench.machines.limits import FUNCTIONS, PRECISIONS, Limits, Machine, rate_at
 
-FUNCTIONS = (*OPERATIONS, WORDS)
 TILE = 1 << 18  # bytes: what is done in tiles is done within the second-level cache
 ACCESSES = ("copy", "update", "rows")
 BOUNDS = ("arithmetic", "special functions", "memory", "launch")

@@ -3,9 +3,8 @@
 import pytest
 
 from tests.machines.flat import flat_limits, flat_machine
-from workbench.machines.limits import Machine
+from workbench.machines.limits import Machine, limit_rows
 from workbench.machines.published import KNOWN
-from workbench.machines.tables import limit_rows
 
 
 def shown(machine):
