@@ -138,6 +138,14 @@ class Arg:
         return f"the nearest legal values are {below} and {below + self.step}"
 
 
+def checked_choice(name: str, value: Any, choices: Iterable[str]) -> Any:
+    """Return `value`, or raise ValueError unless it is one of `choices`; for functions that are no operators."""
+    choices = tuple(choices)
+    if value not in choices:
+        raise ValueError(f"{name}={value!r}: must be one of {', '.join(map(repr, choices))}")
+    return value
+
+
 class Gradient(enum.Enum):
     """The two kinds of operator without a gradient operator, named as in Caffe2.
 

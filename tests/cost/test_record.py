@@ -11,11 +11,11 @@ import pytest
 from workbench.cost import (
     FLOPS_PER_MULTIPLY_ADD,
     Cost,
-    checked_choice,
     checked_count,
     checked_itemsize,
     checked_shape,
 )
+from workbench.operator import checked_choice
 
 ONE = Cost(
     multiply_adds=3,

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from workbench.architectures.sliding_windows import checked_pair, checked_windows
 from workbench.cost.loop_cost import DIRECTIONS, loop_cost
-from workbench.cost.record import Cost, checked_choice, checked_count, checked_itemsize, checked_shape
+from workbench.cost.record import Cost, checked_count, checked_itemsize, checked_shape
+from workbench.operator import checked_choice
 
 WEIGHTED_DIRECTIONS = ("forward", "gradient to input", "gradient to weights", "gradient")
 BATCH_NORM_DIRECTIONS = ("forward", "gradient", "inference")

@@ -25,8 +25,8 @@ from workbench.architectures.layer_costs import (
     softmax,
 )
 from workbench.cost.loop_cost import DIRECTIONS, loop_cost
-from workbench.cost.record import Cost, checked_choice, checked_count, checked_shape
-from workbench.operator import OPERATORS, Arg, Operator
+from workbench.cost.record import Cost, checked_count, checked_shape
+from workbench.operator import OPERATORS, Arg, Operator, checked_choice
 
 Size = int | tuple[int, int]
 RATIO = Arg("ratio", float, 0.5, "the chance that an element is dropped", low=0, high=1)

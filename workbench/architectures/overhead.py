@@ -10,7 +10,7 @@ from workbench.cost.loop_cost import DIRECTIONS
 from workbench.cost.record import Cost, checked_count
 from workbench.machines.limits import Machine
 from workbench.machines.prediction import predict
-from workbench.operator import OPERATORS, Gradient, Operator
+from workbench.operator import OPERATORS, Gradient, Operator, checked_choice
 
 PARAMETER = 4  # bytes of a number, float32
 
@@ -185,9 +185,7 @@ def _costs(rows: Iterable[Traced], direction: str) -> list[Cost]:
 
 
 def _declared(name: str) -> Operator:
-    if name not in OPERATORS:
-        raise ValueError(f"operator={name!r}: must be one of {', '.join(map(repr, OPERATORS))}")
-    operator = OPERATORS[name]
+    operator = OPERATORS[checked_choice("operator", name, OPERATORS)]
     if not _stands_somewhere(operator):
         takes = [each.name for each in OPERATORS.values() if _stands_somewhere(each)]
         raise ValueError(f"operator={name!r}: stands neither among layers nor at the weights; take {', '.join(takes)}")

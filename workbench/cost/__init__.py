@@ -3,7 +3,6 @@
 from workbench.cost.record import (
     FLOPS_PER_MULTIPLY_ADD,
     Cost,
-    checked_choice,
     checked_count,
     checked_itemsize,
     checked_shape,
@@ -12,7 +11,6 @@ from workbench.cost.record import (
 __all__ = [
     "FLOPS_PER_MULTIPLY_ADD",
     "Cost",
-    "checked_choice",
     "checked_count",
     "checked_itemsize",
     "checked_shape",

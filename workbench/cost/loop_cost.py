@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from workbench.cost.record import Cost, checked_choice
+from workbench.cost.record import Cost
+from workbench.operator import checked_choice
 
 DIRECTIONS = ("forward", "gradient")
 ENGINES = ("numba", "reference")

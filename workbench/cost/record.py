@@ -105,13 +105,6 @@ def checked_shape(name: str, shape: Sequence[int], rank: int | None = None) -> t
     return lengths
 
 
-def checked_choice(name: str, value: str, choices: Sequence[str]) -> str:
-    """Return `value`, or raise ValueError unless it is one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"{name}={value!r}: must be one of {', '.join(map(repr, choices))}")
-    return value
-
-
 def checked_itemsize(value: int, sizes: Sequence[int] = (2, 4, 8), name: str = "itemsize") -> int:
     """Return the bytes of a number, or raise ValueError unless they are one of `sizes`."""
     if isinstance(value, bool) or value not in sizes:

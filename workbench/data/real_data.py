@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from workbench.operator import checked_choice
+
 NAMES = ("diabetes", "breast cancer", "digits")
 
 
@@ -27,8 +29,7 @@ def load(name: str) -> DataSet:
     diabetes (442 x 10): the disease's progress after a year. breast cancer (569 x 30): benign (1) or malignant (-1).
     digits (1797 x 64): is the digit in the picture odd (1) or even (-1)?
     """
-    if name not in NAMES:
-        raise ValueError(f"name={name!r}: must be one of {', '.join(map(repr, NAMES))}")
+    checked_choice("name", name, NAMES)
     from sklearn import datasets
 
     if name == "diabetes":

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from workbench.operator import checked_choice
 from workbench.sparse_lp import sparse_lp_regularizer
 
 METHODS = ("none", "rows of the batch", "every row", "caught up")
@@ -59,8 +60,7 @@ def train(world: World, method: str, p: float = 2.0, reg_lambda: float = 0.01) -
     "rows of the batch" shrinks each row once for each time that the batch names it, as Caffe2 does; "every row" all
     rows once after each step. "caught up" gives a row all that it missed, in one call, before the row is used again.
     """
-    if method not in METHODS:
-        raise ValueError(f"method={method!r}: must be one of {', '.join(map(repr, METHODS))}")
+    checked_choice("method", method, METHODS)
     rng = np.random.default_rng(world.seed + 1)
     rows, columns = world.vectors.shape
     table = START * rng.standard_normal((rows, columns))

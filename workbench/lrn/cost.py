@@ -21,10 +21,11 @@ both work out, and flags of a byte a job.
 import math
 from collections.abc import Sequence
 
-from workbench.cost import Cost, checked_choice, checked_itemsize, checked_shape
+from workbench.cost import Cost, checked_itemsize, checked_shape
 from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
 from workbench.lrn import CHANNELS_LAST, LRN
 from workbench.lrn.window import SHORT_ROW, window_axes
+from workbench.operator import checked_choice
 
 FORMS = {"across": ("direct", "running"), "within": ("direct", "separable", "running")}
 OF_LOOPS = {"across": "direct", "within": "separable"}

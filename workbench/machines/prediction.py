@@ -20,8 +20,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench import parallel
-from workbench.cost.record import FLOPS_PER_MULTIPLY_ADD, Cost, checked_choice, checked_count
+from workbench.cost.record import FLOPS_PER_MULTIPLY_ADD, Cost, checked_count
 from workbench.machines.limits import FUNCTIONS, PRECISIONS, Limits, Machine, rate_at
+from workbench.operator import checked_choice
 
 TILE = 1 << 18  # bytes: what is done in tiles is done within the second-level cache
 ACCESSES = ("copy", "update", "rows")

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 
 from workbench.machines.limits import CURVES, MADE_OF_ARITHMETIC, OPERATIONS, PRECISIONS, WORDS, Curve, Limits, Machine
+from workbench.operator import checked_choice
 
 INTEL = "Intel's product specifications of the Core i7-1165G7: 4 cores, 2.8 GHz, two channels of DDR4-3200"
 AMD = "AMD's specifications of the EPYC 9654: 96 cores, 2.4 GHz, twelve channels of DDR5-4800, 460.8 GB/s"
@@ -91,6 +92,4 @@ KNOWN = {
 
 def known_machine(name: str) -> Machine:
     """Return a published machine, or raise ValueError naming those there are."""
-    if name not in KNOWN:
-        raise ValueError(f"machine={name!r}: must be one of {', '.join(map(repr, KNOWN))}")
-    return KNOWN[name]
+    return KNOWN[checked_choice("machine", name, KNOWN)]

@@ -140,8 +140,3 @@ def largest_square(matrix: Any) -> float:
 def lipschitz(matrix: Any, loss: Loss) -> float:
     """Return the Lipschitz constant of the gradient by all weights, curvature / n times the largest square."""
     return loss.curvature * largest_square(matrix) / matrix.shape[0]
-
-
-def coordinate_lipschitz(matrix: Any, loss: Loss) -> np.ndarray:
-    """Return the Lipschitz constant of the derivative by each weight, shape (features,); 0 for a column of zeros."""
-    return loss.curvature * column_squares(matrix) / matrix.shape[0]

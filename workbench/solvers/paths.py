@@ -62,8 +62,7 @@ def lambda_max(X: Any, y: Any, penalty: Penalty, loss: str = "least squares") ->
         penalty: any alpha.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above, or no alpha makes all weights zero: for p > 1 and
-            l1_ratio = 0.
+        TypeError, ValueError: as for `solve`; and no alpha makes all weights zero, as for p > 1 and l1_ratio = 0.
     """
     return _largest_alpha(make_problem(X, y, penalty, loss))
 
@@ -101,7 +100,8 @@ def regularization_path(
         warm: False starts all from there.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above; or alphas are missing where `lambda_max` has none.
+        TypeError, ValueError: as for `solve`; and alphas are missing where `lambda_max` has none, or given beside
+            `count` or `eps`.
     """
     if penalty is None:
         raise TypeError("penalty=None: must be a penalty such as Lp(alpha=1.0), whose alpha is replaced")
@@ -149,10 +149,7 @@ def _largest_alpha(problem: Problem) -> float:
 def _checked_alphas(problem: Problem, alphas: Any, count: int | None, eps: float | None) -> np.ndarray:
     """Return alphas, falling."""
     if alphas is None:
-        count, eps = (
-            COUNT.check(COUNT.default if count is None else count),
-            EPS.check(EPS.default if eps is None else eps),
-        )
+        count, eps = (arg.check(arg.default if given is None else given) for arg, given in ((COUNT, count), (EPS, eps)))
         largest = _largest_alpha(problem)
         if largest == 0:
             raise ValueError("alphas: are missing, and weights are zero for every alpha, as X^T y is; give alphas")

@@ -15,7 +15,7 @@ l1-ball for learning in high dimensions, 2008.
 
 import dataclasses
 import math
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -38,10 +38,6 @@ class Penalty(Protocol):
     @property
     def convex(self) -> bool:
         """Say whether the penalty is convex. `conjugate` and `feasible_scale` are for convex ones."""
-
-    @property
-    def separable(self) -> bool:
-        """Say whether the penalty is a sum over single weights."""
 
     def value(self, w: np.ndarray) -> float:
         """Return the penalty, which is 0 for w = 0."""
@@ -78,10 +74,6 @@ class Lp:
     @property
     def convex(self) -> bool:
         return self.p >= 1 or self.alpha == 0
-
-    @property
-    def separable(self) -> bool:
-        return True
 
     def value(self, w: np.ndarray) -> float:
         size = np.abs(w)
@@ -129,17 +121,10 @@ class ElasticNet:
 
     alpha: float
     l1_ratio: float = 0.5
+    convex: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _check(self, _ALPHA, _L1_RATIO)
-
-    @property
-    def convex(self) -> bool:
-        return True
-
-    @property
-    def separable(self) -> bool:
-        return True
 
     @property
     def lasso(self) -> float:
@@ -181,17 +166,10 @@ class GroupLasso:
 
     alpha: float
     size: int
+    convex: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _check(self, _ALPHA, _SIZE)
-
-    @property
-    def convex(self) -> bool:
-        return True
-
-    @property
-    def separable(self) -> bool:
-        return False
 
     def norms(self, w: np.ndarray) -> np.ndarray:
         """Return the Euclidean norm of each group, shape (groups,)."""
@@ -213,9 +191,7 @@ class GroupLasso:
         return 0.0 if np.all(self.norms(v) <= self.alpha) else math.inf
 
     def feasible_scale(self, v: np.ndarray) -> float:
-        rounding = (min(self.size, v.size) + 4) * np.finfo(
-            np.float64
-        ).eps  # of a norm: less by that much, and surely finite
+        rounding = (min(self.size, v.size) + 4) * np.finfo(np.float64).eps  # of a norm
         return _scale_into(self.norms(v) * (1 + rounding), self.alpha)
 
     def _groups(self, w: np.ndarray) -> np.ndarray:
@@ -239,7 +215,8 @@ def elastic_net_prox(x: Any, weight: float, l1_ratio: float = 0.5) -> np.ndarray
         A new array of x's shape and type.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above.
+        TypeError: x is no array of float32 or float64, or a number is none.
+        ValueError: `weight` or `l1_ratio` is outside its range.
     """
     x, weight, l1_ratio = checked_values("x", x), _WEIGHT.check(weight), _L1_RATIO.check(l1_ratio)
     shrunk = np.maximum(np.abs(x, dtype=np.float64) - weight * l1_ratio, 0) / (1 + weight * (1 - l1_ratio))
@@ -261,18 +238,15 @@ def group_prox(x: Any, weight: float, axis: int = -1) -> np.ndarray:
         A new array of x's shape and type.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above.
+        TypeError: x is no array of float32 or float64, or `weight` no number.
+        ValueError: `weight` is negative or not finite, or x has no axes.
     """
     x, weight = checked_values("x", x), _WEIGHT.check(weight)
     if x.ndim == 0:
         raise ValueError("x has no axes: must have at least 1, along which a group lies")
     wide = x.astype(np.float64, copy=False)
-    largest = np.abs(wide).max(axis=axis, keepdims=True, initial=0)
-    unit = np.where(largest > 0, largest, 1)
-    with np.errstate(
-        over="ignore"
-    ):  # a weight beyond the range of float64, in units of a tiny group, lets nothing pass
-        norms = np.sqrt(np.square(wide / unit).sum(axis=axis, keepdims=True))
+    norms, unit = _norms_in_units(wide, axis)
+    with np.errstate(over="ignore"):  # of a weight in units of a tiny group: nothing passes
         kept = np.maximum(norms - weight / unit, 0)
     return (wide * np.divide(kept, norms, out=np.zeros_like(norms), where=norms != 0)).astype(x.dtype)
 
@@ -292,7 +266,8 @@ def max_norm_prox(x: Any, weight: float) -> np.ndarray:
         A new array of x's shape and type.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above.
+        TypeError: x is no array of float32 or float64, or `weight` no number.
+        ValueError: `weight` is negative or not finite.
     """
     x, weight = checked_values("x", x), _WEIGHT.check(weight)
     sizes = np.sort(np.abs(x.astype(np.float64, copy=False)).reshape(-1))[::-1]

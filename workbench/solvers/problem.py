@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.operator import REQUIRED, Arg
+from workbench.operator import checked_choice
 from workbench.solvers.losses import LOSSES, Loss, column_squares, lipschitz
 from workbench.solvers.penalties import Lp, Penalty
 from workbench.sparse_dropout.inputs import check_sound, is_sparse
@@ -35,7 +35,7 @@ class Problem:
 
     @property
     def coordinate_lipschitz(self) -> np.ndarray:
-        """Return the Lipschitz constant of the loss's derivative by each weight."""
+        """Return the Lipschitz constant of the loss's derivative by each weight; 0 for a column of zeros."""
         return self.loss.curvature * self.squares / self.matrix.shape[0]
 
     def with_penalty(self, penalty: Penalty) -> "Problem":
@@ -87,7 +87,7 @@ class Iterate:
 
 def make_problem(X: Any, y: Any, penalty: Penalty | None, loss: str) -> Problem:
     """Return a checked problem, for `run`; arguments and errors as for `solve`."""
-    check_choice("loss", loss, LOSSES)
+    checked_choice("loss", loss, LOSSES)
     penalty = Lp(0.0) if penalty is None else penalty
     if not isinstance(getattr(penalty, "alpha", None), float) or not callable(getattr(penalty, "prox", None)):
         raise TypeError(f"penalty={penalty!r}: must be a penalty such as Lp(alpha=0.1), or None for none")
@@ -96,10 +96,6 @@ def make_problem(X: Any, y: Any, penalty: Penalty | None, loss: str) -> Problem:
     _check_finite(matrix, squares)
     targets = _checked_targets(y, matrix.shape[0], loss)
     return Problem(matrix, LOSSES[loss](targets), penalty, squares)
-
-
-def check_choice(name: str, value: Any, choices: Any) -> None:
-    Arg(name, str, REQUIRED, "", choices=tuple(choices)).check(value)
 
 
 def checked_vector(name: str, values: Any, length: int, meaning: str) -> np.ndarray:

@@ -9,7 +9,7 @@
 
 A solver is a generator: it takes a `Problem` and `Options` and yields an `Iterate`, the start first, then one after
 each iteration. What it is worth, and when to stop, is measured by `solve`, at no cost to the solver's time. Sources are
-named where the solvers are, in `descent` and `working_sets`.
+named where the solvers are, in `descent` and `coordinate_descent`.
 """
 
 import dataclasses
@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from workbench.operator import REQUIRED, Arg
+from workbench.operator import REQUIRED, Arg, checked_choice
 from workbench.solvers import descent
 from workbench.solvers.coordinate_descent import coordinate_descent
 from workbench.solvers.optimality import Meter
 from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp, Penalty
-from workbench.solvers.problem import Iterate, Options, Problem, check_choice, checked_vector, make_problem
+from workbench.solvers.problem import Iterate, Options, Problem, checked_vector, make_problem
 
 RESTARTS = ("gradient", "function", "none")
 
@@ -145,7 +145,9 @@ def solve(
         was too large and the objective overflowed.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above.
+        TypeError: X, y or start is no array of numbers, or `penalty` is not one that the solver knows.
+        ValueError: X, y and start do not fit together or are not finite; an argument is outside its range; or the
+            solver does not use an option that is given, or misses one that it needs.
     """
     options = {
         "step": step,
@@ -167,8 +169,7 @@ def run(
     options: dict[str, Any],
 ) -> Result:
     """Run a solver on a problem and measure each iterate; arguments, errors and result as for `solve`."""
-    check_choice("solver", solver, SOLVERS)
-    chosen = SOLVERS[solver]
+    chosen = SOLVERS[checked_choice("solver", solver, SOLVERS)]
     tolerance = TOLERANCE.check(tolerance)
     limit = chosen.max_iterations if max_iterations is None else ITERATIONS.check(max_iterations)
     seconds = math.inf if max_seconds is None else SECONDS.check(max_seconds)
@@ -226,8 +227,7 @@ def _checked_options(solver: str, problem: Problem, options: dict[str, Any]) -> 
         if checked["step"] == 0:
             raise ValueError("step=0: must be above 0; leave it out for 1 / the Lipschitz constant of the gradient")
     if options["restart"] is not None:
-        check_choice("restart", options["restart"], RESTARTS)
-        checked["restart"] = options["restart"]
+        checked["restart"] = checked_choice("restart", options["restart"], RESTARTS)
     if solver == "thresholded gradient descent":
         given = options["sparsity_threshold"]
         checked["sparsity_threshold"] = THRESHOLD.check(THRESHOLD.default if given is None else given)

@@ -16,8 +16,9 @@ count nothing. With an engine, what it does besides: temporaries, copies, checks
 import math
 from collections.abc import Sequence
 
-from workbench.cost import Cost, checked_choice, checked_count, checked_itemsize, checked_shape
+from workbench.cost import Cost, checked_count, checked_itemsize, checked_shape
 from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
+from workbench.operator import checked_choice
 from workbench.philox import ROUNDS, WORDS_PER_BLOCK
 
 SIZES = (1, 2, 4, 8)

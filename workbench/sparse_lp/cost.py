@@ -18,8 +18,9 @@ import math
 import numbers
 from collections.abc import Sequence
 
-from workbench.cost import Cost, checked_choice, checked_count, checked_itemsize, checked_shape
+from workbench.cost import Cost, checked_count, checked_itemsize, checked_shape
 from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
+from workbench.operator import checked_choice
 
 MARK = 1  # bytes of an element of the mask
 WIDE = 8  # bytes of a float64
