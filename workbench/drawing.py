@@ -1,7 +1,8 @@
 """What every plot function shares: one style, axes made when none are given, artists drawn once and then moved.
 
-A plot function draws on a fresh Axes or moves what it drew there before, and need not know which: each artist has a
-key, and the functions here find it by that key or make it.
+A plot function takes data or arguments, and `ax`, and returns the Axes: an array of Axes where it needs several. It
+draws on a fresh Axes or moves what it drew there before, and need not know which: each artist has a key, and the
+functions here find it by that key or make it.
 """
 
 import contextlib
@@ -162,6 +163,12 @@ def write(ax: Axes, key: str, x: float, y: float, words: str, **look: Any) -> No
     else:
         artist.set_position((x, y))
         artist.set_text(words)
+
+
+def legend(ax: Axes, **look: Any) -> None:
+    """Add a legend where there is none yet."""
+    if ax.get_legend() is None:
+        ax.legend(**look)
 
 
 def bare(ax: Axes) -> None:

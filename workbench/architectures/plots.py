@@ -1,8 +1,4 @@
-"""What cost looks like: rooflines, shares of a network, times against sizes, predictions against the clock.
-
-Every function takes data or arguments, and `ax`, and returns the Axes (an array of Axes where it needs several). Called
-again with the same `ax` it moves what it drew.
-"""
+"""What cost looks like: rooflines, shares of a network, times against sizes, predictions against the clock."""
 
 from collections.abc import Mapping, Sequence
 
@@ -139,8 +135,7 @@ def layers_time(
     )
     for panel in ax:
         panel.yaxis.set_label_coords(-0.13, 0.5)  # laid out once, with room for longer numbers
-        if panel.get_legend() is None:
-            panel.legend()
+        drawing.legend(panel)
 
 
 def _costs(size: int, arguments: dict, channels: int, pixels: int, batch: int) -> dict[str, list[Cost]]:

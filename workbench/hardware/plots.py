@@ -1,8 +1,4 @@
-"""What a mask generator in hardware looks like, beside Philox.
-
-Every function takes the generator's arguments, or times that were measured, and `ax`, and returns the Axes (an array of
-Axes where it needs several). Called again with the same `ax` it moves what it drew.
-"""
+"""What a mask generator in hardware looks like, beside Philox."""
 
 from collections.abc import Mapping, Sequence
 
@@ -164,9 +160,8 @@ def quantized_ratio(ratio: float = 0.3, bits: int = 8, *, ax: np.ndarray) -> Non
         ylim=(2.0 ** -(MOST_BITS + 5), 1),
         xlim=(0.5, MOST_BITS + 0.5),
     )
-    if ax[0].get_legend() is None:
-        ax[0].legend(loc="upper left")
-        ax[1].legend(loc="upper right")
+    drawing.legend(ax[0], loc="upper left")
+    drawing.legend(ax[1], loc="upper right")
 
 
 @drawing.plot(columns=3, size=(10.4, 3.8))
@@ -219,8 +214,7 @@ def trick_times(times: Mapping[int, Mapping[str, float]], *, ax: Axes) -> None:
     ax.set(title="Time over that of a plain copy", ylabel="time / copy", ylim=(0, 1.15 * most))
     ax.set_xticks(places, [name.replace("_", "\n") for name in names])
     ax.grid(False, axis="x")
-    if ax.get_legend() is None:
-        ax.legend(loc="upper right")
+    drawing.legend(ax, loc="upper right")
 
 
 @drawing.plot(size=(6.8, 4.0))
@@ -233,8 +227,7 @@ def times_by_ratio(ratios: Sequence[float], times: Mapping[str, Sequence[float]]
     ax.set(title="What each costs, by ratio", xlabel="ratio", ylabel="time / copy", xscale="log")
     _in_doublings(ax)
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    if ax.get_legend() is None:
-        ax.legend(loc="upper left")
+    drawing.legend(ax, loc="upper left")
 
 
 def _in_doublings(ax: Axes) -> None:

@@ -1,8 +1,4 @@
-"""What local response normalization looks like.
-
-Every function takes data or the operator's arguments, and `ax`, and returns the Axes (an array of Axes where it needs
-several). Called again with the same `ax` it moves what it drew.
-"""
+"""What local response normalization looks like."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -37,8 +33,7 @@ def response_curve(size: int = 5, alpha: float = 1.0, beta: float = 0.75, bias: 
         xlim=(-REACH, REACH),
         ylim=(-6, 6),
     )
-    if ax.get_legend() is None:
-        ax.legend(loc="upper left")
+    drawing.legend(ax, loc="upper left")
 
 
 @drawing.plot(columns=2, size=(9.6, 4.0))

@@ -1,8 +1,4 @@
-"""What dropout with replacement looks like.
-
-Every function takes data or the operator's arguments, and `ax`, and returns the Axes (an array of Axes where it needs
-several). Called again with the same `ax` it moves what it drew.
-"""
+"""What dropout with replacement looks like."""
 
 from collections.abc import Mapping, Sequence
 
@@ -185,8 +181,7 @@ def output_distribution(
         )
         panel.set(title=f"replaced by {strategy}", xlabel="value", xlim=(-1.1, 7.1), ylim=(5e-4, 2), yscale="log")
     ax[0].set_ylabel("share of elements")
-    if ax[0].get_legend() is None:
-        ax[0].legend(loc="center right")
+    drawing.legend(ax[0], loc="center right")
 
 
 @drawing.plot(columns=3, size=(9.6, 3.4))

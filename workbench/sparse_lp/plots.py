@@ -1,8 +1,4 @@
-"""What sparse Lp regularization looks like.
-
-Every function takes data or the operators' arguments, and `ax`, and returns the Axes (an array of Axes where it needs
-several). Called again with the same `ax` it moves what it drew.
-"""
+"""What sparse Lp regularization looks like."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -51,8 +47,7 @@ def ball_and_contours(p: float = 1.0, radius: float = 1.0, angle: float = 20.0, 
         ylim=(-2.6, 2.6),
         aspect="equal",
     )
-    if ax.get_legend() is None:
-        ax.legend(loc="lower left", fontsize=9)
+    drawing.legend(ax, loc="lower left", fontsize=9)
 
 
 @drawing.plot(size=(6.4, 3.6))
@@ -109,8 +104,7 @@ def penalty_and_prox(p: float = 0.5, weight: float = 1.0, *, ax: np.ndarray) -> 
     note = f"0 up to {threshold:.3g}{jump}" if threshold else "0 at x = 0 alone"
     ax[1].set(title=f"its prox: {note}", xlabel="x", ylabel="z", xlim=(-REACH, REACH), ylim=(-REACH, REACH))
     for panel in ax:
-        if panel.get_legend() is None:
-            panel.legend(loc="lower right" if panel is ax[1] else "upper center", fontsize=8)
+        drawing.legend(panel, loc="lower right" if panel is ax[1] else "upper center", fontsize=8)
 
 
 def _dashes(exponent: float) -> str:
@@ -184,8 +178,8 @@ def regularization_path(
         panel.set(xscale="log", xlabel="strength alpha")
     ax[0].set(title="Weights leave zero one by one as alpha falls", ylabel="weight")
     ax[1].set(title=_title_of_path(alphas, weights, alpha), ylabel="weights that are not zero")
-    if len(names) and ax[0].get_legend() is None:
-        ax[0].legend(fontsize=8, ncols=2)
+    if len(names):
+        drawing.legend(ax[0], fontsize=8, ncols=2)
 
 
 def _title_of_path(alphas: np.ndarray, weights: np.ndarray, alpha: float | None) -> str:
@@ -262,8 +256,7 @@ def by_frequency(
             medians = _medians(np.asarray(frequencies), np.asarray(each))
             drawing.line(ax, f"{name}, medians", *medians, color=f"C{i}", linewidth=2.5, label=f"{name}, median")
     ax.set(xscale="log", xlabel="chance that a batch names the row", ylabel=ylabel)
-    if ax.get_legend() is None:
-        ax.legend(fontsize=9)
+    drawing.legend(ax, fontsize=9)
 
 
 def _medians(frequencies: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -295,8 +288,7 @@ def decay_and_prox(reg_lambda: float = 0.1, steps: int = 20, *, ax: np.ndarray) 
         xlim=(0, max(steps, 1)),
         ylim=(0, 1.03),
     )
-    if ax[0].get_legend() is None:
-        ax[0].legend(fontsize=9, loc="lower left")
+    drawing.legend(ax[0], fontsize=9, loc="lower left")
 
 
 @drawing.plot(columns=2, size=(9.6, 4.0))
@@ -310,8 +302,7 @@ def error_by_strength(
         level = np.full(len(alphas), noise)
         drawing.line(panel, "noise", alphas, level, color=MUTED, linestyle=":", label="noise alone")
         panel.set(title=truth, xscale="log", xlabel="strength alpha", ylabel="squared error, new examples")
-    if ax[0].get_legend() is None:
-        ax[0].legend(fontsize=9)
+    drawing.legend(ax[0], fontsize=9)
 
 
 @drawing.plot(size=(6.8, 4.2))
@@ -323,5 +314,4 @@ def error_with_spread(alphas: np.ndarray, errors: Mapping[str, np.ndarray], *, a
         drawing.area(ax, f"{name}, spread", *around, color=f"C{i}", alpha=0.15, linewidth=0)
         drawing.line(ax, name, alphas, mean, color=f"C{i}", label=name)
     ax.set(xscale="log", xlabel="strength alpha", ylabel="squared error on left-out data")
-    if ax.get_legend() is None:
-        ax.legend(fontsize=9)
+    drawing.legend(ax, fontsize=9)
