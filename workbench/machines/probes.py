@@ -52,7 +52,7 @@ FUNCTIONS = {
 EXP = tuple(math.log(2) ** k / math.factorial(k) for k in range(11))
 LOG = tuple(2 / (k * math.log(2)) for k in range(1, 15, 2))
 EXP32, LOG32 = (tuple(map(np.float32, each)) for each in (EXP[:7], LOG[:5]))
-HALF, ONE = np.float32(0.5), np.float32(1)
+ONE = np.float32(1)
 
 u, u64 = np.uintp, np.uint64
 M0, M1 = u64(0xD2511F53), u64(0xCD9E8D57)
@@ -71,14 +71,17 @@ def log2(x):
 
 
 @part
+def _polynomial(coefficients, x):
+    """Return coefficients[0] + coefficients[1] x + ..., by Horner's rule."""
+    total = coefficients[-1]
+    for k in range(2, len(coefficients) + 1):
+        total = total * x + coefficients[-k]
+    return total
+
+
+@part
 def _scaled_single(g, whole):
-    q = EXP32[6]
-    q = q * g + EXP32[5]
-    q = q * g + EXP32[4]
-    q = q * g + EXP32[3]
-    q = q * g + EXP32[2]
-    q = q * g + EXP32[1]
-    q = q * g + ONE
+    q = _polynomial(EXP32, g)
     return np.int32(np.float32(q).view(np.int32) + (np.int32(whole) << np.int32(23))).view(np.float32)
 
 
@@ -92,17 +95,7 @@ def _exp2_single(x):
 def _exp2_double(x):
     whole = np.rint(x)
     g = x - whole
-    q = EXP[10]
-    q = q * g + EXP[9]
-    q = q * g + EXP[8]
-    q = q * g + EXP[7]
-    q = q * g + EXP[6]
-    q = q * g + EXP[5]
-    q = q * g + EXP[4]
-    q = q * g + EXP[3]
-    q = q * g + EXP[2]
-    q = q * g + EXP[1]
-    q = q * g + 1.0
+    q = _polynomial(EXP, g)
     return q * np.int64((np.int64(whole) + np.int64(1023)) << np.int64(52)).view(np.float64)
 
 
@@ -118,12 +111,7 @@ def _split_single(x):
 def _log2_of_fraction(m):
     s = (m - ONE) / (m + ONE)
     t = s * s
-    q = LOG32[4]
-    q = q * t + LOG32[3]
-    q = q * t + LOG32[2]
-    q = q * t + LOG32[1]
-    q = q * t + LOG32[0]
-    return s * q
+    return s * _polynomial(LOG32, t)
 
 
 @part
@@ -139,14 +127,7 @@ def _log2_double(x):
     m = np.int64(bits - (exponent << np.int64(52))).view(np.float64)
     s = (m - 1.0) / (m + 1.0)
     t = s * s
-    q = LOG[6]
-    q = q * t + LOG[5]
-    q = q * t + LOG[4]
-    q = q * t + LOG[3]
-    q = q * t + LOG[2]
-    q = q * t + LOG[1]
-    q = q * t + LOG[0]
-    return s * q + np.float64(exponent)
+    return s * _polynomial(LOG, t) + np.float64(exponent)
 
 
 def power(x, high, low):
