@@ -47,6 +47,8 @@ START = Arg(
 )
 SCALED = Arg("scaled", bool, False, "scale what is kept so that the expectation of y is x")
 
+FLOATS = ("float16", "float32", "float64")
+
 _NUMBER = "a number that fits x's dtype"
 _SHAPE = "the shape of the replacement, () for one number"
 
@@ -110,6 +112,7 @@ DROPOUT = register_cpu_operator(
         gradient="DropoutWithReplacementGradient",
         cost="workbench.sparse_dropout.cost",
         exact=True,
+        dtypes=(*FLOATS, *examples.INTEGERS),
         examples=examples.forward,
         timed=examples.timed_forward,
     )
@@ -132,6 +135,7 @@ DROPOUT_GRADIENT = register_cpu_operator(
         prepare=_prepare_gradient,
         gradient=Gradient.NO_GRADIENT,
         cost="workbench.sparse_dropout.cost",
+        dtypes=FLOATS,
         examples=examples.gradient,
         timed=examples.timed_gradient,
     )
@@ -156,6 +160,7 @@ SPARSE_DROPOUT = register_cpu_operator(
         gradient=Gradient.NO_GRADIENT,
         cost="workbench.sparse_dropout.cost",
         exact=True,
+        dtypes=(*FLOATS, *examples.INTEGERS),
         examples=examples.ragged,
         timed=examples.timed_ragged,
     )

@@ -46,7 +46,7 @@ def forward(rng: np.random.Generator) -> Iterator[Example]:
 def gradient(rng: np.random.Generator) -> Iterator[Example]:
     """Yield calls of DropoutWithReplacementGradient: every shape of a replacement, and sparse matrices."""
     for shape in (*SHAPES, *EMPTY):
-        yield (_values(rng, shape), rng.random(shape) < 0.4), {}
+        yield (_values(rng, shape), np.asarray(rng.random(shape) < 0.4)), {}
     for shape in NEW_SHAPES:
         inputs = (_values(rng, SHAPE), rng.random(SHAPE) < 0.4)
         yield inputs, {"replacement_shape": shape}
