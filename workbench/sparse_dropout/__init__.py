@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from workbench.operator import REQUIRED, Arg, Gradient, Operator, register_cpu_operator
+from workbench.sparse_dropout import examples
 from workbench.sparse_dropout.drop_rule import RATIO, Drop
 from workbench.sparse_dropout.inputs import (
     REPLACEMENTS,
@@ -108,6 +109,9 @@ DROPOUT = register_cpu_operator(
         prepare=_prepare,
         gradient="DropoutWithReplacementGradient",
         cost="workbench.sparse_dropout.cost",
+        exact=True,
+        examples=examples.forward,
+        timed=examples.timed_forward,
     )
 )
 
@@ -128,6 +132,8 @@ DROPOUT_GRADIENT = register_cpu_operator(
         prepare=_prepare_gradient,
         gradient=Gradient.NO_GRADIENT,
         cost="workbench.sparse_dropout.cost",
+        examples=examples.gradient,
+        timed=examples.timed_gradient,
     )
 )
 
@@ -149,6 +155,9 @@ SPARSE_DROPOUT = register_cpu_operator(
         prepare=_prepare_ragged,
         gradient=Gradient.NO_GRADIENT,
         cost="workbench.sparse_dropout.cost",
+        exact=True,
+        examples=examples.ragged,
+        timed=examples.timed_ragged,
     )
 )
 
