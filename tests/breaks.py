@@ -52,7 +52,9 @@ def _is_noticed(place: Path, each: dict) -> bool:
     file = place / each["file"]
     whole = file.read_text(encoding="utf-8")
     if whole.count(each["old"]) != 1:
-        print(f"{each['file']}: {each['old']!r} stands there {whole.count(each['old'])} times: must be once", flush=True)
+        print(
+            f"{each['file']}: {each['old']!r} stands there {whole.count(each['old'])} times: must be once", flush=True
+        )
         return False
     start = time.monotonic()
     file.write_text(whole.replace(each["old"], each["new"]), encoding="utf-8")

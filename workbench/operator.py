@@ -173,8 +173,16 @@ class Operator:
     if `exact`; otherwise their float32 results differ by at most `tolerance`, relative to the largest element.
 
     `examples(rng)` yields (inputs, arguments), small enough to test and rich enough to matter: both signs, ties, empty
-    arrays, a window larger than the array. `timed(rng, elements)` yields what a bench times, of about so many elements;
-    without it, the operator is not timed. `blockwise` says how an array may be cut into blocks: "elementwise" where
+    arrays, a window larger than the array. Their arrays of floats are float32; tests convert them to the other `dtypes`
+    that are allowed. `timed(rng, elements)` yields what a bench times, of about so many elements; without it, the
+    operator is not timed.
+
+    A gradient operator's names say what it needs: its input `dy` is the gradient that reaches the output `y`, and its
+    output `dx` is the gradient with respect to `x`, an input or an argument. Other inputs are inputs or outputs of the
+    forward operator, and an argument `replacement_shape` is the shape of the argument `replacement`. Where no input
+    begins with d, the gradient is that of the output that is a single number, a loss.
+
+    `blockwise` says how an array may be cut into blocks: "elementwise" where
     each block can be computed alone, None where it cannot, or where another module knows how.
     """
 
@@ -192,9 +200,15 @@ class Operator:
     changes: tuple[str, ...] = ()
     exact: bool = False
     tolerance: float = 1e-6
+    dtypes: tuple[str, ...] = ("float32", "float64")
     examples: Callable[[np.random.Generator], Iterable[Example]] | None = None
     timed: Callable[[np.random.Generator, int], Iterable[Example]] | None = None
     blockwise: str | None = None
+
+    @property
+    def room(self) -> str:
+        """Return the package that declares the operator: the one that its engines are in."""
+        return next(iter(self.engines.values())).rpartition(".")[0]
 
     def arg(self, name: str) -> Arg:
         """Return the declaration of the argument `name`, or raise TypeError with the names that exist."""
@@ -266,8 +280,17 @@ OPERATORS: dict[str, Operator] = {}
 
 
 def register_cpu_operator(operator: Operator) -> Operator:
-    """Make `operator` known by name in OPERATORS and return it; a name can be taken once."""
+    """Make `operator` known by name in OPERATORS and return it.
+
+    Raises:
+        ValueError: the name is taken, or the operator has no examples to be tested with.
+    """
     if operator.name in OPERATORS:
         raise ValueError(f"an operator named {operator.name!r} is already registered")
+    if operator.examples is None:
+        raise ValueError(
+            f"{operator.name} has no examples: declare examples=..., a function of a NumPy generator that yields "
+            "(inputs, arguments) of small calls; the tests that every operator gets are made from them"
+        )
     OPERATORS[operator.name] = operator
     return operator

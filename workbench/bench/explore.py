@@ -1,8 +1,9 @@
-"""Measure the time from a slider's event to the encoded frame."""
+"""The part "explore": the time from a slider's event to the encoded frame."""
 
 import time
 from collections.abc import Callable
 
+from workbench.bench.driver import Settings
 from workbench.bench.harness import Timing, WrongResult
 from workbench.bench.results import Measurement, Results, base_versions
 from workbench.operator import OPERATORS, Arg
@@ -10,11 +11,12 @@ from workbench.operator import OPERATORS, Arg
 TARGET = 0.060  # seconds
 PNG = b"\x89PNG\r\n\x1a\n"
 STEPS = 11  # values tried along a slider's range
+CHANGES, QUICK_CHANGES = 40, 8
 STRIDE = 4  # steps from one value to the next; prime to STEPS, so that all come up and neighbours differ
 
 
-def bench_explore(changes: int, say: Callable[[str], None]) -> Results:
-    """Change the sliders of LRN's response curve one after the other, `changes` times, and wait for each frame.
+def bench(settings: Settings) -> Results:
+    """Change the sliders of LRN's response curve one after the other, and wait for each frame.
 
     Raises:
         WrongResult: what came back is no picture, or the picture does not follow the sliders.
@@ -22,7 +24,8 @@ def bench_explore(changes: int, say: Callable[[str], None]) -> Results:
     from workbench.explore import explore
     from workbench.lrn import plots
 
-    say(f"changing sliders {changes} times")
+    changes = QUICK_CHANGES if settings.quick else CHANGES
+    settings.say(f"changing sliders {changes} times")
     explorer = explore("LRN", plots.response_curve)
     timing = measure_changes(explorer, OPERATORS["LRN"].args, changes)
     measurements = (

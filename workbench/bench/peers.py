@@ -1,21 +1,29 @@
-"""Other implementations of the operators, each optional: which are installed, and which of those can be run."""
+"""Other implementations of the operators, each optional: which are installed."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
 from importlib import import_module, metadata
 
-# The modules that a peer needs, and what makes of a configuration a contender, or None where the peer has no such
-# operator.
+from workbench.bench.case import Case
+from workbench.bench.harness import Contender
+
+# The modules that a peer needs, and its `build`.
 Declared = Mapping[str, tuple[tuple[str, ...], Callable]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Peer:
-    """An installed peer: `build`, called with a configuration and a number of threads, makes what is timed."""
+    """An installed peer: `build`, called with a case and a number of threads, makes what is timed, or returns None."""
 
     name: str
     version: str
-    build: Callable
+    build: Callable[[Case, int], Contender | None]
+
+    def results(self, case: Case, threads: int) -> tuple | None:
+        """Build and run once; return the results, None where the peer has no such operator."""
+        contender = self.build(case, threads)
+        results = None if contender is None else contender.run()
+        return results if results is None or isinstance(results, tuple) else (results,)
 
 
 def find_peers(declared: Declared) -> tuple[list[Peer], list[str]]:
@@ -40,19 +48,3 @@ def present_peers(declared: Declared, say: Callable[[str], None]) -> list[Peer]:
     if absent:
         say(f"absent peers, skipped: {', '.join(absent)} (pip install '.[bench]' adds them)")
     return peers
-
-
-def results_of(peers: list[Peer], configuration: tuple, say: Callable[[str], None]) -> dict[Peer, object]:
-    """Build and run every peer once on a configuration; return the results of those that can be run.
-
-    The result is None where a peer has no such operator. A peer that fails is left out, by name.
-    """
-    results = {}
-    for peer in peers:
-        try:
-            contender = peer.build(*configuration)
-            results[peer] = None if contender is None else contender.run()
-        except Exception as problem:  # a broken optional package must not take ours down with it
-            reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
-            say(f"{peer.name} {peer.version} cannot be run and is skipped: {reason}")
-    return results

@@ -2,53 +2,10 @@
 
 from rich.table import Table
 
-from workbench.bench.results import MISSED, PREDICTION, Measurement, Results, Row, dimensions, shown
+from workbench.bench.results import Measurement, Results, Row, dimensions, shown
+from workbench.operator import OPERATORS
 
 TIMES = ("ms", "± IQR", "copy ms", "limit ms")
-TITLES = {
-    "LRN": "Local response normalization, float32, size 5 (medians)",
-    "DropoutWithReplacement": "Dropout with replacement, float32 (medians)",
-    "SparseDropoutWithReplacement": "Dropout of whole segments, int64 values, int32 lengths (medians)",
-    "SparseItemwiseDropoutWithReplacement": "Dropout of single values of segments, int64 values (medians)",
-    "SparseLpRegularizer": "Rows of an embedding table, float32, in place (medians)",
-    "SparseLp": "Penalty and threshold of weights, float32, in place (medians)",
-    "LpProx": "Proximal operators, float32 (medians)",
-    "LpGradient": "Gradients of the penalty, float32 (medians)",
-    "Lasso": "The Lasso to a given duality gap, float64 (medians)",
-}
-LRN_LEGEND = (
-    "copy: a plain loop over the same bytes, as many threads. limit: that, or the square roots and divisions on data "
-    f"that stays in L1, whichever is longer. {MISSED}: above its target."
-)
-DROPOUT_LEGEND = (
-    "copy, and limit: a plain loop that reads as many values as the operator and writes as many, as many threads; "
-    "marks and lengths are not counted. CSR: of values and column numbers. The peers' random numbers differ from ours "
-    "and from run to run. numpy: generator and where, or for segments repeat and a boolean index; one thread whatever "
-    f"is asked for. torch: scales what it keeps. {MISSED}: misses its target."
-)
-SPARSE_LP_LEGEND = (
-    "copy, and limit: a plain loop, as many threads. Of rows, a gather of the same rows into a buffer and a scatter "
-    "back, prefetched; of weights in place, a pass that changes their signs, the mask not counted; else a copy. numpy "
-    "of rows: param[i] = param[i], no arithmetic; one thread whatever is asked for. torch: shrinks a row once however "
-    f"often it is named. {MISSED}: misses its target."
-)
-LASSO_LEGEND = (
-    "copy, and limit: a plain loop that reads X once, as many threads. gap: of |y - Xw|²/(2n) + alpha |w|₁, in units "
-    "of |y|²/n, computed alike from every solver's weights. Each solver, ours too, has the largest tolerance "
-    f"with which it gets there; the figures below tell which. {MISSED}: misses its target."
-)
-COST_LEGEND = (
-    "predicted: counts times this machine's limits, nothing fitted to an operator. copy: a plain loop over the first "
-    f"input, as many threads. {MISSED}: off by more than a factor of two."
-)
-LEGENDS = {
-    "LRN": LRN_LEGEND,
-    "SparseLpRegularizer": SPARSE_LP_LEGEND,
-    "SparseLp": SPARSE_LP_LEGEND,
-    "LpProx": SPARSE_LP_LEGEND,
-    "LpGradient": SPARSE_LP_LEGEND,
-    "Lasso": LASSO_LEGEND,
-}
 
 
 def rows_tables(rows: tuple[Row, ...]) -> list[Table]:
@@ -56,19 +13,9 @@ def rows_tables(rows: tuple[Row, ...]) -> list[Table]:
     return [_rows_table(operator, own) for operator, own in _by_operator(rows).items()]
 
 
-def legends(rows: tuple[Row, ...]) -> list[str]:
-    """Return what the tables of these rows have to be read with."""
-    return list(dict.fromkeys(_legend(row) for row in rows))
-
-
-def _legend(row: Row) -> str:
-    held_against_the_clock = any(ratio.name == PREDICTION for ratio in row.ratios)
-    return COST_LEGEND if held_against_the_clock else LEGENDS.get(row.operator, DROPOUT_LEGEND)
-
-
 def _rows_table(operator: str, rows: list[Row]) -> Table:
     arguments = _arguments(rows)
-    table = Table(title=TITLES.get(operator, operator))
+    table = Table(title=_title(operator))
     for heading in _headings(arguments):
         table.add_column(heading, justify="right" if heading in TIMES else "left")
     previous = None
@@ -94,7 +41,7 @@ def markdown(results: Results) -> str:
     by_operator = _by_operator(results.rows)
     for operator, rows in by_operator.items():
         if len(by_operator) > 1:
-            blocks.append(f"**{TITLES.get(operator, operator)}**")
+            blocks.append(f"**{_title(operator)}**")
         arguments = _arguments(rows)
         blocks.append(_markdown_table(_headings(arguments), [_cells(row, arguments, separator=", ") for row in rows]))
     if results.measurements:
@@ -113,6 +60,11 @@ def missed_targets(results: Results) -> list[str]:
         if ratio.missed
     ]
     return rows + [f"{each.name}: {each}" for each in results.measurements if each.missed]
+
+
+def _title(operator: str) -> str:
+    meaning = f": {OPERATORS[operator].meaning}" if operator in OPERATORS else ""
+    return f"{operator}{meaning} (medians)"
 
 
 def _by_operator(rows: tuple[Row, ...]) -> dict[str, list[Row]]:

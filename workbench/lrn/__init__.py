@@ -5,6 +5,7 @@ import functools
 
 import numpy as np
 
+from workbench.lrn import examples
 from workbench.lrn.window import Window
 from workbench.operator import Arg, Gradient, Operator, register_cpu_operator
 
@@ -98,6 +99,9 @@ LRN = register_cpu_operator(
         prepare=_prepare,
         gradient="LRNGradient",
         cost="workbench.lrn.cost",
+        dtypes=("float16", "float32", "float64"),
+        examples=examples.forward,
+        timed=examples.timed_forward,
     )
 )
 
@@ -110,6 +114,8 @@ LRN_GRADIENT = register_cpu_operator(
         outputs=("dx",),
         function="local_response_norm_gradient",
         gradient=Gradient.NO_GRADIENT,
+        examples=examples.gradient,
+        timed=examples.timed_gradient,
     )
 )
 

@@ -24,7 +24,8 @@ from collections.abc import Sequence
 from workbench.cost import Cost, checked_itemsize, checked_shape
 from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
 from workbench.lrn import CHANNELS_LAST, LRN
-from workbench.lrn.window import SHORT_ROW, window_axes
+from workbench.lrn.window import SHORT_ROW, Window, window_axes
+from workbench.machines.prediction import Work
 from workbench.operator import checked_choice
 
 FORMS = {"across": ("direct", "running"), "within": ("direct", "separable", "running")}
@@ -255,3 +256,16 @@ def _checked_shape(shape: Sequence[int], order: str, region: str) -> tuple[int, 
     if order not in ("NCHW", "NHWC") and len(shape) != len(order):
         raise ValueError(f"shape={shape}: order={order!r} takes {len(order)} axes; NCHW and NHWC take any")
     return shape
+
+
+def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Work:
+    """Return what a call of LRN or LRNGradient costs, and into how many jobs the loops cut it."""
+    from workbench.lrn.kernels import count_jobs
+
+    values, x = LRN.check(arguments), inputs[-1]
+    size, beta, order, region = (values[each] for each in ("size", "beta", "order", "region"))
+    direction = "forward" if name == "LRN" else "gradient"
+    count = cost(direction, x.shape, size, beta, order=order, region=region, itemsize=x.itemsize, engine=engine)
+    window = Window(size // 2, size // 2, values["alpha"], size, beta, values["bias"], region)
+    jobs = count_jobs(x.shape, window, CHANNELS_LAST[order], direction)
+    return Work(count, x.size, jobs, "float64" if x.itemsize == WIDE else "float32")

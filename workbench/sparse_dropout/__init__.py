@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from workbench.operator import REQUIRED, Arg, Gradient, Operator, register_cpu_operator
+from workbench.sparse_dropout import examples
 from workbench.sparse_dropout.drop_rule import RATIO, Drop
 from workbench.sparse_dropout.inputs import (
     REPLACEMENTS,
@@ -45,6 +46,8 @@ START = Arg(
     words="a whole number from 0 to 2^62",
 )
 SCALED = Arg("scaled", bool, False, "scale what is kept so that the expectation of y is x")
+
+FLOATS = ("float16", "float32", "float64")
 
 _NUMBER = "a number that fits x's dtype"
 _SHAPE = "the shape of the replacement, () for one number"
@@ -108,6 +111,10 @@ DROPOUT = register_cpu_operator(
         prepare=_prepare,
         gradient="DropoutWithReplacementGradient",
         cost="workbench.sparse_dropout.cost",
+        exact=True,
+        dtypes=(*FLOATS, *examples.INTEGERS),
+        examples=examples.forward,
+        timed=examples.timed_forward,
     )
 )
 
@@ -128,6 +135,9 @@ DROPOUT_GRADIENT = register_cpu_operator(
         prepare=_prepare_gradient,
         gradient=Gradient.NO_GRADIENT,
         cost="workbench.sparse_dropout.cost",
+        dtypes=FLOATS,
+        examples=examples.gradient,
+        timed=examples.timed_gradient,
     )
 )
 
@@ -149,6 +159,10 @@ SPARSE_DROPOUT = register_cpu_operator(
         prepare=_prepare_ragged,
         gradient=Gradient.NO_GRADIENT,
         cost="workbench.sparse_dropout.cost",
+        exact=True,
+        dtypes=(*FLOATS, *examples.INTEGERS),
+        examples=examples.ragged,
+        timed=examples.timed_ragged,
     )
 )
 

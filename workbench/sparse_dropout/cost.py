@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 from workbench.cost import Cost, checked_count, checked_itemsize, checked_shape
 from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
+from workbench.machines.prediction import Work
 from workbench.operator import checked_choice
 from workbench.philox import ROUNDS, WORDS_PER_BLOCK
 
@@ -210,3 +211,40 @@ def _of_reference(direction: str, elements: int, size: int, scaled: bool) -> Cos
 def _tiled(elements: int) -> int:
     """Return the bytes of the marks, which fill whole tiles."""
     return -(-elements // TILE) * TILE * MARK
+
+
+def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Work:
+    """Return what a call of a dropout operator costs, and into how many jobs the loops cut it.
+
+    The share that is dropped is taken to be the ratio.
+
+    Raises:
+        ValueError: the engine's work on such inputs is not counted.
+    """
+    from workbench.sparse_dropout import kernels
+
+    x, other = (*inputs, None)[:2]
+    tile = kernels.TILES * kernels.loops.TILE
+    if name.startswith("Sparse"):
+        sizes = {"itemsize": x.itemsize, "lengths_itemsize": other.itemsize, "engine": engine}
+        if name.startswith("SparseItemwise"):
+            return Work(items_cost(x.size, other.size, **sizes), x.size, -(-x.size // tile))
+        ratio, segments = arguments.get("ratio", 0.0), other.size
+        count = segments_cost(segments, round(ratio * segments), round((1 - ratio) * x.size), **sizes)
+        return Work(count, x.size, -(-segments // kernels.loops.CHUNK))
+    scaled = arguments.get("scaled", False)
+    if hasattr(x, "indptr"):
+        if name != "DropoutWithReplacement":
+            raise ValueError(f"{name} of a sparse matrix is not counted")
+        sizes = {"itemsize": x.data.itemsize, "index_itemsize": x.indices.itemsize}
+        count = stored_cost(x.nnz, x.indptr.size - 1, scaled=scaled, engine=engine, **sizes)
+        return Work(count, x.nnz, -(-x.nnz // kernels.ENTRIES))
+    sizes = {"scaled": scaled, "itemsize": x.itemsize, "engine": engine}
+    if name == "DropoutWithReplacement":
+        new = arguments.get("replacement", 0.0)
+        of_features = isinstance(new, str) and arguments.get("per_feature", False)
+        shape = x.shape[-1:] if of_features else getattr(new, "shape", ())
+        return Work(cost("forward", x.shape, replacement_shape=shape, **sizes), x.size, -(-x.size // tile))
+    shape = arguments.get("replacement_shape", ())
+    jobs = max(1, min(kernels.SUMS, x.size // (kernels.ROOM * max(1, math.prod(shape)))))
+    return Work(cost("gradient", x.shape, replacement_shape=shape, **sizes), x.size, jobs, "float64")  # of its sums

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from workbench.operator import REQUIRED, Arg, Gradient, Operator, register_cpu_operator
+from workbench.sparse_lp import examples
 from workbench.sparse_lp.inputs import (
     check_in_place,
     checked_indices,
@@ -92,6 +93,9 @@ SPARSE_LP_REGULARIZER = register_cpu_operator(
         gradient=Gradient.SHOULD_NOT_DO_GRADIENT,
         cost="workbench.sparse_lp.cost",
         inplace=(("output_param", "param"),),
+        changes=("param",),
+        examples=examples.rows,
+        timed=examples.timed_rows,
     )
 )
 
@@ -107,6 +111,9 @@ SPARSE_LP = register_cpu_operator(
         prepare=_prepare_penalty,
         gradient="LpGradient",
         cost="workbench.sparse_lp.cost",
+        changes=("w",),
+        examples=examples.penalty,
+        timed=examples.timed_penalty,
     )
 )
 
@@ -122,6 +129,9 @@ LP_GRADIENT = register_cpu_operator(
         prepare=_prepare_gradient,
         gradient=Gradient.NO_GRADIENT,
         cost="workbench.sparse_lp.cost",
+        examples=examples.gradient,
+        timed=examples.timed_gradient,
+        blockwise="elementwise",
     )
 )
 
@@ -137,6 +147,9 @@ LP_PROX = register_cpu_operator(
         prepare=_prepare_prox,
         gradient=Gradient.NO_GRADIENT,
         cost="workbench.sparse_lp.cost",
+        examples=examples.prox,
+        timed=examples.timed_prox,
+        blockwise="elementwise",
     )
 )
 

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 
 from workbench.cost import Cost, checked_count, checked_itemsize, checked_shape
 from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
+from workbench.machines.prediction import Work
 from workbench.operator import checked_choice
 
 MARK = 1  # bytes of an element of the mask
@@ -197,3 +198,33 @@ def _exponent(p: float) -> float:
     if not p >= 0:
         raise ValueError(f"p={p!r}: must be a number of at least 0, infinity included")
     return p
+
+
+STEPS = 4  # of Halley's method where the data decide: it takes 3 to 5
+
+
+def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Work:
+    """Return what a call of an Lp operator costs, and into how many jobs the loops cut it.
+
+    Raises:
+        ValueError: the engine's work is not counted.
+    """
+    from workbench.sparse_lp import kernels
+
+    w, p = inputs[0], arguments.get("p", 2.0 if name == "SparseLpRegularizer" else 1.0)
+    given = {"itemsize": w.itemsize, "engine": engine}
+    steps = {"iterations": None if p in ITERATIONS or p in SIMPLE_PROXES else STEPS}
+    if name == "SparseLpRegularizer":
+        indices, length = inputs[1], math.prod(w.shape[1:])
+        given |= {"exact": arguments.get("exact", False), "index_itemsize": indices.itemsize, **steps}
+        last = max(0, len(w) - 1)
+        ranges = (last >> max(0, last.bit_length() - (kernels.RANGES - 1).bit_length())) + 1
+        count = rows_cost(indices.size, length, p, **given)
+        return Work(count, indices.size * length, ranges, precision(p, w.itemsize, rows=True), w.nbytes, "rows")
+    jobs, kind = -(-w.size // kernels.loops.SAMPLE), precision(p, w.itemsize)
+    if name == "LpProx":
+        return Work(prox_cost(w.shape, p, **steps, **given), w.size, jobs, kind)
+    if name == "LpGradient":
+        return Work(gradient_cost(w.shape, p, **given), w.size, jobs, kind)
+    in_place = w.nbytes + MARK * w.size
+    return Work(penalty_cost(w.shape, p, **given), w.size, jobs, kind, in_place, "update")

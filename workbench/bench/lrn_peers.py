@@ -4,46 +4,46 @@ A builder returns a contender, or None where the peer has no such operator. All 
 """
 
 import os
-from collections.abc import Callable
 
 import numpy as np
 
+from workbench.bench.case import Case
 from workbench.bench.harness import Contender
-from workbench.bench.lrn.cases import ALPHA, BIAS, SIZE, Arrays, Case
 
-Builder = Callable[[Case, Arrays, int], Contender | None]
+# alpha is so strong that a window with one neighbour too few stands out from rounding.
+SIZE, ALPHA, BIAS = 5, 1.0, 1.0
 
 
-def _torch(case: Case, arrays: Arrays, threads: int) -> Contender | None:
+def _torch(case: Case, threads: int) -> Contender | None:
     """Time PyTorch, NCHW alone; of the gradient its backward pass, with what the forward pass kept."""
     import torch
 
-    if arrays.layout != "NCHW":
+    if case.layout != "NCHW":
         return None
     torch.set_num_threads(threads)
-    x = torch.from_numpy(arrays.x)
+    x = torch.from_numpy(case.inputs[-1])
     normalize = torch.nn.functional.local_response_norm
 
     def forward():
         with torch.inference_mode():
-            return normalize(x, SIZE, alpha=ALPHA, beta=case.beta, k=BIAS)
+            return normalize(x, SIZE, alpha=ALPHA, beta=case.arguments["beta"], k=BIAS)
 
     if case.direction == "forward":
-        return Contender(forward, arrays.read_by(case))
-    dy = torch.from_numpy(arrays.dy)
-    y = normalize(x.requires_grad_(), SIZE, alpha=ALPHA, beta=case.beta, k=BIAS)
-    return Contender(lambda: torch.autograd.grad(y, x, dy, retain_graph=True)[0], arrays.read_by(case))
+        return Contender(forward, case.reads)
+    dy = torch.from_numpy(case.inputs[0])
+    y = normalize(x.requires_grad_(), SIZE, alpha=ALPHA, beta=case.arguments["beta"], k=BIAS)
+    return Contender(lambda: torch.autograd.grad(y, x, dy, retain_graph=True)[0], case.reads)
 
 
-def _onnxruntime(case: Case, arrays: Arrays, threads: int) -> Contender | None:
+def _onnxruntime(case: Case, threads: int) -> Contender | None:
     """Time ONNX Runtime's LRN node: forward, NCHW."""
     import onnxruntime
     from onnx import TensorProto, helper
 
-    if case.direction != "forward" or arrays.layout != "NCHW":
+    if case.direction != "forward" or case.layout != "NCHW":
         return None
-    node = helper.make_node("LRN", ["x"], ["y"], size=SIZE, alpha=ALPHA, beta=case.beta, bias=BIAS)
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, arrays.x.shape) for name in "xy")
+    node = helper.make_node("LRN", ["x"], ["y"], size=SIZE, alpha=ALPHA, beta=case.arguments["beta"], bias=BIAS)
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, case.inputs[-1].shape) for name in "xy")
     graph = helper.make_graph([node], "lrn", [x], [y])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     options = onnxruntime.SessionOptions()
@@ -52,18 +52,18 @@ def _onnxruntime(case: Case, arrays: Arrays, threads: int) -> Contender | None:
     # Its idle threads would otherwise spin through the next contender's turn.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return Contender(lambda: session.run(None, {"x": arrays.x})[0], arrays.read_by(case))
+    return Contender(lambda: session.run(None, {"x": case.inputs[-1]})[0], case.reads)
 
 
-def _openvino(case: Case, arrays: Arrays, threads: int) -> Contender | None:
+def _openvino(case: Case, threads: int) -> Contender | None:
     """Time OpenVINO (oneDNN underneath): forward; its processor plug-in normalizes across axis 1 alone."""
     import openvino
     from openvino import opset8
 
-    if case.direction != "forward" or arrays.layout != "NCHW":
+    if case.direction != "forward" or case.layout != "NCHW":
         return None
-    x = opset8.parameter(arrays.x.shape, np.float32)
-    y = opset8.lrn(x, np.array([1], np.int64), ALPHA, case.beta, BIAS, SIZE)
+    x = opset8.parameter(case.inputs[-1].shape, np.float32)
+    y = opset8.lrn(x, np.array([1], np.int64), ALPHA, case.arguments["beta"], BIAS, SIZE)
     settings = {
         "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": "f32",
@@ -72,29 +72,29 @@ def _openvino(case: Case, arrays: Arrays, threads: int) -> Contender | None:
     model = openvino.Core().compile_model(openvino.Model([y], [x], "lrn"), "CPU", settings)
     request = model.create_infer_request()
     # Shared: without a copy in and another out.
-    return Contender(lambda: request.infer([arrays.x], share_inputs=True, share_outputs=True)[0], arrays.read_by(case))
+    return Contender(lambda: request.infer([case.inputs[-1]], share_inputs=True, share_outputs=True)[0], case.reads)
 
 
-def _jax(case: Case, arrays: Arrays, threads: int) -> Contender | None:
+def _jax(case: Case, threads: int) -> Contender | None:
     """Time JAX's compilation of the formula, and of its gradient, at all cores: its threads cannot be set."""
     import jax
 
     if threads != _processors():
         return None
-    axis = 1 if arrays.layout == "NCHW" else arrays.x.ndim - 1
-    channels = arrays.x.shape[axis]
-    ends = [(SIZE // 2, SIZE // 2) if i == axis else (0, 0) for i in range(arrays.x.ndim)]
+    axis = 1 if case.layout == "NCHW" else case.inputs[-1].ndim - 1
+    channels = case.inputs[-1].shape[axis]
+    ends = [(SIZE // 2, SIZE // 2) if i == axis else (0, 0) for i in range(case.inputs[-1].ndim)]
 
     def normalize(x):
         squares = jax.numpy.pad(x * x, ends)
         total = sum(jax.lax.slice_in_dim(squares, k, k + channels, axis=axis) for k in range(SIZE))
-        return x * (BIAS + ALPHA / SIZE * total) ** -case.beta
+        return x * (BIAS + ALPHA / SIZE * total) ** -case.arguments["beta"]
 
     def differentiate(dy, x):
         return jax.vjp(normalize, x)[1](dy)[0]
 
     processor = jax.devices("cpu")[0]
-    inputs = [jax.device_put(array, processor) for array in arrays.read_by(case)]
+    inputs = [jax.device_put(array, processor) for array in case.reads]
     compiled = jax.jit(normalize if case.direction == "forward" else differentiate)
     return Contender(lambda: compiled(*inputs).block_until_ready(), tuple(np.asarray(array) for array in inputs))
 
@@ -105,7 +105,7 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-PEERS: dict[str, tuple[tuple[str, ...], Builder]] = {
+PEERS = {
     "torch": (("torch",), _torch),
     "onnxruntime": (("onnx", "onnxruntime"), _onnxruntime),
     "openvino": (("openvino",), _openvino),

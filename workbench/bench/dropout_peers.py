@@ -8,23 +8,30 @@ import math
 
 import numpy as np
 
-from workbench.bench.dropout import ragged
-from workbench.bench.dropout.cases import Case, bits
+from workbench import philox
+from workbench.bench.case import Case, bits
 from workbench.bench.harness import Contender
 
+SEGMENTS = "SparseDropoutWithReplacement"
+SEED = 17
 SIGMAS = 6  # between the share dropped and the ratio: beyond that by chance once in 5e8
 SCALE_TOLERANCE = 1e-6  # relative
 
 
-def peer_problem(case: Case, theirs: object, expected: tuple) -> str:
+def peer_problem(name: str, case: Case, theirs: tuple, expected: tuple) -> str:
     """Return what is wrong with a peer's result, "" for nothing.
 
     Single values: the share dropped, and that the kept are unchanged or scaled. Segments: the share dropped, and that
     what is timed makes the reference's result, `expected`, of the reference's draws.
     """
-    if case.operator == ragged.OPERATOR:
+    if case.operator == SEGMENTS:
         return _segments_problem(case, theirs, expected)
-    return _elements_problem(case, np.asarray(theirs))
+    return _elements_problem(case, np.asarray(theirs[0]))
+
+
+def dropped_segments(segments: int, ratio: float) -> np.ndarray:
+    """Return which segments ours drops, from the random stream itself."""
+    return philox.uniforms(SEED, segments) < ratio
 
 
 def replace_segments(
@@ -44,7 +51,7 @@ def _torch(case: Case, threads: int) -> Contender | None:
     if case.layout != "dense" or case.direction != "forward" or case.arguments["replacement"] != 0:
         return None
     torch.set_num_threads(threads)
-    x, ratio = torch.from_numpy(case.reads[0]), case.arguments["ratio"]
+    x, ratio = torch.from_numpy(case.inputs[0]), case.arguments["ratio"]
 
     def run():
         with torch.inference_mode():
@@ -56,8 +63,8 @@ def _torch(case: Case, threads: int) -> Contender | None:
 def _numpy(case: Case, threads: int) -> Contender | None:
     """Time what takes NumPy a line or two: neither gradients nor sparse matrices, and one unscaled number put in."""
     generator, ratio = np.random.default_rng(1), case.arguments["ratio"]
-    if case.operator == ragged.OPERATOR:
-        x, lengths = case.reads
+    if case.operator == SEGMENTS:
+        x, lengths = case.inputs
 
         def run():
             return replace_segments(x, lengths, generator.random(lengths.size, np.float32) < ratio, 0)
@@ -67,12 +74,12 @@ def _numpy(case: Case, threads: int) -> Contender | None:
         return None
     if case.arguments.get("replacement", 0) != 0:
         return None
-    x = case.reads[0]
+    x = case.inputs[0]
     return Contender(lambda: np.where(generator.random(x.shape, np.float32) < ratio, x.dtype.type(0), x), case.reads)
 
 
 def _elements_problem(case: Case, theirs: np.ndarray) -> str:
-    x, ratio = case.reads[0], case.arguments["ratio"]
+    x, ratio = case.inputs[0], case.arguments["ratio"]
     if (theirs.shape, theirs.dtype) != (x.shape, x.dtype):
         return f"returns {theirs.dtype} {theirs.shape}"
     dropped = (theirs == 0) & (x != 0)
@@ -83,8 +90,8 @@ def _elements_problem(case: Case, theirs: np.ndarray) -> str:
 
 
 def _segments_problem(case: Case, theirs: tuple, expected: tuple) -> str:
-    (x, lengths), ratio = case.reads, case.arguments["ratio"]
-    with_our_draws = replace_segments(x, lengths, ragged.dropped_segments(lengths.size, ratio), 0)
+    (x, lengths), ratio = case.inputs, case.arguments["ratio"]
+    with_our_draws = replace_segments(x, lengths, dropped_segments(lengths.size, ratio), 0)
     for mine, right in zip(with_our_draws, expected, strict=True):
         if mine.shape != right.shape or mine.dtype != right.dtype or np.any(bits(mine) != bits(right)):
             return "makes something else of the same draws"

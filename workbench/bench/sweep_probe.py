@@ -1,4 +1,4 @@
-"""Run one sweep, check it, and print what it took as JSON: `python -m workbench.bench.sweep.probe KIND TRIALS`.
+"""Run one sweep, check it, and print what it took as JSON: `python -m workbench.bench.sweep_probe KIND TRIALS`.
 
 In a process of its own, since the system keeps one peak of memory, and importing is part of what a sweep takes.
 """

@@ -1,12 +1,12 @@
-"""What sweeps cost beyond their trials: short functions, notebooks, memory, and very many trials."""
+"""The part "sweep": what sweeps cost beyond their trials: short functions, notebooks, memory, and very many trials."""
 
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from importlib import metadata
 
+from workbench.bench.driver import Say, Settings
 from workbench.bench.harness import WrongResult
 from workbench.bench.results import Measurement, Results, base_versions
 
@@ -19,12 +19,13 @@ SIMULATED, QUICK_SIMULATED = (1000, 10_000, 100_000), (200, 1000, 4000)
 GUIDED, QUICK_GUIDED = 2000, 200  # trials, the last tenth of which are timed
 
 
-def bench_sweep(quick: bool, say: Callable[[str], None]) -> Results:
+def bench(settings: Settings) -> Results:
     """Run sweeps in fresh processes, check every trial's result, and return what they took.
 
     Raises:
         WrongResult: a sweep has lost, repeated or miscounted a trial.
     """
+    quick, say = settings.quick, settings.say
     counts, notebooks, guided = (
         (QUICK_SIMULATED, QUICK_NOTEBOOK_TRIALS, QUICK_GUIDED) if quick else (SIMULATED, NOTEBOOK_TRIALS, GUIDED)
     )
@@ -33,7 +34,7 @@ def bench_sweep(quick: bool, say: Callable[[str], None]) -> Results:
     return Results(measurements=tuple(measurements), versions=base_versions() | versions)
 
 
-def _functions(say: Callable[[str], None]) -> list[Measurement]:
+def _functions(say: Say) -> list[Measurement]:
     say(f"{FUNCTION_TRIALS:,} trials of a function of one millisecond, two processes")
     start = time.perf_counter()
     found = run_probe("function", FUNCTION_TRIALS)
@@ -45,7 +46,7 @@ def _functions(say: Callable[[str], None]) -> list[Measurement]:
     ]
 
 
-def _notebooks(trials: int, say: Callable[[str], None]) -> list[Measurement]:
+def _notebooks(trials: int, say: Say) -> list[Measurement]:
     say(f"{trials} trials of a notebook, two at a time")
     found = run_probe("notebook", trials)
     beyond = f"{trials} notebook trials, beyond the notebook's own time, each"
@@ -55,7 +56,7 @@ def _notebooks(trials: int, say: Callable[[str], None]) -> list[Measurement]:
     ]
 
 
-def _simulated(counts: tuple[int, ...], say: Callable[[str], None]) -> list[Measurement]:
+def _simulated(counts: tuple[int, ...], say: Say) -> list[Measurement]:
     """Let sweeps of more and more trials run whose results cost nothing: what is left is the sweep itself."""
     found = {}
     for count in counts:
@@ -79,7 +80,7 @@ def _simulated(counts: tuple[int, ...], say: Callable[[str], None]) -> list[Meas
     return measurements
 
 
-def _guided(trials: int, say: Callable[[str], None]) -> list[Measurement]:
+def _guided(trials: int, say: Say) -> list[Measurement]:
     say(f"{trials:,} simulated trials proposed by TPE")
     found = run_probe("guided", trials)
     return [
@@ -89,9 +90,9 @@ def _guided(trials: int, say: Callable[[str], None]) -> list[Measurement]:
 
 
 def run_probe(kind: str, trials: int) -> dict[str, float]:
-    """Return what `workbench.bench.sweep.probe` finds in a fresh process."""
+    """Return what `workbench.bench.sweep_probe` finds in a fresh process."""
     finished = subprocess.run(
-        [sys.executable, "-m", "workbench.bench.sweep.probe", kind, str(trials)], capture_output=True, text=True
+        [sys.executable, "-m", "workbench.bench.sweep_probe", kind, str(trials)], capture_output=True, text=True
     )
     if finished.returncode:
         raise WrongResult(f"the sweep of {trials:,} trials ({kind}) failed:\n{finished.stderr.strip()}")

@@ -1,0 +1,101 @@
+"""The part "lrn": local response normalization in both layouts, its accuracy, and what a fresh process pays."""
+
+import dataclasses
+
+import numpy as np
+
+from workbench.bench import limits
+from workbench.bench.case import Case, Limit, Target, declared_case, relative_errors
+from workbench.bench.driver import Group, Settings, run
+from workbench.bench.lrn_peers import ALPHA, BIAS, PEERS, SIZE
+from workbench.bench.lrn_startup import measure_memory, measure_startup
+from workbench.bench.peers import present_peers
+from workbench.bench.results import MISSED, Measurement, Results, dimensions
+
+SHAPES = ((1, 64, 224, 224), (8, 96, 55, 55), (32, 256, 27, 27))
+ACCURACY_SHAPE = (2, 48, 31, 37)
+ACCURACY_BETAS = (0.1, 0.25, 0.5, 0.6, 0.75, 1.0, 1.3, 2.0)
+BETA, OTHER_BETA = 0.75, 0.6
+
+TOLERANCE = 1e-6  # relative, of our results against float64
+LIMIT_TARGET = 1.6  # forward / limit
+OTHER_BETA_TARGET = 2.5  # any other beta / beta 0.75
+GRADIENT_TARGET = 2.5  # gradient / forward
+LAYOUT_TARGET = 1.5  # NHWC / NCHW
+
+LEGEND = (
+    "copy: a plain loop over the same bytes, as many threads. limit: that, or the square roots and divisions on data "
+    f"that stays in L1, whichever is longer. {MISSED}: above its target."
+)
+
+
+def bench(settings: Settings) -> Results:
+    """Time every shape, in full even if `quick`, and measure accuracy, start-up and memory."""
+    say = settings.say
+    groups = [Group(dimensions(shape), lambda shape=shape: cases(shape)) for shape in SHAPES]
+    found = run(groups, present_peers(PEERS, say), settings.rounds, say, machine=settings.machine)
+    say("measuring start-up and memory")
+    measurements = (*measure_accuracy(), *measure_startup(1 if settings.quick else 7), *measure_memory(say))
+    return dataclasses.replace(found, measurements=measurements, legends=(LEGEND,))
+
+
+def cases(shape: tuple[int, ...]) -> list[Case]:
+    """Return forward, forward with another beta, and gradient, in both layouts, on the same normal numbers."""
+    rng = np.random.default_rng(0)
+    x, dy = (rng.standard_normal(shape, np.float32) for _ in range(2))
+    copy = Limit("copy", lambda: limits.copy(x.reshape(-1)))
+    add = Limit("copy, two arrays into one", lambda: limits.add(dy.reshape(-1), x.reshape(-1)))
+    made: list[Case] = []
+    for layout in ("NCHW", "NHWC"):
+        mine, theirs = (np.ascontiguousarray(a if layout == "NCHW" else np.moveaxis(a, 1, -1)) for a in (x, dy))
+        common = {"layout": layout, "shape": shape}
+        forward = case("LRN", (mine,), BETA, copy, **common)
+        another = case("LRN", (mine,), OTHER_BETA, copy, **common)
+        gradient = case("LRNGradient", (theirs, mine), BETA, add, **common)
+        targets = (
+            Target("forward / limit", LIMIT_TARGET),
+            Target("other beta / 0.75", OTHER_BETA_TARGET, over=forward),
+            Target("gradient / forward", GRADIENT_TARGET, over=forward),
+        )
+        for i, (each, target) in enumerate(zip((forward, another, gradient), targets, strict=True)):
+            besides = (Target("NHWC / NCHW", LAYOUT_TARGET, over=made[i]),) if layout == "NHWC" else ()
+            made.append(dataclasses.replace(each, targets=(target, *besides)))
+    return made
+
+
+def case(name: str, inputs: tuple, beta: float, copy: Limit, layout: str = "NCHW", **others) -> Case:
+    """Return a call held against its copy and, where there are any, its square roots and divisions."""
+    arguments = {"size": SIZE, "alpha": ALPHA, "beta": beta, "bias": BIAS, "order": layout}
+    made = declared_case(
+        name,
+        inputs,
+        arguments,
+        shown={"beta": beta},
+        limits=(copy,),
+        tolerances={"y": TOLERANCE, "dx": TOLERANCE},
+        of_largest=name == "LRNGradient",  # its two terms can cancel
+        wide=True,
+        **others,
+    )
+    count = made.work().cost
+    if not count.square_roots:
+        return made
+    what = f"{count.square_roots} square roots and {count.divisions} divisions"
+    return dataclasses.replace(made, limits=(copy, Limit(what, lambda: limits.arithmetic(count))))
+
+
+def measure_accuracy() -> list[Measurement]:
+    """Return the largest relative error against float64 at several betas, over four decades of magnitudes.
+
+    With more, plain float32 arithmetic would give way to logarithms in float64, and those are not what is asked about.
+    """
+    rng = np.random.default_rng(1)
+    x, dy = (rng.standard_normal(ACCURACY_SHAPE, np.float32) for _ in range(2))
+    x *= (10.0 ** rng.uniform(-2, 2, ACCURACY_SHAPE)).astype(np.float32)
+    found = []
+    for direction, inputs in (("forward", (x,)), ("gradient", (dy, x))):
+        for beta in ACCURACY_BETAS:
+            made = case("LRN" if direction == "forward" else "LRNGradient", inputs, beta, Limit("", lambda: None))
+            errors = relative_errors(made.ours()[0], made.expected()[0], made.of_largest)
+            found.append(Measurement(f"relative error, {direction}, beta {beta:g}", float(errors.max()), "", TOLERANCE))
+    return found

@@ -1,0 +1,151 @@
+"""The part "sparse-lp": rows of a table and weights of a layer, in place and into new arrays; and the Lasso."""
+
+import dataclasses
+
+import numpy as np
+
+from workbench.bench import lasso, limits
+from workbench.bench.case import Case, Limit, Target, declared_case
+from workbench.bench.driver import Group, Settings, run
+from workbench.bench.peers import present_peers
+from workbench.bench.results import MISSED, Results
+from workbench.bench.sparse_lp_peers import ALPHA, PEERS, REG_LAMBDA, ROWS, THRESHOLD, WEIGHT, peer_problem
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """Shapes: the table and how many rows are named, the weights, both X and how dense the sparse one is."""
+
+    table: tuple[int, int]
+    rows: int
+    weights: tuple[int, int]
+    dense: tuple[int, int]
+    sparse: tuple[int, int]
+    density: float
+
+
+SIZES = Sizes(
+    table=(1_000_000, 64),
+    rows=200_000,
+    weights=(4096, 4096),
+    dense=(1000, 10_000),
+    sparse=(10_000, 50_000),
+    density=0.001,
+)
+QUICK_SIZES = Sizes(
+    table=(20_000, 64), rows=4000, weights=(512, 480), dense=(200, 1000), sparse=(1000, 4000), density=0.01
+)
+IN_PLACE, NEW_ARRAYS = (1.0, 2.0, 1 / 2, 2 / 3, 3.0, 0.3), (0.0, 1 / 2, 2 / 3, 1.0, 1.5, 2.0)  # exponents of weights
+SIMPLE = (1.0, 2.0, 1 / 2)  # whose power takes a root at most
+TOLERANCE = 1e-6  # relative, but what follows Caffe2 has the reference's bits
+ROWS_TARGET = 2.0  # ours / gather and scatter, of what Caffe2 has too, p = 1 and 2
+SIMPLE_TARGET, TARGET = 2.0, 6.0  # ours / pass in place
+
+LEGEND = (
+    "copy, and limit: a plain loop, as many threads. Of rows, a gather of the same rows into a buffer and a scatter "
+    "back, prefetched; of weights in place, a pass that changes their signs, the mask not counted; else a copy. numpy "
+    "of rows: param[i] = param[i], no arithmetic; one thread whatever is asked for. torch: shrinks a row once however "
+    f"often it is named. {MISSED}: misses its target."
+)
+
+
+def bench(settings: Settings) -> Results:
+    """Time rows, weights and both Lassos, and tell how near to the minimum each solver gets."""
+    sizes = QUICK_SIZES if settings.quick else SIZES
+    solved = [
+        lasso.case(lasso.dense_problem(sizes.dense)),
+        lasso.case(lasso.sparse_problem(sizes.sparse, sizes.density)),
+    ]
+    groups = [
+        Group("rows of a table", lambda: row_cases(sizes.table, sizes.rows)),
+        Group("penalty and threshold in place", lambda: penalty_cases(sizes.weights)),
+        Group("proximal operators and gradients", lambda: new_array_cases(sizes.weights)),
+        *(Group(str(each.problem_solved), lambda each=each: [each], lasso.SHARE, spins=True) for each in solved),
+    ]
+    peers = present_peers({**PEERS, **lasso.SOLVERS}, settings.say)
+    found = run(groups, peers, settings.rounds, settings.say, machine=settings.machine)
+    gaps = tuple(gap for each in solved for gap in each.gaps())
+    return dataclasses.replace(found, measurements=gaps, legends=(LEGEND, lasso.LEGEND))
+
+
+def row_cases(shape: tuple[int, int], count: int) -> list[Case]:
+    """Return `count` rows of a float32 table of `shape`, with several p; with int64 indices; and with a few favourites.
+
+    All work on the same table. Every call changes its numbers a little, too little for a time to change.
+    """
+    rng = np.random.default_rng(0)
+    table = rng.standard_normal(shape, np.float32)
+    buffer = np.empty((count, shape[1]), np.float32)
+    evenly = rng.integers(0, shape[0], count, np.int32)
+    skewed = favour_few(rng, shape[0], count)
+
+    def case(p: float, indices: np.ndarray = evenly, exact: bool = False, most: float | None = None) -> Case:
+        over = f"{count} {'skewed' if indices is skewed else 'even'} rows, {indices.dtype.name}"
+        move = Limit(f"gather and scatter, {over}", lambda: limits.gather_and_scatter(table, indices, buffer))
+        shown = {"p": p, "exact": exact, "skewed": indices is skewed, "rows": count, "indices": indices.dtype.name}
+        return _case(
+            ROWS,
+            (table, indices),
+            {"p": p, "reg_lambda": REG_LAMBDA, "exact": exact},
+            limit=move,
+            target=Target("ours / gather and scatter", most),
+            shown=shown,
+            tolerances={} if p in (1, 2) else {"param": TOLERANCE},
+        )
+
+    return [
+        case(1.0, most=ROWS_TARGET),
+        case(2.0, most=ROWS_TARGET),
+        case(2.0, exact=True),
+        case(1 / 2),
+        case(2 / 3),
+        case(1.5),
+        case(2.0, evenly.astype(np.int64), most=ROWS_TARGET),
+        case(2.0, skewed),
+    ]
+
+
+def favour_few(rng: np.random.Generator, rows: int, count: int) -> np.ndarray:
+    """Draw `count` row numbers, int32, the k-th favourite about 1/k as often as the first (Zipf's law)."""
+    ranks = np.exp(rng.random(count) * np.log(rows)).astype(np.int64)  # from 1
+    return rng.permutation(rows)[np.minimum(ranks, rows) - 1].astype(np.int32)
+
+
+def penalty_cases(shape: tuple[int, int]) -> list[Case]:
+    """Return `sparse_lp` on float32 weights of `shape`, for several p.
+
+    All work on the same array with the same threshold. The first call, which is not timed, sets what is below it to
+    zero; after that every call finds the same numbers and leaves them as they are. Masks are new arrays, and not among
+    the bytes of the pass that the time is compared with.
+    """
+    w = _weights(shape)
+    negate = Limit("pass in place, weights", lambda: limits.negate(w.reshape(-1)))
+
+    def case(p: float) -> Case:
+        target = Target("ours / pass in place", SIMPLE_TARGET if p in SIMPLE else TARGET)
+        shown = {"p": p, "sparsity_threshold": THRESHOLD}
+        given, loss = {"alpha": ALPHA, **shown}, {"loss": TOLERANCE}
+        return _case("SparseLp", (w,), given, limit=negate, target=target, shown=shown, tolerances=loss)
+
+    return [case(p) for p in IN_PLACE]
+
+
+def new_array_cases(shape: tuple[int, int]) -> list[Case]:
+    """Return `lp_prox` and `lp_gradient` of float32 numbers of `shape`, for several p."""
+    x = _weights(shape)
+    common = {
+        "limit": Limit("copy, weights", lambda: limits.copy(x.reshape(-1))),
+        "target": Target("ours / copy"),
+        "tolerances": {"z": TOLERANCE, "dw": TOLERANCE},
+    }
+    proxes = [_case("LpProx", (x,), {"p": p, "weight": WEIGHT}, **common) for p in NEW_ARRAYS]
+    return proxes + [_case("LpGradient", (x,), {"p": p, "alpha": ALPHA}, **common) for p in NEW_ARRAYS]
+
+
+def _case(name: str, inputs: tuple, given: dict, *, limit: Limit, target: Target, **others) -> Case:
+    fields = {"peer_targets": {}, "peer_problem": peer_problem, **others}
+    return declared_case(name, inputs, given, limits=(limit,), targets=(target,), **fields)
+
+
+def _weights(shape: tuple[int, int]) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape, np.float32)
