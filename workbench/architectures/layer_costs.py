@@ -6,10 +6,10 @@ gradients, two loops, one after the other. A first term begins a sum, so m terms
 Windows of pooling are clipped: padding, and what `ceil` adds beyond the border, counts nothing.
 """
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
-from workbench.architectures.sliding_windows import checked_pair, checked_windows
 from workbench.cost.loop_cost import DIRECTIONS, loop_cost
 from workbench.cost.record import Cost, checked_count, checked_itemsize, checked_shape
 from workbench.operator import checked_choice
@@ -37,7 +37,7 @@ def convolution_shape(
     filters, groups = checked_count("filters", filters, 1), checked_count("groups", groups, 1)
     if channels % groups or filters % groups:
         raise ValueError(f"groups={groups}: must divide the {channels} channels and the {filters} filters")
-    windows = checked_windows(shape, kernel, stride, padding)
+    windows = _checked_windows(shape, kernel, stride, padding)
     return batch, filters, windows.rows, windows.columns
 
 
@@ -72,7 +72,7 @@ def convolution(
     checked_choice("method", method, METHODS)
     size, (batch, channels, *plane) = checked_itemsize(itemsize), checked_shape("shape", shape, 4)
     _, filters, *_ = convolution_shape(shape, filters, kernel, stride=stride, padding=padding, groups=groups)
-    windows = checked_windows(shape, kernel, stride, padding)
+    windows = _checked_windows(shape, kernel, stride, padding)
     layer = _weighted(
         direction,
         inputs=batch * channels * math.prod(plane),
@@ -185,8 +185,8 @@ def pooled_shape(
 ) -> tuple[int, int, int, int]:
     """Return the shape that pooling makes of (batch, channels, rows, columns); without a stride, it is the kernel."""
     batch, channels, _, _ = checked_shape("shape", shape, 4)
-    windows = checked_windows(shape, kernel, kernel if stride is None else stride, padding, ceil)
-    kernels, paddings = checked_pair("kernel", kernel, 1), checked_pair("padding", padding, 0)
+    windows = _checked_windows(shape, kernel, kernel if stride is None else stride, padding, ceil)
+    kernels, paddings = _checked_pair("kernel", kernel, 1), _checked_pair("padding", padding, 0)
     if any(border >= width for border, width in zip(paddings, kernels, strict=True)):
         raise ValueError(f"padding={padding}: must be less than kernel={kernel}, or windows would be empty")
     return batch, channels, windows.rows, windows.columns
@@ -241,7 +241,7 @@ def average_pool(
 def _pooled(shape: Sequence[int], kernel: Pair, stride: Pair | None, padding: Pair, ceil: bool) -> tuple[int, int, int]:
     """Return how many elements there are, how many outputs, and how many elements all windows hold together."""
     outputs = pooled_shape(shape, kernel, stride=stride, padding=padding, ceil=ceil)
-    windows = checked_windows(shape, kernel, kernel if stride is None else stride, padding, ceil)
+    windows = _checked_windows(shape, kernel, kernel if stride is None else stride, padding, ceil)
     return math.prod(checked_shape("shape", shape)), math.prod(outputs), outputs[0] * outputs[1] * windows.inside
 
 
@@ -385,3 +385,68 @@ def optimizer_step(name: str, parameters: int, *, itemsize: int = 4) -> Cost:
     each, states = OPTIMIZERS[name]
     moved = parameters * size
     return parameters * each + loop_cost((2 + states) * moved, (1 + states) * moved, allocated=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Windows:
+    """Describe the windows over one plane: `size` elements each, `count` = `rows` x `columns` windows.
+
+    `inside` adds up, over all windows, the elements that lie in the plane; the others lie on padding or beyond.
+    """
+
+    size: int
+    rows: int
+    columns: int
+    inside: int
+
+    @property
+    def count(self) -> int:
+        """Return the number of windows."""
+        return self.rows * self.columns
+
+
+def _checked_pair(name: str, value: Pair, least: int) -> tuple[int, int]:
+    """Return a number for the rows and one for the columns, from two ints or from one that serves both."""
+    if isinstance(value, (tuple, list)):
+        if len(value) != 2:
+            raise ValueError(f"{name}={value!r}: must be an int, or two, for the rows and for the columns")
+        rows, columns = (checked_count(f"{name}[{axis}]", number, least) for axis, number in enumerate(value))
+        return rows, columns
+    number = checked_count(name, value, least)
+    return number, number
+
+
+def _checked_windows(
+    shape: Sequence[int],
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    ceil: bool = False,
+) -> _Windows:
+    """Return the windows over the planes of (batch, channels, rows, columns), or raise TypeError or ValueError.
+
+    Along an axis, floor((length + 2 padding - kernel) / stride) + 1 windows; with `ceil` the quotient is rounded up, as
+    Caffe's pooling does, and a window that would begin beyond the plane is left out, as in PyTorch.
+    """
+    planes = checked_shape("shape", shape, 4)[2:]
+    kernels, strides = _checked_pair("kernel", kernel, 1), _checked_pair("stride", stride, 1)
+    paddings = _checked_pair("padding", padding, 0)
+    padded = tuple(length + 2 * border for length, border in zip(planes, paddings, strict=True))
+    if any(width > length for width, length in zip(kernels, padded, strict=True)):
+        raise ValueError(
+            f"kernel={kernel}: must be at most {padded}, the rows and columns of shape={tuple(shape)} "
+            f"with padding={padding}"
+        )
+    axes = zip(planes, kernels, strides, paddings, strict=True)
+    (rows, rows_inside), (columns, columns_inside) = (_windows_along(*axis, ceil) for axis in axes)
+    return _Windows(kernels[0] * kernels[1], rows, columns, rows_inside * columns_inside)
+
+
+def _windows_along(length: int, kernel: int, stride: int, padding: int, ceil: bool) -> tuple[int, int]:
+    """Return how many windows there are along an axis, and how many elements of it they hold together."""
+    room = length + 2 * padding - kernel
+    starts = range(-padding, room - padding + 1, stride)
+    if ceil and room % stride and starts[-1] + stride < length:
+        starts = range(-padding, starts[-1] + stride + 1, stride)
+    ends = (min(start + kernel, length) for start in starts)
+    return len(starts), sum(max(end - max(start, 0), 0) for start, end in zip(starts, ends, strict=True))

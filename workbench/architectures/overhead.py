@@ -116,37 +116,32 @@ def overhead(
     checked_count("batch", batch, 1)
     declared = _declared(operator)
     threads = machine.threads if machine is not None and threads is None else threads
-    clock = _Clock(machine, threads)
     if declared.inputs == ("w",):
-        parts = [_on_weights(declared, direction, network, batch, arguments or {}, clock) for direction in DIRECTIONS]
+        parts = [_on_weights(declared, each, network, batch, arguments or {}, machine, threads) for each in DIRECTIONS]
     elif arguments:
         raise ValueError(f"arguments={dict(arguments)!r}: {operator} is a layer; give them in the network")
     else:
-        parts = [_among_layers(direction, network, network.without(operator), batch, clock) for direction in DIRECTIONS]
+        without = network.without(operator)
+        parts = [_among_layers(each, network, without, batch, machine, threads) for each in DIRECTIONS]
     return Overhead(network.name, operator, machine.name if machine else "", batch, *parts)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Clock:
-    """Seconds of costs on a machine, None where there is none."""
-
-    machine: Machine | None
-    threads: int | None
-
-    def seconds(self, costs: Iterable[Cost], precision: str = "float32") -> float | None:
-        """Return the seconds of costs one after another."""
-        if self.machine is None:
-            return None
-        predicted = (
-            predict(cost, self.machine, threads=self.threads, precision=precision) for cost in costs if cost != Cost()
-        )
-        return sum((each.seconds for each in predicted), 0.0)
+def _seconds(
+    costs: Iterable[Cost], machine: Machine | None, threads: int | None, precision: str = "float32"
+) -> float | None:
+    """Return the seconds of costs one after another, None without a machine."""
+    if machine is None:
+        return None
+    there = (cost for cost in costs if cost != Cost())
+    return sum((predict(cost, machine, threads=threads, precision=precision).seconds for cost in there), 0.0)
 
 
-def _among_layers(direction: str, network: Network, without: Network, batch: int, clock: _Clock) -> Passed:
+def _among_layers(
+    direction: str, network: Network, without: Network, batch: int, machine: Machine | None, threads: int | None
+) -> Passed:
     rows, fewer = network.trace(batch), without.trace(batch)
     costs, fewer_costs = _costs(rows, direction), _costs(fewer, direction)
-    whole, part = clock.seconds(costs), clock.seconds(fewer_costs)
+    whole, part = (_seconds(each, machine, threads) for each in (costs, fewer_costs))
     parameters = PARAMETER * network.parameters
     return Passed(
         direction,
@@ -160,7 +155,13 @@ def _among_layers(direction: str, network: Network, without: Network, batch: int
 
 
 def _on_weights(
-    operator: Operator, direction: str, network: Network, batch: int, arguments: Mapping[str, Any], clock: _Clock
+    operator: Operator,
+    direction: str,
+    network: Network,
+    batch: int,
+    arguments: Mapping[str, Any],
+    machine: Machine | None,
+    threads: int | None,
 ) -> Passed:
     """Return what an operator adds that goes once over all parameters as one array."""
     for name in arguments:
@@ -173,8 +174,8 @@ def _on_weights(
         direction,
         sum(costs, Cost()),
         added,
-        clock.seconds(costs),
-        clock.seconds([added], precision),
+        _seconds(costs, machine, threads),
+        _seconds([added], machine, threads, precision),
         memory,
         memory + added.bytes_allocated,
     )

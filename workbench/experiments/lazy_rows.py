@@ -6,7 +6,6 @@ start at random, as embedding tables do.
 """
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 
@@ -64,31 +63,25 @@ def train(world: World, method: str, p: float = 2.0, reg_lambda: float = 0.01) -
     rng = np.random.default_rng(world.seed + 1)
     rows, columns = world.vectors.shape
     table = START * rng.standard_normal((rows, columns))
-    shrinking = _Shrinking(table, p, reg_lambda)
+    shrunk = 0
+
+    def shrink(ids: np.ndarray) -> None:
+        nonlocal shrunk
+        sparse_lp_regularizer(table, ids, p, reg_lambda)
+        shrunk += len(ids)
+
     everything, steps_done = np.arange(rows), np.zeros(rows, np.int64)
     for step, ids in enumerate(world.batches):
         seen = world.vectors[ids] + NOISE * rng.standard_normal((len(ids), columns))
         touched = np.unique(ids)
         if method == "caught up":
-            shrinking(np.repeat(touched, step - steps_done[touched]))
+            shrink(np.repeat(touched, step - steps_done[touched]))
             steps_done[touched] = step
         np.subtract.at(table, ids, STEP * (table[ids] - seen))
         if method == "rows of the batch":
-            shrinking(ids)
+            shrink(ids)
         elif method == "every row":
-            shrinking(everything)
+            shrink(everything)
     if method == "caught up":
-        shrinking(np.repeat(everything, len(world.batches) - steps_done))
-    return Outcome(table, shrinking.rows)
-
-
-class _Shrinking:
-    """Shrink rows of a table, and count them."""
-
-    def __init__(self, table: np.ndarray, p: float, reg_lambda: float) -> None:
-        self._shrink: Callable[[np.ndarray], None] = lambda rows: sparse_lp_regularizer(table, rows, p, reg_lambda)
-        self.rows = 0
-
-    def __call__(self, rows: np.ndarray) -> None:
-        self._shrink(rows)
-        self.rows += len(rows)
+        shrink(np.repeat(everything, len(world.batches) - steps_done))
+    return Outcome(table, shrunk)
