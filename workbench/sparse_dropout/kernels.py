@@ -12,10 +12,11 @@ from collections.abc import Callable
 import numpy as np
 
 from workbench import parallel, philox
-from workbench.sparse_dropout import loops
+from workbench.sparse_dropout import loops_common, loops_dense, loops_gradient, loops_segments, loops_sparse
 from workbench.sparse_dropout.broadcasting import covered_axes, inner_shape, sum_to, summed_axes
 from workbench.sparse_dropout.drop_rule import Drop
 from workbench.sparse_dropout.inputs import check_sum, refuse_length, refuse_total
+from workbench.sparse_dropout.loops_common import TILE, Draw
 from workbench.sparse_dropout.sparse_entries import Stored
 
 TILES = 64  # of a job: 16384 elements
@@ -41,9 +42,9 @@ def dropout_of_runs(x, begins: np.ndarray, drop: Drop, replacement: np.ndarray, 
     length, first, draw = x.size // max(begins.size, 1), np.uint64(drop.start), _draw(drop)
 
     def loop(source, y, values, scales, start, stop):
-        loops.runs(source, y, marks, begins, length, first, values, period, run, scales, draw, start, stop)
+        loops_dense.runs(source, y, marks, begins, length, first, values, period, run, scales, draw, start, stop)
 
-    y = _selected(np.ascontiguousarray(x).reshape(-1), drop, values, scale, -(-x.size // loops.TILE), loop)
+    y = _selected(np.ascontiguousarray(x).reshape(-1), drop, values, scale, -(-x.size // TILE), loop)
     return y.reshape(x.shape), marks.view(np.bool_).reshape(x.shape)
 
 
@@ -88,11 +89,11 @@ def _carry_back(dy, dropped, scale: float, values: int, run: tuple) -> tuple[np.
     marks = np.ascontiguousarray(dropped).reshape(-1).view(np.uint8)
     dx = np.empty_like(source)
     jobs = max(1, min(SUMS, source.size // (ROOM * values)))
-    length = -(-source.size // (jobs * loops.TILE)) * loops.TILE
+    length = -(-source.size // (jobs * TILE)) * TILE
     sums = np.zeros((jobs, 2, values))
 
     def work(start: int, stop: int) -> None:
-        loops.gradient(source, dx, marks, wide.type(scale), sums, length, values, run, start, stop)
+        loops_gradient.gradient(source, dx, marks, wide.type(scale), sums, length, values, run, start, stop)
 
     parallel.run(work, jobs, source.size)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -109,12 +110,12 @@ def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Dr
     lengths = lengths.copy()  # checked once and read again: nobody else may change them in between
     quads, marks, shift = _marks(drop, lengths.size)
     output_lengths = np.empty_like(lengths)
-    chunks = -(-(shift + lengths.size) // loops.CHUNK) if lengths.size else 0
+    chunks = -(-(shift + lengths.size) // loops_segments.CHUNK) if lengths.size else 0
     totals = np.zeros((chunks, 2), np.int64)
     draw = _draw(drop)
 
     def find(start: int, stop: int) -> None:
-        loops.fates(lengths, output_lengths, quads, marks, shift, draw, x.size, totals, start, stop)
+        loops_segments.draw_segments(lengths, output_lengths, quads, marks, shift, draw, x.size, totals, start, stop)
 
     parallel.run(find, chunks, lengths.size)
     _check_totals(totals, lengths, x.size)
@@ -125,7 +126,9 @@ def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Dr
     new = np.asarray(value).view(bits)[()]
 
     def fill(start: int, stop: int) -> None:
-        loops.segments(x.view(bits), y.view(bits), lengths, marks, shift, new, inputs, outputs, start, stop)
+        loops_segments.copy_segments(
+            x.view(bits), y.view(bits), lengths, marks, shift, new, inputs, outputs, start, stop
+        )
 
     parallel.run(fill, chunks, x.size)
     return y, output_lengths
@@ -143,7 +146,7 @@ def random_words(seed: int, count: int, start: int = 0) -> np.ndarray:
     draw = _draw(Drop(0.0, seed, start))
     skipped = start % philox.WORDS_PER_BLOCK
     out = np.empty(-(-(skipped + count) // 4) * 4, np.uint32)
-    loops.words(out, draw)
+    loops_common.words(out, draw)
     return out[skipped : skipped + count]
 
 
@@ -153,9 +156,9 @@ def _elements(x: np.ndarray, drop: Drop, values: np.ndarray, period: int, run: t
     draw = _draw(drop)
 
     def loop(source, y, values, scales, start, stop):
-        loops.elements(source, y, quads, marks, shift, values, period, run, scales, draw, start, stop)
+        loops_dense.elements(source, y, quads, marks, shift, values, period, run, scales, draw, start, stop)
 
-    y = _selected(x, drop, values, scale, -(-(shift + x.size) // loops.TILE), loop)
+    y = _selected(x, drop, values, scale, -(-(shift + x.size) // TILE), loop)
     return y, marks[shift : shift + x.size].view(np.bool_)
 
 
@@ -181,15 +184,15 @@ def _selected(
 def _marks(drop: Drop, count: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Return room for a byte an element, as blocks and as bytes, and how many bytes come before the first element."""
     shift = drop.start % philox.WORDS_PER_BLOCK
-    tiles = -(-(shift + count) // loops.TILE)
-    quads = np.empty(tiles * loops.TILE // 4, np.uint32)
+    tiles = -(-(shift + count) // TILE)
+    quads = np.empty(tiles * TILE // 4, np.uint32)
     return quads, quads.view(np.uint8), shift
 
 
-def _draw(drop: Drop) -> loops.Draw:
+def _draw(drop: Drop) -> Draw:
     key = philox.key_of(drop.seed)
     block = drop.start // philox.WORDS_PER_BLOCK
-    return loops.Draw(*(np.uint64(word) for word in (drop.threshold, *key, block)))
+    return Draw(*(np.uint64(word) for word in (drop.threshold, *key, block)))
 
 
 def _scales(drop: Drop, scale: float | None, dtype: np.dtype) -> tuple:
@@ -203,11 +206,11 @@ def _cycle(values: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, int,
     """
     covered, run = covered_axes(values.shape, shape)
     if not covered:
-        return np.full(loops.TILE + 1, values.reshape(-1)[0] if values.size else 0, values.dtype), 1, ()
+        return np.full(TILE + 1, values.reshape(-1)[0] if values.size else 0, values.dtype), 1, ()
     cycle = np.broadcast_to(values.reshape(inner_shape(values.shape, covered)), covered).reshape(-1)
     if run:
         return cycle, cycle.size, run
-    return np.concatenate([cycle, np.resize(cycle, loops.TILE)]), cycle.size, ()
+    return np.concatenate([cycle, np.resize(cycle, TILE)]), cycle.size, ()
 
 
 def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:
@@ -226,7 +229,7 @@ def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None)
 
     def work(start: int, stop: int) -> None:
         begin, end = start * ENTRIES, min(stop * ENTRIES, x.count)
-        loops.entries(
+        loops_sparse.entries(
             *arrays, values.reshape(-1).view(view), value_steps, scales, draw, np.uint64(drop.start), begin, end
         )
 
