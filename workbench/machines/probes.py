@@ -14,9 +14,6 @@
 An exponential is 2^x and a logarithm log2 x, as polynomials that become vector instructions; a power is both. The
 operators find theirs in the same way, and a call of a C library's function for each element takes several times as
 long.
-
-This file imports no other compiled function but the prefetch: Numba's cache on disk notices a change in a function's
-own file alone.
 """
 
 import math
@@ -25,7 +22,8 @@ import numba
 import numpy as np
 from numba.extending import overload
 
-from workbench.compiling import compiler, prefetch_to_read, prefetch_to_write
+from workbench.compiling import compiler, philox4x32, prefetch_to_read, prefetch_to_write, variant
+from workbench.machines.limits import OPERATIONS
 
 kernel = compiler(fastmath={"contract"})
 part = compiler(fastmath={"contract"}, forceinline=True)
@@ -38,15 +36,8 @@ ROWS_AHEAD = 12
 DEGREE = 16  # of each of the two polynomials
 FUSED = 2 * DEGREE  # multiply-adds an element
 
-# Which function, by the length of a tuple: Numba knows that when it compiles.
-DIVISION, SQUARE_ROOT, EXPONENTIAL, LOGARITHM, POWER = ((0,) * n for n in range(1, 6))
-FUNCTIONS = {
-    "divisions": DIVISION,
-    "square_roots": SQUARE_ROOT,
-    "exponentials": EXPONENTIAL,
-    "logarithms": LOGARITHM,
-    "powers": POWER,
-}
+DIVISION, SQUARE_ROOT, EXPONENTIAL, LOGARITHM, POWER = range(1, 6)
+FUNCTIONS = {name: variant(kind) for kind, name in enumerate(OPERATIONS, start=DIVISION)}
 
 # 2^g = sum of (g log 2)^k / k!, and log2 of (1 + s) / (1 - s) = sum of 2 s^k / (k log 2) over odd k.
 EXP = tuple(math.log(2) ** k / math.factorial(k) for k in range(11))
@@ -55,9 +46,7 @@ EXP32, LOG32 = (tuple(map(np.float32, each)) for each in (EXP[:7], LOG[:5]))
 ONE = np.float32(1)
 
 u, u64 = np.uintp, np.uint64
-M0, M1 = u64(0xD2511F53), u64(0xCD9E8D57)
-WEYL0, WEYL1 = u64(0x9E3779B9), u64(0xBB67AE85)
-LOW, UPPER, ZERO = u64(0xFFFFFFFF), u64(32), u64(0)
+ZERO = u64(0)
 
 
 def exp2(x):
@@ -189,13 +178,13 @@ def function(kind, x, y, a, b, start, stop):
     """Set y (TILE,) to a function of x (TILE,), `stop` - `start` times over; `a` divides, `a` + `b` is the exponent."""
     for _ in range(start, stop):
         for i in range(u(x.shape[0])):
-            if len(kind) == 1:
+            if len(kind) == DIVISION:
                 y[i] = x[i] / a
-            elif len(kind) == 2:
+            elif len(kind) == SQUARE_ROOT:
                 y[i] = np.sqrt(x[i])
-            elif len(kind) == 3:
+            elif len(kind) == EXPONENTIAL:
                 y[i] = exp2(x[i])
-            elif len(kind) == 4:
+            elif len(kind) == LOGARITHM:
                 y[i] = log2(x[i])
             else:
                 y[i] = power(x[i], a, b)
@@ -210,7 +199,7 @@ def mixed(kind, x, y, a, b, start, stop):
             total = a
             for _ in range(DEGREE):
                 total = total * x[i] + b
-            y[i] = total + (x[i] / a if len(kind) == 1 else np.sqrt(x[i]))
+            y[i] = total + (x[i] / a if len(kind) == DIVISION else np.sqrt(x[i]))
         x[0] = y[1]
 
 
@@ -219,14 +208,9 @@ def words(out, key0, key1, start, stop):
     """Write the four words of each block, counted from 0, to out (4, TILE), over and over: TILE blocks a job."""
     for job in range(start, stop):
         for b in range(u(out.shape[1])):
-            c0, c1, c2, c3 = u64(job) * u64(out.shape[1]) + u64(b), ZERO, ZERO, ZERO
-            k0, k1 = key0, key1
-            for _ in range(10):
-                p0, p1 = M0 * (c0 & LOW), M1 * (c2 & LOW)
-                c0, c1, c2, c3 = (p1 >> UPPER) ^ c1 ^ k0, p1, (p0 >> UPPER) ^ c3 ^ k1, p0
-                k0, k1 = (k0 + WEYL0) & LOW, (k1 + WEYL1) & LOW
-            out[0, b], out[1, b] = np.uint32(c0 & LOW), np.uint32(c1 & LOW)
-            out[2, b], out[3, b] = np.uint32(c2 & LOW), np.uint32(c3 & LOW)
+            block = u64(job) * u64(out.shape[1]) + u64(b)
+            w0, w1, w2, w3 = philox4x32(block, ZERO, ZERO, ZERO, key0, key1)
+            out[0, b], out[1, b], out[2, b], out[3, b] = np.uint32(w0), np.uint32(w1), np.uint32(w2), np.uint32(w3)
 
 
 @kernel

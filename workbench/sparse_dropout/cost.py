@@ -224,14 +224,14 @@ def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Wo
     from workbench.sparse_dropout import kernels
 
     x, other = (*inputs, None)[:2]
-    tile = kernels.TILES * kernels.loops.TILE
+    tile = kernels.TILES * kernels.TILE
     if name.startswith("Sparse"):
         sizes = {"itemsize": x.itemsize, "lengths_itemsize": other.itemsize, "engine": engine}
         if name.startswith("SparseItemwise"):
             return Work(items_cost(x.size, other.size, **sizes), x.size, -(-x.size // tile))
         ratio, segments = arguments.get("ratio", 0.0), other.size
         count = segments_cost(segments, round(ratio * segments), round((1 - ratio) * x.size), **sizes)
-        return Work(count, x.size, -(-segments // kernels.loops.CHUNK))
+        return Work(count, x.size, -(-segments // kernels.loops_segments.CHUNK))
     scaled = arguments.get("scaled", False)
     if hasattr(x, "indptr"):
         if name != "DropoutWithReplacement":
