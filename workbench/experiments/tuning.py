@@ -18,6 +18,7 @@ import numpy as np
 
 from workbench.data import tuning_data
 from workbench.lrn import local_response_norm
+from workbench.operator import checked_choice
 from workbench.solvers.penalties import Lp
 from workbench.solvers.solve import solve
 from workbench.sparse_lp import sparse_lp
@@ -53,7 +54,7 @@ def lrn_on_digits(
 
     Raises:
         optuna.TrialPruned: the trial's pruner says so after a fold other than the last.
-        ValueError: an argument is not what is said above.
+        ValueError: `reports` is neither "mean" nor "fold", or an argument of LRN or of the penalty is not allowed.
     """
     places = tuning_data.digits_parts().folds
     X, y = _lrn_features(places, size, alpha, beta, bias, contrast), tuning_data.digits_targets()[places]
@@ -101,7 +102,7 @@ def sparse_lp_on_breast_cancer(
 
     Raises:
         optuna.TrialPruned: the trial's pruner says so after a fold other than the last.
-        ValueError: an argument is not what is said above.
+        ValueError: `reports` is neither "mean" nor "fold", or an argument of LRN or of the penalty is not allowed.
     """
 
     def score(fold: tuning_data.Fold) -> dict[str, float]:
@@ -128,8 +129,7 @@ def sparse_lp_on_breast_cancer_apart(
 def _cross_validate(
     score: Callable[[Any], dict[str, float]], examples: Iterable, folds: int, reports: str, trial: Trial | None
 ) -> Scores:
-    if reports not in ("mean", "fold"):
-        raise ValueError(f"reports={reports!r}: must be 'mean' or 'fold'")
+    checked_choice("reports", reports, ("mean", "fold"))
     scores: Scores = {}
     for step, each in enumerate(examples):
         with _one_thread():

@@ -101,8 +101,7 @@ def make_problem(X: Any, y: Any, penalty: Penalty | None, loss: str) -> Problem:
 def checked_vector(name: str, values: Any, length: int, meaning: str) -> np.ndarray:
     """Return numbers as float64, shape (length,)."""
     values = _as_array(name, values)
-    if values.dtype.kind not in "iuf":
-        raise TypeError(f"{name} has dtype {values.dtype}: must be numbers; convert it, as with {name}.astype(float)")
+    _check_numbers(name, values)
     if values.shape != (length,):
         raise ValueError(f"{name} has shape {values.shape}: must be ({length},), {meaning}")
     values = values.astype(np.float64, copy=False)
@@ -130,7 +129,7 @@ def _checked_matrix(matrix: Any) -> Any:
                 f"X is a sparse {matrix.ndim}-D {matrix.format.upper()} array: must be a CSR or CSC matrix; "
                 "convert it, as with X.tocsc()"
             )
-        _check_matrix_type(matrix)
+        _check_numbers("X", matrix)
         check_sound("X", matrix)
         found = csc_array(matrix).astype(np.float64, copy=False)
         if not found.has_canonical_format:
@@ -138,7 +137,7 @@ def _checked_matrix(matrix: Any) -> Any:
             found.sum_duplicates()
     else:
         matrix = _as_array("X", matrix)
-        _check_matrix_type(matrix)
+        _check_numbers("X", matrix)
         if matrix.ndim != 2:
             raise ValueError(f"X has shape {matrix.shape}: must have 2 axes, (n, features)")
         found = matrix.astype(np.float64, copy=False)
@@ -149,9 +148,9 @@ def _checked_matrix(matrix: Any) -> Any:
     return found
 
 
-def _check_matrix_type(matrix: Any) -> None:
-    if matrix.dtype.kind not in "iuf":
-        raise TypeError(f"X has dtype {matrix.dtype}: must be numbers; convert it, as with X.astype(np.float64)")
+def _check_numbers(name: str, values: Any) -> None:
+    if values.dtype.kind not in "iuf":
+        raise TypeError(f"{name} has dtype {values.dtype}: must be numbers; convert it, as with {name}.astype(float)")
 
 
 def _check_finite(matrix: Any, squares: np.ndarray) -> None:
