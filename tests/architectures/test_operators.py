@@ -1,5 +1,6 @@
 """What estimators say of starting an operator and of new memory, against operators that run."""
 
+import dataclasses
 import tracemalloc
 
 import numpy as np
@@ -61,6 +62,12 @@ def test_every_operator_is_here():
 
 def test_each_call_is_one_run():
     assert {name: counted(name).runs for name in CALLS} == dict.fromkeys(CALLS, 1)
+
+
+def test_an_operator_without_a_cost_says_so():
+    bare = dataclasses.replace(OPERATORS["LRN"], name="Bare", cost=None)
+    with pytest.raises(TypeError, match="^Bare declares no cost$"):
+        bare.cost_module()
 
 
 def tiles(elements, count):

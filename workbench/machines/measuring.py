@@ -123,35 +123,30 @@ def _rate(work: Callable[[int, int], None], elements: int, threads: int) -> floa
     return jobs * elements / _best(lambda: _shared(work, jobs))
 
 
-def _flops(kind: type, threads: int) -> float:
-    def work(start: int, stop: int) -> None:
-        x = np.full(probes.TILE, 0.5, kind)
-        probes.fused(x, np.empty_like(x), kind(0.3), kind(0.2), start, stop)
-
-    return 2 * probes.FUSED * _rate(work, probes.TILE, threads)
-
-
-def _function(name: str, kind: type, threads: int) -> float:
-    numbers = np.linspace(1.1, 1.9, probes.TILE).astype(kind)
+def _tile_rate(threads: int, numbers: np.ndarray, scalars: Sequence[float], loop: Callable, *kind: tuple) -> float:
+    """Return how many elements a second a loop gets through that passes over a tile of numbers again and again."""
 
     def work(start: int, stop: int) -> None:
         x = numbers.copy()
-        probes.function(probes.FUNCTIONS[name], x, np.empty_like(x), kind(0.625), kind(0.01), start, stop)
+        loop(*kind, x, np.empty_like(x), *map(numbers.dtype.type, scalars), start, stop)
 
     return _rate(work, probes.TILE, threads)
 
 
+def _flops(kind: type, threads: int) -> float:
+    return 2 * probes.FUSED * _tile_rate(threads, np.full(probes.TILE, 0.5, kind), (0.3, 0.2), probes.fused)
+
+
+def _function(name: str, kind: type, threads: int) -> float:
+    numbers = np.linspace(1.1, 1.9, probes.TILE).astype(kind)
+    return _tile_rate(threads, numbers, (0.625, 0.01), probes.function, probes.FUNCTIONS[name])
+
+
 def _overlap(name: str, functions: float, flops: float, threads: int) -> float:
     """Return for how much of a function's time multiply-adds have to wait: both at once, beyond these alone."""
-    kind = np.float32
-    numbers = np.linspace(1.1, 1.9, probes.TILE).astype(kind)
-
-    def work(start: int, stop: int) -> None:
-        x = numbers.copy()
-        probes.mixed(probes.FUNCTIONS[name], x, np.empty_like(x), kind(0.7), kind(0.2), start, stop)
-
-    both, fused = 1 / _rate(work, probes.TILE, threads), 2 * probes.DEGREE / flops
-    return float(np.clip((both - fused) * functions, 0, 1))
+    numbers = np.linspace(1.1, 1.9, probes.TILE).astype(np.float32)
+    both = 1 / _tile_rate(threads, numbers, (0.7, 0.2), probes.mixed, probes.FUNCTIONS[name])
+    return float(np.clip((both - 2 * probes.DEGREE / flops) * functions, 0, 1))
 
 
 def _misprediction() -> float:
