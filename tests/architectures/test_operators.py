@@ -66,7 +66,7 @@ def test_each_call_is_one_run():
 
 def test_an_operator_without_a_cost_says_so():
     bare = dataclasses.replace(OPERATORS["LRN"], name="Bare", cost=None)
-    with pytest.raises(TypeError, match="^Bare declares no cost$"):
+    with pytest.raises(TypeError, match="Bare declares no cost"):
         bare.cost_module()
 
 

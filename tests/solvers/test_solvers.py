@@ -18,6 +18,7 @@ from workbench.solvers.problem import make_problem
 from workbench.solvers.solve import SOLVERS, solve
 
 from . import rival
+from .test_penalties import written_out
 
 CONVEX_SOLVERS = ("proximal gradient", "FISTA", "coordinate descent")
 LOSSES = ("least squares", "logistic")
@@ -39,18 +40,6 @@ def data(shape, loss="least squares", seed=0, density=None):
 
 def loss_written_out(X, y, w, loss):
     return rival.objective(X, y, w, 0.0, 1.0, loss)
-
-
-def penalty_written_out(penalty, w):
-    w = w.tolist()
-    if isinstance(penalty, ElasticNet):
-        l1 = penalty.l1_ratio
-        return penalty.alpha * sum(l1 * abs(each) + (1 - l1) / 2 * each**2 for each in w)
-    if isinstance(penalty, GroupLasso):
-        return penalty.alpha * sum(math.hypot(*w[at : at + penalty.size]) for at in range(0, len(w), penalty.size))
-    if penalty.p == math.inf:
-        return 0.0 if max(map(abs, w)) <= 1 else math.inf
-    return penalty.alpha * sum(abs(each) ** penalty.p for each in w if each)
 
 
 def suited(solver, penalty, nonzeros=3):
@@ -91,8 +80,8 @@ def test_least_squares_as_scikit_learn(l1_ratio, alpha, shape, sparse):
     model.fit(given, y)
     penalty = Lp(alpha) if l1_ratio == 1 else ElasticNet(alpha, l1_ratio)
     result = solve(given, y, penalty, tolerance=1e-11)
-    theirs = loss_written_out(X, y, model.coef_, "least squares") + penalty_written_out(penalty, model.coef_)
-    ours = loss_written_out(X, y, result.weights, "least squares") + penalty_written_out(penalty, result.weights)
+    theirs = loss_written_out(X, y, model.coef_, "least squares") + written_out(penalty, model.coef_.tolist())
+    ours = loss_written_out(X, y, result.weights, "least squares") + written_out(penalty, result.weights.tolist())
     assert result.converged
     assert ours == pytest.approx(theirs, rel=1e-8)
     np.testing.assert_allclose(result.weights, model.coef_, rtol=0, atol=2e-4)
@@ -118,8 +107,8 @@ def test_logistic_as_scikit_learn(l1_ratio, alpha, shape, sparse):
         model.set_params(C=1 / (len(y) * alpha), fit_intercept=False).fit(given, y)
     penalty = Lp(alpha) if l1_ratio == 1 else ElasticNet(alpha, l1_ratio)
     result = solve(given, y, penalty, loss="logistic", tolerance=1e-11)
-    theirs = loss_written_out(X, y, model.coef_[0], "logistic") + penalty_written_out(penalty, model.coef_[0])
-    ours = loss_written_out(X, y, result.weights, "logistic") + penalty_written_out(penalty, result.weights)
+    theirs = loss_written_out(X, y, model.coef_[0], "logistic") + written_out(penalty, model.coef_[0].tolist())
+    ours = loss_written_out(X, y, result.weights, "logistic") + written_out(penalty, result.weights.tolist())
     assert result.converged
     assert ours == pytest.approx(theirs, rel=1e-8)
 
@@ -166,7 +155,7 @@ def test_solvers_agree(penalty, loss):
     ]
     assert all(result.converged and result.measure == "duality gap" for result in found)
     for result in found:
-        value = loss_written_out(X, y, result.weights, loss) + penalty_written_out(penalty, result.weights)
+        value = loss_written_out(X, y, result.weights, loss) + written_out(penalty, result.weights.tolist())
         assert result.objective[-1] == pytest.approx(value, rel=1e-12)
         assert result.objective[-1] == pytest.approx(found[0].objective[-1], abs=2 * result.target)
 
