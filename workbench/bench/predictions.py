@@ -18,7 +18,7 @@ from workbench.sparse_lp import kernels as sparse_lp
 from workbench.sparse_lp.cost import ITERATIONS, SIMPLE_PROXES, gradient_cost, penalty_cost, precision, prox_cost
 from workbench.sparse_lp.cost import rows_cost as lp_rows_cost
 
-DROPOUT_JOB = dropout.TILES * dropout.loops.TILE  # elements
+DROPOUT_JOB = dropout.TILES * dropout.TILE  # elements
 STEPS = 4  # of Halley's method where the data decide: it takes 3 to 5
 
 
@@ -84,7 +84,7 @@ def _segments(row: Row) -> Call:
     """Return the call that is expected to drop its ratio of the segments, and of the values."""
     (values,), segments, ratio = row.shape, row.arguments["segments"], row.arguments["ratio"]
     count = segments_cost(segments, round(ratio * segments), round((1 - ratio) * values), engine="numba")
-    return Call(count, values, -(-segments // dropout.loops.CHUNK))
+    return Call(count, values, -(-segments // dropout.loops_segments.CHUNK))
 
 
 def _items(row: Row) -> Call:
@@ -108,9 +108,7 @@ def _weights(estimator: Callable[..., Cost]) -> Callable[[Row], Call]:
         p = row.arguments["p"]
         options = {"iterations": _steps(p)} if estimator is prox_cost else {}
         count = estimator(row.shape, p, engine="numba", **options)
-        call = dataclasses.replace(
-            _elementwise(count, math.prod(row.shape), sparse_lp.loops.SAMPLE), precision=precision(p)
-        )
+        call = dataclasses.replace(_elementwise(count, math.prod(row.shape), sparse_lp.SAMPLE), precision=precision(p))
         if estimator is not penalty_cost:
             return call
         return dataclasses.replace(call, working_set=5 * math.prod(row.shape), access="update")  # w, and the mask

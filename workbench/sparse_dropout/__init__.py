@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import FLOATS, NUMBERS, is_sparse, native_array
 from workbench.operator import REQUIRED, Arg, Gradient, Operator, register_cpu_operator
-from workbench.sparse_dropout.drop_rule import RATIO, Drop
 from workbench.sparse_dropout.inputs import (
+    RATIO,
     REPLACEMENTS,
+    Drop,
     check_gradient_ratio,
     check_places,
     checked_dropped,
@@ -17,8 +19,6 @@ from workbench.sparse_dropout.inputs import (
     checked_number,
     checked_replacement,
     checked_replacement_shape,
-    checked_values,
-    is_sparse,
 )
 
 ENGINES = {"numba": "workbench.sparse_dropout.kernels", "reference": "workbench.sparse_dropout.reference"}
@@ -61,7 +61,7 @@ def _scale(ratio: float, scaled: bool) -> float | None:
 
 def _prepare(inputs: tuple, values: dict) -> tuple:
     (x,) = inputs
-    x = checked_matrix("x", x) if is_sparse(x) else checked_values("x", x)
+    x = checked_matrix("x", x) if is_sparse(x) else native_array("x", x, NUMBERS)
     drop = _drop(values)
     if values["scaled"] and x.dtype.kind != "f":
         raise TypeError(f"scaled=True: x has dtype {x.dtype}, which cannot be scaled; convert x to a float type")
@@ -74,7 +74,7 @@ def _prepare(inputs: tuple, values: dict) -> tuple:
 
 def _prepare_gradient(inputs: tuple, values: dict) -> tuple:
     dy, dropped = inputs
-    dy = checked_matrix("dy", dy, types="f") if is_sparse(dy) else checked_values("dy", dy, types="f")
+    dy = checked_matrix("dy", dy, FLOATS) if is_sparse(dy) else native_array("dy", dy, FLOATS)
     dropped = checked_dropped(dropped, dy)
     shape = checked_replacement_shape(values["replacement_shape"], dy.shape)
     ratio = check_gradient_ratio(values["ratio"], values["training"], values["scaled"], dropped)
@@ -83,7 +83,7 @@ def _prepare_gradient(inputs: tuple, values: dict) -> tuple:
 
 def _prepare_ragged(inputs: tuple, values: dict) -> tuple:
     x, lengths = inputs
-    x = checked_values("x", x)
+    x = native_array("x", x, NUMBERS)
     lengths = checked_lengths(lengths, x)
     return x, lengths, _drop(values), checked_number("replacement_value", values["replacement_value"], x.dtype)
 

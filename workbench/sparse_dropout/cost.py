@@ -18,14 +18,13 @@ import math
 from collections.abc import Sequence
 
 from workbench.cost import Cost, checked_choice, checked_count, checked_itemsize, checked_shape
-from workbench.philox import ROUNDS, WORDS_PER_BLOCK
+from workbench.philox import ROUNDS, TILE, WORDS_PER_BLOCK
 
 DIRECTIONS = ("forward", "gradient")
 ENGINES = ("numba", "reference")
 SIZES = (1, 2, 4, 8)
 MARK = 1  # bytes of an element of `dropped`
 WIDE = 8  # bytes of a number in float64, and of a counter
-TILE = 256  # elements of a tile of marks, as in `loops`
 
 DRAW = Cost(random_words=1, comparisons=2)
 SCALING = Cost(multiply_adds=1, other_flops=1)
