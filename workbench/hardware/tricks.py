@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from workbench import parallel, philox
+from workbench.compiling import prefetch_tile
 from workbench.sparse_dropout import RATIO, SEED, dropout_with_replacement
-from workbench.sparse_dropout.loops_common import TILE, kernel, part, prefetch_tile, random_block, u, u64, write_words
+from workbench.sparse_dropout.loops_common import TILE, kernel, part, random_block, u, u64, write_words
 
 JOB_TILES = 64  # tiles of a job
 STRETCH = 1 << 14  # elements after which skipping starts anew, with words of its own, so that threads can share
@@ -59,7 +60,7 @@ def _fused(x, y, dropped, start, stop, words, fields, last, key):
     blocks = u(words.shape[0] // 4)
     for tile in range(u(start), u(stop)):
         at = tile * u(TILE)
-        prefetch_tile(x, y, at)
+        prefetch_tile(x, y, at, TILE)
         count = min(u(TILE), u(x.shape[0]) - at)
         write_words(words, tile * blocks, blocks, key[0], key[1])
         for i in range(count):

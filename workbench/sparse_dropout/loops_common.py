@@ -13,7 +13,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from workbench.compiling import compiler, philox4x32, prefetch_to_read, prefetch_to_write
+from workbench.compiling import compiler, philox4x32
 from workbench.philox import HALF, LOW, TILE
 
 kernel = compiler()
@@ -24,7 +24,6 @@ u, u64 = np.uintp, np.uint64  # unsigned indices need no test for Python's negat
 # What draws depend on: `block` is the counter of the first block, `key0` and `key1` are the seed.
 Draw = namedtuple("Draw", "threshold key0 key1 block")
 
-AHEAD = 1024  # elements between a tile and what it prefetches
 
 ZERO = u64(0)
 BYTES = (u64(1), u64(1 << 8), u64(1 << 16), u64(1 << 24))
@@ -43,14 +42,6 @@ def write_words(out, first, blocks, key0, key1):
         w0, w1, w2, w3 = random_block(first + b, key0, key1)
         out[u(4) * b], out[u(4) * b + u(1)] = np.uint32(w0), np.uint32(w1)
         out[u(4) * b + u(2)], out[u(4) * b + u(3)] = np.uint32(w2), np.uint32(w3)
-
-
-@part
-def prefetch_tile(x, y, at):
-    """Ask for a tile of x to be read and a tile of y to be written, AHEAD of `at`."""
-    for line in range(u(0), u(TILE), u(64 // x.itemsize)):
-        prefetch_to_read(x, at + u(AHEAD) + line)
-        prefetch_to_write(y, at + u(AHEAD) + line)
 
 
 @part

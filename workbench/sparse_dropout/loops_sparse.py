@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from workbench.compiling import prefetch_to_read, prefetch_to_write
-from workbench.sparse_dropout.loops_common import AHEAD, TILE, kernel, random_block, u, u64
+from workbench.compiling import AHEAD, prefetch_to_read, prefetch_to_write
+from workbench.sparse_dropout.loops_common import TILE, kernel, random_block, u, u64
 
 
 @kernel

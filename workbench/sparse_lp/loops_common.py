@@ -15,7 +15,7 @@ What makes the loops fast, each measured:
 
 import numpy as np
 
-from workbench.compiling import compiler, prefetch_to_read, prefetch_to_write
+from workbench.compiling import compiler
 
 kernel = compiler(fastmath={"contract"})
 part = compiler(fastmath={"contract"}, forceinline=True)
@@ -23,20 +23,11 @@ part = compiler(fastmath={"contract"}, forceinline=True)
 f64, i64, u = np.float64, np.int64, np.uintp  # unsigned indices need no test for Python's negative ones
 
 TILE = 256  # elements
-AHEAD = 1024  # elements between a tile and what it prefetches
 SAMPLE = 1 << 14  # elements of a job
 
 SMALLEST, SCALE, SCALED_BY = 2.2250738585072014e-308, 18014398509481984.0, 54.0  # of normal numbers; 2^54
 ROOT_HALF = i64(0x3FE6A09E667F3BCD)  # the bits of sqrt(1/2)
 MANTISSA = i64(52)
-
-
-@part
-def prefetch_tile(x, y, at):
-    """Ask for a tile of x to be read and a tile of y to be written, AHEAD of `at`."""
-    for line in range(u(0), u(TILE), u(64 // x.itemsize)):
-        prefetch_to_read(x, at + u(AHEAD) + line)
-        prefetch_to_write(y, at + u(AHEAD) + line)
 
 
 @part

@@ -6,21 +6,8 @@ gradient    alpha p |w|^(p-1) sign(w)
 
 import numpy as np
 
-from workbench.compiling import compiler, prefetch_to_write
-from workbench.sparse_lp.loops_common import (
-    AHEAD,
-    SAMPLE,
-    TILE,
-    exp2,
-    f64,
-    kernel,
-    log2,
-    part,
-    power,
-    prefetch_tile,
-    short_power,
-    u,
-)
+from workbench.compiling import AHEAD, compiler, prefetch_tile, prefetch_to_write
+from workbench.sparse_lp.loops_common import SAMPLE, TILE, exp2, f64, kernel, log2, part, power, short_power, u
 
 sums_part = compiler(fastmath={"contract", "reassoc"}, forceinline=True)  # the order is still the same in every run
 
@@ -81,7 +68,7 @@ def gradient(w, dw, kind, alpha, p, start, stop):
     for job in range(u(start), u(stop)):
         end = min((job + u(1)) * u(SAMPLE), u(w.shape[0]))
         for at in range(job * u(SAMPLE), end, u(TILE)):
-            prefetch_tile(w, dw, at)
+            prefetch_tile(w, dw, at, TILE)
             for i in range(at, min(at + u(TILE), end)):
                 value = f64(w[i])
                 size = abs(value)

@@ -4,7 +4,8 @@ from collections import namedtuple
 
 import numpy as np
 
-from workbench.sparse_lp.loops_common import SAMPLE, TILE, exp2, f64, kernel, log2, part, prefetch_tile, u
+from workbench.compiling import prefetch_tile
+from workbench.sparse_lp.loops_common import SAMPLE, TILE, exp2, f64, kernel, log2, part, u
 
 # The proximal operator by p, a variant: 0, 1/2, 2/3, others below 1, 1, others above 1, 2, infinity.
 HARD, HALF, TWO_THIRDS, BELOW_ONE, SOFT, ABOVE_ONE, SHRINK, CLIP = 1, 2, 3, 4, 5, 6, 7, 8
@@ -183,5 +184,5 @@ def prox(x, z, kind, s, start, stop):
     for job in range(u(start), u(stop)):
         end = min((job + u(1)) * u(SAMPLE), u(x.shape[0]))
         for at in range(job * u(SAMPLE), end, u(TILE)):
-            prefetch_tile(x, z, at)
+            prefetch_tile(x, z, at, TILE)
             prox_tile(x, z, at, at, min(u(TILE), end - at), kind, s, buffers)
