@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.extending import intrinsic
@@ -127,3 +128,13 @@ prefetch_to_read = _prefetch_intrinsic(write=0)
 prefetch_to_write = _prefetch_intrinsic(write=1)
 
 philox4x32 = compiler(forceinline=True)(philox.philox4x32)
+
+AHEAD = 1024  # elements between a tile and what it prefetches
+
+
+@compiler(forceinline=True)
+def prefetch_tile(x, y, at, tile):
+    """Ask for a tile of x to be read and one of y, of the same type, to be written, AHEAD of `at`."""
+    for line in range(np.uintp(0), np.uintp(tile), np.uintp(64 // x.itemsize)):
+        prefetch_to_read(x, at + np.uintp(AHEAD) + line)
+        prefetch_to_write(y, at + np.uintp(AHEAD) + line)

@@ -11,6 +11,7 @@ import numpy as np
 
 ROUNDS = 10
 WORDS_PER_BLOCK = 4
+TILE = 256  # words that the compiled loops draw at once; marks are kept for whole tiles
 SEEDS = 1 << 64  # a seed is the whole key
 UNIT = 2.0**-32  # a word times this is uniform in [0, 1)
 

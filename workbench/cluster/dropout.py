@@ -11,9 +11,8 @@ from workbench.cluster.blocks import as_dask, check, map_blocks, on_one_thread, 
 from workbench.cluster.strategies import typical_value
 from workbench.sparse_dropout import DROPOUT, DROPOUT_GRADIENT
 from workbench.sparse_dropout import dropout_with_replacement_gradient as plain_gradient
-from workbench.sparse_dropout.broadcasting import summed_axes
-from workbench.sparse_dropout.drop_rule import Drop
-from workbench.sparse_dropout.inputs import checked_dropped, checked_replacement, checked_replacement_shape
+from workbench.sparse_dropout.inputs import Drop, checked_dropped, checked_replacement, checked_replacement_shape
+from workbench.sparse_dropout.reference import summed_axes
 
 DROPOUT_OF_RUNS = dataclasses.replace(DROPOUT, function="dropout_of_runs")
 

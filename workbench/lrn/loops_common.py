@@ -20,7 +20,7 @@ import numba
 import numpy as np
 from numba.extending import overload
 
-from workbench.compiling import compiler, prefetch_to_read, prefetch_to_write, variant
+from workbench.compiling import AHEAD, compiler, prefetch_to_read, prefetch_to_write, variant
 
 # Contraction to fused multiply-adds is the one liberty taken with IEEE arithmetic. A part is inlined where it is used.
 kernel = compiler(fastmath={"contract"})
@@ -39,7 +39,6 @@ Limits = namedtuple("Limits", "lowest highest largest")
 BLOCK = 256  # elements; a smaller one pays more for setting out, a larger one for the overlap
 FORWARD_BLOCK = 128  # the same where one array is read and one written: there is little to set out, and more to overlap
 LINE = 16  # float32 elements of a cache line
-AHEAD = 1024  # elements between a block and what it prefetches
 
 f32, i32, u = np.float32, np.int32, np.uintp  # unsigned indices need no test for Python's negative ones
 

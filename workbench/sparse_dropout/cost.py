@@ -20,12 +20,11 @@ from workbench.cost import Cost, checked_count, checked_itemsize, checked_shape
 from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
 from workbench.machines.prediction import Work
 from workbench.operator import checked_choice
-from workbench.philox import ROUNDS, WORDS_PER_BLOCK
+from workbench.philox import ROUNDS, TILE, WORDS_PER_BLOCK
 
 SIZES = (1, 2, 4, 8)
 MARK = 1  # bytes of an element of `dropped`
 WIDE = 8  # bytes of a number in float64, and of a counter
-TILE = 256  # elements of a tile of marks, as in `loops`
 
 DRAW = Cost(random_words=1, comparisons=2)
 SCALING = Cost(multiply_adds=1, other_flops=1)
@@ -224,7 +223,7 @@ def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Wo
     from workbench.sparse_dropout import kernels
 
     x, other = (*inputs, None)[:2]
-    tile = kernels.TILES * kernels.TILE
+    tile = kernels.TILES * TILE
     if name.startswith("Sparse"):
         sizes = {"itemsize": x.itemsize, "lengths_itemsize": other.itemsize, "engine": engine}
         if name.startswith("SparseItemwise"):

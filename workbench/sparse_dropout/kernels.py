@@ -13,10 +13,9 @@ import numpy as np
 
 from workbench import parallel, philox
 from workbench.sparse_dropout import loops_common, loops_dense, loops_gradient, loops_segments, loops_sparse
-from workbench.sparse_dropout.broadcasting import covered_axes, inner_shape, sum_to, summed_axes
-from workbench.sparse_dropout.drop_rule import Drop
-from workbench.sparse_dropout.inputs import check_sum, refuse_length, refuse_total
+from workbench.sparse_dropout.inputs import Drop, check_sum, refuse_length, refuse_total
 from workbench.sparse_dropout.loops_common import TILE, Draw
+from workbench.sparse_dropout.reference import sum_to, summed_axes
 from workbench.sparse_dropout.sparse_entries import Stored
 
 TILES = 64  # of a job: 16384 elements
@@ -61,14 +60,14 @@ def dropout_with_replacement_gradient(dy, dropped, scale: float, replacement_sha
 
 def _carry_back_dense(dy, dropped, scale: float, replacement_shape: tuple[int, ...]) -> tuple:
     """Return dx, and the sums of dy where dropped and where kept, over the axes that share a value."""
-    covered, run = covered_axes(replacement_shape, dy.shape)
+    covered, run = _covered_axes(replacement_shape, dy.shape)
     values, all_of_them = math.prod(covered), (max(dy.size, 1),)
     if covered and not 0 < values * ROOM <= dy.size:  # sums for each job would take more room than dy
         dx, _ = _carry_back(dy, dropped, scale, 1, all_of_them)
         of_kept = 0.0 if scale == 1 else _sum_where(dy, ~dropped, replacement_shape)
         return dx, (_sum_where(dy, dropped, replacement_shape), of_kept)
     dx, sums = _carry_back(dy, dropped, scale, values, run if covered else all_of_them)
-    return dx, [sum_to(each.reshape(covered), inner_shape(replacement_shape, covered)) for each in sums]
+    return dx, [sum_to(each.reshape(covered), _inner_shape(replacement_shape, covered)) for each in sums]
 
 
 def _carry_back_stored(dy: Stored, dropped: Stored, scale: float, replacement_shape: tuple[int, ...]) -> tuple:
@@ -204,10 +203,10 @@ def _cycle(values: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, int,
 
     That the last axes share one value is said by `run`, how many elements that is.
     """
-    covered, run = covered_axes(values.shape, shape)
+    covered, run = _covered_axes(values.shape, shape)
     if not covered:
         return np.full(TILE + 1, values.reshape(-1)[0] if values.size else 0, values.dtype), 1, ()
-    cycle = np.broadcast_to(values.reshape(inner_shape(values.shape, covered)), covered).reshape(-1)
+    cycle = np.broadcast_to(values.reshape(_inner_shape(values.shape, covered)), covered).reshape(-1)
     if run:
         return cycle, cycle.size, run
     return np.concatenate([cycle, np.resize(cycle, TILE)]), cycle.size, ()
@@ -249,3 +248,22 @@ def _check_totals(totals: np.ndarray, lengths: np.ndarray, size: int) -> None:
 
 def _bits(dtype: np.dtype) -> np.dtype:
     return np.dtype(f"u{dtype.itemsize}")
+
+
+def _covered_axes(values_shape: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple]:
+    """Return the lengths in `shape` of the axes from the first to the last along which values differ, () for one value.
+
+    And `run`, how many elements the axes after those make, () where there are none: so element i of the flat array has
+    value i // run % prod(lengths).
+    """
+    varying = [i - len(values_shape) for i, length in enumerate(values_shape) if length != 1]  # axes, from the end
+    if not varying:
+        return (), ()
+    first, end = len(shape) + varying[0], len(shape) + varying[-1] + 1
+    return shape[first:end], (math.prod(shape[end:]),) if end < len(shape) else ()
+
+
+def _inner_shape(values_shape: tuple[int, ...], covered: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of the values without the axes before and after those that are covered."""
+    varying = [i for i, length in enumerate(values_shape) if length != 1]
+    return tuple(values_shape[varying[0] : varying[-1] + 1]) if covered else ()

@@ -13,8 +13,8 @@ from collections import namedtuple
 
 import numpy as np
 
-from workbench.compiling import compiler, philox4x32, prefetch_to_read, prefetch_to_write
-from workbench.philox import HALF, LOW
+from workbench.compiling import compiler, philox4x32
+from workbench.philox import HALF, LOW, TILE
 
 kernel = compiler()
 part = compiler(forceinline=True)
@@ -24,31 +24,29 @@ u, u64 = np.uintp, np.uint64  # unsigned indices need no test for Python's negat
 # What draws depend on: `block` is the counter of the first block, `key0` and `key1` are the seed.
 Draw = namedtuple("Draw", "threshold key0 key1 block")
 
-TILE = 256  # elements
-AHEAD = 1024  # elements between a tile and what it prefetches
-
 ZERO = u64(0)
 BYTES = (u64(1), u64(1 << 8), u64(1 << 16), u64(1 << 24))
 
 
 @part
-def random_block(block, draw):
+def random_block(block, key0, key1):
     """Return the four words of a block, each in the low half of a uint64 whose high half is zero."""
-    return philox4x32(block & LOW, block >> HALF, ZERO, ZERO, draw.key0, draw.key1)
+    return philox4x32(block & LOW, block >> HALF, ZERO, ZERO, key0, key1)
 
 
 @part
-def prefetch_tile(x, y, at):
-    """Ask for a tile of x to be read and a tile of y to be written, AHEAD of `at`."""
-    for line in range(u(0), u(TILE), u(64 // x.itemsize)):
-        prefetch_to_read(x, at + u(AHEAD) + line)
-        prefetch_to_write(y, at + u(AHEAD) + line)
+def write_words(out, first, blocks, key0, key1):
+    """Set out[: 4 * blocks] to the words of the blocks from `first` on."""
+    for b in range(blocks):
+        w0, w1, w2, w3 = random_block(first + b, key0, key1)
+        out[u(4) * b], out[u(4) * b + u(1)] = np.uint32(w0), np.uint32(w1)
+        out[u(4) * b + u(2)], out[u(4) * b + u(3)] = np.uint32(w2), np.uint32(w3)
 
 
 @part
 def draw_block(block, draw):
     """Return four bytes, 1 where the word of a block is below the threshold, else 0."""
-    w0, w1, w2, w3 = random_block(block, draw)
+    w0, w1, w2, w3 = random_block(block, draw.key0, draw.key1)
     t = draw.threshold
     low = (BYTES[0] if w0 < t else ZERO) | (BYTES[1] if w1 < t else ZERO)
     high = (BYTES[2] if w2 < t else ZERO) | (BYTES[3] if w3 < t else ZERO)
@@ -103,7 +101,4 @@ def select_tile(x, y, at, marks, m, values, period, run, buffer, count, scale):
 @kernel
 def words(out, draw):
     """Write the words from block `draw.block` on to out (4 * blocks,)."""
-    for b in range(u(out.shape[0] // 4)):
-        w0, w1, w2, w3 = random_block(draw.block + b, draw)
-        out[u(4) * b], out[u(4) * b + u(1)] = np.uint32(w0), np.uint32(w1)
-        out[u(4) * b + u(2)], out[u(4) * b + u(3)] = np.uint32(w2), np.uint32(w3)
+    write_words(out, draw.block, u(out.shape[0] // 4), draw.key0, draw.key1)

@@ -6,17 +6,8 @@ runs       a block of a larger array: the same, with words from many places
 
 import numpy as np
 
-from workbench.sparse_dropout.loops_common import (
-    TILE,
-    draw_block,
-    draw_marks,
-    kernel,
-    part,
-    prefetch_tile,
-    select_tile,
-    u,
-    u64,
-)
+from workbench.compiling import prefetch_tile
+from workbench.sparse_dropout.loops_common import TILE, draw_block, draw_marks, kernel, part, select_tile, u, u64
 
 
 @kernel
@@ -31,7 +22,7 @@ def elements(x, y, quads, marks, shift, values, period, run, scale, draw, start,
     first, end = u(shift), u(shift) + u(x.shape[0])
     for tile in range(u(start), u(stop)):
         m = tile * u(TILE)
-        prefetch_tile(x, y, m)
+        prefetch_tile(x, y, m, TILE)
         draw_marks(quads, m // u(4), u(TILE // 4), draw)
         begin, finish = max(m, first), min(m + u(TILE), end)
         select_tile(x, y, begin - first, marks, begin, values, period, run, buffer, finish - begin, scale)
@@ -74,7 +65,7 @@ def runs(x, y, marks, begins, length, first, values, period, run, scale, draw, s
     drawn = quads.view(np.uint8)
     for tile in range(u(start), u(stop)):
         at = tile * u(TILE)
-        prefetch_tile(x, y, at)
+        prefetch_tile(x, y, at, TILE)
         count = min(u(TILE), u(x.shape[0]) - at)
         for b in range(_blocks_of_runs(blocks, begins, u(length), first, at, count)):
             quads[b] = draw_block(blocks[b], draw)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from workbench.compiling import compiler
-from workbench.sparse_dropout.loops_common import TILE, prefetch_tile, u
+from workbench.compiling import compiler, prefetch_tile
+from workbench.sparse_dropout.loops_common import TILE, u
 
 sums_kernel = compiler(fastmath={"reassoc"})  # sums in vectors: their order is still the same in every run
 sums_part = compiler(forceinline=True, fastmath={"reassoc"})
@@ -43,7 +43,7 @@ def gradient(dy, dx, marks, scale, sums, length, period, run, start, stop):
     for job in range(u(start), u(stop)):
         end = min((job + u(1)) * u(length), u(dy.shape[0]))
         for at in range(job * u(length), end, u(TILE)):
-            prefetch_tile(dy, dx, at)
+            prefetch_tile(dy, dx, at, TILE)
             count = min(u(TILE), end - at)
             for i in range(at, at + count):
                 scaled = dy[i] * scale

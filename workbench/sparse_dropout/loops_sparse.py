@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from workbench.compiling import prefetch_to_read, prefetch_to_write
-from workbench.sparse_dropout.loops_common import AHEAD, TILE, kernel, random_block, u, u64
+from workbench.compiling import AHEAD, prefetch_to_read, prefetch_to_write
+from workbench.sparse_dropout.loops_common import TILE, kernel, random_block, u, u64
 
 
 @kernel
@@ -39,7 +39,7 @@ def entries(x, y, marks, majors, minors, steps, values, value_steps, scale, draw
             i = end
         for j in range(count):
             at = place[j]
-            w0, w1, w2, w3 = random_block(at >> u64(2), draw)
+            w0, w1, w2, w3 = random_block(at >> u64(2), draw.key0, draw.key1)
             low = w1 if at & u64(1) else w0
             high = w3 if at & u64(1) else w2
             marks[tile + j] = (high if at & u64(2) else low) < draw.threshold
