@@ -29,7 +29,7 @@ def test_types(types, allowed):
         if code in allowed:
             arrays.check_dtype("x", np.dtype(code), types)
         else:
-            with pytest.raises(TypeError, match="^x has dtype .*: must be .*(32|64)"):
+            with pytest.raises(TypeError, match=r"^x has dtype .*: must be .*(32|64)"):
                 arrays.check_dtype("x", np.dtype(code), types)
 
 
@@ -51,7 +51,7 @@ def test_refusals_name_the_argument_and_what_to_do(x, types, message):
 
 
 def test_a_conversion_that_loses_something_is_not_suggested():
-    with pytest.raises(TypeError, match="^indices has dtype float64: must be int32 or int64$"):
+    with pytest.raises(TypeError, match=r"^indices has dtype float64: must be int32 or int64$"):
         arrays.checked_indices([0.0, 1.0], 2)
 
 
