@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from workbench.bench import limits
 from workbench.bench.case import Case, Limit, declared_case, flat
 from workbench.bench.driver import Group, Say, Settings, run
 from workbench.bench.results import MISSED, PREDICTION, Measurement, Ratio, Results, Row
+from workbench.machines import plain_loops
 from workbench.machines.limits import Machine
 from workbench.machines.this_machine import this_machine
 from workbench.operator import OPERATORS, Example, Operator
@@ -74,7 +74,7 @@ def declared_cases(name: str, elements: int) -> list[Case]:
     cases = []
     for (inputs, arguments), shown in zip(calls, _shown(operator, calls), strict=True):
         first = flat(inputs)[0].reshape(-1)
-        copy = Limit(f"copy of {first.nbytes} bytes", lambda first=first: limits.copy(first))
+        copy = Limit(f"copy of {first.nbytes} bytes", lambda first=first: plain_loops.copy(first))
         cases.append(declared_case(name, inputs, arguments, limits=(copy,), shown=shown, **_allowed(operator)))
     if len({str(case) for case in cases}) < len(cases):
         cases = [dataclasses.replace(case, arguments={"call": i, **case.arguments}) for i, case in enumerate(cases)]

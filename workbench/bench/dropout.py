@@ -5,12 +5,12 @@ import math
 
 import numpy as np
 
-from workbench.bench import limits
 from workbench.bench.case import Case, Limit, Target, declared_case
 from workbench.bench.driver import Group, Settings, run
 from workbench.bench.dropout_peers import PEERS, SEED, SEGMENTS, dropped_segments, peer_problem
 from workbench.bench.peers import present_peers
 from workbench.bench.results import MISSED, Measurement, Results, Row, threads_of
+from workbench.machines import plain_loops
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,7 @@ def dense_cases(shape: tuple[int, int]) -> list[Case]:
     x, dy = (rng.standard_normal(shape, np.float32) for _ in range(2))
     features = rng.standard_normal(shape[-1], np.float32)
     dropped = rng.random(shape, np.float32) < DENSE_RATIO
-    limit = Limit("copy of x", lambda: limits.copy(x.reshape(-1)))
+    limit = Limit("copy of x", lambda: plain_loops.copy(x.reshape(-1)))
 
     def case(inputs: tuple, arguments: dict, replacement: float | str = 0.0, most: float | None = None, **others):
         shown = {"ratio": DENSE_RATIO, "replacement": replacement, "scaled": arguments.get("scaled", False)}
@@ -97,9 +97,9 @@ def ragged_cases(segments: int) -> list[Case]:
 
     def shortened(ratio: float) -> Limit:
         written = int(np.where(dropped_segments(segments, ratio), 1, lengths).sum())
-        return Limit(f"copy of {x.size} values to {written}", lambda: limits.move(x, written))
+        return Limit(f"copy of {x.size} values to {written}", lambda: plain_loops.move(x, written))
 
-    copy = Limit(f"copy of {x.size} values", lambda: limits.copy(x))
+    copy = Limit(f"copy of {x.size} values", lambda: plain_loops.copy(x))
     return [
         *(case(SEGMENTS, ratio, shortened(ratio), SEGMENTS_TARGET) for ratio in SEGMENT_RATIOS),
         *(case("SparseItemwiseDropoutWithReplacement", ratio, copy) for ratio in SEGMENT_RATIOS),
@@ -111,7 +111,7 @@ def stored_case(shape: tuple[int, int], count: int) -> Case:
     x = make_matrix(shape, count)
     given = {"ratio": STORED_RATIO, "seed": SEED}
     shown = {"ratio": STORED_RATIO, "replacement": 0.0, "scaled": False, "stored": count}
-    limit = Limit(f"copy of {count} stored entries", lambda: (limits.copy(x.data), limits.copy(x.indices)))
+    limit = Limit(f"copy of {count} stored entries", lambda: (plain_loops.copy(x.data), plain_loops.copy(x.indices)))
     return _case("DropoutWithReplacement", (x,), given, shown, limit, layout="CSR")
 
 

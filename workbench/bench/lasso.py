@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from workbench.bench import limits
 from workbench.bench.case import Case, Limit, Target
 from workbench.bench.driver import all_threads
-from workbench.bench.harness import Contender, thread_counts
 from workbench.bench.results import MISSED, Measurement, dimensions
+from workbench.machines import plain_loops
+from workbench.machines.timing import Contender, thread_counts
 from workbench.solvers.penalties import Lp
 from workbench.solvers.solve import solve
 
@@ -62,7 +62,7 @@ class Problem:
         """Read every number of X, and every row number where it is sparse, in a plain loop."""
         for array in self.reads[:-1]:
             flat = array.reshape(-1, order="A")
-            limits.move(flat.view(f"i{flat.itemsize}"), 0)  # sums of whole numbers, which need no order
+            plain_loops.move(flat.view(f"i{flat.itemsize}"), 0)  # sums of whole numbers, which need no order
 
 
 def dense_problem(shape: tuple[int, int]) -> Problem:

@@ -8,7 +8,7 @@ import os
 import numpy as np
 
 from workbench.bench.case import Case
-from workbench.bench.harness import Contender
+from workbench.machines.timing import Contender
 
 # alpha is so strong that a window with one neighbour too few stands out from rounding.
 SIZE, ALPHA, BIAS = 5, 1.0, 1.0

@@ -6,8 +6,8 @@ from importlib import import_module
 
 from workbench.bench.case import Case
 from workbench.bench.declared import declared_cases
-from workbench.bench.harness import Contender, measure
 from workbench.cost import Cost
+from workbench.machines.timing import Contender, measure
 from workbench.operator import OPERATORS
 from workbench.parallel import thread_limit
 

@@ -4,12 +4,13 @@ import dataclasses
 
 import numpy as np
 
-from workbench.bench import lasso, limits
+from workbench.bench import lasso
 from workbench.bench.case import Case, Limit, Target, declared_case
 from workbench.bench.driver import Group, Settings, run
 from workbench.bench.peers import present_peers
 from workbench.bench.results import MISSED, Results
 from workbench.bench.sparse_lp_peers import ALPHA, PEERS, REG_LAMBDA, ROWS, THRESHOLD, WEIGHT, peer_problem
+from workbench.machines import plain_loops
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +82,7 @@ def row_cases(shape: tuple[int, int], count: int) -> list[Case]:
 
     def case(p: float, indices: np.ndarray = evenly, exact: bool = False, most: float | None = None) -> Case:
         over = f"{count} {'skewed' if indices is skewed else 'even'} rows, {indices.dtype.name}"
-        move = Limit(f"gather and scatter, {over}", lambda: limits.gather_and_scatter(table, indices, buffer))
+        move = Limit(f"gather and scatter, {over}", lambda: plain_loops.gather_and_scatter(table, indices, buffer))
         shown = {"p": p, "exact": exact, "skewed": indices is skewed, "rows": count, "indices": indices.dtype.name}
         return _case(
             ROWS,
@@ -119,7 +120,7 @@ def penalty_cases(shape: tuple[int, int]) -> list[Case]:
     the bytes of the pass that the time is compared with.
     """
     w = _weights(shape)
-    negate = Limit("pass in place, weights", lambda: limits.negate(w.reshape(-1)))
+    negate = Limit("pass in place, weights", lambda: plain_loops.negate(w.reshape(-1)))
 
     def case(p: float) -> Case:
         target = Target("ours / pass in place", SIMPLE_TARGET if p in SIMPLE else TARGET)
@@ -134,7 +135,7 @@ def new_array_cases(shape: tuple[int, int]) -> list[Case]:
     """Return `lp_prox` and `lp_gradient` of float32 numbers of `shape`, for several p."""
     x = _weights(shape)
     common = {
-        "limit": Limit("copy, weights", lambda: limits.copy(x.reshape(-1))),
+        "limit": Limit("copy, weights", lambda: plain_loops.copy(x.reshape(-1))),
         "target": Target("ours / copy"),
         "tolerances": {"z": TOLERANCE, "dw": TOLERANCE},
     }

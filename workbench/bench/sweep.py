@@ -6,8 +6,7 @@ import sys
 import time
 from importlib import metadata
 
-from workbench.bench.driver import Say, Settings
-from workbench.bench.harness import WrongResult
+from workbench.bench.driver import Say, Settings, WrongResult
 from workbench.bench.results import Measurement, Results, base_versions
 
 FUNCTION_TARGET = 10.0  # seconds for FUNCTION_TRIALS trials of a millisecond, with two processes, from start to end
