@@ -42,11 +42,9 @@ def small(monkeypatch):
     monkeypatch.setattr(lrn, "SHAPES", ((1, 6, 5, 3), (2, 7, 53, 47)))
     monkeypatch.setattr(lrn, "measure_startup", lambda processes: [])
     monkeypatch.setattr(lrn, "measure_memory", lambda say: [])
-    sizes = dropout.Sizes(dense=(350, 101), segments=2000, matrix=(310, 290), stored=(30, 900, 40_000))
+    sizes = {"dense": (350, 101), "segments": 2000, "matrix": (310, 290), "stored": (30, 900, 40_000)}
     monkeypatch.setattr(dropout, "QUICK_SIZES", sizes)
-    sizes = sparse_lp.Sizes(
-        table=(3000, 24), rows=1500, weights=(230, 150), dense=(60, 210), sparse=(220, 410), density=0.05
-    )
+    sizes = {"rows": ((3000, 24), 1500), "weights": (230, 150), "dense": (60, 210), "sparse": ((220, 410), 0.05)}
     monkeypatch.setattr(sparse_lp, "QUICK_SIZES", sizes)
     monkeypatch.setattr(declared, "QUICK_ELEMENTS", (900, 2000))
     for module, name in ((lrn, "PEERS"), (dropout, "PEERS"), (sparse_lp, "PEERS"), (lasso, "SOLVERS")):

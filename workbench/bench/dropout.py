@@ -12,26 +12,11 @@ from workbench.bench.peers import present_peers
 from workbench.bench.results import MISSED, Measurement, Results, Row, threads_of
 from workbench.machines import plain_loops
 
-
-@dataclasses.dataclass(frozen=True)
-class Sizes:
-    """The shape of the dense array, the segments of the ragged one, the shape of the matrices and their entries."""
-
-    dense: tuple[int, int]
-    segments: int
-    matrix: tuple[int, int]
-    stored: tuple[int, ...]
-
-
-SIZES = Sizes(
-    dense=(65_536, 256),
-    segments=500_000,
-    matrix=(20_000, 50_000),
-    stored=(10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000),
-)
-QUICK_SIZES = Sizes(
-    dense=(2048, 256), segments=20_000, matrix=(2000, 5000), stored=(1000, 3000, 10_000, 30_000, 100_000)
-)
+# The shape of the dense array, the segments of the ragged one, the shape of the matrices and their entries.
+STORED = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
+SIZES = {"dense": (65_536, 256), "segments": 500_000, "matrix": (20_000, 50_000), "stored": STORED}
+QUICK_STORED = (1000, 3000, 10_000, 30_000, 100_000)
+QUICK_SIZES = {"dense": (2048, 256), "segments": 20_000, "matrix": (2000, 5000), "stored": QUICK_STORED}
 DENSE_RATIO, SEGMENT_RATIOS, STORED_RATIO = 0.3, (0.5, 0.3), 0.05
 LONGEST = 39  # values in a segment; the shortest has none
 DENSE_TARGET, SEGMENTS_TARGET = 3.0, 2.5  # ours / copy, of dense arrays with one thread
@@ -51,9 +36,9 @@ def bench(settings: Settings) -> Results:
     """Time the three kinds of arrays; compare segments with Caffe2, and tell how time grows with stored entries."""
     sizes = QUICK_SIZES if settings.quick else SIZES
     groups = [
-        Group("dense arrays", lambda: dense_cases(sizes.dense)),
-        Group("ragged arrays", lambda: ragged_cases(sizes.segments)),
-        Group("sparse matrices", lambda: [stored_case(sizes.matrix, count) for count in sizes.stored]),
+        Group("dense arrays", lambda: dense_cases(sizes["dense"])),
+        Group("ragged arrays", lambda: ragged_cases(sizes["segments"])),
+        Group("sparse matrices", lambda: [stored_case(sizes["matrix"], count) for count in sizes["stored"]]),
     ]
     peers = present_peers(PEERS, settings.say)
     found = run(groups, peers, settings.rounds, settings.say, machine=settings.machine)
@@ -73,7 +58,7 @@ def dense_cases(shape: tuple[int, int]) -> list[Case]:
         shown = {"ratio": DENSE_RATIO, "replacement": replacement, "scaled": arguments.get("scaled", False)}
         given = {"ratio": DENSE_RATIO, **arguments}
         name = "DropoutWithReplacement" + "Gradient" * (len(inputs) > 1)
-        return _case(name, inputs, given, shown, limit, most, one_thread=True, **others)
+        return _case(name, inputs, given, shown, limit, most, **others)
 
     back = {"tolerances": {"dreplacement": SUM_TOLERANCE}}
     return [
@@ -158,16 +143,9 @@ def exponents(rows: tuple[Row, ...]) -> list[Measurement]:
 
 
 def _case(
-    name: str,
-    inputs: tuple,
-    given: dict,
-    shown: dict,
-    limit: Limit,
-    most: float | None = None,
-    one_thread: bool = False,
-    **others,
+    name: str, inputs: tuple, given: dict, shown: dict, limit: Limit, most: float | None = None, **others
 ) -> Case:
     """Return a call beside its copy and its peers, whose random numbers are their own."""
-    target = Target("ours / copy", most, one_thread=one_thread)
+    target = Target("ours / copy", most, one_thread=others.get("layout") is None)  # with several: of ragged arrays
     fields = {"limits": (limit,), "targets": (target,), "peer_targets": {}, "peer_problem": peer_problem, **others}
     return declared_case(name, inputs, given, shown=shown, **fields)
