@@ -17,7 +17,6 @@ from workbench.bench.declared import declared_cases, summary
 from workbench.bench.driver import Group, WrongResult
 from workbench.bench.peers import Peer, present_peers
 from workbench.bench.results import Ratio, Row
-from workbench.bench.roofline import measure_points
 from workbench.cost import Cost
 from workbench.machines.prediction import BOUNDS, Work
 from workbench.machines.timing import PAUSE, Contender, Timing
@@ -301,17 +300,3 @@ def test_an_unknown_part_and_files_in_no_folder_are_refused_before_anything_runs
             ValueError, match=r"figure=.*: shows 'lrn', 'dropout', 'sparse-lp' and 'cost'.*leave it out"
         ):
             run_bench(part, None, True, tmp_path / "ratios.png")
-
-
-def test_points_of_the_roofline():
-    points = {point.name: point for point in measure_points(384, rounds=1)}
-    assert set(points) == {
-        *("LRN", "LRN gradient", "LRN within", "LRN within gradient", "LpProx p = 0.5", "LpGradient p = 0.5"),
-        *("DropoutWithReplacement", "DropoutWithReplacement gradient", "SparseDropoutWithReplacement"),
-        *("SparseItemwiseDropoutWithReplacement", "SparseLpRegularizer p = 2", "SparseLp p = 0.5"),
-    }
-    assert points["LpProx p = 0.5"].before is None
-    # Dropout of 384: a word, a comparison and a choice an element; 4 bytes read, 5 written; 4 of the replacement.
-    assert points["DropoutWithReplacement"].after[0] == pytest.approx(3 * 384 / (9 * 384 + 4))
-    assert all(point.before[0] < point.after[0] for point in points.values() if point.before)
-    assert all(min(point.after) > 0 for point in points.values())

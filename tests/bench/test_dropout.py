@@ -183,17 +183,6 @@ def test_each_plain_loop_writes_as_much_as_the_operator():
     assert lengths.min() >= 0 < x.min()  # values are not what replaces them
 
 
-@pytest.mark.parametrize("count", [1, 17, 31 * 29])
-def test_a_matrix_stores_as_many_entries_as_asked_for(count):
-    matrix = dropout.make_matrix((31, 29), count)
-    assert (matrix.nnz, matrix.shape, matrix.dtype) == (count, (31, 29), np.float32)
-    places = {
-        (row, column) for row in range(31) for column in matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]
-    }
-    assert len(places) == count
-    assert all(0 <= column < 29 for _, column in places)
-
-
 def row(operator=dropout.SEGMENTS, threads=1, seconds=1.0, **arguments):
     return Row(operator, "forward", (7, 5), "any", threads, arguments, seconds, 0.1, 0.5, 0.5, {}, {})
 

@@ -9,6 +9,7 @@ judged here. All take X as it is and fit no intercept.
 import dataclasses
 import math
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,6 @@ MANY = 100_000  # passes at most, more than any of these problems takes
 GAP = 1e-6  # of |y|^2 / n
 FRACTION = 20  # alpha is as much below the smallest for which all weights are 0
 TOLERANCES = tuple(GAP * 2.0**k for k in range(10, -21, -1))  # what a solver is asked for, one after another
-NOISE = 0.3  # standard deviation, of that of X w
-PLANTED = 0.01  # of the weights are not 0
 
 LEGEND = (
     "copy, and limit: a plain loop that reads X once, as many threads. gap: of |y - Xw|²/(2n) + alpha |w|₁, in units "
@@ -65,31 +64,9 @@ class Problem:
             plain_loops.move(flat.view(f"i{flat.itemsize}"), 0)  # sums of whole numbers, which need no order
 
 
-def dense_problem(shape: tuple[int, int]) -> Problem:
-    """Return a problem with normal numbers in every place of X."""
-    rng = np.random.default_rng(0)
-    return _planted(np.asfortranarray(rng.standard_normal(shape)), rng)
-
-
-def sparse_problem(shape: tuple[int, int], density: float) -> Problem:
-    """Return a problem with normal numbers in about as many places of X as `density` says, drawn evenly."""
-    from scipy.sparse import csc_array
-
-    rng = np.random.default_rng(0)
-    places = np.unique(rng.integers(0, shape[0] * shape[1], round(density * shape[0] * shape[1])))
-    rows, columns = (numbers.astype(np.int32) for numbers in np.divmod(places, shape[1]))
-    return _planted(csc_array((rng.standard_normal(places.size), (rows, columns)), shape=shape), rng)
-
-
-def _planted(matrix: Any, rng: np.random.Generator) -> Problem:
-    """Return a problem whose y is X w and noise, with few weights in w."""
-    n, features = matrix.shape
-    weights = np.zeros(features)
-    planted = rng.choice(features, round(PLANTED * features), replace=False)
-    weights[planted] = rng.standard_normal(planted.size)
-    signal = matrix @ weights
-    y = signal + NOISE * signal.std() * rng.standard_normal(n)
-    return Problem(matrix, y, float(np.abs(matrix.T @ y).max() / n / FRACTION))
+def make_problem(matrix: Any, y: np.ndarray) -> Problem:
+    """Return the problem with alpha so large that few weights are not 0."""
+    return Problem(matrix, y, float(np.abs(matrix.T @ y).max() / y.size / FRACTION))
 
 
 def relative_gap(problem: Problem, weights: np.ndarray) -> float:
@@ -129,7 +106,11 @@ class LassoCase(Case):
         """Return the largest of TOLERANCES with which `fit` gets to GAP at every thread count, else the smallest."""
         if solver not in self.settled:
             for tolerance in TOLERANCES:
-                gap = max(self._gap(fit, tolerance, threads) for threads in thread_counts())
+                gaps = []
+                for threads in thread_counts():
+                    with all_threads(threads):
+                        gaps.append(relative_gap(self.problem_solved, fit(tolerance)))
+                gap = max(gaps)
                 if gap <= GAP:
                     break
             self.settled[solver] = tolerance, gap
@@ -141,10 +122,6 @@ class LassoCase(Case):
             Measurement(f"{self.problem_solved}, {name} asked for {tolerance:.2g}: duality gap", gap, "", GAP)
             for name, (tolerance, gap) in self.settled.items()
         ]
-
-    def _gap(self, fit: Callable[[float], np.ndarray], tolerance: float, threads: int) -> float:
-        with all_threads(threads):
-            return relative_gap(self.problem_solved, fit(tolerance))
 
 
 def case(problem: Problem) -> LassoCase:
@@ -170,26 +147,6 @@ def case(problem: Problem) -> LassoCase:
     return made
 
 
-def _scikit_learn(problem: Problem, tolerance: float) -> Any:
-    """Return scikit-learn's Lasso, which also goes on until no weight moves by more than the tolerance."""
-    from sklearn.linear_model import Lasso
-
-    return Lasso(alpha=problem.alpha, tol=tolerance, fit_intercept=False, max_iter=MANY)
-
-
-def _celer(problem: Problem, tolerance: float) -> Any:
-    from celer import Lasso
-
-    return Lasso(alpha=problem.alpha, tol=tolerance, fit_intercept=False)
-
-
-def _skglm(problem: Problem, tolerance: float) -> Any:
-    """Return skglm's Lasso, which stops at a violation of the optimality conditions; a gap is about its square."""
-    from skglm import Lasso
-
-    return Lasso(alpha=problem.alpha, tol=problem.alpha * math.sqrt(tolerance), fit_intercept=False)
-
-
 def solver(name: str, model: Callable[[Problem, float], Any]) -> Callable[[Case, int], Contender | None]:
     """Return what builds a peer of the Lasso from a model with `fit` and `coef_`, sent as far as it must be."""
 
@@ -208,8 +165,21 @@ def solver(name: str, model: Callable[[Problem, float], Any]) -> Callable[[Case,
     return build
 
 
-SOLVERS = {
-    "scikit-learn": (("sklearn",), solver("scikit-learn", _scikit_learn)),
-    "celer": (("celer",), solver("celer", _celer)),
-    "skglm": (("skglm",), solver("skglm", _skglm)),
+def _lasso(module: str, options: Callable[[Problem, float], dict]) -> Callable[[Problem, float], Any]:
+    """Return what makes the Lasso of a module, with the options that a problem and a tolerance ask for."""
+
+    def model(problem: Problem, tolerance: float) -> Any:
+        return import_module(module).Lasso(alpha=problem.alpha, fit_intercept=False, **options(problem, tolerance))
+
+    return model
+
+
+MODELS = {
+    # It also goes on until no weight moves by more than the tolerance.
+    "scikit-learn": _lasso("sklearn.linear_model", lambda problem, tolerance: {"tol": tolerance, "max_iter": MANY}),
+    "celer": _lasso("celer", lambda problem, tolerance: {"tol": tolerance}),
+    # It stops at a violation of the optimality conditions; a gap is about the square of one.
+    "skglm": _lasso("skglm", lambda problem, tolerance: {"tol": problem.alpha * math.sqrt(tolerance)}),
 }
+MODULES = {"scikit-learn": "sklearn"}
+SOLVERS = {name: ((MODULES.get(name, name),), solver(name, model)) for name, model in MODELS.items()}

@@ -10,6 +10,7 @@ from workbench.bench.driver import Group, Settings, run
 from workbench.bench.peers import present_peers
 from workbench.bench.results import MISSED, Results
 from workbench.bench.sparse_lp_peers import ALPHA, PEERS, REG_LAMBDA, ROWS, THRESHOLD, WEIGHT, peer_problem
+from workbench.data.planted import planted_dense, planted_sparse
 from workbench.machines import plain_loops
 
 # The table and how many rows are named; the weights; both X of the Lasso, and how many places of the second are not 0.
@@ -34,7 +35,8 @@ LEGEND = (
 def bench(settings: Settings) -> Results:
     """Time rows, weights and both Lassos, and tell how near to the minimum each solver gets."""
     sizes = QUICK_SIZES if settings.quick else SIZES
-    solved = [lasso.case(lasso.dense_problem(sizes["dense"])), lasso.case(lasso.sparse_problem(*sizes["sparse"]))]
+    problems = planted_dense(sizes["dense"]), planted_sparse(*sizes["sparse"])
+    solved = [lasso.case(lasso.make_problem(*each)) for each in problems]
     groups = [
         Group("rows of a table", lambda: row_cases(*sizes["rows"])),
         Group("penalty and threshold in place", lambda: penalty_cases(sizes["weights"])),

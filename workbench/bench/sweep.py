@@ -65,7 +65,7 @@ def bench(settings: Settings) -> Results:
         Measurement(f"one proposal by TPE after {guided:,} trials", 1000 * proposed["last"], "ms"),
         Measurement("one proposal by TPE after 100 trials", 1000 * proposed["first"], "ms"),
     ]
-    versions = {name: metadata.version(name) for name in ("optuna", "sqlalchemy", "papermill")}
+    versions = {name: metadata.version(name) for name in ("optuna", "papermill")}
     return Results(measurements=tuple(measurements), versions=base_versions() | versions)
 
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from tests.bench.conftest import MACHINE
 from workbench import OPERATORS, parallel
 from workbench.machines.prediction import Work
-
-from .conftest import MACHINE
 
 lrn, dropout, lp = (import_module(f"workbench.{name}.cost") for name in ("lrn", "sparse_dropout", "sparse_lp"))
 
