@@ -11,18 +11,19 @@ from sklearn.linear_model import Lasso
 
 from workbench.bench import driver, lasso, run_bench, sparse_lp, sparse_lp_peers
 from workbench.bench.driver import Settings, WrongResult
-from workbench.bench.lasso import make_problem, relative_gap
+from workbench.bench.lasso import relative_gap
 from workbench.bench.peers import Peer, find_peers
 from workbench.data.planted import planted_dense, planted_sparse
 from workbench.sparse_lp import kernels
 
 PLAIN_ROWS = "SparseLpRegularizer forward, p 1, rows 1,500, indices int32, 3000×24 dense"
 PENALTY = "SparseLp forward, p 1, sparsity_threshold 0.5, 230×150 dense"
-PROBLEMS = tuple(make_problem(*each) for each in (planted_dense((60, 210)), planted_sparse((220, 410), 0.05)))
+PLANTED = (planted_dense((60, 210)), planted_sparse((220, 410), 0.05))
+PROBLEMS = tuple(lasso.case(*each) for each in PLANTED)
 
 
-def scikit_learn(problem, tolerance):
-    return Lasso(alpha=problem.alpha, tol=tolerance, fit_intercept=False, max_iter=100_000)
+def scikit_learn(alpha, tolerance):
+    return Lasso(alpha=alpha, tol=tolerance, fit_intercept=False, max_iter=100_000)
 
 
 def soften_once(case):
@@ -39,7 +40,7 @@ def is_plain_rows(case):
 
 
 def install_solver(monkeypatch, model):
-    """Install a solver named as scikit-learn is; `model(problem, tolerance)` has `fit` and `coef_`."""
+    """Install a solver named as scikit-learn is; `model(alpha, tolerance)` has `fit` and `coef_`."""
     solvers = {"scikit-learn": (("sklearn",), lasso.solver("scikit-learn", model))}
     monkeypatch.setattr(lasso, "SOLVERS", solvers)
 
@@ -83,7 +84,7 @@ def test_rows_are_written_as_json(small, fake_peer, monkeypatch, tmp_path, capsy
     ]
     gaps = content["measurements"]
     assert [re.sub(r" asked for \S+:", "", each["name"]) for each in gaps] == [
-        f"{problem}, {who} duality gap" for problem in PROBLEMS for who in ("workbench", "scikit-learn")
+        f"{problem.name}, {who} duality gap" for problem in PROBLEMS for who in ("workbench", "scikit-learn")
     ]
     assert all(0 < each["value"] <= each["target"] == 1e-6 for each in gaps)
     assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
@@ -234,11 +235,11 @@ def test_after_the_first_call_every_call_on_weights_does_the_same():
         assert np.array_equal(array, kept)
 
 
-def run_lasso(problem, monkeypatch, model, said=None):
-    """Bench one problem with our solver and one more; nothing is timed."""
+def run_lasso(monkeypatch, model, said=None):
+    """Bench the dense problem with our solver and one more; nothing is timed."""
     install_solver(monkeypatch, model)
     monkeypatch.setenv("WORKBENCH_NUM_THREADS", "2")
-    case = lasso.case(problem)
+    case = lasso.case(*PLANTED[0])
     groups = [driver.Group("", lambda: [case])]
     peers = [Peer(name, "4.5", build) for name, (_, build) in lasso.SOLVERS.items()]
     able = driver.verify(groups, peers, (said if said is not None else []).append)
@@ -246,19 +247,19 @@ def run_lasso(problem, monkeypatch, model, said=None):
 
 
 def test_a_solver_that_stops_short_is_asked_for_less(monkeypatch):
-    exact = scikit_learn(PROBLEMS[0], 1e-14).fit(PROBLEMS[0].matrix, PROBLEMS[0].y).coef_
+    exact = scikit_learn(PROBLEMS[0].alpha, 1e-14).fit(*PLANTED[0]).coef_
     asked = []
 
-    def model(problem, tolerance):
+    def model(alpha, tolerance):
         asked.append(tolerance)
         return weights_model(exact * (1 + (1e-3 if tolerance > 3e-8 else 0)))
 
-    case, able = run_lasso(PROBLEMS[0], monkeypatch, model)
+    case, able = run_lasso(monkeypatch, model)
     assert able == ["scikit-learn"]
     tried = [1.024e-3 / 2**k for k in range(17)]
     assert asked[:34] == pytest.approx([each for each in tried for _ in range(2)])  # at both thread counts
     assert asked[34:] == pytest.approx([1.5625e-8] * 2)
-    assert case.settled["scikit-learn"] == pytest.approx((1.5625e-8, relative_gap(PROBLEMS[0], exact)), abs=1e-12)
+    assert case.settled["scikit-learn"] == pytest.approx((1.5625e-8, PROBLEMS[0].gap(exact)), abs=1e-12)
     assert [each.name for each in case.gaps()][1] == "Lasso, 60×210 dense, scikit-learn asked for 1.6e-08: duality gap"
 
 
@@ -267,19 +268,19 @@ def test_a_solver_that_stops_short_is_asked_for_less(monkeypatch):
     [(lambda w: w[:-1], "inf"), (lambda w: np.where(w == w.max(), np.nan, w), "inf"), (lambda w: w * 1.1, r"0\.0\d+")],
 )
 def test_a_solver_that_never_gets_there_fails_the_bench_by_name(monkeypatch, spoiled, gap):
-    exact = scikit_learn(PROBLEMS[0], 1e-8).fit(PROBLEMS[0].matrix, PROBLEMS[0].y).coef_
+    exact = scikit_learn(PROBLEMS[0].alpha, 1e-8).fit(*PLANTED[0]).coef_
     wrong = rf"scikit-learn, Lasso coordinate descent.*, 2 threads: duality gap {gap}, at most 1e-06 allowed"
     with pytest.raises(WrongResult, match=wrong):
-        run_lasso(PROBLEMS[0], monkeypatch, lambda problem, tolerance: weights_model(spoiled(exact)))
+        run_lasso(monkeypatch, lambda alpha, tolerance: weights_model(spoiled(exact)))
 
 
 def test_a_solver_that_breaks_is_skipped_but_not_ours(monkeypatch):
     said = []
-    assert run_lasso(PROBLEMS[0], monkeypatch, lambda problem, tolerance: 1 // 0, said)[1] == []
+    assert run_lasso(monkeypatch, lambda alpha, tolerance: 1 // 0, said)[1] == []
     assert said[1] == "scikit-learn 4.5 cannot be run and is skipped: integer division or modulo by zero"
     monkeypatch.setattr(lasso, "solve", lambda *arguments, **options: 1 // 0)
     with pytest.raises(ZeroDivisionError):
-        run_lasso(PROBLEMS[0], monkeypatch, scikit_learn)
+        run_lasso(monkeypatch, scikit_learn)
 
 
 def test_a_solver_of_ours_that_stops_short_is_a_wrong_result(monkeypatch):
@@ -288,37 +289,37 @@ def test_a_solver_of_ours_that_stops_short_is_a_wrong_result(monkeypatch):
         lasso, "solve", lambda *given, **named: types.SimpleNamespace(weights=right(*given, **named).weights * 1.01)
     )
     with pytest.raises(WrongResult, match=r"^Lasso coordinate descent.*1 thread: duality gap \S+, at most 1e-06"):
-        run_lasso(PROBLEMS[0], monkeypatch, scikit_learn)
+        run_lasso(monkeypatch, scikit_learn)
 
 
-@pytest.mark.parametrize("problem", PROBLEMS, ids=str)
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.layout)
 def test_every_installed_solver_gets_there(problem, monkeypatch):
     monkeypatch.setenv("WORKBENCH_NUM_THREADS", "2")
-    case = lasso.case(problem)
     for peer in find_peers(lasso.SOLVERS)[0]:
-        assert case.problem(peer.results(case, 1), ()) == "", peer.name
+        assert problem.problem(peer.results(problem, 1), ()) == "", peer.name
 
 
-@pytest.mark.parametrize("problem", PROBLEMS, ids=str)
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.layout)
 @pytest.mark.parametrize("tolerance", [1e-1, 1e-3, 1e-6])
 def test_the_gap_is_scikit_learns(problem, tolerance):
-    model = scikit_learn(problem, tolerance).fit(problem.matrix, problem.y)
-    theirs = model.dual_gap_ / (problem.y @ problem.y / problem.y.size)
-    assert relative_gap(problem, model.coef_) == pytest.approx(theirs, rel=1e-6, abs=1e-15)
+    matrix, y = problem.inputs
+    model = scikit_learn(problem.alpha, tolerance).fit(matrix, y)
+    theirs = model.dual_gap_ / (y @ y / y.size)
+    assert problem.gap(model.coef_) == pytest.approx(theirs, rel=1e-6, abs=1e-15)
 
 
 def test_the_gap_of_one_weight_by_hand():
     # n = 2, X = (1, 1), y = (3, 1), alpha = 1/2: the objective is 5/2 - 2 w + w^2/2 + |w|/2, least at w = 3/2: 11/8.
-    problem = lasso.Problem(np.array([[1.0], [1.0]]), np.array([3.0, 1.0]), 0.5)
-    assert relative_gap(problem, np.array([1.5])) == pytest.approx(0, abs=1e-15)
+    problem = np.array([[1.0], [1.0]]), np.array([3.0, 1.0]), 0.5
+    assert relative_gap(*problem, np.array([1.5])) == pytest.approx(0, abs=1e-15)
     # At 0 the dual point is y times n alpha / |X^T y| = 1/4: (10 - 9/16 * 10) / 4 = 35/32; 5/2 - 35/32 = 45/32, of 5.
-    assert relative_gap(problem, np.array([0.0])) == pytest.approx(45 / 32 / 5)
+    assert relative_gap(*problem, np.array([0.0])) == pytest.approx(45 / 32 / 5)
 
 
-@pytest.mark.parametrize("problem", PROBLEMS, ids=str)
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.layout)
 def test_problems_have_an_answer_with_few_weights_at_a_twentieth(problem):
-    x = problem.matrix if problem.layout == "dense" else problem.matrix.toarray()
-    assert problem.alpha == pytest.approx(np.abs(x.T @ problem.y).max() / problem.y.size / 20)
-    largest = lasso.Problem(problem.matrix, problem.y, 20.001 * problem.alpha)
-    assert not np.any(scikit_learn(largest, 1e-9).fit(x, problem.y).coef_)
-    assert 5 < np.count_nonzero(scikit_learn(problem, 1e-9).fit(x, problem.y).coef_) < 0.6 * x.shape[1]
+    matrix, y = problem.inputs
+    x = matrix if problem.layout == "dense" else matrix.toarray()
+    assert problem.alpha == pytest.approx(np.abs(x.T @ y).max() / y.size / 20)
+    assert not np.any(scikit_learn(20.001 * problem.alpha, 1e-9).fit(x, y).coef_)
+    assert 5 < np.count_nonzero(scikit_learn(problem.alpha, 1e-9).fit(x, y).coef_) < 0.6 * x.shape[1]

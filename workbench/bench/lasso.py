@@ -37,45 +37,12 @@ LEGEND = (
 )
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Problem:
-    """X (n, features), float64, in columns or CSC; y (n,); and alpha."""
-
-    matrix: Any
-    y: np.ndarray
-    alpha: float
-
-    def __str__(self) -> str:
-        return f"Lasso, {dimensions(self.matrix.shape)} {self.layout}"
-
-    @property
-    def layout(self) -> str:
-        return "dense" if isinstance(self.matrix, np.ndarray) else "CSC"
-
-    @property
-    def reads(self) -> tuple[np.ndarray, ...]:
-        matrix = self.matrix
-        return (matrix, self.y) if self.layout == "dense" else (matrix.data, matrix.indices, self.y)
-
-    def read_once(self) -> None:
-        """Read every number of X, and every row number where it is sparse, in a plain loop."""
-        for array in self.reads[:-1]:
-            flat = array.reshape(-1, order="A")
-            plain_loops.move(flat.view(f"i{flat.itemsize}"), 0)  # sums of whole numbers, which need no order
-
-
-def make_problem(matrix: Any, y: np.ndarray) -> Problem:
-    """Return the problem with alpha so large that few weights are not 0."""
-    return Problem(matrix, y, float(np.abs(matrix.T @ y).max() / y.size / FRACTION))
-
-
-def relative_gap(problem: Problem, weights: np.ndarray) -> float:
+def relative_gap(matrix: Any, y: np.ndarray, alpha: float, weights: np.ndarray) -> float:
     """Return (objective - a lower bound on every objective) / (|y|^2 / n), at least 0 up to rounding.
 
     The bound is the dual objective 1/(2n) (|y|^2 - |y - u|^2) of the multiple u of the residual y - X w that is as near
     to it as |X^T u| <= n alpha allows. Weights of another shape, or not finite, have an infinite gap.
     """
-    matrix, y, alpha = problem.matrix, problem.y, problem.alpha
     if np.shape(weights) != (matrix.shape[1],) or not np.isfinite(weights).all():
         return np.inf
     n = y.size
@@ -88,10 +55,21 @@ def relative_gap(problem: Problem, weights: np.ndarray) -> float:
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class LassoCase(Case):
-    """A problem to solve. `settled` holds, by solver, the tolerance that it is asked for and the gap it gets to."""
+    """A problem to solve: X (n, features), float64, in columns or CSC; y (n,); and alpha.
 
-    problem_solved: Problem
+    `settled` holds, by solver, the tolerance that it is asked for and the gap that it gets to.
+    """
+
+    alpha: float
     settled: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"Lasso, {dimensions(self.shape)} {self.layout}"
+
+    def gap(self, weights: np.ndarray) -> float:
+        """Return the duality gap of weights; see `relative_gap`."""
+        return relative_gap(*self.inputs, self.alpha, weights)
 
     def expected(self) -> tuple:
         """Return nothing: results are judged by their duality gap."""
@@ -99,7 +77,7 @@ class LassoCase(Case):
 
     def problem(self, results: tuple, expected: tuple, least: float = 0.0) -> str:
         """Return what is wrong with a solver's weights, "" for nothing."""
-        gap = relative_gap(self.problem_solved, results[0])
+        gap = self.gap(results[0])
         return "" if gap <= GAP else f"duality gap {gap:.3g}, at most {GAP:g} allowed"
 
     def tolerance(self, solver: str, fit: Callable[[float], np.ndarray]) -> float:
@@ -109,7 +87,7 @@ class LassoCase(Case):
                 gaps = []
                 for threads in thread_counts():
                     with all_threads(threads):
-                        gaps.append(relative_gap(self.problem_solved, fit(tolerance)))
+                        gaps.append(self.gap(fit(tolerance)))
                 gap = max(gaps)
                 if gap <= GAP:
                     break
@@ -119,67 +97,68 @@ class LassoCase(Case):
     def gaps(self) -> list[Measurement]:
         """Return how near to the minimum each solver gets."""
         return [
-            Measurement(f"{self.problem_solved}, {name} asked for {tolerance:.2g}: duality gap", gap, "", GAP)
+            Measurement(f"{self.name}, {name} asked for {tolerance:.2g}: duality gap", gap, "", GAP)
             for name, (tolerance, gap) in self.settled.items()
         ]
 
 
-def case(problem: Problem) -> LassoCase:
-    """Return coordinate descent on a problem, beside one pass over X."""
+def case(matrix: Any, y: np.ndarray) -> LassoCase:
+    """Return coordinate descent beside one pass over X, alpha a part of the smallest for which all weights are 0."""
+    dense = isinstance(matrix, np.ndarray)
+    alpha = float(np.abs(matrix.T @ y).max() / y.size / FRACTION)
+
+    def read_once() -> None:
+        for array in [matrix] if dense else [matrix.data, matrix.indices]:
+            flat = array.reshape(-1, order="A")
+            plain_loops.move(flat.view(f"i{flat.itemsize}"), 0)  # sums of whole numbers, which need no order
 
     def fit(tolerance: float) -> np.ndarray:
-        return solve(problem.matrix, problem.y, Lp(problem.alpha), tolerance=2 * tolerance).weights  # of |y|^2 / (2n)
+        return solve(matrix, y, Lp(alpha), tolerance=2 * tolerance).weights  # of |y|^2 / (2n)
 
     made = LassoCase(
         operator="Lasso",
         direction="coordinate descent",
-        shape=problem.matrix.shape,
-        layout=problem.layout,
+        shape=matrix.shape,
+        layout="dense" if dense else "CSC",
         arguments={"alpha": f"lambda_max / {FRACTION}", "gap": GAP},
-        inputs=(problem.matrix, problem.y),
+        inputs=(matrix, y),
         run=lambda inputs, engine: (fit(made.tolerance(OURS, fit)),),
         results=("weights",),
-        limits=(Limit(f"pass over X, {problem}", problem.read_once),),
+        limits=(Limit("pass over X", read_once),),
         targets=(Target("ours / pass over X"),),
         peer_targets=PEER_TARGETS,
-        problem_solved=problem,
+        alpha=alpha,
     )
     return made
 
 
-def solver(name: str, model: Callable[[Problem, float], Any]) -> Callable[[Case, int], Contender | None]:
+def solver(name: str, model: Callable[[float, float], Any]) -> Callable[[Case, int], Contender | None]:
     """Return what builds a peer of the Lasso from a model with `fit` and `coef_`, sent as far as it must be."""
 
     def build(case: Case, threads: int) -> Contender | None:
         if not isinstance(case, LassoCase):
             return None
-        problem = case.problem_solved
 
         def fit(asked: Any) -> np.ndarray:
-            asked.fit(problem.matrix, problem.y)
+            asked.fit(*case.inputs)
             return np.asarray(asked.coef_)
 
-        settled = model(problem, case.tolerance(name, lambda tolerance: fit(model(problem, tolerance))))
+        settled = model(case.alpha, case.tolerance(name, lambda tolerance: fit(model(case.alpha, tolerance))))
         return Contender(lambda: fit(settled), case.reads)
 
     return build
 
 
-def _lasso(module: str, options: Callable[[Problem, float], dict]) -> Callable[[Problem, float], Any]:
-    """Return what makes the Lasso of a module, with the options that a problem and a tolerance ask for."""
-
-    def model(problem: Problem, tolerance: float) -> Any:
-        return import_module(module).Lasso(alpha=problem.alpha, fit_intercept=False, **options(problem, tolerance))
-
-    return model
+def _lasso(module: str, alpha: float, tolerance: float, **options: Any) -> Any:
+    return import_module(module).Lasso(alpha=alpha, tol=tolerance, fit_intercept=False, **options)
 
 
 MODELS = {
     # It also goes on until no weight moves by more than the tolerance.
-    "scikit-learn": _lasso("sklearn.linear_model", lambda problem, tolerance: {"tol": tolerance, "max_iter": MANY}),
-    "celer": _lasso("celer", lambda problem, tolerance: {"tol": tolerance}),
+    "scikit-learn": lambda alpha, tolerance: _lasso("sklearn.linear_model", alpha, tolerance, max_iter=MANY),
+    "celer": lambda alpha, tolerance: _lasso("celer", alpha, tolerance),
     # It stops at a violation of the optimality conditions; a gap is about the square of one.
-    "skglm": _lasso("skglm", lambda problem, tolerance: {"tol": problem.alpha * math.sqrt(tolerance)}),
+    "skglm": lambda alpha, tolerance: _lasso("skglm", alpha, alpha * math.sqrt(tolerance)),
 }
 MODULES = {"scikit-learn": "sklearn"}
 SOLVERS = {name: ((MODULES.get(name, name),), solver(name, model)) for name, model in MODELS.items()}

@@ -36,12 +36,12 @@ def bench(settings: Settings) -> Results:
     """Time rows, weights and both Lassos, and tell how near to the minimum each solver gets."""
     sizes = QUICK_SIZES if settings.quick else SIZES
     problems = planted_dense(sizes["dense"]), planted_sparse(*sizes["sparse"])
-    solved = [lasso.case(lasso.make_problem(*each)) for each in problems]
+    solved = [lasso.case(*each) for each in problems]
     groups = [
         Group("rows of a table", lambda: row_cases(*sizes["rows"])),
         Group("penalty and threshold in place", lambda: penalty_cases(sizes["weights"])),
         Group("proximal operators and gradients", lambda: new_array_cases(sizes["weights"])),
-        *(Group(str(each.problem_solved), lambda each=each: [each], lasso.SHARE, spins=True) for each in solved),
+        *(Group(each.name, lambda each=each: [each], lasso.SHARE, spins=True) for each in solved),
     ]
     peers = present_peers({**PEERS, **lasso.SOLVERS}, settings.say)
     found = run(groups, peers, settings.rounds, settings.say, machine=settings.machine)
