@@ -77,9 +77,7 @@ def declared_cases(name: str, elements: int) -> list[Case]:
     for (inputs, arguments), shown in zip(calls, _shown(operator, calls), strict=True):
         first = flat(inputs)[0].reshape(-1)
         copy = Limit(f"copy of {first.nbytes} bytes", lambda first=first: plain_loops.copy(first))
-        cases.append(
-            declared_case(name, inputs, arguments, limits=(copy,), shown=shown, tolerances=allowed, of_largest=True)
-        )
+        cases.append(declared_case(name, inputs, arguments, limits=(copy,), shown=shown, **allowed))
     if len({str(case) for case in cases}) < len(cases):
         cases = [dataclasses.replace(case, arguments={"call": i, **case.arguments}) for i, case in enumerate(cases)]
     return cases
