@@ -9,6 +9,7 @@ import types
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from workbench import OPERATORS, parallel
 from workbench.bench import driver, run_bench, run_declared
@@ -17,6 +18,7 @@ from workbench.bench.declared import declared_cases, summary
 from workbench.bench.driver import Group, WrongResult
 from workbench.bench.peers import Peer, present_peers
 from workbench.bench.results import Ratio, Row
+from workbench.cli import app
 from workbench.cost import Cost
 from workbench.machines.prediction import BOUNDS, Work
 from workbench.machines.timing import PAUSE, Contender, Timing
@@ -290,6 +292,9 @@ def test_an_unknown_part_and_files_in_no_folder_are_refused_before_anything_runs
     parts = "'lrn', 'dropout', 'sparse-lp', 'cost', 'sweep', 'explore', 'all'"
     with pytest.raises(ValueError, match=re.escape(f"what='lnr': must be one of {parts}")):
         run_bench("lnr", None, True, None)
+    refused = CliRunner().invoke(app, ["bench", "sparse_lp"])
+    assert refused.exit_code == 2
+    assert parts in refused.output
     absent = tmp_path / "absent" / "file.png"
     with pytest.raises(ValueError, match=r"json_file=.*is not a folder"):
         run_bench("lrn", absent, True, None)
