@@ -33,9 +33,9 @@ STORED = [
 
 def test_each_operator_has_a_table_with_its_own_arguments():
     lrn, dropout = tables.rows_tables((LRN, DROPOUT, *STORED))
-    assert lrn.title == "Local response normalization, float32, size 5 (medians)"
+    assert lrn.title == "LRN: Divide each response by a power of the energy of its neighbours. (medians)"
     assert [column.header for column in lrn.columns][:5] == ["direction", "beta", "shape", "layout", "threads"]
-    assert dropout.title == "Dropout with replacement, float32 (medians)"
+    assert dropout.title == "DropoutWithReplacement: Replace each element with a given chance. (medians)"
     assert [column.header for column in dropout.columns][:5] == ["direction", "ratio", "scaled", "stored", "shape"]
     assert [list(column.cells) for column in dropout.columns][1:4] == [
         ["0.3", "0.05", "0.05"],
@@ -44,19 +44,11 @@ def test_each_operator_has_a_table_with_its_own_arguments():
     ]
 
 
-def test_only_the_legends_that_are_needed_are_said():
-    assert tables.legends((LRN, LRN)) == [tables.LRN_LEGEND]
-    assert tables.legends((DROPOUT, *STORED)) == [tables.DROPOUT_LEGEND]
-    names = ("SparseLpRegularizer", "LpProx", "Lasso", "SparseLp", "LpGradient")
-    sparse_lp = tables.legends(tuple(row(name, 1, {"p": 1.0}) for name in names))
-    assert sparse_lp == [tables.SPARSE_LP_LEGEND, tables.LASSO_LEGEND]
-    assert len(tables.legends((LRN, DROPOUT))) == 2
-
-
 def test_markdown_names_operators_where_there_are_several():
     assert tables.markdown(Results((LRN,))).startswith("| direction | beta |")
-    assert "**Dropout with replacement, float32 (medians)**\n\n| direction | ratio |" in tables.markdown(
-        Results((LRN, DROPOUT))
+    assert (
+        "**DropoutWithReplacement: Replace each element with a given chance. (medians)**\n\n| direction | ratio |"
+        in tables.markdown(Results((LRN, DROPOUT)))
     )
 
 

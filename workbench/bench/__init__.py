@@ -4,8 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from workbench.bench.declared import run_declared
-from workbench.bench.driver import Settings
-from workbench.bench.harness import WrongResult
+from workbench.bench.driver import Settings, WrongResult
 from workbench.bench.results import Results, machine, write_json
 from workbench.machines.this_machine import this_machine
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -150,7 +149,7 @@ def declared_case(
         "arguments": arguments if shown is None else shown,
         "results": (*operator.changes, *(each for _, each in new)),
         "changed": tuple(in_place),
-        "work": lambda **options: import_module(operator.cost).work(name, inputs, arguments, **options),
+        "work": lambda **options: operator.cost_module().work(name, inputs, arguments, **options),
     }
     return Case(inputs=inputs, run=run, limits=limits, **{**fields, **others})
 

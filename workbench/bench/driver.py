@@ -7,16 +7,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
 from workbench.bench.case import Case
-from workbench.bench.harness import PAUSE, Contender, Timing, WrongResult, measure_steadily, thread_counts
 from workbench.bench.peers import Peer
 from workbench.bench.results import Ratio, Results, Row, base_versions, threads_of
 from workbench.machines.limits import Machine
+from workbench.machines.timing import PAUSE, Contender, Timing, measure_steadily, thread_counts
 from workbench.parallel import thread_limit
 
 PEER_TOLERANCE = 1e-5  # relative, of a peer's results: some take powers or add up in float32
 FEWEST = 3  # rounds
 
 Say = Callable[[str], None]
+
+
+class WrongResult(Exception):
+    """Something to be timed does not compute what it should."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,36 +5,23 @@ import math
 
 import numpy as np
 
-from workbench.bench import limits
 from workbench.bench.case import Case, Limit, Target, declared_case
 from workbench.bench.driver import Group, Settings, run
 from workbench.bench.dropout_peers import PEERS, SEED, SEGMENTS, dropped_segments, peer_problem
 from workbench.bench.peers import present_peers
 from workbench.bench.results import MISSED, Measurement, Results, Row, threads_of
+from workbench.data.planted import spread_matrix
+from workbench.machines import plain_loops
 
-
-@dataclasses.dataclass(frozen=True)
-class Sizes:
-    """The shape of the dense array, the segments of the ragged one, the shape of the matrices and their entries."""
-
-    dense: tuple[int, int]
-    segments: int
-    matrix: tuple[int, int]
-    stored: tuple[int, ...]
-
-
-SIZES = Sizes(
-    dense=(65_536, 256),
-    segments=500_000,
-    matrix=(20_000, 50_000),
-    stored=(10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000),
-)
-QUICK_SIZES = Sizes(
-    dense=(2048, 256), segments=20_000, matrix=(2000, 5000), stored=(1000, 3000, 10_000, 30_000, 100_000)
-)
+# The shape of the dense array, the segments of the ragged one, the shape of the matrices and their entries.
+STORED = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
+SIZES = {"dense": (65_536, 256), "segments": 500_000, "matrix": (20_000, 50_000), "stored": STORED}
+QUICK_STORED = (1000, 3000, 10_000, 30_000, 100_000)
+QUICK_SIZES = {"dense": (2048, 256), "segments": 20_000, "matrix": (2000, 5000), "stored": QUICK_STORED}
 DENSE_RATIO, SEGMENT_RATIOS, STORED_RATIO = 0.3, (0.5, 0.3), 0.05
 LONGEST = 39  # values in a segment; the shortest has none
-DENSE_TARGET, SEGMENTS_TARGET = 3.0, 2.5  # ours / copy, of dense arrays with one thread
+NO_TARGET = Target("ours / copy")
+DENSE_TARGET, SEGMENTS_TARGET = Target("ours / copy", 3.0, one_thread=True), Target("ours / copy", 2.5)
 PEER_TARGETS = {"torch": 15.0, "numpy": 15.0}  # of a peer's time, in times of ours
 SUM_TOLERANCE = 1e-6  # relative, of a sum that the engines add up in another order
 CAFFE2_SEGMENTS, CAFFE2_SECONDS = 500_000, 0.013  # Caffe2's own operator, one thread, on a machine of this kind
@@ -51,9 +38,9 @@ def bench(settings: Settings) -> Results:
     """Time the three kinds of arrays; compare segments with Caffe2, and tell how time grows with stored entries."""
     sizes = QUICK_SIZES if settings.quick else SIZES
     groups = [
-        Group("dense arrays", lambda: dense_cases(sizes.dense)),
-        Group("ragged arrays", lambda: ragged_cases(sizes.segments)),
-        Group("sparse matrices", lambda: [stored_case(sizes.matrix, count) for count in sizes.stored]),
+        Group("dense arrays", lambda: dense_cases(sizes["dense"])),
+        Group("ragged arrays", lambda: ragged_cases(sizes["segments"])),
+        Group("sparse matrices", lambda: [stored_case(sizes["matrix"], count) for count in sizes["stored"]]),
     ]
     peers = present_peers(PEERS, settings.say)
     found = run(groups, peers, settings.rounds, settings.say, machine=settings.machine)
@@ -67,17 +54,17 @@ def dense_cases(shape: tuple[int, int]) -> list[Case]:
     x, dy = (rng.standard_normal(shape, np.float32) for _ in range(2))
     features = rng.standard_normal(shape[-1], np.float32)
     dropped = rng.random(shape, np.float32) < DENSE_RATIO
-    limit = Limit("copy of x", lambda: limits.copy(x.reshape(-1)))
+    limit = Limit("copy of x", lambda: plain_loops.copy(x.reshape(-1)))
 
-    def case(inputs: tuple, arguments: dict, replacement: float | str = 0.0, most: float | None = None, **others):
+    def case(inputs: tuple, arguments: dict, replacement: float | str = 0.0, **others):
         shown = {"ratio": DENSE_RATIO, "replacement": replacement, "scaled": arguments.get("scaled", False)}
         given = {"ratio": DENSE_RATIO, **arguments}
         name = "DropoutWithReplacement" + "Gradient" * (len(inputs) > 1)
-        return _case(name, inputs, given, shown, limit, most, one_thread=True, **others)
+        return _case(name, inputs, given, shown, limit, **others)
 
     back = {"tolerances": {"dreplacement": SUM_TOLERANCE}}
     return [
-        case((x,), {"seed": SEED}, most=DENSE_TARGET, peer_targets=PEER_TARGETS),
+        case((x,), {"seed": SEED}, target=DENSE_TARGET, peer_targets=PEER_TARGETS),
         case((x,), {"seed": SEED, "replacement": features}, "per feature"),
         case((x,), {"seed": SEED, "scaled": True}),
         case((dy, dropped), {}, **back),
@@ -91,15 +78,15 @@ def ragged_cases(segments: int) -> list[Case]:
     lengths = rng.integers(0, LONGEST + 1, segments, np.int32)
     x = rng.integers(1, 1_000_000, int(lengths.sum()))  # no zeros: those are what was dropped
 
-    def case(name: str, ratio: float, limit: Limit, most: float | None = None) -> Case:
+    def case(name: str, ratio: float, limit: Limit, target: Target = NO_TARGET) -> Case:
         given, shown = {"ratio": ratio, "seed": SEED}, {"ratio": ratio, "segments": segments}
-        return _case(name, (x, lengths), given, shown, limit, most, layout="ragged")
+        return _case(name, (x, lengths), given, shown, limit, target, layout="ragged")
 
     def shortened(ratio: float) -> Limit:
         written = int(np.where(dropped_segments(segments, ratio), 1, lengths).sum())
-        return Limit(f"copy of {x.size} values to {written}", lambda: limits.move(x, written))
+        return Limit(f"copy of {x.size} values to {written}", lambda: plain_loops.move(x, written))
 
-    copy = Limit(f"copy of {x.size} values", lambda: limits.copy(x))
+    copy = Limit(f"copy of {x.size} values", lambda: plain_loops.copy(x))
     return [
         *(case(SEGMENTS, ratio, shortened(ratio), SEGMENTS_TARGET) for ratio in SEGMENT_RATIOS),
         *(case("SparseItemwiseDropoutWithReplacement", ratio, copy) for ratio in SEGMENT_RATIOS),
@@ -108,23 +95,11 @@ def ragged_cases(segments: int) -> list[Case]:
 
 def stored_case(shape: tuple[int, int], count: int) -> Case:
     """Return dropout of a CSR matrix at a low ratio: the cost follows the entries."""
-    x = make_matrix(shape, count)
+    x = spread_matrix(shape, count)
     given = {"ratio": STORED_RATIO, "seed": SEED}
     shown = {"ratio": STORED_RATIO, "replacement": 0.0, "scaled": False, "stored": count}
-    limit = Limit(f"copy of {count} stored entries", lambda: (limits.copy(x.data), limits.copy(x.indices)))
+    limit = Limit(f"copy of {count} stored entries", lambda: (plain_loops.copy(x.data), plain_loops.copy(x.indices)))
     return _case("DropoutWithReplacement", (x,), given, shown, limit, layout="CSR")
-
-
-def make_matrix(shape: tuple[int, int], count: int):
-    """Return a CSR matrix with `count` float32 entries, spread evenly and without order over all of it."""
-    from scipy.sparse import csr_array
-
-    rng = np.random.default_rng(0)
-    step = math.prod(shape) // count
-    places = np.arange(count) * step + rng.integers(0, step, count)  # one in each of `count` equal stretches
-    rows, columns = np.divmod(places, shape[1])
-    starts = np.searchsorted(rows, np.arange(shape[0] + 1)).astype(np.int32)
-    return csr_array((rng.standard_normal(count, np.float32), columns.astype(np.int32), starts), shape=shape)
 
 
 def compare_with_caffe2(rows: tuple[Row, ...]) -> list[Measurement]:
@@ -158,16 +133,8 @@ def exponents(rows: tuple[Row, ...]) -> list[Measurement]:
 
 
 def _case(
-    name: str,
-    inputs: tuple,
-    given: dict,
-    shown: dict,
-    limit: Limit,
-    most: float | None = None,
-    one_thread: bool = False,
-    **others,
+    name: str, inputs: tuple, given: dict, shown: dict, limit: Limit, target: Target = NO_TARGET, **others
 ) -> Case:
     """Return a call beside its copy and its peers, whose random numbers are their own."""
-    target = Target("ours / copy", most, one_thread=one_thread)
     fields = {"limits": (limit,), "targets": (target,), "peer_targets": {}, "peer_problem": peer_problem, **others}
     return declared_case(name, inputs, given, shown=shown, **fields)

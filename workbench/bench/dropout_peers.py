@@ -10,7 +10,7 @@ import numpy as np
 
 from workbench import philox
 from workbench.bench.case import Case, bits
-from workbench.bench.harness import Contender
+from workbench.machines.timing import Contender
 
 SEGMENTS = "SparseDropoutWithReplacement"
 SEED = 17

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
-from workbench.bench.driver import Settings
-from workbench.bench.harness import Timing, WrongResult
+from workbench.bench.driver import Settings, WrongResult
 from workbench.bench.results import Measurement, Results, base_versions
+from workbench.machines.timing import Timing
 from workbench.operator import OPERATORS, Arg
 
 TARGET = 0.060  # seconds

@@ -1,6 +1,6 @@
 """Draw what a bench found: ratios as bars beside their targets, curves over stored entries, and the peers."""
 
-import contextlib
+import functools
 import math
 import textwrap
 from collections.abc import Callable, Iterable
@@ -36,7 +36,7 @@ def draw_ratios(rows: tuple[Row, ...], file: Path) -> None:
 
     grid, panels = _arrange(rows)
     heights = [max(panels[name][0] for name in line) for line in grid]
-    with style.context(STYLE) if STYLE.exists() else contextlib.nullcontext():
+    with style.context(STYLE):
         figure = Figure(figsize=(14, len(heights) + 0.25 * sum(heights)), layout="constrained")
         FigureCanvasAgg(figure)
         filled = [line + ["."] * (COLUMNS - len(line)) for line in grid]
@@ -55,16 +55,15 @@ def _arrange(rows: tuple[Row, ...]) -> tuple[list[list[str]], dict[str, Panel]]:
     panels: dict[str, Panel] = {}
     for name, bars in _ratio_bars(rows, several).items():
         title, labels = _words(name, bars)
-        ratios = [ratio for _, ratio in bars]
-        panels[name] = (
-            _lines(labels),
-            lambda ax, title=title, labels=labels, ratios=ratios: _draw_bars(ax, title, labels, ratios),
-        )
+        draw = functools.partial(_draw_bars, title=title, labels=labels, ratios=[ratio for _, ratio in bars])
+        panels[name] = (_lines(labels), draw)
     stored = [row for row in rows if "stored" in row.arguments]
     if stored:
         panels["stored"] = (CURVE_LINES, lambda ax: _draw_curves(ax, stored))
     if predicted:
-        panels["predictions"] = (SCATTER_LINES, lambda ax: _draw_predictions(ax, predicted))
+        times = [row.predicted_seconds for row in predicted], [row.seconds for row in predicted]
+        groups = [f"{row.operator} {row.direction}" for row in predicted]
+        panels["predictions"] = (SCATTER_LINES, lambda ax: predicted_and_measured(*times, groups, ax=ax))
         panels["errors"] = (SCATTER_LINES, lambda ax: _draw_errors(ax, predicted))
     names = list(panels)
     grid = [names[i : i + COLUMNS] for i in range(0, len(names), COLUMNS)]
@@ -115,13 +114,10 @@ def _lines(labels: Iterable[str]) -> int:
     return len(heights) * max(heights)
 
 
-def _colour(ratio: Ratio) -> str:
-    return FREE if ratio.target is None else MISSED if ratio.missed else MET
-
-
 def _draw_bars(ax, title: str, labels: list[str], ratios: list[Ratio]) -> None:
     widest = max([ratio.value for ratio in ratios] + [ratio.target or 0 for ratio in ratios])
-    ax.barh(range(len(ratios)), [ratio.value for ratio in ratios], color=[_colour(ratio) for ratio in ratios])
+    colours = [FREE if ratio.target is None else MISSED if ratio.missed else MET for ratio in ratios]
+    ax.barh(range(len(ratios)), [ratio.value for ratio in ratios], color=colours)
     for place, ratio in enumerate(ratios):
         inside = ratio.value > NARROW * widest
         ax.text(
@@ -134,9 +130,7 @@ def _draw_bars(ax, title: str, labels: list[str], ratios: list[Ratio]) -> None:
             verticalalignment="center",
         )
         _mark_target(ax, place, ratio)
-    ax.set_xlim(0, 1.15 * widest)
-    ax.set_title(title)
-    ax.set_xlabel("ratio of times")
+    ax.set(xlim=(0, 1.15 * widest), title=title, xlabel="ratio of times")
     _name_lines(ax, labels)
 
 
@@ -148,13 +142,8 @@ def _draw_curves(ax, rows: list[Row]) -> None:
         ax.plot(stored, [row.seconds for row in own], "o-", color=f"C{i}", label=f"dropout, {threads_of(threads)}")
         copies = [row.copy_seconds for row in own]
         ax.plot(stored, copies, "s--", color=f"C{i}", markersize=4, linewidth=1, label=f"copy, {threads_of(threads)}")
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_title(
-        f"{rows[0].operator}, ratio {rows[0].arguments['ratio']:g}\n{dimensions(rows[0].shape)} {rows[0].layout}"
-    )
-    ax.set_xlabel("stored entries")
-    ax.set_ylabel("seconds")
+    title = f"{rows[0].operator}, ratio {rows[0].arguments['ratio']:g}\n{dimensions(rows[0].shape)} {rows[0].layout}"
+    ax.set(xscale="log", yscale="log", title=title, xlabel="stored entries", ylabel="seconds")
     low, high = ax.get_ylim()
     ax.set_ylim(low, high * (high / low) ** LEGEND_ROOM)
     ax.legend(loc="upper left")
@@ -167,17 +156,11 @@ def _draw_peers(ax, peers: dict[str, list[Ratio]]) -> None:
         for ratio in ratios:
             _mark_target(ax, place, ratio)
     ax.axvline(1, color="black", linestyle="--")
-    ax.set_xscale("log")
     targets = sorted({ratio.target for ratios in peers.values() for ratio in ratios if ratio.target is not None})
     wanted = "".join(f"; at least {target:g} where marked" for target in targets)
-    ax.set_title(f"peers / workbench: a dot is one shape, layout and number of threads{wanted}")
-    ax.set_xlabel("ratio of times")
+    title = f"peers / workbench: a dot is one shape, layout and number of threads{wanted}"
+    ax.set(xscale="log", title=title, xlabel="ratio of times")
     _name_lines(ax, list(peers))
-
-
-def _draw_predictions(ax, rows: list[Row]) -> None:
-    groups = [f"{row.operator} {row.direction}" for row in rows]
-    predicted_and_measured([row.predicted_seconds for row in rows], [row.seconds for row in rows], groups, ax=ax)
 
 
 def _draw_errors(ax, rows: list[Row]) -> None:
@@ -189,12 +172,10 @@ def _draw_errors(ax, rows: list[Row]) -> None:
         ax.scatter(elements, found, color=f"C{i}", alpha=0.6, label=threads_of(threads))
     for factor, line in ((1, "-"), (2, ":"), (0.5, ":")):
         ax.axhline(factor, color="black", linestyle=line, linewidth=1)
-    ax.set_xscale("log")
     ax.set_yscale("log", base=2)
     ax.yaxis.set_major_formatter("{x:g}")
-    ax.set_title("Predicted over measured: a dot is one operator, direction and size")
-    ax.set_xlabel("elements")
-    ax.set_ylabel("predicted / measured")
+    title = "Predicted over measured: a dot is one operator, direction and size"
+    ax.set(xscale="log", title=title, xlabel="elements", ylabel="predicted / measured")
     ax.legend()
 
 

@@ -4,13 +4,13 @@ import dataclasses
 
 import numpy as np
 
-from workbench.bench import limits
 from workbench.bench.case import Case, Limit, Target, declared_case, relative_errors
 from workbench.bench.driver import Group, Settings, run
 from workbench.bench.lrn_peers import ALPHA, BIAS, PEERS, SIZE
 from workbench.bench.lrn_startup import measure_memory, measure_startup
 from workbench.bench.peers import present_peers
 from workbench.bench.results import MISSED, Measurement, Results, dimensions
+from workbench.machines import plain_loops
 
 SHAPES = ((1, 64, 224, 224), (8, 96, 55, 55), (32, 256, 27, 27))
 ACCURACY_SHAPE = (2, 48, 31, 37)
@@ -43,8 +43,8 @@ def cases(shape: tuple[int, ...]) -> list[Case]:
     """Return forward, forward with another beta, and gradient, in both layouts, on the same normal numbers."""
     rng = np.random.default_rng(0)
     x, dy = (rng.standard_normal(shape, np.float32) for _ in range(2))
-    copy = Limit("copy", lambda: limits.copy(x.reshape(-1)))
-    add = Limit("copy, two arrays into one", lambda: limits.add(dy.reshape(-1), x.reshape(-1)))
+    copy = Limit("copy", lambda: plain_loops.copy(x.reshape(-1)))
+    add = Limit("copy, two arrays into one", lambda: plain_loops.add(dy.reshape(-1), x.reshape(-1)))
     made: list[Case] = []
     for layout in ("NCHW", "NHWC"):
         mine, theirs = (np.ascontiguousarray(a if layout == "NCHW" else np.moveaxis(a, 1, -1)) for a in (x, dy))
@@ -81,7 +81,7 @@ def case(name: str, inputs: tuple, beta: float, copy: Limit, layout: str = "NCHW
     if not count.square_roots:
         return made
     what = f"{count.square_roots} square roots and {count.divisions} divisions"
-    return dataclasses.replace(made, limits=(copy, Limit(what, lambda: limits.arithmetic(count))))
+    return dataclasses.replace(made, limits=(copy, Limit(what, lambda: plain_loops.arithmetic(count))))
 
 
 def measure_accuracy() -> list[Measurement]:

@@ -8,7 +8,7 @@ import os
 import numpy as np
 
 from workbench.bench.case import Case
-from workbench.bench.harness import Contender
+from workbench.machines.timing import Contender
 
 # alpha is so strong that a window with one neighbour too few stands out from rounding.
 SIZE, ALPHA, BIAS = 5, 1.0, 1.0
@@ -79,11 +79,12 @@ def _jax(case: Case, threads: int) -> Contender | None:
     """Time JAX's compilation of the formula, and of its gradient, at all cores: its threads cannot be set."""
     import jax
 
-    if threads != _processors():
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if threads != processors:
         return None
-    axis = 1 if case.layout == "NCHW" else case.inputs[-1].ndim - 1
+    axis = 1 if case.layout == "NCHW" else 3
     channels = case.inputs[-1].shape[axis]
-    ends = [(SIZE // 2, SIZE // 2) if i == axis else (0, 0) for i in range(case.inputs[-1].ndim)]
+    ends = [(SIZE // 2, SIZE // 2) if i == axis else (0, 0) for i in range(4)]
 
     def normalize(x):
         squares = jax.numpy.pad(x * x, ends)
@@ -97,12 +98,6 @@ def _jax(case: Case, threads: int) -> Contender | None:
     inputs = [jax.device_put(array, processor) for array in case.reads]
     compiled = jax.jit(normalize if case.direction == "forward" else differentiate)
     return Contender(lambda: compiled(*inputs).block_until_ready(), tuple(np.asarray(array) for array in inputs))
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 PEERS = {

@@ -50,17 +50,12 @@ def measure_memory(say: Callable[[str], None]) -> list[Measurement]:
     if sys.platform != "linux":
         say("memory is not measured: this system does not report a process's peak in /proc")
         return []
-    cases = [("forward", "LRN"), ("gradient", "LRNGradient")]
-    return [
-        Measurement(
-            f"peak extra memory / input, {direction} {layout}",
-            run_fresh("-m", "workbench.bench.lrn_startup", name, layout),
-            "",
-            1.0,
-        )
-        for direction, name in cases
-        for layout in ("NCHW", "NHWC")
-    ]
+    found = []
+    for direction, name in (("forward", "LRN"), ("gradient", "LRNGradient")):
+        for layout in ("NCHW", "NHWC"):
+            extra = run_fresh("-m", "workbench.bench.lrn_startup", name, layout)
+            found.append(Measurement(f"peak extra memory / input, {direction} {layout}", extra, "", 1.0))
+    return found
 
 
 def extra_memory(name: str, layout: str) -> float:

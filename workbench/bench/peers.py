@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module, metadata
 
 from workbench.bench.case import Case
-from workbench.bench.harness import Contender
+from workbench.machines.timing import Contender
 
 # The modules that a peer needs, and its `build`.
 Declared = Mapping[str, tuple[tuple[str, ...], Callable]]

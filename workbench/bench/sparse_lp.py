@@ -4,37 +4,20 @@ import dataclasses
 
 import numpy as np
 
-from workbench.bench import lasso, limits
+from workbench.bench import lasso
 from workbench.bench.case import Case, Limit, Target, declared_case
 from workbench.bench.driver import Group, Settings, run
 from workbench.bench.peers import present_peers
 from workbench.bench.results import MISSED, Results
 from workbench.bench.sparse_lp_peers import ALPHA, PEERS, REG_LAMBDA, ROWS, THRESHOLD, WEIGHT, peer_problem
+from workbench.data.planted import planted_dense, planted_sparse
+from workbench.machines import plain_loops
 
-
-@dataclasses.dataclass(frozen=True)
-class Sizes:
-    """Shapes: the table and how many rows are named, the weights, both X and how dense the sparse one is."""
-
-    table: tuple[int, int]
-    rows: int
-    weights: tuple[int, int]
-    dense: tuple[int, int]
-    sparse: tuple[int, int]
-    density: float
-
-
-SIZES = Sizes(
-    table=(1_000_000, 64),
-    rows=200_000,
-    weights=(4096, 4096),
-    dense=(1000, 10_000),
-    sparse=(10_000, 50_000),
-    density=0.001,
-)
-QUICK_SIZES = Sizes(
-    table=(20_000, 64), rows=4000, weights=(512, 480), dense=(200, 1000), sparse=(1000, 4000), density=0.01
-)
+# The table and how many rows are named; the weights; both X of the Lasso, and how many places of the second are not 0.
+SIZES = {"rows": ((1_000_000, 64), 200_000), "weights": (4096, 4096)}
+SIZES |= {"dense": (1000, 10_000), "sparse": ((10_000, 50_000), 0.001)}
+QUICK_SIZES = {"rows": ((20_000, 64), 4000), "weights": (512, 480)}
+QUICK_SIZES |= {"dense": (200, 1000), "sparse": ((1000, 4000), 0.01)}
 IN_PLACE, NEW_ARRAYS = (1.0, 2.0, 1 / 2, 2 / 3, 3.0, 0.3), (0.0, 1 / 2, 2 / 3, 1.0, 1.5, 2.0)  # exponents of weights
 SIMPLE = (1.0, 2.0, 1 / 2)  # whose power takes a root at most
 TOLERANCE = 1e-6  # relative, but what follows Caffe2 has the reference's bits
@@ -52,15 +35,13 @@ LEGEND = (
 def bench(settings: Settings) -> Results:
     """Time rows, weights and both Lassos, and tell how near to the minimum each solver gets."""
     sizes = QUICK_SIZES if settings.quick else SIZES
-    solved = [
-        lasso.case(lasso.dense_problem(sizes.dense)),
-        lasso.case(lasso.sparse_problem(sizes.sparse, sizes.density)),
-    ]
+    problems = planted_dense(sizes["dense"]), planted_sparse(*sizes["sparse"])
+    solved = [lasso.case(*each) for each in problems]
     groups = [
-        Group("rows of a table", lambda: row_cases(sizes.table, sizes.rows)),
-        Group("penalty and threshold in place", lambda: penalty_cases(sizes.weights)),
-        Group("proximal operators and gradients", lambda: new_array_cases(sizes.weights)),
-        *(Group(str(each.problem_solved), lambda each=each: [each], lasso.SHARE, spins=True) for each in solved),
+        Group("rows of a table", lambda: row_cases(*sizes["rows"])),
+        Group("penalty and threshold in place", lambda: penalty_cases(sizes["weights"])),
+        Group("proximal operators and gradients", lambda: new_array_cases(sizes["weights"])),
+        *(Group(each.name, lambda each=each: [each], lasso.SHARE, spins=True) for each in solved),
     ]
     peers = present_peers({**PEERS, **lasso.SOLVERS}, settings.say)
     found = run(groups, peers, settings.rounds, settings.say, machine=settings.machine)
@@ -81,7 +62,7 @@ def row_cases(shape: tuple[int, int], count: int) -> list[Case]:
 
     def case(p: float, indices: np.ndarray = evenly, exact: bool = False, most: float | None = None) -> Case:
         over = f"{count} {'skewed' if indices is skewed else 'even'} rows, {indices.dtype.name}"
-        move = Limit(f"gather and scatter, {over}", lambda: limits.gather_and_scatter(table, indices, buffer))
+        move = Limit(f"gather and scatter, {over}", lambda: plain_loops.gather_and_scatter(table, indices, buffer))
         shown = {"p": p, "exact": exact, "skewed": indices is skewed, "rows": count, "indices": indices.dtype.name}
         return _case(
             ROWS,
@@ -119,7 +100,7 @@ def penalty_cases(shape: tuple[int, int]) -> list[Case]:
     the bytes of the pass that the time is compared with.
     """
     w = _weights(shape)
-    negate = Limit("pass in place, weights", lambda: limits.negate(w.reshape(-1)))
+    negate = Limit("pass in place, weights", lambda: plain_loops.negate(w.reshape(-1)))
 
     def case(p: float) -> Case:
         target = Target("ours / pass in place", SIMPLE_TARGET if p in SIMPLE else TARGET)
@@ -134,7 +115,7 @@ def new_array_cases(shape: tuple[int, int]) -> list[Case]:
     """Return `lp_prox` and `lp_gradient` of float32 numbers of `shape`, for several p."""
     x = _weights(shape)
     common = {
-        "limit": Limit("copy, weights", lambda: limits.copy(x.reshape(-1))),
+        "limit": Limit("copy, weights", lambda: plain_loops.copy(x.reshape(-1))),
         "target": Target("ours / copy"),
         "tolerances": {"z": TOLERANCE, "dw": TOLERANCE},
     }

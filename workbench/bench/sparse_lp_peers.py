@@ -15,7 +15,7 @@ import numpy as np
 
 from workbench.bench.case import Case
 from workbench.bench.driver import PEER_TOLERANCE
-from workbench.bench.harness import Contender
+from workbench.machines.timing import Contender
 
 ROWS = "SparseLpRegularizer"
 REG_LAMBDA = 2.0**-13  # small, so that rows that are shrunk in every round stay far from 0; the same in float32

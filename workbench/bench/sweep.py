@@ -6,8 +6,7 @@ import sys
 import time
 from importlib import metadata
 
-from workbench.bench.driver import Say, Settings
-from workbench.bench.harness import WrongResult
+from workbench.bench.driver import Settings, WrongResult
 from workbench.bench.results import Measurement, Results, base_versions
 
 FUNCTION_TARGET = 10.0  # seconds for FUNCTION_TRIALS trials of a millisecond, with two processes, from start to end
@@ -25,68 +24,49 @@ def bench(settings: Settings) -> Results:
     Raises:
         WrongResult: a sweep has lost, repeated or miscounted a trial.
     """
-    quick, say = settings.quick, settings.say
     counts, notebooks, guided = (
-        (QUICK_SIMULATED, QUICK_NOTEBOOK_TRIALS, QUICK_GUIDED) if quick else (SIMULATED, NOTEBOOK_TRIALS, GUIDED)
+        (QUICK_SIMULATED, QUICK_NOTEBOOK_TRIALS, QUICK_GUIDED)
+        if settings.quick
+        else (SIMULATED, NOTEBOOK_TRIALS, GUIDED)
     )
-    measurements = [*_functions(say), *_notebooks(notebooks, say), *_simulated(counts, say), *_guided(guided, say)]
-    versions = {name: metadata.version(name) for name in ("optuna", "sqlalchemy", "papermill")}
-    return Results(measurements=tuple(measurements), versions=base_versions() | versions)
 
+    def found(kind: str, trials: int, what: str) -> dict[str, float]:
+        settings.say(f"{trials:,} {what}")
+        return run_probe(kind, trials)
 
-def _functions(say: Say) -> list[Measurement]:
-    say(f"{FUNCTION_TRIALS:,} trials of a function of one millisecond, two processes")
     start = time.perf_counter()
-    found = run_probe("function", FUNCTION_TRIALS)
+    function = found("function", FUNCTION_TRIALS, "trials of a function of one millisecond, two processes")
     seconds = time.perf_counter() - start
+    notebook = found("notebook", notebooks, "trials of a notebook, two at a time")
+    simulated = {count: found("simulated", count, "simulated trials") for count in counts}
+    proposed = found("guided", guided, "simulated trials proposed by TPE")
+    (few, before), (many, last) = list(simulated.items())[-2:]
+
+    def grown(name: str) -> float:
+        return (last[name] - before[name]) / (many - few)
+
     name = f"{FUNCTION_TRIALS:,} trials of 1 ms, two processes"
-    return [
-        Measurement(f"{name}, from start of Python to report", seconds, "s", FUNCTION_TARGET),
-        Measurement(f"{name}, the trials alone", found["trials_seconds"], "s"),
-    ]
-
-
-def _notebooks(trials: int, say: Say) -> list[Measurement]:
-    say(f"{trials} trials of a notebook, two at a time")
-    found = run_probe("notebook", trials)
-    beyond = f"{trials} notebook trials, beyond the notebook's own time, each"
-    return [
-        Measurement(beyond, found["beyond"], "s", NOTEBOOK_TARGET),
-        Measurement("the notebook's own time, from its first cell to its last", found["own"], "s"),
-    ]
-
-
-def _simulated(counts: tuple[int, ...], say: Say) -> list[Measurement]:
-    """Let sweeps of more and more trials run whose results cost nothing: what is left is the sweep itself."""
-    found = {}
-    for count in counts:
-        say(f"{count:,} simulated trials")
-        found[count] = run_probe("simulated", count)
-    few, many = counts[-2], counts[-1]
-    grown, with_report = (
-        (found[many][name] - found[few][name]) / (many - few) for name in ("peak_kilobytes", "report_peak_kilobytes")
-    )
+    beyond = f"{notebooks} notebook trials, beyond the notebook's own time, each"
+    left = f"memory left behind by a trial, {few:,} to {many:,} simulated"
     measurements = [
-        Measurement(f"memory left behind by a trial, {few:,} to {many:,} simulated", grown, "kB", MEMORY_TARGET),
-        Measurement("memory left behind by a trial, opened again and drawn", with_report, "kB"),
-        *(Measurement(f"{count:,} simulated trials", each["trials_seconds"], "s") for count, each in found.items()),
+        Measurement(f"{name}, from start of Python to report", seconds, "s", FUNCTION_TARGET),
+        Measurement(f"{name}, the trials alone", function["trials_seconds"], "s"),
+        Measurement(beyond, notebook["beyond"], "s", NOTEBOOK_TARGET),
+        Measurement("the notebook's own time, from its first cell to its last", notebook["own"], "s"),
+        Measurement(left, grown("peak_kilobytes"), "kB", MEMORY_TARGET),
+        Measurement("memory left behind by a trial, opened again and drawn", grown("report_peak_kilobytes"), "kB"),
+        *(Measurement(f"{n:,} simulated trials", each["trials_seconds"], "s") for n, each in simulated.items()),
+        *(
+            Measurement(f"of {many:,} simulated, {part.removeprefix('part ')}", value, "s")
+            for part, value in last.items()
+            if part.startswith("part ")
+        ),
+        Measurement(f"{many:,} simulated trials, on the disk", last["megabytes"], "MB"),
+        Measurement(f"one proposal by TPE after {guided:,} trials", 1000 * proposed["last"], "ms"),
+        Measurement("one proposal by TPE after 100 trials", 1000 * proposed["first"], "ms"),
     ]
-    last = found[many]
-    parts = {name: value for name, value in last.items() if name.startswith("part ")}
-    measurements += [
-        Measurement(f"of {many:,} simulated, {name.removeprefix('part ')}", value, "s") for name, value in parts.items()
-    ]
-    measurements.append(Measurement(f"{many:,} simulated trials, on the disk", last["megabytes"], "MB"))
-    return measurements
-
-
-def _guided(trials: int, say: Say) -> list[Measurement]:
-    say(f"{trials:,} simulated trials proposed by TPE")
-    found = run_probe("guided", trials)
-    return [
-        Measurement(f"one proposal by TPE after {trials:,} trials", 1000 * found["last"], "ms"),
-        Measurement("one proposal by TPE after 100 trials", 1000 * found["first"], "ms"),
-    ]
+    versions = {name: metadata.version(name) for name in ("optuna", "papermill")}
+    return Results(measurements=tuple(measurements), versions=base_versions() | versions)
 
 
 def run_probe(kind: str, trials: int) -> dict[str, float]:

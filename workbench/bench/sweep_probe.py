@@ -84,18 +84,12 @@ def notebook(trials: int, place: Path) -> dict[str, float]:
 def simulated(trials: int, place: Path) -> dict[str, float]:
     """Sweep over results that cost nothing, then write tables and page."""
     with _parts() as parts:
-        result = sweep(
-            one_millisecond, SPACE, sampler="random", trials=trials, jobs=2, name="simulated", output=place,
-            executor=Simulated(), report=False,
-        )  # fmt: skip
+        result = _simulate("random", trials, place, report=False)
     peak = status_kilobytes("VmHWM")
     _check(result, trials)
     start = time.perf_counter()
     with _parts():
-        sweep(
-            one_millisecond, SPACE, sampler="random", trials=trials, jobs=2, name="simulated", output=place,
-            executor=Simulated(),
-        )  # fmt: skip
+        _simulate("random", trials, place, report=True)
     run = parts.pop("run")
     named = {f"part {name}": seconds for name, seconds in parts.items()}
     named["part opening it again, tables, pictures and page"] = time.perf_counter() - start
@@ -109,13 +103,15 @@ def guided(trials: int, place: Path) -> dict[str, float]:
     """Let TPE propose trials whose results cost nothing."""
     taken: list[float] = []
     with _timed(Sequential, "propose", taken.append):
-        result = sweep(
-            one_millisecond, SPACE, sampler="tpe", trials=trials, jobs=2, name="guided", output=place,
-            executor=Simulated(), report=False,
-        )  # fmt: skip
+        result = _simulate("tpe", trials, place, report=False)
     _check(result, trials)
     first, last = taken[TIMED : TIMED + TIMED // 2], taken[-TIMED:]
     return {"first": sorted(first)[len(first) // 2], "last": sorted(last)[len(last) // 2]}
+
+
+def _simulate(sampler: str, trials: int, place: Path, report: bool) -> SweepResult:
+    given = {"trials": trials, "jobs": 2, "name": "simulated", "output": place, "executor": Simulated()}
+    return sweep(one_millisecond, SPACE, sampler=sampler, report=report, **given)
 
 
 @contextlib.contextmanager

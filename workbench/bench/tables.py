@@ -14,16 +14,16 @@ def rows_tables(rows: tuple[Row, ...]) -> list[Table]:
 
 
 def _rows_table(operator: str, rows: list[Row]) -> Table:
-    arguments = _arguments(rows)
+    headings, cells = _table(rows, separator="\n")
     table = Table(title=_title(operator))
-    for heading in _headings(arguments):
+    for heading in headings:
         table.add_column(heading, justify="right" if heading in TIMES else "left")
     previous = None
-    for row in rows:
+    for row, line in zip(rows, cells, strict=True):
         if previous not in (None, (row.shape, row.threads)):
             table.add_section()
         previous = (row.shape, row.threads)
-        table.add_row(*_cells(row, arguments, separator="\n"), style="bold red" if _missed(row) else None)
+        table.add_row(*line, style="bold red" if any(ratio.missed for ratio in row.ratios) else None)
     return table
 
 
@@ -42,8 +42,7 @@ def markdown(results: Results) -> str:
     for operator, rows in by_operator.items():
         if len(by_operator) > 1:
             blocks.append(f"**{_title(operator)}**")
-        arguments = _arguments(rows)
-        blocks.append(_markdown_table(_headings(arguments), [_cells(row, arguments, separator=", ") for row in rows]))
+        blocks.append(_markdown_table(*_table(rows, separator=", ")))
     if results.measurements:
         figures = [(each.name, str(each)) for each in results.measurements]
         blocks.append(_markdown_table(("measured", "value"), figures))
@@ -74,33 +73,22 @@ def _by_operator(rows: tuple[Row, ...]) -> dict[str, list[Row]]:
     return groups
 
 
-def _arguments(rows: list[Row]) -> tuple[str, ...]:
-    """Return the names of the arguments that any of the rows has."""
-    return tuple(dict.fromkeys(name for row in rows for name in row.arguments))
-
-
-def _headings(arguments: tuple[str, ...]) -> tuple[str, ...]:
-    return ("direction", *arguments, "shape", "layout", "threads", *TIMES, "ratios", "peers ms")
-
-
-def _cells(row: Row, arguments: tuple[str, ...], separator: str) -> tuple[str, ...]:
-    return (
-        row.direction,
-        *(shown(row.arguments[name]) if name in row.arguments else "" for name in arguments),
-        dimensions(row.shape),
-        row.layout,
-        str(row.threads),
-        _milliseconds(row.seconds),
-        _milliseconds(row.iqr_seconds),
-        _milliseconds(row.copy_seconds),
-        _milliseconds(row.limit_seconds),
-        separator.join(map(str, row.ratios)),
-        separator.join(f"{name} {_milliseconds(seconds)}" for name, seconds in row.peers.items()),
-    )
-
-
-def _missed(row: Row) -> bool:
-    return any(ratio.missed for ratio in row.ratios)
+def _table(rows: list[Row], separator: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return headings, with every argument that any of the rows has, and the cells of each row."""
+    arguments = dict.fromkeys(name for row in rows for name in row.arguments)
+    headings = ("direction", *arguments, "shape", "layout", "threads", *TIMES, "ratios", "peers ms")
+    cells = [
+        (
+            row.direction,
+            *(shown(row.arguments[name]) if name in row.arguments else "" for name in arguments),
+            *(dimensions(row.shape), row.layout, str(row.threads)),
+            *map(_milliseconds, (row.seconds, row.iqr_seconds, row.copy_seconds, row.limit_seconds)),
+            separator.join(map(str, row.ratios)),
+            separator.join(f"{name} {_milliseconds(seconds)}" for name, seconds in row.peers.items()),
+        )
+        for row in rows
+    ]
+    return headings, cells
 
 
 def _milliseconds(seconds: float) -> str:

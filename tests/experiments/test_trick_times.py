@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from workbench.bench.tricks import time_tricks
+from workbench.experiments.trick_times import time_tricks
 from workbench.hardware.tricks import TRICKS
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from workbench.bench import limits
-from workbench.bench.harness import Contender, measure
 from workbench.hardware.tricks import TRICKS
+from workbench.machines import plain_loops
+from workbench.machines.timing import Contender, measure
 from workbench.parallel import thread_limit
 
 
@@ -20,7 +20,7 @@ def time_tricks(
     tricks: Mapping[str, Callable] = TRICKS,
 ) -> dict[str, float]:
     """Time each trick, and a plain copy of x, in turns: medians of `rounds`, in seconds, with `threads` threads."""
-    contenders = {"copy": Contender(lambda: limits.copy(x), (x,))}
+    contenders = {"copy": Contender(lambda: plain_loops.copy(x), (x,))}
     for name, trick in tricks.items():
         contenders[name] = Contender(lambda trick=trick: trick(x, ratio, seed), (x,))
     with thread_limit(threads):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from workbench.bench import limits
-from workbench.bench.limits import IN_L1, ROWS, TILE
 from workbench.cost import Cost
+from workbench.machines import plain_loops
+from workbench.machines.plain_loops import IN_L1, ROWS, TILE
 from workbench.parallel import thread_limit
 
 
@@ -14,7 +14,7 @@ from workbench.parallel import thread_limit
 def test_copy_and_add_cover_every_element(length, threads):
     x = np.arange(length, dtype=np.float32)
     with thread_limit(threads):
-        copied, added = limits.copy(x), limits.add(np.full(length, 0.5, np.float32), x)
+        copied, added = plain_loops.copy(x), plain_loops.add(np.full(length, 0.5, np.float32), x)
     np.testing.assert_array_equal(copied, x)
     np.testing.assert_array_equal(added, np.arange(length) + 0.5)
     assert not np.shares_memory(copied, x)
@@ -25,7 +25,7 @@ def test_copy_and_add_cover_every_element(length, threads):
 def test_negate_changes_every_sign_in_place(length, threads):
     x = np.arange(length, dtype=np.float32) - 5
     with thread_limit(threads):
-        limits.negate(x)
+        plain_loops.negate(x)
     np.testing.assert_array_equal(x, 5 - np.arange(length))
 
 
@@ -38,14 +38,14 @@ def test_rows_are_gathered_in_their_order_and_scattered_to_their_places(count, d
     indices, before = rng.integers(0, 101, count).astype(dtype), table.copy()
     buffer = np.full((count, 65), np.nan, np.float32)
     with thread_limit(threads):
-        limits.gather_and_scatter(table, indices, buffer)
+        plain_loops.gather_and_scatter(table, indices, buffer)
     assert all(np.array_equal(buffer[k], before[row]) for k, row in enumerate(indices))
     np.testing.assert_array_equal(table, before)
 
 
 def test_the_scatter_writes_what_is_in_the_buffer():
     table, buffer = np.zeros((7, 3), np.float32), np.arange(6, dtype=np.float32).reshape(2, 3) + 1
-    limits._scatter(table, np.array([5, 2], np.int32), buffer, 0, 1)
+    plain_loops._scatter(table, np.array([5, 2], np.int32), buffer, 0, 1)
     assert table[5].tolist() == [1, 2, 3]
     assert table[2].tolist() == [4, 5, 6]
     assert np.count_nonzero(table) == 6
@@ -55,7 +55,7 @@ def test_the_scatter_writes_what_is_in_the_buffer():
 def test_arithmetic_takes_two_roots_and_a_division(threads):
     elements = 40 * IN_L1
     with thread_limit(threads):
-        y = limits.arithmetic(Cost(square_roots=2 * elements, divisions=elements))
+        y = plain_loops.arithmetic(Cost(square_roots=2 * elements, divisions=elements))
     assert y.shape == (1024,)
     np.testing.assert_allclose(y[1:], 0.9310124, rtol=1e-6)  # 1.1^-0.75
 
@@ -63,15 +63,15 @@ def test_arithmetic_takes_two_roots_and_a_division(threads):
 def test_arithmetic_does_as_many_divisions_as_were_counted(monkeypatch):
     passes = []
     monkeypatch.setattr(
-        limits, "_roots_and_division", lambda x, s, y, start, stop: passes.append((stop - start) * x.size)
+        plain_loops, "_roots_and_division", lambda x, s, y, start, stop: passes.append((stop - start) * x.size)
     )
-    limits.arithmetic(Cost(square_roots=80 * 1024, divisions=40 * 1024))
+    plain_loops.arithmetic(Cost(square_roots=80 * 1024, divisions=40 * 1024))
     assert sum(passes) == 40 * 1024
 
 
 def test_another_proportion_is_refused():
     with pytest.raises(ValueError, match="square_roots=5, divisions=5"):
-        limits.arithmetic(Cost(square_roots=5, divisions=5))
+        plain_loops.arithmetic(Cost(square_roots=5, divisions=5))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -81,16 +81,16 @@ def test_another_proportion_is_refused():
 def test_move_writes_as_many_values_as_asked_for(length, written, threads):
     x = np.arange(length)
     with thread_limit(threads):
-        moved = limits.move(x, written)
+        moved = plain_loops.move(x, written)
     assert (moved.shape, moved.dtype) == ((written,), x.dtype)
     assert not np.shares_memory(moved, x)
 
 
 def test_move_copies_what_it_can_and_adds_up_the_rest():
     x, out, totals = np.arange(10), np.full(4, -1), np.full(2, -1)
-    limits._move(x, out, totals, 0, 2)
+    plain_loops._move(x, out, totals, 0, 2)
     assert out.tolist() == [0, 1, 5, 6]
     assert totals.tolist() == [2 + 3 + 4, 7 + 8 + 9]
     longer = np.full(6, -1)
-    limits._move(np.arange(1, 5), longer, totals[:1], 0, 1)
+    plain_loops._move(np.arange(1, 5), longer, totals[:1], 0, 1)
     assert longer.tolist() == [1, 2, 3, 4, 0, 0]

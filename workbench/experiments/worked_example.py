@@ -12,11 +12,11 @@ from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
 from workbench import local_response_norm, local_response_norm_gradient
 from workbench.architectures.layer_costs import convolution, relu
-from workbench.bench.harness import Contender, measure
 from workbench.cost import Cost
 from workbench.lrn.cost import cost as lrn_cost
 from workbench.machines.limits import Machine
 from workbench.machines.prediction import predict
+from workbench.machines.timing import Contender, measure
 from workbench.parallel import thread_limit
 
 KERNEL, PADDING = 3, 1

@@ -14,10 +14,6 @@ UNSTEADY = 0.2  # interquartile range / median, above which a measurement is rep
 PAUSE = 0.003  # seconds before a turn, where threads that a peer keeps waiting could still be spinning
 
 
-class WrongResult(Exception):
-    """Something to be timed does not compute what it should."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Contender:
     """One thing to time. `reads` are the arrays that it takes in.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from workbench import parallel
-from workbench.bench.harness import Contender, Timing, measure, measure_steadily, thread_counts
+from workbench.machines.timing import Contender, Timing, measure, measure_steadily, thread_counts
 
 
 def clock_of(durations):

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from tests.machines.flat import flat_machine
-from workbench.bench.cost.example import columns_of, convolve, convolve_back, image_of, time_example
-from workbench.bench.cost.roofline import measure_points
+from workbench.experiments.worked_example import columns_of, convolve, convolve_back, image_of, time_example
 
 
 def convolve_by_loops(x, weights):
@@ -60,13 +59,3 @@ def test_every_part_is_predicted_and_timed():
     # ReLU forward: 216 elements, 1728 bytes at two billion a second, and a launch.
     assert found[2].predicted == pytest.approx(1728 / 2e9 + 1e-6)
     assert found[2].bound == "launch"
-
-
-def test_points_of_the_roofline():
-    points = {point.name: point for point in measure_points((1, 2, 8, 24), rounds=1)}
-    assert {"LRN", "LRN gradient", "LRN within", "dropout", "dropout of segments", "rows p = 2"} <= set(points)
-    assert points["prox p = 0.5"].before is None
-    # Dropout of 384: a word, a comparison and a choice an element; 4 bytes read, 5 written; 4 of the replacement.
-    assert points["dropout"].after[0] == pytest.approx(3 * 384 / (9 * 384 + 4))
-    assert all(point.before[0] < point.after[0] for point in points.values() if point.before)
-    assert all(min(point.after) > 0 for point in points.values())
