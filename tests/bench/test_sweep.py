@@ -8,8 +8,8 @@ import pytest
 from workbench.bench import run_bench, sweep
 from workbench.bench.harness import WrongResult
 from workbench.bench.sweep import probe
+from workbench.sweep import SweepResult
 from workbench.sweep.folder import read_records
-from workbench.sweep.result import SweepResult
 
 FOUND = {
     ("function", 1000): {"trials_seconds": 3.5},

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from workbench.sweep import gathering
-from workbench.sweep.gathering import gather
+from workbench.sweep import points
+from workbench.sweep.points import gather
 
 from .conftest import definition, record
 
@@ -20,8 +20,8 @@ def trials(values, failed=()):
 
 
 def gathered(monkeypatch, values, *objectives, most=20_000, listed=300, failed=()):
-    monkeypatch.setattr(gathering, "MOST_POINTS", most)
-    monkeypatch.setattr(gathering, "LISTED", listed)
+    monkeypatch.setattr(points, "MOST_POINTS", most)
+    monkeypatch.setattr(points, "LISTED", listed)
     successes = len(values) - len(failed)
     return gather(iter(trials(values, failed)), definition({}, *objectives), successes)
 
@@ -51,7 +51,7 @@ def test_the_front_of_two_objectives_is_that_of_all_trials(monkeypatch, objectiv
 
 
 def test_the_first_failures_are_kept_and_do_not_count_as_drawn(monkeypatch):
-    monkeypatch.setattr(gathering, "FAILURES", 2)
+    monkeypatch.setattr(points, "FAILURES", 2)
     found = gathered(monkeypatch, [(5,), (4,), (6,), (7,), (8,)], "loss", most=1, failed=(0, 2, 4))
     assert [each.number for each in found.failures] == [0, 2]
     assert found.points.numbers.tolist() == [1]

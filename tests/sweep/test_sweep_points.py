@@ -144,7 +144,7 @@ def test_a_tally_holds_nothing_of_single_trials_but_the_best(objective, best):
     tally = Tally(made, 1000)
     sizes = []
     for number in range(1000):
-        tally.add(record(number, (math.cos(number),), parameters={"x": 0.5}), here=number >= 500)
+        tally.add(record(number, (math.cos(number),), parameters={"x": 0.5}), earlier=number < 500)
         sizes.append(sum(len(each) for each in vars(tally).values() if isinstance(each, list | dict | set | tuple)))
     assert set(sizes) == {3}  # the counts
     assert tally.counts == {"ok": 1000, "pruned": 0, "failed": 0}

@@ -21,18 +21,39 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from workbench.report import folders
-from workbench.sweep.definition import Definition
-from workbench.sweep.errors import SweepError, SweepStopped
-from workbench.sweep.messages import Outcome
+from workbench import files
+from workbench.sweep.definition import Definition, SweepError, SweepStopped
 from workbench.sweep.records import Record
+from workbench.workers.messages import Outcome
 
 RESERVE = 2**24  # bytes that must be free before the first trial
-RECORD_BYTES = 2**11  # of a trial's line, and its share of tables and database
+RECORD_BYTES = 2**11  # of a trial's line, and its share of the tables
 LINE = re.compile(rb'\{"number": (\d{1,9}), "status": .*\}\n')  # the number is all that is read of it at first
 WRITTEN = ("report.html", "metrics.json", "trials.csv", "trials.parquet")  # at the end, again when it is continued
 FIGURES = "figures"
 NEW = -1  # place in the file of a trial that is not finished
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepResult:
+    """A sweep that has come to its end: its folder, its definition, its trials by status, and the best of them.
+
+    Of two objectives, `best` is by the first.
+    """
+
+    folder: Path
+    definition: Definition
+    counts: dict[str, int]
+    best: Record | None
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether no trial failed."""
+        return not self.counts["failed"]
+
+    def records(self) -> Iterator[Record]:
+        """Yield the finished trials in the order of their numbers."""
+        return read_records(self.folder)
 
 
 class SweepFolder:
@@ -56,12 +77,12 @@ class SweepFolder:
             raise
 
     def _open(self, definition: Definition) -> None:
-        folders.check_files(self.path, WRITTEN)
-        folders.check_replaceable(self.path / FIGURES)
+        files.check_files(self.path, WRITTEN)
+        files.check_replaceable(self.path / FIGURES)
         self._is_new = not (self.path / "sweep.json").exists()
         self.definition = _agree(self.path, definition)
         self.id = read_definition(self.path)["id"]
-        folders.prepare(self.trials)  # removes what a killed run has left
+        files.prepare(self.trials)  # removes what a killed run has left
         _cut_off(self._journal_path)
         self._journal = self._journal_path.open("ab+")
         self._places = index(self._journal_path)
@@ -78,7 +99,7 @@ class SweepFolder:
         """Forget a sweep that is refused before its first trial, so that another may have its name."""
         if self._is_new and not len(self):
             self.trials.rmdir()
-            for name in ("sweep.json", "trials.jsonl", "study.db"):
+            for name in ("sweep.json", "trials.jsonl"):
                 (self.path / name).unlink(missing_ok=True)
 
     def __contains__(self, number: int) -> bool:
@@ -111,12 +132,12 @@ class SweepFolder:
 
     def _publish(self, number: int, line: str, outcome: Outcome) -> None:
         name = trial_name(number)
-        with folders.partial(self.trials, name) as folder:
+        with files.partial(self.trials, name) as folder:
             for file, content in outcome.files.items():
                 (folder / file).parent.mkdir(parents=True, exist_ok=True)
                 (folder / file).write_bytes(content)
             (folder / "trial.json").write_text(line + "\n", encoding="utf-8")
-            folders.publish(folder, self.trials / name)
+            files.publish(folder, self.trials / name)
 
     def _append(self, number: int, line: str) -> None:
         place = self._journal.seek(0, os.SEEK_END)
@@ -147,7 +168,7 @@ class SweepFolder:
 
 def reserve(directory: Path, trials: int, trial_bytes: int) -> None:
     """Make `directory`; raise SweepError unless it can be written to and has room for `trials` of some size each."""
-    folders.prepare(directory)
+    files.prepare(directory)
     needed = RESERVE + trials * (trial_bytes + RECORD_BYTES)
     try:
         with tempfile.TemporaryFile(dir=directory) as file:
@@ -236,7 +257,7 @@ def _check_no_other(path: Path) -> None:
 
 
 def _take_lock(path: Path):
-    folders.prepare(path)
+    files.prepare(path)
     lock = (path / "lock").open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -261,13 +282,14 @@ def _agree(path: Path, definition: Definition) -> Definition:
     if not file.exists():
         _check_no_other(path)
         content = {"id": uuid.uuid4().hex, **definition.as_json()}
-        folders.write_text(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        files.write_text(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         return definition
     there, wanted = read_definition(path), definition.as_json()
-    different = [name for name in wanted if name != "lag" and there.get(name) != wanted[name]]
+    free = {"in_flight"} & there.keys()  # decided when the sweep was begun
+    different = [name for name in wanted if name not in free and there.get(name) != wanted[name]]
     if different:
         lines = [f"  {name}: {there.get(name)!r} there, {wanted[name]!r} now" for name in different]
         raise SweepError(
             "\n".join([f"sweep {path.name!r} in {str(path.parent)!r}: is another; give another name", *lines])
         )
-    return dataclasses.replace(definition, lag=there["lag"])
+    return dataclasses.replace(definition, in_flight=there["in_flight"])

@@ -83,7 +83,7 @@ class Space:
     dimensions: dict[str, Range | Choices]
     fixed: dict[str, Any]
 
-    def describe(self) -> dict[str, str]:
+    def as_words(self) -> dict[str, str]:
         """Return each parameter's dimension or value, in words."""
         return {name: str(each) for name, each in {**self.dimensions, **_as_choices(self.fixed)}.items()}
 
