@@ -26,6 +26,11 @@ def trials(name="s", url=URL):
     return optuna.load_study(study_name=name, storage=url).trials
 
 
+def proposed(result):
+    """Return the parameters of each trial without its seed, which no sampler has proposed."""
+    return [{name: each.parameters[name] for name in each.parameters if name != "seed"} for each in result.records()]
+
+
 def pruned_or_failed(trial, x: float = 0.0, kind: str = "a", size: int = 3, n: int = 1):
     """Report a value that is no number, or two, and end in one of three ways."""
     trial.report(math.nan if kind == "b" else math.inf, 0)
@@ -77,7 +82,7 @@ def test_no_database_is_made_unless_it_is_asked_for(tmp_path):
 def test_a_sweep_that_goes_on_adds_what_is_new_alone():
     for count in (2, 2, 5):
         result = bowl(trials=count)
-        assert [each.params for each in trials()] == [each.parameters for each in result.records()]
+        assert [each.params for each in trials()] == proposed(result)
     assert len(trials()) == 5
 
 
@@ -132,4 +137,4 @@ def test_a_database_that_fails_at_the_end_stops_the_sweep_which_goes_on(tmp_path
     assert len(journal(tmp_path / "sweeps" / "s")) == 5  # what is refused now is not withdrawn: it has trials
     Path("study.db").unlink()
     result = bowl(break_it, {"x": "0..1"}, trials=6)
-    assert [each.params for each in trials()] == [each.parameters for each in result.records()]
+    assert [each.params for each in trials()] == proposed(result)

@@ -145,7 +145,7 @@ def test_a_notebook_that_is_killed_goes_on_and_leaves_no_kernel(tmp_path):
         assert each.parameters["seed"] == each.seed
         left = folder / "trials" / f"{each.number:05d}"
         names = sorted(path.name for path in left.iterdir())
-        assert names == ["metrics.json", "notebook.ipynb", "report.html", "trial.json"]
+        assert names == ["manifest.json", "metrics.json", "notebook.ipynb", "report.html", "trial.json"]
         assert json.loads((left / "trial.json").read_text())["number"] == each.number
         assert nbformat.read(left / "notebook.ipynb", as_version=4).cells[-1].outputs[0].data
     assert not [path for path in folder.rglob(".*")]

@@ -29,7 +29,7 @@ def bench_sweep(quick: bool, say: Callable[[str], None]) -> Results:
         (QUICK_SIMULATED, QUICK_NOTEBOOK_TRIALS, QUICK_GUIDED) if quick else (SIMULATED, NOTEBOOK_TRIALS, GUIDED)
     )
     measurements = [*_functions(say), *_notebooks(notebooks, say), *_simulated(counts, say), *_guided(guided, say)]
-    versions = {name: metadata.version(name) for name in ("optuna", "sqlalchemy", "papermill")}
+    versions = {name: metadata.version(name) for name in ("optuna", "papermill")}
     return Results(measurements=tuple(measurements), versions=base_versions() | versions)
 
 
