@@ -14,7 +14,7 @@ import numpy as np
 from workbench.sweep.definition import Definition, SweepError
 from workbench.sweep.optuna_setup import quiet_optuna
 from workbench.sweep.records import Record
-from workbench.sweep.trial import Past, Pruning
+from workbench.sweep.trial import Pruning
 
 INDEPENDENT = ("grid", "random", "qmc")
 SEQUENTIAL = ("tpe", "gp")
@@ -114,12 +114,8 @@ class Sequential:
         """Return what the trial that was proposed last needs for pruning."""
         if self._definition.pruner == "none":
             return None
-        past = tuple(
-            Past(each.state.name, tuple(each.values or ()), tuple(each.intermediate_values.items()), each.system_attrs)
-            for each in self._study.get_trials(deepcopy=False)[: self._told]
-            if each.intermediate_values
-        )
-        return Pruning(self._definition.pruner, self._definition.objectives[0].direction, past)
+        past = (each for each in self._study.get_trials(deepcopy=False)[: self._told] if each.intermediate_values)
+        return Pruning(self._definition.pruner, self._definition.objectives[0].direction, tuple(past))
 
     def _add_running(self, params: dict[str, Any]) -> None:
         from optuna.trial import TrialState, create_trial

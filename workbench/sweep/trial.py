@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+import warnings
 from collections.abc import Callable
 from numbers import Real
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from workbench.report.versions import versions
-from workbench.sweep.optuna_setup import although_experimental, quiet_optuna
+from workbench.sweep.optuna_setup import quiet_optuna
 from workbench.workers.messages import NotebookWork, Outcome, Task
 from workbench.workers.worker import error_of, now, writable
 
@@ -18,22 +19,12 @@ Point = tuple[int, float]  # a step, and the intermediate value there
 
 
 @dataclasses.dataclass(frozen=True)
-class Past:
-    """What pruning needs of a trial that was finished before: its intermediate values and how it ended."""
-
-    state: str
-    values: tuple[float, ...]
-    intermediate: tuple[Point, ...]
-    attributes: dict[str, Any]
-
-
-@dataclasses.dataclass(frozen=True)
 class Pruning:
-    """A pruner of Optuna's by name, the direction of the objective, and the trials to compare with."""
+    """A pruner of Optuna's by name, the direction of the objective, and Optuna's trials to compare with."""
 
     pruner: str
     direction: str
-    past: tuple[Past, ...] = ()
+    past: tuple[Any, ...] = ()
 
 
 class Trial:
@@ -70,28 +61,20 @@ def make_pruner(name: str) -> Any:
     """Return Optuna's pruner of that name."""
     from optuna import pruners
 
-    makers = {
-        "median": lambda: pruners.MedianPruner(n_startup_trials=5),
-        "halving": pruners.SuccessiveHalvingPruner,
-        "wilcoxon": lambda: pruners.WilcoxonPruner(p_threshold=0.1),
-    }
-    with although_experimental():
-        return makers[name]()
+    if name == "median":
+        return pruners.MedianPruner(n_startup_trials=5)
+    if name == "halving":
+        return pruners.SuccessiveHalvingPruner()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is experimental
+        return pruners.WilcoxonPruner(p_threshold=0.1)
 
 
 def _rebuild(pruning: Pruning) -> Any:
     """Return a running trial of a study in memory that holds the past trials."""
     optuna = quiet_optuna()
     study = optuna.create_study(direction=pruning.direction, pruner=make_pruner(pruning.pruner))
-    for past in pruning.past:
-        study.add_trial(
-            optuna.trial.create_trial(
-                state=optuna.trial.TrialState[past.state],
-                values=past.values or None,
-                intermediate_values=dict(past.intermediate),
-                system_attrs=past.attributes,
-            )
-        )
+    study.add_trials(pruning.past)
     return study.ask()
 
 

@@ -55,6 +55,7 @@ class OwnKernelManager(AsyncKernelManager):
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
+        self.connection_file = str(self.kernel.scratch / "connection.json")
         # Sockets in a folder: with TCP, two kernels that start at once may pick the same port.
         if len(str(self.kernel.scratch)) < LONGEST_SOCKET_FOLDER:
             self.transport = "ipc"

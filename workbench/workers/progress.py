@@ -71,7 +71,7 @@ class Moving(Display):
         if time.monotonic() < self._next and done < total:
             return
         self._next = time.monotonic() + OFTEN
-        table = Table(title=self._title, title_justify="left", show_header=False)
+        table = Table(title=escape(self._title), title_justify="left", show_header=False)
         bar = Table.grid(padding=(0, 1))
         bar.add_row(f"{done:,} of {total:,}", ProgressBar(total or 1, done, width=40))
         table.add_row("done", bar)
