@@ -9,7 +9,6 @@ from workbench import files
 from workbench.files import Refused
 from workbench.report import page, run_all, run_notebook
 from workbench.sweep import sweep
-from workbench.workers import pool as workers
 
 from .conftest import build
 
@@ -49,14 +48,6 @@ FOREIGN = {
         (place / "a.js").write_text("years of work"),
     ),
 }
-
-
-@pytest.fixture
-def no_process(monkeypatch):
-    def refuse(*_, **__):
-        raise AssertionError("a process was started")
-
-    monkeypatch.setattr(workers.subprocess, "Popen", refuse)
 
 
 @pytest.mark.usefixtures("no_process")

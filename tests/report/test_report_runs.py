@@ -1,10 +1,6 @@
 import json
-import os
 import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -13,7 +9,6 @@ from processes import has_ended, wait_until, workbench
 from workbench import files
 from workbench.files import Refused
 from workbench.report import run_all, run_notebook, save_all
-from workbench.workers import pool as workers
 
 from .conftest import FOREVER, PARAMETERS, build
 
@@ -123,14 +118,6 @@ def test_parameters_reach_the_kernel_and_name_the_folder(tmp_path):
     assert outputs(tmp_path / "out", result.name)[-1][0].text == "(0.01, 5, 'flower.jpg', True)\n"
 
 
-@pytest.fixture
-def no_process(monkeypatch):
-    def refuse(*_, **__):
-        raise AssertionError("a process was started")
-
-    monkeypatch.setattr(workers.subprocess, "Popen", refuse)
-
-
 @pytest.mark.usefixtures("no_process")
 def test_refusals_start_nothing_and_write_nothing(tmp_path):
     notebook = build(tmp_path / "n.ipynb", "# N", parameters=PARAMETERS)
@@ -224,42 +211,6 @@ def test_a_killed_worker_is_a_failure_of_its_notebook(tmp_path):
     assert result.error["kind"] == "lost process"
     assert "SIGKILL" in result.error["message"]
     assert (tmp_path / "out" / "n" / "report.html").is_file()
-
-
-def test_publish_replaces_an_earlier_result(tmp_path):
-    for name in ("old", "new"):
-        with files.partial(tmp_path, "place") as folder:
-            (folder / name).touch()
-            files.publish(folder, tmp_path / "place")
-    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
-        "place",
-        "place/manifest.json",
-        "place/new",
-    ]
-
-
-def test_a_result_that_was_about_to_be_replaced_is_put_back(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    moved = tmp_path / files._hidden(tmp_path, "replaced", "place").name.replace(f"@{os.getpid()}@", f"@{dead.pid}@")
-    moved.mkdir()
-    (moved / "old").touch()
-    files.prepare(tmp_path)
-    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*")] == [Path("place"), Path("place/old")]
-
-
-def test_folders_of_living_processes_stay(tmp_path):
-    with files.partial(tmp_path, "place") as folder:
-        files.prepare(tmp_path)
-        assert folder.is_dir()
-
-
-def test_folder_names_are_safe_and_differ():
-    assert files.folder_name("01-lrn", {"alpha": 1e-5, "size": 7}) == "01-lrn--alpha=1e-05--size=7"
-    names = {files.folder_name("n", {"p": value}) for value in ("a/b", "a_b", "a b", "../a", "x" * 500, "x" * 501)}
-    assert len(names) == 6
-    assert all("/" not in name and len(name) <= 120 for name in names)
-    assert not files.folder_name(".hidden", {}).startswith(".")
 
 
 def test_save_keeps_outputs_and_refuses_a_notebook_that_fails(tmp_path):

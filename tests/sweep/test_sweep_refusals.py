@@ -13,21 +13,13 @@ from workbench.files import Refused
 from workbench.sweep import Range, SweepError, sweep
 from workbench.sweep.definition import Objective, read_objectives
 from workbench.sweep.target import find_target
-from workbench.workers import pool
 
 from . import functions
 from .conftest import FUNCTIONS, calls
 
+pytestmark = pytest.mark.usefixtures("no_process")
 BOWL = functions.bowl
 X = {"x": "0..1"}
-
-
-@pytest.fixture(autouse=True)
-def no_process(monkeypatch):
-    def refuse(*_, **__):
-        raise AssertionError("a process was started")
-
-    monkeypatch.setattr(pool.subprocess, "Popen", refuse)
 
 
 def refused(target, space, *message, **settings):

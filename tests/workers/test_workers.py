@@ -13,7 +13,6 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from processes import has_ended, wait_until
 
-from workbench.workers import pool
 from workbench.workers.messages import FunctionWork, NotebookWork, Outcome, Setup, Task
 from workbench.workers.pool import Closed, close_workers, run_alone, run_task
 
@@ -55,9 +54,9 @@ def test_a_worker_that_runs_a_function_imports_nothing_that_reads_notebooks():
     assert set(run_alone(function_setup(imported), Task(0, {}), silent).metrics.values()) == {False}
 
 
-def test_a_worker_of_a_session_that_has_ended_is_not_started(monkeypatch):
+@pytest.mark.usefixtures("no_process")
+def test_a_worker_of_a_session_that_has_ended_is_not_started():
     close_workers("over")
-    monkeypatch.setattr(pool.subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started"))
     with pytest.raises(Closed):
         run_alone(function_setup(len, "over"), Task(0, {}), silent)
 

@@ -20,6 +20,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from workbench import files
 from workbench.sweep.definition import Definition, SweepError, SweepStopped
@@ -62,7 +63,6 @@ class SweepFolder:
     def __init__(self, path: Path, definition: Definition):
         self.path = path
         self.trials = path / "trials"
-        self._journal_path = path / "trials.jsonl"
         _check_no_other(path)
         self._lock = _take_lock(path)
         try:
@@ -83,9 +83,9 @@ class SweepFolder:
         self.definition = _agree(self.path, definition)
         self.id = read_definition(self.path)["id"]
         files.prepare(self.trials)  # removes what a killed run has left
-        _cut_off(self._journal_path)
-        self._journal = self._journal_path.open("ab+")
-        self._places = index(self._journal_path)
+        self._journal = (self.path / "trials.jsonl").open("ab+")
+        self._places, end = index(self._journal)
+        self._journal.truncate(end)  # an incomplete last line, left when the process was killed
         self._take_in_folders()
 
     def close(self) -> None:
@@ -195,56 +195,45 @@ def read_definition(path: Path) -> dict:
 
 def read_records(path: Path) -> Iterator[Record]:
     """Yield the finished trials of the sweep in the folder `path`, in the order of their numbers."""
-    journal = path / "trials.jsonl"
-    with journal.open("rb") as file:
-        for place in index(journal):
+    with (path / "trials.jsonl").open("rb") as journal:
+        places, _ = index(journal)
+        for place in places:
             if place != NEW:
-                yield read_at(file, place)
+                yield read_at(journal, place)
 
 
-def index(journal: Path) -> array.array:
-    """Return each finished trial's place in the journal by its number; SweepError names a line that is no trial."""
+def index(journal: BinaryIO) -> tuple[array.array, int]:
+    """Return each finished trial's place in the journal by its number, and the end of the last whole line.
+
+    Raises SweepError, which names it, if a line is no trial.
+    """
     places, place = array.array("q"), 0
-    with journal.open("rb") as file:
-        for count, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                break  # still being written, or cut off
-            found = LINE.fullmatch(line)
-            if found is None:
-                raise SweepError(f"{str(journal)!r}: line {count} is no trial; remove it to run it again")
-            _set_place(places, int(found[1]), place)
-            place += len(line)
-    return places
+    journal.seek(0)
+    for count, line in enumerate(journal, start=1):
+        if not line.endswith(b"\n"):
+            break  # still being written, or cut off
+        found = LINE.fullmatch(line)
+        if found is None:
+            raise SweepError(f"{str(journal.name)!r}: line {count} is no trial; remove it to run it again")
+        _set_place(places, int(found[1]), place)
+        place += len(line)
+    return places, place
 
 
-def read_at(file, place: int) -> Record:
+def read_at(journal: BinaryIO, place: int) -> Record:
     """Return the record whose line begins at `place` of an open journal."""
-    file.seek(place)
+    journal.seek(place)
     try:
-        return Record.from_json(file.readline().decode())
+        return Record.from_json(journal.readline().decode())
     except ValueError as problem:
-        raise SweepError(f"{file.name!r}: the line at byte {place} cannot be read ({problem}); remove it") from None
+        raise SweepError(
+            f"{str(journal.name)!r}: the line at byte {place} cannot be read ({problem}); remove it"
+        ) from None
 
 
 def _set_place(places: array.array, number: int, place: int) -> None:
     places.extend([NEW] * (number + 1 - len(places)))
     places[number] = place
-
-
-def _cut_off(journal: Path) -> None:
-    """Remove from the end of the journal a line that a kill has left half."""
-    journal.touch()
-    with journal.open("rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        while end:
-            start = max(0, end - 2**16)
-            file.seek(start)
-            last = file.read(end - start).rfind(b"\n")
-            if last >= 0:
-                file.truncate(start + last + 1)
-                return
-            end = start
-        file.truncate(0)
 
 
 def _check_no_other(path: Path) -> None:
@@ -280,7 +269,6 @@ def _agree(path: Path, definition: Definition) -> Definition:
     """Write the definition of a new sweep; for one that is there, return it, or raise SweepError if it is another."""
     file = path / "sweep.json"
     if not file.exists():
-        _check_no_other(path)
         content = {"id": uuid.uuid4().hex, **definition.as_json()}
         files.write_text(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         return definition

@@ -140,8 +140,7 @@ def _define(
     unknown = [each.name for each in objectives if target.known and each.name not in target.known]
     if unknown:
         raise SweepError(f"objective={unknown[0]!r}: {target.name} records {', '.join(map(repr, target.known))}")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise SweepError(f"seed={seed!r}: must be a whole number of at least 0")
+    _check_whole("seed", seed, 0)
     read = read_space(target.declared, space)
     target.check_complete(space)
     if sampler == "grid":
@@ -175,12 +174,17 @@ def _check_pruner(pruner: str, target: Target, objectives: tuple) -> None:
 
 def _count_trials(definition: Definition, trials: int | None) -> int:
     """Return the number of trials; a grid never runs more than it has points."""
-    if trials is not None and (isinstance(trials, bool) or not isinstance(trials, int) or trials < 1):
-        raise SweepError(f"trials={trials!r}: must be a whole number of at least 1")
+    if trials is not None:
+        _check_whole("trials", trials, 1)
     if definition.sampler != "grid":
         return TRIALS if trials is None else trials
     size = math.prod(map(len, definition.space.grid().values()))
     return size if trials is None else min(trials, size)
+
+
+def _check_whole(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SweepError(f"{name}={value!r}: must be a whole number of at least {least}")
 
 
 def _check_session(
@@ -192,8 +196,8 @@ def _check_session(
     in_process: bool,
 ) -> None:
     """Raise SweepError unless trials can be run as is asked."""
-    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
-        raise SweepError(f"jobs={jobs!r}: must be a whole number of at least 1")
+    if jobs is not None:
+        _check_whole("jobs", jobs, 1)
     if timeout is not None and not (isinstance(timeout, Real) and 0 < timeout < 10**9):
         raise SweepError(f"timeout={timeout!r}: must be a number of seconds above 0")
     if executor is not None and not isinstance(executor, Executor):
