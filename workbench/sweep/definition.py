@@ -16,6 +16,9 @@ class SweepError(Refused):
 class SweepStopped(RuntimeError):
     """A sweep cannot go on; every finished trial is kept, and the same command continues."""
 
+    def __str__(self) -> str:
+        return f"{super().__str__()}; finished trials are kept, and the same command continues"
+
 
 @dataclasses.dataclass(frozen=True)
 class Objective:

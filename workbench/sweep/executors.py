@@ -55,23 +55,20 @@ def submit(executor: Executor, setup: Setup, task: Task) -> Future:
     try:
         return executor.submit(run_task, setup, task)
     except (RuntimeError, OSError) as problem:  # shut down, broken, or its cluster is gone
-        raise SweepStopped(_broken(problem)) from None
+        raise _broken(problem) from None
 
 
 def outcome_of(future: Future) -> Outcome:
     """Return how a trial has ended; where its executor lost it, as a failure."""
     if future.cancelled():
-        raise SweepStopped(_broken(CancelledError("a trial was cancelled")))
+        raise _broken(CancelledError("a trial was cancelled"))
     problem = future.exception()
     if problem is None:
         return future.result()
     if isinstance(problem, BrokenProcessPool):
-        raise SweepStopped(_broken(problem))
+        raise _broken(problem)
     return failed("lost worker", f"{type(problem).__name__}: {problem}", now(), 0.0)
 
 
-def _broken(problem: Exception) -> str:
-    return (
-        f"the executor takes no more trials ({type(problem).__name__}: {problem}); finished trials are kept, and the "
-        "same command continues"
-    )
+def _broken(problem: Exception) -> SweepStopped:
+    return SweepStopped(f"the executor takes no more trials ({type(problem).__name__}: {problem})")

@@ -46,10 +46,7 @@ def export(study: Any, folder: SweepFolder) -> None:
             study.add_trial(_trial(folder[number], distributions))
             number += 1
     except Exception as problem:
-        raise SweepStopped(
-            f"the database cannot be written to ({_in_short(problem)}); finished trials are kept, and the same command "
-            "continues"
-        ) from None
+        raise SweepStopped(f"the database cannot be written to ({_in_short(problem)})") from None
 
 
 def _trial(record: Record, distributions: dict[str, Any]) -> Any:

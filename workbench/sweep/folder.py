@@ -160,10 +160,7 @@ class SweepFolder:
         try:
             yield
         except OSError as problem:
-            raise SweepStopped(
-                f"folder {str(self.path)!r}: cannot be written to ({problem.strerror}); finished trials are kept, and "
-                "the same command continues"
-            ) from None
+            raise SweepStopped(f"folder {str(self.path)!r}: cannot be written to ({problem.strerror})") from None
 
 
 def reserve(directory: Path, trials: int, trial_bytes: int) -> None:

@@ -31,7 +31,7 @@ while 0 not in ready:
         more = os.read(pipe, 65536)
         if not more:
             break
-        said += more
+        said = more
 kernel, _, folder = said.decode().splitlines()[-1].partition(" ")
 for group in filter(None, (int(kernel), worker)):
     try:
