@@ -4,7 +4,7 @@
     python tests/breaks.py lrn solvers     try those whose file's path holds one of these words
 
 Nothing is changed in the checkout: the package and its tests are copied to a temporary folder, and broken there. The
-named tests are first run as they are, and must pass. The breaks are in breaks.json: the file, the text to replace, which
+Nothing is changed in the checkout: the package and its tests are copied to a temporary folder and broken there. The
 must stand there once, what replaces it, why that is wrong, and the tests that should notice.
 """
 

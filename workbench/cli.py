@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,8 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand
 
-if TYPE_CHECKING:
-    from workbench.report import NotebookError
+from workbench.files import Refused
 
 REFUSED = 2  # exit status when nothing has been run
 INTERRUPTED = 130
@@ -154,7 +153,8 @@ def sweep(
         str | None, typer.Option(metavar="ADDRESS", help="Run on a Dask cluster, such as tcp://host:8786.")
     ] = None,
     storage: Annotated[
-        str | None, typer.Option(metavar="URL", help="Optuna's database; without it, a file in DIR/NAME.")
+        str | None,
+        typer.Option(metavar="URL", help="Add the trials to a database of Optuna's, such as sqlite:///study.db."),
     ] = None,
 ) -> None:
     """Run trials of a notebook or a function over a space of its parameters.
@@ -292,12 +292,10 @@ def operators() -> None:
 @contextlib.contextmanager
 def _refusals(interrupted: str = "interrupted: what had not finished has left nothing") -> Iterator[None]:
     """Turn what the block refuses, or an interrupt, into a message and an exit status."""
-    from workbench.report import NotebookError
-
     try:
         yield
-    except NotebookError as problem:
-        _refuse_notebook(problem)
+    except Refused as problem:
+        _refuse_with_parameters(problem)
     except KeyboardInterrupt:
         Console(stderr=True).print(interrupted, highlight=False)
         raise typer.Exit(INTERRUPTED) from None
@@ -313,8 +311,8 @@ def _refuse(*messages: str) -> None:
     raise typer.Exit(REFUSED)
 
 
-def _refuse_notebook(problem: "NotebookError") -> None:
-    """Print what is wrong and, for parameters, the table of those that exist; exit."""
+def _refuse_with_parameters(problem: Refused) -> None:
+    """Print what is wrong and, if it is a parameter, the table of those that exist; exit."""
     from workbench.report import ParameterError
 
     if not isinstance(problem, ParameterError) or not problem.declared:

@@ -8,8 +8,8 @@ import pytest
 from workbench.bench import run_bench, sweep
 from workbench.bench import sweep_probe as probe
 from workbench.bench.driver import Settings, WrongResult
+from workbench.sweep import SweepResult
 from workbench.sweep.folder import read_records
-from workbench.sweep.result import SweepResult
 
 FOUND = {
     ("function", 1000): {"trials_seconds": 3.5},

@@ -4,12 +4,13 @@ import re
 import signal
 
 import pytest
+from processes import below, has_ended, wait_until, workbench
 from report.conftest import build
 from test_cli import invoke
 
 from workbench.sweep import SweepStopped
 
-from .conftest import FUNCTIONS, below, has_ended, journal, table, wait_until, workbench
+from .conftest import FUNCTIONS, journal, table
 
 BOWL = f"{FUNCTIONS}:bowl"
 

@@ -3,19 +3,19 @@
 import ctypes
 import os
 import resource
-import sqlite3
 import sys
 from pathlib import Path
 
-import optuna
 import pytest
+from processes import has_ended, wait_until
 from report.conftest import build, metric
 
-from workbench.sweep import SweepError, SweepStopped, children, sweep
+from workbench.sweep import sweep
 from workbench.sweep.target import find_target
+from workbench.workers import pool
 
 from . import functions
-from .conftest import calls, essence, forked, has_ended, journal, parameters, table, wait_until
+from .conftest import calls, essence, forked, journal, table
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_a_trial_whose_process_is_always_lost_has_failed(lost):
     found = case(lost, "always")
     assert (found.status, found.attempts, found.values) == ("failed", 2, ())
     assert found.error["kind"] == "lost process"
-    assert found.error["message"] == "The process that ran the trial was ended by SIGKILL."
+    assert found.error["message"] == "The process that ran it was ended by SIGKILL."
 
 
 @pytest.mark.parametrize("name", ["sleeps", "deaf"])
@@ -51,7 +51,7 @@ def test_a_trial_that_takes_too_long_is_ended(lost, name):
     found = case(lost, name)
     assert (found.status, found.attempts) == ("failed", 1)
     assert found.error["kind"] == "time-out"
-    assert found.error["message"] == "Stopped after 1.5 seconds, the time that a trial may take."
+    assert found.error["message"] == "Stopped after 1.5 seconds, the time that it may take."
     assert found.duration_seconds >= 1.5
 
 
@@ -64,11 +64,11 @@ def test_other_trials_are_not_harmed(lost):
 def test_failures_are_in_the_table_and_on_the_page(lost):
     rows = {row["params_case"]: row for row in table(lost.folder)}
     assert [rows[name]["status"] for name in ("fine", "first", "always", "deaf")] == ["ok", "ok", "failed", "failed"]
-    assert rows["always"]["error"] == "lost process: The process that ran the trial was ended by SIGKILL."
+    assert rows["always"]["error"] == "lost process: The process that ran it was ended by SIGKILL."
     assert rows["first"]["attempts"] == "2"
     assert rows["fine"]["error"] == ""
     page = (lost.folder / "report.html").read_text()
-    assert "lost process: The process that ran the trial was ended by SIGKILL." in page
+    assert "lost process: The process that ran it was ended by SIGKILL." in page
     assert "time-out: Stopped after 1.5 seconds" in page
 
 
@@ -91,7 +91,7 @@ def test_what_a_lost_process_said_is_kept():
 
     result = sweep(speak, {"x": 1.0}, sampler="grid", jobs=1, name="s", report=False)
     error = next(result.records()).error
-    assert error["message"] == "The process that ran the trial was ended by SIGSEGV."
+    assert error["message"] == "The process that ran it was ended by SIGSEGV."
     assert "the last words" in error["traceback"]
     assert "Segmentation fault" in error["traceback"]
     assert "in raise_fault" in error["traceback"]
@@ -158,7 +158,7 @@ def run_with(limit):
     def start():
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
         try:
-            sweep(functions.wordy, {"x": "0..1"}, sampler="random", trials=30, here=True, report=False, name="s")
+            sweep(functions.wordy, {"x": "0..1"}, sampler="random", trials=30, in_process=True, report=False, name="s")
             message.write_text("nothing")
         except BaseException as problem:
             message.write_text(f"{type(problem).__name__}: {problem}")
@@ -178,7 +178,7 @@ def test_a_disk_that_is_full_in_the_middle_stops_the_sweep_which_goes_on(tmp_pat
     monkeypatch.setattr("workbench.sweep.folder.RESERVE", 1)
     monkeypatch.setattr("workbench.sweep.folder.RECORD_BYTES", 1)
     folder = tmp_path / "sweeps" / "s"
-    settings = {"sampler": "random", "here": True, "report": False, "trials": 30}
+    settings = {"sampler": "random", "in_process": True, "report": False, "trials": 30}
     message = run_with(2**20)  # each trial writes 100 kB
     assert message == (
         "SweepStopped: folder 'sweeps/s': cannot be written to (File too large); finished trials are kept, and the "
@@ -192,37 +192,14 @@ def test_a_disk_that_is_full_in_the_middle_stops_the_sweep_which_goes_on(tmp_pat
     assert essence(result) == essence(sweep(functions.wordy, {"x": "0..1"}, name="whole", **settings))
 
 
-def test_a_database_that_fails_in_the_middle_stops_the_sweep_which_goes_on(tmp_path):
-    def break_it(trial, x: float = 0.0):
-        if trial.number == 2 and not (tmp_path / "broken").exists():
-            (tmp_path / "broken").touch()
-            with sqlite3.connect(tmp_path / "sweeps" / "s" / "study.db") as connection:
-                connection.execute("DROP TABLE trial_params")
-        return x
-
-    settings = {"sampler": "random", "trials": 5, "here": True, "report": False, "name": "s"}
-    with pytest.raises(SweepStopped, match=r"the database cannot be written to .*no such table: trial_params"):
-        sweep(break_it, {"x": "0..1"}, **settings)
-    assert len(journal(tmp_path / "sweeps" / "s")) >= 3
-    (tmp_path / "sweeps" / "s" / "study.db").write_text("no database, but long enough to be looked at" * 100)
-    with pytest.raises(SweepError, match="storage: the database cannot be used"):
-        sweep(break_it, {"x": "0..1"}, **settings)
-    assert len(journal(tmp_path / "sweeps" / "s")) >= 3  # what is refused now is not withdrawn: it has trials
-    (tmp_path / "sweeps" / "s" / "study.db").unlink()
-    result = sweep(break_it, {"x": "0..1"}, **settings)
-    assert result.counts["ok"] == 5
-    study = optuna.load_study(study_name="s", storage="sqlite:///sweeps/s/study.db")
-    assert [each.params for each in study.trials] == parameters(result)
-
-
-def test_children_share_the_threads_unless_the_user_has_said_otherwise(monkeypatch):
-    for name in children.THREAD_SETTINGS:
+def test_workers_share_the_threads_unless_the_user_has_said_otherwise(monkeypatch):
+    for name in pool.THREAD_SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "7")
 
     def threads(x=0.0):
         return {"loss": x, **{name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}}
 
-    monkeypatch.setattr("workbench.sweep.running.available_threads", lambda: 6)
+    monkeypatch.setattr("workbench.sweep.run.available_threads", lambda: 6)
     result = sweep(threads, {"x": 1.0}, sampler="grid", jobs=2, name="s", report=False)
     assert next(result.records()).metrics == {"loss": 1.0, "OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "7"}

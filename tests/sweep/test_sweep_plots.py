@@ -177,7 +177,7 @@ def shown(tmp_path_factory):
 
     output = tmp_path_factory.mktemp("shown")
     space = {"x": "0..1:11", "mode": ["<i>a</i>", "b"]}
-    return sweep(odd, space, ["<b>loss</b>", "time & cost"], sampler="grid", here=True, output=output, name="odd")
+    return sweep(odd, space, ["<b>loss</b>", "time & cost"], sampler="grid", in_process=True, output=output, name="odd")
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_its_links_exist(shown):
@@ -237,7 +237,7 @@ def test_a_sweep_all_of_whose_trials_failed_has_a_page(tmp_path):
     def fail(x: float = 0.0, y: float = 0.0):
         raise RuntimeError("no luck")
 
-    result = sweep(fail, {"x": "1,2", "y": "1,2"}, sampler="grid", here=True, name="s")
+    result = sweep(fail, {"x": "1,2", "y": "1,2"}, sampler="grid", in_process=True, name="s")
     page = (result.folder / "report.html").read_text()
     assert "No trial succeeded: there is nothing to draw." in page
     assert page.count("RuntimeError: no luck") >= 4
@@ -247,12 +247,12 @@ def test_a_sweep_all_of_whose_trials_failed_has_a_page(tmp_path):
 
 
 def test_a_sweep_of_one_trial_has_a_page_that_says_what_cannot_be_told(tmp_path):
-    result = sweep(lambda x=0.0, y=0.0: x + y, {"x": "1..2", "y": "1..2"}, trials=1, here=True, name="s")
+    result = sweep(lambda x=0.0, y=0.0: x + y, {"x": "1..2", "y": "1..2"}, trials=1, in_process=True, name="s")
     page = (result.folder / "report.html").read_text()
     assert "The importance of parameters for loss cannot be told: it takes at least two trials that succeeded" in page
     assert "1 succeeded" in page
 
 
 def test_a_sweep_over_nothing_has_a_page(tmp_path):
-    result = sweep(lambda x=0.0: x, {"x": 3}, sampler="grid", here=True, name="s")
+    result = sweep(lambda x=0.0: x, {"x": 3}, sampler="grid", in_process=True, name="s")
     assert "1 succeeded" in (result.folder / "report.html").read_text()

@@ -9,30 +9,23 @@ import nbformat
 import pytest
 from report.conftest import PARAMETERS, build, metric
 
-from workbench.report import NotebookError
-from workbench.sweep import Range, SweepError, children, sweep
+from workbench.files import Refused
+from workbench.sweep import Range, SweepError, sweep
 from workbench.sweep.definition import Objective, read_objectives
 from workbench.sweep.target import find_target
 
 from . import functions
 from .conftest import FUNCTIONS, calls
 
+pytestmark = pytest.mark.usefixtures("no_process")
 BOWL = functions.bowl
 X = {"x": "0..1"}
-
-
-@pytest.fixture(autouse=True)
-def no_process(monkeypatch):
-    def refuse(*_, **__):
-        raise AssertionError("a process was started")
-
-    monkeypatch.setattr(children.subprocess, "Popen", refuse)
 
 
 def refused(target, space, *message, **settings):
     """See that a sweep is refused with the words of `message`, that nothing has run, and that nothing was left."""
     settings.setdefault("name", "s")
-    with pytest.raises(NotebookError) as raised:
+    with pytest.raises(Refused) as raised:
         sweep(target, space, **settings)
     for words in message:
         assert words in str(raised.value)
@@ -67,9 +60,9 @@ def refused(target, space, *message, **settings):
         ({"name": ""}, "name '': must be letters, digits and _.=+- alone"),
         ({"name": "../up"}, "name '../up': must be letters, digits and _.=+- alone"),
         ({"name": ".hidden"}, "and not begin with a dot"),
-        ({"here": True, "jobs": 2}, "here=True: runs one trial at a time and cannot stop it"),
-        ({"here": True, "timeout": 1}, "here=True: runs one trial at a time and cannot stop it"),
-        ({"here": True, "scheduler": "tcp://x:1"}, "executor, scheduler and here: give one of them"),
+        ({"in_process": True, "jobs": 2}, "in_process=True: runs one trial at a time and cannot stop it"),
+        ({"in_process": True, "timeout": 1}, "in_process=True: runs one trial at a time and cannot stop it"),
+        ({"in_process": True, "scheduler": "tcp://x:1"}, "executor, scheduler and in_process: give one of them"),
     ],
 )
 def test_a_wrong_setting_is_refused_and_leaves_nothing(settings, message, tmp_path):
@@ -186,7 +179,7 @@ def test_a_metric_that_the_notebook_does_not_record_is_refused(notebook):
 
 
 def test_a_notebook_needs_processes_and_cannot_be_pruned(notebook):
-    refused(notebook, {"alpha": "1,2"}, "is a notebook, which needs a process of its own", here=True)
+    refused(notebook, {"alpha": "1,2"}, "is a notebook, which needs a process of its own", in_process=True)
     refused(notebook, {"alpha": "1,2"}, "n.ipynb reports no intermediate values", pruner="median")
     refused(notebook, {"beta": "1,2"}, "beta: there is no such parameter", "count: int = 3 (a whole number from 0 to")
 
@@ -206,15 +199,15 @@ def test_a_folder_that_holds_something_else_is_refused_and_stays_as_it_was(tmp_p
     place = tmp_path / "sweeps" / "s"
     place.mkdir(parents=True)
     (place / "thesis.txt").write_text("years of work")
-    refused(BOWL, X, "sweeps/s'", "holds something else (thesis.txt); give another name", here=True)
+    refused(BOWL, X, "sweeps/s'", "holds something else (thesis.txt); give another name", in_process=True)
     assert [path.name for path in place.iterdir()] == ["thesis.txt"]
 
 
 def test_a_database_that_cannot_be_used_is_refused(tmp_path):
     (tmp_path / "text.db").write_text("no database, but long enough to be looked at" * 100)
-    refused(BOWL, X, "storage: the database cannot be used", storage="sqlite:///text.db", here=True)
-    refused(BOWL, X, "storage: the database cannot be used", storage="no url", here=True)
-    refused(BOWL, X, "storage: the database cannot be used", storage="sqlite:////nowhere/below.db", here=True)
+    refused(BOWL, X, "storage: the database cannot be used", storage="sqlite:///text.db", in_process=True)
+    refused(BOWL, X, "storage: the database cannot be used", storage="no url", in_process=True)
+    refused(BOWL, X, "storage: the database cannot be used", storage="sqlite:////nowhere/below.db", in_process=True)
 
 
 def test_a_scheduler_that_is_not_there_is_refused(monkeypatch):
@@ -227,21 +220,21 @@ def test_a_scheduler_that_is_not_there_is_refused(monkeypatch):
 
 
 def test_what_was_refused_does_not_stand_in_the_way_of_what_was_meant():
-    refused(BOWL, X, "storage", storage="no url", here=True, seed=1)
+    refused(BOWL, X, "storage", storage="no url", in_process=True, seed=1)
     assert [path.name for path in Path("sweeps/s").iterdir()] == ["lock"]
-    result = sweep(BOWL, X, here=True, seed=2, trials=1, name="s", report=False)
+    result = sweep(BOWL, X, in_process=True, seed=2, trials=1, name="s", report=False)
     assert result.counts == {"ok": 1, "pruned": 0, "failed": 0}
 
 
 def test_another_sweep_of_the_same_name_is_refused_with_what_differs():
-    sweep(BOWL, X, here=True, trials=2, name="s", report=False, sampler="random")
+    sweep(BOWL, X, in_process=True, trials=2, name="s", report=False, sampler="random")
     before = Path("sweeps/s/trials.jsonl")
     text = before.read_text()
-    again = {"here": True, "sampler": "random"}
+    again = {"in_process": True, "sampler": "random"}
     refused(BOWL, X, "sweep 's' in 'sweeps': is another", "  seed: 0 there, 1 now", seed=1, **again)
     refused(BOWL, {"x": "0..2"}, "  space: {'x': '0.0..1.0'} there, {'x': '0.0..2.0'} now", **again)
     refused(BOWL, X, "  objectives: ['loss:min'] there, ['loss:max'] now", objective="loss:max", **again)
-    refused(BOWL, X, "  sampler: 'random' there, 'tpe' now", here=True)
+    refused(BOWL, X, "  sampler: 'random' there, 'tpe' now", in_process=True)
     with pytest.raises(SweepError, match=r"target: 'sweep.functions:bowl' there.*\n  digest:") as raised:
         sweep(functions.seeded, X, name="s", **again)
     assert len(str(raised.value).splitlines()) == 3  # and no more than what differs
@@ -249,22 +242,22 @@ def test_another_sweep_of_the_same_name_is_refused_with_what_differs():
 
 
 def test_a_line_that_is_no_trial_is_named():
-    sweep(BOWL, X, here=True, trials=2, name="s", report=False, sampler="random")
+    sweep(BOWL, X, in_process=True, trials=2, name="s", report=False, sampler="random")
     path = Path("sweeps/s/trials.jsonl")
     good = path.read_text()
     path.write_text(good + "{}\n")
-    refused(BOWL, X, "trials.jsonl': line 3 is no trial; remove it to run it again", here=True, sampler="random")
+    refused(BOWL, X, "trials.jsonl': line 3 is no trial; remove it to run it again", in_process=True, sampler="random")
     path.write_text(good)
     (path.parent / "sweep.json").write_text("{")
-    refused(BOWL, X, "holds no sweep (sweep.json: ", here=True, sampler="random")
+    refused(BOWL, X, "holds no sweep (sweep.json: ", in_process=True, sampler="random")
 
 
 def test_a_trial_in_a_folder_that_is_none_is_named():
-    sweep(BOWL, X, here=True, trials=2, name="s", report=False)
+    sweep(BOWL, X, in_process=True, trials=2, name="s", report=False)
     folder = Path("sweeps/s/trials/00007")
     folder.mkdir()
     (folder / "trial.json").write_text("{}")
-    refused(BOWL, X, "00007/trial.json': is no trial; remove its folder to run it again", here=True)
+    refused(BOWL, X, "00007/trial.json': is no trial; remove its folder to run it again", in_process=True)
 
 
 def test_a_function_within_a_function_and_one_without_a_name_have_folders_too():
@@ -272,7 +265,7 @@ def test_a_function_within_a_function_and_one_without_a_name_have_folders_too():
         return x
 
     for function, name in ((inner, "inner"), (lambda x=1.0: x, "lambda")):
-        assert sweep(function, X, trials=1, here=True, report=False).folder.name == name
+        assert sweep(function, X, trials=1, in_process=True, report=False).folder.name == name
 
 
 def test_a_notebook_is_the_same_however_its_path_is_written(notebook):

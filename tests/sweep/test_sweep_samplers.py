@@ -41,7 +41,9 @@ def test_a_grid_is_the_product_each_point_once_in_an_order_that_the_seed_gives()
 
 
 def test_a_grid_of_nothing_is_one_trial():
-    assert sweep(functions.bowl, {"x": 1.0, "y": -2.0}, sampler="grid", here=True, report=False).best.values == (0.0,)
+    assert sweep(functions.bowl, {"x": 1.0, "y": -2.0}, sampler="grid", in_process=True, report=False).best.values == (
+        0.0,
+    )
 
 
 @pytest.mark.parametrize("sampler", ["random", "qmc"])
@@ -160,7 +162,9 @@ def test_tpe_finds_better_than_random_search_with_as_many_trials():
 
 
 def test_tpe_makes_large_what_shall_be_large():
-    result = sweep(lambda x=0.0: -abs(x - 2), {"x": "-5..5"}, "gain:max", trials=25, here=True, report=False, name="s")
+    result = sweep(
+        lambda x=0.0: -abs(x - 2), {"x": "-5..5"}, "gain:max", trials=25, in_process=True, report=False, name="s"
+    )
     late = [each["x"] for each in parameters(result)[15:]]
     assert abs(np.median(late) - 2) < 1
     assert result.best.values[0] == max(each.values[0] for each in result.records())
@@ -178,14 +182,14 @@ def test_trial_seeds_depend_on_both_and_are_never_the_same():
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
 def test_a_function_is_given_the_trials_seed(sampler):
-    result = sweep(functions.seeded, {"x": "0..1"}, sampler=sampler, trials=4, seed=9, here=True, report=False)
+    result = sweep(functions.seeded, {"x": "0..1"}, sampler=sampler, trials=4, seed=9, in_process=True, report=False)
     for each in result.records():
         assert each.metrics["given"] == each.parameters["seed"] == each.seed == trial_seed(9, each.number)
     assert len({each.seed for each in result.records()}) == 4
 
 
 def test_a_seed_with_limits_stays_within_them():
-    result = sweep(functions.seeded_within, {"x": "0..1"}, sampler="random", trials=40, here=True, report=False)
+    result = sweep(functions.seeded_within, {"x": "0..1"}, sampler="random", trials=40, in_process=True, report=False)
     given = [each.metrics["given"] for each in result.records()]
     assert set(given) <= set(range(100, 110))
     assert len(set(given)) >= 8
@@ -193,9 +197,9 @@ def test_a_seed_with_limits_stays_within_them():
 
 
 def test_a_seed_that_the_sweep_sets_is_not_the_trials():
-    fixed = sweep(functions.seeded, {"x": "0..1", "seed": 7}, sampler="random", trials=3, here=True, report=False)
+    fixed = sweep(functions.seeded, {"x": "0..1", "seed": 7}, sampler="random", trials=3, in_process=True, report=False)
     assert [each.metrics["given"] for each in fixed.records()] == [7, 7, 7]
-    grid = sweep(functions.seeded, {"seed": "3,4"}, sampler="grid", here=True, report=False, name="s")
+    grid = sweep(functions.seeded, {"seed": "3,4"}, sampler="grid", in_process=True, report=False, name="s")
     assert sorted(each.metrics["given"] for each in grid.records()) == [3, 4]
 
 
@@ -203,7 +207,7 @@ def test_two_objectives_are_proposed_for_as_optuna_does():
     def two(x=0.0):
         return x * x, (x - 1) ** 2
 
-    result = sweep(two, {"x": "-2..2"}, ["a", "b"], trials=15, here=True, report=False, name="s")
+    result = sweep(two, {"x": "-2..2"}, ["a", "b"], trials=15, in_process=True, report=False, name="s")
     study = optuna.create_study(directions=["minimize", "minimize"])
     for number in range(15):
         study.sampler = optuna.samplers.TPESampler(seed=sampler_seed(0, number), constant_liar=True)
@@ -218,5 +222,5 @@ def test_a_trials_seed_draws_other_numbers_than_its_sampler_did():
         return {"loss": x, "drawn": np.random.RandomState(seed).uniform(), "x": x}
 
     for sampler in ("random", "tpe", "qmc"):
-        result = sweep(legacy, {"x": "0..1"}, sampler=sampler, trials=6, here=True, name=sampler, report=False)
+        result = sweep(legacy, {"x": "0..1"}, sampler=sampler, trials=6, in_process=True, name=sampler, report=False)
         assert all(abs(each.metrics["drawn"] - each.metrics["x"]) > 1e-9 for each in result.records())

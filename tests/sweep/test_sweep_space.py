@@ -179,7 +179,7 @@ def test_a_grid_has_an_end():
 
 def test_words_that_describe_a_space_are_read_as_the_same():
     space = read(alpha="1e-5..1:log:12", size="3..9", width="3,5,7", quick="true,false", mode="fast", rate="0.5")
-    assert space.describe() == {
+    assert space.as_words() == {
         "alpha": "1e-05..1.0:log:12",
         "size": "3..9",
         "width": "3,5,7",
@@ -187,7 +187,7 @@ def test_words_that_describe_a_space_are_read_as_the_same():
         "mode": "fast",
         "rate": "0.5",
     }
-    assert read_space(DECLARED, space.describe()) == space
+    assert read_space(DECLARED, space.as_words()) == space
 
 
 def test_the_order_in_which_parameters_are_given_makes_no_difference():

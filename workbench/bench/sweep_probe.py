@@ -13,12 +13,12 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
+from workbench.explore.notebook import METRIC_TYPE
 from workbench.files import status_kilobytes
 from workbench.sweep import SweepResult, sweep
-from workbench.sweep.database import Database
 from workbench.sweep.folder import SweepFolder
-from workbench.sweep.messages import Outcome, Setup, Task
 from workbench.sweep.samplers import Independent, Sequential
+from workbench.workers.messages import Outcome, Setup, Task
 
 SPACE = {"x": "0..1", "y": "1e-3..1:log", "n": "1..9"}
 TIMED = 100  # proposals, of which the median is taken
@@ -30,7 +30,7 @@ NOTEBOOK = (
     "y = workbench.local_response_norm(np.ones((1, 8, 6, 5), np.float32), size=n, alpha=x)\nrecord('loss', x)",
     "show(plots.response_curve(size=n), 'response-curve', alt='The response curve')",
     "from IPython.display import display\nseconds = {'name': 'own', 'value': time.perf_counter() - begin}\n"
-    "display({'application/vnd.workbench.metric+json': seconds}, raw=True)",
+    f"display({{{METRIC_TYPE!r}: seconds}}, raw=True)",
 )
 PARAMETERS = "x: float = 0.5  # [0 .. 1]\nn: int = 5  # [1 .. 9]"
 
@@ -125,7 +125,6 @@ def _parts() -> Iterator[dict[str, float]]:
         "proposing": (Independent, "propose"),
         "writing down": (SweepFolder, "add"),
         "waiting for the disk": (SweepFolder, "flush"),
-        "database": (Database, "add"),
     }
     with contextlib.ExitStack() as stack:
         for name, (owner, method) in watched.items():

@@ -1,4 +1,4 @@
-"""One notebook to run, how its run ended, and what that leaves in a folder."""
+"""One notebook to run, and what its run leaves in a folder."""
 
 import dataclasses
 from pathlib import Path
@@ -9,8 +9,9 @@ from nbformat import NotebookNode
 
 from workbench.report import page, parameters, results
 from workbench.report.results import Result
-from workbench.report.source import clean, count_code_cells
+from workbench.report.source import clean, count_code_cells, without_outputs
 from workbench.report.versions import versions
+from workbench.workers.messages import Outcome
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,45 +30,32 @@ class Job:
         return count_code_cells(self.notebook) + bool(self.parameters)
 
 
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """How a worker has ended: the executed notebook as far as it came, what went wrong, and the seconds it took."""
-
-    notebook: NotebookNode
-    error: dict[str, str] | None
-    seconds: float
-    started: str
-
-
-def read_executed(path: Path, job: Job) -> NotebookNode:
-    """Return the notebook as far as it was executed; without outputs if nothing readable was written."""
+def read_executed(job: Job, folder: Path) -> NotebookNode:
+    """Return the notebook as far as it was executed in `folder`; without outputs if nothing readable was written."""
     try:
-        return nbformat.read(path, as_version=4)
+        return nbformat.read(folder / "notebook.ipynb", as_version=4)
     except Exception:  # absent, or cut off where the process that wrote it ended
-        notebook = nbformat.from_dict(job.notebook)
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
-        return notebook
+        return without_outputs(job.notebook)
 
 
 def write_result(job: Job, outcome: Outcome, folder: Path, back: page.Link = page.ALL_RUNS) -> Result:
-    """Write into `folder` everything that a finished run leaves; its page has a link `back`."""
+    """Write into `folder`, where a job was run, everything that it leaves; its page has a link `back`."""
     known = parameters.declared(job.notebook)
+    executed = read_executed(job, folder)
     result = Result(
         name=job.name,
         notebook=str(job.path),
         status="ok" if outcome.error is None else "failed",
         parameters={name: job.parameters.get(name, known[name].default) for name in known},
-        metrics=results.metrics(outcome.notebook),
-        figures=results.figures(outcome.notebook, folder / "figures"),
-        duration_seconds=outcome.seconds,
+        metrics=results.metrics(executed),
+        figures=results.figures(executed, folder / "figures"),
+        duration_seconds=outcome.duration_seconds,
         started=outcome.started,
         versions=versions(),
         error=outcome.error,
     )
-    html = page.report(result, known, outcome.notebook, job.path, back)
+    html = page.report(result, known, executed, job.path, back)
     (folder / "report.html").write_text(html, encoding="utf-8")
-    (folder / "notebook.ipynb").write_text(nbformat.writes(clean(outcome.notebook)) + "\n", encoding="utf-8")
+    (folder / "notebook.ipynb").write_text(nbformat.writes(clean(executed)) + "\n", encoding="utf-8")
     (folder / "metrics.json").write_text(result.to_json(), encoding="utf-8")
     return result

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.explore.notebook import METRIC_TYPE
-from workbench.report.folders import UNSAFE
+from workbench.files import UNSAFE
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

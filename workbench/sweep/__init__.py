@@ -7,10 +7,10 @@ from typing import Any
 HOMES = {
     "Choices": "space",
     "Range": "space",
-    "SweepError": "errors",
-    "SweepResult": "result",
-    "SweepStopped": "errors",
-    "sweep": "running",
+    "SweepError": "definition",
+    "SweepResult": "folder",
+    "SweepStopped": "definition",
+    "sweep": "run",
 }
 __all__ = list(HOMES)
 

@@ -1,16 +1,17 @@
 """What runs trials: processes on this machine, a Dask cluster, any other executor, or this very process."""
 
 import contextlib
-import time
+import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from workbench.parallel import available_threads
-from workbench.sweep.children import run_trial
-from workbench.sweep.errors import SweepError, SweepStopped
-from workbench.sweep.messages import Outcome, Setup, Task, failed
+from workbench.sweep.definition import SweepError, SweepStopped
+from workbench.workers.messages import Outcome, Setup, Task, failed
+from workbench.workers.pool import run_task
+from workbench.workers.worker import now
 
 
 @contextlib.contextmanager
@@ -36,16 +37,14 @@ def _dask(scheduler: str) -> Any:
         raise SweepError(f"scheduler={scheduler!r}: cannot be reached ({problem})") from None
 
 
-class Here(Executor):
+class InProcess(Executor):
     """Run trials of a function in this process, at once."""
 
     _run: Callable[[Task], Outcome] | None = None
 
     def submit(self, run: Callable, /, setup: Setup, task: Task) -> Future:
         """Run the task instead of `run`, which would start a process; the Future is done."""
-        from workbench.sweep.child import function_runner
-
-        self._run = self._run or function_runner(setup)
+        self._run = self._run or pickle.loads(setup.work.pickled)
         future: Future = Future()
         future.set_result(self._run(task))
         return future
@@ -54,26 +53,22 @@ class Here(Executor):
 def submit(executor: Executor, setup: Setup, task: Task) -> Future:
     """Hand a trial to an executor, or raise SweepStopped where it takes no more."""
     try:
-        return executor.submit(run_trial, setup, task)
+        return executor.submit(run_task, setup, task)
     except (RuntimeError, OSError) as problem:  # shut down, broken, or its cluster is gone
-        raise SweepStopped(_broken(problem)) from None
+        raise _broken(problem) from None
 
 
 def outcome_of(future: Future) -> Outcome:
     """Return how a trial has ended; where its executor lost it, as a failure."""
     if future.cancelled():
-        raise SweepStopped(_broken(CancelledError("a trial was cancelled")))
+        raise _broken(CancelledError("a trial was cancelled"))
     problem = future.exception()
     if problem is None:
         return future.result()
     if isinstance(problem, BrokenProcessPool):
-        raise SweepStopped(_broken(problem))
-    started = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
-    return failed("lost worker", f"{type(problem).__name__}: {problem}", started, 0.0)
+        raise _broken(problem)
+    return failed("lost worker", f"{type(problem).__name__}: {problem}", now(), 0.0)
 
 
-def _broken(problem: Exception) -> str:
-    return (
-        f"the executor takes no more trials ({type(problem).__name__}: {problem}); finished trials are kept, and the "
-        "same command continues"
-    )
+def _broken(problem: Exception) -> SweepStopped:
+    return SweepStopped(f"the executor takes no more trials ({type(problem).__name__}: {problem})")

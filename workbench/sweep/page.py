@@ -7,17 +7,15 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from workbench import drawing
-from workbench.report import folders, page
+from workbench import drawing, files
+from workbench.report import page
 from workbench.report.results import Result
 from workbench.report.versions import versions
 from workbench.sweep import plots
 from workbench.sweep.definition import Definition
-from workbench.sweep.folder import FIGURES, trial_name
-from workbench.sweep.gathering import LISTED, Gathered, gather
-from workbench.sweep.points import MOST, Points
+from workbench.sweep.folder import FIGURES, SweepResult, trial_name
+from workbench.sweep.points import LISTED, MOST, Gathered, Points, gather
 from workbench.sweep.records import Record
-from workbench.sweep.result import SweepResult
 from workbench.sweep.table import write_tables
 from workbench.sweep.target import Target
 
@@ -33,8 +31,8 @@ def write_report(result: SweepResult, target: Target, output: Path) -> None:
     html = page.template("sweep.html.j2").render(
         run=summary,
         definition=result.definition,
-        asked=describe(result.definition),
-        again=_again(result.best, target),
+        asked=_asked(result.definition),
+        command=_rerun_command(result.best, target),
         rows=found.best,
         failures=found.failures,
         reports=_reports(result.folder, found.failures),
@@ -47,7 +45,7 @@ def write_report(result: SweepResult, target: Target, output: Path) -> None:
         counts=result.counts,
     )
     for name, text in {"report.html": html, "metrics.json": summary.to_json()}.items():
-        folders.replace_file(result.folder / name, lambda file, text=text: file.write_text(text, encoding="utf-8"))
+        files.replace_file(result.folder / name, lambda file, text=text: file.write_text(text, encoding="utf-8"))
     page.write_index(output)
 
 
@@ -66,7 +64,7 @@ def _thinned(found: Gathered, successes: int) -> list[str]:
 def _draw(points: Points, sweep_folder: Path, notes: list[str]) -> list[dict[str, str]]:
     """Draw what can be drawn, as PNG and SVG in figures/; add to `notes` what cannot be, and why."""
     found = []
-    with folders.partial(sweep_folder, FIGURES) as folder:
+    with files.partial(sweep_folder, FIGURES) as folder:
         if not len(points.numbers):
             notes.append("No trial succeeded: there is nothing to draw.")
         for name, alt, draw in _pictures(points, notes) if len(points.numbers) else ():
@@ -76,7 +74,7 @@ def _draw(points: Points, sweep_folder: Path, notes: list[str]) -> list[dict[str
                 figure.set_layout_engine("none")  # it is laid out
                 figure.savefig(folder / f"{name}.png", dpi=DPI)
             found.append({"name": name, "alt": alt})
-        folders.publish(folder, sweep_folder / FIGURES)
+        files.publish(folder, sweep_folder / FIGURES)
     return found
 
 
@@ -148,7 +146,7 @@ def _summary(result: SweepResult, found: Gathered, figures: list[dict[str, str]]
         name=result.definition.name,
         notebook=result.definition.target,
         status="ok" if error is None else "failed",
-        parameters=result.definition.space.describe(),
+        parameters=result.definition.space.as_words(),
         metrics=metrics,
         figures=figures,
         duration_seconds=round(found.seconds, 3),
@@ -158,7 +156,7 @@ def _summary(result: SweepResult, found: Gathered, figures: list[dict[str, str]]
     )
 
 
-def _again(best: Record | None, target: Target) -> str:
+def _rerun_command(best: Record | None, target: Target) -> str:
     """Return the command, or the call, that runs the best trial once more."""
     if best is None:
         return ""
@@ -176,11 +174,11 @@ def _reports(folder: Path, records: list[Record]) -> set[int]:
     }
 
 
-def describe(definition: Definition) -> list[tuple[str, str]]:
+def _asked(definition: Definition) -> list[tuple[str, str]]:
     """Return what a sweep was asked to do, as names and words."""
     return [
         ("target", definition.target),
-        *((f"parameter {name}", words) for name, words in definition.space.describe().items()),
+        *((f"parameter {name}", words) for name, words in definition.space.as_words().items()),
         ("objective", ", ".join(map(str, definition.objectives))),
         ("sampler", definition.sampler),
         ("pruner", definition.pruner),

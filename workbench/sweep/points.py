@@ -1,7 +1,11 @@
-"""The successful trials of a sweep as arrays, for pictures and for importance."""
+"""What a sweep's page needs of its trials: the successful ones as arrays, the best, the first failures.
+
+Gathered in one pass, in an amount of memory that has a limit.
+"""
 
 import dataclasses
-from collections.abc import Iterable
+import heapq
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -13,6 +17,9 @@ from workbench.sweep.space import Choices, Range
 SPAN = 100  # of choices, largest over smallest, from which they are drawn on a logarithmic axis
 TREES = 32
 MOST = 150  # trials that importance is computed from: its time grows with their square
+MOST_POINTS = 20_000  # trials that are drawn, beside those that were the best so far
+LISTED = 300  # trials in the page's table; all are in trials.csv
+FAILURES = 30  # of those that failed, the first
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +124,60 @@ def collect(records: Iterable[Record], definition: Definition) -> Points:
     )
 
 
+class Front:
+    """The successful trials so far that no earlier one is at least as good as in every objective."""
+
+    def __init__(self, objectives: tuple[Objective, ...]):
+        self._signs = [each.sign for each in objectives]
+        self._front: list[tuple[float, ...]] = []
+
+    def takes(self, record: Record) -> bool:
+        """Add a trial, unless another on the front is at least as good; return whether it was added."""
+        new = tuple(sign * value for sign, value in zip(self._signs, record.values, strict=True))
+        if any(_is_as_good(old, new) for old in self._front):
+            return False
+        self._front = [old for old in self._front if not _is_as_good(new, old)] + [new]
+        return True
+
+
+@dataclasses.dataclass
+class Gathered:
+    """Trials to draw, the best ones by the first objective, the first failures, and the time of all trials."""
+
+    definition: Definition
+    best: list[Record] = dataclasses.field(default_factory=list)
+    failures: list[Record] = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
+    started: str = ""
+    points: Points | None = None
+
+    def take_in(self, records: Iterable[Record], stride: int) -> Iterator[Record]:
+        """Take in all records, and yield those to draw: each `stride`-th success, and those on the front."""
+        heap: list[tuple[float, int, Record]] = []
+        front, successes, sign = Front(self.definition.objectives), 0, self.definition.objectives[0].sign
+        for record in records:
+            self.seconds += record.duration_seconds
+            self.started = min(self.started or record.started, record.started)
+            if record.status == "failed" and len(self.failures) < FAILURES:
+                self.failures.append(record)
+            if record.status != "ok":
+                continue
+            put = heapq.heappush if len(heap) < LISTED else heapq.heappushpop
+            put(heap, (-sign * record.values[0], -record.number, record))
+            if front.takes(record) or successes % stride == 0:
+                yield record
+            successes += 1
+        self.best = [record for *_, record in sorted(heap, reverse=True)]
+
+
+def gather(records: Iterable[Record], definition: Definition, successes: int) -> Gathered:
+    """Return what the page needs of a sweep's trials, of which `successes` succeeded."""
+    gathered = Gathered(definition)
+    stride = max(1, -(-successes // MOST_POINTS))
+    gathered.points = collect(gathered.take_in(records, stride), definition)
+    return gathered
+
+
 def _choices_axis(name: str, dimension: Choices, values: list) -> Axis:
     points = dimension.points
     if all(isinstance(each, int | float) and not isinstance(each, bool) for each in points):
@@ -127,3 +188,7 @@ def _choices_axis(name: str, dimension: Choices, values: list) -> Axis:
 
 def _evenly_spaced(count: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int)) if count else np.zeros(0, int)
+
+
+def _is_as_good(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return all(a <= b for a, b in zip(one, other, strict=True))

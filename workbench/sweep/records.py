@@ -8,8 +8,8 @@ from typing import Any
 
 from workbench.report.results import finite
 from workbench.sweep.definition import Objective
-from workbench.sweep.messages import Outcome, Task
 from workbench.sweep.trial import Point
+from workbench.workers.messages import Outcome, Task
 
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 

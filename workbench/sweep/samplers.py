@@ -1,8 +1,8 @@
 """The parameters of each trial: a grid's, or a sampler's of Optuna.
 
-Whatever is finished when, trial n is proposed from the same knowledge: grid, random and quasi-random sampling know
-nothing but the sweep's seed and n; the others, and pruning, know the trials up to n - `lag` as finished and those after
-it as running. So a sweep that was interrupted ends as one that was not, with any number of processes.
+Proposals do not depend on timing. Grid, random and quasi-random sampling know the sweep's seed and the number n of the
+trial alone. The other samplers, and pruning, see the trials up to n - `in_flight` as finished and those after it as
+running. So a sweep that was interrupted ends as one that was not, with any number of processes.
 """
 
 import importlib.util
@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from workbench.sweep.definition import Definition
-from workbench.sweep.errors import SweepError
-from workbench.sweep.optuna_setup import although_experimental, quiet_optuna
+from workbench.sweep.definition import Definition, SweepError
+from workbench.sweep.optuna_setup import quiet_optuna
 from workbench.sweep.records import Record
-from workbench.sweep.trial import Past, Pruning
+from workbench.sweep.trial import Pruning
 
 INDEPENDENT = ("grid", "random", "qmc")
 SEQUENTIAL = ("tpe", "gp")
@@ -59,8 +58,7 @@ class Independent:
             self._shape = tuple(map(len, self._grid.values()))
             self._order = np.random.default_rng(definition.seed).permutation(math.prod(self._shape))
         elif definition.sampler == "qmc":
-            self._nothing_known = quiet_optuna().create_study()
-            self._sobol = _numbered_sobol(definition.seed)
+            self._sobol = Sobol(len(self._distributions), sampler_seed(definition.seed, 0))
 
     def propose(self, number: int) -> dict[str, Any]:
         """Return the values of the dimensions for trial `number`."""
@@ -68,8 +66,8 @@ class Independent:
             places = np.unravel_index(self._order[number], self._shape)
             return {name: points[place] for (name, points), place in zip(self._grid.items(), places, strict=True)}
         if self._definition.sampler == "qmc":
-            self._sobol.number = number
-            return self._sobol.sample_relative(self._nothing_known, None, self._distributions)
+            point = zip(self._distributions.items(), self._sobol.point(number), strict=True)
+            return {name: _at(each, share) for (name, each), share in point}
         sampler = _random(self._definition.seed, number)
         return {name: sampler.sample_independent(None, None, name, each) for name, each in self._distributions.items()}
 
@@ -116,12 +114,8 @@ class Sequential:
         """Return what the trial that was proposed last needs for pruning."""
         if self._definition.pruner == "none":
             return None
-        past = tuple(
-            Past(each.state.name, tuple(each.values or ()), tuple(each.intermediate_values.items()), each.system_attrs)
-            for each in self._study.get_trials(deepcopy=False)[: self._told]
-            if each.intermediate_values
-        )
-        return Pruning(self._definition.pruner, self._definition.objectives[0].direction, past)
+        past = (each for each in self._study.get_trials(deepcopy=False)[: self._told] if each.intermediate_values)
+        return Pruning(self._definition.pruner, self._definition.objectives[0].direction, tuple(past))
 
     def _add_running(self, params: dict[str, Any]) -> None:
         from optuna.trial import TrialState, create_trial
@@ -130,7 +124,7 @@ class Sequential:
 
     def _tell(self, number: int) -> None:
         """Tell the study what trial `number` may know of."""
-        while self._told <= number - self._definition.lag:
+        while self._told <= number - self._definition.in_flight:
             self._tell_one(self._finished.pop(self._told))
             self._told += 1
 
@@ -161,15 +155,40 @@ def _sequential_sampler(definition: Definition, number: int) -> Any:
     return TPESampler(seed=seed, constant_liar=True)
 
 
-def _numbered_sobol(seed: int) -> Any:
-    """Return Optuna's quasi-random sampler, which gives the point `number` of the sequence that it is asked for."""
-    from optuna.samplers import QMCSampler
+class Sobol:
+    """A scrambled Sobol sequence in so many dimensions, by SciPy."""
 
-    class NumberedSobol(QMCSampler):
-        number = 0
+    def __init__(self, dimensions: int, seed: int):
+        from scipy.stats import qmc  # takes long to import
 
-        def _find_sample_id(self, *study_and_space: Any) -> int:
-            return self.number  # instead of a counter in the study, which would have to be run through again
+        self._sequence = qmc.Sobol(dimensions, scramble=True, seed=seed) if dimensions else None
 
-    with although_experimental():
-        return NumberedSobol(qmc_type="sobol", scramble=True, seed=sampler_seed(seed, 0))
+    def point(self, number: int) -> list[float]:
+        """Return point `number` of the sequence, each coordinate in [0, 1); points in order cost least."""
+        if self._sequence is None:
+            return []
+        if number < self._sequence.num_generated:
+            self._sequence.reset()
+        if number > self._sequence.num_generated:
+            self._sequence.fast_forward(number - self._sequence.num_generated)
+        return self._sequence.random(1)[0].tolist()
+
+
+def _at(distribution: Any, share: float) -> Any:
+    """Return the value at a share in [0, 1) of a distribution of Optuna's, on its scale, as Optuna itself places it."""
+    if hasattr(distribution, "choices"):
+        return distribution.choices[int(share * len(distribution.choices))]
+    is_whole = isinstance(distribution.low, int)
+    half = 0.5 * distribution.step if is_whole else 0.0  # each whole number has a stretch of the same length
+    low, high = distribution.low - half, distribution.high + half
+    if distribution.log:
+        low, high = math.log(low), math.log(high)
+    place = low + share * (high - low)
+    if distribution.log:
+        place = math.exp(place)
+    if not is_whole:
+        below = float(np.nextafter(distribution.high, distribution.high - 1))
+        return min(max(place, distribution.low), below) if distribution.log else min(place, below)
+    steps = round(place) if distribution.log else math.floor((place - distribution.low) / distribution.step + 0.5)
+    value = steps if distribution.log else distribution.low + steps * distribution.step
+    return min(max(value, distribution.low), distribution.high)

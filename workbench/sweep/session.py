@@ -1,58 +1,51 @@
 """One run of a sweep, from the trials that are finished to all of them."""
 
-import time
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
 from workbench.sweep import samplers
-from workbench.sweep.database import Database
 from workbench.sweep.definition import Definition
 from workbench.sweep.executors import outcome_of, submit
 from workbench.sweep.folder import SweepFolder
-from workbench.sweep.messages import Outcome, Setup, Task
-from workbench.sweep.progress import Silent, Tally
+from workbench.sweep.progress import Tally
 from workbench.sweep.records import make_record
 from workbench.sweep.target import Target
+from workbench.workers.messages import Outcome, Setup, Task
+from workbench.workers.progress import Display
 
 REFRESH = 1.0  # seconds after which the time left is told anew, even if no trial has ended
-MIRRORED_EVERY = 1.0  # seconds between writes to the database
-BATCH = 1000  # trials in one of them
 
 
 class Session:
     """One run of a sweep, from the trials that are finished to all of them."""
 
-    def __init__(
-        self, target: Target, definition: Definition, held: SweepFolder, database: Database, setup: Setup, total: int
-    ):
-        self.tally = Tally(definition, max(total, len(held)))
+    def __init__(self, target: Target, definition: Definition, folder: SweepFolder, setup: Setup, total: int):
+        self.tally = Tally(definition, max(total, len(folder)))
         self._target = target
         self._definition = definition
-        self._folder = held
-        self._database = database
+        self._folder = folder
         self._setup = setup
         self._total = total
         self._next = 0
         self._prefix = 0  # trials below it are all finished
-        self._mirrored_at = 0.0
         kind = samplers.Sequential if definition.is_ordered else samplers.Independent
         self._proposer = kind(definition)
-        for number in held.numbers():
-            self.tally.add(held[number], here=False)
+        for number in folder.numbers():
+            self.tally.add(folder[number], earlier=True)
         self._advance()
 
-    def run(self, executor: Executor, at_once: int, show: Silent) -> None:
+    def run(self, executor: Executor, at_once: int, show: Display) -> None:
         """Run what is not finished, at most `at_once` trials at a time."""
         running: dict[Future, Task] = {}
         try:
             while True:
                 self._start(executor, at_once, running)
-                show.update({task.number: task for task in running.values()})
+                rows = self.tally.rows(task.number for task in running.values())
+                show.update(self.tally.done, self.tally.total, rows)
                 if not running:
                     break
                 done, _ = wait(running, timeout=REFRESH, return_when=FIRST_COMPLETED)
                 if done:
                     self._finish([(running.pop(future), outcome_of(future)) for future in done])
-            self._mirror(at_once=True)
         finally:
             for future in running:
                 future.cancel()
@@ -66,7 +59,7 @@ class Session:
                 running[submit(executor, self._setup, task)] = task
 
     def _may_propose(self) -> bool:
-        return not self._definition.is_ordered or self._next < self._prefix + self._definition.lag
+        return not self._definition.is_ordered or self._next < self._prefix + self._definition.in_flight
 
     def _task(self, number: int) -> Task | None:
         """Return trial `number` to run, None where it is finished."""
@@ -91,17 +84,7 @@ class Session:
                 self._proposer.finish(record)
         self._folder.flush()
         self._advance()
-        self._mirror()
 
     def _advance(self) -> None:
         while self._prefix in self._folder:
             self._prefix += 1
-
-    def _mirror(self, at_once: bool = False) -> None:
-        """Write to the database what is not there yet, now and then or at once."""
-        if not at_once and time.monotonic() < self._mirrored_at + MIRRORED_EVERY:
-            return
-        while self._database.count < self._prefix:
-            end = min(self._prefix, self._database.count + BATCH)
-            self._database.add(self._folder[number] for number in range(self._database.count, end))
-        self._mirrored_at = time.monotonic()

@@ -83,9 +83,10 @@ class Space:
     dimensions: dict[str, Range | Choices]
     fixed: dict[str, Any]
 
-    def describe(self) -> dict[str, str]:
+    def as_words(self) -> dict[str, str]:
         """Return each parameter's dimension or value, in words."""
-        return {name: str(each) for name, each in {**self.dimensions, **_as_choices(self.fixed)}.items()}
+        fixed = {name: Choices((value,)) for name, value in self.fixed.items()}
+        return {name: str(each) for name, each in {**self.dimensions, **fixed}.items()}
 
     def distributions(self) -> dict[str, "BaseDistribution"]:
         """Return Optuna's distributions of the dimensions."""
@@ -125,16 +126,10 @@ def read_space(declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> S
     if problems:
         raise ParameterError(problems, declared)
     dimensions = {name: dimensions[name] for name in declared if name in dimensions}  # samplers draw in this order
-    fixed = {name: each.points[0] for name, each in dimensions.items() if _is_fixed(each)}
+    fixed = {
+        name: each.points[0] for name, each in dimensions.items() if isinstance(each, Choices) and len(each.points) == 1
+    }
     return Space({name: each for name, each in dimensions.items() if name not in fixed}, fixed)
-
-
-def _as_choices(values: Mapping[str, Any]) -> dict[str, Choices]:
-    return {name: Choices((value,)) for name, value in values.items()}
-
-
-def _is_fixed(dimension: Range | Choices) -> bool:
-    return isinstance(dimension, Choices) and len(dimension.points) == 1
 
 
 def _dimension(parameter: Parameter, what: Any) -> Range | Choices:

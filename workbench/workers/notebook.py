@@ -1,18 +1,10 @@
-"""Run one notebook in a process of its own: `python -m workbench.report.worker`.
-
-The job comes as one line of JSON on standard input: `notebook`, `output`, `parameters`, `timeout`, `folder`, where its
-code runs, `sockets`, a folder for the kernel's, and `shutdown`, "graceful" unless it is "immediate". Standard output
-carries one line of JSON per finished cell and a last one with the outcome. Standard input stays open as long as the
-parent lives: when it ends, so do the kernel and this process.
-"""
+"""Notebooks run by papermill in a worker, each in a kernel of its own."""
 
 import contextlib
-import json
 import logging
 import os
-import shutil
 import signal
-import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -20,30 +12,59 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
+import nbformat
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 
-from workbench.report.source import tags
+from workbench.workers.messages import NotebookWork, Outcome, Task
+from workbench.workers.worker import Run, Watcher, now
 
 LONGEST_SOCKET_FOLDER = 90  # characters; a socket's whole path may have 103
 GRACE = 5.0  # seconds that code has to answer an interrupt before its kernel is killed
 
 
+def notebook_runner(work: NotebookWork, timeout: float | None, watcher: Watcher) -> Run:
+    """Return what runs a notebook for a task, one task at a time in a process."""
+
+    def run(task: Task, tell: Callable[[int], object]) -> Outcome:
+        with tempfile.TemporaryDirectory(prefix="notebook-", ignore_cleanup_errors=True) as scratch:
+            place = Path(work.place or scratch, "" if work.place else "result")
+            if work.place is None:
+                (place / "figures").mkdir(parents=True)
+            os.environ.pop("WORKBENCH_FIGURES", None)
+            if (place / "figures").is_dir():
+                os.environ["WORKBENCH_FIGURES"] = str(place / "figures")
+            kernel = Kernel(Path(scratch), watcher)
+            started, start = now(), time.perf_counter()
+            error = _execute(work, task, place, timeout, kernel, tell)
+            seconds = round(time.perf_counter() - start, 6)
+            outcome = Outcome("ok" if error is None else "failed", started, seconds, error=error)
+            if work.finish is not None:
+                outcome = work.finish(work, task, outcome, place)
+        watcher.guard()
+        return outcome
+
+    return run
+
+
 class OwnKernelManager(AsyncKernelManager):
     """Start kernels of this very interpreter, whatever kernels are installed under the name of python3."""
 
-    latest: ClassVar["OwnKernelManager"]
-    sockets: ClassVar[str] = (
-        ""  # a folder for its sockets: with TCP, two kernels that start at once may pick the same port
-    )
+    kernel: ClassVar["Kernel"]  # papermill is given this class, and makes the manager itself
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        OwnKernelManager.latest = self
-        if len(self.sockets) < LONGEST_SOCKET_FOLDER:
+        self.connection_file = str(self.kernel.scratch / "connection.json")
+        # Sockets in a folder: with TCP, two kernels that start at once may pick the same port.
+        if len(str(self.kernel.scratch)) < LONGEST_SOCKET_FOLDER:
             self.transport = "ipc"
-            self.ip = str(Path(self.sockets, "socket"))
+            self.ip = str(self.kernel.scratch / "socket")
+
+    async def start_kernel(self, **settings: Any) -> None:
+        """Start the kernel, which from then on is ended with this process."""
+        await super().start_kernel(**settings)
+        self.kernel.watch(self.provisioner.process)
 
     async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
         """End the kernel; at once, also the processes that it has started, which it is not asked to end."""
@@ -60,15 +81,19 @@ class OwnKernelManager(AsyncKernelManager):
 class Kernel:
     """The process of the kernel, for what cannot wait until it answers: interrupts, death and its cause."""
 
-    def __init__(self) -> None:
+    def __init__(self, scratch: Path, watcher: Watcher) -> None:
+        self.scratch = scratch
         self.process = None
         self.timed_out = False
         self.finished = threading.Event()
         self.running = ""  # the source of the cell that runs now
+        self._watcher = watcher
+        watcher.guard(folder=str(scratch))
 
-    def watch(self, manager: OwnKernelManager) -> None:
+    def watch(self, process: Any) -> None:
         """Remember the process, once it has started."""
-        self.process = manager.provisioner.process
+        self.process = process
+        self._watcher.guard(process.pid, str(self.scratch))
 
     def run(self, cell_index: int, source: str) -> None:
         """Remember the cell that runs now."""
@@ -89,9 +114,9 @@ class Kernel:
             self.signal(signal.SIGKILL)
 
     def end(self) -> None:
-        """Kill the kernel and remove its sockets."""
-        self.signal(signal.SIGKILL)
-        shutil.rmtree(OwnKernelManager.sockets, ignore_errors=True)
+        """Say that the kernel has ended: its number may become another process's."""
+        self.finished.set()
+        self._watcher.guard(folder=str(self.scratch))
 
     def cause_of_death(self) -> str:
         """Say how the kernel's process ended."""
@@ -104,95 +129,68 @@ class Kernel:
         return f"The kernel's process was ended by {signal.Signals(-code).name}{hint}."
 
 
-def execute(job: dict, report: Any, kernel: Kernel) -> dict | None:
-    """Run the job's notebook, calling report(cell_index) after each cell; return what went wrong, None if nothing did.
+def _execute(
+    work: NotebookWork, task: Task, place: Path, timeout: float | None, kernel: Kernel, tell: Callable[[int], object]
+) -> dict[str, str] | None:
+    """Run the notebook, telling of each finished cell; return what went wrong, None if nothing did.
 
-    The executed notebook is written to job["output"] after every cell, by papermill. One job at a time in a process.
+    Papermill writes the executed notebook into `place` after every cell.
     """
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it logs is reported as the outcome
-    OwnKernelManager.sockets = job["sockets"]
-    if job["timeout"]:
-        threading.Thread(target=kernel.stop_after, args=(job["timeout"],), daemon=True).start()
+    OwnKernelManager.kernel = kernel
+    source, output = kernel.scratch / "source.ipynb", place / "notebook.ipynb"
+    source.write_text(work.text, encoding="utf-8")
+    if timeout:
+        threading.Thread(target=kernel.stop_after, args=(timeout,), daemon=True).start()
     try:
         papermill.execute_notebook(
-            _as_template(job["notebook"]),
-            _as_template(job["output"]),
-            parameters=job["parameters"],
+            _as_template(source),
+            _as_template(output),
+            parameters=task.parameters,
             kernel_name="python3",
             language="python",
             progress_bar=False,
-            cwd=job["folder"],
+            cwd=work.folder if os.path.isdir(work.folder) else str(place),
             kernel_manager_class=OwnKernelManager,
-            shutdown_kernel=job.get("shutdown", "graceful"),
-            on_notebook_start=lambda notebook: kernel.watch(OwnKernelManager.latest),
+            shutdown_kernel=work.shutdown,
             on_cell_execute=lambda cell, cell_index: kernel.run(cell_index, cell.source),
-            on_cell_executed=lambda cell, cell_index, execute_reply: report(cell_index),
+            on_cell_executed=lambda cell, cell_index, execute_reply: tell(cell_index),
         )
         error = None
     except PapermillExecutionError as problem:
-        error = _exception(problem, job["output"])
+        error = _exception(problem, output)
     except DeadKernelError:
         error = {"kind": "dead kernel", "message": kernel.cause_of_death(), "traceback": kernel.running}
     except Exception as problem:
         message = f"{type(problem).__name__}: {problem}"
         error = {"kind": "failed to run", "message": message, "traceback": traceback.format_exc()}
     finally:
-        kernel.finished.set()
+        kernel.end()
     if kernel.timed_out:
-        message = f"Stopped after {job['timeout']:g} seconds, the time that a notebook may take."
+        message = f"Stopped after {timeout:g} seconds, the time that it may take."
         error = {"kind": "time-out", "message": message, "traceback": error["traceback"] if error else ""}
     return error
 
 
-def _as_template(path: str) -> str:
+def _as_template(path: Path) -> str:
     """Return the path as papermill takes it, with braces doubled: single ones would be filled in."""
-    return path.replace("{", "{{").replace("}", "}}")
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
-def _exception(problem: Any, output: str) -> dict | None:
+def _exception(problem: Any, output: Path) -> dict[str, str] | None:
     """Describe a cell's exception; None where the cell was expected to raise it."""
-    import nbformat
     from nbconvert.filters import strip_ansi
     from papermill.execute import remove_error_markers
 
     cell = remove_error_markers(nbformat.read(output, as_version=4)).cells[problem.cell_index]
-    if "raises-exception" in tags(cell):
+    if "raises-exception" in cell.metadata.get("tags", []):
         return None
     return {
         "kind": "exception",
         "message": strip_ansi(f"{problem.ename}: {problem.evalue}"),
         "traceback": strip_ansi("\n".join(problem.traceback)),
     }
-
-
-def end_with_parent(end: Callable[[], None]) -> None:
-    """Wait until standard input ends, then call `end` and end this process at once."""
-    while os.read(0, 4096):
-        pass
-    end()
-    os._exit(1)
-
-
-def main() -> None:
-    """Take a job from standard input, run it, and say how it goes on standard output."""
-    # What the kernel and libraries print goes to standard error; the original output is for messages alone.
-    messages = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-
-    def send(**message: Any) -> None:
-        print(json.dumps(message), file=messages, flush=True)
-
-    job = json.loads(sys.stdin.readline())
-    kernel = Kernel()
-    threading.Thread(target=end_with_parent, args=(kernel.end,), daemon=True).start()
-    start = time.perf_counter()
-    error = execute(job, lambda cell_index: send(cell=cell_index), kernel)
-    send(error=error, duration=time.perf_counter() - start)
-
-
-if __name__ == "__main__":
-    main()
