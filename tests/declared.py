@@ -24,6 +24,10 @@ def is_float(x):
     return isinstance(x, float) or getattr(x, "dtype", np.dtype(bool)).kind == "f"
 
 
+def names_of_types(operator):
+    return {dtype.name for dtype in operator.types.dtypes}
+
+
 def converted(inputs, dtype):
     """Return copies of the inputs, their floats as `dtype`; SciPy's sparse matrices hold no float16."""
     return tuple(

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from sparse_dropout import scalar
 
-from workbench import philox
+from workbench import compiling, philox
 from workbench.sparse_dropout import kernels
 
 SEEDS = [0, 1, 2**32 - 1, 2**32, 2**64 - 1]
@@ -29,15 +29,18 @@ KNOWN_ANSWERS = [
 @pytest.mark.parametrize(("counter", "key", "answer"), KNOWN_ANSWERS)
 def test_published_answers(counter, key, answer):
     assert scalar.philox(counter, key) == answer
-    assert tuple(int(word) for word in philox.philox4x32(counter, key)) == answer
+    counter_and_key = [np.uint64(word) for word in (*counter, *key)]
+    assert tuple(map(int, philox.philox4x32(*counter_and_key))) == answer
+    assert tuple(map(int, compiling.philox4x32(*counter_and_key))) == answer
 
 
 def test_published_answers_side_by_side():
     # Every counter with every key, in arrays; a mixed pair is not published, so the scalar loop says what it is.
     counters = [answer[0] for answer in KNOWN_ANSWERS]
     for _, key, _ in KNOWN_ANSWERS:
-        blocks = np.stack(philox.philox4x32(tuple(np.array(counters).T), key), axis=-1)
-        assert blocks.dtype == np.uint32
+        words = philox.philox4x32(*np.array(counters, np.uint64).T, *map(np.uint64, key))
+        blocks = np.stack(words, axis=-1)
+        assert blocks.dtype == np.uint64
         assert [tuple(block) for block in blocks.tolist()] == [scalar.philox(counter, key) for counter in counters]
 
 

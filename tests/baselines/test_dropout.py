@@ -1,4 +1,4 @@
-"""Standard dropout against scalar loops, finite differences and its derived moments."""
+"""Standard dropout against scalar loops and its derived moments; and what feature and alpha dropout share with it."""
 
 import math
 
@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from workbench import dropout_with_replacement
-from workbench.baselines import dropout, dropout_gradient
+from workbench.baselines import (
+    alpha_dropout,
+    alpha_dropout_gradient,
+    dropout,
+    dropout_gradient,
+    feature_dropout,
+    feature_dropout_gradient,
+)
 
 from . import scalar
 
@@ -61,14 +68,58 @@ def test_layout_does_not_matter():
         assert np.array_equal(dropout(same, 0.4, seed=SEED)[0], dropout(x, 0.4, seed=SEED)[0])
 
 
+PAIRS = pytest.mark.parametrize(
+    ("function", "gradient"),
+    [
+        (dropout, dropout_gradient),
+        (feature_dropout, feature_dropout_gradient),
+        (alpha_dropout, alpha_dropout_gradient),
+    ],
+)
+
+
+@PAIRS
+@pytest.mark.parametrize("shape", [(3, 7), (3, 7, 5), (3, 7, 2, 5)])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_gradient(dtype):
-    x, dy = some(), np.random.default_rng(1).normal(size=SHAPE)
-    _, dropped = dropout(x, 0.3, seed=SEED)
-    slopes = scalar.slopes(lambda x: (dy * dropout(x, 0.3, seed=SEED)[0]).sum(), x)
-    dx = dropout_gradient(dy.astype(dtype), dropped, 0.3)
+def test_gradient(function, gradient, dtype, shape):
+    x, dy = some(shape), np.random.default_rng(1).normal(size=shape)
+    _, dropped = function(x, 0.3, seed=SEED)
+    slopes = scalar.slopes(lambda x: (dy * function(x, 0.3, seed=SEED)[0]).sum(), x)
+    dx = gradient(dy.astype(dtype), dropped, 0.3)
     assert dx.dtype == dtype
     np.testing.assert_allclose(dx, slopes, rtol=4 * scalar.rounding(dtype), atol=1e-8)
+
+
+@PAIRS
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_ratio_0_and_1_and_evaluation(function, gradient, dtype):
+    x = some(dtype=dtype)
+    x[0, 0, :5] = np.nan, np.inf, -np.inf, -0.0, 0.0
+    for arguments in (dict(ratio=0.0), dict(ratio=0.9, training=False)):
+        y, dropped = function(x, seed=SEED, **arguments)
+        assert np.array_equal(y, x, equal_nan=True)
+        assert np.array_equal(np.signbit(y), np.signbit(x))
+        assert not np.shares_memory(y, x)
+        assert not dropped.any()
+        assert np.array_equal(gradient(x, dropped, **arguments), x, equal_nan=True)
+    y, dropped = function(x, 1.0, seed=SEED)
+    assert np.array_equal(y, np.zeros_like(x))
+    assert dropped.all()
+    assert np.array_equal(gradient(x, dropped, 1.0), np.zeros_like(x))
+
+
+@PAIRS
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_what_is_dropped_is_gone(function, gradient, value):
+    x = np.full(SHAPE, value, np.float32)
+    y, dropped = function(x, 0.5, seed=SEED)
+    dropped = np.broadcast_to(dropped, SHAPE)
+    assert 0 < dropped.sum() < x.size
+    assert np.isfinite(y[dropped]).all()
+    assert np.unique(y[dropped]).size == 1  # 0, or alpha dropout's lowest value
+    assert np.array_equal(y[~dropped], x[~dropped], equal_nan=True)
+    narrow = dropped[:, :, :1] if function is feature_dropout else dropped
+    assert np.all(gradient(x, narrow, 0.5)[dropped] == 0)
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.5, 0.8])
@@ -81,38 +132,6 @@ def test_moments(ratio):
     assert abs(y.mean() - 1) < 5 * math.sqrt(variance / n)
     # At ratio 1/2 the deviation of the sample's variance is 0 to first order, and then that of the mean's square.
     assert abs(y.var() - variance) < 5 * math.sqrt((fourth - variance**2) / n) + 25 * variance / n
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_ratio_0_keeps_all_and_1_drops_all(dtype):
-    x = some(dtype=dtype)
-    x[0, 0, :3] = np.nan, np.inf, -np.inf
-    y, dropped = dropout(x, 0.0, seed=SEED)
-    assert np.array_equal(y, x, equal_nan=True)
-    assert not dropped.any()
-    y, dropped = dropout(x, 1.0, seed=SEED)
-    assert np.array_equal(y, np.zeros_like(x))
-    assert dropped.all()
-    assert np.array_equal(dropout_gradient(x, dropped, 1.0), np.zeros_like(x))
-
-
-def test_evaluation_is_the_identity():
-    x = some()
-    y, dropped = dropout(x, 0.9, seed=SEED, training=False)
-    assert np.array_equal(y, x)
-    assert not np.shares_memory(y, x)
-    assert not dropped.any()
-    assert np.array_equal(dropout_gradient(x, dropped, 0.9, training=False), x)
-
-
-@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
-def test_what_is_dropped_is_gone(value):
-    x = np.full(SHAPE, value, np.float32)
-    y, dropped = dropout(x, 0.5, seed=SEED)
-    assert 0 < dropped.sum() < x.size
-    assert np.all(y[dropped] == 0)
-    assert np.array_equal(y[~dropped], x[~dropped], equal_nan=True)
-    assert np.all(dropout_gradient(x, dropped, 0.5)[dropped] == 0)
 
 
 def test_a_kept_element_may_overflow():

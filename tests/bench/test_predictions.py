@@ -4,9 +4,9 @@ import dataclasses
 from importlib import import_module
 
 import pytest
+from workbench.bench.predictions import CALLS, Call, with_prediction
 
 from workbench import OPERATORS, parallel
-from workbench.bench.predictions import CALLS, Call, with_prediction
 from workbench.bench.results import Row
 
 from .conftest import MACHINE

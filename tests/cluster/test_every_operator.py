@@ -127,7 +127,7 @@ def test_arguments_are_refused_at_once_and_in_the_same_words(operator):
 @EVERY
 @pytest.mark.parametrize("dtype", ["complex64", "bool", "object", "float16", "int32"])
 def test_types_are_refused_at_once_and_in_the_same_words(operator, dtype):
-    if dtype in operator.dtypes:
+    if np.dtype(dtype) in operator.types:
         pytest.skip("this operator takes them")
     inputs, arguments = typical(operator)
     typed = [np.ones(inputs[0].shape, dtype), *inputs[1:]]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workbench import local_response_norm, local_response_norm_gradient, local_response_norm_scale
-from workbench.lrn import conventions, kernels, loops
+from workbench.lrn import conventions, kernels, loops_within
 from workbench.lrn.window import SHORT_ROW, Window
 from workbench.parallel import thread_limit
 
@@ -134,7 +134,7 @@ def of_width(order, height, row):
 def test_within_a_channel_on_both_sides_of_a_short_row(dtype, order, height, row, size):
     shape = of_width(order, height, row)  # in bands of 32 rows; a window of 151 sees the whole image
     plan = kernels._plan(shape, Window(size // 2, size // 2, 1.0, 1.0, 0.75, 1.0, "within"), order == "NHWC", "forward")
-    assert plan.loop is (loops.small_image_forward if row < SHORT_ROW else loops.image_forward)
+    assert plan.loop is (loops_within.small_forward if row < SHORT_ROW else loops_within.forward)
     assert plan.jobs == (2 if order == "NHWC" else 4) * -(-height // 32)
     x, dy = both_signs(shape, dtype), both_signs(shape, dtype, seed=1)
     compare(x, dy, scale=True, **{**PAPER, "size": size}, order=order, region="within")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workbench.sparse_dropout import kernels, reference
-from workbench.sparse_dropout.drop_rule import Drop
+from workbench.sparse_dropout.inputs import Drop
 
 from . import scalar
 from .common import ENGINES, assert_same_bits, values

@@ -12,7 +12,7 @@ from workbench import (
     sparse_dropout_with_replacement,
     sparse_itemwise_dropout_with_replacement,
 )
-from workbench.sparse_dropout.drop_rule import Drop
+from workbench.sparse_dropout.inputs import Drop
 
 from . import scalar
 from .common import ENGINES

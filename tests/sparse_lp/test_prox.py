@@ -9,7 +9,7 @@ import pytest
 
 from workbench import OPERATORS, lp_prox, sparse_lp_regularizer
 from workbench.parallel import thread_limit
-from workbench.sparse_lp.threshold import lp_threshold
+from workbench.sparse_lp.reference import lp_threshold
 
 from . import scalar
 from .common import ENGINES, EXPONENTS, FLOATS, assert_same_bits, layouts, values

@@ -11,7 +11,10 @@
 | `subsample_entries` | each stored entry of a sparse matrix | gone from the structure |
 | `subsample_lists` | each id of a ragged list | gone from the list |
 
-All are NumPy, with gradients beside them, and draw from `workbench.philox`: the same seed gives the same draws.
+All are NumPy, with gradients beside them, and draw from `workbench.philox`: the same seed gives the same draws. They
+raise TypeError for an argument of the wrong type, and ValueError for one that is out of its range or does not fit the
+others; the message names the argument. `regularizers` and `pruning` are what the sparse Lp regularizer is compared
+with. The operators themselves are in `sparse_dropout` and `sparse_lp`.
 """
 
 from workbench.baselines.alpha_dropout import alpha_dropout, alpha_dropout_affine, alpha_dropout_gradient

@@ -1,16 +1,12 @@
-"""What the baselines accept, and what they say of the rest."""
+"""Check the arguments that several baselines share."""
 
 from typing import Any
 
 import numpy as np
 
-from workbench.operator import REQUIRED, Arg
-from workbench.sparse_dropout import RATIO, SEED
-from workbench.sparse_dropout.inputs import LENGTHS, checked_values, is_sparse
-
-FLOATS = tuple(map(np.dtype, (np.float16, np.float32, np.float64)))
-
-_KEEP = Arg("keep", int, REQUIRED, "ids that a list keeps at most", low=0)
+from workbench.arrays import FLOATS, INTEGERS, NUMBERS, check_axes, is_sparse, native_array
+from workbench.operator import Arg
+from workbench.sparse_dropout import RATIO
 
 
 def checked_ratio(ratio: Any, training: Any = True) -> float:
@@ -24,36 +20,14 @@ def checked_flag(name: str, value: Any) -> bool:
     return Arg(name, bool, False, "").check(value)
 
 
-def checked_seed(seed: Any) -> int:
-    """Return a seed, a whole number below 2^64."""
-    return SEED.check(seed)
-
-
 def checked_floats(name: str, x: Any, axes: str | None = None) -> np.ndarray:
     """Return x as a float array in the machine's byte order; `axes`, as "(N, in)", are the ones that it must have."""
     if is_sparse(x):
         raise TypeError(f"{name} is a sparse matrix: must be an array; convert it, as with {name}.toarray()")
-    x = checked_values(name, x, types="f")
+    x = native_array(name, x, FLOATS)
     if axes is not None:
         check_axes(name, x, axes)
     return x
-
-
-def check_float_type(name: str, dtype: np.dtype) -> None:
-    """Raise TypeError unless dtype is float16, float32 or float64."""
-    if dtype.newbyteorder("=") not in FLOATS:
-        raise TypeError(
-            f"{name} has dtype {dtype}: must be float16, float32 or float64; "
-            f"convert it, as with {name}.astype(np.float32)"
-        )
-
-
-def check_axes(name: str, x: np.ndarray, axes: str) -> None:
-    """Raise ValueError unless x has as many axes as `axes` names; "..." stands for any number of them."""
-    names = axes.strip("(),").split(", ")
-    fits = x.ndim >= len(names) - 1 if names[-1] == "..." else x.ndim == len(names)
-    if not fits:
-        raise ValueError(f"{name} has shape {x.shape}: must have the axes {axes}; reshape it")
 
 
 def check_same_type(**arrays: np.ndarray) -> None:
@@ -83,18 +57,9 @@ def checked_dropped_entries(dropped: Any) -> np.ndarray:
     return dropped
 
 
-def checked_keep(keep: Any) -> int:
-    """Return how many ids a list keeps at most."""
-    return _KEEP.check(keep)
-
-
 def checked_lists(values: Any, lengths: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the values and the lengths of ragged lists, which add up."""
-    values, lengths = checked_values("values", values), checked_values("lengths", lengths)
-    if lengths.dtype not in LENGTHS:
-        raise TypeError(
-            f"lengths has dtype {lengths.dtype}: must be int32 or int64; convert it, as with lengths.astype(np.int64)"
-        )
+    values, lengths = native_array("values", values, NUMBERS), native_array("lengths", lengths, INTEGERS)
     check_axes("values", values, "(values,)")
     check_axes("lengths", lengths, "(lists,)")
     if lengths.size and lengths.min() < 0:

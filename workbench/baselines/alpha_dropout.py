@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from workbench.baselines._checks import checked_dropped, checked_floats, checked_ratio, checked_seed
+from workbench.baselines._checks import checked_dropped, checked_floats, checked_ratio
 from workbench.baselines._mask import drawn, selected, wide_type
+from workbench.sparse_dropout import SEED
 
 LAMBDA = 1.0507009873554805  # SELU is lambda x for x > 0 and lambda alpha (e^x - 1) below
 ALPHA = 1.6732632423543772
@@ -37,13 +38,10 @@ def alpha_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = Tru
 
     Returns:
         y, new, of x's shape and type, and `dropped`, bool, of x's shape.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     x = checked_floats("x", x)
     ratio = checked_ratio(ratio, training)
-    dropped = drawn(x.shape, ratio, checked_seed(seed))
+    dropped = drawn(x.shape, ratio, SEED.check(seed))
     if not ratio:
         return x.copy(), dropped
     a, b = alpha_dropout_affine(ratio)

@@ -16,15 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from workbench.baselines._checks import (
-    check_same_type,
-    check_shape,
-    checked_dropped,
-    checked_floats,
-    checked_ratio,
-    checked_seed,
-)
+from workbench.baselines._checks import check_same_type, check_shape, checked_dropped, checked_floats, checked_ratio
 from workbench.baselines._mask import connected, drawn, rounded, scale_of, selected, wide_type
+from workbench.sparse_dropout import SEED
 
 
 def dropconnect(
@@ -41,13 +35,10 @@ def dropconnect(
     Returns:
         y, shape (N, out), of x's type, and `dropped`, bool, of the weight's shape. A dropped connection carries
         nothing, even where its weight or its input is infinite or NaN.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     x, weight = _checked_layer(x, weight)
     ratio = checked_ratio(ratio, training)
-    dropped = drawn(weight.shape, ratio, checked_seed(seed))
+    dropped = drawn(weight.shape, ratio, SEED.check(seed))
     return _scaled_sums(x, weight, dropped, scale_of(ratio)), dropped
 
 
@@ -63,9 +54,6 @@ def dropconnect_gradient(
 
     Returns:
         dx and dweight, of the shapes and the type of x and weight.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     x, weight = _checked_layer(x, weight)
     dy = checked_floats("dy", dy)

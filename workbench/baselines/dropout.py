@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from workbench.baselines._checks import checked_dropped, checked_floats, checked_ratio, checked_seed
+from workbench.baselines._checks import checked_dropped, checked_floats, checked_ratio
 from workbench.baselines._mask import drawn, scale_of, selected
+from workbench.sparse_dropout import SEED
 
 
 def dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -29,13 +30,10 @@ def dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = True) -> 
 
     Returns:
         y, new, of x's shape and type, and `dropped`, bool, of x's shape. A dropped infinity or NaN is gone.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     x = checked_floats("x", x)
     ratio = checked_ratio(ratio, training)
-    dropped = drawn(x.shape, ratio, checked_seed(seed))
+    dropped = drawn(x.shape, ratio, SEED.check(seed))
     return selected(x, dropped, scale_of(ratio)), dropped
 
 
@@ -49,9 +47,6 @@ def dropout_gradient(dy: Any, dropped: Any, ratio: float, *, training: bool = Tr
 
     Returns:
         dx, of dy's shape and type.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     dy = checked_floats("dy", dy)
     dropped = checked_dropped(dropped, dy.shape)

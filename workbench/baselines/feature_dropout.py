@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from workbench.baselines._checks import checked_dropped, checked_floats, checked_ratio, checked_seed
+from workbench.baselines._checks import checked_dropped, checked_floats, checked_ratio
 from workbench.baselines._mask import drawn, scale_of, selected
+from workbench.sparse_dropout import SEED
 
 _AXES = "(N, C, ...)"
 
@@ -28,13 +29,10 @@ def feature_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = T
 
     Returns:
         y, new, of x's shape and type, and `dropped`, bool, of shape (N, C, 1, ...), which broadcasts to x.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     x = checked_floats("x", x, _AXES)
     ratio = checked_ratio(ratio, training)
-    dropped = drawn(_shape_of_mask(x), ratio, checked_seed(seed))
+    dropped = drawn(_shape_of_mask(x), ratio, SEED.check(seed))
     return selected(x, dropped, scale_of(ratio)), dropped
 
 

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from workbench import philox
-from workbench.baselines._checks import check_shape, checked_flag, checked_floats, checked_ratio, checked_seed
+from workbench.baselines._checks import check_shape, checked_flag, checked_floats, checked_ratio
 from workbench.baselines._mask import wide_type
+from workbench.sparse_dropout import SEED
 
 
 def gaussian_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -31,15 +32,12 @@ def gaussian_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = 
 
     Returns:
         y, new, of x's shape and type, and noise, of x's shape and type (float32 for float16, which may not hold it).
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     x = checked_floats("x", x)
     deviation = _deviation(checked_ratio(ratio))
     if not checked_flag("training", training):
         deviation = 0.0
-    normal = philox.normals(checked_seed(seed), x.size).reshape(x.shape)
+    normal = philox.normals(SEED.check(seed), x.size).reshape(x.shape)
     noise = np.asarray(1 + deviation * normal, wide_type(x.dtype))
     return _product(x, noise), noise
 
@@ -53,9 +51,6 @@ def gaussian_dropout_gradient(dy: Any, noise: Any) -> np.ndarray:
 
     Returns:
         dx, of dy's shape and type.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     dy, noise = checked_floats("dy", dy), checked_floats("noise", noise)
     check_shape("noise", noise, dy.shape, "the forward pass returned it")

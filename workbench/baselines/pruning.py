@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import check_in_place
 from workbench.operator import REQUIRED, Arg
-from workbench.sparse_lp.inputs import check_in_place
 
 SPARSITY = Arg("sparsity", float, REQUIRED, "share of the weights that is removed", low=0.0, high=1.0)
 
@@ -56,8 +56,7 @@ def prune_global(
     Returns:
         The masks, bool, True where a weight is kept: a dict for a mapping, else a list.
 
-    Raises:
-        TypeError, ValueError: an argument is not what is said above; nothing has been written then.
+    All arguments are checked before anything is written.
     """
     names, arrays = _checked_layers(layers)
     sparsity = SPARSITY.check(sparsity)
@@ -73,7 +72,7 @@ def prune_layers(
 ) -> dict[Any, np.ndarray] | list[np.ndarray]:
     """Set the smallest weights of each layer to zero, in place: the same share of every layer.
 
-    Args, Returns, Raises: as for `prune_global`.
+    Args, Returns: as for `prune_global`.
     """
     names, arrays = _checked_layers(layers)
     sparsity = SPARSITY.check(sparsity)
@@ -92,8 +91,7 @@ def prune_rows(w: np.ndarray, sparsity: float, p: float = 2.0) -> np.ndarray:
     Returns:
         The mask of the rows, bool, shape (rows,), True where a row is kept.
 
-    Raises:
-        TypeError, ValueError: an argument is not what is said above; nothing has been written then.
+    All arguments are checked before anything is written.
     """
     _check_weights("w", w)
     if w.ndim == 0:
@@ -116,9 +114,6 @@ def gradual_sparsity(
         begin, end: steps, begin < end.
         initial, final: from 0 to 1, initial <= final.
         exponent: above 0; 1 is a straight line.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
 
     Source: Zhu and Gupta, 2017, whose schedule is the cubic one, taken at every so many steps.
     """

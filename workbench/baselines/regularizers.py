@@ -36,9 +36,9 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import WIDE_FLOATS, check_axes, check_in_place, checked_indices, native_array
 from workbench.operator import REQUIRED, Arg
 from workbench.sparse_lp import REG_LAMBDA, SPARSE_LP_REGULARIZER, sparse_lp_regularizer
-from workbench.sparse_lp.inputs import check_in_place, checked_indices, checked_values
 
 SMALLEST = 1e-9  # what "above 0" means to Caffe2's barrier, and how far inside an open bound is
 TINY = 1e-12  # what Caffe2 adds to a length that it divides by
@@ -75,11 +75,7 @@ def _trimmed_count() -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Regularizer:
-    """Regularize by two hooks, on the loss and after the optimizer's step; each does nothing unless a class says so.
-
-    Raises:
-        TypeError, ValueError: an argument is not what the class says.
-    """
+    """Regularize by two hooks, on the loss and after the optimizer's step; each does nothing unless a class says so."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -93,9 +89,6 @@ class Regularizer:
         Args:
             w: weights, float32 or float64; any shape, unless the class names one.
             iteration: the step of training, at least 0; `LogBarrier` alone depends on it. Caffe2's first is 1.
-
-        Raises:
-            TypeError, ValueError: an argument is not what is said above.
         """
         w = self._checked(w).astype(np.float64, copy=False)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -104,7 +97,7 @@ class Regularizer:
     def gradient_on_loss(self, w: Any, iteration: int = 1) -> np.ndarray:
         """Return the gradient of `on_loss` in w, new, of w's shape and type; computed in float64, rounded once.
 
-        Args, Raises: as for `on_loss`.
+        Args: as for `on_loss`.
         """
         w = self._checked(w)
         wide = w.astype(np.float64, copy=False)
@@ -117,15 +110,11 @@ class Regularizer:
         Args:
             param: weights, shape (rows, ...), float32 or float64, writable, in any memory layout.
             indices: the rows that the step has touched, int32 or int64, of any shape; the others are left alone.
-                None stands for all rows.
-
-        Raises:
-            TypeError, ValueError: an argument is not what is said above, or an index is out of range; nothing has been
-                written then.
+                None stands for all rows. All are checked before anything is written.
         """
         check_in_place("param", param)
         if indices is not None:
-            _check_axes("param", param, "(rows, ...)")
+            check_axes("param", param, "(rows, ...)")
             indices = checked_indices(indices, len(param))
         self._step(param, indices)
 
@@ -145,7 +134,7 @@ class Regularizer:
         pass
 
     def _checked(self, w: Any) -> np.ndarray:
-        w = checked_values("w", w)
+        w = native_array("w", w, WIDE_FLOATS)
         self._check_shape(w)
         return w
 
@@ -215,7 +204,7 @@ class TrimmedL1(Regularizer):
     k: int = _trimmed_count()
 
     def _check_shape(self, w: np.ndarray) -> None:
-        _check_axes("w", w, "(..., weights)")
+        check_axes("w", w, "(..., weights)")
 
     def _loss(self, w: np.ndarray) -> float:
         return self.reg_lambda * _sum_but_largest(w, self.k)
@@ -236,7 +225,7 @@ class TrimmedElasticNet(Regularizer):
     k: int = _trimmed_count()
 
     def _check_shape(self, w: np.ndarray) -> None:
-        _check_axes("w", w, "(..., weights)")
+        check_axes("w", w, "(..., weights)")
 
     def _loss(self, w: np.ndarray) -> float:
         return self.l1 * _sum_but_largest(w, self.k) + self.l2 * np.square(w).sum()
@@ -260,7 +249,7 @@ class LpNorm(Regularizer):
     p: float = _above_0("p", 0.5, "exponent of the norm")
 
     def _check_shape(self, w: np.ndarray) -> None:
-        _check_axes("w", w, "(out, in)")
+        check_axes("w", w, "(out, in)")
 
     def _loss(self, w: np.ndarray) -> float:
         largest, powers = self._powers(_column_lengths(w))
@@ -300,7 +289,7 @@ class L0Approximation(Regularizer):
     budget: float = _declared(Arg("budget", float, 0.0, "columns that are free", low=0.0))
 
     def _check_shape(self, w: np.ndarray) -> None:
-        _check_axes("w", w, "(out, in)")
+        check_axes("w", w, "(out, in)")
 
     def _loss(self, w: np.ndarray) -> float:
         return self.reg_lambda * np.maximum(self._count(_column_lengths(w)) - self.budget, 0)
@@ -339,7 +328,7 @@ class GroupL1(Regularizer):
         object.__setattr__(self, "groups", _checked_groups(self.groups))
 
     def _check_shape(self, w: np.ndarray) -> None:
-        _check_axes("w", w, "(out, in)")
+        check_axes("w", w, "(out, in)")
         if w.shape[1] != sum(self.groups):
             raise ValueError(f"w has {w.shape[1]} columns and groups add up to {sum(self.groups)}: must be equal")
 
@@ -482,16 +471,9 @@ class SparseLp(Regularizer):
 
     def _step(self, param: np.ndarray, indices: np.ndarray | None) -> None:
         if indices is None:
-            _check_axes("param", param, "(rows, ...)")
+            check_axes("param", param, "(rows, ...)")
             indices = np.arange(len(param))
         sparse_lp_regularizer(param, indices, self.p, self.reg_lambda)
-
-
-def _check_axes(name: str, w: np.ndarray, axes: str) -> None:
-    """Raise ValueError unless w has as many axes as `axes` names; "..." stands for any number of them."""
-    needed = [axis for axis in axes.strip("()").split(", ") if axis != "..."]
-    if w.ndim < len(needed) or (w.ndim > len(needed) and "..." not in axes):
-        raise ValueError(f"{name} has shape {w.shape}: must have the axes {axes}; reshape it")
 
 
 def _checked_groups(groups: Any) -> tuple[int, ...]:
@@ -539,7 +521,7 @@ def _clip(param: np.ndarray, indices: np.ndarray | None, lowest: float | None, h
 
 def _normalize(param: np.ndarray, indices: np.ndarray | None, norm: float, longest: float) -> None:
     """Give the rows that are longer than `longest` the length `norm`, computed in float64 and rounded once."""
-    _check_axes("param", param, "(rows, ...)")
+    check_axes("param", param, "(rows, ...)")
     for rows in _parts(param, indices):
         part = param[rows].astype(np.float64)
         lengths = np.hypot.reduce(part.reshape(len(part), -1), axis=1) if part.size else np.zeros(len(part))

@@ -17,19 +17,20 @@ from typing import Any
 import numpy as np
 
 from workbench import philox
+from workbench.arrays import FLOATS, check_dtype, check_sound, is_sparse
 from workbench.baselines._checks import (
-    check_float_type,
     check_shape,
     checked_dropped_entries,
     checked_flag,
     checked_floats,
-    checked_keep,
     checked_lists,
     checked_ratio,
-    checked_seed,
 )
 from workbench.baselines._mask import multiplied, scale_of
-from workbench.sparse_dropout.inputs import check_sound, is_sparse
+from workbench.operator import REQUIRED, Arg
+from workbench.sparse_dropout import SEED
+
+_KEEP = Arg("keep", int, REQUIRED, "ids that a list keeps at most", low=0)
 
 PLACES = 1 << 64  # words in a seed's stream
 
@@ -50,13 +51,10 @@ def subsample_entries(
     Returns:
         y, new, of x's kind, format and type, its entries in x's order, and `dropped`, bool, shape (stored entries of
         x,). A dropped infinity or NaN is gone.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     _check_matrix(x)
     ratio = checked_ratio(ratio, training)
-    dropped = philox.words_at(checked_seed(seed), _places(x)) * philox.UNIT < ratio
+    dropped = philox.words_at(SEED.check(seed), _places(x)) * philox.UNIT < ratio
     kept = np.flatnonzero(~dropped)
     data = multiplied(
         x.data[kept].astype(x.dtype.newbyteorder("=")), scale_of(ratio) if checked_flag("scaled", scaled) else 1.0
@@ -78,9 +76,6 @@ def subsample_entries_gradient(
 
     Returns:
         dx, of dy's type, at x's stored entries, x.data, shape (stored entries of x,).
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     dy, dropped = checked_floats("dy", dy, "(entries,)"), checked_dropped_entries(dropped)
     check_shape("dy", dy, (int(np.count_nonzero(~dropped)),), "many as dropped has entries that are kept")
@@ -101,13 +96,10 @@ def subsample_lists(values: Any, lengths: Any, keep: int, *, seed: int) -> tuple
 
     Returns:
         The values that are kept, min(lengths, keep), of the type of lengths, and the mask of the kept among all values.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     values, lengths = checked_lists(values, lengths)
-    keep = checked_keep(keep)
-    words = philox.words(checked_seed(seed), values.size)
+    keep = _KEEP.check(keep)
+    words = philox.words(SEED.check(seed), values.size)
     lists = np.repeat(np.arange(lengths.size), lengths)
     starts = np.cumsum(lengths, dtype=np.int64) - lengths
     order = np.lexsort((words, lists))  # by list, within a list by word; stable
@@ -125,7 +117,7 @@ def _check_matrix(x: Any) -> None:
             f"x is {kind}: must be a scipy.sparse CSR or CSC matrix; convert it, as with "
             + ("x.tocsr()" if sparse else "scipy.sparse.csr_array(x)")
         )
-    check_float_type("x", x.dtype)
+    check_dtype("x", x.dtype, FLOATS)
     check_sound("x", x)
     if x.shape[0] * x.shape[1] > PLACES:
         raise ValueError(f"x has shape {x.shape}: must have at most 2^64 elements, one word of the stream each")

@@ -35,9 +35,10 @@ from typing import Any
 import numpy as np
 
 from workbench import philox
-from workbench.baselines._checks import check_same_type, check_shape, checked_flag, checked_floats, checked_seed
+from workbench.baselines._checks import check_same_type, check_shape, checked_flag, checked_floats
 from workbench.baselines._mask import connected, rounded, wide_type
 from workbench.operator import Arg
+from workbench.sparse_dropout import SEED
 
 K1, K2, K3 = 0.63576, 1.87320, 1.48695
 LIMIT = 8.0  # of log alpha, to both sides
@@ -59,12 +60,9 @@ def variational_dropout(
 
     Returns:
         y, shape (N, out), of x's type, and the normal numbers drawn, alike, which in evaluation are 0.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     x, theta, log_sigma2 = _checked_layer(x, theta, log_sigma2)
-    seed, training = checked_seed(seed), checked_flag("training", training)
+    seed, training = SEED.check(seed), checked_flag("training", training)
     shape = (x.shape[0], theta.shape[0])
     if training:
         normal = philox.normals(seed, shape[0] * shape[1]).reshape(shape).astype(x.dtype)
@@ -87,9 +85,6 @@ def variational_dropout_gradient(
 
     Returns:
         dx, dtheta and dlog_sigma2, of the shapes and the type of x, theta and log_sigma2.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     x, theta, log_sigma2 = _checked_layer(x, theta, log_sigma2)
     dy, normal = checked_floats("dy", dy), checked_floats("normal", normal)
@@ -133,9 +128,6 @@ def variational_dropout_kl(theta: Any, log_sigma2: Any) -> float:
 
     Args:
         theta, log_sigma2: of one shape and type, as for `variational_dropout`.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     theta, log_sigma2 = _checked_weights(theta, log_sigma2)
     return float(_kl(np.clip(_log_alpha(theta, log_sigma2), -LIMIT, LIMIT)).sum())

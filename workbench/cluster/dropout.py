@@ -10,9 +10,8 @@ import numpy as np
 from workbench import sparse_dropout as plain
 from workbench.cluster.blocks import as_dask, check, like, map_blocks, on_one_thread, pick, stand_in, sum_over
 from workbench.cluster.strategies import typical_value
-from workbench.sparse_dropout.broadcasting import summed_axes
-from workbench.sparse_dropout.drop_rule import Drop
-from workbench.sparse_dropout.inputs import checked_dropped, checked_replacement, checked_replacement_shape
+from workbench.sparse_dropout.inputs import Drop, checked_dropped, checked_replacement, checked_replacement_shape
+from workbench.sparse_dropout.reference import summed_axes
 
 DROPOUT_OF_RUNS = dataclasses.replace(plain.DROPOUT, function="dropout_of_runs")
 

@@ -10,8 +10,7 @@ import numpy as np
 from workbench import sparse_dropout as plain
 from workbench.cluster.blocks import as_dask, check, like, map_blocks, on_one_thread, one_each, stand_in
 from workbench.operator import Operator
-from workbench.sparse_dropout.drop_rule import Drop
-from workbench.sparse_dropout.inputs import check_sum
+from workbench.sparse_dropout.inputs import Drop, check_sum
 
 
 @like(plain.sparse_dropout_with_replacement)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from workbench import drawing
-from workbench.hardware import mask_generator
+from workbench.hardware import mask_generator, mask_statistics
 from workbench.hardware.mask_generator import MaskGenerator
 
 LANE_STEPS = tuple(2**power for power in range(9))  # 1 to 256
@@ -97,7 +97,7 @@ def serial_correlation(
     shared = np.where(lag < bits, 0.5**lag * (1 - 0.25 ** np.maximum(bits - lag, 0)) / (1 - 0.25**bits), 0.0)
     drawing.line(ax, "theory", lag, shared, color="0.5", linestyle=":", label="from the bits that two words share")
     for key, (label, words, marker) in curves.items():
-        found = mask_generator.serial_correlation(words, lag)
+        found = mask_statistics.serial_correlation(words, lag)
         drawing.line(ax, key, lag, found, marker=marker, markersize=5, linewidth=1, label=label)
     if ax.get_legend() is None:
         ax.axhspan(-chance, chance, color="0.9", zorder=0, label="95% of what chance gives")
@@ -124,7 +124,7 @@ def lane_correlations(
 ) -> None:
     """Draw the correlation of every two lanes' words, for each feed and for Philox; the diagonal is left out."""
     for panel, (title, words) in zip(ax, _words_of_feeds(width, bits, lanes, step, seed, clocks).items(), strict=True):
-        found = mask_generator.lane_correlation(words)
+        found = mask_statistics.lane_correlation(words)
         np.fill_diagonal(found, np.nan)
         picture = drawing.image(panel, "matrix", found, -1, 1, cmap="PuOr_r", aspect="equal")
         picture.set_extent((-0.5, lanes - 0.5, lanes - 0.5, -0.5))

@@ -5,6 +5,7 @@ import functools
 
 import numpy as np
 
+from workbench.arrays import FLOATS, checked_array
 from workbench.lrn import examples
 from workbench.lrn.window import Window
 from workbench.operator import Arg, Gradient, Operator, register_cpu_operator
@@ -39,17 +40,7 @@ ARGS = (
 
 
 def _checked_array(name: str, x: np.ndarray, order: str, region: str) -> np.ndarray:
-    if isinstance(x, np.ma.MaskedArray):
-        raise TypeError(f"{name}: a masked array's mask would be lost; fill it first, as with {name}.filled(0.0)")
-    try:
-        x = np.asarray(x)
-    except ValueError as problem:
-        raise TypeError(f"{name}: must be an array of float16, float32 or float64 ({problem})") from None
-    if x.dtype.kind != "f" or x.dtype.itemsize > 8:
-        raise TypeError(
-            f"{name} has dtype {x.dtype}: must be float16, float32 or float64; "
-            f"convert it, as with {name}.astype(np.float32)"
-        )
+    x = checked_array(name, x, FLOATS)
     if region == "within" and x.ndim != 4:
         raise ValueError(
             f"{name} has {x.ndim} axes {x.shape}: region='within' takes 4, batch, channels, height and width"
@@ -99,7 +90,7 @@ LRN = register_cpu_operator(
         prepare=_prepare,
         gradient="LRNGradient",
         cost="workbench.lrn.cost",
-        dtypes=("float16", "float32", "float64"),
+        types=FLOATS,
         examples=examples.forward,
         timed=examples.timed_forward,
     )

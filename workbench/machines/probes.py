@@ -14,9 +14,6 @@
 An exponential is 2^x and a logarithm log2 x, as polynomials that become vector instructions; a power is both. The
 operators find theirs in the same way, and a call of a C library's function for each element takes several times as
 long.
-
-This file imports no other compiled function but the prefetch: Numba's cache on disk notices a change in a function's
-own file alone.
 """
 
 import math
@@ -25,7 +22,7 @@ import numba
 import numpy as np
 from numba.extending import overload
 
-from workbench.compiling import compiler, prefetch_to_read, prefetch_to_write
+from workbench.compiling import compiler, philox4x32, prefetch_to_read, prefetch_to_write, variant
 
 kernel = compiler(fastmath={"contract"})
 part = compiler(fastmath={"contract"}, forceinline=True)
@@ -38,8 +35,7 @@ ROWS_AHEAD = 12
 DEGREE = 16  # of each of the two polynomials
 FUSED = 2 * DEGREE  # multiply-adds an element
 
-# Which function, by the length of a tuple: Numba knows that when it compiles.
-DIVISION, SQUARE_ROOT, EXPONENTIAL, LOGARITHM, POWER = ((0,) * n for n in range(1, 6))
+DIVISION, SQUARE_ROOT, EXPONENTIAL, LOGARITHM, POWER = (variant(n) for n in range(1, 6))
 FUNCTIONS = {
     "divisions": DIVISION,
     "square_roots": SQUARE_ROOT,
@@ -55,9 +51,7 @@ EXP32, LOG32 = (tuple(map(np.float32, each)) for each in (EXP[:7], LOG[:5]))
 HALF, ONE = np.float32(0.5), np.float32(1)
 
 u, u64 = np.uintp, np.uint64
-M0, M1 = u64(0xD2511F53), u64(0xCD9E8D57)
-WEYL0, WEYL1 = u64(0x9E3779B9), u64(0xBB67AE85)
-LOW, UPPER, ZERO = u64(0xFFFFFFFF), u64(32), u64(0)
+ZERO = u64(0)
 
 
 def exp2(x):
@@ -238,14 +232,9 @@ def words(out, key0, key1, start, stop):
     """Write the four words of each block, counted from 0, to out (4, TILE), over and over: TILE blocks a job."""
     for job in range(start, stop):
         for b in range(u(out.shape[1])):
-            c0, c1, c2, c3 = u64(job) * u64(out.shape[1]) + u64(b), ZERO, ZERO, ZERO
-            k0, k1 = key0, key1
-            for _ in range(10):
-                p0, p1 = M0 * (c0 & LOW), M1 * (c2 & LOW)
-                c0, c1, c2, c3 = (p1 >> UPPER) ^ c1 ^ k0, p1, (p0 >> UPPER) ^ c3 ^ k1, p0
-                k0, k1 = (k0 + WEYL0) & LOW, (k1 + WEYL1) & LOW
-            out[0, b], out[1, b] = np.uint32(c0 & LOW), np.uint32(c1 & LOW)
-            out[2, b], out[3, b] = np.uint32(c2 & LOW), np.uint32(c3 & LOW)
+            block = u64(job) * u64(out.shape[1]) + u64(b)
+            w0, w1, w2, w3 = philox4x32(block, ZERO, ZERO, ZERO, key0, key1)
+            out[0, b], out[1, b], out[2, b], out[3, b] = np.uint32(w0), np.uint32(w1), np.uint32(w2), np.uint32(w3)
 
 
 @kernel

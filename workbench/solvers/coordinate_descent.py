@@ -16,7 +16,7 @@ from workbench.solvers import coordinate_loops
 from workbench.solvers.losses import column_squares, stretch_squares
 from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp, Penalty
 from workbench.solvers.problem import Iterate, Options, Problem
-from workbench.sparse_lp.threshold import lp_threshold
+from workbench.sparse_lp.reference import lp_threshold
 
 FIRST_SET = 100  # features of the first working set, at least
 PASSES = 200  # over a working set, at most, before the whole problem is looked at again

@@ -12,8 +12,6 @@ What makes them fast:
     extrapolation  After every `MEMORY` passes, the combination of the last iterates that makes their differences
                    cancel best (Anderson acceleration) is tried, and taken where the objective is lower.
 
-This file imports no other compiled function: Numba's cache on disk notices a change in a function's own file alone.
-
 Sources: Friedman, Hastie and Tibshirani, Regularization paths for generalized linear models via coordinate descent,
 2010; Bertrand and Massias, Anderson acceleration of coordinate descent, 2021.
 """

@@ -10,7 +10,7 @@ from workbench.operator import REQUIRED, Arg
 from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp, Penalty
 from workbench.solvers.problem import Problem, make_problem
 from workbench.solvers.solve import run
-from workbench.sparse_lp.threshold import lp_threshold
+from workbench.sparse_lp.reference import lp_threshold
 
 COUNT = Arg("count", int, 100, "strengths on the path", low=1)
 ABOVE_ROUNDING = 1 + 1e-12

@@ -19,9 +19,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from workbench.arrays import WIDE_FLOATS, native_array
 from workbench.operator import REQUIRED, Arg
 from workbench.sparse_lp import lp_gradient, lp_prox
-from workbench.sparse_lp.inputs import checked_values
 
 _ALPHA = Arg("alpha", float, REQUIRED, "strength of the penalty", low=0.0)
 _P = Arg("p", float, 1.0, "exponent", low=0.0, high=math.inf, words="a number of at least 0, infinity included")
@@ -241,7 +241,7 @@ def elastic_net_prox(x: Any, weight: float, l1_ratio: float = 0.5) -> np.ndarray
     Raises:
         TypeError, ValueError: an argument is not what is said above.
     """
-    x, weight, l1_ratio = checked_values("x", x), _WEIGHT.check(weight), _L1_RATIO.check(l1_ratio)
+    x, weight, l1_ratio = native_array("x", x, WIDE_FLOATS), _WEIGHT.check(weight), _L1_RATIO.check(l1_ratio)
     shrunk = np.maximum(np.abs(x, dtype=np.float64) - weight * l1_ratio, 0) / (1 + weight * (1 - l1_ratio))
     return np.copysign(shrunk, x).astype(x.dtype)
 
@@ -263,7 +263,7 @@ def group_prox(x: Any, weight: float, axis: int = -1) -> np.ndarray:
     Raises:
         TypeError, ValueError: an argument is not what is said above.
     """
-    x, weight = checked_values("x", x), _WEIGHT.check(weight)
+    x, weight = native_array("x", x, WIDE_FLOATS), _WEIGHT.check(weight)
     if x.ndim == 0:
         raise ValueError("x has no axes: must have at least 1, along which a group lies")
     wide = x.astype(np.float64, copy=False)
@@ -294,7 +294,7 @@ def max_norm_prox(x: Any, weight: float) -> np.ndarray:
     Raises:
         TypeError, ValueError: an argument is not what is said above.
     """
-    x, weight = checked_values("x", x), _WEIGHT.check(weight)
+    x, weight = native_array("x", x, WIDE_FLOATS), _WEIGHT.check(weight)
     sizes = np.sort(np.abs(x.astype(np.float64, copy=False)).reshape(-1))[::-1]
     if not sizes.size or sizes[0] == 0:
         return x.copy()

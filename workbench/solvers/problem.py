@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import check_sound, is_sparse, refuse_masked
 from workbench.operator import REQUIRED, Arg
 from workbench.solvers.losses import LOSSES, Loss, column_squares, lipschitz
 from workbench.solvers.penalties import Lp, Penalty
-from workbench.sparse_dropout.inputs import check_sound, is_sparse
-from workbench.sparse_lp.inputs import refuse_masked
 
 SMALLEST = float(np.finfo(np.float64).tiny)
 

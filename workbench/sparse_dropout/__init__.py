@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import FLOATS, NUMBERS, is_sparse, native_array
 from workbench.operator import REQUIRED, Arg, Gradient, Operator, register_cpu_operator
 from workbench.sparse_dropout import examples
-from workbench.sparse_dropout.drop_rule import RATIO, Drop
 from workbench.sparse_dropout.inputs import (
+    RATIO,
     REPLACEMENTS,
+    Drop,
     check_gradient_ratio,
     check_places,
     checked_dropped,
@@ -18,8 +20,6 @@ from workbench.sparse_dropout.inputs import (
     checked_number,
     checked_replacement,
     checked_replacement_shape,
-    checked_values,
-    is_sparse,
 )
 
 ENGINES = {"numba": "workbench.sparse_dropout.kernels", "reference": "workbench.sparse_dropout.reference"}
@@ -47,8 +47,6 @@ START = Arg(
 )
 SCALED = Arg("scaled", bool, False, "scale what is kept so that the expectation of y is x")
 
-FLOATS = ("float16", "float32", "float64")
-
 _NUMBER = "a number that fits x's dtype"
 _SHAPE = "the shape of the replacement, () for one number"
 
@@ -64,7 +62,7 @@ def _scale(ratio: float, scaled: bool) -> float | None:
 
 def _prepare(inputs: tuple, values: dict) -> tuple:
     (x,) = inputs
-    x = checked_matrix("x", x) if is_sparse(x) else checked_values("x", x)
+    x = checked_matrix("x", x) if is_sparse(x) else native_array("x", x, NUMBERS)
     drop = _drop(values)
     if values["scaled"] and x.dtype.kind != "f":
         raise TypeError(f"scaled=True: x has dtype {x.dtype}, which cannot be scaled; convert x to a float type")
@@ -77,7 +75,7 @@ def _prepare(inputs: tuple, values: dict) -> tuple:
 
 def _prepare_gradient(inputs: tuple, values: dict) -> tuple:
     dy, dropped = inputs
-    dy = checked_matrix("dy", dy, types="f") if is_sparse(dy) else checked_values("dy", dy, types="f")
+    dy = checked_matrix("dy", dy, FLOATS) if is_sparse(dy) else native_array("dy", dy, FLOATS)
     dropped = checked_dropped(dropped, dy)
     shape = checked_replacement_shape(values["replacement_shape"], dy.shape)
     ratio = check_gradient_ratio(values["ratio"], values["training"], values["scaled"], dropped)
@@ -86,7 +84,7 @@ def _prepare_gradient(inputs: tuple, values: dict) -> tuple:
 
 def _prepare_ragged(inputs: tuple, values: dict) -> tuple:
     x, lengths = inputs
-    x = checked_values("x", x)
+    x = native_array("x", x, NUMBERS)
     lengths = checked_lengths(lengths, x)
     return x, lengths, _drop(values), checked_number("replacement_value", values["replacement_value"], x.dtype)
 
@@ -112,7 +110,7 @@ DROPOUT = register_cpu_operator(
         gradient="DropoutWithReplacementGradient",
         cost="workbench.sparse_dropout.cost",
         exact=True,
-        dtypes=(*FLOATS, *examples.INTEGERS),
+        types=NUMBERS,
         examples=examples.forward,
         timed=examples.timed_forward,
     )
@@ -135,7 +133,7 @@ DROPOUT_GRADIENT = register_cpu_operator(
         prepare=_prepare_gradient,
         gradient=Gradient.NO_GRADIENT,
         cost="workbench.sparse_dropout.cost",
-        dtypes=FLOATS,
+        types=FLOATS,
         examples=examples.gradient,
         timed=examples.timed_gradient,
     )
@@ -160,7 +158,7 @@ SPARSE_DROPOUT = register_cpu_operator(
         gradient=Gradient.NO_GRADIENT,
         cost="workbench.sparse_dropout.cost",
         exact=True,
-        dtypes=(*FLOATS, *examples.INTEGERS),
+        types=NUMBERS,
         examples=examples.ragged,
         timed=examples.timed_ragged,
     )

@@ -19,14 +19,13 @@ from collections.abc import Sequence
 
 from workbench.cost import Cost, checked_choice, checked_count, checked_itemsize, checked_shape
 from workbench.machines.prediction import Work
-from workbench.philox import ROUNDS, WORDS_PER_BLOCK
+from workbench.philox import ROUNDS, TILE, WORDS_PER_BLOCK
 
 DIRECTIONS = ("forward", "gradient")
 ENGINES = ("numba", "reference")
 SIZES = (1, 2, 4, 8)
 MARK = 1  # bytes of an element of `dropped`
 WIDE = 8  # bytes of a number in float64, and of a counter
-TILE = 256  # elements of a tile of marks, as in `loops`
 
 DRAW = Cost(random_words=1, comparisons=2)
 SCALING = Cost(multiply_adds=1, other_flops=1)
@@ -240,14 +239,14 @@ def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Wo
     from workbench.sparse_dropout import kernels
 
     x, other = (*inputs, None)[:2]
-    tile = kernels.TILES * kernels.loops.TILE
+    tile = kernels.TILES * TILE
     if name.startswith("Sparse"):
         sizes = {"itemsize": x.itemsize, "lengths_itemsize": other.itemsize, "engine": engine}
         if name.startswith("SparseItemwise"):
             return Work(items_cost(x.size, other.size, **sizes), x.size, -(-x.size // tile))
         ratio, segments = arguments.get("ratio", 0.0), other.size
         count = segments_cost(segments, round(ratio * segments), round((1 - ratio) * x.size), **sizes)
-        return Work(count, x.size, -(-segments // kernels.loops.CHUNK))
+        return Work(count, x.size, -(-segments // kernels.loops_segments.CHUNK))
     scaled = arguments.get("scaled", False)
     if hasattr(x, "indptr"):
         if name != "DropoutWithReplacement":

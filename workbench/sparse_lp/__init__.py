@@ -5,13 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import WIDE_FLOATS, check_in_place, checked_indices, native_array
 from workbench.operator import REQUIRED, Arg, Gradient, Operator, register_cpu_operator
 from workbench.sparse_lp import examples
-from workbench.sparse_lp.inputs import (
-    check_in_place,
-    checked_indices,
-    checked_values,
-)
 
 ENGINES = {"numba": "workbench.sparse_lp.kernels", "reference": "workbench.sparse_lp.reference"}
 
@@ -73,11 +69,11 @@ def _prepare_penalty(inputs: tuple, values: dict) -> tuple:
 def _prepare_gradient(inputs: tuple, values: dict) -> tuple:
     if values["p"] == math.inf:
         raise ValueError("p=inf: the penalty has no gradient; use lp_prox, which clips, or a finite p")
-    return checked_values("w", inputs[0]), values["alpha"], values["p"]
+    return native_array("w", inputs[0], WIDE_FLOATS), values["alpha"], values["p"]
 
 
 def _prepare_prox(inputs: tuple, values: dict) -> tuple:
-    return checked_values("x", inputs[0]), values["weight"], values["p"]
+    return native_array("x", inputs[0], WIDE_FLOATS), values["weight"], values["p"]
 
 
 SPARSE_LP_REGULARIZER = register_cpu_operator(

@@ -234,7 +234,7 @@ def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Wo
         ranges = (last >> max(0, last.bit_length() - (kernels.RANGES - 1).bit_length())) + 1
         count = rows_cost(indices.size, length, p, **given)
         return Work(count, indices.size * length, ranges, precision(p, w.itemsize, rows=True), w.nbytes, "rows")
-    jobs, kind = -(-w.size // kernels.loops.SAMPLE), precision(p, w.itemsize)
+    jobs, kind = -(-w.size // kernels.SAMPLE), precision(p, w.itemsize)
     if name == "LpProx":
         return Work(prox_cost(w.shape, p, **steps, **given), w.size, jobs, kind)
     if name == "LpGradient":

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from workbench import drawing
 from workbench.sparse_lp import ball, lp_prox, sparse_lp_regularizer
-from workbench.sparse_lp.threshold import lp_threshold, smallest_nonzero
+from workbench.sparse_lp.reference import lp_threshold, smallest_nonzero
 
 CHOSEN, GONE, KEPT, MUTED = "#D55E00", "#D55E00", "#0072B2", "#8C8C8C"
 REACH = 3.0  # numbers shown run from -REACH to REACH

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import WIDE_FLOATS, native_array
 from workbench.operator import Arg, Gradient, Operator, register_cpu_operator
-from workbench.sparse_lp.inputs import checked_values
 
 from . import examples
 
@@ -16,11 +16,11 @@ SLOPE = Arg("slope", float, 0.1, "how fast they grow beyond", low=0.0, high=1.0,
 
 
 def _prepare(inputs: tuple, values: dict) -> tuple:
-    return checked_values("x", inputs[0]), values["limit"], values["slope"]
+    return native_array("x", inputs[0], WIDE_FLOATS), values["limit"], values["slope"]
 
 
 def _prepare_gradient(inputs: tuple, values: dict) -> tuple:
-    dy, x = (checked_values(name, array) for name, array in zip(("dy", "x"), inputs, strict=True))
+    dy, x = (native_array(name, array, WIDE_FLOATS) for name, array in zip(("dy", "x"), inputs, strict=True))
     if (dy.shape, dy.dtype) != (x.shape, x.dtype):
         raise ValueError(f"dy is {dy.dtype} {dy.shape} and x is {x.dtype} {x.shape}: must be alike")
     return dy, x, values["limit"], values["slope"]
@@ -87,7 +87,7 @@ def leaky_clip(x: Any, limit: float = 1.0, slope: float = 0.1, *, engine: str = 
 def leaky_clip_gradient(
     dy: Any, x: Any, limit: float = 1.0, slope: float = 0.1, *, engine: str = "numba"
 ) -> np.ndarray:
-    """Carry the gradient dy of a loss in y = leaky_clip(x) back to x: dy where |x| <= limit, else slope * dy.
+    """Carry the gradient dy of a loss in y = leaky_clip(x) back to x: dy where |x| < limit, else slope * dy.
 
     Arguments and errors as for `leaky_clip`; ValueError too where dy and x differ in shape or type.
     """

@@ -20,7 +20,7 @@ def _forward(x, y, limit, slope, start, stop):
 def _gradient(dy, x, dx, limit, slope, start, stop):
     dy, x, dx = dy[start:stop], x[start:stop], dx[start:stop]
     for i in range(x.size):
-        dx[i] = dy[i] if abs(x[i]) <= limit else slope * dy[i]
+        dx[i] = dy[i] if abs(x[i]) < limit else slope * dy[i]
 
 
 def leaky_clip(x: np.ndarray, limit: float, slope: float) -> np.ndarray:

@@ -9,4 +9,4 @@ def leaky_clip(x: np.ndarray, limit: float, slope: float) -> np.ndarray:
 
 
 def leaky_clip_gradient(dy: np.ndarray, x: np.ndarray, limit: float, slope: float) -> np.ndarray:
-    return np.where(np.abs(x) <= limit, dy, slope * dy)
+    return np.where(np.abs(x) < limit, dy, slope * dy)
