@@ -200,6 +200,7 @@ LAYOUTS = {
     "Fortran": lambda x: x.copy("F"),
     "spread": lambda x: spread(x) if x.ndim else x.copy(),
     "turned": lambda x: turned(x) if x.ndim else x.copy(),
+    "rolled": lambda x: np.moveaxis(np.moveaxis(x, -1, 0).copy(), 0, -1) if x.ndim else x.copy(),
     "read-only": locked,
     "other byte order": lambda x: x.astype(x.dtype.newbyteorder()),
 }
