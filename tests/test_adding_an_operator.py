@@ -145,8 +145,7 @@ def test_a_folder_inside_the_package_is_found_by_itself(tmp_path):
     found, result = run(tmp_path, "-c", script, cwd=tmp_path).splitlines()
     assert Path(found).parent == tmp_path / "workbench"
     assert result == "[-1.5  2. ]"
-    house = run(tmp_path, "-m", "pytest", "-q", str(ROOT / "tests" / "test_house.py"), "-k", "leaky", cwd=tmp_path)
-    assert "passed" in house
+    run(tmp_path, "-m", "pytest", str(ROOT / "tests" / "test_house.py"), "-k", "leaky", cwd=tmp_path)
 
 
 def test_the_page_quotes_these_files():

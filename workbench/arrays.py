@@ -32,18 +32,18 @@ NUMBERS = _types("bhilqBHILQefd", "an integer type, float16, float32 or float64"
 INTEGERS = _types("ilq", "int32 or int64", "int32 or int64", "np.int64")
 
 
-def as_array(name: str, x: Any, elements: str) -> np.ndarray:
-    """Return x as an array, or raise TypeError if it is masked or ragged; `elements` says what it should hold."""
+def as_array(name: str, x: Any, wanted: str) -> np.ndarray:
+    """Return x as an array, or raise TypeError if it is masked or ragged; `wanted` says what it should be."""
     refuse_masked(name, x)
     try:
         return np.asarray(x)
     except ValueError as problem:
-        raise TypeError(f"{name}: must be an array of {elements} ({problem})") from None
+        raise TypeError(f"{name}: must be {wanted} ({problem})") from None
 
 
 def checked_array(name: str, x: Any, types: Types) -> np.ndarray:
     """Return x as an array in its own byte order, or raise TypeError if its type is not allowed."""
-    x = as_array(name, x, types.elements)
+    x = as_array(name, x, f"an array of {types.elements}")
     check_dtype(name, x.dtype, types)
     return x
 
@@ -63,9 +63,9 @@ def refuse_masked(name: str, x: Any) -> None:
 def check_dtype(name: str, dtype: np.dtype, types: Types) -> None:
     """Raise TypeError unless the type is allowed, in either byte order."""
     if dtype not in types:
-        raise TypeError(
-            f"{name} has dtype {dtype}: must be {types.words}; convert it, as with {name}.astype({types.example})"
-        )
+        lossy = types is INTEGERS and dtype.kind not in "iu"
+        hint = "" if lossy else f"; convert it, as with {name}.astype({types.example})"
+        raise TypeError(f"{name} has dtype {dtype}: must be {types.words}{hint}")
 
 
 def check_axes(name: str, x: np.ndarray, axes: str) -> None:

@@ -6,20 +6,22 @@ import math
 import numpy as np
 import pytest
 
-from workbench.baselines.regularizers import (
+from workbench.baselines.loss_regularizers import (
     L1,
     L2,
-    BoundedGradientProjection,
-    ConstantNorm,
     ElasticNet,
     GroupL1,
     L0Approximation,
-    LogBarrier,
     LpNorm,
-    MaxNorm,
-    SparseLp,
     TrimmedElasticNet,
     TrimmedL1,
+)
+from workbench.baselines.step_regularizers import (
+    BoundedGradientProjection,
+    ConstantNorm,
+    LogBarrier,
+    MaxNorm,
+    SparseLp,
 )
 
 OUT, IN = 3, 5

@@ -13,7 +13,7 @@
 
 All are NumPy, with gradients beside them, and draw from `workbench.philox`: the same seed gives the same draws. They
 raise TypeError for an argument of the wrong type, and ValueError for one that is out of its range or does not fit the
-others; the message names the argument. `regularizers` and `pruning` are what the sparse Lp regularizer is compared
+others; the message names the argument. The regularizers and `pruning` are what the sparse Lp regularizer is compared
 with. The operators themselves are in `sparse_dropout` and `sparse_lp`.
 """
 

@@ -80,7 +80,7 @@ def checked_dropped(dropped: Any, dy: np.ndarray | Stored) -> np.ndarray | Store
             raise ValueError("dy and dropped: must store the same elements in the same format and order")
         dtype = dropped.data.dtype
     else:
-        stored = as_array("dropped", dropped, "bool")
+        stored = as_array("dropped", dropped, "an array of bool")
         if stored.shape != dy.shape:
             raise ValueError(f"dropped has shape {stored.shape} and dy has shape {dy.shape}: must be equal")
         dtype = stored.dtype
@@ -127,7 +127,7 @@ def checked_lengths(lengths: Any, x: np.ndarray) -> np.ndarray:
     if x.ndim != 1:
         raise ValueError(f"x has {x.ndim} axes {x.shape}: must have 1, the values of all segments one after another")
     given = lengths
-    lengths = as_array("lengths", lengths, "whole numbers")
+    lengths = as_array("lengths", lengths, "an array of whole numbers")
     if not lengths.size and not isinstance(given, np.ndarray):
         lengths = lengths.astype(np.int64)
     check_dtype("lengths", lengths.dtype, INTEGERS)
@@ -197,7 +197,7 @@ def checked_replacement(value: Any, x: np.ndarray | Stored, per_feature: bool) -
         raise ValueError("per_feature=True: goes with a strategy such as replacement='mean'; give an array of values")
     if isinstance(value, numbers.Real) or (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype != object):
         return np.asarray(checked_number("replacement", value if isinstance(value, numbers.Real) else value[()], dtype))
-    array = as_array("replacement", value, "numbers")
+    array = as_array("replacement", value, REPLACEMENTS)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"replacement={value!r}: must be {REPLACEMENTS}, not of dtype {array.dtype}")
     _check_broadcast("", array.shape, shape)

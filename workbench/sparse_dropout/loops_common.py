@@ -24,7 +24,6 @@ u, u64 = np.uintp, np.uint64  # unsigned indices need no test for Python's negat
 # What draws depend on: `block` is the counter of the first block, `key0` and `key1` are the seed.
 Draw = namedtuple("Draw", "threshold key0 key1 block")
 
-
 ZERO = u64(0)
 BYTES = (u64(1), u64(1 << 8), u64(1 << 16), u64(1 << 24))
 

@@ -48,7 +48,7 @@ def _shrink_row(param, at, count, kind, strength):
 
 
 @kernel
-def rows(param, length, indices, bounds, kind, strength, s, start, stop):
+def rows(param, length, indices, bounds, kind, strength, scalars, start, stop):
     """Shrink the rows of ranges start .. stop, once for each time they are named.
 
     `param` is flat, row r is param[r * length : (r + 1) * length]. `strength` is of param's type.
@@ -65,4 +65,4 @@ def rows(param, length, indices, bounds, kind, strength, s, start, stop):
             _shrink_row(param, at, length, kind, strength)
         else:
             for j in range(at, at + length, u(TILE)):
-                prox_tile(param, param, j, j, min(u(TILE), at + length - j), kind, s, buffers)
+                prox_tile(param, param, j, j, min(u(TILE), at + length - j), kind, scalars, buffers)
