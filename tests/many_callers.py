@@ -11,10 +11,10 @@ import threading
 
 import numpy as np
 
+from tests.declared import ELEMENTS
 from workbench import OPERATORS, parallel
 
 THREADS, ROUNDS = 6, 2
-ELEMENTS = 150_000  # enough for several jobs
 
 
 def digest(name: str) -> list[str]:

@@ -5,14 +5,12 @@ An operator of another package is tested in the same way, with WORKBENCH_OPERATO
 
 import inspect
 import itertools
-import math
 import os
 import re
 import subprocess
 import sys
 import tracemalloc
-from decimal import Decimal
-from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,22 @@ import pytest
 
 import workbench
 from tests import peaks
+from tests.declared import (
+    ELEMENTS,
+    assert_alike,
+    bits,
+    converted,
+    data,
+    examples,
+    is_float,
+    is_sparse,
+    names_of_types,
+    parts,
+    refusal,
+    run,
+    typical,
+    wrong_values,
+)
 from workbench import OPERATORS, REQUIRED, Gradient
 from workbench.explore.controls import control
 from workbench.parallel import thread_limit
@@ -29,79 +43,8 @@ EVERY = pytest.mark.parametrize("operator", list(OPERATORS.values()), ids=list(O
 DIFFERENTIABLE = pytest.mark.parametrize(
     "operator", [each for each in OPERATORS.values() if isinstance(each.gradient, str)], ids=lambda each: each.name
 )
-TOLERANCES = {"float16": 1e-3, "float64": 1e-12}  # relative; float32 has the declared one
-ELEMENTS = 150_000  # of calls that are large enough for several threads
 LARGE = 6_000_000  # elements of calls whose memory is measured
 SEEN = f"{next(iter(OPERATORS))} reference 0"  # a call that takes memory, which shows that it would be seen
-
-
-def examples(operator):
-    """Return the examples, which are the same at every call."""
-    return list(operator.examples(np.random.default_rng(0)))
-
-
-def is_sparse(x):
-    return hasattr(x, "indptr")
-
-
-def is_float(x):
-    return isinstance(x, float) or getattr(x, "dtype", np.dtype(bool)).kind == "f"
-
-
-def converted(inputs, dtype):
-    """Return copies of the inputs, their floats as `dtype`; SciPy's sparse matrices hold no float16."""
-    return tuple(
-        x.astype(dtype) if is_float(x) and not (is_sparse(x) and dtype == "float16") else x.copy() for x in inputs
-    )
-
-
-def parts(value):
-    """Return the arrays that a value is made of."""
-    return [value.data, value.indices, value.indptr] if is_sparse(value) else [np.asarray(value)]
-
-
-def run(operator, inputs, arguments, **options):
-    """Run on `inputs` as they are, and return all arrays of its results and of the inputs that it changes."""
-    results = operator.run(*inputs, **arguments, **options)
-    results = results if isinstance(results, tuple) else (results,)
-    assert len(results) == len(operator.outputs)
-    changed = [x for x, name in zip(inputs, operator.inputs, strict=True) if name in operator.changes]
-    return [part for value in (*results, *changed) for part in parts(value)]
-
-
-def bits(arrays):
-    return [(a.dtype.str, a.shape, a.tobytes()) for a in arrays]
-
-
-def assert_alike(operator, found, expected, dtype="float32"):
-    """Assert that results computed from a type are equal, bit for bit or within a share of their largest element."""
-    for mine, theirs in zip(found, expected, strict=True):
-        assert (mine.dtype, mine.shape) == (theirs.dtype, theirs.shape)
-        assert mine.dtype.isnative
-        if operator.exact or mine.dtype.kind != "f":
-            assert mine.tobytes() == theirs.tobytes()
-            continue
-        finite = np.isfinite(theirs)
-        np.testing.assert_array_equal(mine[~finite], theirs[~finite])
-        tolerance = TOLERANCES.get(dtype, operator.tolerance)
-        largest = np.max(np.abs(theirs[finite].astype(float)), initial=0.0)
-        np.testing.assert_allclose(mine[finite], theirs[finite], rtol=0, atol=tolerance * largest)
-
-
-def refusal(function, *arguments, **options):
-    """Return the type and the message of the error that a call must raise."""
-    with pytest.raises((TypeError, ValueError)) as raised:
-        function(*arguments, **options)
-    return type(raised.value), str(raised.value)
-
-
-def typical(operator):
-    """Return the first example with elements and without sparse matrices."""
-    return next(
-        (inputs, arguments)
-        for inputs, arguments in examples(operator)
-        if not any(is_sparse(x) or x.size < 2 for x in inputs)
-    )
 
 
 # -- the declaration ---------------------------------------------------------------------------------------------------
@@ -123,12 +66,8 @@ def test_the_public_function_is_the_declaration(operator):
         expected = operator.run(*again, engine=engine, **arguments)
         if results is not None:
             results, expected = (each if isinstance(each, tuple) else (each,) for each in (results, expected))
-            assert bits(map(np.asarray, map(_data, results))) == bits(map(np.asarray, map(_data, expected)))
+            assert bits(map(np.asarray, map(data, results))) == bits(map(np.asarray, map(data, expected)))
         assert bits(p for x in given for p in parts(x)) == bits(p for x in again for p in parts(x))
-
-
-def _data(value):
-    return value.data if is_sparse(value) else value
 
 
 @EVERY
@@ -147,6 +86,15 @@ def test_defaults_ends_and_sliders_are_legal(operator):
             assert end is None or arg.check(arg.type(end)) == end
         for end in arg.slider or ():
             assert arg.check(arg.type(end)) == end
+
+
+@EVERY
+def test_the_cost_of_a_timed_call_is_counted(operator):
+    if not (operator.cost and operator.timed):
+        pytest.skip("it is not declared with both `cost` and `timed`")
+    for inputs, arguments in operator.timed(np.random.default_rng(0), 1000):
+        work = import_module(operator.cost).work(operator.name, inputs, arguments)
+        assert min(work.elements, work.jobs, work.cost.bytes_read, work.cost.bytes_written) > 0
 
 
 @EVERY
@@ -196,12 +144,12 @@ def test_the_gradient_is_of_its_kind(operator):
 def test_the_examples_are_rich_enough(operator):
     """Every choice and switch, both signs, zeros, equal numbers and empty arrays; axes of different lengths."""
     calls = examples(operator)
-    assert bits(map(_data, calls[0][0])) == bits(map(_data, examples(operator)[0][0]))
+    assert bits(map(data, calls[0][0])) == bits(map(data, examples(operator)[0][0]))
     for arg in operator.args:
         used = [arguments.get(arg.name, arg.default) for _, arguments in calls]
         if arg.type in (str, bool):
             assert set(used) == set(arg.choices or (True, False)), arg.name
-    floats = [_data(x).ravel() for inputs, _ in calls for x in inputs if is_float(x)]
+    floats = [data(x).ravel() for inputs, _ in calls for x in inputs if is_float(x)]
     assert any(x.size == 0 for inputs, _ in calls for x in inputs if not is_sparse(x))
     assert any((x > 0).any() and (x < 0).any() and (x == 0).any() for x in floats)
     assert any(len(np.unique(x[x != 0])) < np.count_nonzero(x) for x in floats)
@@ -216,7 +164,7 @@ def test_the_examples_are_rich_enough(operator):
 
 @EVERY
 def test_engines_agree_for_every_type(operator):
-    for dtype in filter(lambda each: each.startswith("float"), operator.dtypes):
+    for dtype in sorted(name for name in names_of_types(operator) if name.startswith("float")):
         for inputs, arguments in examples(operator):
             first, *others = (
                 run(operator, converted(inputs, dtype), arguments, engine=engine) for engine in operator.engines
@@ -224,7 +172,7 @@ def test_engines_agree_for_every_type(operator):
             for other in others:
                 assert_alike(operator, first, other, dtype)
     used = {x.dtype.name for inputs, _ in examples(operator) for x in inputs}
-    assert {dtype for dtype in operator.dtypes if not dtype.startswith("float")} <= used
+    assert {name for name in names_of_types(operator) if not name.startswith("float")} <= used
 
 
 def spread(x):
@@ -252,6 +200,7 @@ LAYOUTS = {
     "Fortran": lambda x: x.copy("F"),
     "spread": lambda x: spread(x) if x.ndim else x.copy(),
     "turned": lambda x: turned(x) if x.ndim else x.copy(),
+    "rolled": lambda x: np.moveaxis(np.moveaxis(x, -1, 0).copy(), 0, -1) if x.ndim else x.copy(),
     "read-only": locked,
     "other byte order": lambda x: x.astype(x.dtype.newbyteorder()),
 }
@@ -328,7 +277,7 @@ def test_the_gradient_is_that_of_finite_differences(operator):
     rng = np.random.default_rng(1)
     compared, skipped = 0, 0
     for inputs, arguments in examples(operator):
-        numbers = [_data(x) for x in inputs]
+        numbers = [data(x) for x in inputs]
         finite = all(not is_float(x) or np.isfinite(x).all() for x in (*numbers, *arguments.values()))
         if not is_float(numbers[0]) or not finite or _is_computed(operator, arguments):
             continue
@@ -337,7 +286,7 @@ def test_the_gradient_is_that_of_finite_differences(operator):
             gradients = case.gradients(engine)
             for name, found in gradients.items():
                 expected, smooth = case.slopes(name)
-                found = _data(found).reshape(-1)[case.chosen(name)]
+                found = data(found).reshape(-1)[case.chosen(name)]
                 largest = np.max(np.abs(expected[smooth]), initial=1.0)
                 np.testing.assert_allclose(found[smooth], expected[smooth], rtol=0, atol=2e-6 * largest, err_msg=name)
                 compared, skipped = compared + smooth.sum(), skipped + (~smooth).sum()
@@ -358,7 +307,7 @@ class Differences:
         self.outputs = dict(zip(operator.outputs, self._run({}), strict=True))
         above = {name: f"d{name}" in self.gradient.inputs for name in self.outputs}
         self.weights = {
-            name: rng.standard_normal(np.shape(_data(y))) if above[name] else np.ones(())
+            name: rng.standard_normal(np.shape(data(y))) if above[name] else np.ones(())
             for name, y in self.outputs.items()
             if above[name] or (not any(above.values()) and np.ndim(y) == 0)
         }
@@ -390,12 +339,12 @@ class Differences:
 
     def chosen(self, name):
         """Return which elements are moved: all, or some of many."""
-        size = np.size(_data(self.values[name]))
+        size = np.size(data(self.values[name]))
         return np.arange(size) if size <= 16 else np.random.default_rng(size).choice(size, 16, replace=False)
 
     def slopes(self, name):
         """Return the central difference at each chosen element, and whether the differences to both sides agree."""
-        numbers = np.asarray(_data(self.values[name]), float)
+        numbers = np.asarray(data(self.values[name]), float)
         here, slopes, smooth = self._loss({}), [], []
         for place in self.chosen(name):
             step = 1e-5 * abs(numbers.flat[place]) or 1e-6
@@ -406,12 +355,12 @@ class Differences:
                 ends.append(self._loss({name: _like(self.values[name], moved)}))
             right, left = (ends[0] - here) / step, (here - ends[1]) / step
             slopes.append((right + left) / 2)
-            smooth.append(abs(right - left) <= 1e-2 * (1 + abs(right + left)))
+            smooth.append(abs(right - left) <= 1e-2 * max(abs(right), abs(left)) + 1e-5)
         return np.array(slopes, float), np.array(smooth, bool)
 
     def _loss(self, changed):
         outputs = dict(zip(self.operator.outputs, self._run(changed), strict=True))
-        return sum(float(np.sum(weights * _data(outputs[name]))) for name, weights in self.weights.items())
+        return sum(float(np.sum(weights * data(outputs[name]))) for name, weights in self.weights.items())
 
 
 def _like(value, numbers):
@@ -425,9 +374,16 @@ def _like(value, numbers):
 # -- threads, processes and memory -------------------------------------------------------------------------------------
 
 
+def selected(request):
+    """Return the operators that tests were asked for."""
+    asked = [item.callspec.params.get("operator") for item in request.session.items if hasattr(item, "callspec")]
+    return [operator for operator in OPERATORS.values() if operator in asked]
+
+
 @pytest.fixture(scope="module")
-def called_by_many():
-    call = [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.many_callers", *OPERATORS]
+def called_by_many(request):
+    names = [operator.name for operator in selected(request)]
+    call = [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.many_callers", *names]
     environment = {**os.environ, "WORKBENCH_NUM_THREADS": "4"}  # whatever the machine has: the pool must be in use
     finished = subprocess.run(
         call, capture_output=True, text=True, timeout=300, env=environment, cwd=Path(__file__).parents[1]
@@ -445,7 +401,7 @@ def test_many_callers_get_what_one_gets(operator, scenario, called_by_many):
 
 
 @pytest.fixture(scope="module")
-def temporaries():
+def temporaries(request):
     if not peaks.can_measure():
         pytest.skip("this system does not report a process's peak in /proc")
     setup = f"""
@@ -458,7 +414,7 @@ def call(x, name, i, engine):
     return workbench.OPERATORS[name].run(*x, engine=engine, **arguments)
 """
     calls = {}
-    for operator in OPERATORS.values():
+    for operator in (OPERATORS[SEEN.split()[0]], *selected(request)):
         for i, _ in enumerate(operator.timed(np.random.default_rng(0), 1000) if operator.timed else ()):
             for engine in ("numba", "reference"):
                 key = f"{operator.name!r}, {i}"
@@ -495,33 +451,6 @@ def test_nothing_is_kept_after_many_calls(operator):
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------
-
-
-def wrong_values(arg):
-    """Return values that an argument refuses, with the error and how its message begins."""
-    if arg.type is object:
-        return []
-    types = {
-        float: ["1", None, 1j, True, [0.5], Decimal(1)],
-        int: [1.0, "1", None, True, Fraction(1)],
-        bool: [1, "True", None],
-        str: [1, None, b"a"],
-    }[arg.type]
-    found = [(value, TypeError, f"{arg.name}={value!r}: must be ") for value in types]
-    if arg.type is str:
-        return [*found, *((value, ValueError, f"{arg.name}={value!r}: must be one of ") for value in ("", "no such"))]
-    values = []
-    if arg.type is float:
-        values += [math.nan, -math.inf, *([] if arg.high == math.inf else [math.inf])]
-        found.append((10**400, ValueError, f"{arg.name}: must be "))
-    if arg.low is not None:
-        values += [arg.low - 1, arg.type(arg.low - 1e-9) if arg.type is float else arg.low - 7]
-        values += [arg.low] * arg.open
-    if arg.high not in (None, math.inf):
-        values += [arg.high + 1] + [arg.high] * arg.open
-    if arg.type is int and (arg.step or 1) > 1:
-        values.append(arg.low + arg.step + 1)
-    return found + [(value, ValueError, f"{arg.name}={value!r}: must be ") for value in values if arg.type is not bool]
 
 
 @EVERY
@@ -566,7 +495,7 @@ def test_types_that_are_refused_are_named_and_nothing_is_written(operator):
     function = getattr(workbench, operator.function)
     for place, name in enumerate(operator.inputs):
         x = given[place]
-        refused = {*NO_NUMBERS, *NUMBERS} - set(operator.dtypes) if is_float(x) else {"object", "complex64", "U3"}
+        refused = {*NO_NUMBERS, *NUMBERS} - names_of_types(operator) if is_float(x) else {"object", "complex64", "U3"}
         others = [np.zeros(x.shape, dtype) for dtype in refused if np.dtype(dtype) != np.float64]
         others += [np.zeros(x.shape, [("a", "f4")]), np.ma.masked_equal(x, x.flat[0]), [[1.0, 2.0], [3.0]], None, "abc"]
         for other in others:

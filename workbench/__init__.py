@@ -43,7 +43,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Return the public function of an operator that another folder or package has added."""
+    """Return the public function of an operator that another package has added."""
     for operator in OPERATORS.values():
         if operator.function == name:
             return getattr(import_module(operator.room), name)
@@ -51,6 +51,9 @@ def __getattr__(name: str) -> Any:
 
 
 for _file in sorted(Path(__file__).parent.glob("*/reference.py")):
-    import_module(f"{__name__}.{_file.parent.name}")
+    _room = import_module(f"{__name__}.{_file.parent.name}")
+    for _operator in OPERATORS.values():
+        if _operator.room == _room.__name__:  # in place of the folder, where it has the same name
+            globals()[_operator.function] = getattr(_room, _operator.function)
 for _package in filter(None, os.environ.get("WORKBENCH_OPERATORS", "").split(",")):
     import_module(_package.strip())

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import WIDE_FLOATS, Types
+
 
 class _Required:
     """The default of an argument that has none."""
@@ -173,7 +175,7 @@ class Operator:
     if `exact`; otherwise their float32 results differ by at most `tolerance`, relative to the largest element.
 
     `examples(rng)` yields (inputs, arguments), small enough to test and rich enough to matter: both signs, ties, empty
-    arrays, a window larger than the array. Their arrays of floats are float32; tests convert them to the other `dtypes`
+    arrays, a window larger than the array. Their arrays of floats are float32; tests convert them to the other `types`
     that are allowed. `timed(rng, elements)` yields what a bench times, of about so many elements; without it, the
     operator is not timed.
 
@@ -200,7 +202,7 @@ class Operator:
     changes: tuple[str, ...] = ()
     exact: bool = False
     tolerance: float = 1e-6
-    dtypes: tuple[str, ...] = ("float32", "float64")
+    types: Types = WIDE_FLOATS
     examples: Callable[[np.random.Generator], Iterable[Example]] | None = None
     timed: Callable[[np.random.Generator, int], Iterable[Example]] | None = None
     blockwise: str | None = None

@@ -243,24 +243,6 @@ def test_conversion_in_several_blocks(order):
     compare(x, dy, **PAPER, order=order)
 
 
-@pytest.mark.parametrize("engine", ["reference", "numba"])
-@pytest.mark.parametrize("region", ["across", "within"])
-@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
-@pytest.mark.parametrize("empty", range(4))
-def test_an_empty_axis(empty, order, region, engine):
-    shape = tuple(0 if axis == empty else length for axis, length in enumerate((2, 7, 3, 5)))
-    x = np.empty(shape, np.float16)
-    arguments = dict(order=order, region=region, engine=engine)
-    for result in (
-        local_response_norm(x, **arguments),
-        local_response_norm_scale(x, **arguments),
-        local_response_norm_gradient(x, x, **arguments),
-        local_response_norm(x, alpha=-1.0, bias=0.0, **arguments),
-    ):
-        assert result.shape == shape
-        assert result.dtype == np.float16
-
-
 @pytest.mark.parametrize(
     ("shape", "arguments"),
     [

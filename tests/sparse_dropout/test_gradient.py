@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from workbench import OPERATORS, Gradient, dropout_with_replacement, dropout_with_replacement_gradient
+from workbench import dropout_with_replacement, dropout_with_replacement_gradient
 from workbench.parallel import thread_limit
 
 from . import scalar
@@ -291,29 +291,6 @@ def test_gradient_overflow_is_quiet(new_shape, engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_memory_layout_changes_nothing(engine):
-    rng = np.random.default_rng(0)
-    dy, dropped = rng.normal(size=(5, 4, 7)), rng.random((5, 4, 7)) < 0.5
-    arguments = dict(replacement_shape=(4, 1), engine=engine)
-    dx, dnew = dropout_with_replacement_gradient(dy, dropped, **arguments)
-    frozen, marks = dy.copy(), dropped.copy()
-    frozen.flags.writeable = marks.flags.writeable = False
-    for laid_out, gone in [
-        (np.asfortranarray(dy), dropped),
-        (dy, np.asfortranarray(dropped)),
-        (np.repeat(dy, 2, axis=1)[:, ::2], np.repeat(dropped, 3, axis=-1)[..., ::3]),
-        (dy.astype(">f8"), dropped),
-        (frozen, marks),
-        (dy.tolist(), dropped.tolist()),
-    ]:
-        results = dropout_with_replacement_gradient(laid_out, gone, **arguments)
-        assert_same_bits(np.ascontiguousarray(results[0]), dx)
-        np.testing.assert_allclose(results[1], dnew, rtol=1e-14)
-    assert_same_bits(frozen, dy)
-    assert not np.shares_memory(dx, dy)
-
-
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("scaled", [False, True])
 def test_there_and_back_at_ratio_zero_and_one(scaled, engine):
     x, dy = np.arange(1.0, 7.0).reshape(2, 3), np.arange(7.0, 13.0).reshape(2, 3)
@@ -330,26 +307,6 @@ def test_shape_may_be_a_list_or_a_whole_number(engine):
     for shape in ((4,), [4], 4, np.int32(4), (np.int64(4),)):
         _, dnew = dropout_with_replacement_gradient(dy, dropped, replacement_shape=shape, engine=engine)
         assert dnew.tolist() == [3.0] * 4
-
-
-def test_kinds_of_gradient():
-    for name in ("SparseDropoutWithReplacement", "SparseItemwiseDropoutWithReplacement"):
-        assert OPERATORS[name].gradient is Gradient.NO_GRADIENT
-        assert OPERATORS[name].gradient_operator() is None
-    gradient = OPERATORS["DropoutWithReplacement"].gradient_operator()
-    assert gradient is OPERATORS["DropoutWithReplacementGradient"]
-    assert gradient.gradient_operator() is None
-    assert gradient.inputs == ("dy", "dropped")
-    assert gradient.outputs == ("dx", "dreplacement")
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_by_name(engine):
-    dy, dropped = np.arange(12.0).reshape(3, 4), np.eye(3, 4, dtype=bool)
-    arguments = dict(ratio=0.5, scaled=True, replacement_shape=(4,), engine=engine)
-    by_name = OPERATORS["DropoutWithReplacementGradient"].run(dy, dropped, **arguments)
-    for result, expected in zip(by_name, dropout_with_replacement_gradient(dy, dropped, **arguments), strict=True):
-        assert_same_bits(result, expected)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

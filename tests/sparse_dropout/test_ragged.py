@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from workbench import (
-    OPERATORS,
     sparse_dropout_with_replacement,
     sparse_itemwise_dropout_with_replacement,
 )
@@ -139,17 +138,6 @@ def test_values_that_fit(value, dtype):
             assert_same_bits(y, np.full(y.size, value).astype(dtype))
 
 
-@pytest.mark.parametrize("dtype", ["int16", "float32", "float64"])
-def test_memory_layout_changes_nothing(dtype):
-    x, lengths = lists(300, dtype)
-    compare(np.repeat(x, 3)[::3], np.repeat(lengths, 2)[::2], 0.5, 3)
-    compare(x[::-1].copy()[::-1], lengths[::-1].copy()[::-1], 0.5, 3)
-    compare(x.astype(x.dtype.newbyteorder(">")), lengths.astype(">i4"), 0.5, 3)
-    for array in (x, lengths):
-        array.flags.writeable = False
-    compare(x, lengths, 0.5, 3)
-
-
 @pytest.mark.parametrize("engine", ENGINES)
 def test_lists_are_arrays(engine):
     y, lengths = sparse_dropout_with_replacement([1, 2, 3], [1, 2], 0, seed=0, engine=engine)
@@ -207,19 +195,3 @@ def test_one_segment_of_everything(engine):
         gone = scalar.fates(seed, 0.5, 1)[0]
         assert_same_bits(y, np.full(1, 2, np.float32) if gone else x)
         assert lengths.tolist() == [1 if gone else 100000]
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("name", ["SparseDropoutWithReplacement", "SparseItemwiseDropoutWithReplacement"])
-def test_by_name(name, engine):
-    x, lengths = lists(60)
-    operator = dict(
-        SparseDropoutWithReplacement=sparse_dropout_with_replacement,
-        SparseItemwiseDropoutWithReplacement=sparse_itemwise_dropout_with_replacement,
-    )[name]
-    arguments = dict(ratio=0.4, replacement_value=3.5, seed=2, training=True, start=6, engine=engine)
-    for result, expected in zip(
-        OPERATORS[name].run(x, lengths, **arguments), operator(x, lengths, **arguments), strict=True
-    ):
-        assert_same_bits(result, expected)
-    assert OPERATORS[name].outputs == ("y", "output_lengths")

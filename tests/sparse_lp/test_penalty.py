@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from workbench import OPERATORS, sparse_lp
+from workbench import sparse_lp
 from workbench.parallel import thread_limit
 
 from . import scalar
@@ -287,14 +287,3 @@ def test_engines_agree(p, dtype):
     assert math.isclose(fast_loss, loss, rel_tol=tolerance(p, dtype))
     assert_same_bits(fast_mask, mask)
     assert_same_bits(fast_w, w)
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_by_name(engine):
-    w, v = (values((5, 3), "float32", specials=False) for _ in range(2))
-    loss, mask = OPERATORS["SparseLp"].run(w, alpha=0.5, p=2.0, sparsity_threshold=0.3, engine=engine)
-    meant, meant_mask = sparse_lp(v, 0.5, 2.0, 0.3, engine=engine)
-    assert loss == meant > 0
-    assert_same_bits(mask, meant_mask)
-    assert_same_bits(w, v)
-    assert OPERATORS["SparseLp"].gradient_operator() is OPERATORS["LpGradient"]

@@ -1,8 +1,11 @@
 """What all operators need: dask arrays from arguments, checks that read no data, and calls block by block."""
 
+import functools
+import inspect
 import math
 import operator as arithmetic
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import dask.array as da
@@ -11,6 +14,48 @@ import numpy as np
 from workbench import parallel
 from workbench.cluster.files import from_memmap
 from workbench.operator import Operator
+
+
+def like(plain: Callable) -> Callable[[Callable], Callable]:
+    """Give a function the signature of a plain one; it is called with every argument by name, defaults included."""
+    signature = inspect.signature(plain).replace(return_annotation=inspect.Signature.empty)
+
+    def decorate(form: Callable) -> Callable:
+        @functools.wraps(form)
+        def called(*given: Any, **named: Any) -> Any:
+            bound = signature.bind(*given, **named)
+            bound.apply_defaults()
+            return form(**bound.arguments)
+
+        called.__signature__ = signature
+        return called
+
+    return decorate
+
+
+def elementwise(operator: Operator) -> Callable:
+    """Return the form for dask arrays of an operator that is declared as blockwise="elementwise".
+
+    Each block is computed alone by the operator's public function, which other processes import by its name.
+    """
+    plain = getattr(import_module(operator.room), operator.function)
+
+    def form(engine: str, **given: Any) -> da.Array | tuple[da.Array, ...]:
+        first, *others = (as_dask(name, given.pop(name)) for name in operator.inputs)
+        check(operator, given, engine, *map(stand_in, (first, *others)))
+        arrays = [first, *(other.rechunk(first.chunks) for other in others)]
+        empty = plain(*(np.zeros((0,) * x.ndim, x.dtype) for x in arrays), engine=engine, **given)  # says of what types
+        many = isinstance(empty, tuple)
+        dtype = first.dtype if many else empty.dtype
+        blocks = map_blocks(on_one_thread, *arrays, dtype=dtype, plain=plain, engine=engine, **given)
+        return tuple(pick(blocks, i, each.dtype) for i, each in enumerate(empty)) if many else blocks
+
+    form.__name__ = operator.function
+    form.__doc__ = f"""Apply `{plain.__module__}.{operator.function}` to dask arrays, block by block.
+
+    Arguments and errors as there. The results are lazy dask arrays with the chunks of `{operator.inputs[0]}`.
+    """
+    return like(plain)(form)
 
 
 def as_dask(name: str, x: Any) -> da.Array:

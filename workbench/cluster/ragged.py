@@ -7,23 +7,14 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
-from workbench.cluster.blocks import as_dask, check, map_blocks, on_one_thread, one_each, stand_in
+from workbench import sparse_dropout as plain
+from workbench.cluster.blocks import as_dask, check, like, map_blocks, on_one_thread, one_each, stand_in
 from workbench.operator import Operator
-from workbench.sparse_dropout import SPARSE_DROPOUT, SPARSE_ITEMWISE_DROPOUT
 from workbench.sparse_dropout.inputs import Drop, check_sum
 
 
-def sparse_dropout_with_replacement(
-    x: Any,
-    lengths: Any,
-    ratio: float = 0.0,
-    replacement_value: float = 0,
-    *,
-    seed: int,
-    training: bool = True,
-    start: int = 0,
-    engine: str = "numba",
-) -> tuple[da.Array, da.Array]:
+@like(plain.sparse_dropout_with_replacement)
+def sparse_dropout_with_replacement(x: Any, lengths: Any, engine: str, **arguments: Any) -> tuple[da.Array, da.Array]:
     """Replace whole segments of a ragged array by one value each, with chance `ratio`.
 
     Arguments and errors as for `workbench.sparse_dropout_with_replacement`, with dask arrays x and lengths, chunked in
@@ -33,9 +24,8 @@ def sparse_dropout_with_replacement(
         y, a lazy dask array with as many chunks as x, of known sizes, where a dropped segment's one value is in the
         chunk in which the segment began; and output_lengths, a dask array with the chunks of lengths.
     """
-    arguments = {"ratio": ratio, "replacement_value": replacement_value, "seed": seed, "training": training}
-    x, lengths, chunks, drop, value = _prepared(SPARSE_DROPOUT, x, lengths, engine, start=start, **arguments)
-    function = SPARSE_DROPOUT.implementation(engine)
+    x, lengths, chunks, drop, value = _prepared(plain.SPARSE_DROPOUT, x, lengths, engine, **arguments)
+    function = plain.SPARSE_DROPOUT.implementation(engine)
     # Empty segments become one value if they are dropped, and none if they are kept.
     dropped = function(np.empty(0, x.dtype), np.zeros_like(lengths), drop, value)[1] == 1
     pieces = list(_pieces(lengths, dropped, x.chunks[0]))
@@ -54,16 +44,9 @@ def sparse_dropout_with_replacement(
     return y, da.from_array(np.where(dropped, 1, lengths).astype(lengths.dtype), chunks=chunks)
 
 
+@like(plain.sparse_itemwise_dropout_with_replacement)
 def sparse_itemwise_dropout_with_replacement(
-    x: Any,
-    lengths: Any,
-    ratio: float = 0.0,
-    replacement_value: float = 0,
-    *,
-    seed: int,
-    training: bool = True,
-    start: int = 0,
-    engine: str = "numba",
+    x: Any, lengths: Any, engine: str, **arguments: Any
 ) -> tuple[da.Array, da.Array]:
     """Replace single values of a ragged array, each with chance `ratio`.
 
@@ -73,9 +56,8 @@ def sparse_itemwise_dropout_with_replacement(
     Returns:
         y and output_lengths, dask arrays with the chunks of x and of lengths.
     """
-    arguments = {"ratio": ratio, "replacement_value": replacement_value, "seed": seed, "training": training}
-    x, lengths, chunks, drop, value = _prepared(SPARSE_ITEMWISE_DROPOUT, x, lengths, engine, start=start, **arguments)
-    function = SPARSE_ITEMWISE_DROPOUT.implementation(engine)
+    x, lengths, chunks, drop, value = _prepared(plain.SPARSE_ITEMWISE_DROPOUT, x, lengths, engine, **arguments)
+    function = plain.SPARSE_ITEMWISE_DROPOUT.implementation(engine)
     y = map_blocks(_drop_items, x, dtype=x.dtype, function=function, drop=drop, value=value)
     return y, da.from_array(lengths.copy(), chunks=chunks)
 

@@ -90,7 +90,7 @@ LRN = register_cpu_operator(
         prepare=_prepare,
         gradient="LRNGradient",
         cost="workbench.lrn.cost",
-        dtypes=("float16", "float32", "float64"),
+        types=FLOATS,
         examples=examples.forward,
         timed=examples.timed_forward,
     )

@@ -47,8 +47,6 @@ START = Arg(
 )
 SCALED = Arg("scaled", bool, False, "scale what is kept so that the expectation of y is x")
 
-FLOAT_NAMES = ("float16", "float32", "float64")
-
 _NUMBER = "a number that fits x's dtype"
 _SHAPE = "the shape of the replacement, () for one number"
 
@@ -112,7 +110,7 @@ DROPOUT = register_cpu_operator(
         gradient="DropoutWithReplacementGradient",
         cost="workbench.sparse_dropout.cost",
         exact=True,
-        dtypes=(*FLOAT_NAMES, *examples.INTEGERS),
+        types=NUMBERS,
         examples=examples.forward,
         timed=examples.timed_forward,
     )
@@ -135,7 +133,7 @@ DROPOUT_GRADIENT = register_cpu_operator(
         prepare=_prepare_gradient,
         gradient=Gradient.NO_GRADIENT,
         cost="workbench.sparse_dropout.cost",
-        dtypes=FLOAT_NAMES,
+        types=FLOATS,
         examples=examples.gradient,
         timed=examples.timed_gradient,
     )
@@ -160,7 +158,7 @@ SPARSE_DROPOUT = register_cpu_operator(
         gradient=Gradient.NO_GRADIENT,
         cost="workbench.sparse_dropout.cost",
         exact=True,
-        dtypes=(*FLOAT_NAMES, *examples.INTEGERS),
+        types=NUMBERS,
         examples=examples.ragged,
         timed=examples.timed_ragged,
     )
