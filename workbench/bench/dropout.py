@@ -5,10 +5,9 @@ import math
 
 import numpy as np
 
-from workbench.bench.case import Case, Limit, Target, declared_case
-from workbench.bench.driver import Group, Settings, run
+from workbench.bench.case import Case, Target, declared_case
+from workbench.bench.driver import Group, Settings, present_peers, run
 from workbench.bench.dropout_peers import PEERS, SEED, SEGMENTS, dropped_segments, peer_problem
-from workbench.bench.peers import present_peers
 from workbench.bench.results import MISSED, Measurement, Results, Row, threads_of
 from workbench.data.planted import spread_matrix
 from workbench.machines import plain_loops
@@ -54,13 +53,13 @@ def dense_cases(shape: tuple[int, int]) -> list[Case]:
     x, dy = (rng.standard_normal(shape, np.float32) for _ in range(2))
     features = rng.standard_normal(shape[-1], np.float32)
     dropped = rng.random(shape, np.float32) < DENSE_RATIO
-    limit = Limit("copy of x", lambda: plain_loops.copy(x.reshape(-1)))
+    copy = {"copy of x": lambda: plain_loops.copy(x.reshape(-1))}
 
     def case(inputs: tuple, arguments: dict, replacement: float | str = 0.0, **others):
         shown = {"ratio": DENSE_RATIO, "replacement": replacement, "scaled": arguments.get("scaled", False)}
         given = {"ratio": DENSE_RATIO, **arguments}
         name = "DropoutWithReplacement" + "Gradient" * (len(inputs) > 1)
-        return _case(name, inputs, given, shown, limit, **others)
+        return _case(name, inputs, given, shown, copy, **others)
 
     back = {"tolerances": {"dreplacement": SUM_TOLERANCE}}
     return [
@@ -78,15 +77,15 @@ def ragged_cases(segments: int) -> list[Case]:
     lengths = rng.integers(0, LONGEST + 1, segments, np.int32)
     x = rng.integers(1, 1_000_000, int(lengths.sum()))  # no zeros: those are what was dropped
 
-    def case(name: str, ratio: float, limit: Limit, target: Target = NO_TARGET) -> Case:
+    def case(name: str, ratio: float, limits: dict, target: Target = NO_TARGET) -> Case:
         given, shown = {"ratio": ratio, "seed": SEED}, {"ratio": ratio, "segments": segments}
-        return _case(name, (x, lengths), given, shown, limit, target, layout="ragged")
+        return _case(name, (x, lengths), given, shown, limits, target, layout="ragged")
 
-    def shortened(ratio: float) -> Limit:
+    def shortened(ratio: float) -> dict:
         written = int(np.where(dropped_segments(segments, ratio), 1, lengths).sum())
-        return Limit(f"copy of {x.size} values to {written}", lambda: plain_loops.move(x, written))
+        return {f"copy of {x.size} values to {written}": lambda: plain_loops.move(x, written)}
 
-    copy = Limit(f"copy of {x.size} values", lambda: plain_loops.copy(x))
+    copy = {f"copy of {x.size} values": lambda: plain_loops.copy(x)}
     return [
         *(case(SEGMENTS, ratio, shortened(ratio), SEGMENTS_TARGET) for ratio in SEGMENT_RATIOS),
         *(case("SparseItemwiseDropoutWithReplacement", ratio, copy) for ratio in SEGMENT_RATIOS),
@@ -98,8 +97,8 @@ def stored_case(shape: tuple[int, int], count: int) -> Case:
     x = spread_matrix(shape, count)
     given = {"ratio": STORED_RATIO, "seed": SEED}
     shown = {"ratio": STORED_RATIO, "replacement": 0.0, "scaled": False, "stored": count}
-    limit = Limit(f"copy of {count} stored entries", lambda: (plain_loops.copy(x.data), plain_loops.copy(x.indices)))
-    return _case("DropoutWithReplacement", (x,), given, shown, limit, layout="CSR")
+    copy = {f"copy of {count} stored entries": lambda: (plain_loops.copy(x.data), plain_loops.copy(x.indices))}
+    return _case("DropoutWithReplacement", (x,), given, shown, copy, layout="CSR")
 
 
 def compare_with_caffe2(rows: tuple[Row, ...]) -> list[Measurement]:
@@ -133,8 +132,8 @@ def exponents(rows: tuple[Row, ...]) -> list[Measurement]:
 
 
 def _case(
-    name: str, inputs: tuple, given: dict, shown: dict, limit: Limit, target: Target = NO_TARGET, **others
+    name: str, inputs: tuple, given: dict, shown: dict, limits: dict, target: Target = NO_TARGET, **others
 ) -> Case:
     """Return a call beside its copy and its peers, whose random numbers are their own."""
-    fields = {"limits": (limit,), "targets": (target,), "peer_targets": {}, "peer_problem": peer_problem, **others}
+    fields = {"limits": limits, "targets": (target,), "peer_targets": {}, "peer_problem": peer_problem, **others}
     return declared_case(name, inputs, given, shown=shown, **fields)

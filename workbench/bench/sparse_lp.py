@@ -5,9 +5,8 @@ import dataclasses
 import numpy as np
 
 from workbench.bench import lasso
-from workbench.bench.case import Case, Limit, Target, declared_case
-from workbench.bench.driver import Group, Settings, run
-from workbench.bench.peers import present_peers
+from workbench.bench.case import Case, Target, declared_case
+from workbench.bench.driver import Group, Settings, present_peers, run
 from workbench.bench.results import MISSED, Results
 from workbench.bench.sparse_lp_peers import ALPHA, PEERS, REG_LAMBDA, ROWS, THRESHOLD, WEIGHT, peer_problem
 from workbench.data.planted import planted_dense, planted_sparse
@@ -62,13 +61,13 @@ def row_cases(shape: tuple[int, int], count: int) -> list[Case]:
 
     def case(p: float, indices: np.ndarray = evenly, exact: bool = False, most: float | None = None) -> Case:
         over = f"{count} {'skewed' if indices is skewed else 'even'} rows, {indices.dtype.name}"
-        move = Limit(f"gather and scatter, {over}", lambda: plain_loops.gather_and_scatter(table, indices, buffer))
+        move = {f"gather and scatter, {over}": lambda: plain_loops.gather_and_scatter(table, indices, buffer)}
         shown = {"p": p, "exact": exact, "skewed": indices is skewed, "rows": count, "indices": indices.dtype.name}
         return _case(
             ROWS,
             (table, indices),
             {"p": p, "reg_lambda": REG_LAMBDA, "exact": exact},
-            limit=move,
+            limits=move,
             target=Target("ours / gather and scatter", most),
             shown=shown,
             tolerances={} if p in (1, 2) else {"param": TOLERANCE},
@@ -100,13 +99,13 @@ def penalty_cases(shape: tuple[int, int]) -> list[Case]:
     the bytes of the pass that the time is compared with.
     """
     w = _weights(shape)
-    negate = Limit("pass in place, weights", lambda: plain_loops.negate(w.reshape(-1)))
+    negate = {"pass in place, weights": lambda: plain_loops.negate(w.reshape(-1))}
 
     def case(p: float) -> Case:
         target = Target("ours / pass in place", SIMPLE_TARGET if p in SIMPLE else TARGET)
         shown = {"p": p, "sparsity_threshold": THRESHOLD}
         given, loss = {"alpha": ALPHA, **shown}, {"loss": TOLERANCE}
-        return _case("SparseLp", (w,), given, limit=negate, target=target, shown=shown, tolerances=loss)
+        return _case("SparseLp", (w,), given, limits=negate, target=target, shown=shown, tolerances=loss)
 
     return [case(p) for p in IN_PLACE]
 
@@ -115,7 +114,7 @@ def new_array_cases(shape: tuple[int, int]) -> list[Case]:
     """Return `lp_prox` and `lp_gradient` of float32 numbers of `shape`, for several p."""
     x = _weights(shape)
     common = {
-        "limit": Limit("copy, weights", lambda: plain_loops.copy(x.reshape(-1))),
+        "limits": {"copy, weights": lambda: plain_loops.copy(x.reshape(-1))},
         "target": Target("ours / copy"),
         "tolerances": {"z": TOLERANCE, "dw": TOLERANCE},
     }
@@ -123,9 +122,9 @@ def new_array_cases(shape: tuple[int, int]) -> list[Case]:
     return proxes + [_case("LpGradient", (x,), {"p": p, "alpha": ALPHA}, **common) for p in NEW_ARRAYS]
 
 
-def _case(name: str, inputs: tuple, given: dict, *, limit: Limit, target: Target, **others) -> Case:
+def _case(name: str, inputs: tuple, given: dict, *, target: Target, **others) -> Case:
     fields = {"peer_targets": {}, "peer_problem": peer_problem, **others}
-    return declared_case(name, inputs, given, limits=(limit,), targets=(target,), **fields)
+    return declared_case(name, inputs, given, targets=(target,), **fields)
 
 
 def _weights(shape: tuple[int, int]) -> np.ndarray:
