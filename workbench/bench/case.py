@@ -30,8 +30,8 @@ class Case:
         inputs: arrays or sparse matrices; `changed` are the places of those that a run changes.
         run: makes the call on such inputs with the engine that it is given, and returns a tuple of results.
         results: a name for each result.
-        limits: plain loops over the same bytes or with the same arithmetic; the first is the copy, the slowest the limit.
-            Those of one name are timed once for a group.
+        limits: plain loops over the same bytes or with the same arithmetic, the first of which is the copy.
+            The slowest is the limit. Those of one name are timed once for a group.
         tolerances: relative errors allowed, by result; of any other result all bits must be the reference's.
         of_largest: errors are relative to the largest element, and not each to its own.
         wide: the reference computes in float64.

@@ -20,7 +20,6 @@ LABEL = 54  # characters in a line beside a bar
 CURVE_LINES = 10  # a panel of curves is at least as high as so many lines
 SCATTER_LINES = 26  # the same of a panel of dots
 LEGEND_ROOM = 0.7  # of the curves' height, above them
-NARROW = 0.25  # of the widest bar, below which its number does not fit into it
 
 Panel = tuple[int, Callable]  # how many lines of labels it is high, and what draws it on axes
 
@@ -53,7 +52,12 @@ def _arrange(rows: tuple[Row, ...]) -> tuple[list[list[str]], dict[str, Panel]]:
     rows = tuple(row for row in rows if row not in predicted)
     several = len({row.operator for row in rows}) > 1
     panels: dict[str, Panel] = {}
-    for name, bars in _ratio_bars(rows, several).items():
+    bars_of: dict[str, list[tuple[Row, Ratio]]] = {}
+    for row in rows:
+        for ratio in row.ratios:
+            if not ratio.at_least and "stored" not in row.arguments:
+                bars_of.setdefault(f"{row.operator}\n{ratio.name}" if several else ratio.name, []).append((row, ratio))
+    for name, bars in bars_of.items():
         title, labels = _words(name, bars)
         draw = functools.partial(_draw_bars, title=title, labels=labels, ratios=[ratio for _, ratio in bars])
         panels[name] = (_lines(labels), draw)
@@ -72,17 +76,6 @@ def _arrange(rows: tuple[Row, ...]) -> tuple[list[list[str]], dict[str, Panel]]:
         panels[PEERS] = (_lines(peers), lambda ax: _draw_peers(ax, peers))
         grid.append([PEERS] * COLUMNS)
     return grid, panels
-
-
-def _ratio_bars(rows: tuple[Row, ...], several: bool) -> dict[str, list[tuple[Row, Ratio]]]:
-    """Return rows and ratios by the name of a panel, which names the operator where there are several."""
-    panels: dict[str, list[tuple[Row, Ratio]]] = {}
-    for row in rows:
-        for ratio in row.ratios:
-            if not ratio.at_least and "stored" not in row.arguments:
-                name = f"{row.operator}\n{ratio.name}" if several else ratio.name
-                panels.setdefault(name, []).append((row, ratio))
-    return panels
 
 
 def _words(name: str, bars: list[tuple[Row, Ratio]]) -> tuple[str, list[str]]:
@@ -117,18 +110,10 @@ def _lines(labels: Iterable[str]) -> int:
 def _draw_bars(ax, title: str, labels: list[str], ratios: list[Ratio]) -> None:
     widest = max([ratio.value for ratio in ratios] + [ratio.target or 0 for ratio in ratios])
     colours = [FREE if ratio.target is None else MISSED if ratio.missed else MET for ratio in ratios]
-    ax.barh(range(len(ratios)), [ratio.value for ratio in ratios], color=colours)
+    bars = ax.barh(range(len(ratios)), [ratio.value for ratio in ratios], color=colours)
+    over_the_target = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+    ax.bar_label(bars, fmt="%.2f", padding=3, bbox=over_the_target)
     for place, ratio in enumerate(ratios):
-        inside = ratio.value > NARROW * widest
-        ax.text(
-            ratio.value / 2 if inside else ratio.value + 0.01 * widest,
-            place,
-            f"{ratio.value:.2f}",
-            color="white" if inside else "black",
-            bbox=None if inside else {"facecolor": "white", "edgecolor": "none", "pad": 0.5},  # over the target's line
-            horizontalalignment="center" if inside else "left",
-            verticalalignment="center",
-        )
         _mark_target(ax, place, ratio)
     ax.set(xlim=(0, 1.15 * widest), title=title, xlabel="ratio of times")
     _name_lines(ax, labels)

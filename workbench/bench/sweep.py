@@ -12,10 +12,9 @@ from workbench.bench.results import Measurement, Results, base_versions
 FUNCTION_TARGET = 10.0  # seconds for FUNCTION_TRIALS trials of a millisecond, with two processes, from start to end
 FUNCTION_TRIALS = 1000
 NOTEBOOK_TARGET = 1.5  # seconds that a trial takes beyond its notebook's own
-NOTEBOOK_TRIALS, QUICK_NOTEBOOK_TRIALS = 100, 6
 MEMORY_TARGET = 0.1  # kB of memory that a trial may leave behind
-SIMULATED, QUICK_SIMULATED = (1000, 10_000, 100_000), (200, 1000, 4000)
-GUIDED, QUICK_GUIDED = 2000, 200  # trials, the last tenth of which are timed
+# Trials: simulated, of a notebook, and simulated with TPE, of which the last hundred proposals are timed.
+TRIALS, QUICK_TRIALS = ((1000, 10_000, 100_000), 100, 2000), ((200, 1000, 4000), 6, 200)
 
 
 def bench(settings: Settings) -> Results:
@@ -24,11 +23,7 @@ def bench(settings: Settings) -> Results:
     Raises:
         WrongResult: a sweep has lost, repeated or miscounted a trial.
     """
-    counts, notebooks, guided = (
-        (QUICK_SIMULATED, QUICK_NOTEBOOK_TRIALS, QUICK_GUIDED)
-        if settings.quick
-        else (SIMULATED, NOTEBOOK_TRIALS, GUIDED)
-    )
+    counts, notebooks, guided = QUICK_TRIALS if settings.quick else TRIALS
 
     def found(kind: str, trials: int, what: str) -> dict[str, float]:
         settings.say(f"{trials:,} {what}")

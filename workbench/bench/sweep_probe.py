@@ -12,16 +12,24 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from workbench.explore.notebook import METRIC_TYPE
 from workbench.files import status_kilobytes
 from workbench.sweep import SweepResult, sweep
 from workbench.sweep.folder import SweepFolder
 from workbench.sweep.samplers import Independent, Sequential
+from workbench.sweep.session import Session
 from workbench.workers.messages import Outcome, Setup, Task
 
 SPACE = {"x": "0..1", "y": "1e-3..1:log", "n": "1..9"}
 TIMED = 100  # proposals, of which the median is taken
+PARTS = {
+    "run": (Session, "run"),
+    "proposing": (Independent, "propose"),
+    "writing down": (SweepFolder, "add"),
+    "waiting for the disk": (SweepFolder, "flush"),
+}
 
 NOTEBOOK = (
     "import time\nbegin = time.perf_counter()",
@@ -70,10 +78,9 @@ def notebook(trials: int, place: Path) -> dict[str, float]:
     cells = [new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}), *map(new_code_cell, NOTEBOOK)]
     nbformat.write(new_notebook(cells=cells), place / "notebook.ipynb")
     space = {"x": "0..1", "n": "1,3,5,7,9"}
+    given = {"sampler": "random", "trials": trials, "jobs": 2, "name": "notebooks", "output": place}
     with _parts() as parts:
-        result = sweep(
-            place / "notebook.ipynb", space, sampler="random", trials=trials, jobs=2, name="notebooks", output=place
-        )
+        result = sweep(place / "notebook.ipynb", space, **given)
     own = [record.metrics["own"] for record in result.records()]
     wrong = [record.number for record in result.records() if abs(record.values[0] - record.parameters["x"]) > 1e-5]
     if len(own) != trials or wrong:
@@ -88,8 +95,7 @@ def simulated(trials: int, place: Path) -> dict[str, float]:
     peak = status_kilobytes("VmHWM")
     _check(result, trials)
     start = time.perf_counter()
-    with _parts():
-        _simulate("random", trials, place, report=True)
+    _simulate("random", trials, place, report=True)
     run = parts.pop("run")
     named = {f"part {name}": seconds for name, seconds in parts.items()}
     named["part opening it again, tables, pictures and page"] = time.perf_counter() - start
@@ -117,17 +123,9 @@ def _simulate(sampler: str, trials: int, place: Path, report: bool) -> SweepResu
 @contextlib.contextmanager
 def _parts() -> Iterator[dict[str, float]]:
     """Give the seconds that the block spends in each part of a sweep, and in running trials altogether."""
-    from workbench.sweep.session import Session
-
     parts: dict[str, float] = {}
-    watched = {
-        "run": (Session, "run"),
-        "proposing": (Independent, "propose"),
-        "writing down": (SweepFolder, "add"),
-        "waiting for the disk": (SweepFolder, "flush"),
-    }
     with contextlib.ExitStack() as stack:
-        for name, (owner, method) in watched.items():
+        for name, (owner, method) in PARTS.items():
 
             def count(seconds: float, name: str = name) -> None:
                 parts[name] = parts.get(name, 0.0) + seconds
@@ -136,8 +134,7 @@ def _parts() -> Iterator[dict[str, float]]:
         yield parts
 
 
-@contextlib.contextmanager
-def _timed(owner: type, method: str, count: Callable[[float], None]) -> Iterator[None]:
+def _timed(owner: type, method: str, count: Callable[[float], None]) -> contextlib.AbstractContextManager:
     """Tell `count` the seconds of each call of a method within the block."""
     original = getattr(owner, method)
 
@@ -148,11 +145,7 @@ def _timed(owner: type, method: str, count: Callable[[float], None]) -> Iterator
         finally:
             count(time.perf_counter() - start)
 
-    setattr(owner, method, timed)
-    try:
-        yield
-    finally:
-        setattr(owner, method, original)
+    return mock.patch.object(owner, method, timed)
 
 
 def _check(result: SweepResult, trials: int) -> None:
