@@ -22,7 +22,7 @@ import numba
 import numpy as np
 from numba.extending import overload
 
-from workbench.compiling import compiler, philox4x32, prefetch_to_read, prefetch_to_write, variant
+from workbench.compiling import AHEAD, compiler, philox4x32, prefetch_tile, prefetch_to_read, prefetch_to_write, variant
 from workbench.machines.limits import OPERATIONS
 
 kernel = compiler(fastmath={"contract"})
@@ -31,7 +31,6 @@ sums_kernel = compiler(fastmath={"contract", "reassoc"})
 
 TILE = 1024  # elements of a pass over numbers that stay in L1
 BLOCK = 256  # elements
-AHEAD = 1024  # elements between a block and what is asked for
 ROWS_AHEAD = 12
 DEGREE = 16  # of each of the two polynomials
 FUSED = 2 * DEGREE  # multiply-adds an element
@@ -216,14 +215,11 @@ def words(out, key0, key1, start, stop):
 @kernel
 def copy(x, y, length, times, start, stop):
     """Copy jobs start .. stop, of `length` elements, of x (n,) to y (n,), `times` times over."""
-    line = u(64 // x.itemsize)
     for job in range(u(start) * u(times), u(stop) * u(times)):
         job //= u(times)
         end = min((job + u(1)) * u(length), u(x.shape[0]))
         for at in range(job * u(length), end, u(BLOCK)):
-            for ahead in range(u(0), u(BLOCK), line):
-                prefetch_to_read(x, at + u(AHEAD) + ahead)
-                prefetch_to_write(y, at + u(AHEAD) + ahead)
+            prefetch_tile(x, y, at, BLOCK)
             for i in range(at, min(at + u(BLOCK), end)):
                 y[i] = x[i]
 
