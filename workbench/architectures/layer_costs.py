@@ -24,6 +24,12 @@ PLACE = 4  # bytes of the place of a maximum, an int32 as in Caffe
 Pair = int | Sequence[int]  # one number, or one for the rows and one for the columns
 
 
+def _checked(direction: str, itemsize: int, directions: Sequence[str] = DIRECTIONS) -> int:
+    """Return the bytes of a number; raise ValueError for others, and for a `direction` that is none of `directions`."""
+    checked_choice("direction", direction, directions)
+    return checked_itemsize(itemsize)
+
+
 def convolution_shape(
     shape: Sequence[int], filters: int, kernel: Pair, *, stride: Pair = 1, padding: Pair = 0, groups: int = 1
 ) -> tuple[int, int, int, int]:
@@ -63,9 +69,9 @@ def convolution(
     for the forward pass and the weights' gradient; the windows' gradient, whose elements off the padding are then added
     to dx, an addition each. That holds for 1 x 1 kernels too.
     """
-    checked_choice("direction", direction, WEIGHTED_DIRECTIONS)
+    size = _checked(direction, itemsize, WEIGHTED_DIRECTIONS)
     checked_choice("method", method, METHODS)
-    size, (batch, channels, *plane) = checked_itemsize(itemsize), checked_shape("shape", shape, 4)
+    batch, channels, *plane = checked_shape("shape", shape, 4)
     _, filters, *_ = convolution_shape(shape, filters, kernel, stride=stride, padding=padding, groups=groups)
     windows = _checked_windows(shape, kernel, stride, padding)
     count = windows.rows * windows.columns
@@ -90,9 +96,8 @@ def dense(direction: str, shape: Sequence[int], units: int, *, bias: bool = True
 
     A sum begins at zero. Moves x, W and b to y; dy and W to dx; dy and x to dW and db.
     """
-    checked_choice("direction", direction, WEIGHTED_DIRECTIONS)
     batch, features = checked_shape("shape", shape, 2)
-    units, size = checked_count("units", units, 1), checked_itemsize(itemsize)
+    units, size = checked_count("units", units, 1), _checked(direction, itemsize, WEIGHTED_DIRECTIONS)
     return _weighted(direction, batch * features, batch * units, fan_in=features, units=units, bias=bias, size=size)
 
 
@@ -115,8 +120,7 @@ def relu(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
 
     The gradient is dy where y > 0, else 0: a comparison an element; reads dy and y, writes dx.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    elements, size = math.prod(checked_shape("shape", shape)), checked_itemsize(itemsize)
+    elements, size = math.prod(checked_shape("shape", shape)), _checked(direction, itemsize)
     arrays = 1 if direction == "forward" else 2
     return Cost(comparisons=elements) + loop_cost(arrays * elements * size, elements * size)
 
@@ -127,8 +131,7 @@ def dropout(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
     forward writes y and a byte of mask an element. The gradient reads dy and the mask and writes dx: a multiplication
     an element, and the choice by the mask counts nothing.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    elements, size = math.prod(checked_shape("shape", shape)), checked_itemsize(itemsize)
+    elements, size = math.prod(checked_shape("shape", shape)), _checked(direction, itemsize)
     if direction == "forward":
         drawn = Cost(random_words=elements, comparisons=elements, other_flops=elements)
         return drawn + loop_cost(elements * size, elements * (size + MARK))
@@ -140,10 +143,8 @@ def concatenation(direction: str, shapes: Sequence[Sequence[int]], *, axis: int 
 
     The gradient takes dy apart again: the same copies the other way.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    elements = math.prod(concatenated_shape(shapes, axis=axis))
-    size = checked_itemsize(itemsize)
-    return loop_cost(elements * size, elements * size)
+    size = _checked(direction, itemsize) * math.prod(concatenated_shape(shapes, axis=axis))
+    return loop_cost(size, size)
 
 
 def concatenated_shape(shapes: Sequence[Sequence[int]], *, axis: int = 1) -> tuple[int, ...]:
@@ -179,8 +180,7 @@ def max_pool(direction: str, shape: Sequence[int], kernel: Pair, *, itemsize: in
     forward reads x, writes y and four bytes an output for the place of the maximum. The gradient reads dy and the
     places, and adds each dy to a dx that begins as zeros: an addition an output.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    size = checked_itemsize(itemsize)
+    size = _checked(direction, itemsize)
     elements, outputs, inside = _pooled(shape, kernel, **windows)
     if direction == "forward":
         return Cost(comparisons=inside - outputs) + loop_cost(elements * size, outputs * (size + PLACE))
@@ -195,8 +195,7 @@ def average_pool(direction: str, shape: Sequence[int], kernel: Pair, *, itemsize
     The gradient divides each dy, and adds it to every dx of its window, which begin as zeros: a division an output, an
     addition an element of its window.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    size = checked_itemsize(itemsize)
+    size = _checked(direction, itemsize)
     elements, outputs, inside = _pooled(shape, kernel, **windows)
     if direction == "forward":
         return Cost(other_flops=inside - outputs, divisions=outputs) + loop_cost(elements * size, outputs * size)
@@ -217,8 +216,7 @@ def softmax(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
     and the sum m - 1 additions. The gradient, y (dy - sum of dy y), takes 1 multiplication and m - 1 multiply-adds for
     the sum, then a subtraction and a multiplication an element; reads dy and y, writes dx.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    size = checked_itemsize(itemsize)
+    size = _checked(direction, itemsize)
     rows, length = _rows_of(shape)
     elements = rows * length
     if direction == "forward":
@@ -242,8 +240,7 @@ def batch_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Co
                 dx = gamma / root (dy - dbeta / m - x^ dgamma / m).
     inference   folded into y = a x + b: a multiply-add an element. Reads x, a and b.
     """
-    checked_choice("direction", direction, BATCH_NORM_DIRECTIONS)
-    shape, size = checked_shape("shape", shape, least=2), checked_itemsize(itemsize)
+    shape, size = checked_shape("shape", shape, least=2), _checked(direction, itemsize, BATCH_NORM_DIRECTIONS)
     channels, elements = shape[1], math.prod(shape)
     if direction == "inference":
         return Cost(multiply_adds=elements) + loop_cost((elements + 2 * channels) * size, elements * size)
@@ -271,8 +268,7 @@ def layer_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Co
                 For each of the m features, over r rows, dbeta takes r - 1 additions, and dgamma a multiplication and
                 r - 1 multiply-adds.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    size = checked_itemsize(itemsize)
+    size = _checked(direction, itemsize)
     rows, length = _rows_of(shape)
     elements = rows * length
     if direction == "forward":
@@ -318,9 +314,8 @@ def embedding_lookup(direction: str, indices: int, length: int, *, itemsize: int
     forward reads the indices and the rows, and writes the rows: no operations. The gradient reads the indices, dy and
     the table's rows, and writes the rows back, in place: an addition an element, once for each time a row is named.
     """
-    checked_choice("direction", direction, DIRECTIONS)
     indices, length = checked_count("indices", indices), checked_count("length", length)
-    size, elements = checked_itemsize(itemsize), indices * length
+    size, elements = _checked(direction, itemsize), indices * length
     named = indices * checked_itemsize(index_itemsize, (4, 8), "index_itemsize")
     if direction == "forward":
         return loop_cost(named + elements * size, elements * size)

@@ -136,13 +136,13 @@ def _flops(kind: str, threads: int) -> float:
 
 def _function(name: str, kind: str, threads: int) -> float:
     numbers = np.linspace(1.1, 1.9, probes.TILE).astype(kind)
-    return _tile_rate(threads, numbers, (0.625, 0.01), probes.function, probes.FUNCTIONS[name])
+    return _tile_rate(threads, numbers, (0.625, 0.01), probes.function, probes.FUNCTIONS[kind][name])
 
 
 def _overlap(name: str, functions: float, flops: float, threads: int) -> float:
     """Return for how much of a function's time multiply-adds have to wait: both at once, beyond these alone."""
     numbers = np.linspace(1.1, 1.9, probes.TILE).astype(np.float32)
-    both = 1 / _tile_rate(threads, numbers, (0.7, 0.2), probes.mixed, probes.FUNCTIONS[name])
+    both = 1 / _tile_rate(threads, numbers, (0.7, 0.2), probes.mixed, probes.FUNCTIONS["float32"][name])
     return float(np.clip((both - 2 * probes.DEGREE / flops) * functions, 0, 1))
 
 
