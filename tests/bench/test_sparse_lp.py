@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso
 
-from workbench.bench import driver, lasso, run_bench, sparse_lp, sparse_lp_peers
+from workbench.bench import driver, lasso, run_bench, sparse_lp
 from workbench.bench.driver import Peer, Settings, WrongResult, present_peers
 from workbench.bench.lasso import relative_gap
 from workbench.data.planted import planted_dense, planted_sparse
@@ -192,7 +192,7 @@ def test_an_installed_peer_does_what_it_should():
             theirs = peer.results(case.fresh(), 1)
             if theirs is not None:
                 judged[peer.name] -= 1
-                assert sparse_lp_peers.peer_problem(peer.name, case, theirs, case.expected()) == ""
+                assert sparse_lp.peer_problem(peer.name, case, theirs, case.expected()) == ""
         assert judged[peer.name] == 0
 
 

@@ -352,16 +352,10 @@ def _branch_rows(layer: Branches, shape: Sequence[int], itemsize: int, before: b
     except ValueError as problem:
         raise ValueError(f"layer {place}, {name!r}, on shape {tuple(shape)}: the branches' {problem}") from None
     forward, gradient = (concatenation(direction, shapes, itemsize=itemsize) for direction in DIRECTIONS)
-    if before:
-        gradient += _sum_of_gradients(len(shapes), math.prod(shape), itemsize)
-    elif not any(row.parameters for row in rows):
+    if before and len(shapes) > 1:  # the gradients that the branches carry back to the input they share are added up
+        elements = math.prod(shape)
+        sums = Cost(other_flops=(len(shapes) - 1) * elements)
+        gradient += sums + loop_cost(len(shapes) * elements * itemsize, elements * itemsize)
+    elif not before and not any(row.parameters for row in rows):
         gradient = Cost()
     return [*rows, Traced(name, layer, tuple(shape), output, 0, forward, gradient)]
-
-
-def _sum_of_gradients(branches: int, elements: int, itemsize: int) -> Cost:
-    """Count adding up the gradients that the branches carry back to the input they share."""
-    if branches == 1:
-        return Cost()
-    array = elements * itemsize
-    return Cost(other_flops=(branches - 1) * elements) + loop_cost(branches * array, array)

@@ -10,7 +10,7 @@ from workbench.cost.loop_cost import DIRECTIONS
 from workbench.cost.record import Cost, checked_count
 from workbench.machines.limits import Machine
 from workbench.machines.prediction import predict
-from workbench.operator import OPERATORS, Gradient, Operator, checked_choice
+from workbench.operator import OPERATORS, Gradient, checked_choice
 
 PARAMETER = 4  # bytes of a number, float32
 
@@ -103,7 +103,13 @@ def overhead(
     if not isinstance(network, Network):
         raise TypeError(f"network={network!r}: must be a Network, as `workbench.architectures.networks` makes them")
     checked_count("batch", batch, 1)
-    declared = _declared(operator)
+    among_layers_or_weights = (each for each in OPERATORS.values() if each.inputs in (("x",), ("w",)))
+    placed = [each.name for each in among_layers_or_weights if not isinstance(each.gradient, Gradient)]
+    declared = OPERATORS[checked_choice("operator", operator, OPERATORS)]
+    if operator not in placed:
+        raise ValueError(
+            f"operator={operator!r}: stands neither among layers nor at the weights; take {', '.join(placed)}"
+        )
     threads = machine.threads if machine is not None and threads is None else threads
     if declared.inputs != ("w",) and arguments:
         raise ValueError(f"arguments={dict(arguments)!r}: {operator} is a layer; give them in the network")
@@ -135,18 +141,6 @@ def overhead(
         return Passed(sum(without, Cost()), added, seconds(without), seconds_added, held, memory_added)
 
     return Overhead(network.name, operator, machine.name if machine else "", batch, *map(passed, DIRECTIONS))
-
-
-def _declared(name: str) -> Operator:
-    operator = OPERATORS[checked_choice("operator", name, OPERATORS)]
-    if not _stands_somewhere(operator):
-        takes = [each.name for each in OPERATORS.values() if _stands_somewhere(each)]
-        raise ValueError(f"operator={name!r}: stands neither among layers nor at the weights; take {', '.join(takes)}")
-    return operator
-
-
-def _stands_somewhere(operator: Operator) -> bool:
-    return operator.inputs in (("x",), ("w",)) and not isinstance(operator.gradient, Gradient)
 
 
 def _less(whole: Cost, part: Cost) -> Cost:

@@ -35,7 +35,10 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True)
 class Peer:
-    """An installed peer: `build`, called with a case and a number of threads, makes what is timed, or returns None."""
+    """An installed peer: `build`, called with a case and a number of threads, makes what is timed.
+
+    It returns None where the peer has no such operator. Peers make new arrays for their results where ours does.
+    """
 
     name: str
     version: str

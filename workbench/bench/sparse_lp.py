@@ -1,16 +1,24 @@
 """The part "sparse-lp": rows of a table and weights of a layer, in place and into new arrays; and the Lasso."""
 
 import dataclasses
+import math
+from collections.abc import Callable
 
 import numpy as np
 
 from workbench.bench import lasso
 from workbench.bench.case import Case, Target, declared_case
-from workbench.bench.driver import Group, Settings, present_peers, run
+from workbench.bench.driver import PEER_TOLERANCE, Group, Settings, present_peers, run
 from workbench.bench.results import MISSED, Results
-from workbench.bench.sparse_lp_peers import ALPHA, PEERS, REG_LAMBDA, ROWS, THRESHOLD, WEIGHT, peer_problem
 from workbench.data.planted import planted_dense, planted_sparse
 from workbench.machines import plain_loops
+from workbench.machines.timing import Contender
+
+ROWS = "SparseLpRegularizer"
+REG_LAMBDA = 2.0**-13  # small, so that rows that are shrunk in every round stay far from 0; the same in float32
+ALPHA = 0.125
+WEIGHT = 0.125  # of lp_prox: sqrt(2 * 0.125) = 1/2, so that the hard threshold is the same number in float32
+THRESHOLD = 0.5
 
 # The table and how many rows are named; the weights; both X of the Lasso, and how many places of the second are not 0.
 SIZES = {"rows": ((1_000_000, 64), 200_000), "weights": (4096, 4096)}
@@ -129,3 +137,94 @@ def _case(name: str, inputs: tuple, given: dict, *, target: Target, **others) ->
 
 def _weights(shape: tuple[int, int]) -> np.ndarray:
     return np.random.default_rng(0).standard_normal(shape, np.float32)
+
+
+def peer_problem(name: str, case: Case, theirs: tuple, expected: tuple) -> str:
+    """Return what is wrong with a peer's results, "" for nothing; of rows, each of which it shrinks once, or copies."""
+    if case.operator == ROWS:
+        table, indices = case.inputs
+        once = dataclasses.replace(case, inputs=(table, np.unique(indices)))
+        expected = (table,) if name == "numpy" else once.expected()
+    return case.problem(theirs, expected, PEER_TOLERANCE)
+
+
+def _numpy(case: Case, threads: int) -> Contender | None:
+    """Time NumPy's gather and scatter of rows, without any arithmetic, where p is one of Caffe2's."""
+    if case.operator != ROWS or case.arguments["exact"] or case.arguments["p"] not in (1, 2):
+        return None
+    param, indices = case.inputs
+
+    def run():
+        param[indices] = param[indices]
+        return (param,)
+
+    return Contender(run, case.reads)
+
+
+def _torch(case: Case, threads: int) -> Contender | None:
+    """Time PyTorch; of rows p = 1 and 2 alone, of proximal operators 0, 1 and 2, of gradients none.
+
+    Rows: `index_select`, the arithmetic, `index_copy_`, which shrinks a row once however often it is named. Weights:
+    the powers, the mask and the product one after another. Proximal operators: `softshrink`, `hardshrink`, a division.
+    """
+    import torch
+
+    p = case.arguments.get("p")
+    builders = {ROWS: _torch_rows, "SparseLp": _torch_penalty, "LpProx": _torch_prox}
+    work = builders[case.operator](case, p) if case.operator in builders else None
+    if work is None:
+        return None
+    torch.set_num_threads(threads)
+
+    def run():
+        with torch.inference_mode():
+            return work()
+
+    return Contender(run, case.reads)
+
+
+def _torch_rows(case: Case, p: float) -> Callable[[], tuple] | None:
+    import torch
+
+    if case.arguments["exact"] or p not in (1, 2):
+        return None
+    param, index = (torch.from_numpy(array) for array in (case.inputs[0], case.inputs[1].astype(np.int64)))
+
+    def work():
+        named = param.index_select(0, index)
+        less = named.mul_(1 - REG_LAMBDA) if p == 2 else torch.nn.functional.softshrink(named, REG_LAMBDA)
+        param.index_copy_(0, index, less)
+        return (case.inputs[0],)
+
+    return work
+
+
+def _torch_penalty(case: Case, p: float) -> Callable[[], tuple]:
+    import torch
+
+    w = torch.from_numpy(case.inputs[0])
+
+    def work():
+        size = w.abs()
+        mask = size > THRESHOLD
+        powers = {1: lambda: size, 2: size.square, 0.5: size.sqrt}.get(p, lambda: size.pow(p))
+        loss = ALPHA * float(powers().sum())
+        w.mul_(mask)
+        return case.inputs[0], loss, mask.numpy()
+
+    return work
+
+
+def _torch_prox(case: Case, p: float) -> Callable[[], tuple] | None:
+    import torch
+
+    x = torch.from_numpy(case.inputs[0])
+    functions = {
+        0: lambda: torch.nn.functional.hardshrink(x, math.sqrt(2 * WEIGHT)),
+        1: lambda: torch.nn.functional.softshrink(x, WEIGHT),
+        2: lambda: x / (1 + 2 * WEIGHT),
+    }
+    return (lambda: (functions[p]().numpy(),)) if p in functions else None
+
+
+PEERS = {"numpy": (("numpy",), _numpy), "torch": (("torch",), _torch)}

@@ -59,18 +59,17 @@ class Limits:
     overlap: Mapping[str, float] = dataclasses.field(default_factory=lambda: dict.fromkeys(MADE_OF_ARITHMETIC, 1.0))
 
     def __post_init__(self) -> None:
-        for name, rates in {"flops": self.flops, **self.functions}.items():
-            for precision, rate in rates.items():
-                _check_rate(f"{name}[{precision!r}]", rate)
+        groups = {"flops": self.flops, **self.functions}.items()
+        rates = {f"{name}[{precision!r}]": rate for name, each in groups for precision, rate in each.items()}
         for name in CURVES:
             curve = getattr(self, name)
             sizes = [0.0, *(size for size, _ in curve)]
             if len(sizes) == 1 or not all(low < high for low, high in itertools.pairwise(sizes)):
-                raise ValueError(
-                    f"{name}={curve!r}: must hold at least one (bytes, rate), with bytes above 0 and rising"
-                )
-            for size, rate in curve:
-                _check_rate(f"{name} at {size:g} bytes", rate)
+                raise ValueError(f"{name}={curve!r}: must hold at least one (bytes, rate), bytes above 0 and rising")
+            rates |= {f"{name} at {size:g} bytes": rate for size, rate in curve}
+        for name, rate in rates.items():
+            if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
+                raise ValueError(f"{name}={rate!r}: must be a number above 0, a rate per second")
         for name in ("launch_seconds", "run_seconds", "wake_seconds", "misprediction_seconds"):
             seconds = getattr(self, name)
             if not (isinstance(seconds, float) and 0 <= seconds < math.inf):
@@ -141,8 +140,3 @@ def limit_rows(machine: Machine) -> list[tuple[str, str, dict[int, float]]]:
         ("waking the other threads", "µs", lambda of: of.wake_seconds / MICRO),
     ]
     return [(what, unit, {n: value(limits) for n, limits in machine.limits.items()}) for what, unit, value in kinds]
-
-
-def _check_rate(name: str, rate: float) -> None:
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
-        raise ValueError(f"{name}={rate!r}: must be a number above 0, a rate per second")
