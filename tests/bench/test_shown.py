@@ -50,6 +50,7 @@ def test_markdown_names_operators_where_there_are_several():
         "**DropoutWithReplacement: Replace each element with a given chance. (medians)**\n\n| direction | ratio |"
         in tables.markdown(Results((LRN, DROPOUT)))
     )
+    assert "| ours / copy 2.00, torch / ours 14.00 (≥ 15) ✗ | torch 28 |" in tables.markdown(Results((DROPOUT,)))
 
 
 def test_missed_targets_name_operators_where_there_are_several():
