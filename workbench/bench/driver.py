@@ -194,13 +194,10 @@ def _row(case: Case, threads: int, timings: dict[str, Timing], peers: list[Peer]
             least = case.peer_targets.get(name)
             ratios.append(Ratio(f"{name} / ours", seconds / own.seconds, least, at_least=True))
     prediction = case.work().predict(machine, threads) if machine and case.work else None
+    shared = {name: getattr(case, name) for name in ("operator", "direction", "shape", "layout", "arguments")}
     return Row(
-        operator=case.operator,
-        direction=case.direction,
-        shape=case.shape,
-        layout=case.layout,
+        **shared,
         threads=threads,
-        arguments=case.arguments,
         seconds=own.seconds,
         iqr_seconds=own.iqr_seconds,
         copy_seconds=limits[0],
