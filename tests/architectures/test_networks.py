@@ -203,6 +203,8 @@ def test_networks_cost_what_their_rows_cost():
         rows = [getattr(row, direction) for row in googlenet().trace(batch=2, itemsize=2)]
         assert googlenet().cost(direction, batch=2, itemsize=2) == sum(rows, Cost())
     assert googlenet().cost("forward", batch=0).flops == 0
+    half, whole = (Network("n", (7,), (Dense(5),)).cost("forward", itemsize=size).bytes for size in (2, 4))
+    assert (half, whole) == (2 * (7 + 35 + 5 + 5), 4 * (7 + 35 + 5 + 5))
 
 
 SMALL = Network(

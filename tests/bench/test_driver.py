@@ -13,10 +13,9 @@ from typer.testing import CliRunner
 
 from workbench import OPERATORS, parallel
 from workbench.bench import driver, run_bench, run_declared
-from workbench.bench.case import Case, Limit, Target, declared_case, relative_errors
+from workbench.bench.case import Case, Target, declared_case, relative_errors
 from workbench.bench.declared import declared_cases, summary
-from workbench.bench.driver import Group, WrongResult
-from workbench.bench.peers import Peer, present_peers
+from workbench.bench.driver import Group, Peer, WrongResult, present_peers
 from workbench.bench.results import Ratio, Row
 from workbench.cli import app
 from workbench.cost import Cost
@@ -62,7 +61,7 @@ def toy(monkeypatch):
 
 def toy_case(factor=2.0, **others):
     x = np.arange(1, 36, dtype=np.float32).reshape(5, 7)
-    return declared_case("Toy", (x,), {"factor": factor}, **{"limits": (Limit("copy", lambda: x.copy()),), **others})
+    return declared_case("Toy", (x,), {"factor": factor}, **{"limits": {"copy": x.copy}, **others})
 
 
 def toy_group(*cases, **others):
@@ -159,7 +158,7 @@ def test_everything_wrong_is_named_before_anything_is_timed(toy, untimed):
 def test_ratios_to_limits_other_cases_and_peers(toy, known_times):
     known_times({"copy": 2.0, "slow": 3.0, "torch": 9.0, "Toy forward, 2": 6.0, "Toy": 12.0})
     first = toy_case(targets=(Target("ours / copy", 2.0), Target("one alone", 1.5, one_thread=True)), peer_targets={})
-    limits = (*first.limits, Limit("slow", lambda: None))
+    limits = {**first.limits, "slow": lambda: None}
     other = toy_case(
         3.0, limits=limits, targets=(Target("3 / 2", 2.5, over=first), Target("limit")), peer_targets={"torch": 1.0}
     )

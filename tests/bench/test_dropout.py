@@ -6,9 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from workbench.bench import dropout, dropout_peers, run_bench
-from workbench.bench.driver import Settings
-from workbench.bench.peers import find_peers
+from workbench.bench import dropout, run_bench
+from workbench.bench.driver import Settings, present_peers
 from workbench.bench.results import Row
 from workbench.sparse_dropout import kernels
 
@@ -129,13 +128,13 @@ def test_a_segment_too_few_is_found(small, untimed, monkeypatch, capsys):
 )
 def test_a_peer_may_drop_others_and_scale_but_nothing_else(run, message):
     case = dropout.dense_cases((350, 101))[0]
-    assert dropout_peers.peer_problem("fake", case, (run(case),), case.expected()) == message
+    assert dropout.peer_problem("fake", case, (run(case),), case.expected()) == message
 
 
 def test_a_peer_of_segments_that_drops_too_many_is_named(small, untimed, fake_peer, capsys):
     def half(case):
         x, lengths = case.inputs
-        return dropout_peers.replace_segments(x, lengths, np.arange(lengths.size) % 2 == 0, 0)
+        return dropout.replace_segments(x, lengths, np.arange(lengths.size) % 2 == 0, 0)
 
     fake_peer(dropout, half, lambda case: case.operator == dropout.SEGMENTS)
     assert run_bench("dropout", None, True, None) == 1
@@ -145,17 +144,17 @@ def test_a_peer_of_segments_that_drops_too_many_is_named(small, untimed, fake_pe
 
 
 def test_numpys_way_over_segments_is_checked_with_our_draws(monkeypatch):
-    right = dropout_peers.replace_segments
-    monkeypatch.setattr(dropout_peers, "replace_segments", lambda x, lengths, dropped, _: right(x, lengths, dropped, 1))
+    right = dropout.replace_segments
+    monkeypatch.setattr(dropout, "replace_segments", lambda x, lengths, dropped, _: right(x, lengths, dropped, 1))
     case = dropout.ragged_cases(2000)[0]
-    problem = dropout_peers.peer_problem("numpy", case, case.expected(), case.expected())
+    problem = dropout.peer_problem("numpy", case, case.expected(), case.expected())
     assert problem == "makes something else of the same draws"
 
 
 def test_replaced_segments_of_a_loop():
     x, lengths = np.arange(10, 20), np.array([3, 0, 4, 0, 1, 2], np.int32)
     dropped = np.array([False, True, True, False, True, False])
-    y, output_lengths = dropout_peers.replace_segments(x, lengths, dropped, -7)
+    y, output_lengths = dropout.replace_segments(x, lengths, dropped, -7)
     assert y.tolist() == [10, 11, 12, -7, -7, -7, 18, 19]
     assert output_lengths.tolist() == [3, 1, 1, 0, 1, 2]
     assert (y.dtype, output_lengths.dtype) == (np.int64, np.int32)
@@ -163,19 +162,19 @@ def test_replaced_segments_of_a_loop():
 
 def test_an_installed_peer_does_what_it_should():
     judged = {"numpy": 5, "torch": 2}
-    for peer in find_peers(dropout.PEERS)[0]:
+    for peer in present_peers(dropout.PEERS, lambda line: None):
         for case in [*dropout.dense_cases((350, 101)), *dropout.ragged_cases(2000)]:
             theirs = peer.results(case, 1)
             if theirs is not None:
                 judged[peer.name] -= 1
-                assert dropout_peers.peer_problem(peer.name, case, theirs, case.expected()) == ""
+                assert dropout.peer_problem(peer.name, case, theirs, case.expected()) == ""
         assert judged[peer.name] == 0
 
 
 def test_each_plain_loop_writes_as_much_as_the_operator():
     cases = [*dropout.dense_cases((35, 11)), *dropout.ragged_cases(60), dropout.stored_case((31, 29), 70)]
     for case in cases:
-        copied = case.limits[0].run()
+        (copied,) = (limit() for limit in case.limits.values())
         written = [part.size for part in copied] if isinstance(copied, tuple) else [copied.size]
         assert written == ([70, 70] if case.layout == "CSR" else [case.expected()[0].size]), str(case)
     x, lengths = cases[5].inputs

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso
 
-from workbench.bench import driver, lasso, run_bench, sparse_lp, sparse_lp_peers
-from workbench.bench.driver import Settings, WrongResult
+from workbench.bench import driver, lasso, run_bench, sparse_lp
+from workbench.bench.driver import Peer, Settings, WrongResult, present_peers
 from workbench.bench.lasso import relative_gap
-from workbench.bench.peers import Peer, find_peers
 from workbench.data.planted import planted_dense, planted_sparse
 from workbench.sparse_lp import kernels
 
@@ -188,12 +187,12 @@ def test_an_installed_peer_does_what_it_should():
         *sparse_lp.penalty_cases((23, 15)),
         *sparse_lp.new_array_cases((23, 15)),
     ]
-    for peer in find_peers(sparse_lp.PEERS)[0]:
+    for peer in present_peers(sparse_lp.PEERS, lambda line: None):
         for case in cases:
             theirs = peer.results(case.fresh(), 1)
             if theirs is not None:
                 judged[peer.name] -= 1
-                assert sparse_lp_peers.peer_problem(peer.name, case, theirs, case.expected()) == ""
+                assert sparse_lp.peer_problem(peer.name, case, theirs, case.expected()) == ""
         assert judged[peer.name] == 0
 
 
@@ -217,7 +216,8 @@ def test_cases_of_one_kind_share_an_array_whose_sizes_a_limit_leaves():
         for case in cases:
             before = array.copy()
             assert case.inputs[0] is array
-            case.limits[0].run()
+            for limit in case.limits.values():
+                limit()
             assert np.array_equal(np.abs(array), np.abs(before)), str(case)
 
 
@@ -295,7 +295,7 @@ def test_a_solver_of_ours_that_stops_short_is_a_wrong_result(monkeypatch):
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.layout)
 def test_every_installed_solver_gets_there(problem, monkeypatch):
     monkeypatch.setenv("WORKBENCH_NUM_THREADS", "2")
-    for peer in find_peers(lasso.SOLVERS)[0]:
+    for peer in present_peers(lasso.SOLVERS, lambda line: None):
         assert problem.problem(peer.results(problem, 1), ()) == "", peer.name
 
 

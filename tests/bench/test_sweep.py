@@ -6,7 +6,6 @@ import json
 import pytest
 
 from workbench.bench import run_bench, sweep
-from workbench.bench import sweep_probe as probe
 from workbench.bench.driver import Settings, WrongResult
 from workbench.sweep import SweepResult
 from workbench.sweep.folder import read_records
@@ -86,12 +85,12 @@ def test_a_probe_of_simulated_trials():
 def test_a_probe_of_short_functions_and_one_of_guided_trials(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    assert probe.function(5, tmp_path / "a")["trials_seconds"] > 0.005
-    assert set(probe.guided(202, tmp_path / "b")) == {"first", "last"}
+    assert sweep.function(5, tmp_path / "a")["trials_seconds"] > 0.005
+    assert set(sweep.guided(202, tmp_path / "b")) == {"first", "last"}
 
 
 def test_a_probe_of_notebooks(tmp_path):
-    found = probe.notebook(1, tmp_path)
+    found = sweep.notebook(1, tmp_path)
     assert found["own"] > 0
     assert found["beyond"] > 0  # a kernel has to start
 
@@ -102,13 +101,13 @@ def test_a_probe_that_fails_is_a_wrong_result():
 
 
 def test_what_is_missing_or_wrong_is_noticed(tmp_path):
-    probe.simulated(4, tmp_path)
+    sweep.simulated(4, tmp_path)
     folder = tmp_path / "simulated"
     records = list(read_records(folder))
     whole = SweepResult(folder, None, {"ok": 4}, None)
-    probe._check(whole, 4)
+    sweep._check(whole, 4)
     with pytest.raises(SystemExit, match="4 of 5 trials are there"):
-        probe._check(whole, 5)
+        sweep._check(whole, 5)
     changed = dataclasses.replace(records[2], values=(records[2].values[0] + 0.001,))
     for lines, message in (
         ([records[0], records[1], records[3]], "trial 3 in place 2 is wrong"),
@@ -116,4 +115,4 @@ def test_what_is_missing_or_wrong_is_noticed(tmp_path):
     ):
         (folder / "trials.jsonl").write_text("".join(record.to_json() + "\n" for record in lines))
         with pytest.raises(SystemExit, match=message):
-            probe._check(whole, 4)
+            sweep._check(whole, 4)

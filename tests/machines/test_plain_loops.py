@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from workbench.compiling import variant
 from workbench.cost import Cost
 from workbench.machines import plain_loops
 from workbench.machines.plain_loops import IN_L1, ROWS, TILE
@@ -45,7 +46,7 @@ def test_rows_are_gathered_in_their_order_and_scattered_to_their_places(count, d
 
 def test_the_scatter_writes_what_is_in_the_buffer():
     table, buffer = np.zeros((7, 3), np.float32), np.arange(6, dtype=np.float32).reshape(2, 3) + 1
-    plain_loops._scatter(table, np.array([5, 2], np.int32), buffer, 0, 1)
+    plain_loops._rows(variant(1), table, np.array([5, 2], np.int32), buffer, 0, 1)
     assert table[5].tolist() == [1, 2, 3]
     assert table[2].tolist() == [4, 5, 6]
     assert np.count_nonzero(table) == 6

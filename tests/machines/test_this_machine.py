@@ -4,7 +4,6 @@ import dataclasses
 import json
 import math
 import multiprocessing
-import threading
 import time
 import warnings
 
@@ -78,16 +77,6 @@ def test_what_is_saved_is_loaded(machine, tmp_path):
     assert load(file).limits[machine.threads] == machine.limits[machine.threads]
     assert list(load(file).limits) == list(machine.limits)
     assert load(file, machine.fits) == machine
-    assert list(tmp_path.iterdir()) == [file]
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
-    file = tmp_path / "machine.json"
-    save(MACHINE, file)
-    wrong = dataclasses.replace(MACHINE, name={"no", "JSON"})
-    with pytest.raises(TypeError):
-        save(wrong, file)
-    assert load(file) == MACHINE
     assert list(tmp_path.iterdir()) == [file]
 
 
@@ -274,32 +263,6 @@ def test_what_is_measured_says_where_and_how(monkeypatch):
     )
 
 
-def test_threads_that_ask_at_once_measure_once(monkeypatch, tmp_path):
-    made, lock = [], threading.Lock()
-
-    def measure(here):
-        with lock:
-            made.append(here)
-        time.sleep(0.2)
-        return dataclasses.replace(MACHINE, fits=here)
-
-    monkeypatch.setattr(module, "conditions", lambda: dict(FITS))
-    monkeypatch.setattr(module, "_measured", measure)
-    found, gate = [], threading.Barrier(4)
-
-    def ask():
-        gate.wait(30)
-        found.append(this_machine(tmp_path / "machine.json"))
-
-    workers = [threading.Thread(target=ask) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(30)
-    assert len(made) == 1
-    assert found == [dataclasses.replace(MACHINE, fits=FITS)] * 4
-
-
 def _ask(file, log, gate):
     def measure(here):
         with open(log, "a") as handle:
@@ -336,5 +299,5 @@ def test_caches_are_the_nearest_first():
     "curve", [(), ((0.0, 1e9),), ((-4.0, 1e9), (8.0, 1e9)), ((8.0, 1e9), (8.0, 2e9)), ((8.0, 1e9), (4.0, 2e9))]
 )
 def test_a_curve_must_rise_from_above_zero(curve):
-    with pytest.raises(ValueError, match=r"read=.*: must hold at least one \(bytes, rate\), with bytes above 0"):
+    with pytest.raises(ValueError, match=r"read=.*: must hold at least one \(bytes, rate\), bytes above 0"):
         limits(read=curve)

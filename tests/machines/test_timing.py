@@ -101,7 +101,7 @@ def test_what_stays_unsteady_is_measured_twice_and_no_more():
     timings = measure_steadily(recorder(calls, "a"), 3, said.append, threads=1, clock=clock)
     assert timings == {"a": Timing(1.0, 0.5)}
     assert len(calls) == 2 * 4
-    assert "still above 20%" in said[1]
+    assert "above 20%, read with care" in said[1]
 
 
 def test_thread_counts_are_one_and_all(monkeypatch):

@@ -9,6 +9,7 @@ Windows of pooling are clipped: padding, and what `ceil` adds beyond the border,
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from workbench.cost.loop_cost import DIRECTIONS, loop_cost
 from workbench.cost.record import Cost, checked_count, checked_itemsize, checked_shape
@@ -23,14 +24,14 @@ PLACE = 4  # bytes of the place of a maximum, an int32 as in Caffe
 Pair = int | Sequence[int]  # one number, or one for the rows and one for the columns
 
 
+def _checked(direction: str, itemsize: int, directions: Sequence[str] = DIRECTIONS) -> int:
+    """Return the bytes of a number; raise ValueError for others, and for a `direction` that is none of `directions`."""
+    checked_choice("direction", direction, directions)
+    return checked_itemsize(itemsize)
+
+
 def convolution_shape(
-    shape: Sequence[int],
-    filters: int,
-    kernel: Pair,
-    *,
-    stride: Pair = 1,
-    padding: Pair = 0,
-    groups: int = 1,
+    shape: Sequence[int], filters: int, kernel: Pair, *, stride: Pair = 1, padding: Pair = 0, groups: int = 1
 ) -> tuple[int, int, int, int]:
     """Return the shape (batch, filters, rows, columns) that a convolution makes of (batch, channels, rows, columns)."""
     batch, channels, _, _ = checked_shape("shape", shape, 4)
@@ -68,23 +69,18 @@ def convolution(
     for the forward pass and the weights' gradient; the windows' gradient, whose elements off the padding are then added
     to dx, an addition each. That holds for 1 x 1 kernels too.
     """
-    checked_choice("direction", direction, WEIGHTED_DIRECTIONS)
+    size = _checked(direction, itemsize, WEIGHTED_DIRECTIONS)
     checked_choice("method", method, METHODS)
-    size, (batch, channels, *plane) = checked_itemsize(itemsize), checked_shape("shape", shape, 4)
+    batch, channels, *plane = checked_shape("shape", shape, 4)
     _, filters, *_ = convolution_shape(shape, filters, kernel, stride=stride, padding=padding, groups=groups)
     windows = _checked_windows(shape, kernel, stride, padding)
-    layer = _weighted(
-        direction,
-        inputs=batch * channels * math.prod(plane),
-        outputs=batch * filters * windows.count,
-        fan_in=channels // groups * windows.size,
-        units=filters,
-        bias=bias,
-        size=size,
-    )
+    count = windows.rows * windows.columns
+    inputs, outputs = batch * channels * math.prod(plane), batch * filters * count
+    fan_in = channels // groups * windows.size
+    layer = _weighted(direction, inputs, outputs, fan_in=fan_in, units=filters, bias=bias, size=size)
     if method == "direct":
         return layer
-    matrix = batch * windows.count * channels * windows.size * size
+    matrix = batch * count * channels * windows.size * size
     through = Cost(bytes_read=matrix, bytes_written=matrix, bytes_allocated=matrix, launches=1)
     to_input = through + Cost(other_flops=batch * channels * windows.inside)
     extra = {"gradient to input": to_input, "gradient": to_input + through}
@@ -100,21 +96,12 @@ def dense(direction: str, shape: Sequence[int], units: int, *, bias: bool = True
 
     A sum begins at zero. Moves x, W and b to y; dy and W to dx; dy and x to dW and db.
     """
-    checked_choice("direction", direction, WEIGHTED_DIRECTIONS)
     batch, features = checked_shape("shape", shape, 2)
-    units, size = checked_count("units", units, 1), checked_itemsize(itemsize)
-    return _weighted(
-        direction,
-        inputs=batch * features,
-        outputs=batch * units,
-        fan_in=features,
-        units=units,
-        bias=bias,
-        size=size,
-    )
+    units, size = checked_count("units", units, 1), _checked(direction, itemsize, WEIGHTED_DIRECTIONS)
+    return _weighted(direction, batch * features, batch * units, fan_in=features, units=units, bias=bias, size=size)
 
 
-def _weighted(direction: str, *, inputs: int, outputs: int, fan_in: int, units: int, bias: bool, size: int) -> Cost:
+def _weighted(direction: str, inputs: int, outputs: int, *, fan_in: int, units: int, bias: bool, size: int) -> Cost:
     """Count a layer of `units` weighted sums of `fan_in` terms; the counts of arrays are of elements."""
     weights, biases = units * fan_in, units if bias else 0
     products = Cost(multiply_adds=outputs * fan_in)
@@ -124,11 +111,8 @@ def _weighted(direction: str, *, inputs: int, outputs: int, fan_in: int, units: 
     to_input = products + loop_cost((outputs + weights) * size, inputs * size)
     sums = Cost(other_flops=max(outputs - units, 0) if bias else 0)
     to_weights = products + sums + loop_cost((outputs + inputs) * size, (weights + biases) * size)
-    return {
-        "gradient to input": to_input,
-        "gradient to weights": to_weights,
-        "gradient": to_input + to_weights,
-    }[direction]
+    gradients = {"gradient to input": to_input, "gradient to weights": to_weights}
+    return gradients.get(direction, to_input + to_weights)
 
 
 def relu(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
@@ -136,8 +120,7 @@ def relu(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
 
     The gradient is dy where y > 0, else 0: a comparison an element; reads dy and y, writes dx.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    elements, size = math.prod(checked_shape("shape", shape)), checked_itemsize(itemsize)
+    elements, size = math.prod(checked_shape("shape", shape)), _checked(direction, itemsize)
     arrays = 1 if direction == "forward" else 2
     return Cost(comparisons=elements) + loop_cost(arrays * elements * size, elements * size)
 
@@ -148,8 +131,7 @@ def dropout(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
     forward writes y and a byte of mask an element. The gradient reads dy and the mask and writes dx: a multiplication
     an element, and the choice by the mask counts nothing.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    elements, size = math.prod(checked_shape("shape", shape)), checked_itemsize(itemsize)
+    elements, size = math.prod(checked_shape("shape", shape)), _checked(direction, itemsize)
     if direction == "forward":
         drawn = Cost(random_words=elements, comparisons=elements, other_flops=elements)
         return drawn + loop_cost(elements * size, elements * (size + MARK))
@@ -161,10 +143,8 @@ def concatenation(direction: str, shapes: Sequence[Sequence[int]], *, axis: int 
 
     The gradient takes dy apart again: the same copies the other way.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    elements = math.prod(concatenated_shape(shapes, axis=axis))
-    size = checked_itemsize(itemsize)
-    return loop_cost(elements * size, elements * size)
+    size = _checked(direction, itemsize) * math.prod(concatenated_shape(shapes, axis=axis))
+    return loop_cost(size, size)
 
 
 def concatenated_shape(shapes: Sequence[Sequence[int]], *, axis: int = 1) -> tuple[int, ...]:
@@ -185,64 +165,48 @@ def pooled_shape(
 ) -> tuple[int, int, int, int]:
     """Return the shape that pooling makes of (batch, channels, rows, columns); without a stride, it is the kernel."""
     batch, channels, _, _ = checked_shape("shape", shape, 4)
-    windows = _checked_windows(shape, kernel, kernel if stride is None else stride, padding, ceil)
+    windows = _checked_windows(shape, kernel, stride, padding, ceil)
     kernels, paddings = _checked_pair("kernel", kernel, 1), _checked_pair("padding", padding, 0)
     if any(border >= width for border, width in zip(paddings, kernels, strict=True)):
         raise ValueError(f"padding={padding}: must be less than kernel={kernel}, or windows would be empty")
     return batch, channels, windows.rows, windows.columns
 
 
-def max_pool(
-    direction: str,
-    shape: Sequence[int],
-    kernel: Pair,
-    *,
-    stride: Pair | None = None,
-    padding: Pair = 0,
-    ceil: bool = False,
-    itemsize: int = 4,
-) -> Cost:
+def max_pool(direction: str, shape: Sequence[int], kernel: Pair, *, itemsize: int = 4, **windows: Any) -> Cost:
     """Count the largest element of each window: a comparison less than the window has elements.
+
+    `windows` are stride, padding and ceil, as for `pooled_shape`.
 
     forward reads x, writes y and four bytes an output for the place of the maximum. The gradient reads dy and the
     places, and adds each dy to a dx that begins as zeros: an addition an output.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    size = checked_itemsize(itemsize)
-    elements, outputs, inside = _pooled(shape, kernel, stride, padding, ceil)
+    size = _checked(direction, itemsize)
+    elements, outputs, inside = _pooled(shape, kernel, **windows)
     if direction == "forward":
         return Cost(comparisons=inside - outputs) + loop_cost(elements * size, outputs * (size + PLACE))
     return Cost(other_flops=outputs) + loop_cost(outputs * (size + PLACE), elements * size)
 
 
-def average_pool(
-    direction: str,
-    shape: Sequence[int],
-    kernel: Pair,
-    *,
-    stride: Pair | None = None,
-    padding: Pair = 0,
-    ceil: bool = False,
-    itemsize: int = 4,
-) -> Cost:
+def average_pool(direction: str, shape: Sequence[int], kernel: Pair, *, itemsize: int = 4, **windows: Any) -> Cost:
     """Count the mean of each window: an addition less than the window has elements, and a division.
+
+    `windows` as for `max_pool`.
 
     The gradient divides each dy, and adds it to every dx of its window, which begin as zeros: a division an output, an
     addition an element of its window.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    size = checked_itemsize(itemsize)
-    elements, outputs, inside = _pooled(shape, kernel, stride, padding, ceil)
+    size = _checked(direction, itemsize)
+    elements, outputs, inside = _pooled(shape, kernel, **windows)
     if direction == "forward":
         return Cost(other_flops=inside - outputs, divisions=outputs) + loop_cost(elements * size, outputs * size)
     return Cost(other_flops=inside, divisions=outputs) + loop_cost(outputs * size, elements * size)
 
 
-def _pooled(shape: Sequence[int], kernel: Pair, stride: Pair | None, padding: Pair, ceil: bool) -> tuple[int, int, int]:
+def _pooled(shape: Sequence[int], kernel: Pair, **windows: Any) -> tuple[int, int, int]:
     """Return how many elements there are, how many outputs, and how many elements all windows hold together."""
-    outputs = pooled_shape(shape, kernel, stride=stride, padding=padding, ceil=ceil)
-    windows = _checked_windows(shape, kernel, kernel if stride is None else stride, padding, ceil)
-    return math.prod(checked_shape("shape", shape)), math.prod(outputs), outputs[0] * outputs[1] * windows.inside
+    outputs = pooled_shape(shape, kernel, **windows)
+    inside = _checked_windows(shape, kernel, **windows).inside
+    return math.prod(checked_shape("shape", shape)), math.prod(outputs), outputs[0] * outputs[1] * inside
 
 
 def softmax(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
@@ -252,8 +216,7 @@ def softmax(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
     and the sum m - 1 additions. The gradient, y (dy - sum of dy y), takes 1 multiplication and m - 1 multiply-adds for
     the sum, then a subtraction and a multiplication an element; reads dy and y, writes dx.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    size = checked_itemsize(itemsize)
+    size = _checked(direction, itemsize)
     rows, length = _rows_of(shape)
     elements = rows * length
     if direction == "forward":
@@ -277,10 +240,7 @@ def batch_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Co
                 dx = gamma / root (dy - dbeta / m - x^ dgamma / m).
     inference   folded into y = a x + b: a multiply-add an element. Reads x, a and b.
     """
-    checked_choice("direction", direction, BATCH_NORM_DIRECTIONS)
-    shape, size = checked_shape("shape", shape), checked_itemsize(itemsize)
-    if len(shape) < 2:
-        raise ValueError(f"shape={shape}: must have at least 2 axes, a batch and a channel axis")
+    shape, size = checked_shape("shape", shape, least=2), _checked(direction, itemsize, BATCH_NORM_DIRECTIONS)
     channels, elements = shape[1], math.prod(shape)
     if direction == "inference":
         return Cost(multiply_adds=elements) + loop_cost((elements + 2 * channels) * size, elements * size)
@@ -308,8 +268,7 @@ def layer_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Co
                 For each of the m features, over r rows, dbeta takes r - 1 additions, and dgamma a multiplication and
                 r - 1 multiply-adds.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    size = checked_itemsize(itemsize)
+    size = _checked(direction, itemsize)
     rows, length = _rows_of(shape)
     elements = rows * length
     if direction == "forward":
@@ -336,10 +295,7 @@ def _normalized(elements: int, groups: int) -> Cost:
 
 def _rows_of(shape: Sequence[int]) -> tuple[int, int]:
     """Return how many rows a shape has along its last axis, none if they are empty, and their length."""
-    shape = checked_shape("shape", shape)
-    if not shape:
-        raise ValueError(f"shape={shape}: must have at least 1 axis")
-    *others, length = shape
+    *others, length = checked_shape("shape", shape, least=1)
     return math.prod(others) if length else 0, length
 
 
@@ -358,9 +314,8 @@ def embedding_lookup(direction: str, indices: int, length: int, *, itemsize: int
     forward reads the indices and the rows, and writes the rows: no operations. The gradient reads the indices, dy and
     the table's rows, and writes the rows back, in place: an addition an element, once for each time a row is named.
     """
-    checked_choice("direction", direction, DIRECTIONS)
     indices, length = checked_count("indices", indices), checked_count("length", length)
-    size, elements = checked_itemsize(itemsize), indices * length
+    size, elements = _checked(direction, itemsize), indices * length
     named = indices * checked_itemsize(index_itemsize, (4, 8), "index_itemsize")
     if direction == "forward":
         return loop_cost(named + elements * size, elements * size)
@@ -389,7 +344,7 @@ def optimizer_step(name: str, parameters: int, *, itemsize: int = 4) -> Cost:
 
 @dataclasses.dataclass(frozen=True)
 class _Windows:
-    """Describe the windows over one plane: `size` elements each, `count` = `rows` x `columns` windows.
+    """Describe the windows over one plane: `rows` x `columns` of them, of `size` elements each.
 
     `inside` adds up, over all windows, the elements that lie in the plane; the others lie on padding or beyond.
     """
@@ -398,11 +353,6 @@ class _Windows:
     rows: int
     columns: int
     inside: int
-
-    @property
-    def count(self) -> int:
-        """Return the number of windows."""
-        return self.rows * self.columns
 
 
 def _checked_pair(name: str, value: Pair, least: int) -> tuple[int, int]:
@@ -417,19 +367,17 @@ def _checked_pair(name: str, value: Pair, least: int) -> tuple[int, int]:
 
 
 def _checked_windows(
-    shape: Sequence[int],
-    kernel: Pair,
-    stride: Pair,
-    padding: Pair,
-    ceil: bool = False,
+    shape: Sequence[int], kernel: Pair, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False
 ) -> _Windows:
     """Return the windows over the planes of (batch, channels, rows, columns), or raise TypeError or ValueError.
 
-    Along an axis, floor((length + 2 padding - kernel) / stride) + 1 windows; with `ceil` the quotient is rounded up, as
-    Caffe's pooling does, and a window that would begin beyond the plane is left out, as in PyTorch.
+    Without a stride, it is the kernel. Along an axis, floor((length + 2 padding - kernel) / stride) + 1 windows; with
+    `ceil` the quotient is rounded up, as Caffe's pooling does, and a window that would begin beyond the plane is left
+    out, as in PyTorch.
     """
     planes = checked_shape("shape", shape, 4)[2:]
-    kernels, strides = _checked_pair("kernel", kernel, 1), _checked_pair("stride", stride, 1)
+    kernels = _checked_pair("kernel", kernel, 1)
+    strides = kernels if stride is None else _checked_pair("stride", stride, 1)
     paddings = _checked_pair("padding", padding, 0)
     padded = tuple(length + 2 * border for length, border in zip(planes, paddings, strict=True))
     if any(width > length for width, length in zip(kernels, padded, strict=True)):

@@ -8,9 +8,10 @@ import dataclasses
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from workbench.architectures.layer_costs import (
+    Pair,
     average_pool,
     batch_norm,
     concatenated_shape,
@@ -28,15 +29,15 @@ from workbench.cost.loop_cost import DIRECTIONS, loop_cost
 from workbench.cost.record import Cost, checked_count, checked_shape
 from workbench.operator import OPERATORS, Arg, Operator, checked_choice
 
-Size = int | tuple[int, int]
 RATIO = Arg("ratio", float, 0.5, "the chance that an element is dropped", low=0, high=1)
 
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """What all layers have: this one keeps the shape, and has no parameters."""
+    """What all layers have: this one keeps the shape, and has no parameters. The fields are what `count` takes."""
 
     name: str = dataclasses.field(default="", kw_only=True)
+    count: ClassVar[Callable[..., Cost]]  # the function of `layer_costs` that counts it
 
     def output_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         """Return the shape that this layer makes of `shape`, or raise TypeError or ValueError."""
@@ -48,7 +49,11 @@ class Layer:
 
     def cost(self, direction: str, shape: Sequence[int], itemsize: int = 4) -> Cost:
         """Count one pass, "forward" or "gradient"."""
-        raise NotImplementedError
+        return type(self).count(direction, shape, **self._options, itemsize=itemsize)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "name"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,27 +61,22 @@ class Convolution(Layer):
     """Convolve (batch, channels, rows, columns); a direction may also be "gradient to input" or "... to weights"."""
 
     filters: int
-    kernel: Size
-    stride: Size = 1
-    padding: Size = 0
+    kernel: Pair
+    stride: Pair = 1
+    padding: Pair = 0
     groups: int = 1
     bias: bool = True
+    count = convolution
 
     def output_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
-        return convolution_shape(shape, self.filters, self.kernel, **self._options)
+        options = self._options
+        del options["bias"]
+        return convolution_shape(shape, **options)
 
     def parameters(self, shape: Sequence[int]) -> int:
         self.output_shape(shape)
         rows, columns = self.kernel if isinstance(self.kernel, Sequence) else (self.kernel, self.kernel)
         return self.filters * (shape[1] // self.groups * rows * columns + (1 if self.bias else 0))
-
-    def cost(self, direction: str, shape: Sequence[int], itemsize: int = 4) -> Cost:
-        options = {**self._options, "bias": self.bias, "itemsize": itemsize}
-        return convolution(direction, shape, self.filters, self.kernel, **options)
-
-    @property
-    def _options(self) -> dict[str, Any]:
-        return {"stride": self.stride, "padding": self.padding, "groups": self.groups}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +85,7 @@ class Dense(Layer):
 
     units: int
     bias: bool = True
+    count = dense
 
     def output_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         return self._flat(shape)[0], checked_count("units", self.units, 1)
@@ -93,74 +94,60 @@ class Dense(Layer):
         return checked_count("units", self.units, 1) * (self._flat(shape)[1] + (1 if self.bias else 0))
 
     def cost(self, direction: str, shape: Sequence[int], itemsize: int = 4) -> Cost:
-        return dense(direction, self._flat(shape), self.units, bias=self.bias, itemsize=itemsize)
+        return super().cost(direction, self._flat(shape), itemsize)
 
     def _flat(self, shape: Sequence[int]) -> tuple[int, int]:
-        shape = checked_shape("shape", shape)
-        if len(shape) < 2:
-            raise ValueError(f"shape={shape}: must have at least 2 axes, a batch and features")
-        return shape[0], math.prod(shape[1:])
+        batch, *features = checked_shape("shape", shape, least=2)
+        return batch, math.prod(features)
 
 
 @dataclasses.dataclass(frozen=True)
 class ReLU(Layer):
     """Put 0 in the place of what is negative."""
 
-    def cost(self, direction: str, shape: Sequence[int], itemsize: int = 4) -> Cost:
-        return relu(direction, shape, itemsize=itemsize)
+    count = relu
 
 
 @dataclasses.dataclass(frozen=True)
 class _Pool(Layer):
-    kernel: Size
-    stride: Size | None = None
-    padding: Size = 0
+    kernel: Pair
+    stride: Pair | None = None
+    padding: Pair = 0
     ceil: bool = False
 
     def output_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
-        return pooled_shape(shape, self.kernel, stride=self.stride, padding=self.padding, ceil=self.ceil)
-
-    def _count(self, pool: Callable[..., Cost], direction: str, shape: Sequence[int], itemsize: int) -> Cost:
-        windows = {"stride": self.stride, "padding": self.padding, "ceil": self.ceil}
-        return pool(direction, shape, self.kernel, **windows, itemsize=itemsize)
+        return pooled_shape(shape, **self._options)
 
 
 @dataclasses.dataclass(frozen=True)
 class MaxPool(_Pool):
     """Keep the largest element of each window; the stride is the kernel unless given."""
 
-    def cost(self, direction: str, shape: Sequence[int], itemsize: int = 4) -> Cost:
-        return self._count(max_pool, direction, shape, itemsize)
+    count = max_pool
 
 
 @dataclasses.dataclass(frozen=True)
 class AveragePool(_Pool):
     """Keep the mean of each window; the stride is the kernel unless given."""
 
-    def cost(self, direction: str, shape: Sequence[int], itemsize: int = 4) -> Cost:
-        return self._count(average_pool, direction, shape, itemsize)
+    count = average_pool
 
 
 @dataclasses.dataclass(frozen=True)
 class Softmax(Layer):
     """Turn the last axis into probabilities."""
 
-    def cost(self, direction: str, shape: Sequence[int], itemsize: int = 4) -> Cost:
-        return softmax(direction, shape, itemsize=itemsize)
+    count = softmax
 
 
 @dataclasses.dataclass(frozen=True)
 class BatchNorm(Layer):
     """Normalize each channel, axis 1, over the batch, then scale and shift; a direction may also be "inference"."""
 
-    def parameters(self, shape: Sequence[int]) -> int:
-        shape = checked_shape("shape", shape)
-        if len(shape) < 2:
-            raise ValueError(f"shape={shape}: must have at least 2 axes, a batch and a channel axis")
-        return 2 * shape[1]
+    count = batch_norm
 
-    def cost(self, direction: str, shape: Sequence[int], itemsize: int = 4) -> Cost:
-        return batch_norm(direction, shape, itemsize=itemsize)
+    def parameters(self, shape: Sequence[int]) -> int:
+        return 2 * checked_shape("shape", shape, least=2)[1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -365,16 +352,10 @@ def _branch_rows(layer: Branches, shape: Sequence[int], itemsize: int, before: b
     except ValueError as problem:
         raise ValueError(f"layer {place}, {name!r}, on shape {tuple(shape)}: the branches' {problem}") from None
     forward, gradient = (concatenation(direction, shapes, itemsize=itemsize) for direction in DIRECTIONS)
-    if before:
-        gradient += _sum_of_gradients(len(shapes), math.prod(shape), itemsize)
-    elif not any(row.parameters for row in rows):
+    if before and len(shapes) > 1:  # the gradients that the branches carry back to the input they share are added up
+        elements = math.prod(shape)
+        sums = Cost(other_flops=(len(shapes) - 1) * elements)
+        gradient += sums + loop_cost(len(shapes) * elements * itemsize, elements * itemsize)
+    elif not before and not any(row.parameters for row in rows):
         gradient = Cost()
     return [*rows, Traced(name, layer, tuple(shape), output, 0, forward, gradient)]
-
-
-def _sum_of_gradients(branches: int, elements: int, itemsize: int) -> Cost:
-    """Count adding up the gradients that the branches carry back to the input they share."""
-    if branches == 1:
-        return Cost()
-    array = elements * itemsize
-    return Cost(other_flops=(branches - 1) * elements) + loop_cost(branches * array, array)

@@ -48,8 +48,15 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
     for name, file in (("json_file", json_file), ("figure", figure)):
         if file is not None and not file.parent.is_dir():
             raise ValueError(f"{name}={str(file)!r}: {str(file.parent)!r} is not a folder; make it first")
+    described, limits = machine(), None
+    _say(f"{described['cpu']}, {described['threads']} threads, {described['system']}")
+    if what not in UNDRAWN:
+        _say("limits of this machine, measured where they are not known yet")
+        limits = this_machine()
+    settings = Settings(quick, QUICK_ROUNDS if quick else ROUNDS, _say, limits)
+    parts = PARTS.values() if what == ALL else [PARTS[what]]
     try:
-        results = _measure(what, quick)
+        results = sum((import_module(part).bench(settings) for part in parts), Results())
     except WrongResult as problem:
         _say(str(problem))
         return 1
@@ -61,18 +68,6 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
         draw_ratios(results.rows, figure)
     _show(results)
     return 0
-
-
-def _measure(what: str, quick: bool) -> Results:
-    described = machine()
-    _say(f"{described['cpu']}, {described['threads']} threads, {described['system']}")
-    limits = None
-    if what not in UNDRAWN:
-        _say("limits of this machine, measured where they are not known yet")
-        limits = this_machine()
-    settings = Settings(quick, QUICK_ROUNDS if quick else ROUNDS, _say, limits)
-    parts = PARTS.values() if what == ALL else [PARTS[what]]
-    return sum((import_module(part).bench(settings) for part in parts), Results())
 
 
 def _show(results: Results) -> None:

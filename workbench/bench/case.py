@@ -12,14 +12,6 @@ from workbench.operator import OPERATORS
 
 
 @dataclasses.dataclass(frozen=True)
-class Limit:
-    """A plain loop over the same bytes, or the same arithmetic. Limits of one name are timed once for a group."""
-
-    name: str
-    run: Callable[[], object]
-
-
-@dataclasses.dataclass(frozen=True)
 class Target:
     """A ratio to report: a case's time over its limit, or over another case's; and what it should be at most."""
 
@@ -27,10 +19,6 @@ class Target:
     most: float | None = None
     over: "Case | None" = None
     one_thread: bool = False  # `most` holds for one thread alone
-
-    def most_with(self, threads: int) -> float | None:
-        """Return what the ratio should be at most with so many threads, None for no target."""
-        return None if self.one_thread and threads > 1 else self.most
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -42,7 +30,8 @@ class Case:
         inputs: arrays or sparse matrices; `changed` are the places of those that a run changes.
         run: makes the call on such inputs with the engine that it is given, and returns a tuple of results.
         results: a name for each result.
-        limits: the first is the copy; the slowest is the limit.
+        limits: plain loops over the same bytes or with the same arithmetic, the first of which is the copy.
+            The slowest is the limit. Those of one name are timed once for a group.
         tolerances: relative errors allowed, by result; of any other result all bits must be the reference's.
         of_largest: errors are relative to the largest element, and not each to its own.
         wide: the reference computes in float64.
@@ -60,7 +49,7 @@ class Case:
     inputs: tuple
     run: Callable[[tuple, str], tuple]
     results: tuple[str, ...]
-    limits: tuple[Limit, ...]
+    limits: Mapping[str, Callable[[], object]]
     changed: tuple[int, ...] = ()
     tolerances: Mapping[str, float] = dataclasses.field(default_factory=dict)
     of_largest: bool = False
@@ -100,20 +89,16 @@ class Case:
         for name, mine, theirs in zip(self.results, results, expected, strict=True):
             tolerance = max(least, self.tolerances.get(name, 0.0))
             for found, right in zip(flat((mine,)), flat((theirs,)), strict=True):
-                problem = self._compare(found, right, tolerance)
-                if problem:
-                    return f"{name} {problem}"
+                dtype = self.inputs[0].dtype if self.wide else right.dtype
+                if (found.dtype, found.shape) != (dtype, right.shape):
+                    return f"{name} is {found.dtype} {found.shape}, and should be {dtype} {right.shape}"
+                if tolerance and right.dtype.kind == "f":
+                    wrong = np.count_nonzero(~(relative_errors(found, right, self.of_largest) <= tolerance))
+                else:
+                    wrong = np.count_nonzero(bits(found) != bits(right))
+                if wrong:
+                    return f"{name} is wrong at {wrong:,} of {right.size:,} places"
         return ""
-
-    def _compare(self, found: np.ndarray, right: np.ndarray, tolerance: float) -> str:
-        dtype = self.inputs[0].dtype if self.wide else right.dtype
-        if (found.dtype, found.shape) != (dtype, right.shape):
-            return f"is {found.dtype} {found.shape}, and should be {dtype} {right.shape}"
-        if tolerance and right.dtype.kind == "f":
-            wrong = np.count_nonzero(~(relative_errors(found, right, self.of_largest) <= tolerance))
-        else:
-            wrong = np.count_nonzero(bits(found) != bits(right))
-        return f"is wrong at {wrong:,} of {right.size:,} places" if wrong else ""
 
 
 def declared_case(
@@ -121,7 +106,7 @@ def declared_case(
     inputs: tuple,
     arguments: dict[str, Any],
     *,
-    limits: tuple[Limit, ...],
+    limits: Mapping[str, Callable[[], object]],
     shown: dict[str, float | str] | None = None,
     **others: Any,
 ) -> Case:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from workbench.bench.case import Case, Limit, declared_case, flat
+from workbench.bench.case import Case, declared_case, flat
 from workbench.bench.driver import Group, Say, Settings, run
 from workbench.bench.results import MISSED, PREDICTION, Measurement, Ratio, Results, Row
 from workbench.machines import plain_loops
@@ -76,8 +76,8 @@ def declared_cases(name: str, elements: int) -> list[Case]:
     cases = []
     for (inputs, arguments), shown in zip(calls, _shown(operator, calls), strict=True):
         first = flat(inputs)[0].reshape(-1)
-        copy = Limit(f"copy of {first.nbytes} bytes", lambda first=first: plain_loops.copy(first))
-        cases.append(declared_case(name, inputs, arguments, limits=(copy,), shown=shown, **allowed))
+        copy = {f"copy of {first.nbytes} bytes": lambda first=first: plain_loops.copy(first)}
+        cases.append(declared_case(name, inputs, arguments, limits=copy, shown=shown, **allowed))
     if len({str(case) for case in cases}) < len(cases):
         cases = [dataclasses.replace(case, arguments={"call": i, **case.arguments}) for i, case in enumerate(cases)]
     return cases

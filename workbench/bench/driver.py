@@ -2,12 +2,12 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import import_module, metadata
 
 from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
 from workbench.bench.case import Case
-from workbench.bench.peers import Peer
 from workbench.bench.results import Ratio, Results, Row, base_versions, threads_of
 from workbench.machines.limits import Machine
 from workbench.machines.timing import PAUSE, Contender, Timing, measure_steadily, thread_counts
@@ -31,6 +31,24 @@ class Settings:
     rounds: int
     say: Say
     machine: Machine | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    """An installed peer: `build`, called with a case and a number of threads, makes what is timed.
+
+    It returns None where the peer has no such operator. Peers make new arrays for their results where ours does.
+    """
+
+    name: str
+    version: str
+    build: Callable[[Case, int], Contender | None]
+
+    def results(self, case: Case, threads: int) -> tuple | None:
+        """Build and run once; return the results, None where the peer has no such operator."""
+        contender = self.build(case, threads)
+        results = None if contender is None else contender.run()
+        return results if results is None or isinstance(results, tuple) else (results,)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +87,28 @@ def run(
                 timings = measure_steadily(contenders, share, say, threads=threads, pause=pause)
             rows += [_row(case, threads, timings, peers, machine) for case in cases]
     return Results(tuple(rows), versions=base_versions() | {peer.name: peer.version for peer in peers})
+
+
+def present_peers(declared: Mapping[str, tuple[tuple[str, ...], Callable]], say: Say) -> list[Peer]:
+    """Return the peers that can be imported, and say which are absent.
+
+    Args:
+        declared: by the name of a peer, the modules that it needs and its `build`.
+    """
+    found, absent = [], []
+    for name, (modules, build) in declared.items():
+        try:
+            for module in modules:
+                import_module(module)
+        except ImportError:
+            absent.append(name)
+        else:
+            found.append(Peer(name, metadata.version(name), build))
+    if found:
+        say("peers: " + ", ".join(f"{peer.name} {peer.version}" for peer in found))
+    if absent:
+        say(f"absent peers, skipped: {', '.join(absent)} (pip install '.[bench]' adds them)")
+    return found
 
 
 def verify(groups: Iterable[Group], peers: list[Peer], say: Say) -> list[Peer]:
@@ -117,22 +157,20 @@ def _verify(
             continue
         able.append(peer)
         if theirs is not None:
-            judge = case.peer_problem or _peer_problem
-            problem = judge(peer.name, case, theirs, expected)
+            if case.peer_problem:
+                problem = case.peer_problem(peer.name, case, theirs, expected)
+            else:
+                problem = case.problem(theirs, expected, PEER_TOLERANCE)
             problems += [(f"{peer.name}, ", problem)] * bool(problem)
     return able, problems
-
-
-def _peer_problem(name: str, case: Case, theirs: tuple, expected: tuple) -> str:
-    return case.problem(theirs, expected, PEER_TOLERANCE)
 
 
 def _contenders(cases: Sequence[Case], peers: list[Peer], threads: int) -> dict[str, Contender]:
     """Return limits, cases and the peers that have them, by the names that `_row` looks for."""
     contenders: dict[str, Contender] = {}
     for case in cases:
-        for limit in case.limits:
-            contenders.setdefault(limit.name, Contender(limit.run, case.reads))
+        for name, limit in case.limits.items():
+            contenders.setdefault(name, Contender(limit, case.reads))
     for case in cases:
         contenders[str(case)] = Contender(case.ours, case.reads)
         for peer in peers:
@@ -143,25 +181,23 @@ def _contenders(cases: Sequence[Case], peers: list[Peer], threads: int) -> dict[
 
 
 def _row(case: Case, threads: int, timings: dict[str, Timing], peers: list[Peer], machine: Machine | None) -> Row:
-    own, limits = timings[str(case)], [timings[limit.name].seconds for limit in case.limits]
+    own, limits = timings[str(case)], [timings[limit].seconds for limit in case.limits]
     timed = [peer for peer in peers if f"{peer.name}, {case}" in timings]
     peer_seconds = {peer.name: timings[f"{peer.name}, {case}"].seconds for peer in timed}
     ratios = []
     for target in case.targets:
         base = timings[str(target.over)].seconds if target.over else max(limits)
-        ratios.append(Ratio(target.name, own.seconds / base, target.most_with(threads)))
+        most = None if target.one_thread and threads > 1 else target.most
+        ratios.append(Ratio(target.name, own.seconds / base, most))
     if case.peer_targets is not None:
         for name, seconds in peer_seconds.items():
             least = case.peer_targets.get(name)
             ratios.append(Ratio(f"{name} / ours", seconds / own.seconds, least, at_least=True))
     prediction = case.work().predict(machine, threads) if machine and case.work else None
+    shared = {name: getattr(case, name) for name in ("operator", "direction", "shape", "layout", "arguments")}
     return Row(
-        operator=case.operator,
-        direction=case.direction,
-        shape=case.shape,
-        layout=case.layout,
+        **shared,
         threads=threads,
-        arguments=case.arguments,
         seconds=own.seconds,
         iqr_seconds=own.iqr_seconds,
         copy_seconds=limits[0],

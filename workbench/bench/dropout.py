@@ -5,13 +5,18 @@ import math
 
 import numpy as np
 
-from workbench.bench.case import Case, Limit, Target, declared_case
-from workbench.bench.driver import Group, Settings, run
-from workbench.bench.dropout_peers import PEERS, SEED, SEGMENTS, dropped_segments, peer_problem
-from workbench.bench.peers import present_peers
+from workbench import philox
+from workbench.bench.case import Case, Target, bits, declared_case
+from workbench.bench.driver import Group, Settings, present_peers, run
 from workbench.bench.results import MISSED, Measurement, Results, Row, threads_of
 from workbench.data.planted import spread_matrix
 from workbench.machines import plain_loops
+from workbench.machines.timing import Contender
+
+SEGMENTS = "SparseDropoutWithReplacement"
+SEED = 17
+SIGMAS = 6  # between the share dropped and the ratio: beyond that by chance once in 5e8
+SCALE_TOLERANCE = 1e-6  # relative
 
 # The shape of the dense array, the segments of the ragged one, the shape of the matrices and their entries.
 STORED = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
@@ -54,13 +59,13 @@ def dense_cases(shape: tuple[int, int]) -> list[Case]:
     x, dy = (rng.standard_normal(shape, np.float32) for _ in range(2))
     features = rng.standard_normal(shape[-1], np.float32)
     dropped = rng.random(shape, np.float32) < DENSE_RATIO
-    limit = Limit("copy of x", lambda: plain_loops.copy(x.reshape(-1)))
+    copy = {"copy of x": lambda: plain_loops.copy(x.reshape(-1))}
 
     def case(inputs: tuple, arguments: dict, replacement: float | str = 0.0, **others):
         shown = {"ratio": DENSE_RATIO, "replacement": replacement, "scaled": arguments.get("scaled", False)}
         given = {"ratio": DENSE_RATIO, **arguments}
         name = "DropoutWithReplacement" + "Gradient" * (len(inputs) > 1)
-        return _case(name, inputs, given, shown, limit, **others)
+        return _case(name, inputs, given, shown, copy, **others)
 
     back = {"tolerances": {"dreplacement": SUM_TOLERANCE}}
     return [
@@ -78,15 +83,15 @@ def ragged_cases(segments: int) -> list[Case]:
     lengths = rng.integers(0, LONGEST + 1, segments, np.int32)
     x = rng.integers(1, 1_000_000, int(lengths.sum()))  # no zeros: those are what was dropped
 
-    def case(name: str, ratio: float, limit: Limit, target: Target = NO_TARGET) -> Case:
+    def case(name: str, ratio: float, limits: dict, target: Target = NO_TARGET) -> Case:
         given, shown = {"ratio": ratio, "seed": SEED}, {"ratio": ratio, "segments": segments}
-        return _case(name, (x, lengths), given, shown, limit, target, layout="ragged")
+        return _case(name, (x, lengths), given, shown, limits, target, layout="ragged")
 
-    def shortened(ratio: float) -> Limit:
+    def shortened(ratio: float) -> dict:
         written = int(np.where(dropped_segments(segments, ratio), 1, lengths).sum())
-        return Limit(f"copy of {x.size} values to {written}", lambda: plain_loops.move(x, written))
+        return {f"copy of {x.size} values to {written}": lambda: plain_loops.move(x, written)}
 
-    copy = Limit(f"copy of {x.size} values", lambda: plain_loops.copy(x))
+    copy = {f"copy of {x.size} values": lambda: plain_loops.copy(x)}
     return [
         *(case(SEGMENTS, ratio, shortened(ratio), SEGMENTS_TARGET) for ratio in SEGMENT_RATIOS),
         *(case("SparseItemwiseDropoutWithReplacement", ratio, copy) for ratio in SEGMENT_RATIOS),
@@ -98,8 +103,8 @@ def stored_case(shape: tuple[int, int], count: int) -> Case:
     x = spread_matrix(shape, count)
     given = {"ratio": STORED_RATIO, "seed": SEED}
     shown = {"ratio": STORED_RATIO, "replacement": 0.0, "scaled": False, "stored": count}
-    limit = Limit(f"copy of {count} stored entries", lambda: (plain_loops.copy(x.data), plain_loops.copy(x.indices)))
-    return _case("DropoutWithReplacement", (x,), given, shown, limit, layout="CSR")
+    copy = {f"copy of {count} stored entries": lambda: (plain_loops.copy(x.data), plain_loops.copy(x.indices))}
+    return _case("DropoutWithReplacement", (x,), given, shown, copy, layout="CSR")
 
 
 def compare_with_caffe2(rows: tuple[Row, ...]) -> list[Measurement]:
@@ -133,8 +138,100 @@ def exponents(rows: tuple[Row, ...]) -> list[Measurement]:
 
 
 def _case(
-    name: str, inputs: tuple, given: dict, shown: dict, limit: Limit, target: Target = NO_TARGET, **others
+    name: str, inputs: tuple, given: dict, shown: dict, limits: dict, target: Target = NO_TARGET, **others
 ) -> Case:
     """Return a call beside its copy and its peers, whose random numbers are their own."""
-    fields = {"limits": (limit,), "targets": (target,), "peer_targets": {}, "peer_problem": peer_problem, **others}
+    fields = {"limits": limits, "targets": (target,), "peer_targets": {}, "peer_problem": peer_problem, **others}
     return declared_case(name, inputs, given, shown=shown, **fields)
+
+
+def peer_problem(name: str, case: Case, theirs: tuple, expected: tuple) -> str:
+    """Return what is wrong with a peer's result, "" for nothing.
+
+    Single values: the share dropped, and that the kept are unchanged or scaled. Segments: the share dropped, and that
+    what is timed makes the reference's result, `expected`, of the reference's draws.
+    """
+    if case.operator == SEGMENTS:
+        return _segments_problem(case, theirs, expected)
+    return _elements_problem(case, np.asarray(theirs[0]))
+
+
+def dropped_segments(segments: int, ratio: float) -> np.ndarray:
+    """Return which segments ours drops, from the random stream itself."""
+    return philox.uniforms(SEED, segments) < ratio
+
+
+def replace_segments(
+    x: np.ndarray, lengths: np.ndarray, dropped: np.ndarray, value: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Replace the dropped segments by a value each, with NumPy alone; return values and lengths."""
+    output_lengths = np.where(dropped, 1, lengths).astype(lengths.dtype)
+    y = np.full(int(output_lengths.sum()), value, x.dtype)
+    y[np.repeat(~dropped, output_lengths)] = x[np.repeat(~dropped, lengths)]
+    return y, output_lengths
+
+
+def _torch(case: Case, threads: int) -> Contender | None:
+    """Time PyTorch, which scales what it keeps and replaces by 0 alone."""
+    import torch
+
+    if case.layout != "dense" or case.direction != "forward" or case.arguments["replacement"] != 0:
+        return None
+    torch.set_num_threads(threads)
+    x, ratio = torch.from_numpy(case.inputs[0]), case.arguments["ratio"]
+
+    def run():
+        with torch.inference_mode():
+            return torch.nn.functional.dropout(x, ratio, training=True)
+
+    return Contender(run, case.reads)
+
+
+def _numpy(case: Case, threads: int) -> Contender | None:
+    """Time what takes NumPy a line or two: neither gradients nor sparse matrices, and one unscaled number put in."""
+    generator, ratio = np.random.default_rng(1), case.arguments["ratio"]
+    if case.operator == SEGMENTS:
+        x, lengths = case.inputs
+
+        def run():
+            return replace_segments(x, lengths, generator.random(lengths.size, np.float32) < ratio, 0)
+
+        return Contender(run, case.reads)
+    if case.direction != "forward" or case.layout == "CSR" or case.arguments.get("scaled"):
+        return None
+    if case.arguments.get("replacement", 0) != 0:
+        return None
+    x = case.inputs[0]
+    return Contender(lambda: np.where(generator.random(x.shape, np.float32) < ratio, x.dtype.type(0), x), case.reads)
+
+
+def _elements_problem(case: Case, theirs: np.ndarray) -> str:
+    x, ratio = case.inputs[0], case.arguments["ratio"]
+    if (theirs.shape, theirs.dtype) != (x.shape, x.dtype):
+        return f"returns {theirs.dtype} {theirs.shape}"
+    dropped = (theirs == 0) & (x != 0)
+    kept, of = theirs[~dropped], x[~dropped]
+    if not np.array_equal(kept, of) and not np.allclose(kept, of / (1 - ratio), rtol=SCALE_TOLERANCE, atol=0):
+        return "what is kept is neither unchanged nor scaled"
+    return _share_problem(int(dropped.sum()), int(np.count_nonzero(x)), ratio)
+
+
+def _segments_problem(case: Case, theirs: tuple, expected: tuple) -> str:
+    (x, lengths), ratio = case.inputs, case.arguments["ratio"]
+    with_our_draws = replace_segments(x, lengths, dropped_segments(lengths.size, ratio), 0)
+    for mine, right in zip(with_our_draws, expected, strict=True):
+        if mine.shape != right.shape or mine.dtype != right.dtype or np.any(bits(mine) != bits(right)):
+            return "makes something else of the same draws"
+    _, output_lengths = theirs
+    visible = lengths != 1  # of a segment of one value the length does not tell
+    return _share_problem(int(np.sum(output_lengths[visible] == 1)), int(visible.sum()), ratio)
+
+
+def _share_problem(dropped: int, count: int, ratio: float) -> str:
+    allowed = SIGMAS * math.sqrt(count * ratio * (1 - ratio))
+    if abs(dropped - count * ratio) <= allowed:
+        return ""
+    return f"drops {dropped:,} of {count:,}, where {count * ratio:,.0f} ± {allowed:,.0f} are allowed"
+
+
+PEERS = {"torch": (("torch",), _torch), "numpy": (("numpy",), _numpy)}

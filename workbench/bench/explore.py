@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from workbench.bench.driver import Settings, WrongResult
 from workbench.bench.results import Measurement, Results, base_versions
 from workbench.machines.timing import Timing
@@ -61,10 +63,8 @@ def measure_changes(
 
 def slider_value(arg: Arg, step: int) -> float | int:
     """Return the legal value nearest to step 0..STEPS-1 along a slider's range, on its scale."""
-    low, high = arg.slider
-    fraction = step / (STEPS - 1)
-    value = low * (high / low) ** fraction if arg.scale == "log" else low + (high - low) * fraction
+    values = (np.geomspace if arg.scale == "log" else np.linspace)(*arg.slider, STEPS)
     if arg.type is not int:
-        return value
-    unit = arg.step or 1
-    return int(low + round((value - low) / unit) * unit)
+        return float(values[step])
+    low, unit = arg.slider[0], arg.step or 1
+    return int(low + round((values[step] - low) / unit) * unit)

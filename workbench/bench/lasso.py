@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.bench.case import Case, Limit, Target
+from workbench.bench.case import Case, Target
 from workbench.bench.driver import all_threads
 from workbench.bench.results import MISSED, Measurement, dimensions
 from workbench.machines import plain_loops
@@ -124,7 +124,7 @@ def case(matrix: Any, y: np.ndarray) -> LassoCase:
         inputs=(matrix, y),
         run=lambda inputs, engine: (fit(made.tolerance(OURS, fit)),),
         results=("weights",),
-        limits=(Limit("pass over X", read_once),),
+        limits={"pass over X": read_once},
         targets=(Target("ours / pass over X"),),
         peer_targets=PEER_TARGETS,
         alpha=alpha,

@@ -1,17 +1,24 @@
 """The part "sparse-lp": rows of a table and weights of a layer, in place and into new arrays; and the Lasso."""
 
 import dataclasses
+import math
+from collections.abc import Callable
 
 import numpy as np
 
 from workbench.bench import lasso
-from workbench.bench.case import Case, Limit, Target, declared_case
-from workbench.bench.driver import Group, Settings, run
-from workbench.bench.peers import present_peers
+from workbench.bench.case import Case, Target, declared_case
+from workbench.bench.driver import PEER_TOLERANCE, Group, Settings, present_peers, run
 from workbench.bench.results import MISSED, Results
-from workbench.bench.sparse_lp_peers import ALPHA, PEERS, REG_LAMBDA, ROWS, THRESHOLD, WEIGHT, peer_problem
 from workbench.data.planted import planted_dense, planted_sparse
 from workbench.machines import plain_loops
+from workbench.machines.timing import Contender
+
+ROWS = "SparseLpRegularizer"
+REG_LAMBDA = 2.0**-13  # small, so that rows that are shrunk in every round stay far from 0; the same in float32
+ALPHA = 0.125
+WEIGHT = 0.125  # of lp_prox: sqrt(2 * 0.125) = 1/2, so that the hard threshold is the same number in float32
+THRESHOLD = 0.5
 
 # The table and how many rows are named; the weights; both X of the Lasso, and how many places of the second are not 0.
 SIZES = {"rows": ((1_000_000, 64), 200_000), "weights": (4096, 4096)}
@@ -62,13 +69,13 @@ def row_cases(shape: tuple[int, int], count: int) -> list[Case]:
 
     def case(p: float, indices: np.ndarray = evenly, exact: bool = False, most: float | None = None) -> Case:
         over = f"{count} {'skewed' if indices is skewed else 'even'} rows, {indices.dtype.name}"
-        move = Limit(f"gather and scatter, {over}", lambda: plain_loops.gather_and_scatter(table, indices, buffer))
+        move = {f"gather and scatter, {over}": lambda: plain_loops.gather_and_scatter(table, indices, buffer)}
         shown = {"p": p, "exact": exact, "skewed": indices is skewed, "rows": count, "indices": indices.dtype.name}
         return _case(
             ROWS,
             (table, indices),
             {"p": p, "reg_lambda": REG_LAMBDA, "exact": exact},
-            limit=move,
+            limits=move,
             target=Target("ours / gather and scatter", most),
             shown=shown,
             tolerances={} if p in (1, 2) else {"param": TOLERANCE},
@@ -100,13 +107,13 @@ def penalty_cases(shape: tuple[int, int]) -> list[Case]:
     the bytes of the pass that the time is compared with.
     """
     w = _weights(shape)
-    negate = Limit("pass in place, weights", lambda: plain_loops.negate(w.reshape(-1)))
+    negate = {"pass in place, weights": lambda: plain_loops.negate(w.reshape(-1))}
 
     def case(p: float) -> Case:
         target = Target("ours / pass in place", SIMPLE_TARGET if p in SIMPLE else TARGET)
         shown = {"p": p, "sparsity_threshold": THRESHOLD}
         given, loss = {"alpha": ALPHA, **shown}, {"loss": TOLERANCE}
-        return _case("SparseLp", (w,), given, limit=negate, target=target, shown=shown, tolerances=loss)
+        return _case("SparseLp", (w,), given, limits=negate, target=target, shown=shown, tolerances=loss)
 
     return [case(p) for p in IN_PLACE]
 
@@ -115,7 +122,7 @@ def new_array_cases(shape: tuple[int, int]) -> list[Case]:
     """Return `lp_prox` and `lp_gradient` of float32 numbers of `shape`, for several p."""
     x = _weights(shape)
     common = {
-        "limit": Limit("copy, weights", lambda: plain_loops.copy(x.reshape(-1))),
+        "limits": {"copy, weights": lambda: plain_loops.copy(x.reshape(-1))},
         "target": Target("ours / copy"),
         "tolerances": {"z": TOLERANCE, "dw": TOLERANCE},
     }
@@ -123,10 +130,101 @@ def new_array_cases(shape: tuple[int, int]) -> list[Case]:
     return proxes + [_case("LpGradient", (x,), {"p": p, "alpha": ALPHA}, **common) for p in NEW_ARRAYS]
 
 
-def _case(name: str, inputs: tuple, given: dict, *, limit: Limit, target: Target, **others) -> Case:
+def _case(name: str, inputs: tuple, given: dict, *, target: Target, **others) -> Case:
     fields = {"peer_targets": {}, "peer_problem": peer_problem, **others}
-    return declared_case(name, inputs, given, limits=(limit,), targets=(target,), **fields)
+    return declared_case(name, inputs, given, targets=(target,), **fields)
 
 
 def _weights(shape: tuple[int, int]) -> np.ndarray:
     return np.random.default_rng(0).standard_normal(shape, np.float32)
+
+
+def peer_problem(name: str, case: Case, theirs: tuple, expected: tuple) -> str:
+    """Return what is wrong with a peer's results, "" for nothing; of rows, each of which it shrinks once, or copies."""
+    if case.operator == ROWS:
+        table, indices = case.inputs
+        once = dataclasses.replace(case, inputs=(table, np.unique(indices)))
+        expected = (table,) if name == "numpy" else once.expected()
+    return case.problem(theirs, expected, PEER_TOLERANCE)
+
+
+def _numpy(case: Case, threads: int) -> Contender | None:
+    """Time NumPy's gather and scatter of rows, without any arithmetic, where p is one of Caffe2's."""
+    if case.operator != ROWS or case.arguments["exact"] or case.arguments["p"] not in (1, 2):
+        return None
+    param, indices = case.inputs
+
+    def run():
+        param[indices] = param[indices]
+        return (param,)
+
+    return Contender(run, case.reads)
+
+
+def _torch(case: Case, threads: int) -> Contender | None:
+    """Time PyTorch; of rows p = 1 and 2 alone, of proximal operators 0, 1 and 2, of gradients none.
+
+    Rows: `index_select`, the arithmetic, `index_copy_`, which shrinks a row once however often it is named. Weights:
+    the powers, the mask and the product one after another. Proximal operators: `softshrink`, `hardshrink`, a division.
+    """
+    import torch
+
+    p = case.arguments.get("p")
+    builders = {ROWS: _torch_rows, "SparseLp": _torch_penalty, "LpProx": _torch_prox}
+    work = builders[case.operator](case, p) if case.operator in builders else None
+    if work is None:
+        return None
+    torch.set_num_threads(threads)
+
+    def run():
+        with torch.inference_mode():
+            return work()
+
+    return Contender(run, case.reads)
+
+
+def _torch_rows(case: Case, p: float) -> Callable[[], tuple] | None:
+    import torch
+
+    if case.arguments["exact"] or p not in (1, 2):
+        return None
+    param, index = (torch.from_numpy(array) for array in (case.inputs[0], case.inputs[1].astype(np.int64)))
+
+    def work():
+        named = param.index_select(0, index)
+        less = named.mul_(1 - REG_LAMBDA) if p == 2 else torch.nn.functional.softshrink(named, REG_LAMBDA)
+        param.index_copy_(0, index, less)
+        return (case.inputs[0],)
+
+    return work
+
+
+def _torch_penalty(case: Case, p: float) -> Callable[[], tuple]:
+    import torch
+
+    w = torch.from_numpy(case.inputs[0])
+
+    def work():
+        size = w.abs()
+        mask = size > THRESHOLD
+        powers = {1: lambda: size, 2: size.square, 0.5: size.sqrt}.get(p, lambda: size.pow(p))
+        loss = ALPHA * float(powers().sum())
+        w.mul_(mask)
+        return case.inputs[0], loss, mask.numpy()
+
+    return work
+
+
+def _torch_prox(case: Case, p: float) -> Callable[[], tuple] | None:
+    import torch
+
+    x = torch.from_numpy(case.inputs[0])
+    functions = {
+        0: lambda: torch.nn.functional.hardshrink(x, math.sqrt(2 * WEIGHT)),
+        1: lambda: torch.nn.functional.softshrink(x, WEIGHT),
+        2: lambda: x / (1 + 2 * WEIGHT),
+    }
+    return (lambda: (functions[p]().numpy(),)) if p in functions else None
+
+
+PEERS = {"numpy": (("numpy",), _numpy), "torch": (("torch",), _torch)}

@@ -95,13 +95,18 @@ def checked_count(name: str, value: int, least: int = 0) -> int:
     return count
 
 
-def checked_shape(name: str, shape: Sequence[int], rank: int | None = None) -> tuple[int, ...]:
-    """Return a shape as a tuple of ints, or raise TypeError or ValueError unless it is one, of `rank` axes if given."""
+def checked_shape(name: str, shape: Sequence[int], rank: int | None = None, *, least: int = 0) -> tuple[int, ...]:
+    """Return a shape as a tuple of ints, or raise TypeError or ValueError unless it is one.
+
+    It must have `rank` axes if that is given, and at least `least`.
+    """
     if isinstance(shape, str) or not isinstance(shape, Sequence):
         raise TypeError(f"{name}={shape!r}: must be a tuple of ints, the lengths of the axes")
     lengths = tuple(checked_count(f"{name}[{axis}]", length) for axis, length in enumerate(shape))
     if rank is not None and len(lengths) != rank:
         raise ValueError(f"{name}={lengths}: must have {rank} axes")
+    if len(lengths) < least:
+        raise ValueError(f"{name}={lengths}: must have at least {least} {'axis' if least == 1 else 'axes'}")
     return lengths
 
 

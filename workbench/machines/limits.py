@@ -59,11 +59,17 @@ class Limits:
     overlap: Mapping[str, float] = dataclasses.field(default_factory=lambda: dict.fromkeys(MADE_OF_ARITHMETIC, 1.0))
 
     def __post_init__(self) -> None:
-        for name, rates in {"flops": self.flops, **self.functions}.items():
-            for precision, rate in rates.items():
-                _check_rate(f"{name}[{precision!r}]", rate)
+        groups = {"flops": self.flops, **self.functions}.items()
+        rates = {f"{name}[{precision!r}]": rate for name, each in groups for precision, rate in each.items()}
         for name in CURVES:
-            _check_curve(name, getattr(self, name))
+            curve = getattr(self, name)
+            sizes = [0.0, *(size for size, _ in curve)]
+            if len(sizes) == 1 or not all(low < high for low, high in itertools.pairwise(sizes)):
+                raise ValueError(f"{name}={curve!r}: must hold at least one (bytes, rate), bytes above 0 and rising")
+            rates |= {f"{name} at {size:g} bytes": rate for size, rate in curve}
+        for name, rate in rates.items():
+            if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
+                raise ValueError(f"{name}={rate!r}: must be a number above 0, a rate per second")
         for name in ("launch_seconds", "run_seconds", "wake_seconds", "misprediction_seconds"):
             seconds = getattr(self, name)
             if not (isinstance(seconds, float) and 0 <= seconds < math.inf):
@@ -111,14 +117,22 @@ def limit_rows(machine: Machine) -> list[tuple[str, str, dict[int, float]]]:
     as the last one, and are gone through again and again.
     """
     kinds = [(f"multiply-adds, {each}", "GFLOP/s", lambda of, each=each: of.flops[each] / GIGA) for each in PRECISIONS]
-    for level, size in _levels(machine).items():
-        for name in ("copy", "read"):
-            kinds.append((f"{name}, {level}", "GB/s", lambda of, name=name, size=size: _again(of, name, size) / GIGA))
-    for function in FUNCTIONS:
-        for precision in PRECISIONS[:1] if function == WORDS else PRECISIONS:
-            label = f"{function.removesuffix('s').replace('_', ' ')}, {precision}"
-            label = "Philox word" if function == WORDS else label
-            kinds.append((label, "ns", lambda of, f=function, p=precision: 1 / of.functions[f][p] / NANO))
+    levels = {"memory": 1 << 28}
+    if machine.caches:
+        levels = {f"L{level} ({size >> 10} KiB)": size // 2 for level, size in enumerate(machine.caches, start=1)}
+        levels["memory"] = BEYOND * machine.caches[-1]
+    for level, size in levels.items():
+        kinds += [
+            (f"copy, {level}", "GB/s", lambda of, size=size: rate_at(of.copy_again, size) / GIGA),
+            (f"read, {level}", "GB/s", lambda of, size=size: rate_at(of.read_again, size) / GIGA),
+        ]
+    calls = [
+        (f"{name.removesuffix('s').replace('_', ' ')}, {each}", name, each)
+        for name in OPERATIONS
+        for each in PRECISIONS
+    ]
+    for label, name, precision in [*calls, ("Philox word", WORDS, PRECISIONS[0])]:
+        kinds.append((label, "ns", lambda of, f=name, p=precision: 1 / of.functions[f][p] / NANO))
     kinds += [
         ("branch guessed wrong", "ns", lambda of: of.misprediction_seconds / NANO),
         ("starting a loop", "µs", lambda of: of.launch_seconds / MICRO),
@@ -126,28 +140,3 @@ def limit_rows(machine: Machine) -> list[tuple[str, str, dict[int, float]]]:
         ("waking the other threads", "µs", lambda of: of.wake_seconds / MICRO),
     ]
     return [(what, unit, {n: value(limits) for n, limits in machine.limits.items()}) for what, unit, value in kinds]
-
-
-def _levels(machine: Machine) -> dict[str, int]:
-    """Return the size of arrays that lie in each cache, and in memory, by what a table calls it."""
-    if not machine.caches:
-        return {"memory": 1 << 28}
-    levels = {f"L{level} ({size >> 10} KiB)": size // 2 for level, size in enumerate(machine.caches, start=1)}
-    return {**levels, "memory": BEYOND * machine.caches[-1]}
-
-
-def _again(limits: Limits, name: str, size: int) -> float:
-    return rate_at(getattr(limits, f"{name}_again"), size)
-
-
-def _check_curve(name: str, curve: Curve) -> None:
-    sizes = [size for size, _ in curve]
-    if not sizes or not sizes[0] > 0 or any(not low < high for low, high in itertools.pairwise(sizes)):
-        raise ValueError(f"{name}={curve!r}: must hold at least one (bytes, rate), with bytes above 0 and rising")
-    for size, rate in curve:
-        _check_rate(f"{name} at {size:g} bytes", rate)
-
-
-def _check_rate(name: str, rate: float) -> None:
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
-        raise ValueError(f"{name}={rate!r}: must be a number above 0, a rate per second")

@@ -50,9 +50,9 @@ def measure(threads: int) -> tuple[dict[int, Limits], float]:
 
 def _limits(threads: int) -> Limits:
     with parallel.thread_limit(threads):
-        functions = {name: {np.dtype(t).name: _function(name, t, threads) for t in _TYPES} for name in OPERATIONS}
+        functions = {name: {kind: _function(name, kind, threads) for kind in PRECISIONS} for name in OPERATIONS}
         functions[WORDS] = dict.fromkeys(PRECISIONS, _words(threads))
-        flops = {np.dtype(t).name: _flops(t, threads) for t in _TYPES}
+        flops = {kind: _flops(kind, threads) for kind in PRECISIONS}
         single = {name: functions[name]["float32"] for name in UNITS}
         units = {name: _overlap(name, single[name], flops["float32"], threads) for name in UNITS}
         launch, run = _launch_and_run()
@@ -97,9 +97,6 @@ def _curve(sizes: Sequence[int], rate: Callable[..., float], *arguments: Any) ->
     return tuple((float(size), rate(size, *arguments)) for size in sizes)
 
 
-_TYPES = (np.float32, np.float64)
-
-
 def _best(run: Callable[[], object], tries: int = TRIES) -> float:
     """Return the shortest time of several, after one that is not timed."""
     run()
@@ -133,19 +130,19 @@ def _tile_rate(threads: int, numbers: np.ndarray, scalars: Sequence[float], loop
     return _rate(work, probes.TILE, threads)
 
 
-def _flops(kind: type, threads: int) -> float:
+def _flops(kind: str, threads: int) -> float:
     return 2 * probes.FUSED * _tile_rate(threads, np.full(probes.TILE, 0.5, kind), (0.3, 0.2), probes.fused)
 
 
-def _function(name: str, kind: type, threads: int) -> float:
+def _function(name: str, kind: str, threads: int) -> float:
     numbers = np.linspace(1.1, 1.9, probes.TILE).astype(kind)
-    return _tile_rate(threads, numbers, (0.625, 0.01), probes.function, probes.FUNCTIONS[name])
+    return _tile_rate(threads, numbers, (0.625, 0.01), probes.function, probes.FUNCTIONS[kind][name])
 
 
 def _overlap(name: str, functions: float, flops: float, threads: int) -> float:
     """Return for how much of a function's time multiply-adds have to wait: both at once, beyond these alone."""
     numbers = np.linspace(1.1, 1.9, probes.TILE).astype(np.float32)
-    both = 1 / _tile_rate(threads, numbers, (0.7, 0.2), probes.mixed, probes.FUNCTIONS[name])
+    both = 1 / _tile_rate(threads, numbers, (0.7, 0.2), probes.mixed, probes.FUNCTIONS["float32"][name])
     return float(np.clip((both - 2 * probes.DEGREE / flops) * functions, 0, 1))
 
 

@@ -6,7 +6,7 @@ All are plain compiled loops that share their work between threads as the operat
 import numpy as np
 
 from workbench import parallel
-from workbench.compiling import compiler, prefetch_to_read, prefetch_to_write
+from workbench.compiling import compiler, prefetch_to_read, prefetch_to_write, variant
 from workbench.cost import Cost
 
 TILE = 1 << 14  # elements of a job
@@ -54,8 +54,8 @@ def gather_and_scatter(table: np.ndarray, indices: np.ndarray, buffer: np.ndarra
     In the order of `indices`, and with prefetching, which is faster than without.
     """
     jobs = -(-indices.size // ROWS)
-    parallel.run(lambda start, stop: _gather(table, indices, buffer, start, stop), jobs, buffer.size)
-    parallel.run(lambda start, stop: _scatter(table, indices, buffer, start, stop), jobs, buffer.size)
+    for back in (variant(0), variant(1)):
+        parallel.run(lambda start, stop, b=back: _rows(b, table, indices, buffer, start, stop), jobs, buffer.size)
 
 
 def arithmetic(count: Cost) -> np.ndarray | None:
@@ -124,27 +124,19 @@ def _negate(x, start, stop):
 
 
 @loop
-def _gather(table, indices, buffer, start, stop):
+def _rows(back, table, indices, buffer, start, stop):
+    """Copy rows of the table to the buffer, or back."""
     flat, length, last = table.reshape(-1), np.uintp(table.shape[1]), indices.shape[0] - 1
     line = np.uintp(64 // table.itemsize)
     for i in range(start * ROWS, min(stop * ROWS, indices.shape[0])):
         ahead = np.uintp(indices[min(i + ROWS_AHEAD, last)]) * length
         for j in range(np.uintp(0), length, line):
-            prefetch_to_read(flat, ahead + j)
-        source, to = table[indices[i]], buffer[i]
-        for j in range(source.shape[0]):
-            to[j] = source[j]
-
-
-@loop
-def _scatter(table, indices, buffer, start, stop):
-    flat, length, last = table.reshape(-1), np.uintp(table.shape[1]), indices.shape[0] - 1
-    line = np.uintp(64 // table.itemsize)
-    for i in range(start * ROWS, min(stop * ROWS, indices.shape[0])):
-        ahead = np.uintp(indices[min(i + ROWS_AHEAD, last)]) * length
-        for j in range(np.uintp(0), length, line):
-            prefetch_to_write(flat, ahead + j)
-        source, to = buffer[i], table[indices[i]]
+            if len(back):
+                prefetch_to_write(flat, ahead + j)
+            else:
+                prefetch_to_read(flat, ahead + j)
+        row, place = table[indices[i]], buffer[i]
+        source, to = (place, row) if len(back) else (row, place)
         for j in range(source.shape[0]):
             to[j] = source[j]
 

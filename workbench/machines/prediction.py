@@ -121,21 +121,19 @@ def _mixed(together: Prediction, alone: Prediction, before: float, shared: float
 
 def _parts(cost: Cost, limits: Limits, precision: str, working_set: int, access: str) -> Prediction:
     instructions = cost.multiply_adds + cost.other_flops + cost.comparisons
-    functions = {name: _calling(cost, name, limits, precision) for name in FUNCTIONS}
-    delaying = sum(share * functions[name] for name, share in limits.overlap.items())
+    counts = {name: getattr(cost, name) for name in FUNCTIONS}
+    functions = {
+        name: count / _known(_known(limits.functions, name, "throughput"), precision, f"throughput of {name}")
+        for name, count in counts.items()
+        if count
+    }
+    delaying = sum(share * functions.get(name, 0.0) for name, share in limits.overlap.items())
     return Prediction(
         arithmetic=FLOPS_PER_MULTIPLY_ADD * instructions / _known(limits.flops, precision, "FLOP/s") + delaying,
-        special=sum(functions.values()),
+        special=sum(functions.values(), 0.0),
         memory=_moving(cost, limits, working_set, access),
         launch=_starting(cost, limits),
     )
-
-
-def _calling(cost: Cost, name: str, limits: Limits, precision: str) -> float:
-    count = getattr(cost, name)
-    if not count:
-        return 0.0
-    return count / _known(_known(limits.functions, name, "throughput"), precision, f"throughput of {name}")
 
 
 def _moving(cost: Cost, limits: Limits, working_set: int, access: str) -> float:

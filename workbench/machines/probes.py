@@ -18,11 +18,9 @@ long.
 
 import math
 
-import numba
 import numpy as np
-from numba.extending import overload
 
-from workbench.compiling import compiler, philox4x32, prefetch_to_read, prefetch_to_write, variant
+from workbench.compiling import AHEAD, compiler, philox4x32, prefetch_tile, prefetch_to_read, prefetch_to_write, variant
 from workbench.machines.limits import OPERATIONS
 
 kernel = compiler(fastmath={"contract"})
@@ -31,13 +29,19 @@ sums_kernel = compiler(fastmath={"contract", "reassoc"})
 
 TILE = 1024  # elements of a pass over numbers that stay in L1
 BLOCK = 256  # elements
-AHEAD = 1024  # elements between a block and what is asked for
 ROWS_AHEAD = 12
 DEGREE = 16  # of each of the two polynomials
 FUSED = 2 * DEGREE  # multiply-adds an element
 
-DIVISION, SQUARE_ROOT, EXPONENTIAL, LOGARITHM, POWER = range(1, 6)
-FUNCTIONS = {name: variant(kind) for kind, name in enumerate(OPERATIONS, start=DIVISION)}
+DIVISION, SQUARE_ROOT = 1, 2
+EXP_SINGLE, LOG_SINGLE, POWER_SINGLE, EXP_DOUBLE, LOG_DOUBLE, POWER_DOUBLE = range(3, 9)
+FUNCTIONS = {
+    precision: {name: variant(kind) for name, kind in zip(OPERATIONS, (DIVISION, SQUARE_ROOT, *kinds), strict=True)}
+    for precision, kinds in (
+        ("float32", (EXP_SINGLE, LOG_SINGLE, POWER_SINGLE)),
+        ("float64", (EXP_DOUBLE, LOG_DOUBLE, POWER_DOUBLE)),
+    )
+}
 
 # 2^g = sum of (g log 2)^k / k!, and log2 of (1 + s) / (1 - s) = sum of 2 s^k / (k log 2) over odd k.
 EXP = tuple(math.log(2) ** k / math.factorial(k) for k in range(11))
@@ -47,16 +51,6 @@ ONE = np.float32(1)
 
 u, u64 = np.uintp, np.uint64
 ZERO = u64(0)
-
-
-def exp2(x):
-    """Return 2^x for a normal result."""
-    return 2.0**x
-
-
-def log2(x):
-    """Return log2 x for a normal x > 0."""
-    return math.log2(x)
 
 
 @part
@@ -119,17 +113,13 @@ def _log2_double(x):
     return s * _polynomial(LOG, t) + np.float64(exponent)
 
 
-def power(x, high, low):
-    """Return x^(high + low) for a normal x > 0 and result, to 2e-7 for float32 and 4e-13 for float64.
-
-    For float32 the exponent is in two parts, of which the first has few digits: that keeps those that a product with
-    log2 x would lose.
-    """
-    return x ** (high + low)
-
-
 @part
 def _power_single(x, high, low):
+    """Return x^(high + low) for a normal x > 0 and result, to 2e-7, and `_power_double` to 4e-13.
+
+    The exponent is in two parts, of which the first has few digits: that keeps those that a product with log2 x would
+    lose.
+    """
     whole, m = _split_single(x)
     fraction = _log2_of_fraction(m)
     product = high * whole
@@ -141,23 +131,6 @@ def _power_single(x, high, low):
 @part
 def _power_double(x, high, low):
     return _exp2_double((high + low) * _log2_double(x))
-
-
-@overload(power)
-def _compiled_power(x, high, low):
-    if x == numba.float32:
-        return lambda x, high, low: _power_single(x, high, low)
-    return lambda x, high, low: _power_double(x, high, low)
-
-
-@overload(exp2)
-def _compiled_exp2(x):
-    return (lambda x: _exp2_single(x)) if x == numba.float32 else (lambda x: _exp2_double(x))
-
-
-@overload(log2)
-def _compiled_log2(x):
-    return (lambda x: _log2_single(x)) if x == numba.float32 else (lambda x: _log2_double(x))
 
 
 @kernel
@@ -182,12 +155,18 @@ def function(kind, x, y, a, b, start, stop):
                 y[i] = x[i] / a
             elif len(kind) == SQUARE_ROOT:
                 y[i] = np.sqrt(x[i])
-            elif len(kind) == EXPONENTIAL:
-                y[i] = exp2(x[i])
-            elif len(kind) == LOGARITHM:
-                y[i] = log2(x[i])
+            elif len(kind) == EXP_SINGLE:
+                y[i] = _exp2_single(x[i])
+            elif len(kind) == LOG_SINGLE:
+                y[i] = _log2_single(x[i])
+            elif len(kind) == POWER_SINGLE:
+                y[i] = _power_single(x[i], a, b)
+            elif len(kind) == EXP_DOUBLE:
+                y[i] = _exp2_double(x[i])
+            elif len(kind) == LOG_DOUBLE:
+                y[i] = _log2_double(x[i])
             else:
-                y[i] = power(x[i], a, b)
+                y[i] = _power_double(x[i], a, b)
         x[0] = y[1]
 
 
@@ -216,14 +195,11 @@ def words(out, key0, key1, start, stop):
 @kernel
 def copy(x, y, length, times, start, stop):
     """Copy jobs start .. stop, of `length` elements, of x (n,) to y (n,), `times` times over."""
-    line = u(64 // x.itemsize)
     for job in range(u(start) * u(times), u(stop) * u(times)):
         job //= u(times)
         end = min((job + u(1)) * u(length), u(x.shape[0]))
         for at in range(job * u(length), end, u(BLOCK)):
-            for ahead in range(u(0), u(BLOCK), line):
-                prefetch_to_read(x, at + u(AHEAD) + ahead)
-                prefetch_to_write(y, at + u(AHEAD) + ahead)
+            prefetch_tile(x, y, at, BLOCK)
             for i in range(at, min(at + u(BLOCK), end)):
                 y[i] = x[i]
 

@@ -7,9 +7,9 @@ run of an operator, on a GPU 5 µs a kernel and nothing around it.
 """
 
 import math
-from collections.abc import Mapping
+from typing import Any
 
-from workbench.machines.limits import CURVES, MADE_OF_ARITHMETIC, OPERATIONS, PRECISIONS, WORDS, Curve, Limits, Machine
+from workbench.machines.limits import CURVES, OPERATIONS, PRECISIONS, WORDS, Curve, Limits, Machine
 from workbench.operator import checked_choice
 
 INTEL = "Intel's product specifications of the Core i7-1165G7: 4 cores, 2.8 GHz, two channels of DDR4-3200"
@@ -43,7 +43,8 @@ def _processor(name: str, cores: int, hertz: float, memory: float, caches: tuple
     }
     near = cores * hertz * L2_BYTES
     curve = ((float(cores * caches[1]), near), (float(caches[2]), memory))
-    return Machine(name, {cores: _limits(flops, functions, curve, PROCESSOR_LAUNCH, PROCESSOR_RUN)}, caches, source)
+    starting = {"launch_seconds": PROCESSOR_LAUNCH, "run_seconds": PROCESSOR_RUN}
+    return Machine(name, {cores: _limits(curve, flops=flops, functions=functions, **starting)}, caches, source)
 
 
 def _gpu(name: str, single: float, double: float, memory: float, special: float, source: str) -> Machine:
@@ -54,27 +55,16 @@ def _gpu(name: str, single: float, double: float, memory: float, special: float,
     }
     functions["powers"] = {precision: rate / 2 for precision, rate in functions["powers"].items()}  # log2 and 2^x
     functions[WORDS] = dict.fromkeys(PRECISIONS, single / 2 / WORD_OF_A_GPU)
-    units = dict.fromkeys(OPERATIONS, 0.0)
-    limits = _limits(flops, functions, ((1.0, memory),), GPU_LAUNCH, 0.0, {**units, WORDS: 1.0})
-    return Machine(name, {1: limits}, (), source)
+    others = {
+        "launch_seconds": GPU_LAUNCH,
+        "run_seconds": 0.0,
+        "overlap": {**dict.fromkeys(OPERATIONS, 0.0), WORDS: 1.0},
+    }
+    return Machine(name, {1: _limits(((1.0, memory),), flops=flops, functions=functions, **others)}, (), source)
 
 
-def _limits(
-    flops: Mapping[str, float],
-    functions: Mapping[str, Mapping[str, float]],
-    curve: Curve,
-    launch: float,
-    run: float,
-    overlap: Mapping[str, float] | None = None,
-) -> Limits:
-    return Limits(
-        flops=flops,
-        functions=functions,
-        **{**dict.fromkeys(CURVES, curve), "allocation_bandwidth": ((1.0, math.inf),)},
-        launch_seconds=launch,
-        run_seconds=run,
-        overlap=dict.fromkeys(MADE_OF_ARITHMETIC, 1.0) if overlap is None else overlap,
-    )
+def _limits(curve: Curve, **others: Any) -> Limits:
+    return Limits(**{**dict.fromkeys(CURVES, curve), "allocation_bandwidth": ((1.0, math.inf),)}, **others)
 
 
 KIB, MIB = 1 << 10, 1 << 20

@@ -1,10 +1,10 @@
 """Time contenders side by side: all of them once a round, many rounds, so that a slow minute is slow for all."""
 
-import contextlib
 import dataclasses
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -23,13 +23,6 @@ class Contender:
 
     run: Callable[[], object]
     reads: tuple[np.ndarray, ...] = ()
-
-    def settle(self, pause: float) -> None:
-        """Let other contenders' idle threads fall asleep, then read the inputs, so that all start with equal caches."""
-        if pause:
-            time.sleep(pause)
-        for array in self.reads:
-            array.max(initial=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,59 +49,51 @@ def measure(
     clock: Callable[[], float] = time.perf_counter,
     pause: float = 0.0,
 ) -> dict[str, Timing]:
-    """Run every contender once untimed and then once in each of `rounds`, garbage collection off, and time them."""
+    """Run every contender once untimed and then once in each of `rounds`, garbage collection off, and time them.
+
+    Before a timed call the inputs are read, so that all start with equal caches; before that is a pause, so that other
+    contenders' idle threads fall asleep.
+    """
     for contender in contenders.values():
         contender.run()
     times: dict[str, list[float]] = {name: [] for name in contenders}
-    with _no_garbage_collection():
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
         for _ in range(rounds):
             for name, contender in contenders.items():
-                contender.settle(pause)
+                if pause:
+                    time.sleep(pause)
+                for array in contender.reads:
+                    array.max(initial=0)
                 start = clock()
                 contender.run()
                 times[name].append(clock() - start)
+    finally:
+        if enabled:
+            gc.enable()
     return {name: Timing.of(each) for name, each in times.items()}
 
 
 def measure_steadily(
-    contenders: Mapping[str, Contender],
-    rounds: int,
-    say: Callable[[str], None],
-    *,
-    threads: int,
-    clock: Callable[[], float] = time.perf_counter,
-    pause: float = 0.0,
+    contenders: Mapping[str, Contender], rounds: int, say: Callable[[str], None], *, threads: int, **options: Any
 ) -> dict[str, Timing]:
-    """Measure with `threads` threads a call; say what was unsteady, and measure all once more if anything was."""
-    with parallel.thread_limit(threads):
-        timings = measure(contenders, rounds, clock=clock, pause=pause)
-        unsteady = _describe_unsteady(timings)
-        if not unsteady:
-            return timings
-        say(f"  spread (interquartile range / median) above {UNSTEADY:.0%}, repeating once: {unsteady}")
-        timings = measure(contenders, rounds, clock=clock, pause=pause)
-    unsteady = _describe_unsteady(timings)
-    if unsteady:
-        say(f"  still above {UNSTEADY:.0%}, read with care: {unsteady}")
+    """Measure with `threads` threads a call; say what was unsteady, and measure all once more if anything was.
+
+    `options` are those of `measure`.
+    """
+    for advice in ("repeating once", "read with care"):
+        with parallel.thread_limit(threads):
+            timings = measure(contenders, rounds, **options)
+        spreads = {name: timing.spread for name, timing in timings.items() if timing.spread > UNSTEADY}
+        if not spreads:
+            break
+        unsteady = "; ".join(f"{name} {spread:.0%}" for name, spread in spreads.items())
+        say(f"  spread (interquartile range / median) above {UNSTEADY:.0%}, {advice}: {unsteady}")
     return timings
 
 
 def thread_counts() -> tuple[int, ...]:
     """Return one thread, and all that this process may use."""
     return tuple(sorted({1, parallel.available_threads()}))
-
-
-def _describe_unsteady(timings: Mapping[str, Timing]) -> str:
-    return "; ".join(f"{name} {timing.spread:.0%}" for name, timing in timings.items() if timing.spread > UNSTEADY)
-
-
-@contextlib.contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    gc.collect()
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
