@@ -4,7 +4,6 @@
     python tests/breaks.py lrn solvers     try those whose file's path holds one of these words
 
 Nothing is changed in the checkout: the package and its tests are copied to a temporary folder, and broken there. The
-Nothing is changed in the checkout: the package and its tests are copied to a temporary folder and broken there. The
 must stand there once, what replaces it, why that is wrong, and the tests that should notice.
 """
 

@@ -1,6 +1,7 @@
 """Draw what a bench found: ratios as bars beside their targets, curves over stored entries, and the peers."""
 
 import functools
+import math
 import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -66,6 +67,7 @@ def _arrange(rows: tuple[Row, ...]) -> tuple[list[list[str]], dict[str, Panel]]:
         times = [row.predicted_seconds for row in predicted], [row.seconds for row in predicted]
         groups = [f"{row.operator} {row.direction}" for row in predicted]
         panels["predictions"] = (SCATTER_LINES, lambda ax: predicted_and_measured(*times, groups, ax=ax))
+        panels["errors"] = (SCATTER_LINES, lambda ax: _draw_errors(ax, predicted))
     names = list(panels)
     grid = [names[i : i + COLUMNS] for i in range(0, len(names), COLUMNS)]
     peers = _peer_ratios(rows, several)
@@ -134,6 +136,22 @@ def _draw_peers(ax, peers: dict[str, list[Ratio]]) -> None:
     title = f"peers / workbench: a dot is one shape, layout and number of threads{wanted}"
     ax.set(xscale="log", title=title, xlabel="ratio of times")
     _name_lines(ax, list(peers))
+
+
+def _draw_errors(ax, rows: list[Row]) -> None:
+    """Draw predicted over measured against the elements, a dot a row, with the lines of a factor of two."""
+    for i, threads in enumerate(sorted({row.threads for row in rows})):
+        own = [row for row in rows if row.threads == threads]
+        elements = [math.prod(row.shape) * 1.07**i for row in own]  # side by side
+        found = [row.predicted_seconds / row.seconds for row in own]
+        ax.scatter(elements, found, color=f"C{i}", alpha=0.6, label=threads_of(threads))
+    for factor, line in ((1, "-"), (2, ":"), (0.5, ":")):
+        ax.axhline(factor, color="black", linestyle=line, linewidth=1)
+    ax.set_yscale("log", base=2)
+    ax.yaxis.set_major_formatter("{x:g}")
+    title = "Predicted over measured: a dot is one operator, direction and size"
+    ax.set(xscale="log", title=title, xlabel="elements", ylabel="predicted / measured")
+    ax.legend()
 
 
 def _mark_target(ax, place: int, ratio: Ratio) -> None:
