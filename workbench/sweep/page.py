@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 
 from workbench import drawing, files
 from workbench.report import page
-from workbench.report.results import Result
-from workbench.report.versions import versions
+from workbench.report.results import Result, versions
 from workbench.sweep import plots
 from workbench.sweep.definition import Definition
 from workbench.sweep.folder import FIGURES, SweepResult, trial_name

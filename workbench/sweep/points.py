@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from workbench.sweep.definition import Definition, Objective
-from workbench.sweep.optuna_setup import quiet_optuna
 from workbench.sweep.records import Record
 from workbench.sweep.space import Choices, Range
+from workbench.sweep.trial import quiet_optuna
 
 SPAN = 100  # of choices, largest over smallest, from which they are drawn on a logarithmic axis
 TREES = 32

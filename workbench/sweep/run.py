@@ -16,11 +16,10 @@ from rich.console import Console
 from workbench import files
 from workbench.parallel import available_threads
 from workbench.sweep.definition import Definition, SweepError, read_objectives
-from workbench.sweep.executors import InProcess, opened
 from workbench.sweep.export import export, open_study
 from workbench.sweep.folder import SweepFolder, SweepResult, reserve
 from workbench.sweep.samplers import PRUNERS, check_sampler
-from workbench.sweep.session import Session
+from workbench.sweep.session import InProcess, Session, opened
 from workbench.sweep.space import read_space
 from workbench.sweep.target import Target, find_target
 from workbench.workers.messages import Setup

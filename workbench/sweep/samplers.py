@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from workbench.sweep.definition import Definition, SweepError
-from workbench.sweep.optuna_setup import quiet_optuna
 from workbench.sweep.records import Record
-from workbench.sweep.trial import Pruning
+from workbench.sweep.trial import Pruning, quiet_optuna
 
 INDEPENDENT = ("grid", "random", "qmc")
 SEQUENTIAL = ("tpe", "gp")

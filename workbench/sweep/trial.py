@@ -6,16 +6,24 @@ import warnings
 from collections.abc import Callable
 from numbers import Real
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from workbench.report.versions import versions
-from workbench.sweep.optuna_setup import quiet_optuna
+from workbench.report.results import versions
 from workbench.workers.messages import NotebookWork, Outcome, Task
 from workbench.workers.worker import error_of, now, writable
 
 Point = tuple[int, float]  # a step, and the intermediate value there
+
+
+def quiet_optuna() -> ModuleType:
+    """Import Optuna, which takes long, have it log errors alone, and return it."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +123,7 @@ def finish_notebook(work: NotebookWork, task: Task, outcome: Outcome, place: Pat
     """Write the report of a notebook's trial in the worker that ran it; return its metrics and all its files."""
     import nbformat
 
-    from workbench.report.jobs import Job, write_result
+    from workbench.report.runs import Job, write_result
 
     source = nbformat.reads(work.text, as_version=4)
     job = Job(Path(work.path), source, task.parameters, f"trial {task.number}", None)
