@@ -79,7 +79,6 @@ class SweepFolder:
     def _open(self, definition: Definition) -> None:
         files.check_files(self.path, WRITTEN)
         files.check_replaceable(self.path / FIGURES)
-        self._is_new = not (self.path / "sweep.json").exists()
         self.definition = _agree(self.path, definition)
         self.id = read_definition(self.path)["id"]
         files.prepare(self.trials)  # removes what a killed run has left
@@ -94,13 +93,6 @@ class SweepFolder:
             self._journal.close()
         fcntl.flock(self._lock, fcntl.LOCK_UN)  # for processes too that were forked meanwhile and have it open
         self._lock.close()
-
-    def withdraw(self) -> None:
-        """Forget a sweep that is refused before its first trial, so that another may have its name."""
-        if self._is_new and not len(self):
-            self.trials.rmdir()
-            for name in ("sweep.json", "trials.jsonl"):
-                (self.path / name).unlink(missing_ok=True)
 
     def __contains__(self, number: int) -> bool:
         return number < len(self._places) and self._places[number] != NEW
@@ -263,18 +255,26 @@ def _take_lock(path: Path):
 
 
 def _agree(path: Path, definition: Definition) -> Definition:
-    """Write the definition of a new sweep; for one that is there, return it, or raise SweepError if it is another."""
-    file = path / "sweep.json"
-    if not file.exists():
-        content = {"id": uuid.uuid4().hex, **definition.as_json()}
-        files.write_text(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-        return definition
-    there, wanted = read_definition(path), definition.as_json()
+    """Return the definition of the sweep that is there; raise SweepError if it is another and has trials.
+
+    Where there is none, or another without trials, the definition is written.
+    """
+    file, wanted = path / "sweep.json", definition.as_json()
+    there = read_definition(path) if file.exists() else {}
     free = {"in_flight"} & there.keys()  # decided when the sweep was begun
     different = [name for name in wanted if name not in free and there.get(name) != wanted[name]]
+    if different and not _has_trials(path):
+        content = {"id": uuid.uuid4().hex, **wanted}
+        files.write_text(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        return definition
     if different:
         lines = [f"  {name}: {there.get(name)!r} there, {wanted[name]!r} now" for name in different]
         raise SweepError(
             "\n".join([f"sweep {path.name!r} in {str(path.parent)!r}: is another; give another name", *lines])
         )
     return dataclasses.replace(definition, in_flight=there["in_flight"])
+
+
+def _has_trials(path: Path) -> bool:
+    journal = path / "trials.jsonl"
+    return (journal.exists() and journal.stat().st_size > 0) or any(path.glob("trials/*/trial.json"))

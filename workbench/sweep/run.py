@@ -100,13 +100,8 @@ def sweep(
         definition = dataclasses.replace(definition, in_flight=at_once)
         folder = stack.enter_context(contextlib.closing(SweepFolder(Path(output) / definition.name, definition)))
         definition = folder.definition
-        study = None
-        if storage is not None:
-            try:
-                study = open_study(storage, definition, folder.id)
-            except SweepError:
-                folder.withdraw()
-                raise
+        study = None if storage is None else open_study(storage, definition, folder.id)
+        if study is not None:
             export(study, folder)
         setup = _setup(found, definition, timeout, at_once)
         stack.callback(close_workers, setup.session)
