@@ -9,7 +9,7 @@ from PIL import Image
 
 from workbench import drawing, dropout_with_replacement, local_response_norm
 from workbench.explore import explore
-from workbench.explore.renderer import Renderer
+from workbench.explore.explorer import Renderer
 from workbench.lrn import plots
 from workbench.operator import Arg
 
