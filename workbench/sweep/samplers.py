@@ -5,13 +5,12 @@ trial alone. The other samplers, and pruning, see the trials up to n - `in_fligh
 running. So a sweep that was interrupted ends as one that was not, with any number of processes.
 """
 
-import importlib.util
 import math
 from typing import Any
 
 import numpy as np
 
-from workbench.sweep.definition import Definition, SweepError
+from workbench.sweep.definition import Definition
 from workbench.sweep.records import Record
 from workbench.sweep.trial import Pruning, quiet_optuna
 
@@ -34,16 +33,6 @@ def sampler_seed(seed: int, number: int) -> int:
 
 def _derived(seed: int, *key: int) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0] >> 1)
-
-
-def check_sampler(name: str) -> None:
-    """Raise SweepError unless there is such a sampler, and what it needs."""
-    if name not in SAMPLERS:
-        raise SweepError(f"sampler={name!r}: must be one of {', '.join(map(repr, SAMPLERS))}")
-    if name == "gp" and importlib.util.find_spec("torch") is None:
-        raise SweepError(
-            "sampler='gp': Optuna's GP sampler needs torch, which is not installed; install it, or take 'tpe'"
-        )
 
 
 class Independent:
