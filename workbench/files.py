@@ -238,10 +238,8 @@ def _remove(path: Path) -> None:
 
 
 def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
+    with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(PermissionError):  # somebody else's
+            os.kill(process, 0)
         return True
-    return True
+    return False

@@ -15,7 +15,7 @@ from workbench.sweep.target import find_target
 from workbench.workers import pool
 
 from . import functions
-from .conftest import calls, essence, forked, journal, table
+from .conftest import calls, essence, forked, journal, quick, table
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def run_with(limit):
     def start():
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
         try:
-            sweep(functions.wordy, {"x": "0..1"}, sampler="random", trials=30, in_process=True, report=False, name="s")
+            quick(functions.wordy, {"x": "0..1"}, sampler="random", trials=30)
             message.write_text("nothing")
         except BaseException as problem:
             message.write_text(f"{type(problem).__name__}: {problem}")

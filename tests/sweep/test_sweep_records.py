@@ -13,7 +13,7 @@ from workbench.sweep import sweep
 from workbench.sweep.records import Record
 from workbench.sweep.table import write_tables
 
-from .conftest import journal, record, table
+from .conftest import journal, quick, record, table
 
 
 def rows(*returned, objective="loss", **settings):
@@ -27,7 +27,7 @@ def rows(*returned, objective="loss", **settings):
         return what() if callable(what) else what
 
     space = {"place": list(range(len(returned)))} if len(returned) > 1 else {"place": 0}
-    result = sweep(give, space, objective, sampler="grid", in_process=True, report=False, name="s", **settings)
+    result = quick(give, space, objective, sampler="grid", **settings)
     return sorted(result.records(), key=lambda each: each.parameters["place"])
 
 
@@ -129,7 +129,7 @@ def test_a_step_is_a_whole_number(step):
     def report(trial, x=0.0):
         trial.report(1.0, step)
 
-    result = sweep(report, {"x": 0.0}, sampler="grid", in_process=True, report=False, name="s")
+    result = quick(report, {"x": 0.0}, sampler="grid")
     message = f"ValueError: step={step!r}: must be a whole number of at least 0"
     assert next(result.records()).error["message"] == message
 

@@ -15,37 +15,22 @@ SETTINGS = {"seed": 5, "versions": {"python": "3.11", "numpy": "2"}}
 RECORDS = {
     0: record(0, (1.0,), parameters={"x": 0.5, "size": 3}, metrics={"loss": 1.0, "count": 2}, **SETTINGS),
     1: record(
-        1,
-        (3.0,),
-        parameters={"x": 1.0, "size": 5},
-        metrics={"loss": [1.0, 2.0, 6.0], "count": 2.5, "note": 'a "b",\nc', "good": True},
-        spread=(math.sqrt(7),),
-        attempts=2,
-        **SETTINGS,
+        1, (3.0,), parameters={"x": 1.0, "size": 5}, spread=(math.sqrt(7),), attempts=2,
+        metrics={"loss": [1.0, 2.0, 6.0], "count": 2.5, "note": 'a "b",\nc', "good": True}, **SETTINGS,
     ),
     2: record(
-        2,
-        status="failed",
-        parameters={"x": 2.0, "size": 7},
-        error={"kind": "exception", "message": "ValueError: <é>", "traceback": "long"},
-        **SETTINGS,
+        2, status="failed", parameters={"x": 2.0, "size": 7},
+        error={"kind": "exception", "message": "ValueError: <é>", "traceback": "long"}, **SETTINGS,
     ),
     3: record(
-        3,
-        status="pruned",
-        parameters={"x": 3.0, "size": 9},
-        metrics={"mixed": "text", "late": 1},
-        versions={"python": "3.11", "torch": "9"},
-        seed=5,
+        3, status="pruned", parameters={"x": 3.0, "size": 9}, metrics={"mixed": "text", "late": 1},
+        versions={"python": "3.11", "torch": "9"}, seed=5,
     ),
     4: record(
-        4,
-        (math.pi,),
-        parameters={"x": 4.0, "size": 11},
-        metrics={"loss": math.pi, "mixed": 1.5, "late": math.inf, "good": False},
-        **SETTINGS,
+        4, (math.pi,), parameters={"x": 4.0, "size": 11},
+        metrics={"loss": math.pi, "mixed": 1.5, "late": math.inf, "good": False}, **SETTINGS,
     ),
-}
+}  # fmt: skip
 COLUMNS = {
     "number": "int64", "status": "string", "params_x": "double", "params_size": "int64",
     "metrics_loss": "double", "metrics_count": "double", "metrics_loss_std": "double",

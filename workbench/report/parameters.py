@@ -10,7 +10,7 @@ import ast
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workbench.operator import OPERATORS, Arg, Operator
@@ -100,13 +100,20 @@ def check(notebook: "NotebookNode", given: Mapping[str, Any], *, text: bool = Fa
     if given and not known:
         names = ", ".join(map(repr, given))
         raise ParameterError([f"{names}: this notebook has no parameters; tag one of its cells `parameters`"], {})
+    return read_each(known, given, Parameter.parse if text else Parameter.check)
+
+
+def read_each(
+    known: Mapping[str, Parameter], given: Mapping[str, Any], read: Callable[[Parameter, Any], Any]
+) -> dict[str, Any]:
+    """Return read(parameter, value) of each given value by name, or raise ParameterError naming all that is wrong."""
     values, problems = {}, []
     for name, value in given.items():
         if name not in known:
             problems.append(f"{name}: there is no such parameter")
             continue
         try:
-            values[name] = known[name].parse(value) if text else known[name].check(value)
+            values[name] = read(known[name], value)
         except (TypeError, ValueError) as problem:
             problems.append(str(problem))
     if problems:

@@ -17,7 +17,7 @@ from workbench import files
 from workbench.parallel import available_threads
 from workbench.report import page, parameters, results
 from workbench.report.results import Result, versions
-from workbench.report.source import NotebookError, clean, count_code_cells, load, without_outputs
+from workbench.report.source import NotebookError, clean, load, without_outputs
 from workbench.workers.messages import NotebookWork, Outcome, Setup, Task
 from workbench.workers.pool import close_workers, run_alone
 from workbench.workers.progress import Display, display
@@ -37,8 +37,9 @@ class Job:
 
     @property
     def cells(self) -> int:
-        """Count the cells to run; papermill adds one that sets the parameters given."""
-        return count_code_cells(self.notebook) + bool(self.parameters)
+        """Count the cells that a kernel will run; papermill adds one that sets the parameters given."""
+        code = [cell for cell in self.notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+        return len(code) + bool(self.parameters)
 
 
 def read_executed(job: Job, folder: Path) -> NotebookNode:

@@ -45,7 +45,11 @@ class Trial:
         self.number = number
         self.seed = seed
         self.intermediate: dict[int, float] = {}
-        self._optuna = None if pruning is None else _rebuild(pruning)
+        self._optuna = None
+        if pruning is not None:  # a running trial of a study in memory that holds the past ones
+            study = quiet_optuna().create_study(direction=pruning.direction, pruner=make_pruner(pruning.pruner))
+            study.add_trials(pruning.past)
+            self._optuna = study.ask()
 
     def report(self, value: float, step: int) -> None:
         """Report an intermediate value of the objective at `step`, from 0 up, once for each step."""
@@ -76,14 +80,6 @@ def make_pruner(name: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it is experimental
         return pruners.WilcoxonPruner(p_threshold=0.1)
-
-
-def _rebuild(pruning: Pruning) -> Any:
-    """Return a running trial of a study in memory that holds the past trials."""
-    optuna = quiet_optuna()
-    study = optuna.create_study(direction=pruning.direction, pruner=make_pruner(pruning.pruner))
-    study.add_trials(pruning.past)
-    return study.ask()
 
 
 class FunctionTrial:
