@@ -73,12 +73,6 @@ def test_refusals_have_status_2_and_write_nothing(words, message, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_refused_parameter_shows_those_that_exist():
-    _, shown = invoke("sweep", BOWL, "-p", "z=1")
-    assert re.search(r"x\W+float\W+0\.0\W+a number from -5\.0 to 5\.0\W+where", shown)
-    assert re.search(r"kind\W+str\W+a\W+one of 'a', 'b'", shown)
-
-
 def test_a_sweep_whose_trials_are_good_has_status_0_and_names_its_page(tmp_path):
     words = ["-p", "x=0,1", "-p", "y=-2", "--sampler", "grid", "--jobs", 1, "--objective", "loss:min"]
     status, shown = invoke("sweep", BOWL, *words)

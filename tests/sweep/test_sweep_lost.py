@@ -34,7 +34,10 @@ def case(result, name):
     return next(each for each in result.records() if each.parameters["case"] == name)
 
 
-def test_a_trial_whose_process_is_lost_once_is_run_again(lost):
+def test_a_trial_whose_process_is_lost_once_is_run_again_and_others_are_not_harmed(lost):
+    assert lost.counts == {"ok": 2, "pruned": 0, "failed": 3}
+    assert not lost.ok
+    assert lost.best.parameters == {"case": "fine"}
     found = case(lost, "first")
     assert (found.status, found.attempts, found.error, found.values) == ("ok", 2, None, (5.0,))
 
@@ -53,12 +56,6 @@ def test_a_trial_that_takes_too_long_is_ended(lost, name):
     assert found.error["kind"] == "time-out"
     assert found.error["message"] == "Stopped after 1.5 seconds, the time that it may take."
     assert found.duration_seconds >= 1.5
-
-
-def test_other_trials_are_not_harmed(lost):
-    assert lost.counts == {"ok": 2, "pruned": 0, "failed": 3}
-    assert not lost.ok
-    assert lost.best.parameters == {"case": "fine"}
 
 
 def test_failures_are_in_the_table_and_on_the_page(lost):

@@ -163,20 +163,6 @@ def test_a_registered_function_must_not_know_more_than_its_notebook(tmp_path):
     refused("n.ipynb", X, "registers", "which takes y, size, kind: its parameters must be some of the notebook's, x")
 
 
-def test_an_output_that_is_a_file_is_refused(tmp_path):
-    (tmp_path / "file").write_text("kept")
-    refused(BOWL, X, "output folder 'file': cannot be written to (File exists); name another", output="file")
-    assert (tmp_path / "file").read_text() == "kept"
-
-
-def test_a_folder_that_holds_something_else_is_refused_and_stays_as_it_was(tmp_path):
-    place = tmp_path / "sweeps" / "s"
-    place.mkdir(parents=True)
-    (place / "thesis.txt").write_text("years of work")
-    refused(BOWL, X, "sweeps/s'", "holds something else (thesis.txt); give another name", in_process=True)
-    assert [path.name for path in place.iterdir()] == ["thesis.txt"]
-
-
 def test_a_database_that_cannot_be_used_is_refused(tmp_path):
     (tmp_path / "text.db").write_text("no database, but long enough to be looked at" * 100)
     refused(BOWL, X, "storage: the database cannot be used", storage="sqlite:///text.db", in_process=True)

@@ -1,5 +1,6 @@
 """Sweeps that are killed, and go on."""
 
+import json
 import os
 import shutil
 import signal
@@ -168,12 +169,6 @@ def test_more_trials_extend_a_sweep_and_fewer_leave_it():
     assert [each["number"] for each in calls()] == list(range(7))
 
 
-def test_far_fewer_trials_than_are_finished_leave_a_sweep_too(monkeypatch):
-    monkeypatch.setattr("workbench.sweep.folder.RESERVE", 1)
-    done = bowl(trials=3)
-    assert bowl(trials=1).counts == done.counts
-
-
 def test_a_grid_is_covered_in_sessions_of_any_size():
     for trials in (2, 3, 11):
         assert len(parameters(bowl(sampler="grid", trials=trials))) == trials
@@ -198,15 +193,6 @@ def test_what_a_failed_trial_was_is_kept_and_it_is_not_run_again():
     for _ in range(2):
         result = quick(functions.ending, {"case": "a,bb"}, "size", sampler="grid")
         assert result.counts == {"ok": 0, "pruned": 0, "failed": 2}
-
-
-def test_the_tables_are_made_again_from_the_journal(tmp_path):
-    bowl(trials=4)
-    folder = tmp_path / "sweeps" / "s"
-    bowl(trials=4, report=True)
-    assert len(calls()) == 4
-    assert pyarrow.parquet.read_table(folder / "trials.parquet").num_rows == 4
-    assert (folder / "report.html").is_file()
 
 
 def test_a_second_sweep_of_the_same_name_is_refused_and_the_first_goes_on(tmp_path):

@@ -152,12 +152,6 @@ def test_what_cannot_be_is_refused(given, message):
     assert "alpha: float = 0.0001 (a number from 0.0 to 10.0)" in str(raised.value)
 
 
-def test_all_problems_are_named_at_once():
-    with pytest.raises(ParameterError) as raised:
-        read(alpha="11", width="0", gamma="1", size="3")
-    assert [re.match(r"\w+", problem)[0] for problem in raised.value.problems] == ["alpha", "width", "gamma"]
-
-
 def test_a_grid_needs_counts_takes_steps_from_an_operator_and_has_an_end():
     with pytest.raises(ParameterError) as raised:
         read(alpha="0..1", rate="1..2:log", width="1..3").grid()
