@@ -1,6 +1,7 @@
 """The command line: run notebooks, report on them, save them, time and list the operators."""
 
 import contextlib
+import itertools
 import json
 import os
 import sys
@@ -34,21 +35,17 @@ class ParameterCommand(TyperCommand):
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, _join_pairs(ctx, args))
-
-
-def _join_pairs(ctx: Any, args: list[str]) -> list[str]:
-    joined, rest = [], list(args)
-    while rest:
-        word = rest.pop(0)
-        joined.append(word)
-        if word == "--":
-            return joined + rest
-        if word in ("-p", "--parameter"):
-            if len(rest) < 2:
-                ctx.fail(f"{word} takes two words, NAME VALUE, as in {word} alpha 0.01")
-            joined.append(json.dumps([rest.pop(0), rest.pop(0)]))
-    return joined
+        joined, words = [], iter(args)
+        for word in words:
+            joined.append(word)
+            if word == "--":
+                joined += words
+            elif word in ("-p", "--parameter"):
+                pair = [*itertools.islice(words, 2)]
+                if len(pair) < 2:
+                    ctx.fail(f"{word} takes two words, NAME VALUE, as in {word} alpha 0.01")
+                joined.append(json.dumps(pair))
+        return super().parse_args(ctx, joined)
 
 
 Notebooks = Annotated[

@@ -97,12 +97,13 @@ def test_extra_arguments_data_and_choices():
     maps = np.random.default_rng(0).random((9, 4, 5)).astype(np.float32)
     explorer = explore("LRN", plots.normalized_maps, maps=maps, size=3)
     assert list(explorer.sliders["region"].options) == ["across", "within"]
+    extra = [Arg("channel", int, 0, "the channel to look at", low=0, high=6)]
+    data = {"responses": np.arange(1.0, 8.0), "channel": 2, "extra": extra}
+    assert "channel" not in explore("LRN", plots.window_over_channels, **data).python
     bars = explore(
         "LRN",
         plots.window_over_channels,
-        responses=np.arange(1.0, 8.0),
-        channel=2,
-        extra=[Arg("channel", int, 0, "the channel to look at", low=0, high=6)],
+        **data,
         notebook="notebooks/some.ipynb",
         parameters=("channel",),
         python="plots.window_over_channels(responses, {size}, channel={channel})",

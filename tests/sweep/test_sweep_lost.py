@@ -46,7 +46,7 @@ def test_a_trial_whose_process_is_always_lost_has_failed(lost):
     found = case(lost, "always")
     assert (found.status, found.attempts, found.values) == ("failed", 2, ())
     assert found.error["kind"] == "lost process"
-    assert found.error["message"] == "The process that ran it was ended by SIGKILL."
+    assert found.error["message"] == "The process that ran it was ended by SIGKILL, perhaps for want of memory."
 
 
 @pytest.mark.parametrize("name", ["sleeps", "deaf"])
@@ -61,11 +61,14 @@ def test_a_trial_that_takes_too_long_is_ended(lost, name):
 def test_failures_are_in_the_table_and_on_the_page(lost):
     rows = {row["params_case"]: row for row in table(lost.folder)}
     assert [rows[name]["status"] for name in ("fine", "first", "always", "deaf")] == ["ok", "ok", "failed", "failed"]
-    assert rows["always"]["error"] == "lost process: The process that ran it was ended by SIGKILL."
+    assert (
+        rows["always"]["error"]
+        == "lost process: The process that ran it was ended by SIGKILL, perhaps for want of memory."
+    )
     assert rows["first"]["attempts"] == "2"
     assert rows["fine"]["error"] == ""
     page = (lost.folder / "report.html").read_text()
-    assert "lost process: The process that ran it was ended by SIGKILL." in page
+    assert "lost process: The process that ran it was ended by SIGKILL, perhaps for want of memory." in page
     assert "time-out: Stopped after 1.5 seconds" in page
 
 

@@ -175,21 +175,6 @@ def test_a_row_has_where_when_and_with_what_it_ran(tmp_path):
     assert found.versions["numpy"] == np.__version__
 
 
-def test_scores_of_folds_are_in_the_table_and_on_the_page_as_mean_and_deviation(tmp_path):
-    def folds(x: float = 1.0):
-        return {"loss": [x, x + 1, x + 5], "seconds": 2.0}
-
-    result = sweep(folds, {"x": "1,2"}, sampler="grid", in_process=True, name="s")
-    assert result.best.values == (3.0,)
-    first = next(each for each in table(result.folder) if each["params_x"] == "1")
-    wanted = {"metrics_loss": 3, "metrics_loss_std": math.sqrt(7), "metrics_loss_fold_1": 1, "metrics_loss_fold_2": 2}
-    wanted |= {"metrics_loss_fold_3": 6, "metrics_seconds": 2}
-    assert {name: float(first[name]) for name in wanted} == pytest.approx(wanted)
-    page = (result.folder / "report.html").read_text()
-    assert "3 ± 2.6" in page
-    assert "its standard deviation over folds (loss)" in page
-
-
 def test_a_metric_larger_than_64_bits_does_not_stop_the_tables(tmp_path):
     found = rows({"loss": 1.0, "hash": 2**64 + 1}, {"loss": 2.0, "hash": -(2**63) - 1})
     assert [each.metrics["hash"] for each in found] == [2**64 + 1, -(2**63) - 1]

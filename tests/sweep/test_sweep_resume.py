@@ -6,7 +6,6 @@ import shutil
 import signal
 
 import nbformat
-import pyarrow.parquet
 import pytest
 from processes import below, has_ended, wait_until, workbench
 from report.conftest import build, metric
@@ -69,27 +68,6 @@ def test_a_sweep_that_is_killed_ends_as_one_that_is_not(name, tmp_path):
     assert essence(result) == essence(run(name, "whole", order=1))
     pruned = sum(each.status == "pruned" for each in result.records())
     assert (pruned > 0) == (CASES[name][2] != "none")
-
-
-def test_a_killed_command_leaves_no_process_and_goes_on(tmp_path):
-    folder = tmp_path / "sweeps" / "median"
-    words = ["-p", "x=-5..5:7", "-p", "y=-5..5:3", "--pruner", "median", "--trials", TRIALS, "--jobs", 2, "--seed", 3]
-    held = {**os.environ, "SWEEP_HOLD": "8"}
-    process = workbench("sweep", f"{FUNCTIONS}:pruned_bowl", *words, "--name", "median", env=held)
-    wait_until(lambda: (len(journal(folder)) >= 8 and len(calls()) >= 10) or process.poll() is not None)
-    started = below(process)
-    process.kill()
-    process.communicate()
-    assert len(started) >= 2
-    wait_until(lambda: all(map(has_ended, started)))
-    finished, before = {each["number"] for each in journal(folder)}, len(calls())
-    assert (len(finished), before) == (8, 10)  # and two that ran
-    result = run("median", "sweeps", report=True)
-    assert {each["number"] for each in calls()[before:]} == set(range(TRIALS)) - finished
-    whole = run("median", "whole")
-    assert essence(result) == essence(whole)
-    rows = pyarrow.parquet.read_table(folder / "trials.parquet").to_pylist()
-    assert [(row["number"], row["status"]) for row in rows] == [(each.number, each.status) for each in whole.records()]
 
 
 def test_a_function_that_is_deaf_and_what_it_has_started_end_with_the_sweep(tmp_path):

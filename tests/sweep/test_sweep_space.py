@@ -136,7 +136,7 @@ def test_points_of_a_grid(name, words, points):
         ({"width": ""}, "width='': must be a whole number from 1 to 64, not empty"),
         ({"width": "3,,5"}, "width='': must be a whole number from 1 to 64, not empty"),
         ({"alpha": ".."}, "alpha='': must be a number from 0.0 to 10.0, not empty"),
-        ({"alpha": "nan..1"}, "alpha='nan': must be a number from 0.0 to 10.0, finite"),
+        ({"alpha": "nan..1"}, "alpha=nan: must be finite, a number from 0.0 to 10.0"),
         ({"quick": "maybe"}, "quick='maybe': must be True or False"),
         ({"quick": Range(0, 1)}, "quick=0..1: a range is of numbers; quick must be True or False"),
         ({"mode": "plain,slow"}, "mode='slow': must be one of 'plain', 'fast', 'exact'"),

@@ -8,7 +8,6 @@ the line's own range if it has one.
 
 import ast
 import dataclasses
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 TYPES = {"int": int, "float": float, "bool": bool, "str": str}
 CONVERT = {
     int: int,
-    float: lambda text: _finite(float(text)),
+    float: float,
     bool: lambda text: {"true": True, "false": False}[text.strip().lower()],
     str: str,
 }
@@ -61,8 +60,7 @@ class Parameter:
         try:
             value = CONVERT[self.arg.type](text)
         except (KeyError, ValueError):
-            finite = ", finite" if self.arg.type is float else ""
-            raise ValueError(f"{self.name}={text!r}: must be {self.allowed}{finite}") from None
+            raise ValueError(f"{self.name}={text!r}: must be {self.allowed}") from None
         return self.check(value)
 
 
@@ -202,9 +200,3 @@ def _narrowed(declared: Arg, own: Arg | None) -> Arg:
 
 def _bound(kind: type, text: str) -> Any:
     return kind(text) if text.strip() else None
-
-
-def _finite(number: float) -> float:
-    if not math.isfinite(number):
-        raise ValueError
-    return number

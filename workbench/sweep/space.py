@@ -148,7 +148,7 @@ def _read(parameter: Parameter, text: str) -> Range | Choices:
         return _checked_range(
             parameter, Range(parameter.parse(low), parameter.parse(high), *_options(parameter, options))
         )
-    return _checked_choices(parameter, [parameter.parse(word.strip()) for word in text.split(",")])
+    return _checked_choices(parameter, [_checked(parameter, parameter.parse(word.strip())) for word in text.split(",")])
 
 
 def _options(parameter: Parameter, words: list[str]) -> tuple[bool, int | None]:
