@@ -61,14 +61,12 @@ def test_a_trial_that_takes_too_long_is_ended(lost, name):
 def test_failures_are_in_the_table_and_on_the_page(lost):
     rows = {row["params_case"]: row for row in table(lost.folder)}
     assert [rows[name]["status"] for name in ("fine", "first", "always", "deaf")] == ["ok", "ok", "failed", "failed"]
-    assert (
-        rows["always"]["error"]
-        == "lost process: The process that ran it was ended by SIGKILL, perhaps for want of memory."
-    )
+    killed = "lost process: The process that ran it was ended by SIGKILL, perhaps for want of memory."
+    assert rows["always"]["error"] == killed
     assert rows["first"]["attempts"] == "2"
     assert rows["fine"]["error"] == ""
     page = (lost.folder / "report.html").read_text()
-    assert "lost process: The process that ran it was ended by SIGKILL, perhaps for want of memory." in page
+    assert killed in page
     assert "time-out: Stopped after 1.5 seconds" in page
 
 
@@ -110,35 +108,31 @@ def test_a_module_that_a_process_cannot_import_fails_each_trial(tmp_path, monkey
 
 @pytest.fixture(scope="module")
 def notebooks(tmp_path_factory):
-    """Run a notebook whose kernel dies once or always, that takes too long, raises, or is fine."""
+    """Run a notebook whose kernel dies once or always, that raises, or is fine."""
     place = tmp_path_factory.mktemp("notebooks")
     cell = """\
-import os, pathlib, signal, time
+import os, pathlib, signal
 if case == "once" and not pathlib.Path("died").exists():
     pathlib.Path("died").touch()
     os._exit(3)
 if case == "always":
     os.kill(os.getpid(), signal.SIGKILL)
 if case == "raises":
-    raise RuntimeError("<b>bold</b>")
-if case == "slow":
-    time.sleep(600)"""
-    cases = ["fine", "once", "always", "raises", "slow"]
+    raise RuntimeError("<b>bold</b>")"""
+    cases = ["fine", "once", "always", "raises"]
     path = build(
         place / "n.ipynb", "# N", metric("loss", "len(case)"), cell, metric("late", "1"), parameters='case: str = "a"'
     )
-    return sweep(path, {"case": cases}, sampler="grid", jobs=2, timeout=7, output=place / "sweeps")
+    return sweep(path, {"case": cases}, sampler="grid", jobs=2, output=place / "sweeps")
 
 
 def test_a_kernel_that_dies_is_a_lost_trial_too(notebooks):
-    assert notebooks.counts == {"ok": 2, "pruned": 0, "failed": 3}
-    assert [case(notebooks, name).attempts for name in ("fine", "once", "always", "raises", "slow")] == [1, 2, 2, 1, 1]
+    assert notebooks.counts == {"ok": 2, "pruned": 0, "failed": 2}
+    assert [case(notebooks, name).attempts for name in ("fine", "once", "always", "raises")] == [1, 2, 2, 1]
     assert case(notebooks, "once").metrics == {"loss": 4, "late": 1}
-    kinds = {name: case(notebooks, name).error["kind"] for name in ("always", "raises", "slow")}
-    assert kinds == {"always": "dead kernel", "raises": "exception", "slow": "time-out"}
+    kinds = {name: case(notebooks, name).error["kind"] for name in ("always", "raises")}
+    assert kinds == {"always": "dead kernel", "raises": "exception"}
     assert "SIGKILL" in case(notebooks, "always").error["message"]
-    assert "7 seconds" in case(notebooks, "slow").error["message"]
-    assert "time.sleep(600)" in case(notebooks, "slow").error["traceback"]
 
 
 def test_a_notebook_that_failed_is_kept_as_far_as_it_came(notebooks):

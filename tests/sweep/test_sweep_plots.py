@@ -218,6 +218,7 @@ def test_the_page_lists_the_trials_the_best_first_and_those_that_failed(shown):
         assert words in page  # what was asked
     assert "odd(x=0.0, mode=&#39;" in page  # how to run the best again
     assert "0.5 ± 0.71" in page  # of the scores 0 and 1
+    assert "its standard deviation over folds (&lt;b&gt;loss" in page
     names = {path.name for path in (shown.folder / "figures").iterdir()}
     both = [f"{each}-{place}" for each in ("history", "importance", "response-surface") for place in (1, 2)]
     assert {f"{each}.{kind}" for each in ["pareto-front", *both] for kind in ("png", "svg")} <= names
