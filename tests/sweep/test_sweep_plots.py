@@ -131,6 +131,14 @@ def test_a_surface_shows_the_best_of_trials_at_one_place():
     assert (filled.get_array().min(), filled.get_array().max()) == pytest.approx((0, 8))
 
 
+@pytest.mark.parametrize(("objective", "extend"), [("loss", "max"), ("-gain", "min"), ("calm", "neither")])
+def test_colours_say_where_a_value_is_beyond_them(objective, extend):
+    outlier = {"loss": 1e9, "-gain": -1e9, "calm": 0.0}[objective]
+    points = many(30, [objective], change=lambda values: np.where(values == values[0], outlier, values))
+    drawn = plots.response_surface(points, "rate", "width").collections[-1]
+    assert drawn.colorbar.extend == extend
+
+
 def test_shares_are_bars_with_the_largest_on_top():
     axes = plots.importance({"much": 0.75, "little": 0.25}, "loss")
     assert [bar.get_width() for bar in axes.patches] == [0.25, 0.75]
