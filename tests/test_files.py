@@ -27,14 +27,8 @@ def test_a_file_is_what_was_written(tmp_path):
     assert names[0].startswith(".rows-")
     assert names[0].endswith(".json")  # what is written can depend on the ending
     assert stat.S_IMODE(file.stat().st_mode) == 0o644
-    assert list(tmp_path.iterdir()) == [file]
-
-
-def test_a_file_is_replaced(tmp_path):
-    file = tmp_path / "rows.json"
-    file.write_text("old, and longer")
-    write_whole(file, lambda to: to.write_text("new"))
-    assert file.read_text() == "new"
+    write_whole(file, lambda to: to.write_text("2"))
+    assert file.read_text() == "2"
     assert list(tmp_path.iterdir()) == [file]
 
 
@@ -49,6 +43,8 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, probl
 
     with pytest.raises(type(problem)):
         write_whole(file, write)
+    with pytest.raises(FileNotFoundError):  # nor is a folder made
+        write_whole(tmp_path / "absent" / "rows.json", lambda to: to.write_text("new"))
     assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]
 
@@ -62,6 +58,7 @@ def test_publish_replaces_an_earlier_result(tmp_path):
     for name in ("old", "new"):
         with files.partial(tmp_path, "place") as folder:
             (folder / name).touch()
+            files.prepare(tmp_path)  # the folder of a process that lives stays
             files.publish(folder, tmp_path / "place")
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
         "place",
@@ -78,12 +75,6 @@ def test_a_result_that_was_about_to_be_replaced_is_put_back(tmp_path):
     (moved / "old").touch()
     files.prepare(tmp_path)
     assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*")] == [Path("place"), Path("place/old")]
-
-
-def test_folders_of_living_processes_stay(tmp_path):
-    with files.partial(tmp_path, "place") as folder:
-        files.prepare(tmp_path)
-        assert folder.is_dir()
 
 
 def test_folder_names_are_safe_and_differ():

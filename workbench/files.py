@@ -140,13 +140,8 @@ def check_replaceable(place: Path) -> None:
 def check_index(directory: Path) -> None:
     """Raise Refused if `directory` has an index.html that the workbench did not write."""
     index = directory / "index.html"
-    if not os.path.lexists(index):
-        return
-    if index.is_symlink() or not index.is_file():
-        raise _not_ours(index, "is no plain file")
-    with index.open("rb") as file:
-        if INDEX_MARK.encode() not in file.read(4096):
-            raise _not_ours(index, "is somebody's page")
+    if os.path.lexists(index) and not (_is_plain(index) and INDEX_MARK.encode() in index.read_bytes()[:4096]):
+        raise _not_ours(index, "is somebody's page")
 
 
 def check_files(folder: Path, names: Iterable[str]) -> None:
@@ -238,10 +233,8 @@ def _remove(path: Path) -> None:
 
 
 def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
+    with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(PermissionError):  # somebody else's
+            os.kill(process, 0)
         return True
-    return True
+    return False

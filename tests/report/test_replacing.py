@@ -101,6 +101,10 @@ def test_our_own_index_is_replaced(tmp_path):
     (tmp_path / "later" / "metrics.json").write_text("{}")
     page.write_index(tmp_path)
     assert "later" in (tmp_path / "index.html").read_text()
+    (tmp_path / "index.html").rename(tmp_path / "kept.html")
+    (tmp_path / "index.html").symlink_to("kept.html")
+    with pytest.raises(Refused, match="replaces only"):
+        page.write_index(tmp_path)
 
 
 def run_sweep(output, trials=2):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from workbench.sweep import sweep
 from workbench.sweep.definition import Definition, Objective
 from workbench.sweep.records import Record
 from workbench.sweep.space import Space
@@ -22,6 +23,11 @@ def in_a_new_folder(tmp_path, monkeypatch):
     """Work in an empty folder, where `sweeps` is the default output; functions log their calls to calls.jsonl."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SWEEP_LOG", str(tmp_path / "calls.jsonl"))
+
+
+def quick(function, space, *objective, **settings):
+    """Sweep in this process without writing a page."""
+    return sweep(function, space, *objective, **{"in_process": True, "report": False, "name": "s", **settings})
 
 
 def calls(path: Path = Path("calls.jsonl")) -> list[dict]:

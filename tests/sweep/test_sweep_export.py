@@ -8,18 +8,18 @@ from pathlib import Path
 import optuna
 import pytest
 
-from workbench.sweep import SweepError, SweepStopped, sweep
+from workbench.sweep import SweepError, SweepStopped
 
 from . import functions
-from .conftest import calls, journal
+from .conftest import calls, journal, quick
 
 URL = "sqlite:///study.db"
 STATES = {"ok": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
 
 
 def bowl(function=functions.shuffled_bowl, space=None, **settings):
-    asked = {"in_process": True, "report": False, "name": "s", "sampler": "random", "seed": 5, "storage": URL}
-    return sweep(function, {"x": "-5..5", "y": "-5..5"} if space is None else space, **{**asked, **settings})
+    asked = {"sampler": "random", "seed": 5, "storage": URL, **settings}
+    return quick(function, space or {"x": "-5..5", "y": "-5..5"}, **asked)
 
 
 def trials(name="s", url=URL):

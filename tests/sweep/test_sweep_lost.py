@@ -15,7 +15,7 @@ from workbench.sweep.target import find_target
 from workbench.workers import pool
 
 from . import functions
-from .conftest import calls, essence, forked, journal, table
+from .conftest import calls, essence, forked, journal, quick, table
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,10 @@ def case(result, name):
     return next(each for each in result.records() if each.parameters["case"] == name)
 
 
-def test_a_trial_whose_process_is_lost_once_is_run_again(lost):
+def test_a_trial_whose_process_is_lost_once_is_run_again_and_others_are_not_harmed(lost):
+    assert lost.counts == {"ok": 2, "pruned": 0, "failed": 3}
+    assert not lost.ok
+    assert lost.best.parameters == {"case": "fine"}
     found = case(lost, "first")
     assert (found.status, found.attempts, found.error, found.values) == ("ok", 2, None, (5.0,))
 
@@ -43,7 +46,7 @@ def test_a_trial_whose_process_is_always_lost_has_failed(lost):
     found = case(lost, "always")
     assert (found.status, found.attempts, found.values) == ("failed", 2, ())
     assert found.error["kind"] == "lost process"
-    assert found.error["message"] == "The process that ran it was ended by SIGKILL."
+    assert found.error["message"] == "The process that ran it was ended by SIGKILL, perhaps for want of memory."
 
 
 @pytest.mark.parametrize("name", ["sleeps", "deaf"])
@@ -55,20 +58,15 @@ def test_a_trial_that_takes_too_long_is_ended(lost, name):
     assert found.duration_seconds >= 1.5
 
 
-def test_other_trials_are_not_harmed(lost):
-    assert lost.counts == {"ok": 2, "pruned": 0, "failed": 3}
-    assert not lost.ok
-    assert lost.best.parameters == {"case": "fine"}
-
-
 def test_failures_are_in_the_table_and_on_the_page(lost):
     rows = {row["params_case"]: row for row in table(lost.folder)}
     assert [rows[name]["status"] for name in ("fine", "first", "always", "deaf")] == ["ok", "ok", "failed", "failed"]
-    assert rows["always"]["error"] == "lost process: The process that ran it was ended by SIGKILL."
+    killed = "lost process: The process that ran it was ended by SIGKILL, perhaps for want of memory."
+    assert rows["always"]["error"] == killed
     assert rows["first"]["attempts"] == "2"
     assert rows["fine"]["error"] == ""
     page = (lost.folder / "report.html").read_text()
-    assert "lost process: The process that ran it was ended by SIGKILL." in page
+    assert killed in page
     assert "time-out: Stopped after 1.5 seconds" in page
 
 
@@ -110,35 +108,31 @@ def test_a_module_that_a_process_cannot_import_fails_each_trial(tmp_path, monkey
 
 @pytest.fixture(scope="module")
 def notebooks(tmp_path_factory):
-    """Run a notebook whose kernel dies once or always, that takes too long, raises, or is fine."""
+    """Run a notebook whose kernel dies once or always, that raises, or is fine."""
     place = tmp_path_factory.mktemp("notebooks")
     cell = """\
-import os, pathlib, signal, time
+import os, pathlib, signal
 if case == "once" and not pathlib.Path("died").exists():
     pathlib.Path("died").touch()
     os._exit(3)
 if case == "always":
     os.kill(os.getpid(), signal.SIGKILL)
 if case == "raises":
-    raise RuntimeError("<b>bold</b>")
-if case == "slow":
-    time.sleep(600)"""
-    cases = ["fine", "once", "always", "raises", "slow"]
+    raise RuntimeError("<b>bold</b>")"""
+    cases = ["fine", "once", "always", "raises"]
     path = build(
         place / "n.ipynb", "# N", metric("loss", "len(case)"), cell, metric("late", "1"), parameters='case: str = "a"'
     )
-    return sweep(path, {"case": cases}, sampler="grid", jobs=2, timeout=7, output=place / "sweeps")
+    return sweep(path, {"case": cases}, sampler="grid", jobs=2, output=place / "sweeps")
 
 
 def test_a_kernel_that_dies_is_a_lost_trial_too(notebooks):
-    assert notebooks.counts == {"ok": 2, "pruned": 0, "failed": 3}
-    assert [case(notebooks, name).attempts for name in ("fine", "once", "always", "raises", "slow")] == [1, 2, 2, 1, 1]
+    assert notebooks.counts == {"ok": 2, "pruned": 0, "failed": 2}
+    assert [case(notebooks, name).attempts for name in ("fine", "once", "always", "raises")] == [1, 2, 2, 1]
     assert case(notebooks, "once").metrics == {"loss": 4, "late": 1}
-    kinds = {name: case(notebooks, name).error["kind"] for name in ("always", "raises", "slow")}
-    assert kinds == {"always": "dead kernel", "raises": "exception", "slow": "time-out"}
+    kinds = {name: case(notebooks, name).error["kind"] for name in ("always", "raises")}
+    assert kinds == {"always": "dead kernel", "raises": "exception"}
     assert "SIGKILL" in case(notebooks, "always").error["message"]
-    assert "7 seconds" in case(notebooks, "slow").error["message"]
-    assert "time.sleep(600)" in case(notebooks, "slow").error["traceback"]
 
 
 def test_a_notebook_that_failed_is_kept_as_far_as_it_came(notebooks):
@@ -158,7 +152,7 @@ def run_with(limit):
     def start():
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
         try:
-            sweep(functions.wordy, {"x": "0..1"}, sampler="random", trials=30, in_process=True, report=False, name="s")
+            quick(functions.wordy, {"x": "0..1"}, sampler="random", trials=30)
             message.write_text("nothing")
         except BaseException as problem:
             message.write_text(f"{type(problem).__name__}: {problem}")

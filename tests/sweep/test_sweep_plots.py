@@ -131,6 +131,14 @@ def test_a_surface_shows_the_best_of_trials_at_one_place():
     assert (filled.get_array().min(), filled.get_array().max()) == pytest.approx((0, 8))
 
 
+@pytest.mark.parametrize(("objective", "extend"), [("loss", "max"), ("-gain", "min"), ("calm", "neither")])
+def test_colours_say_where_a_value_is_beyond_them(objective, extend):
+    outlier = {"loss": 1e9, "-gain": -1e9, "calm": 0.0}[objective]
+    points = many(30, [objective], change=lambda values: np.where(values == values[0], outlier, values))
+    drawn = plots.response_surface(points, "rate", "width").collections[-1]
+    assert drawn.colorbar.extend == extend
+
+
 def test_shares_are_bars_with_the_largest_on_top():
     axes = plots.importance({"much": 0.75, "little": 0.25}, "loss")
     assert [bar.get_width() for bar in axes.patches] == [0.25, 0.75]
@@ -197,7 +205,10 @@ def test_names_and_errors_are_shown_as_text(shown):
     assert "&lt;i&gt;a&lt;/i&gt;" in page
     for raw in ("<b>loss", "<script", "<i>a"):
         assert raw not in page
-    assert raw not in (shown.folder.parent / "index.html").read_text()
+    index = (shown.folder.parent / "index.html").read_text()
+    assert raw not in index
+    assert 'href="odd/report.html"' in index
+    assert "4 of 22 trials failed" in index
 
 
 def test_the_page_lists_the_trials_the_best_first_and_those_that_failed(shown):
@@ -211,26 +222,14 @@ def test_the_page_lists_the_trials_the_best_first_and_those_that_failed(shown):
     assert "18 succeeded" in page
     assert "4 failed" in page
     assert len(re.findall('<tr class="changed">', body)) == 9  # of equal ones one: all nine x are on the front
-
-
-def test_the_page_says_what_was_asked_and_how_to_run_the_best_again(shown):
-    page = (shown.folder / "report.html").read_text()
     for words in ("0.0..1.0:11", "&lt;b&gt;loss&lt;/b&gt;:min, time &amp; cost:min", "<code>grid</code>"):
-        assert words in page
-    assert "odd(x=0.0, mode=&#39;" in page
+        assert words in page  # what was asked
+    assert "odd(x=0.0, mode=&#39;" in page  # how to run the best again
     assert "0.5 ± 0.71" in page  # of the scores 0 and 1
-
-
-def test_pictures_of_both_objectives_are_saved(shown):
+    assert "its standard deviation over folds (&lt;b&gt;loss" in page
     names = {path.name for path in (shown.folder / "figures").iterdir()}
     both = [f"{each}-{place}" for each in ("history", "importance", "response-surface") for place in (1, 2)]
     assert {f"{each}.{kind}" for each in ["pareto-front", *both] for kind in ("png", "svg")} <= names
-
-
-def test_the_sweep_is_in_the_index_of_its_folder(shown):
-    index = (shown.folder.parent / "index.html").read_text()
-    assert 'href="odd/report.html"' in index
-    assert "4 of 22 trials failed" in index
 
 
 def test_a_sweep_all_of_whose_trials_failed_has_a_page(tmp_path):
@@ -251,8 +250,5 @@ def test_a_sweep_of_one_trial_has_a_page_that_says_what_cannot_be_told(tmp_path)
     page = (result.folder / "report.html").read_text()
     assert "The importance of parameters for loss cannot be told: it takes at least two trials that succeeded" in page
     assert "1 succeeded" in page
-
-
-def test_a_sweep_over_nothing_has_a_page(tmp_path):
-    result = sweep(lambda x=0.0: x, {"x": 3}, sampler="grid", in_process=True, name="s")
-    assert "1 succeeded" in (result.folder / "report.html").read_text()
+    nothing = sweep(lambda x=0.0: x, {"x": 3}, sampler="grid", in_process=True, name="nothing")
+    assert "1 succeeded" in (nothing.folder / "report.html").read_text()

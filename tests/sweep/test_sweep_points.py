@@ -8,7 +8,7 @@ import pytest
 from workbench.sweep import Choices, Range
 from workbench.sweep import points as module
 from workbench.sweep.points import collect, gather
-from workbench.sweep.progress import Tally
+from workbench.sweep.session import Tally
 
 from .conftest import definition, record
 

@@ -4,9 +4,8 @@ import optuna
 import pytest
 
 from workbench.sweep import sweep
-from workbench.sweep.trial import make_pruner
 
-from .conftest import InThreads
+from .conftest import InThreads, quick
 
 pytestmark = pytest.mark.filterwarnings("ignore:WilcoxonPruner is experimental")
 PRUNERS = {
@@ -74,12 +73,6 @@ def test_the_median_pruner_by_hand():
 
 
 def test_without_a_pruner_nothing_is_pruned_but_values_are_kept():
-    result = sweep(curve, {"level": "0..8"}, trials=8, sampler="random", in_process=True, report=False, name="s")
+    result = quick(curve, {"level": "0..8"}, trials=8, sampler="random")
     assert result.counts == {"ok": 8, "pruned": 0, "failed": 0}
     assert {len(each.intermediate) for each in result.records()} == {10}
-
-
-@pytest.mark.parametrize("name", PRUNERS)
-def test_pruners_are_optunas_own(name):
-    assert vars(make_pruner(name)).keys() == vars(PRUNERS[name]()).keys()
-    assert type(make_pruner(name)) is type(PRUNERS[name]())

@@ -13,7 +13,7 @@ from workbench.sweep import sweep
 from workbench.sweep.records import Record
 from workbench.sweep.table import write_tables
 
-from .conftest import journal, record, table
+from .conftest import journal, quick, record, table
 
 
 def rows(*returned, objective="loss", **settings):
@@ -27,7 +27,7 @@ def rows(*returned, objective="loss", **settings):
         return what() if callable(what) else what
 
     space = {"place": list(range(len(returned)))} if len(returned) > 1 else {"place": 0}
-    result = sweep(give, space, objective, sampler="grid", in_process=True, report=False, name="s", **settings)
+    result = quick(give, space, objective, sampler="grid", **settings)
     return sorted(result.records(), key=lambda each: each.parameters["place"])
 
 
@@ -129,7 +129,7 @@ def test_a_step_is_a_whole_number(step):
     def report(trial, x=0.0):
         trial.report(1.0, step)
 
-    result = sweep(report, {"x": 0.0}, sampler="grid", in_process=True, report=False, name="s")
+    result = quick(report, {"x": 0.0}, sampler="grid")
     message = f"ValueError: step={step!r}: must be a whole number of at least 0"
     assert next(result.records()).error["message"] == message
 
@@ -173,21 +173,6 @@ def test_a_row_has_where_when_and_with_what_it_ran(tmp_path):
     assert found.duration_seconds >= 0
     assert set(found.versions) == {"python", "workbench", "numpy", "numba", "matplotlib", "papermill"}
     assert found.versions["numpy"] == np.__version__
-
-
-def test_scores_of_folds_are_in_the_table_and_on_the_page_as_mean_and_deviation(tmp_path):
-    def folds(x: float = 1.0):
-        return {"loss": [x, x + 1, x + 5], "seconds": 2.0}
-
-    result = sweep(folds, {"x": "1,2"}, sampler="grid", in_process=True, name="s")
-    assert result.best.values == (3.0,)
-    first = next(each for each in table(result.folder) if each["params_x"] == "1")
-    wanted = {"metrics_loss": 3, "metrics_loss_std": math.sqrt(7), "metrics_loss_fold_1": 1, "metrics_loss_fold_2": 2}
-    wanted |= {"metrics_loss_fold_3": 6, "metrics_seconds": 2}
-    assert {name: float(first[name]) for name in wanted} == pytest.approx(wanted)
-    page = (result.folder / "report.html").read_text()
-    assert "3 ± 2.6" in page
-    assert "its standard deviation over folds (loss)" in page
 
 
 def test_a_metric_larger_than_64_bits_does_not_stop_the_tables(tmp_path):

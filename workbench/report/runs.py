@@ -1,5 +1,6 @@
 """Runs of notebooks: checked together, run side by side in processes of their own, published one by one."""
 
+import dataclasses
 import threading
 import time
 import uuid
@@ -9,19 +10,67 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbformat import NotebookNode
 from rich.console import Console
 
 from workbench import files
 from workbench.parallel import available_threads
-from workbench.report import page, parameters
-from workbench.report.jobs import Job, read_executed, write_result
-from workbench.report.results import Result
-from workbench.report.source import NotebookError, clean, load
+from workbench.report import page, parameters, results
+from workbench.report.results import Result, versions
+from workbench.report.source import NotebookError, clean, load, without_outputs
 from workbench.workers.messages import NotebookWork, Outcome, Setup, Task
 from workbench.workers.pool import close_workers, run_alone
 from workbench.workers.progress import Display, display
 
 REFRESH = 1.0  # seconds after which the time is shown anew, even if nothing has happened
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One notebook to run: its file, its content, the checked parameters, and the seconds it may take."""
+
+    path: Path
+    notebook: NotebookNode
+    parameters: dict[str, Any]
+    name: str
+    timeout: float | None
+
+    @property
+    def cells(self) -> int:
+        """Count the cells that a kernel will run; papermill adds one that sets the parameters given."""
+        code = [cell for cell in self.notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+        return len(code) + bool(self.parameters)
+
+
+def read_executed(job: Job, folder: Path) -> NotebookNode:
+    """Return the notebook as far as it was executed in `folder`; without outputs if nothing readable was written."""
+    try:
+        return nbformat.read(folder / "notebook.ipynb", as_version=4)
+    except Exception:  # absent, or cut off where the process that wrote it ended
+        return without_outputs(job.notebook)
+
+
+def write_result(job: Job, outcome: Outcome, folder: Path, back: page.Link = page.ALL_RUNS) -> Result:
+    """Write into `folder`, where a job was run, everything that it leaves; its page has a link `back`."""
+    known = parameters.declared(job.notebook)
+    executed = read_executed(job, folder)
+    result = Result(
+        name=job.name,
+        notebook=str(job.path),
+        status="ok" if outcome.error is None else "failed",
+        parameters={name: job.parameters.get(name, known[name].default) for name in known},
+        metrics=results.metrics(executed),
+        figures=results.figures(executed, folder / "figures"),
+        duration_seconds=outcome.duration_seconds,
+        started=outcome.started,
+        versions=versions(),
+        error=outcome.error,
+    )
+    html = page.report(result, known, executed, job.path, back)
+    (folder / "report.html").write_text(html, encoding="utf-8")
+    (folder / "notebook.ipynb").write_text(nbformat.writes(clean(executed)) + "\n", encoding="utf-8")
+    (folder / "metrics.json").write_text(result.to_json(), encoding="utf-8")
+    return result
 
 
 class Batch:

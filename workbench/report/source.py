@@ -1,4 +1,4 @@
-"""Notebook files: read, counted and cleaned."""
+"""Notebook files: read and cleaned."""
 
 import ast
 import re
@@ -45,11 +45,6 @@ def load(path: Path) -> "NotebookNode":
 def tags(cell: "NotebookNode") -> list[str]:
     """Return a cell's tags."""
     return cell.metadata.get("tags", [])
-
-
-def count_code_cells(notebook: "NotebookNode") -> int:
-    """Count the cells that a kernel will be asked to run."""
-    return sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells)
 
 
 def title(notebook: "NotebookNode") -> str | None:

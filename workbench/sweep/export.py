@@ -9,9 +9,9 @@ from typing import Any
 
 from workbench.sweep.definition import Definition, SweepError, SweepStopped
 from workbench.sweep.folder import SweepFolder
-from workbench.sweep.optuna_setup import quiet_optuna
 from workbench.sweep.records import Record
 from workbench.sweep.samplers import STATES
+from workbench.sweep.trial import quiet_optuna
 
 OWNER = "workbench"  # the study's attribute that holds the id of the sweep
 

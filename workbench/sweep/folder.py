@@ -2,11 +2,11 @@
 
     sweep.json      the definition
     trials.jsonl    one line for each finished trial, in the order in which they finished
-    trials/00007/   what a notebook left: the executed notebook, its report, figures, and trial.json, the same line
+    trials/00007/   what a notebook left: the executed notebook, its report and figures
     lock            held while a sweep runs
     report.html, metrics.json, trials.csv, trials.parquet, figures/, and their manifest.json: written at the end
 
-A trial is finished when its line, or its folder, is whole. What a kill leaves half is removed at the next start.
+A trial is finished when its line is whole. What a kill leaves half is removed at the next start, or replaced.
 """
 
 import array
@@ -79,14 +79,12 @@ class SweepFolder:
     def _open(self, definition: Definition) -> None:
         files.check_files(self.path, WRITTEN)
         files.check_replaceable(self.path / FIGURES)
-        self._is_new = not (self.path / "sweep.json").exists()
         self.definition = _agree(self.path, definition)
         self.id = read_definition(self.path)["id"]
         files.prepare(self.trials)  # removes what a killed run has left
         self._journal = (self.path / "trials.jsonl").open("ab+")
         self._places, end = index(self._journal)
         self._journal.truncate(end)  # an incomplete last line, left when the process was killed
-        self._take_in_folders()
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -94,13 +92,6 @@ class SweepFolder:
             self._journal.close()
         fcntl.flock(self._lock, fcntl.LOCK_UN)  # for processes too that were forked meanwhile and have it open
         self._lock.close()
-
-    def withdraw(self) -> None:
-        """Forget a sweep that is refused before its first trial, so that another may have its name."""
-        if self._is_new and not len(self):
-            self.trials.rmdir()
-            for name in ("sweep.json", "trials.jsonl"):
-                (self.path / name).unlink(missing_ok=True)
 
     def __contains__(self, number: int) -> bool:
         return number < len(self._places) and self._places[number] != NEW
@@ -118,42 +109,23 @@ class SweepFolder:
 
     def add(self, record: Record, outcome: Outcome) -> None:
         """Write a finished trial; it is on the disk for good after `flush`."""
-        line = record.to_json()
+        name = trial_name(record.number)
         with self._writing():
             if outcome.files:
-                self._publish(record.number, line, outcome)
-            self._append(record.number, line)
+                with files.partial(self.trials, name) as folder:
+                    for file, content in outcome.files.items():
+                        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                        (folder / file).write_bytes(content)
+                    files.publish(folder, self.trials / name)
+            place = self._journal.seek(0, os.SEEK_END)
+            self._journal.write(record.to_json().encode() + b"\n")
+            _set_place(self._places, record.number, place)
 
     def flush(self) -> None:
         """Wait until everything that was added is on the disk."""
         with self._writing():
             self._journal.flush()
             os.fsync(self._journal.fileno())
-
-    def _publish(self, number: int, line: str, outcome: Outcome) -> None:
-        name = trial_name(number)
-        with files.partial(self.trials, name) as folder:
-            for file, content in outcome.files.items():
-                (folder / file).parent.mkdir(parents=True, exist_ok=True)
-                (folder / file).write_bytes(content)
-            (folder / "trial.json").write_text(line + "\n", encoding="utf-8")
-            files.publish(folder, self.trials / name)
-
-    def _append(self, number: int, line: str) -> None:
-        place = self._journal.seek(0, os.SEEK_END)
-        self._journal.write(line.encode() + b"\n")
-        _set_place(self._places, number, place)
-
-    def _take_in_folders(self) -> None:
-        """Add to the journal the trials whose folder was published just before a kill."""
-        for file in sorted(self.trials.glob("*/trial.json")):
-            if file.parent.name.isdecimal() and int(file.parent.name) not in self:
-                try:
-                    record = Record.from_json(file.read_text(encoding="utf-8"))
-                except ValueError:
-                    raise SweepError(f"{str(file)!r}: is no trial; remove its folder to run it again") from None
-                self._append(record.number, record.to_json())
-        self.flush()
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -263,15 +235,19 @@ def _take_lock(path: Path):
 
 
 def _agree(path: Path, definition: Definition) -> Definition:
-    """Write the definition of a new sweep; for one that is there, return it, or raise SweepError if it is another."""
-    file = path / "sweep.json"
-    if not file.exists():
-        content = {"id": uuid.uuid4().hex, **definition.as_json()}
-        files.write_text(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-        return definition
-    there, wanted = read_definition(path), definition.as_json()
+    """Return the definition of the sweep that is there; raise SweepError if it is another and has trials.
+
+    Where there is none, or another without trials, the definition is written.
+    """
+    file, wanted = path / "sweep.json", definition.as_json()
+    there = read_definition(path) if file.exists() else {}
     free = {"in_flight"} & there.keys()  # decided when the sweep was begun
     different = [name for name in wanted if name not in free and there.get(name) != wanted[name]]
+    journal = path / "trials.jsonl"
+    if different and not (journal.exists() and journal.stat().st_size):
+        content = {"id": uuid.uuid4().hex, **wanted}
+        files.write_text(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        return definition
     if different:
         lines = [f"  {name}: {there.get(name)!r} there, {wanted[name]!r} now" for name in different]
         raise SweepError(

@@ -1,5 +1,6 @@
 """What a sweep leaves at its end: tables, pictures, a page, and its place in the index of the folder."""
 
+import functools
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +10,8 @@ from matplotlib.axes import Axes
 
 from workbench import drawing, files
 from workbench.report import page
-from workbench.report.results import Result
-from workbench.report.versions import versions
+from workbench.report.results import Result, versions
 from workbench.sweep import plots
-from workbench.sweep.definition import Definition
 from workbench.sweep.folder import FIGURES, SweepResult, trial_name
 from workbench.sweep.points import LISTED, MOST, Gathered, Points, gather
 from workbench.sweep.records import Record
@@ -25,20 +24,32 @@ DPI = 150  # of pictures, which the page shows at a third of that
 def write_report(result: SweepResult, target: Target, output: Path) -> None:
     """Write trials.parquet, trials.csv, pictures and report.html into the sweep's folder, and `output`/index.html."""
     write_tables(result.folder)
-    found = gather(result.records(), result.definition, result.counts["ok"])
-    points, notes = found.points, _thinned(found, result.counts["ok"])
+    definition, successes, trials = result.definition, result.counts["ok"], result.folder / "trials"
+    found = gather(result.records(), definition, successes)
+    points, notes = found.points, []
+    if len(points.numbers) < successes:
+        notes.append(
+            f"The pictures show {len(points.numbers):,} of {successes:,} trials, evenly spaced, and all that were the "
+            "best so far."
+        )
+    asked = [("target", definition.target)]
+    asked += [(f"parameter {name}", words) for name, words in definition.space.as_words().items()]
+    asked += [("objective", ", ".join(map(str, definition.objectives))), ("sampler", definition.sampler)]
+    asked += [("pruner", definition.pruner), ("seed", str(definition.seed))]
+    failed = [record.number for record in found.failures]
+    has_front = len(points.objectives) == 2 and len(points.numbers) > 0
     summary = _summary(result, found, _draw(points, result.folder, notes))
     html = page.template("sweep.html.j2").render(
         run=summary,
-        definition=result.definition,
-        asked=_asked(result.definition),
+        definition=definition,
+        asked=asked,
         command=_rerun_command(result.best, target),
         rows=found.best,
         failures=found.failures,
-        reports=_reports(result.folder, found.failures),
-        names=list(result.definition.space.dimensions),
+        reports={each for each in failed if (trials / trial_name(each) / "report.html").is_file()},  # lost: none
+        names=list(definition.space.dimensions),
         notebooks=target.is_notebook,
-        front={int(number) for number in points.numbers[points.front()]} if _has_front(points) else set(),
+        front={int(number) for number in points.numbers[points.front()]} if has_front else set(),
         shown=LISTED,
         notes=notes,
         trial_name=trial_name,
@@ -47,18 +58,6 @@ def write_report(result: SweepResult, target: Target, output: Path) -> None:
     for name, text in {"report.html": html, "metrics.json": summary.to_json()}.items():
         files.replace_file(result.folder / name, lambda file, text=text: file.write_text(text, encoding="utf-8"))
     page.write_index(output)
-
-
-def _has_front(points: Points) -> bool:
-    return len(points.objectives) == 2 and len(points.numbers) > 0
-
-
-def _thinned(found: Gathered, successes: int) -> list[str]:
-    """Return a note if not all trials are drawn."""
-    drawn = len(found.points.numbers)
-    if drawn == successes:
-        return []
-    return [f"The pictures show {drawn:,} of {successes:,} trials, evenly spaced, and all that were the best so far."]
 
 
 def _draw(points: Points, sweep_folder: Path, notes: list[str]) -> list[dict[str, str]]:
@@ -81,39 +80,30 @@ def _draw(points: Points, sweep_folder: Path, notes: list[str]) -> list[dict[str
 def _pictures(points: Points, notes: list[str]) -> list[tuple[str, str, Callable[[], Axes]]]:
     """Return name, alt text and drawing of each picture, the most telling first."""
     pictures: list[tuple[str, str, Callable[[], Axes]]] = []
-    if _has_front(points):
+
+    def add(name: str, alt: str, plot: Callable[..., Axes], *data: Any) -> None:
+        pictures.append((name, alt, functools.partial(plot, *data)))
+
+    if len(points.objectives) == 2:
         words = " against ".join(each.name for each in points.objectives)
-        pictures.append(("pareto-front", f"{words}, the Pareto front joined", lambda: plots.pareto_front(points)))
+        add("pareto-front", f"{words}, the Pareto front joined", plots.pareto_front, points)
     for place, objective in enumerate(points.objectives):
+        name, names = objective.name, list(points.parameters)
         suffix = f"-{place + 1}" if len(points.objectives) > 1 else ""
-        pictures += [
-            (name + suffix, alt, draw) for name, alt, draw in _of_objective(points, place, objective.name, notes)
-        ]
+        shares = _importance(points, place, notes)
+        ranked = list(shares) or names
+        if len(ranked) > 1:
+            alt = f"{name} over {ranked[0]} and {ranked[1]}, as coloured points and interpolated between them"
+            add(f"response-surface{suffix}", alt, plots.response_surface, points, ranked[0], ranked[1], place)
+            alt = f"Each trial as a line through {', '.join(names)} and {name}"
+            add(f"parallel-coordinates{suffix}", alt, plots.parallel_coordinates, points, place)
+        if shares:
+            words = ", ".join(f"{each} {share:.2f}" for each, share in shares.items())
+            add(f"importance{suffix}", f"Shares of the variance of {name}: {words}", plots.importance, shares, name)
+        for each in ranked[:3]:
+            add(f"response-{each}{suffix}", f"{name} of each trial against {each}", plots.response, points, each, place)
+        add(f"history{suffix}", f"{name} of each trial and the best so far", plots.history, points, place)
     return pictures
-
-
-def _of_objective(points: Points, place: int, name: str, notes: list[str]) -> list[tuple[str, str, Callable]]:
-    names = list(points.parameters)
-    shares = _importance(points, place, notes)
-    ranked = list(shares) or names
-    found: list[tuple[str, str, Callable]] = []
-    if len(ranked) > 1:
-        alt = f"{name} over {ranked[0]} and {ranked[1]}, as coloured points and interpolated between them"
-        found.append(("response-surface", alt, lambda: plots.response_surface(points, ranked[0], ranked[1], place)))
-        found.append(
-            ("parallel-coordinates", f"Each trial as a line through {', '.join(names)} and {name}",
-             lambda: plots.parallel_coordinates(points, place))
-        )  # fmt: skip
-    if shares:
-        words = ", ".join(f"{each} {share:.2f}" for each, share in shares.items())
-        found.append(
-            ("importance", f"Shares of the variance of {name}: {words}", lambda: plots.importance(shares, name))
-        )
-    for each in ranked[:3]:
-        alt = f"{name} of each trial against {each}"
-        found.append((f"response-{each}", alt, lambda each=each: plots.response(points, each, place)))
-    found.append(("history", f"{name} of each trial and the best so far", lambda: plots.history(points, place)))
-    return found
 
 
 def _importance(points: Points, place: int, notes: list[str]) -> dict[str, float]:
@@ -165,22 +155,3 @@ def _rerun_command(best: Record | None, target: Target) -> str:
         return shlex.join(["workbench", "run", target.name, *words])
     arguments = ", ".join(f"{name}={value!r}" for name, value in best.parameters.items())
     return f"{target.stem}({arguments})"
-
-
-def _reports(folder: Path, records: list[Record]) -> set[int]:
-    """Return the numbers of those trials that have left a report: a process that is lost leaves none."""
-    return {
-        record.number for record in records if (folder / "trials" / trial_name(record.number) / "report.html").is_file()
-    }
-
-
-def _asked(definition: Definition) -> list[tuple[str, str]]:
-    """Return what a sweep was asked to do, as names and words."""
-    return [
-        ("target", definition.target),
-        *((f"parameter {name}", words) for name, words in definition.space.as_words().items()),
-        ("objective", ", ".join(map(str, definition.objectives))),
-        ("sampler", definition.sampler),
-        ("pruner", definition.pruner),
-        ("seed", str(definition.seed)),
-    ]

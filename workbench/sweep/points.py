@@ -5,14 +5,14 @@ Gathered in one pass, in an amount of memory that has a limit.
 
 import dataclasses
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
 from workbench.sweep.definition import Definition, Objective
-from workbench.sweep.optuna_setup import quiet_optuna
 from workbench.sweep.records import Record
 from workbench.sweep.space import Choices, Range
+from workbench.sweep.trial import quiet_optuna
 
 SPAN = 100  # of choices, largest over smallest, from which they are drawn on a logarithmic axis
 TREES = 32
@@ -124,58 +124,46 @@ def collect(records: Iterable[Record], definition: Definition) -> Points:
     )
 
 
-class Front:
-    """The successful trials so far that no earlier one is at least as good as in every objective."""
-
-    def __init__(self, objectives: tuple[Objective, ...]):
-        self._signs = [each.sign for each in objectives]
-        self._front: list[tuple[float, ...]] = []
-
-    def takes(self, record: Record) -> bool:
-        """Add a trial, unless another on the front is at least as good; return whether it was added."""
-        new = tuple(sign * value for sign, value in zip(self._signs, record.values, strict=True))
-        if any(_is_as_good(old, new) for old in self._front):
-            return False
-        self._front = [old for old in self._front if not _is_as_good(new, old)] + [new]
-        return True
-
-
 @dataclasses.dataclass
 class Gathered:
     """Trials to draw, the best ones by the first objective, the first failures, and the time of all trials."""
 
-    definition: Definition
-    best: list[Record] = dataclasses.field(default_factory=list)
-    failures: list[Record] = dataclasses.field(default_factory=list)
-    seconds: float = 0.0
-    started: str = ""
-    points: Points | None = None
-
-    def take_in(self, records: Iterable[Record], stride: int) -> Iterator[Record]:
-        """Take in all records, and yield those to draw: each `stride`-th success, and those on the front."""
-        heap: list[tuple[float, int, Record]] = []
-        front, successes, sign = Front(self.definition.objectives), 0, self.definition.objectives[0].sign
-        for record in records:
-            self.seconds += record.duration_seconds
-            self.started = min(self.started or record.started, record.started)
-            if record.status == "failed" and len(self.failures) < FAILURES:
-                self.failures.append(record)
-            if record.status != "ok":
-                continue
-            put = heapq.heappush if len(heap) < LISTED else heapq.heappushpop
-            put(heap, (-sign * record.values[0], -record.number, record))
-            if front.takes(record) or successes % stride == 0:
-                yield record
-            successes += 1
-        self.best = [record for *_, record in sorted(heap, reverse=True)]
+    points: Points
+    best: list[Record]
+    failures: list[Record]
+    seconds: float
+    started: str
 
 
 def gather(records: Iterable[Record], definition: Definition, successes: int) -> Gathered:
-    """Return what the page needs of a sweep's trials, of which `successes` succeeded."""
-    gathered = Gathered(definition)
-    stride = max(1, -(-successes // MOST_POINTS))
-    gathered.points = collect(gathered.take_in(records, stride), definition)
-    return gathered
+    """Return what the page needs of a sweep's trials, of which `successes` succeeded.
+
+    Of many it draws some evenly spaced ones, and all that were on the front of those up to then.
+    """
+    signs, stride = [each.sign for each in definition.objectives], max(1, -(-successes // MOST_POINTS))
+    seconds, started, count = 0.0, "", 0
+    drawn: list[Record] = []
+    failures: list[Record] = []
+    heap: list[tuple[float, int, Record]] = []
+    front: list[tuple[float, ...]] = []
+    for record in records:
+        seconds += record.duration_seconds
+        started = min(started or record.started, record.started)
+        if record.status == "failed" and len(failures) < FAILURES:
+            failures.append(record)
+        if record.status != "ok":
+            continue
+        new = tuple(sign * value for sign, value in zip(signs, record.values, strict=True))
+        put = heapq.heappush if len(heap) < LISTED else heapq.heappushpop
+        put(heap, (-new[0], -record.number, record))
+        is_best = not any(_is_as_good(old, new) for old in front)
+        if is_best:
+            front = [old for old in front if not _is_as_good(new, old)] + [new]
+        if is_best or count % stride == 0:
+            drawn.append(record)
+        count += 1
+    best = [record for *_, record in sorted(heap, reverse=True)]
+    return Gathered(collect(drawn, definition), best, failures, seconds, started)
 
 
 def _choices_axis(name: str, dimension: Choices, values: list) -> Axis:

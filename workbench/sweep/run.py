@@ -2,25 +2,25 @@
 
 import contextlib
 import dataclasses
+import importlib.util
 import math
 import sys
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from workbench import files
+from workbench.operator import Arg
 from workbench.parallel import available_threads
-from workbench.sweep.definition import Definition, SweepError, read_objectives
-from workbench.sweep.executors import InProcess, opened
+from workbench.sweep.definition import Definition, Objective, SweepError, read_objectives
 from workbench.sweep.export import export, open_study
 from workbench.sweep.folder import SweepFolder, SweepResult, reserve
-from workbench.sweep.samplers import PRUNERS, check_sampler
-from workbench.sweep.session import Session
+from workbench.sweep.samplers import PRUNERS, SAMPLERS
+from workbench.sweep.session import InProcess, Session, opened
 from workbench.sweep.space import read_space
 from workbench.sweep.target import Target, find_target
 from workbench.workers.messages import Setup
@@ -29,6 +29,14 @@ from workbench.workers.progress import display
 
 TRIALS = 20  # of a sweep that is not over a grid and is not told how many
 EVERY = 5.0  # seconds between lines about the sweep, where there is no terminal
+SETTINGS = {
+    "sampler": Arg("sampler", str, "tpe", "", choices=SAMPLERS),
+    "pruner": Arg("pruner", str, "none", "", choices=PRUNERS),
+    "seed": Arg("seed", int, 0, "", low=0),
+    "trials": Arg("trials", int, None, "", low=1),
+    "jobs": Arg("jobs", int, None, "", low=1),
+    "timeout": Arg("timeout", float, None, "", low=0.0, high=1e9, open=True, words="a number of seconds above 0"),
+}
 
 
 def sweep(
@@ -88,11 +96,18 @@ def sweep(
             NotebookError, unless it is about a file.
         SweepStopped: the disk, the database or the executor failed; finished trials are kept.
     """
+    seed, trials = _checked("seed", seed), _checked("trials", trials)
+    jobs, timeout = _checked("jobs", jobs), _checked("timeout", timeout)
     found = find_target(target)
-    definition = _define(found, space, objective, sampler, pruner, seed, name)
-    total = _count_trials(definition, trials)
+    definition = _define(found, space, read_objectives(objective), sampler, pruner, seed, name)
+    total = TRIALS if trials is None else trials
+    if sampler == "grid":
+        size = math.prod(map(len, definition.space.grid().values()))  # refuses a range without a number of points
+        total = size if trials is None else min(trials, size)
     files.check_name(definition.name)
-    _check_session(found, jobs, timeout, executor, scheduler, in_process)
+    _check_executor(found, executor, scheduler, in_process)
+    if in_process and (timeout is not None or jobs not in (None, 1)):
+        raise SweepError("in_process=True: runs one trial at a time and cannot stop it; leave out jobs and timeout")
     if report:
         files.check_index(Path(output))
     reserve(Path(output), total, found.trial_bytes)
@@ -101,15 +116,16 @@ def sweep(
         definition = dataclasses.replace(definition, in_flight=at_once)
         folder = stack.enter_context(contextlib.closing(SweepFolder(Path(output) / definition.name, definition)))
         definition = folder.definition
-        study = None
-        if storage is not None:
-            try:
-                study = open_study(storage, definition, folder.id)
-            except SweepError:
-                folder.withdraw()
-                raise
+        study = None if storage is None else open_study(storage, definition, folder.id)
+        if study is not None:
             export(study, folder)
-        setup = _setup(found, definition, timeout, at_once)
+        setup = Setup(
+            session=uuid.uuid4().hex,
+            work=found.work(tuple(each.name for each in definition.objectives)),
+            timeout=timeout,
+            threads=max(1, available_threads() // at_once),
+            path=tuple(path or str(Path.cwd()) for path in sys.path),
+        )
         stack.callback(close_workers, setup.session)
         session = Session(found, definition, folder, setup, total)
         with display(console, definition.name, EVERY) as show:
@@ -124,99 +140,53 @@ def sweep(
     return result
 
 
+def _checked(name: str, value: Any) -> Any:
+    """Return a setting as its type; raise SweepError unless it is allowed."""
+    if value is None and SETTINGS[name].default is None:
+        return None
+    try:
+        return SETTINGS[name].check(value)
+    except (TypeError, ValueError) as problem:
+        raise SweepError(str(problem)) from None
+
+
 def _define(
     target: Target,
     space: Mapping[str, Any],
-    objective: str | list[str] | tuple[str, ...],
+    objectives: tuple[Objective, ...],
     sampler: str,
     pruner: str,
     seed: int,
     name: str | None,
 ) -> Definition:
     """Return the definition of a sweep, its `in_flight` not yet known, or raise SweepError."""
-    check_sampler(sampler)
-    objectives = read_objectives(objective)
-    _check_pruner(pruner, target, objectives)
-    unknown = [each.name for each in objectives if target.known and each.name not in target.known]
-    if unknown:
-        raise SweepError(f"objective={unknown[0]!r}: {target.name} records {', '.join(map(repr, target.known))}")
-    _check_whole("seed", seed, 0)
-    read = read_space(target.declared, space)
-    target.check_complete(space)
-    if sampler == "grid":
-        read.grid()  # refuses a range without a number of points
-    return Definition(
-        name=target.stem if name is None else name,
-        target=target.name,
-        digest=target.digest,
-        space=read,
-        objectives=objectives,
-        sampler=sampler,
-        pruner=pruner,
-        seed=seed,
-        in_flight=1,
-    )
-
-
-def _check_pruner(pruner: str, target: Target, objectives: tuple) -> None:
-    if pruner not in PRUNERS:
-        raise SweepError(f"pruner={pruner!r}: must be one of {', '.join(map(repr, PRUNERS))}")
-    if pruner == "none":
-        return
-    if len(objectives) > 1:
+    if _checked("sampler", sampler) == "gp" and importlib.util.find_spec("torch") is None:
+        raise SweepError(
+            "sampler='gp': Optuna's GP sampler needs torch, which is not installed; install it, or take 'tpe'"
+        )
+    if _checked("pruner", pruner) != "none" and len(objectives) > 1:
         raise SweepError(f"pruner={pruner!r}: with two objectives nothing can be pruned; give one, or pruner='none'")
-    if not target.takes_trial:
+    if pruner != "none" and not target.takes_trial:
         raise SweepError(
             f"pruner={pruner!r}: {target.name} reports no intermediate values; sweep over a function with a parameter "
             "called trial, or give pruner='none'"
         )
+    unknown = [each.name for each in objectives if target.known and each.name not in target.known]
+    if unknown:
+        raise SweepError(f"objective={unknown[0]!r}: {target.name} records {', '.join(map(repr, target.known))}")
+    read = read_space(target.declared, space)
+    target.check_complete(space)
+    name = target.stem if name is None else name
+    return Definition(name, target.name, target.digest, read, objectives, sampler, pruner, seed, in_flight=1)
 
 
-def _count_trials(definition: Definition, trials: int | None) -> int:
-    """Return the number of trials; a grid never runs more than it has points."""
-    if trials is not None:
-        _check_whole("trials", trials, 1)
-    if definition.sampler != "grid":
-        return TRIALS if trials is None else trials
-    size = math.prod(map(len, definition.space.grid().values()))
-    return size if trials is None else min(trials, size)
-
-
-def _check_whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SweepError(f"{name}={value!r}: must be a whole number of at least {least}")
-
-
-def _check_session(
-    target: Target,
-    jobs: int | None,
-    timeout: float | None,
-    executor: Executor | None,
-    scheduler: str | None,
-    in_process: bool,
-) -> None:
-    """Raise SweepError unless trials can be run as is asked."""
-    if jobs is not None:
-        _check_whole("jobs", jobs, 1)
-    if timeout is not None and not (isinstance(timeout, Real) and 0 < timeout < 10**9):
-        raise SweepError(f"timeout={timeout!r}: must be a number of seconds above 0")
+def _check_executor(target: Target, executor: Any, scheduler: str | None, in_process: bool) -> None:
+    """Raise SweepError unless trials can be run where it is asked."""
     if executor is not None and not isinstance(executor, Executor):
         raise SweepError(f"executor={executor!r}: must be a concurrent.futures.Executor")
     if sum((executor is not None, scheduler is not None, in_process)) > 1:
         raise SweepError("executor, scheduler and in_process: give one of them")
-    if in_process and (timeout is not None or jobs not in (None, 1)):
-        raise SweepError("in_process=True: runs one trial at a time and cannot stop it; leave out jobs and timeout")
     if in_process and target.is_notebook:
         raise SweepError(
             f"in_process=True: {target.name} is a notebook, which needs a process of its own; leave it out"
         )
-
-
-def _setup(target: Target, definition: Definition, timeout: float | None, at_once: int) -> Setup:
-    return Setup(
-        session=uuid.uuid4().hex,
-        work=target.work(tuple(each.name for each in definition.objectives)),
-        timeout=timeout,
-        threads=max(1, available_threads() // at_once),
-        path=tuple(path or str(Path.cwd()) for path in sys.path),
-    )

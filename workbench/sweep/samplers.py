@@ -5,16 +5,14 @@ trial alone. The other samplers, and pruning, see the trials up to n - `in_fligh
 running. So a sweep that was interrupted ends as one that was not, with any number of processes.
 """
 
-import importlib.util
 import math
 from typing import Any
 
 import numpy as np
 
-from workbench.sweep.definition import Definition, SweepError
-from workbench.sweep.optuna_setup import quiet_optuna
+from workbench.sweep.definition import Definition
 from workbench.sweep.records import Record
-from workbench.sweep.trial import Pruning
+from workbench.sweep.trial import Pruning, quiet_optuna
 
 INDEPENDENT = ("grid", "random", "qmc")
 SEQUENTIAL = ("tpe", "gp")
@@ -37,16 +35,6 @@ def _derived(seed: int, *key: int) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0] >> 1)
 
 
-def check_sampler(name: str) -> None:
-    """Raise SweepError unless there is such a sampler, and what it needs."""
-    if name not in SAMPLERS:
-        raise SweepError(f"sampler={name!r}: must be one of {', '.join(map(repr, SAMPLERS))}")
-    if name == "gp" and importlib.util.find_spec("torch") is None:
-        raise SweepError(
-            "sampler='gp': Optuna's GP sampler needs torch, which is not installed; install it, or take 'tpe'"
-        )
-
-
 class Independent:
     """Proposals that depend on the sweep's seed and the trial's number alone."""
 
@@ -58,7 +46,10 @@ class Independent:
             self._shape = tuple(map(len, self._grid.values()))
             self._order = np.random.default_rng(definition.seed).permutation(math.prod(self._shape))
         elif definition.sampler == "qmc":
-            self._sobol = Sobol(len(self._distributions), sampler_seed(definition.seed, 0))
+            from scipy.stats import qmc  # takes long to import
+
+            count = max(1, len(self._distributions))
+            self._sobol = qmc.Sobol(count, scramble=True, seed=sampler_seed(definition.seed, 0))
 
     def propose(self, number: int) -> dict[str, Any]:
         """Return the values of the dimensions for trial `number`."""
@@ -66,10 +57,18 @@ class Independent:
             places = np.unravel_index(self._order[number], self._shape)
             return {name: points[place] for (name, points), place in zip(self._grid.items(), places, strict=True)}
         if self._definition.sampler == "qmc":
-            point = zip(self._distributions.items(), self._sobol.point(number), strict=True)
+            point = zip(self._distributions.items(), self._sobol_point(number), strict=False)
             return {name: _at(each, share) for (name, each), share in point}
-        sampler = _random(self._definition.seed, number)
+        sampler = quiet_optuna().samplers.RandomSampler(sampler_seed(self._definition.seed, number))
         return {name: sampler.sample_independent(None, None, name, each) for name, each in self._distributions.items()}
+
+    def _sobol_point(self, number: int) -> list[float]:
+        """Return point `number` of the Sobol sequence, each coordinate in [0, 1); points in order cost least."""
+        if number < self._sobol.num_generated:
+            self._sobol.reset()
+        if number > self._sobol.num_generated:
+            self._sobol.fast_forward(number - self._sobol.num_generated)
+        return self._sobol.random(1)[0].tolist()
 
 
 class Sequential:
@@ -101,7 +100,11 @@ class Sequential:
             params = self._independent.propose(number)
             self._add_running(params)
             return params
-        self._study.sampler = _sequential_sampler(self._definition, number)
+        samplers, seed = quiet_optuna().samplers, sampler_seed(self._definition.seed, number)
+        if self._definition.sampler == "gp":
+            self._study.sampler = samplers.GPSampler(seed=seed, deterministic_objective=False)
+        else:
+            self._study.sampler = samplers.TPESampler(seed=seed, constant_liar=True)
         return self._study.ask(self._distributions).params
 
     def adopt(self, record: Record) -> None:
@@ -124,54 +127,17 @@ class Sequential:
 
     def _tell(self, number: int) -> None:
         """Tell the study what trial `number` may know of."""
-        while self._told <= number - self._definition.in_flight:
-            self._tell_one(self._finished.pop(self._told))
-            self._told += 1
-
-    def _tell_one(self, record: Record) -> None:
         from optuna.trial import TrialState
 
-        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, record.number)
-        for step, value in record.intermediate:
-            self._storage.set_trial_intermediate_value(trial_id, step, value)
-        for key, value in record.attributes.items():
-            self._storage.set_trial_system_attr(trial_id, key, value)
-        state = TrialState[STATES[record.status]]
-        self._study.tell(record.number, record.values if record.status == "ok" else None, state)
-
-
-def _random(seed: int, number: int) -> Any:
-    from optuna.samplers import RandomSampler
-
-    return RandomSampler(sampler_seed(seed, number))
-
-
-def _sequential_sampler(definition: Definition, number: int) -> Any:
-    from optuna.samplers import GPSampler, TPESampler
-
-    seed = sampler_seed(definition.seed, number)
-    if definition.sampler == "gp":
-        return GPSampler(seed=seed, deterministic_objective=False)
-    return TPESampler(seed=seed, constant_liar=True)
-
-
-class Sobol:
-    """A scrambled Sobol sequence in so many dimensions, by SciPy."""
-
-    def __init__(self, dimensions: int, seed: int):
-        from scipy.stats import qmc  # takes long to import
-
-        self._sequence = qmc.Sobol(dimensions, scramble=True, seed=seed) if dimensions else None
-
-    def point(self, number: int) -> list[float]:
-        """Return point `number` of the sequence, each coordinate in [0, 1); points in order cost least."""
-        if self._sequence is None:
-            return []
-        if number < self._sequence.num_generated:
-            self._sequence.reset()
-        if number > self._sequence.num_generated:
-            self._sequence.fast_forward(number - self._sequence.num_generated)
-        return self._sequence.random(1)[0].tolist()
+        while self._told <= number - self._definition.in_flight:
+            record = self._finished.pop(self._told)
+            trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, record.number)
+            for step, value in record.intermediate:
+                self._storage.set_trial_intermediate_value(trial_id, step, value)
+            for key, value in record.attributes.items():
+                self._storage.set_trial_system_attr(trial_id, key, value)
+            self._study.tell(record.number, record.values or None, TrialState[STATES[record.status]])
+            self._told += 1
 
 
 def _at(distribution: Any, share: float) -> Any:

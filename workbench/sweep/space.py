@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.report.parameters import Parameter, ParameterError
+from workbench.report.parameters import Parameter, ParameterError, read_each
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -114,18 +114,8 @@ def read_space(declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> S
     Raises:
         ParameterError: a parameter does not exist, or may not be what it is given; all problems are named.
     """
-    dimensions, problems = {}, []
-    for name, what in given.items():
-        if name not in declared:
-            problems.append(f"{name}: there is no such parameter")
-            continue
-        try:
-            dimensions[name] = _dimension(declared[name], what)
-        except (TypeError, ValueError) as problem:
-            problems.append(str(problem))
-    if problems:
-        raise ParameterError(problems, declared)
-    dimensions = {name: dimensions[name] for name in declared if name in dimensions}  # samplers draw in this order
+    found = read_each(declared, given, _dimension)
+    dimensions = {name: found[name] for name in declared if name in found}  # samplers draw in this order
     fixed = {
         name: each.points[0] for name, each in dimensions.items() if isinstance(each, Choices) and len(each.points) == 1
     }
@@ -137,14 +127,11 @@ def _dimension(parameter: Parameter, what: Any) -> Range | Choices:
         parameter.check(what)  # raises: it cannot be set
     if isinstance(what, Range):
         return _checked_range(parameter, what)
-    if isinstance(what, Choices):
-        return _checked_choices(parameter, [_checked(parameter, value) for value in what.points])
     if isinstance(what, str):
         return _read(parameter, what)
-    if isinstance(what, list | tuple | np.ndarray):
-        values = what.tolist() if isinstance(what, np.ndarray) else what
-        return _checked_choices(parameter, [_checked(parameter, value) for value in values])
-    return _checked_choices(parameter, [_checked(parameter, what)])
+    what = what.points if isinstance(what, Choices) else what.tolist() if isinstance(what, np.ndarray) else what
+    values = what if isinstance(what, list | tuple) else [what]
+    return _checked_choices(parameter, [_checked(parameter, value) for value in values])
 
 
 def _checked(parameter: Parameter, value: Any) -> Any:
@@ -161,7 +148,7 @@ def _read(parameter: Parameter, text: str) -> Range | Choices:
         return _checked_range(
             parameter, Range(parameter.parse(low), parameter.parse(high), *_options(parameter, options))
         )
-    return _checked_choices(parameter, [parameter.parse(word.strip()) for word in text.split(",")])
+    return _checked_choices(parameter, [_checked(parameter, parameter.parse(word.strip())) for word in text.split(",")])
 
 
 def _options(parameter: Parameter, words: list[str]) -> tuple[bool, int | None]:

@@ -90,8 +90,8 @@ class Target:
 
     def check_complete(self, given: Mapping[str, Any]) -> None:
         """Raise ParameterError if a parameter without a default is not given."""
+        given = {*given, *self.seed(0)}
         missing = [name for name, each in self.declared.items() if each.default is REQUIRED and name not in given]
-        missing = [name for name in missing if not self.seed(0).get(name, -1) >= 0]
         if missing:
             problems = [f"{name}: has no default; give {self.declared[name].allowed}" for name in missing]
             raise parameters.ParameterError(problems, self.declared)
@@ -107,7 +107,8 @@ def find_target(what: Path | str | Callable) -> Target:
         Refused: there is no such thing, or it cannot be swept over.
     """
     if callable(what):
-        return _function(what, _name_of(what))
+        owner = what if hasattr(what, "__qualname__") else type(what)
+        return _function(what, f"{owner.__module__}:{owner.__qualname__}")
     text = str(what)
     if text.endswith(".ipynb") or ":" not in text:
         return _notebook(Path(what))
@@ -163,13 +164,17 @@ def _function(function: Callable, name: str) -> Target:
             continue
         declared[parameter.name] = _declared(parameter, hints.get(parameter.name))
     try:
+        source = inspect.getsource(function)
+    except (OSError, TypeError):  # written where no source is kept
+        source = getattr(getattr(function, "__code__", None), "co_code", b"").hex()
+    try:
         cloudpickle.dumps(function)
     except Exception as problem:  # whatever the function's surroundings raise
         raise SweepError(f"function {name}: cannot be sent to another process ({problem})") from None
     return Target(
         name=name,
         declared=declared,
-        digest=_digest(_source(function)),
+        digest=_digest(source),
         function=function,
         takes_trial=TRIAL in signature.parameters,
     )
@@ -190,21 +195,21 @@ def _declared(parameter: inspect.Parameter, hint: Any) -> Parameter:
 
 def _find_function(text: str) -> Callable:
     place, _, name = text.rpartition(":")
-    module = _load_file(Path(place)) if place.endswith(".py") else _import(place)
+    if place.endswith(".py"):
+        module = _load_file(Path(place))
+    else:
+        try:
+            module = importlib.import_module(place)
+        except (ImportError, ValueError) as problem:
+            raise SweepError(
+                f"module {place!r}: cannot be imported ({problem}); give a notebook, module:function or "
+                "file.py:function"
+            ) from None
     function = getattr(module, name, None)
     if not callable(function):
         public = [each for each, _ in inspect.getmembers(module, inspect.isfunction) if not each.startswith("_")]
         raise SweepError(f"{text}: {place} has no function {name!r}; it has {', '.join(public) or 'none'}")
     return function
-
-
-def _import(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except (ImportError, ValueError) as problem:
-        raise SweepError(
-            f"module {name!r}: cannot be imported ({problem}); give a notebook, module:function or file.py:function"
-        ) from None
 
 
 def _load_file(path: Path) -> ModuleType:
@@ -224,18 +229,6 @@ def _load_file(path: Path) -> ModuleType:
         raise SweepError(f"file {str(path)!r}: cannot be imported ({type(problem).__name__}: {problem})") from None
     cloudpickle.register_pickle_by_value(module)
     return module
-
-
-def _name_of(function: Callable) -> str:
-    owner = function if hasattr(function, "__qualname__") else type(function)
-    return f"{owner.__module__}:{owner.__qualname__}"
-
-
-def _source(function: Callable) -> str:
-    try:
-        return inspect.getsource(function)
-    except (OSError, TypeError):  # written where no source is kept
-        return getattr(getattr(function, "__code__", None), "co_code", b"").hex()
 
 
 def _digest(text: str) -> str:

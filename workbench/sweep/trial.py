@@ -6,16 +6,24 @@ import warnings
 from collections.abc import Callable
 from numbers import Real
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from workbench.report.versions import versions
-from workbench.sweep.optuna_setup import quiet_optuna
+from workbench.report.results import versions
 from workbench.workers.messages import NotebookWork, Outcome, Task
 from workbench.workers.worker import error_of, now, writable
 
 Point = tuple[int, float]  # a step, and the intermediate value there
+
+
+def quiet_optuna() -> ModuleType:
+    """Import Optuna, which takes long, have it log errors alone, and return it."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +45,11 @@ class Trial:
         self.number = number
         self.seed = seed
         self.intermediate: dict[int, float] = {}
-        self._optuna = None if pruning is None else _rebuild(pruning)
+        self._optuna = None
+        if pruning is not None:  # a running trial of a study in memory that holds the past ones
+            study = quiet_optuna().create_study(direction=pruning.direction, pruner=make_pruner(pruning.pruner))
+            study.add_trials(pruning.past)
+            self._optuna = study.ask()
 
     def report(self, value: float, step: int) -> None:
         """Report an intermediate value of the objective at `step`, from 0 up, once for each step."""
@@ -68,14 +80,6 @@ def make_pruner(name: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it is experimental
         return pruners.WilcoxonPruner(p_threshold=0.1)
-
-
-def _rebuild(pruning: Pruning) -> Any:
-    """Return a running trial of a study in memory that holds the past trials."""
-    optuna = quiet_optuna()
-    study = optuna.create_study(direction=pruning.direction, pruner=make_pruner(pruning.pruner))
-    study.add_trials(pruning.past)
-    return study.ask()
 
 
 class FunctionTrial:
@@ -115,7 +119,7 @@ def finish_notebook(work: NotebookWork, task: Task, outcome: Outcome, place: Pat
     """Write the report of a notebook's trial in the worker that ran it; return its metrics and all its files."""
     import nbformat
 
-    from workbench.report.jobs import Job, write_result
+    from workbench.report.runs import Job, write_result
 
     source = nbformat.reads(work.text, as_version=4)
     job = Job(Path(work.path), source, task.parameters, f"trial {task.number}", None)

@@ -18,7 +18,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 
 from workbench.workers.messages import NotebookWork, Outcome, Task
-from workbench.workers.worker import Run, Watcher, now
+from workbench.workers.worker import Run, Watcher, cause_of_death, now
 
 LONGEST_SOCKET_FOLDER = 90  # characters; a socket's whole path may have 103
 GRACE = 5.0  # seconds that code has to answer an interrupt before its kernel is killed
@@ -118,16 +118,6 @@ class Kernel:
         self.finished.set()
         self._watcher.guard(folder=str(self.scratch))
 
-    def cause_of_death(self) -> str:
-        """Say how the kernel's process ended."""
-        code = self.process.poll() if self.process is not None else None
-        if code is None:
-            return "The kernel stopped answering."
-        if code >= 0:
-            return f"The kernel's process ended with exit status {code}."
-        hint = ", perhaps for want of memory" if -code == signal.SIGKILL else ""
-        return f"The kernel's process was ended by {signal.Signals(-code).name}{hint}."
-
 
 def _execute(
     work: NotebookWork, task: Task, place: Path, timeout: float | None, kernel: Kernel, tell: Callable[[int], object]
@@ -164,7 +154,8 @@ def _execute(
     except PapermillExecutionError as problem:
         error = _exception(problem, output)
     except DeadKernelError:
-        error = {"kind": "dead kernel", "message": kernel.cause_of_death(), "traceback": kernel.running}
+        message = cause_of_death("The kernel's process", kernel.process and kernel.process.poll())
+        error = {"kind": "dead kernel", "message": message, "traceback": kernel.running}
     except Exception as problem:
         message = f"{type(problem).__name__}: {problem}"
         error = {"kind": "failed to run", "message": message, "traceback": traceback.format_exc()}

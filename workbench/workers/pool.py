@@ -18,7 +18,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from workbench.workers.messages import NotebookWork, Outcome, Setup, Task, failed
-from workbench.workers.worker import now
+from workbench.workers.worker import cause_of_death, now
 
 LOG_TAIL = 4000  # characters of what a worker printed that are shown with an error
 MARGIN = 15.0  # seconds beyond its time that a notebook has to be stopped in good order, before its process is killed
@@ -123,16 +123,10 @@ class Worker:
         except (EOFError, OSError, ValueError):  # the last two where the worker is being ended meanwhile
             if self.session in _closed:
                 raise Closed from None
-            raise Lost(self._cause_of_death()) from None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(PATIENCE)
+            raise Lost(cause_of_death("The process that ran it", self.process.returncode)) from None
         raise TimeoutError
-
-    def _cause_of_death(self) -> str:
-        try:
-            code = self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            return "The process that ran it stopped answering."
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
-        return f"The process that ran it {how}."
 
     def _said(self) -> str:
         self._log.seek(0)

@@ -10,6 +10,7 @@ import datetime
 import faulthandler
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import traceback
@@ -73,6 +74,16 @@ def error_of(problem: BaseException) -> dict[str, str]:
     lines = traceback.format_exception(type(problem), problem, problem.__traceback__.tb_next)
     message = f"{type(problem).__name__}: {problem}"
     return {"kind": "exception", "message": writable(message), "traceback": writable("".join(lines))}
+
+
+def cause_of_death(who: str, code: int | None) -> str:
+    """Say how a process ended, by its return code; None where it has not, but no longer answers."""
+    if code is None:
+        return f"{who} stopped answering."
+    if code >= 0:
+        return f"{who} ended with exit status {code}."
+    hint = ", perhaps for want of memory" if -code == signal.SIGKILL else ""
+    return f"{who} was ended by {signal.Signals(-code).name}{hint}."
 
 
 def writable(text: str) -> str:
