@@ -17,11 +17,18 @@ others; the message names the argument. The regularizers and `pruning` are what 
 with. The operators themselves are in `sparse_dropout` and `sparse_lp`.
 """
 
-from workbench.baselines.alpha_dropout import alpha_dropout, alpha_dropout_affine, alpha_dropout_gradient
 from workbench.baselines.dropconnect import dropconnect, dropconnect_gradient
-from workbench.baselines.dropout import dropout, dropout_gradient
-from workbench.baselines.feature_dropout import feature_dropout, feature_dropout_gradient
-from workbench.baselines.gaussian_dropout import gaussian_dropout, gaussian_dropout_gradient
+from workbench.baselines.elementwise import (
+    alpha_dropout,
+    alpha_dropout_affine,
+    alpha_dropout_gradient,
+    dropout,
+    dropout_gradient,
+    feature_dropout,
+    feature_dropout_gradient,
+    gaussian_dropout,
+    gaussian_dropout_gradient,
+)
 from workbench.baselines.subsampling import subsample_entries, subsample_entries_gradient, subsample_lists
 from workbench.baselines.variational_dropout import (
     kl_approximation,

@@ -16,9 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from workbench.baselines._checks import check_same_type, check_shape, checked_dropped, checked_floats, checked_ratio
-from workbench.baselines._mask import connected, drawn, rounded, scale_of, selected, wide_type
-from workbench.sparse_dropout import SEED
+from workbench.baselines._common import (
+    check_same_type,
+    check_shape,
+    checked_floats,
+    checked_mask,
+    checked_ratio,
+    connected,
+    drawn,
+    rounded,
+    scale_of,
+    selected,
+    wide_type,
+)
 
 
 def dropconnect(
@@ -38,7 +48,7 @@ def dropconnect(
     """
     x, weight = _checked_layer(x, weight)
     ratio = checked_ratio(ratio, training)
-    dropped = drawn(weight.shape, ratio, SEED.check(seed))
+    dropped = drawn(weight.shape, ratio, seed)
     return _scaled_sums(x, weight, dropped, scale_of(ratio)), dropped
 
 
@@ -59,9 +69,8 @@ def dropconnect_gradient(
     dy = checked_floats("dy", dy)
     check_same_type(dy=dy, x=x)
     check_shape("dy", dy, (x.shape[0], weight.shape[0]), "(N, out) in x and weight")
-    dropped = checked_dropped(dropped, weight.shape)
-    scale = scale_of(checked_ratio(ratio, training))
-    wide = wide_type(x.dtype)
+    dropped = checked_mask(dropped, weight.shape)
+    scale, wide = scale_of(checked_ratio(ratio, training)), wide_type(x.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         dweight = selected(dy.astype(wide).T @ x.astype(wide), dropped, scale)
     return _scaled_sums(dy, weight.T, dropped.T, scale), rounded(dweight, x.dtype)

@@ -35,8 +35,15 @@ from typing import Any
 import numpy as np
 
 from workbench import philox
-from workbench.baselines._checks import check_same_type, check_shape, checked_flag, checked_floats
-from workbench.baselines._mask import connected, rounded, wide_type
+from workbench.baselines._common import (
+    check_same_type,
+    check_shape,
+    checked_flag,
+    checked_floats,
+    connected,
+    rounded,
+    wide_type,
+)
 from workbench.operator import Arg
 from workbench.sparse_dropout import SEED
 
@@ -64,12 +71,15 @@ def variational_dropout(
     x, theta, log_sigma2 = _checked_layer(x, theta, log_sigma2)
     seed, training = SEED.check(seed), checked_flag("training", training)
     shape = (x.shape[0], theta.shape[0])
+    normal = np.zeros(shape, x.dtype)
     if training:
-        normal = philox.normals(seed, shape[0] * shape[1]).reshape(shape).astype(x.dtype)
-        y = _noisy_sums(*_widened(x, theta, log_sigma2, normal))
-    else:
-        normal = np.zeros(shape, x.dtype)
-        y = _pruned_sums(*_widened(x, theta, log_sigma2))
+        normal = philox.normals(seed, normal.size).reshape(shape).astype(x.dtype)
+    wide_x, means, logarithms, noise = _widened(x, theta, log_sigma2, normal)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if training:
+            y = wide_x @ means.T + _deviations(wide_x, np.exp(logarithms)) * noise
+        else:
+            y = connected(wide_x, means, pruned(log_alpha(means, logarithms)))
     return rounded(y, x.dtype), normal
 
 
@@ -124,11 +134,7 @@ def kl_approximation(log_alpha: Any) -> np.ndarray:
 
 
 def variational_dropout_kl(theta: Any, log_sigma2: Any) -> float:
-    """Return the approximate KL divergence of all weights from their prior, summed in float64.
-
-    Args:
-        theta, log_sigma2: of one shape and type, as for `variational_dropout`.
-    """
+    """Return the approximate KL divergence of all weights from their prior, summed in float64."""
     theta, log_sigma2 = _checked_weights(theta, log_sigma2)
     return float(_kl(np.clip(_log_alpha(theta, log_sigma2), -LIMIT, LIMIT)).sum())
 
@@ -167,16 +173,6 @@ def _checked_weights(theta: Any, log_sigma2: Any) -> tuple[np.ndarray, np.ndarra
 
 def _widened(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
     return tuple(array.astype(wide_type(array.dtype)) for array in arrays)
-
-
-def _noisy_sums(x: np.ndarray, theta: np.ndarray, log_sigma2: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return x @ theta.T + _deviations(x, np.exp(log_sigma2)) * normal
-
-
-def _pruned_sums(x: np.ndarray, theta: np.ndarray, log_sigma2: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return connected(x, theta, pruned(log_alpha(theta, log_sigma2)))
 
 
 def _deviations(x: np.ndarray, sigma2: np.ndarray) -> np.ndarray:
