@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from workbench.baselines import alpha_dropout, alpha_dropout_affine
+from workbench.baselines.elementwise import alpha_dropout, alpha_dropout_affine
 
 from . import scalar
 

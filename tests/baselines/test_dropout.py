@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from workbench import dropout_with_replacement
-from workbench.baselines import (
+from workbench.baselines.elementwise import (
     alpha_dropout,
     alpha_dropout_gradient,
     dropout,

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from workbench.baselines import feature_dropout, feature_dropout_gradient
+from workbench.baselines.elementwise import feature_dropout, feature_dropout_gradient
 
 from . import scalar
 

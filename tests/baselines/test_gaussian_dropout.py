@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from workbench.baselines import gaussian_dropout, gaussian_dropout_gradient
+from workbench.baselines.elementwise import gaussian_dropout, gaussian_dropout_gradient
 
 from . import scalar
 
