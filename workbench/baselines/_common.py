@@ -10,19 +10,13 @@ import numpy as np
 
 from workbench import philox
 from workbench.arrays import FLOATS, check_axes, is_sparse, native_array
-from workbench.operator import Arg
-from workbench.sparse_dropout import RATIO, SEED
+from workbench.sparse_dropout import RATIO, SEED, TRAINING
 
 
 def checked_ratio(ratio: Any, training: Any = True) -> float:
     """Return the share that is dropped, which is 0 outside of training."""
     ratio = RATIO.check(ratio)
-    return ratio if checked_flag("training", training) else 0.0
-
-
-def checked_flag(name: str, value: Any) -> bool:
-    """Return a bool."""
-    return Arg(name, bool, False, "").check(value)
+    return ratio if TRAINING.check(training) else 0.0
 
 
 def checked_floats(name: str, x: Any, axes: str = "(...)") -> np.ndarray:

@@ -39,18 +39,8 @@ from typing import Any
 import numpy as np
 
 from workbench import philox
-from workbench.baselines._common import (
-    check_shape,
-    checked_flag,
-    checked_floats,
-    checked_mask,
-    checked_ratio,
-    drawn,
-    scale_of,
-    selected,
-    wide_type,
-)
-from workbench.sparse_dropout import SEED
+from workbench.baselines import _common as common
+from workbench.sparse_dropout import SEED, TRAINING
 
 LAMBDA = 1.0507009873554805  # SELU is lambda x for x > 0 and lambda alpha (e^x - 1) below
 ALPHA = 1.6732632423543772
@@ -71,9 +61,9 @@ def dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = True) -> 
     Returns:
         y, new, of x's shape and type, and `dropped`, bool, of x's shape. A dropped infinity or NaN is gone.
     """
-    x, ratio = checked_floats("x", x), checked_ratio(ratio, training)
-    dropped = drawn(x.shape, ratio, seed)
-    return selected(x, dropped, scale_of(ratio)), dropped
+    x, ratio = common.checked_floats("x", x), common.checked_ratio(ratio, training)
+    dropped = common.drawn(x.shape, ratio, seed)
+    return common.selected(x, dropped, common.scale_of(ratio)), dropped
 
 
 def dropout_gradient(dy: Any, dropped: Any, ratio: float, *, training: bool = True) -> np.ndarray:
@@ -87,8 +77,10 @@ def dropout_gradient(dy: Any, dropped: Any, ratio: float, *, training: bool = Tr
     Returns:
         dx, of dy's shape and type.
     """
-    dy = checked_floats("dy", dy)
-    return selected(dy, checked_mask(dropped, dy.shape), scale_of(checked_ratio(ratio, training)))
+    dy = common.checked_floats("dy", dy)
+    return common.selected(
+        dy, common.checked_mask(dropped, dy.shape), common.scale_of(common.checked_ratio(ratio, training))
+    )
 
 
 def feature_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -97,15 +89,17 @@ def feature_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = T
     Returns:
         y, new, of x's shape and type, and `dropped`, bool, of shape (N, C, 1, ...), which broadcasts to x.
     """
-    x, ratio = checked_floats("x", x, _CHANNELS), checked_ratio(ratio, training)
-    dropped = drawn(_of_channels(x), ratio, seed)
-    return selected(x, dropped, scale_of(ratio)), dropped
+    x, ratio = common.checked_floats("x", x, _CHANNELS), common.checked_ratio(ratio, training)
+    dropped = common.drawn(_of_channels(x), ratio, seed)
+    return common.selected(x, dropped, common.scale_of(ratio)), dropped
 
 
 def feature_dropout_gradient(dy: Any, dropped: Any, ratio: float, *, training: bool = True) -> np.ndarray:
     """Carry the gradient dy of a loss in y = feature_dropout(x) back to x; as `dropout_gradient`."""
-    dy = checked_floats("dy", dy, _CHANNELS)
-    return selected(dy, checked_mask(dropped, _of_channels(dy)), scale_of(checked_ratio(ratio, training)))
+    dy = common.checked_floats("dy", dy, _CHANNELS)
+    return common.selected(
+        dy, common.checked_mask(dropped, _of_channels(dy)), common.scale_of(common.checked_ratio(ratio, training))
+    )
 
 
 def alpha_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -113,12 +107,12 @@ def alpha_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = Tru
 
     Arguments and results are those of `dropout`; it is made for an x of mean 0 and variance 1.
     """
-    x, ratio = checked_floats("x", x), checked_ratio(ratio, training)
-    dropped = drawn(x.shape, ratio, seed)
+    x, ratio = common.checked_floats("x", x), common.checked_ratio(ratio, training)
+    dropped = common.drawn(x.shape, ratio, seed)
     if not ratio:
         return x.copy(), dropped
     a, b = alpha_dropout_affine(ratio)
-    wide = wide_type(x.dtype)
+    wide = common.wide_type(x.dtype)
     with np.errstate(over="ignore"):
         kept = (x.astype(wide) * wide.type(a) + wide.type(b)).astype(x.dtype)
     return np.where(dropped, x.dtype.type(a * LOWEST + b), kept), dropped
@@ -126,13 +120,15 @@ def alpha_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = Tru
 
 def alpha_dropout_gradient(dy: Any, dropped: Any, ratio: float, *, training: bool = True) -> np.ndarray:
     """Carry the gradient dy of a loss in y = alpha_dropout(x) back to x; as `dropout_gradient`."""
-    dy = checked_floats("dy", dy)
-    return selected(dy, checked_mask(dropped, dy.shape), alpha_dropout_affine(checked_ratio(ratio, training))[0])
+    dy = common.checked_floats("dy", dy)
+    return common.selected(
+        dy, common.checked_mask(dropped, dy.shape), alpha_dropout_affine(common.checked_ratio(ratio, training))[0]
+    )
 
 
 def alpha_dropout_affine(ratio: float) -> tuple[float, float]:
     """Return a and b, which restore mean 0 and variance 1; for ratio 1, those that map the lowest value to 0."""
-    q = 1 - checked_ratio(ratio)
+    q = 1 - common.checked_ratio(ratio)
     if q == 0:
         return 1.0, -LOWEST
     a = 1 / math.sqrt(q + LOWEST**2 * q * (1 - q))
@@ -145,22 +141,22 @@ def gaussian_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = 
     Returns:
         y, new, of x's shape and type, and noise, of x's shape and type (float32 for float16, which may not hold it).
     """
-    x, given = checked_floats("x", x), checked_ratio(ratio)
+    x, given = common.checked_floats("x", x), common.checked_ratio(ratio)
     if given == 1:
         raise ValueError(
             f"ratio={given!r}: must be below 1, where the noise's variance ratio / (1 - ratio) is infinite; "
             "give a smaller ratio, or use dropout"
         )
-    deviation = math.sqrt(given / (1 - given)) if checked_flag("training", training) else 0.0
+    deviation = math.sqrt(given / (1 - given)) if TRAINING.check(training) else 0.0
     normal = philox.normals(SEED.check(seed), x.size).reshape(x.shape)
-    noise = np.asarray(1 + deviation * normal, wide_type(x.dtype))
+    noise = np.asarray(1 + deviation * normal, common.wide_type(x.dtype))
     return _product(x, noise), noise
 
 
 def gaussian_dropout_gradient(dy: Any, noise: Any) -> np.ndarray:
     """Carry the gradient dy of a loss in y = gaussian_dropout(x) back to x, with the noise of the forward pass."""
-    dy, noise = checked_floats("dy", dy), checked_floats("noise", noise)
-    check_shape("noise", noise, dy.shape, "the forward pass returned it")
+    dy, noise = common.checked_floats("dy", dy), common.checked_floats("noise", noise)
+    common.check_shape("noise", noise, dy.shape, "the forward pass returned it")
     return _product(dy, noise)
 
 

@@ -18,17 +18,9 @@ import numpy as np
 
 from workbench import philox
 from workbench.arrays import FLOATS, INTEGERS, NUMBERS, check_axes, check_dtype, check_sound, is_sparse, native_array
-from workbench.baselines._common import (
-    check_shape,
-    checked_flag,
-    checked_floats,
-    checked_mask,
-    checked_ratio,
-    multiplied,
-    scale_of,
-)
+from workbench.baselines import _common as common
 from workbench.operator import REQUIRED, Arg
-from workbench.sparse_dropout import SEED
+from workbench.sparse_dropout import SCALED, SEED
 
 _KEEP = Arg("keep", int, REQUIRED, "ids that a list keeps at most", low=0)
 
@@ -53,11 +45,11 @@ def subsample_entries(
         x,). A dropped infinity or NaN is gone.
     """
     _check_matrix(x)
-    ratio = checked_ratio(ratio, training)
+    ratio = common.checked_ratio(ratio, training)
     dropped = philox.words_at(SEED.check(seed), _places(x)) * philox.UNIT < ratio
     kept = np.flatnonzero(~dropped)
-    scale = scale_of(ratio) if checked_flag("scaled", scaled) else 1.0
-    data = multiplied(x.data[kept].astype(x.dtype.newbyteorder("=")), scale)
+    scale = common.scale_of(ratio) if SCALED.check(scaled) else 1.0
+    data = common.multiplied(x.data[kept].astype(x.dtype.newbyteorder("=")), scale)
     kept_before = np.concatenate([[0], np.cumsum(~dropped)])  # entry k of x
     indptr = kept_before[x.indptr].astype(x.indptr.dtype)
     return type(x)((data, x.indices[kept], indptr), shape=x.shape), dropped
@@ -76,12 +68,12 @@ def subsample_entries_gradient(
     Returns:
         dx, of dy's type, at x's stored entries, x.data, shape (stored entries of x,).
     """
-    dy, dropped = checked_floats("dy", dy, "(entries,)"), checked_mask(dropped)
+    dy, dropped = common.checked_floats("dy", dy, "(entries,)"), common.checked_mask(dropped)
     check_axes("dropped", dropped, "(entries,)")
-    check_shape("dy", dy, (int(np.count_nonzero(~dropped)),), "many as dropped has entries that are kept")
-    ratio = checked_ratio(ratio, training)
+    common.check_shape("dy", dy, (int(np.count_nonzero(~dropped)),), "many as dropped has entries that are kept")
+    ratio = common.checked_ratio(ratio, training)
     dx = np.zeros(dropped.shape, dy.dtype)
-    dx[~dropped] = multiplied(dy, scale_of(ratio) if checked_flag("scaled", scaled) else 1.0)
+    dx[~dropped] = common.multiplied(dy, common.scale_of(ratio) if SCALED.check(scaled) else 1.0)
     return dx
 
 
