@@ -93,11 +93,7 @@ def serial_correlation(
     width: int = 32, bits: int = 8, seed: int = 1, *, clocks: int = 8192, lags: int = 16, ax: Axes
 ) -> None:
     """Draw how a word correlates with the one some clocks later, where a register moves one bit and `bits` bits."""
-    looks = {
-        "one bit": ("LFSR, one bit a clock", "o"),
-        "word": ("LFSR, a word a clock", "^"),
-        "philox": ("Philox", "s"),
-    }
+    looks = ("one bit", "LFSR, one bit a clock", "o"), ("word", "LFSR, a word a clock", "^"), ("philox", "Philox", "s")
     lag = np.arange(1, lags + 1)
     chance = 2 / np.sqrt(clocks)
     # Of b bits, the word `lag` clocks later shares b - lag, each worth 2^-lag of what it was.
