@@ -4,11 +4,11 @@
     workbench sweep workbench.experiments.tuning:sparse_lp_on_breast_cancer -p alpha=1e-4..0.3:log -p p=0.3..2
 
 Each returns the scores of all folds by metric, of which a sweep takes the mean and the standard deviation; the function
-of the same name and `_apart` takes the same arguments, `folds` and `reports` to no effect. After each
-fold it tells the trial how it goes. What it tells depends on who listens: Optuna's median and successive halving
-pruners hold values at the same step against each other and take each for an estimate of the final one, so they need
-the mean so far ("mean"); its Wilcoxon pruner tests the differences to the best trial fold by fold and needs each fold's
-own score ("fold"), since means so far repeat their first folds and are not independent.
+of the same name and `_apart` takes the same arguments, `folds` and `reports` to no effect. After each fold it tells the
+trial how it goes. What it tells depends on who listens: Optuna's median and successive halving pruners hold values at
+the same step against each other and take each for an estimate of the final one, so they need the mean so far ("mean");
+its Wilcoxon pruner tests the differences to the best trial fold by fold and needs each fold's own score ("fold"), since
+means so far repeat their first folds and are not independent.
 """
 
 import functools

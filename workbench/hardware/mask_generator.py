@@ -210,15 +210,12 @@ class MaskGenerator:
         """Return who is dropped of `count` elements, bool: element i is lane i % lanes of clock i // lanes."""
         return self.masks(ratio, -(-count // self.lanes), self.start(seed)).reshape(-1)[:count]
 
-    def network(self, flat: bool = False) -> Network:
-        """Return the feedback of one register, as a chained network or a flat one."""
-        if flat:
-            return flat_network(self.width, self.bits, self.lanes if self.feed == "leap" else 1, self.advance)
-        return chained_network(self.width, self.advance)
-
     def area(self, flat: bool = False) -> Area:
         """Count what the generator is made of, by the conventions above, with chained networks or flat ones."""
-        network = self.network(flat)
+        if flat:
+            network = flat_network(self.width, self.bits, self.lanes if self.feed == "leap" else 1, self.advance)
+        else:
+            network = chained_network(self.width, self.advance)
         return Area(
             lanes=self.lanes,
             flip_flops=self.registers * self.width + self.bits + 1,

@@ -43,32 +43,22 @@ OPTIONS = (
 class Result:
     """What a solver found and how it got there; entry k of an array is after k iterations, entry 0 the start.
 
-    Attributes:
-        weights: the last iterate, float64, shape (features,).
-        objective: f(X w) + penalty(w).
-        optimality: how far from a solution each iterate is at most, in terms of `measure`.
-        measure: "duality gap", the objective less a lower bound on all objectives, the best found so far; or
-            "violation", max_j L_j |w_j - prox(w_j - g_j / L_j, 1 / L_j)| with the gradient g of the loss, which is 0
-            where no step of length 1 / L_j changes a weight. Coordinate descent takes the Lipschitz constant of each
-            weight for L_j, other solvers 1 / step for all; iterative hard thresholding sets all but the largest weights
-            to zero instead of the proximal operator.
-        target: the optimality at which the solver stops as converged.
-        seconds: of the solver's own work, without that of measuring.
-        nonzeros: weights that are not 0.
-        passes: over the data or, for coordinate descent, over working sets.
-        converged: whether the last optimality is at most `target`.
-        solver: its name.
+    `measure` is "duality gap", the objective less a lower bound on all objectives, the best found so far; or
+    "violation", max_j L_j |w_j - prox(w_j - g_j / L_j, 1 / L_j)| with the gradient g of the loss, which is 0 where no
+    step of length 1 / L_j changes a weight. Coordinate descent takes the Lipschitz constant of each weight for L_j,
+    other solvers 1 / step for all; iterative hard thresholding sets all but the largest weights to zero instead of the
+    proximal operator.
     """
 
-    weights: np.ndarray
-    objective: np.ndarray
-    optimality: np.ndarray
+    weights: np.ndarray  # the last iterate, float64, shape (features,)
+    objective: np.ndarray  # f(X w) + penalty(w)
+    optimality: np.ndarray  # how far from a solution each iterate is at most, in terms of `measure`
     measure: str
-    target: float
-    seconds: np.ndarray
-    nonzeros: np.ndarray
-    passes: int
-    converged: bool
+    target: float  # the optimality at which the solver stops as converged
+    seconds: np.ndarray  # of the solver's own work, without that of measuring
+    nonzeros: np.ndarray  # weights that are not 0
+    passes: int  # over the data or, for coordinate descent, over working sets
+    converged: bool  # whether the last optimality is at most `target`
     solver: str
 
     @property
