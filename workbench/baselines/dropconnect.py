@@ -43,15 +43,9 @@ def dropconnect(
 def dropconnect_gradient(
     dy: Any, x: Any, weight: Any, dropped: Any, ratio: float, *, training: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Carry the gradient dy of a loss in y = dropconnect(x, weight) back to x and to the weight.
+    """Carry the gradient dy of a loss in y = dropconnect(x, weight) back: return dx and dweight.
 
-    Args:
-        dy: shape (N, out), of x's type.
-        x, weight, ratio, training: as in the forward pass.
-        dropped: as the forward pass returned it.
-
-    Returns:
-        dx and dweight, of the shapes and the type of x and weight.
+    dy has y's shape and type. The other arguments are those of the forward pass, and the mask that it returned.
     """
     x, weight = _checked_layer(x, weight)
     dy = common.checked_floats("dy", dy)

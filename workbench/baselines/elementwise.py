@@ -67,15 +67,9 @@ def dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = True) -> 
 
 
 def dropout_gradient(dy: Any, dropped: Any, ratio: float, *, training: bool = True) -> np.ndarray:
-    """Carry the gradient dy of a loss in y = dropout(x) back to x.
+    """Carry the gradient dy of a loss in y = dropout(x) back to x: return dx, new, of dy's shape and type.
 
-    Args:
-        dy: of y's shape.
-        dropped: as the forward pass returned it.
-        ratio, training: as in the forward pass.
-
-    Returns:
-        dx, of dy's shape and type.
+    `dropped` is as the forward pass returned it, ratio and training are as it was given them.
     """
     dy = common.checked_floats("dy", dy)
     return common.selected(

@@ -58,16 +58,7 @@ def subsample_entries(
 def subsample_entries_gradient(
     dy: Any, dropped: Any, ratio: float, *, training: bool = True, scaled: bool = False
 ) -> np.ndarray:
-    """Carry the gradient of a loss in y = subsample_entries(x) back to x's stored entries.
-
-    Args:
-        dy: the gradient at y's stored entries, y.data, shape (stored entries of y,).
-        dropped: as the forward pass returned it.
-        ratio, training, scaled: as in the forward pass.
-
-    Returns:
-        dx, of dy's type, at x's stored entries, x.data, shape (stored entries of x,).
-    """
+    """Carry the gradient dy of a loss in y = subsample_entries(x), at y.data, back to x.data; as in `elementwise`."""
     dy, dropped = common.checked_floats("dy", dy, "(entries,)"), common.checked_mask(dropped)
     check_axes("dropped", dropped, "(entries,)")
     common.check_shape("dy", dy, (int(np.count_nonzero(~dropped)),), "many as dropped has entries that are kept")

@@ -78,15 +78,9 @@ def variational_dropout(
 def variational_dropout_gradient(
     dy: Any, x: Any, theta: Any, log_sigma2: Any, normal: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Carry the gradient dy of a loss in y = variational_dropout(x, theta, log_sigma2), in training, back to all three.
+    """Carry the gradient dy of a loss in y = variational_dropout(...), in training, back: dx, dtheta, dlog_sigma2.
 
-    Args:
-        dy: shape (N, out), of x's type.
-        x, theta, log_sigma2: as in the forward pass.
-        normal: as the forward pass returned it.
-
-    Returns:
-        dx, dtheta and dlog_sigma2, of the shapes and the type of x, theta and log_sigma2.
+    dy has y's shape and type. The other arguments are those of the forward pass, and the normal numbers it returned.
     """
     x, theta, log_sigma2 = _checked_layer(x, theta, log_sigma2)
     dy, normal = common.checked_floats("dy", dy), common.checked_floats("normal", normal)

@@ -109,17 +109,11 @@ class Area:
 
 @dataclasses.dataclass(frozen=True)
 class MaskGenerator:
-    """A generator of dropout masks as a chip has it; the module explains the arguments.
+    """A generator of dropout masks as a chip has it; the module explains the arguments, their ranges are above.
 
-    Args:
-        width: 8 to 64, bits of a register.
-        bits: 1 to width, bits of a word, which is the top of a register.
-        lanes: 1 to 1024.
-        feed: "separate", "shared" or "leap".
-        step: "word" moves a register `bits` steps a clock, "bit" one step, which leaves successive words overlapping.
-            A leap moves lanes * bits steps and takes "word" alone.
-
-    An argument of the wrong type raises TypeError, and one that is out of its range ValueError.
+    A word is the top `bits` of a register. The step "word" moves a register `bits` steps a clock, "bit" one step, which
+    leaves successive words overlapping; a leap moves lanes * bits steps and takes "word" alone. An argument of the
+    wrong type raises TypeError, and one that is out of its range ValueError.
     """
 
     width: int = WIDTH.default
