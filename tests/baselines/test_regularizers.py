@@ -6,22 +6,20 @@ import math
 import numpy as np
 import pytest
 
-from workbench.baselines.loss_regularizers import (
+from workbench.baselines.regularizers import (
     L1,
     L2,
+    BoundedGradientProjection,
+    ConstantNorm,
     ElasticNet,
     GroupL1,
     L0Approximation,
-    LpNorm,
-    TrimmedElasticNet,
-    TrimmedL1,
-)
-from workbench.baselines.step_regularizers import (
-    BoundedGradientProjection,
-    ConstantNorm,
     LogBarrier,
+    LpNorm,
     MaxNorm,
     SparseLp,
+    TrimmedElasticNet,
+    TrimmedL1,
 )
 
 OUT, IN = 3, 5

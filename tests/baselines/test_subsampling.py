@@ -9,7 +9,8 @@ import pytest
 from scipy import sparse
 from scipy.stats import chi2
 
-from workbench.baselines import dropout, subsample_entries, subsample_entries_gradient, subsample_lists
+from workbench.baselines.elementwise import dropout
+from workbench.baselines.subsampling import subsample_entries, subsample_entries_gradient, subsample_lists
 
 from . import scalar
 

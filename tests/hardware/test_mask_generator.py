@@ -115,10 +115,6 @@ def test_every_polynomial_is_primitive(width):
     assert all(power_of_x(states // prime, modulus) != 1 for prime in factors)
 
 
-def test_there_is_a_polynomial_for_each_width():
-    assert list(mask_generator.INNER_TERMS) == list(WIDTHS)
-
-
 @pytest.mark.parametrize("width", [8, 9, 12, 15, 16])
 def test_one_bit_steps_visit_every_state_but_zero(width):
     generator = MaskGenerator(width, width, 1, step="bit")
@@ -262,7 +258,6 @@ def test_a_chain_takes_few_gates_and_a_flat_network_few_levels():
 
 
 def test_speed_in_masks():
-    assert MaskGenerator(lanes=12).masks_per_clock == 12
     assert MaskGenerator(lanes=12).masks_per_second(250e6) == 3e9
 
 
@@ -406,7 +401,7 @@ def test_linear_complexity_of_an_lfsr_is_its_width(width):
         ({"width": 65}, ValueError, "width=65: must be .* from 8 to 64; the nearest legal value is 64"),
         ({"width": 16.0}, TypeError, "width=16.0: must be a whole number"),
         ({"bits": 0}, ValueError, "bits=0: .* nearest legal value is 1"),
-        ({"bits": 17}, ValueError, "bits=17: must be at most width=16.*take fewer bits or a wider register"),
+        ({"bits": 17}, ValueError, "bits=17: must be at most width=16; take fewer bits, or a wider register"),
         ({"lanes": 0}, ValueError, "lanes=0: .* nearest legal value is 1"),
         ({"lanes": 1025}, ValueError, "lanes=1025: .* nearest legal value is 1024"),
         ({"feed": "none"}, ValueError, "feed='none': must be one of 'separate', 'shared', 'leap'"),
@@ -425,7 +420,7 @@ def test_refuses(arguments, problem, said):
         (lambda g: g.threshold(math.nan), "ratio=nan: must be finite, a number from 0.0 to 1.0"),
         (lambda g: g.masks(1.01, 1, g.start(1)), "ratio=1.01: .*nearest legal value is 1.0"),
         (lambda g: g.quantized_ratio(-0.1), "ratio=-0.1: .*nearest legal value is 0.0"),
-        (lambda g: g.words(1, (0,) * 8), r"states: 0 must be from 1 to 2\^16 - 1, for zero stays zero; take another"),
+        (lambda g: g.words(1, (0,) * 8), r"states: 0 must be from 1 to 2\^16 - 1, for zero stays zero"),
         (lambda g: g.words(1, (1 << 16,) * 8), r"states: 65536 must be from 1 to 2\^16 - 1"),
         (lambda g: g.words(1, (1,)), r"states: 1 of them; .* 8 registers, each with one; start\(seed\) gives them"),
         (lambda g: g.words(-1, g.start(1)), "clocks=-1: must be at least 0"),

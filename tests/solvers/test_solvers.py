@@ -304,57 +304,43 @@ def test_extrapolation_saves_passes_and_never_raises_the_objective(form):
 # Solvers, step by step
 
 
-def test_thresholded_gradient_descent_by_hand():
-    X, y = data((7, 4))
-    alpha, p, step, threshold = 0.3, 1.5, 0.02, 0.15
-    w, path = [0.4, 0.0, -0.06, 0.9], []
-    start = np.array(w)
-    for _ in range(5):
-        slopes = slopes_by_hand(X, y, w)
-        w = [
-            v - step * (s + alpha * p * abs(v) ** (p - 1) * ((v > 0) - (v < 0))) for v, s in zip(w, slopes, strict=True)
-        ]
-        w = [v if abs(v) > threshold else 0.0 for v in w]
-        path.append(w)
-    assert any(0.0 in w for w in path)
+def sign(v):
+    return (v > 0) - (v < 0)
+
+
+def cut(w, slopes, k):
+    moved = [v - 0.02 * (s + 0.3 * 1.5 * abs(v) ** 0.5 * sign(v)) for v, s in zip(w, slopes, strict=True)]
+    return [v if abs(v) > 0.15 else 0.0 for v in moved]
+
+
+def shrunk(w, slopes, k):
+    moved = [v - 0.05 * s for v, s in zip(w, slopes, strict=True)]
+    return [math.copysign(max(abs(v) - 0.05 * 0.3, 0), v) for v in moved]
+
+
+def slower(w, slopes, k):
+    return [v - 0.5 / math.sqrt(k) * (s + 0.3 * sign(v)) for v, s in zip(w, slopes, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("solver", "penalty", "given", "step"),
+    [
+        ("thresholded gradient descent", Lp(0.3, 1.5), dict(step=0.02, sparsity_threshold=0.15), cut),
+        ("proximal gradient", Lp(0.3), dict(step=0.05), shrunk),
+        ("subgradient descent", Lp(0.3), dict(step=0.5, loss="logistic"), slower),
+    ],
+)
+def test_steps_by_hand(solver, penalty, given, step):
+    loss = given.get("loss", "least squares")
+    X, y = data((7, 4), loss)
+    start = np.array([0.4, 0.0, -0.06, 0.9])
+    path = [start.tolist()]
     for k in range(6):
-        result = solve(
-            X,
-            y,
-            Lp(alpha, p),
-            solver="thresholded gradient descent",
-            step=step,
-            sparsity_threshold=threshold,
-            start=start,
-            max_iterations=k,
-            tolerance=1e-12,
-        )
+        result = solve(X, y, penalty, solver=solver, start=start, max_iterations=k, tolerance=1e-12, **given)
         assert result.iterations == k
-        np.testing.assert_allclose(result.weights, path[k - 1] if k else start, rtol=0, atol=1e-13)
-
-
-def test_subgradient_descent_by_hand():
-    X, y = data((7, 4), "logistic")
-    alpha, step, w = 0.3, 0.5, [0.4, 0.0, -0.06, 0.9]
-    start = np.array(w)
-    for k in range(1, 6):
-        slopes = slopes_by_hand(X, y, w, "logistic")
-        w = [v - step / math.sqrt(k) * (s + alpha * ((v > 0) - (v < 0))) for v, s in zip(w, slopes, strict=True)]
-        result = solve(
-            X, y, Lp(alpha), loss="logistic", solver="subgradient descent", step=step, start=start, max_iterations=k
-        )
-        np.testing.assert_allclose(result.weights, w, rtol=0, atol=1e-13)
-
-
-def test_proximal_gradient_by_hand():
-    X, y = data((7, 4))
-    alpha, step, w = 0.3, 0.05, [0.4, 0.0, -0.06, 0.9]
-    start = np.array(w)
-    for k in range(1, 6):
-        ahead = [v - step * s for v, s in zip(w, slopes_by_hand(X, y, w), strict=True)]
-        w = [math.copysign(max(abs(v) - step * alpha, 0), v) for v in ahead]
-        result = solve(X, y, Lp(alpha), solver="proximal gradient", step=step, start=start, max_iterations=k)
-        np.testing.assert_allclose(result.weights, w, rtol=0, atol=1e-13)
+        np.testing.assert_allclose(result.weights, path[k], rtol=0, atol=1e-13)
+        path.append(step(path[k], slopes_by_hand(X, y, path[k], loss), k + 1))
+    assert solver != "thresholded gradient descent" or any(0.0 in w for w in path[1:])
 
 
 def test_fista_by_hand_and_its_restarts():

@@ -19,7 +19,7 @@ START = 0.5  # standard deviation of the rows before training
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class Training:
     """What training left: the table (rows, columns), and how many rows were shrunk on the way, repeats counted."""
 
     table: np.ndarray
@@ -53,7 +53,7 @@ def make_world(rows: int = 2000, columns: int = 8, steps: int = 1000, batch: int
     return World(chances, vectors, rng.choice(rows, (steps, batch), p=chances), seed)
 
 
-def train(world: World, method: str, p: float = 2.0, reg_lambda: float = 0.01) -> Outcome:
+def train(world: World, method: str, p: float = 2.0, reg_lambda: float = 0.01) -> Training:
     """Train a table on the batches of a world, regularizing by one of METHODS.
 
     "rows of the batch" shrinks each row once for each time that the batch names it, as Caffe2 does; "every row" all
@@ -84,4 +84,4 @@ def train(world: World, method: str, p: float = 2.0, reg_lambda: float = 0.01) -
             shrink(everything)
     if method == "caught up":
         shrink(np.repeat(everything, len(world.batches) - steps_done))
-    return Outcome(table, shrunk)
+    return Training(table, shrunk)

@@ -109,19 +109,11 @@ class Area:
 
 @dataclasses.dataclass(frozen=True)
 class MaskGenerator:
-    """A generator of dropout masks as a chip has it; the module explains the arguments.
+    """A generator of dropout masks as a chip has it; the module explains the arguments, their ranges are above.
 
-    Args:
-        width: 8 to 64, bits of a register.
-        bits: 1 to width, bits of a word, which is the top of a register.
-        lanes: 1 to 1024.
-        feed: "separate", "shared" or "leap".
-        step: "word" moves a register `bits` steps a clock, "bit" one step, which leaves successive words overlapping.
-            A leap moves lanes * bits steps and takes "word" alone.
-
-    Raises:
-        TypeError: an argument has the wrong type.
-        ValueError: an argument is out of its range, `bits` exceeds `width`, or a leap has step "bit".
+    A word is the top `bits` of a register. The step "word" moves a register `bits` steps a clock, "bit" one step, which
+    leaves successive words overlapping; a leap moves lanes * bits steps and takes "word" alone. An argument of the
+    wrong type raises TypeError, and one that is out of its range ValueError.
     """
 
     width: int = WIDTH.default
@@ -135,8 +127,7 @@ class MaskGenerator:
             object.__setattr__(self, arg.name, arg.check(getattr(self, arg.name)))
         if self.bits > self.width:
             raise ValueError(
-                f"bits={self.bits}: must be at most width={self.width}, for a word is read from one register; "
-                f"take fewer bits or a wider register"
+                f"bits={self.bits}: must be at most width={self.width}; take fewer bits, or a wider register"
             )
         if self.feed == "leap" and self.step == "bit":
             raise ValueError("step='bit': a leap moves past every bit that was read; take step='word', or another feed")
@@ -158,13 +149,8 @@ class MaskGenerator:
         states = (1 << self.width) - 1
         return states // math.gcd(states, self.advance)
 
-    @property
-    def masks_per_clock(self) -> int:
-        """Return how many elements a clock draws for."""
-        return self.lanes
-
     def masks_per_second(self, clock_hertz: float) -> float:
-        """Return how many elements a second draws for."""
+        """Return how many elements a second draws for: each clock for as many as there are lanes."""
         if not (math.isfinite(clock_hertz) and clock_hertz > 0):
             raise ValueError(f"clock_hertz={clock_hertz!r}: must be above 0 and finite, as 200e6 for 200 MHz")
         return self.lanes * clock_hertz
@@ -203,10 +189,8 @@ class MaskGenerator:
         if self.feed == "separate":
             return np.stack([self._walk(state, self.advance, clocks) for state in states], axis=1) >> below
         register = self._walk(states[0], self.advance, clocks)
-        return (
-            np.stack([self._rotated(register, lane * self.width // self.lanes) for lane in range(self.lanes)], 1)
-            >> below
-        )
+        lanes = [self._rotated(register, lane * self.width // self.lanes) for lane in range(self.lanes)]
+        return np.stack(lanes, axis=1) >> below
 
     def masks(self, ratio: float, clocks: int, states: Sequence[int]) -> np.ndarray:
         """Return whether each lane drops its element, bool (clocks, lanes)."""
@@ -220,15 +204,12 @@ class MaskGenerator:
         """Return who is dropped of `count` elements, bool: element i is lane i % lanes of clock i // lanes."""
         return self.masks(ratio, -(-count // self.lanes), self.start(seed)).reshape(-1)[:count]
 
-    def network(self, flat: bool = False) -> Network:
-        """Return the feedback of one register, as a chained network or a flat one."""
-        if flat:
-            return flat_network(self.width, self.bits, self.lanes if self.feed == "leap" else 1, self.advance)
-        return chained_network(self.width, self.advance)
-
     def area(self, flat: bool = False) -> Area:
         """Count what the generator is made of, by the conventions above, with chained networks or flat ones."""
-        network = self.network(flat)
+        if flat:
+            network = flat_network(self.width, self.bits, self.lanes if self.feed == "leap" else 1, self.advance)
+        else:
+            network = chained_network(self.width, self.advance)
         return Area(
             lanes=self.lanes,
             flip_flops=self.registers * self.width + self.bits + 1,
@@ -258,9 +239,7 @@ class MaskGenerator:
             )
         for state in states:
             if not 0 < state < 1 << self.width:
-                raise ValueError(
-                    f"states: {state} must be from 1 to 2^{self.width} - 1, for zero stays zero; take another"
-                )
+                raise ValueError(f"states: {state} must be from 1 to 2^{self.width} - 1, for zero stays zero")
         return states
 
 

@@ -66,14 +66,6 @@ def _move(columns, residual, j, by):
 
 
 @part
-def _power(z, p):
-    """Return z^(p - 1) for z > 0."""
-    if p == 0.5:
-        return 1 / math.sqrt(z)
-    return math.exp((p - 1) * math.log(z))
-
-
-@part
 def _below_one(x, weight, p):
     """Return the z >= 0 that minimizes 1/2 (z - x)^2 + weight z^p for x > 0, weight > 0 and 0 < p < 1.
 
@@ -85,7 +77,7 @@ def _below_one(x, weight, p):
         return 0.0
     z = x
     for _ in range(NEWTON_STEPS):
-        pull = weight * p * _power(z, p)
+        pull = weight * p * (1 / math.sqrt(z) if p == 0.5 else math.exp((p - 1) * math.log(z)))
         step = (z - x + pull) / (1 - (1 - p) * pull / z)
         z = max(z - step, least)
         if abs(step) <= 1e-15 * z:

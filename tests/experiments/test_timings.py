@@ -1,10 +1,19 @@
-"""The worked example's convolution, against a loop, and its gradients against finite differences."""
+"""The worked example's convolution against a loop, its gradients against finite differences; what is timed, in full."""
 
 import numpy as np
 import pytest
 
 from tests.machines.flat import flat_machine
-from workbench.experiments.worked_example import columns_of, convolve, convolve_back, image_of, time_example
+from workbench.experiments.timings import (
+    columns_of,
+    convolve,
+    convolve_back,
+    image_of,
+    measure_points,
+    time_example,
+    time_tricks,
+)
+from workbench.hardware.tricks import TRICKS
 
 
 def convolve_by_loops(x, weights):
@@ -59,3 +68,25 @@ def test_every_part_is_predicted_and_timed():
     # ReLU forward: 216 elements, 1728 bytes at two billion a second, and a launch.
     assert found[2].predicted == pytest.approx(1728 / 2e9 + 1e-6)
     assert found[2].bound == "launch"
+
+
+def test_points_of_the_roofline():
+    points = {point.name: point for point in measure_points(384, rounds=1)}
+    assert set(points) == {
+        *("LRN", "LRNGradient", "LRN within", "LRNGradient within", "LpProx p = 0.5", "LpGradient p = 0.5"),
+        *("DropoutWithReplacement", "DropoutWithReplacementGradient", "SparseDropoutWithReplacement"),
+        *("SparseItemwiseDropoutWithReplacement", "SparseLpRegularizer p = 2", "SparseLp p = 0.5"),
+    }
+    assert points["LpProx p = 0.5"].before is None
+    # Dropout of 384: a word, a comparison and a choice an element; 4 bytes read, 5 written; 4 of the replacement.
+    assert points["DropoutWithReplacement"].after[0] == pytest.approx(3 * 384 / (9 * 384 + 4))
+    assert all(point.before[0] < point.after[0] for point in points.values() if point.before)
+    assert all(min(point.after) > 0 for point in points.values())
+
+
+def test_a_copy_and_every_trick_are_timed():
+    x = np.random.default_rng(0).standard_normal(5000, np.float32)
+    times = time_tricks(x, 0.3, 1, rounds=2)
+    assert list(times) == ["copy", *TRICKS]
+    assert all(seconds > 0 for seconds in times.values())
+    assert list(time_tricks(x[:5], 0.3, 1, rounds=1, threads=2, tricks={})) == ["copy"]
