@@ -1,4 +1,4 @@
-"""The proximal operator against a dense grid, against roots of 50 digits, and one engine against the other."""
+"""The proximal operator against a dense grid, against roots of 50 digits, by hand and at the ends of each type."""
 
 import functools
 import math
@@ -7,8 +7,7 @@ from decimal import Decimal, localcontext
 import numpy as np
 import pytest
 
-from workbench import OPERATORS, lp_prox, sparse_lp_regularizer
-from workbench.parallel import thread_limit
+from workbench import lp_prox
 from workbench.sparse_lp.reference import lp_threshold
 
 from . import scalar
@@ -147,18 +146,6 @@ def test_sizes_and_weights_near_the_ends_of_float64(p, engine):
                     assert abs(value) <= lp_threshold(weight, p)
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("p", EXPONENTS)
-def test_engines_agree(p, dtype):
-    for weight in WEIGHTS:
-        x = np.concatenate([signed(sizes(weight, p, dtype)), values(1000, dtype)])
-        reference, fast = (lp_prox(x, weight, p, engine=engine) for engine in ENGINES)
-        assert reference.dtype == fast.dtype == dtype
-        smallest = float(np.finfo(dtype).smallest_subnormal)
-        np.testing.assert_allclose(fast, reference, rtol=TOLERANCE[dtype], atol=2 * smallest)
-        np.testing.assert_array_equal(np.signbit(fast[reference == 0]), np.signbit(reference[reference == 0]))
-
-
 @pytest.mark.parametrize("p", UP_TO_ONE)
 def test_the_threshold_to_many_digits(p):
     for weight in WEIGHTS:
@@ -280,29 +267,15 @@ def test_subnormal_numbers(p, dtype):
 def test_lengths_around_tiles_and_jobs(count, p, dtype):
     x = np.random.default_rng(count).normal(size=count).astype(dtype)
     expected = lp_prox(x, 0.3, p, engine="reference")
-    found = []
-    for threads in (1, 2, 3):
-        with thread_limit(threads):
-            found.append(lp_prox(x, 0.3, p))
-        assert_same_bits(found[-1], found[0])
-    np.testing.assert_allclose(found[0], expected, rtol=TOLERANCE[dtype])
+    np.testing.assert_allclose(lp_prox(x, 0.3, p), expected, rtol=TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("p", EXPONENTS)
-def test_other_forms_of_input(p, engine):
-    for shape in [(0,), (0, 3), (3, 0, 2)]:
-        empty = lp_prox(np.zeros(shape, np.float32), 0.3, p, engine=engine)
-        assert empty.shape == shape
-        assert empty.dtype == "float32"
-    x = np.array([[3.0, -2.0], [0.1, 5.0]])
-    expected = lp_prox(x, 0.3, p, engine=engine)
-    assert_same_bits(lp_prox(x.tolist(), 0.3, p, engine=engine), expected)
-    assert_same_bits(lp_prox(x.astype(">f8"), 0.3, p, engine=engine), expected)
-    single = lp_prox(x.astype("float32"), 0.3, p, engine=engine)
-    assert_same_bits(lp_prox(x.astype(">f4"), 0.3, p, engine=engine), single)
-    assert_same_bits(lp_prox(x.astype("<f4"), 0.3, p, engine=engine), single)
-    assert_same_bits(OPERATORS["LpProx"].run(x, weight=0.3, p=p, engine=engine), expected)
+def test_lists_and_numbers_are_arrays(p, engine):
+    x = [[3.0, -2.0], [0.1, 5.0]]
+    expected = lp_prox(np.array(x), 0.3, p, engine=engine)
+    assert_same_bits(lp_prox(x, 0.3, p, engine=engine), expected)
     # Numbers that are treated together may share the number of steps, and so the last bit.
     alone = lp_prox(3.0, 0.3, p, engine=engine)
     assert alone.shape == ()
@@ -329,10 +302,3 @@ def test_huge_exponents(p):
         expected.append(z)
     for engine in ENGINES:
         np.testing.assert_allclose(np.abs(lp_prox(x, weight, p, engine=engine)), expected, rtol=1e-12)
-
-
-def test_a_matrix_is_an_array():
-    table = np.ones((2, 3)).view(np.matrix)
-    for engine in ENGINES:
-        sparse_lp_regularizer(table, np.array([1]), 1, 0.125, engine=engine)
-    assert table.tolist() == [[1, 1, 1], [0.75, 0.75, 0.75]]

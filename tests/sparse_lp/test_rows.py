@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from workbench import OPERATORS, parallel, sparse_lp_regularizer
-from workbench.parallel import thread_limit
 
 from . import scalar
-from .common import ENGINES, FLOATS, assert_same_bits, layouts, values
+from .common import ENGINES, FLOATS, assert_same_bits, values
 
 # p, exact, whether every operation is rounded alike everywhere
 KINDS = [
@@ -79,14 +78,10 @@ def test_rows_named_many_times_in_all_ranges(p, rows, length, dtype):
     indices[: indices.size // 4] = rows - 1
     assert indices.size * length > parallel.SMALL  # several threads
     expected = scalar.shrink_rows(given, indices, p, 1e-3)
-    for threads in (1, 2, 3):
+    for engine in ENGINES:
         param = given.copy()
-        with thread_limit(threads):
-            sparse_lp_regularizer(param, indices.astype(np.int32), p, 1e-3)
+        sparse_lp_regularizer(param, indices.astype(np.int32), p, 1e-3, engine=engine)
         assert_same_bits(param, expected)
-    reference = given.copy()
-    sparse_lp_regularizer(reference, indices, p, 1e-3, engine="reference")
-    assert_same_bits(reference, expected)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -98,14 +93,9 @@ def test_roots_in_long_rows_shared_between_threads(p, dtype):
     named = np.repeat(indices, 2)
     reference = given.copy()
     sparse_lp_regularizer(reference, named, p, STRENGTH, engine="reference")
-    found = []
-    for threads in (1, 2, 3):
-        param = given.copy()
-        with thread_limit(threads):
-            sparse_lp_regularizer(param, named, p, STRENGTH)
-        found.append(param)
-        compare(param, reference, False)
-        assert_same_bits(param, found[0])
+    param = given.copy()
+    sparse_lp_regularizer(param, named, p, STRENGTH)
+    compare(param, reference, False)
     untouched = np.setdiff1d(np.arange(301), indices)
     assert_same_bits(param[untouched], given[untouched])
     row = indices[17]
@@ -126,33 +116,15 @@ def test_tables_of_any_number_of_axes(p, engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("p", [1.0, 0.5, 3.0])
-@pytest.mark.parametrize("shape", [(7,), (7, 4), (7, 2, 5)])
-def test_tables_in_any_layout(shape, p, engine):
-    given = values(shape, "float32", 2)
-    indices = np.array([5, 0, 5, 2])
-    expected = given.copy()
-    sparse_lp_regularizer(expected, indices, p, STRENGTH, engine=engine)
-    assert expected.tobytes() != given.tobytes()
-    for name, param in layouts(given).items():
-        sparse_lp_regularizer(param, indices, p, STRENGTH, engine=engine)
-        np.testing.assert_array_equal(param, expected, err_msg=name)
-        if name == "spread":  # what lies between
-            base = param.base.copy()
-            base[tuple(slice(None, None, 2) for _ in shape)] = 7
-            assert np.all(base == 7)
-
-
-@pytest.mark.parametrize("engine", ENGINES)
 def test_a_large_table_in_another_layout(engine):
     rng = np.random.default_rng(5)
     given = rng.normal(size=(523, 70)).astype(np.float32)
     indices = rng.integers(523, size=900)
     expected = scalar.shrink_rows(given, indices, 1.0, 1e-2)
     for index_dtype in ("int32", "int64"):
-        for name, param in layouts(given).items():
-            sparse_lp_regularizer(param, indices.astype(index_dtype), 1.0, 1e-2, engine=engine)
-            np.testing.assert_array_equal(param, expected, err_msg=name)
+        param = np.asfortranarray(given)
+        sparse_lp_regularizer(param, indices.astype(index_dtype), 1.0, 1e-2, engine=engine)
+        np.testing.assert_array_equal(param, expected)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -197,14 +169,12 @@ def test_row_numbers_kept_in_the_table_itself(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("p", [0.0, 0.5, 1.0, 2.0, 3.0])
 def test_nothing_named_or_nothing_there(p, engine):
-    for indices in (np.zeros(0, np.int32), np.zeros((0, 3), np.int64), np.zeros((2, 0), np.int32)):
+    for indices in (np.zeros((0, 3), np.int64), np.zeros((2, 0), np.int32)):
         param = values((5, 3), "float32", 8)
         before = param.tobytes()
         sparse_lp_regularizer(param, indices, p, STRENGTH, engine=engine)
         assert param.tobytes() == before
-        for shape in [(0,), (0, 3), (3, 0)]:
-            sparse_lp_regularizer(np.zeros(shape), indices, p, STRENGTH, engine=engine)
-    sparse_lp_regularizer(np.zeros((4, 0)), np.array([3, 1]), p, STRENGTH, engine=engine)
+        sparse_lp_regularizer(np.zeros((3, 0)), indices, p, STRENGTH, engine=engine)
     sparse_lp_regularizer(np.zeros((4, 0, 3)), np.array([3, 1]), p, STRENGTH, engine=engine)
 
 
@@ -253,11 +223,10 @@ def test_special_numbers(engine):
 def test_nothing_is_written_when_an_index_is_out_of_range(indices, message, dtype, p, engine):
     param = values((4, 3), "float32", 10)
     before = param.tobytes()
-    for function in (sparse_lp_regularizer, OPERATORS["SparseLpRegularizer"].run):
-        with pytest.raises(ValueError, match="out of range; nothing was written") as raised:
-            function(param, np.array(indices, dtype), p=p, reg_lambda=0.5, engine=engine)
-        assert str(raised.value).startswith(message)
-        assert param.tobytes() == before
+    with pytest.raises(ValueError, match="out of range; nothing was written") as raised:
+        sparse_lp_regularizer(param, np.array(indices, dtype), p, 0.5, engine=engine)
+    assert str(raised.value).startswith(message)
+    assert param.tobytes() == before
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -276,3 +245,37 @@ def test_an_index_of_64_bits_is_not_cut_to_32(engine):
     with pytest.raises(ValueError, match=r"indices\[1\]=4294967297: must be from 0 to 3"):
         sparse_lp_regularizer(param, np.array([0, 2**32 + 1]), engine=engine)
     assert np.all(param == 1)
+
+
+def test_a_matrix_is_an_array():
+    table = np.ones((2, 3)).view(np.matrix)
+    for engine in ENGINES:
+        sparse_lp_regularizer(table, np.array([1]), 1, 0.125, engine=engine)
+    assert table.tolist() == [[1, 1, 1], [0.75, 0.75, 0.75]]
+
+
+def test_a_table_without_axes_is_refused():
+    with pytest.raises(ValueError, match=r"^param has no axes: must have at least 1, of rows$"):
+        sparse_lp_regularizer(np.array(3.0), np.array([0]))
+
+
+@pytest.mark.parametrize("reg_lambda", [1e-300, math.nextafter(1, 0), np.float32(0.5)])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_strengths_next_to_the_ends(reg_lambda, engine):
+    w = np.array([[3.5, -0.25], [-3.5, 0.5]])
+    sparse_lp_regularizer(w, np.array([0, 0]), 1, reg_lambda, engine=engine)
+    assert w[0, 0] == 3.5 - float(reg_lambda) - float(reg_lambda)
+
+
+def test_ranges_are_those_that_are_promised():
+    p, positive = "a number of at least 0, infinity included", "a number of at least 0.0"
+    names = ("SparseLpRegularizer", "SparseLp", "LpGradient", "LpProx")
+    assert {name: {arg.name: arg.allowed for arg in OPERATORS[name].args} for name in names} == {
+        "SparseLpRegularizer": {"p": p, "reg_lambda": "a number above 0.0 and below 1.0", "exact": "True or False"},
+        "SparseLp": {"alpha": positive, "p": p, "sparsity_threshold": positive},
+        "LpGradient": {"alpha": positive, "p": p},
+        "LpProx": {"weight": positive, "p": p},
+    }
+    for name in names:
+        (exponent,) = [arg for arg in OPERATORS[name].args if arg.name == "p"]
+        assert (exponent.low, exponent.high) == (0, math.inf)
