@@ -135,6 +135,11 @@ def write(ax: Axes, key: str, x: float, y: float, words: str, **look: Any) -> No
     _draw(ax, key, lambda: ax.text(x, y, words, gid=key, **look), position=(x, y), text=words)
 
 
+def label(ax: Axes, title: str, x: str, y: str, **settings: Any) -> None:
+    """Set a panel's title, the labels of its axes, and further settings, as of its limits."""
+    ax.set(title=title, xlabel=x, ylabel=y, **settings)
+
+
 def legend(ax: Axes, **look: Any) -> None:
     """Add a legend where there is none yet."""
     if ax.get_legend() is None:

@@ -93,9 +93,7 @@ def test_slopes_beyond_the_type(engine):
 
 
 def test_infinity_has_no_gradient():
-    with pytest.raises(
-        ValueError, match=r"^p=inf: the penalty has no gradient; use lp_prox, which clips"
-    ):
+    with pytest.raises(ValueError, match=r"^p=inf: the penalty has no gradient; use lp_prox, which clips"):
         lp_gradient(np.ones(3), alpha=1.0, p=math.inf)
 
 

@@ -194,7 +194,7 @@ def lp_gradient(w: Any, alpha: float, p: float = 1.0, *, engine: str = "numba") 
     At 0 the penalty has no derivative for p <= 1. For p = 1 any number from -alpha to alpha is a subgradient, for p < 1
     any number at all (the slopes on both sides are infinite); 0, which leaves a weight where it is, is one of them.
 
-    `w` is an array of float32 or float64, of any shape, and the result a new array of its shape and type. `p` is finite;
+    `w` is an array of float32 or float64, of any shape; the result is a new array of its shape and type. `p` is finite;
     for p = 0 the gradient is 0 everywhere.
 
     Raises:
