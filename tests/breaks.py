@@ -3,9 +3,9 @@
     python tests/breaks.py                 try all of them, some seconds each
     python tests/breaks.py lrn solvers     try those whose file's path holds one of these words
 
-Nothing is changed in the checkout: the package and its tests are copied to a temporary folder, and broken there. The
 Nothing is changed in the checkout: the package and its tests are copied to a temporary folder and broken there. The
-must stand there once, what replaces it, why that is wrong, and the tests that should notice.
+breaks are listed in tests/breaks.json: `file`, `old` and `new` text, of which `old` must stand there once, `why` that is
+wrong, and the `tests` that should notice.
 """
 
 import json
