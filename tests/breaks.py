@@ -3,9 +3,9 @@
     python tests/breaks.py                 try all of them, some seconds each
     python tests/breaks.py lrn solvers     try those whose file's path holds one of these words
 
-Nothing is changed in the checkout: the package and its tests are copied to a temporary folder and broken there. The
-breaks are listed in tests/breaks.json: `file`, `old` and `new` text, of which `old` must stand there once, `why` that is
-wrong, and the `tests` that should notice.
+Nothing is changed in the checkout: the package and its tests are copied to a temporary folder and broken there. Each
+entry of tests/breaks.json names a file, the text `old`, which must stand there once, the text `new` that replaces it,
+why that is wrong, and the tests that should notice.
 """
 
 import json
