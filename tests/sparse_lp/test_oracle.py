@@ -9,7 +9,7 @@ import pytest
 from workbench import sparse_lp_regularizer
 
 from . import scalar
-from .common import ENGINES, assert_same_bits
+from .common import assert_same_bits
 
 ORACLE = Path(__file__).parent.parent / "oracle"
 NAME = "SparseLpRegularizer"
@@ -37,7 +37,6 @@ def test_all_cases_are_there(recorded):
     assert (len(REFUSED), len(ACCEPTED), len(STILL_REFUSED)) == (7, 2, 4)  # and one for not working in place
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("case", "arguments", "repeated"), CASES)
 def test_recorded_case(case, arguments, repeated, engine, recorded):
     before, indices = recorded[f"{case}/param"], recorded[f"{case}/indices"]
@@ -55,7 +54,6 @@ def test_recorded_refusal(refusal):
         sparse_lp_regularizer(np.array([[1.5, -2.5, 0.5]], np.float32), np.array([0]), **refusal["args"])
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("refusal", ACCEPTED, ids=lambda refusal: str(refusal["args"]))
 def test_other_exponents_are_taken_here(refusal, engine):
     p, weight = refusal["args"]["p"], refusal["args"]["reg_lambda"]

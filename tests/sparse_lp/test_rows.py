@@ -8,7 +8,7 @@ import pytest
 from workbench import OPERATORS, parallel, sparse_lp_regularizer
 
 from . import scalar
-from .common import ENGINES, FLOATS, assert_same_bits, values
+from .common import ENGINES, assert_same_bits, values
 
 # p, exact, whether every operation is rounded alike everywhere
 KINDS = [
@@ -38,7 +38,6 @@ def compare(param, expected, bits):
 
 
 @pytest.mark.parametrize("index_dtype", ["int32", "int64"])
-@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize(("p", "exact", "bits"), KINDS)
 def test_every_exponent(p, exact, bits, dtype, index_dtype):
     given = values((11, 7), dtype)
@@ -61,14 +60,12 @@ def test_p_of_two_multiplies_and_its_exact_form_divides():
         assert param.tolist() == [[2.4], [2.8125]]  # 3 / 1.25
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_defaults_are_those_of_caffe2(engine):
     param = np.array([[1.0], [-8.0]])
     sparse_lp_regularizer(param, np.array([1]), engine=engine)
     np.testing.assert_allclose(param, [[1.0], [-8 * 0.99999]], rtol=1e-15)
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize(("rows", "length"), [(1031, 1), (257, 3), (520, 64), (5, 300)])  # 256 ranges of rows at most
 @pytest.mark.parametrize("p", [1.0, 2.0])
 def test_rows_named_many_times_in_all_ranges(p, rows, length, dtype):
@@ -84,7 +81,6 @@ def test_rows_named_many_times_in_all_ranges(p, rows, length, dtype):
         assert_same_bits(param, expected)
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("p", [0.3, 0.5, 2 / 3, 1.5, 3.0])
 def test_roots_in_long_rows_shared_between_threads(p, dtype):
     rng = np.random.default_rng(3)
@@ -102,7 +98,6 @@ def test_roots_in_long_rows_shared_between_threads(p, dtype):
     compare(param[row], scalar.shrink_rows(given[[row]], np.array([0, 0]), p, STRENGTH)[0], False)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("p", [0.0, 0.5, 0.7, 1.0, 1.5, 2.0, math.inf])
 def test_tables_of_any_number_of_axes(p, engine):
     for shape in [(13,), (5, 3), (7, 2, 4), (4, 3, 2, 5), (6, 1), (1, 9)]:
@@ -115,7 +110,6 @@ def test_tables_of_any_number_of_axes(p, engine):
         compare(param, expected, p in (0.0, 1.0, 2.0, math.inf))
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_a_large_table_in_another_layout(engine):
     rng = np.random.default_rng(5)
     given = rng.normal(size=(523, 70)).astype(np.float32)
@@ -127,7 +121,6 @@ def test_a_large_table_in_another_layout(engine):
         np.testing.assert_array_equal(param, expected)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("index_dtype", ["int32", "int64"])
 def test_indices_of_any_shape_and_layout(index_dtype, engine):
     given = values((9, 3), "float64", 6)
@@ -148,14 +141,12 @@ def test_indices_of_any_shape_and_layout(index_dtype, engine):
     np.testing.assert_array_equal(single, scalar.shrink_rows(given, np.array([4]), 1.0, STRENGTH))
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_a_list_of_row_numbers(engine):
     param = np.array([[1.0], [2.0], [-3.0]])
     sparse_lp_regularizer(param, [2, 0, 2], 1.0, 0.5, engine=engine)
     assert param.tolist() == [[0.5], [2.0], [-2.0]]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_row_numbers_kept_in_the_table_itself(engine):
     # The same memory, seen as integers, says which rows to shrink; shrinking must not change what is yet to be read.
     param = np.zeros((4, 1), np.float32)
@@ -166,7 +157,6 @@ def test_row_numbers_kept_in_the_table_itself(engine):
     np.testing.assert_array_equal(param, expected)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("p", [0.0, 0.5, 1.0, 2.0, 3.0])
 def test_nothing_named_or_nothing_there(p, engine):
     for indices in (np.zeros((0, 3), np.int64), np.zeros((2, 0), np.int32)):
@@ -178,7 +168,6 @@ def test_nothing_named_or_nothing_there(p, engine):
     sparse_lp_regularizer(np.zeros((4, 0, 3)), np.array([3, 1]), p, STRENGTH, engine=engine)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("p", "exact"), [(0, False), (0.5, False), (1, False), (2, False), (2, True), (3, False)])
 def test_what_is_not_named_keeps_every_bit(p, exact, engine):
     bits = np.random.default_rng(9).integers(2**64, size=(8, 5), dtype=np.uint64)
@@ -190,7 +179,6 @@ def test_what_is_not_named_keeps_every_bit(p, exact, engine):
     np.testing.assert_array_equal(bits[untouched], before[untouched])
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_special_numbers(engine):
     given = [np.nan, np.inf, -np.inf, 0.0, -0.0, 0.25, -0.25, 0.5, -0.5]
     expected = {
@@ -207,7 +195,6 @@ def test_special_numbers(engine):
         np.testing.assert_array_equal(np.signbit(param[0, 1:]), np.signbit(result[1:]))
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("p", [1, 2, 0.5])
 @pytest.mark.parametrize("dtype", ["int32", "int64"])
 @pytest.mark.parametrize(
@@ -229,7 +216,6 @@ def test_nothing_is_written_when_an_index_is_out_of_range(indices, message, dtyp
     assert param.tobytes() == before
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_indices_into_a_table_without_rows(engine):
     with pytest.raises(ValueError, match="out of range") as raised:
         sparse_lp_regularizer(np.zeros((0, 3)), np.array([0, 0]), engine=engine)
@@ -239,7 +225,6 @@ def test_indices_into_a_table_without_rows(engine):
     )
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_an_index_of_64_bits_is_not_cut_to_32(engine):
     param = np.ones((4, 3))
     with pytest.raises(ValueError, match=r"indices\[1\]=4294967297: must be from 0 to 3"):
@@ -260,7 +245,6 @@ def test_a_table_without_axes_is_refused():
 
 
 @pytest.mark.parametrize("reg_lambda", [1e-300, math.nextafter(1, 0), np.float32(0.5)])
-@pytest.mark.parametrize("engine", ENGINES)
 def test_strengths_next_to_the_ends(reg_lambda, engine):
     w = np.array([[3.5, -0.25], [-3.5, 0.5]])
     sparse_lp_regularizer(w, np.array([0, 0]), 1, reg_lambda, engine=engine)
