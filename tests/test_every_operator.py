@@ -20,6 +20,7 @@ import workbench
 from tests import peaks
 from tests.declared import (
     ELEMENTS,
+    as_tuple,
     assert_alike,
     bits,
     converted,
@@ -65,8 +66,8 @@ def test_the_public_function_is_the_declaration(operator):
         results = function(*given, engine=engine, **arguments)
         expected = operator.run(*again, engine=engine, **arguments)
         if results is not None:
-            results, expected = (each if isinstance(each, tuple) else (each,) for each in (results, expected))
-            assert bits(map(np.asarray, map(data, results))) == bits(map(np.asarray, map(data, expected)))
+            found, wanted = (map(np.asarray, map(data, as_tuple(each))) for each in (results, expected))
+            assert bits(found) == bits(wanted)
         assert bits(p for x in given for p in parts(x)) == bits(p for x in again for p in parts(x))
 
 
@@ -251,8 +252,7 @@ def test_only_what_is_declared_is_changed(operator):
     for inputs, arguments in examples(operator):
         for engine in operator.engines:
             given = converted(inputs, "float32")
-            results = operator.run(*given, engine=engine, **arguments)
-            results = results if isinstance(results, tuple) else (results,)
+            results = as_tuple(operator.run(*given, engine=engine, **arguments))
             for name, x, before in zip(operator.inputs, given, inputs, strict=True):
                 if bits(parts(x)) != bits(parts(before)):
                     changed.add(name)
@@ -311,15 +311,12 @@ class Differences:
             for name, y in self.outputs.items()
             if above[name] or (not any(above.values()) and np.ndim(y) == 0)
         }
-        self.rng = np.random.default_rng(2)
 
-    def _run(self, changed, engine="reference"):
+    def _run(self, changed):
         values = self.values | changed
         inputs = [values[name].copy() for name in self.operator.inputs]
-        results = self.operator.run(
-            *inputs, engine=engine, **{arg.name: values[arg.name] for arg in self.operator.args}
-        )
-        return results if isinstance(results, tuple) else (results,)
+        arguments = {arg.name: values[arg.name] for arg in self.operator.args}
+        return as_tuple(self.operator.run(*inputs, engine="reference", **arguments))
 
     def gradients(self, engine):
         """Return the gradients by the names of what they are with respect to."""
@@ -333,8 +330,7 @@ class Differences:
         for arg in self.gradient.args:
             shaped = arg.name.removesuffix("_shape")
             arguments[arg.name] = np.shape(self.values[shaped]) if shaped != arg.name else self.values[arg.name]
-        results = self.gradient.run(*inputs, engine=engine, **arguments)
-        results = results if isinstance(results, tuple) else (results,)
+        results = as_tuple(self.gradient.run(*inputs, engine=engine, **arguments))
         return {name.removeprefix("d"): each for name, each in zip(self.gradient.outputs, results, strict=True)}
 
     def chosen(self, name):
