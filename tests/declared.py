@@ -40,10 +40,13 @@ def parts(value):
     return [value.data, value.indices, value.indptr] if is_sparse(value) else [np.asarray(value)]
 
 
+def as_tuple(results):
+    return results if isinstance(results, tuple) else (results,)
+
+
 def run(operator, inputs, arguments, **options):
     """Run on `inputs` as they are, and return all arrays of its results and of the inputs that it changes."""
-    results = operator.run(*inputs, **arguments, **options)
-    results = results if isinstance(results, tuple) else (results,)
+    results = as_tuple(operator.run(*inputs, **arguments, **options))
     assert len(results) == len(operator.outputs)
     changed = [x for x, name in zip(inputs, operator.inputs, strict=True) if name in operator.changes]
     return [part for value in (*results, *changed) for part in parts(value)]

@@ -11,7 +11,7 @@ import threading
 
 import numpy as np
 
-from tests.declared import ELEMENTS
+from tests.declared import ELEMENTS, run
 from workbench import OPERATORS, parallel
 
 THREADS, ROUNDS = 6, 2
@@ -22,15 +22,8 @@ def digest(name: str) -> list[str]:
     operator = OPERATORS[name]
     rng = np.random.default_rng(0)
     calls = operator.timed(rng, ELEMENTS) if operator.timed else operator.examples(rng)
-    digests = []
-    for inputs, arguments in calls:
-        inputs = tuple(x.copy() for x in inputs)
-        results = operator.run(*inputs, **arguments)
-        results = results if isinstance(results, tuple) else (results,)
-        changed = [x for x, of in zip(inputs, operator.inputs, strict=True) if of in operator.changes]
-        bits = b"".join(np.asarray(getattr(x, "data", x)).tobytes() for x in (*results, *changed))
-        digests.append(hashlib.sha256(bits).hexdigest())
-    return digests
+    results = (run(operator, [x.copy() for x in inputs], arguments) for inputs, arguments in calls)
+    return [hashlib.sha256(b"".join(part.tobytes() for part in each)).hexdigest() for each in results]
 
 
 def say(name: str, scenario: str) -> None:

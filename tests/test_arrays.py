@@ -66,3 +66,27 @@ def test_axes(axes, ranks):
         else:
             with pytest.raises(ValueError, match=r"^x has shape \(.*\): must have the axes \(.*\); reshape it$"):
                 arrays.check_axes("x", np.zeros((1,) * rank), axes)
+
+
+@pytest.mark.parametrize("w", [[[1.0, 2.0]], (1.0,), 3.0, None, np.float32(3)], ids=repr)
+def test_what_is_changed_in_place_is_an_array(w):
+    message = f"^w: must be a NumPy array, which is changed in place, not {type(w).__name__}$"
+    with pytest.raises(TypeError, match=message):
+        arrays.check_in_place("w", w)
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides"), [((2, 3), (0, 8)), ((2, 3), (8, 0)), ((4,), (0,)), ((2, 1, 3), (0, 0, 8)), ((4, 3), (8, 8))]
+)
+def test_what_is_changed_in_place_has_each_element_once(shape, strides):
+    strided = np.lib.stride_tricks.as_strided
+    message = r"^w: several of its elements share one place in memory; give a copy, as with w\.copy\(\)$"
+    with pytest.raises(ValueError, match=message):
+        arrays.check_in_place("w", strided(np.zeros(6), shape, strides))
+    arrays.check_in_place("w", strided(np.zeros(6), (2, 1, 3), (24, 0, 8)))  # along one element 0 does no harm
+
+
+def test_what_is_changed_in_place_is_writable():
+    message = r"^w is read-only and is changed in place; give a copy, as with w\.copy\(\)$"
+    with pytest.raises(ValueError, match=message):
+        arrays.check_in_place("w", np.broadcast_to(np.float32(1), (2, 3)))

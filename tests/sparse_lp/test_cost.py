@@ -269,11 +269,6 @@ def test_numpys_ints_are_counts():
     )
 
 
-def test_costs_of_parts_add_up():
-    assert penalty_cost((2, 3), 0.7) + penalty_cost((5, 3), 0.7) == penalty_cost((7, 3), 0.7)
-    assert rows_cost(2, 5, 1) + rows_cost(3, 5, 1) == rows_cost(5, 5, 1)
-
-
 def test_nothing_costs_nothing():
     assert penalty_cost((0, 3), 1) == gradient_cost((0,), 2) == prox_cost((3, 0), 0.5) == Cost()
     assert rows_cost(0, 5, 1) == Cost()

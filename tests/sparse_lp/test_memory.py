@@ -15,12 +15,9 @@ def rows(w, numbers, p):
     return w
 """
 CALLS = {
-    "penalty of any p": ("table(n)", "workbench.sparse_lp(*x, 1.0, 0.7, 0.5)"),
     "penalty in another order": ("table(n)", "workbench.sparse_lp(x[0].T, 1.0, 2.0, 0.5)"),
-    "rows": ("table(n)", "rows(*x, every, 1.0)"),
     "roots of rows": ("table(n)", "rows(*x, every, 0.5)"),
     "few rows in another order": ("table(n)", "rows(x[0].reshape(256, -1).T, some, 1.0)"),
-    "gradient": ("table(n)", "workbench.lp_gradient(*x, 1.0, 0.7)"),
     "roots": ("table(n)", "workbench.lp_prox(*x, 1.0, 0.7)"),
 }
 

@@ -171,17 +171,6 @@ def test_the_histogram_counts_every_weight():
     assert np.ravel(data(right, "here")).tolist() == [0.13, 0.375]
 
 
-def test_the_histogram_moves_with_the_threshold():
-    axes = plots.weight_histogram(WEIGHTS, 0.13)
-    before, counts = [panel.get_children() for panel in axes], heights(axes[0])
-    plots.weight_histogram(WEIGHTS, 1.03, ax=axes)
-    assert [panel.get_children() for panel in axes] == before
-    assert heights(axes[0]) == counts
-    assert title(axes[0]) == "|w| up to 1.03 becomes 0: 87.5% of 8"
-    assert np.ravel(data(axes[1], "here")).tolist() == [1.03, 0.875]
-    assert artist(axes[1], "threshold").get_xdata()[0] == 1.03
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("threshold", [0.0, 0.1, 0.3, 0.7])
 def test_the_histogram_says_what_the_operator_does(dtype, threshold):
@@ -210,12 +199,6 @@ def test_histograms_of_unusual_weights(weights, threshold, ending, counted, reac
     assert (left.get_xlim(), right.get_xlim()) == ((-reach, reach), (0, reach))
     assert f"{data(right, 'here')[1][0]:.1%}" == ending.split()[0]
     render([left, right])
-
-
-def test_a_threshold_above_all_weights_colours_every_bar():
-    left, _ = plots.weight_histogram(WEIGHTS, 9.0)
-    colors = [bar.get_facecolor() for bar in left.patches if bar.get_gid() != "zeroed"]
-    assert all(same_color(color, plots.GONE) for color in colors)
 
 
 # Paths.

@@ -128,7 +128,7 @@ def feature_maps(
         high = max(float(np.percentile(maps, 99.5)), 1e-30)
         for panel, channel in zip(ax[row], channels, strict=True):
             drawing.image(panel, "map", maps[channel], 0.0, high, aspect="equal")
-            drawing.bare(panel)
+            panel.set_axis_off()
             if row == 0:
                 panel.set_title(f"channel {channel}", fontsize=9)
         drawing.write(

@@ -82,7 +82,7 @@ def mask_fields(seed: int = 1, *, ratios: Sequence[float] = FIELD_RATIOS, ax: np
     for panel, ratio in zip(ax, ratios, strict=True):
         _, dropped = dropout_with_replacement(np.zeros((FIELD, FIELD), np.float32), ratio, seed=seed)
         drawing.image(panel, "field", dropped, 0, 1, cmap=ListedColormap(["#F1F1F1", "#222222"]))
-        drawing.bare(panel)
+        panel.set_axis_off()
         panel.set_title(f"ratio {ratio:g}: {dropped.mean():.1%} dropped", fontsize=10)
 
 

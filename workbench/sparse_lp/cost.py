@@ -1,11 +1,9 @@
 """What sparse Lp regularization costs: operations and bytes of `loops`, each element counted once.
 
-    penalty    for the sum of |w|^p: an addition for p = 0 and 1, a root and an addition for 1/2, a multiply-add for 2,
-               a power and an addition for any other; reads and writes w, writes a byte of the mask
-    gradient   nothing for p = 0 and 1, a multiplication for 2, a root and a division for 1/2, a power and a
-               multiplication for any other; reads w, writes dw
-    prox       nothing for p = 0 and infinity, a subtraction for 1, a multiplication for 2; any other takes steps of
-               Halley's method: three for p = 1/2, four for 2/3, else as many as the data need; reads x, writes z
+    penalty    `PENALTIES` for each term of the sum of |w|^p; reads and writes w, writes a byte of the mask
+    gradient   `GRADIENTS`; reads w, writes dw
+    prox       `SIMPLE_PROXES`; any other p takes steps of Halley's method, as many as `ITERATIONS` says or as the data
+               need; reads x, writes z
     rows       as prox for each element of each row that is named, each time it is named, but a division for p = 2 if
                exact; reads and writes the rows and reads their numbers
 
@@ -106,12 +104,7 @@ def gradient_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: 
 
 
 def prox_cost(
-    shape: Sequence[int],
-    p: float,
-    *,
-    iterations: int | None = None,
-    itemsize: int = 4,
-    engine: str | None = None,
+    shape: Sequence[int], p: float, *, iterations: int | None = None, itemsize: int = 4, engine: str | None = None
 ) -> Cost:
     """Count `lp_prox` on numbers of `shape`, of 4 or 8 bytes.
 
@@ -122,8 +115,7 @@ def prox_cost(
         TypeError, ValueError: as for `penalty_cost`; and `iterations` is None where p needs it, or no count.
     """
     size, elements = checked_itemsize(itemsize, SIZES), _elements(shape)
-    each = _prox(p, iterations, size)
-    total = elements * (each + Cost(bytes_read=size, bytes_written=size))
+    total = elements * (_prox(p, iterations, size) + Cost(bytes_read=size, bytes_written=size))
     checked_engine(engine, ("numba",))
     return total + _of_loops(engine, elements * _kept_near(p, iterations), elements * size)
 

@@ -1,7 +1,7 @@
 """Calls of the Lp operators: small ones that matter for tests, and large ones that a bench times."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -12,7 +12,7 @@ EMPTY = ((0,), (0, 5), (3, 0, 5))
 POWERS = (0.0, 0.5, 2 / 3, 0.8, 1.0, 1.3, 1.5, 2.0, 3.0, 4.0)  # finite exponents: closed forms and iterations
 INDICES = ((), (4,), (4, 4, 4), (0, 6, 3, 3, 6, 0, 1), tuple(range(7)) * 2)
 LENGTH, NAMED = 64, 5  # of tables that are timed: elements of a row; one row in so many is named
-STRENGTH, THRESHOLD = 0.125, 0.5  # of weights that are timed
+STRENGTH = 0.125  # of weights that are timed
 
 
 def rows(rng: np.random.Generator) -> Iterator[Example]:
@@ -67,25 +67,15 @@ def timed_rows(rng: np.random.Generator, elements: int) -> Iterator[Example]:
     yield (w, numbers), {"p": 2.0, "reg_lambda": 2.0**-13}
 
 
-def timed_penalty(rng: np.random.Generator, elements: int) -> Iterator[Example]:
-    """Yield the calls of SparseLp that are timed."""
-    w = _timed_weights(rng, elements)
-    for p in (1.0, 0.5, 3.0):
-        yield (w,), {"alpha": STRENGTH, "p": p, "sparsity_threshold": THRESHOLD}
+def timed(powers: tuple[float, ...], **arguments: float) -> Callable[[np.random.Generator, int], Iterator[Example]]:
+    """Return the function that yields the timed calls of an operator on weights, one for each exponent."""
 
+    def calls(rng: np.random.Generator, elements: int) -> Iterator[Example]:
+        w = _timed_weights(rng, elements)
+        for p in powers:
+            yield (w,), {**arguments, "p": p}
 
-def timed_gradient(rng: np.random.Generator, elements: int) -> Iterator[Example]:
-    """Yield the calls of LpGradient that are timed."""
-    w = _timed_weights(rng, elements)
-    for p in (1.0, 0.5, 3.0):
-        yield (w,), {"alpha": STRENGTH, "p": p}
-
-
-def timed_prox(rng: np.random.Generator, elements: int) -> Iterator[Example]:
-    """Yield the calls of LpProx that are timed."""
-    w = _timed_weights(rng, elements)
-    for p in (1.0, 0.5, 2 / 3):
-        yield (w,), {"weight": STRENGTH, "p": p}
+    return calls
 
 
 def _weights(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
