@@ -5,7 +5,7 @@ import pytest
 
 from workbench import local_response_norm, local_response_norm_gradient
 from workbench.cost import Cost
-from workbench.lrn.cost import cost
+from workbench.lrn.cost import cost, work
 
 from .counted import accesses
 
@@ -115,6 +115,15 @@ def test_bytes_are_the_compulsory_ones(itemsize, read):
 @pytest.mark.parametrize("shape", [(0, 3), (2, 0), (2, 3, 0, 5), (0, 0, 0)])
 def test_empty_arrays_cost_nothing(shape):
     assert cost("forward", shape) == cost("gradient", shape) == Cost()
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0), (2, 3, 0, 5), (2, 3, 5, 0)])
+@pytest.mark.parametrize("options", [{}, {"order": "NHWC"}, {"region": "within"}], ids=str)
+def test_the_work_on_an_empty_array_is_one_run_without_jobs(shape, options):
+    if len(shape) == 4 or "region" not in options:
+        for name in ("LRN", "LRNGradient"):
+            found = work(name, (np.empty(shape, np.float32),), options)
+            assert (found.elements, found.jobs, found.cost) == (0, 0, Cost(launches=1, runs=1))
 
 
 def test_a_published_size():
@@ -342,12 +351,12 @@ def test_forms_and_engines_that_are_not_there(options, message):
         ({"direction": "backward"}, "direction='backward': must be one of 'forward', 'gradient'"),
         ({"region": "around"}, "region='around': must be one of 'across', 'within'"),
         ({"order": "CHWN"}, "order='CHWN': must be one of"),
-        ({"order": "NCW"}, r"shape=\(2, 3, 4, 5\): order='NCW' takes 3 axes"),
+        ({"order": "NCW"}, r"shape has 4 axes \(2, 3, 4, 5\): order='NCW' takes 3"),
         ({"size": 4}, "size=4: must be an odd whole number"),
         ({"beta": -1.0}, r"beta=-1.0: must be a number of at least 0.0"),
         ({"itemsize": 3}, "itemsize=3: must be 2, 4 or 8"),
-        ({"shape": (2, 3, 4), "region": "within"}, "takes 4 axes"),
-        ({"shape": (2,)}, "at least 2 axes"),
+        ({"shape": (2, 3, 4), "region": "within"}, "takes 4, batch, channels, height and width"),
+        ({"shape": (2,)}, "at least 2, a batch"),
         ({"shape": (2, -3)}, r"shape\[1\]=-3: must be at least 0"),
     ],
 )

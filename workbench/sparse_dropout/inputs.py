@@ -136,27 +136,16 @@ def checked_lengths(lengths: Any, x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(lengths, lengths.dtype.newbyteorder("="))
 
 
-def refuse_length(segment: int, length: int, size: int) -> None:
-    """Raise ValueError for one length that cannot be."""
-    if length < 0:
-        raise ValueError(f"lengths[{segment}]={length}: must be at least 0")
-    raise ValueError(f"lengths[{segment}]={length}: must be at most {size}, the number of values in x")
-
-
-def refuse_total(total: int, size: int) -> None:
-    """Raise ValueError for lengths that do not add up."""
-    raise ValueError(f"lengths add up to {total} and x has {size} values: must be equal")
-
-
 def check_sum(lengths: np.ndarray, size: int) -> None:
     """Raise ValueError unless the lengths are at least 0 and add up to `size`."""
     wrong = (lengths < 0) | (lengths > size)
     if wrong.any():
         segment = int(wrong.argmax())
-        refuse_length(segment, int(lengths[segment]), size)
+        allowed = "at least 0" if lengths[segment] < 0 else f"at most {size}, the number of values in x"
+        raise ValueError(f"lengths[{segment}]={lengths[segment]}: must be {allowed}")
     total = int(lengths.sum(dtype=np.int64))
     if total != size:
-        refuse_total(total, size)
+        raise ValueError(f"lengths add up to {total} and x has {size} values: must be equal")
 
 
 def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
