@@ -123,7 +123,7 @@ def test_numba_segments():
 
 @pytest.mark.parametrize(
     ("dropped", "wrong"),
-    # The rarer fate is a surprise; so are the end of each stretch that is kept, and how many are left of a vector.
+    # The rarer kind is a surprise; so are the end of each stretch that is kept, and how many are left of a vector.
     [(0, 0), (1, 1 + 2), (4, 4 + 8), (5, 5 + 10), (8, 2 + 16), (10, 0 + 20)],
 )
 def test_wrong_guesses_of_ten_segments(dropped, wrong):

@@ -38,10 +38,10 @@ def test_every_type(dtype):
 @pytest.mark.parametrize("dtype", ["int8", "float32", "float64"])
 @pytest.mark.parametrize("start", [0, 1, 2, 3, 2**34 + 2])
 def test_lengths_around_the_limits(start, dtype):
-    fates = np.array(scalar.fates(17, 0.4, max(LIMITS), start))
+    drops = np.array(scalar.drops(17, 0.4, max(LIMITS), start))
     whole = values(max(LIMITS), dtype)
     for length in LIMITS:
-        x, dropped = whole[:length], fates[:length]
+        x, dropped = whole[:length], drops[:length]
         y = np.array([9 if gone else v for v, gone in zip(x, dropped, strict=True)], dtype)
         compare(x, 0.4, 9, start=start, expected=(y, dropped))
 
@@ -138,7 +138,7 @@ def test_a_stride_of_zero_and_overlapping_windows(engine):
     windows = np.lib.stride_tricks.sliding_window_view(np.arange(9.0), 4)
     for x in (ones, windows):
         y, _ = dropout_with_replacement(x, 0.5, -7, seed=2, engine=engine)
-        np.testing.assert_array_equal(y, np.where(np.reshape(scalar.fates(2, 0.5, x.size), x.shape), -7, x))
+        np.testing.assert_array_equal(y, np.where(np.reshape(scalar.drops(2, 0.5, x.size), x.shape), -7, x))
         assert y.flags.writeable
 
 
@@ -253,7 +253,7 @@ def test_the_same_seed_is_the_same_draw_and_another_is_another():
 def test_by_default_half_become_zero():
     x = np.arange(1.0, 12.0)
     y, dropped = dropout_with_replacement(x, seed=1)
-    gone = scalar.fates(1, 0.5, 11)
+    gone = scalar.drops(1, 0.5, 11)
     assert dropped.tolist() == gone
     assert y.tolist() == [0.0 if g else v for v, g in zip(x.tolist(), gone, strict=True)]
 
@@ -276,7 +276,7 @@ def test_scaled_is_the_formula(new_shape, ratio, dtype):
     y, dropped = results["numba"]
     assert_same_bits(y, results["reference"][0])
     assert_same_bits(dropped, results["reference"][1])
-    assert dropped.reshape(-1).tolist() == scalar.fates(9, ratio, x.size, 1)
+    assert dropped.reshape(-1).tolist() == scalar.drops(9, ratio, x.size, 1)
     # Three operations and the scale itself, each rounded by half a unit in the last place.
     assert np.all(np.abs(y - expected) <= 2 * np.finfo(dtype).eps * size)
     np.testing.assert_array_equal(y[dropped], np.broadcast_to(new, x.shape)[dropped])
@@ -292,7 +292,7 @@ def test_scaled_lengths_around_the_limits(length):
         ]
         assert_same_bits(y[1], y[0])
         # Halves: nothing but float16's last bit is rounded. 0.25 + (x - 0.25) * 2 = 2 x - 0.25
-        exact = np.where(np.array(scalar.fates(17, 0.5, length, 3)), 0.25, 2 * x.astype(float) - 0.25)
+        exact = np.where(np.array(scalar.drops(17, 0.5, length, 3)), 0.25, 2 * x.astype(float) - 0.25)
         np.testing.assert_allclose(y[0], exact, rtol=0, atol=4 * np.finfo(dtype).eps * (1 + 2 * np.abs(x).max()))
 
 
@@ -300,7 +300,7 @@ def test_scaled_lengths_around_the_limits(length):
 def test_scaled_by_hand(engine):
     # Kept: 4 + (x - 4) / (1 - 0.75); scale 4.
     x = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], np.float32)
-    gone = scalar.fates(5, 0.75, 7)
+    gone = scalar.drops(5, 0.75, 7)
     assert sorted(set(gone)) == [False, True]
     y, _ = dropout_with_replacement(x, 0.75, 4.0, seed=5, scaled=True, engine=engine)
     by_hand = [-8.0, -4.0, 0.0, 4.0, 8.0, 12.0, 16.0]
@@ -343,7 +343,7 @@ def test_scaled_specials(dtype):
 def test_scaled_overflow_is_infinity_in_both():
     for dtype in FLOATS:
         x = np.array([1, -1] * 20, dtype) * np.finfo(dtype).max
-        gone = np.array(scalar.fates(1, 0.5, 40))
+        gone = np.array(scalar.drops(1, 0.5, 40))
         expected = np.where(gone, 0, np.copysign(np.inf, x))
         for engine in ENGINES:
             np.testing.assert_array_equal(
@@ -356,7 +356,7 @@ def test_scaled_overflow_is_infinity_in_both():
 def test_scaled_at_the_ends_of_the_range(ratio, engine):
     x = np.array([0.0, 1.0, -3.0, 2.0, 0.5])
     y, dropped = dropout_with_replacement(x, ratio, 0.0, seed=2, scaled=True, engine=engine)
-    assert dropped.tolist() == scalar.fates(2, ratio, 5)
+    assert dropped.tolist() == scalar.drops(2, ratio, 5)
     np.testing.assert_allclose(y, [0 if g else v / (1 - ratio) for v, g in zip(x, dropped, strict=True)], rtol=1e-15)
 
 

@@ -192,6 +192,6 @@ def test_one_segment_of_everything(engine):
     x = values(100000, "float32")
     for seed in range(4):
         y, lengths = sparse_dropout_with_replacement(x, np.array([100000]), 0.5, 2, seed=seed, engine=engine)
-        gone = scalar.fates(seed, 0.5, 1)[0]
+        gone = scalar.drops(seed, 0.5, 1)[0]
         assert_same_bits(y, np.full(1, 2, np.float32) if gone else x)
         assert lengths.tolist() == [1 if gone else 100000]

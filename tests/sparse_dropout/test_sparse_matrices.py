@@ -1,4 +1,4 @@
-"""CSR and CSC matrices: the same fate for the same row and column, whatever the format and the order of the entries."""
+"""CSR and CSC matrices: the same draw for the same row and column, whatever the format and the order of the entries."""
 
 import numpy as np
 import pytest
@@ -98,7 +98,7 @@ def test_every_replacement_that_broadcasts(new_shape, kind):
 
 @pytest.mark.parametrize("scaled", [False, True])
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_same_fate_as_in_the_dense_array(engine, scaled):
+def test_the_same_draws_as_in_the_dense_array(engine, scaled):
     rows, columns = stored_places(SHAPE, 0.5)
     x = np.random.default_rng(2).normal(size=len(rows)).astype(np.float32)
     dense = np.zeros(SHAPE, np.float32)

@@ -70,11 +70,11 @@ WAYS = pytest.mark.parametrize(
 def is_dropped(way, ratio, place, engine):
     """Say whether the element at a place (seed, index) is dropped, after checking those around it."""
     seed, index = place
-    fates = way(ratio, seed, index - COUNT // 2, engine).tolist()
+    drops = way(ratio, seed, index - COUNT // 2, engine).tolist()
     others = [w for k, w in enumerate(scalar.words(seed, COUNT, index - COUNT // 2)) if k != COUNT // 2]
     assert all(1 < w < 2**32 - 2 for w in others)
-    gone = fates.pop(COUNT // 2)
-    assert fates == [ratio > 0.5] * (COUNT - 1)  # all ratios here are next to 0 or to 1
+    gone = drops.pop(COUNT // 2)
+    assert drops == [ratio > 0.5] * (COUNT - 1)  # all ratios here are next to 0 or to 1
     return gone
 
 

@@ -235,8 +235,7 @@ def dropout_with_replacement_gradient(
         over the elements that share a value.
 
     Raises:
-        TypeError: dy or `dropped` is of another element type, one is sparse and the other is not, or scaled=True and the
-            ratio is missing.
+        TypeError: dy or `dropped` is of another element type, one alone is sparse, or scaled=True has no ratio.
         ValueError: their shapes or entries differ, `replacement_shape` does not broadcast to them, or `ratio` or
             `training` cannot have dropped these.
     """
