@@ -119,19 +119,6 @@ def test_a_read_only_replacement():
     compare(values((6, 4), "float64"), 0.6, new)
 
 
-LAYOUTS = {
-    "contiguous": lambda x: x,
-    "F": np.asfortranarray,
-    "transposed": lambda x: np.ascontiguousarray(x.transpose(2, 0, 3, 1)).transpose(1, 3, 0, 2),
-    "strided": lambda x: np.repeat(np.repeat(x, 2, axis=-1), 3, axis=1)[:, ::3, :, ::2],
-    "backwards": lambda x: x[::-1, :, ::-1, ::-1].copy()[::-1, :, ::-1, ::-1],
-    "read-only": lambda x: np.frombuffer(x.tobytes(), x.dtype).reshape(x.shape),
-    "big-endian": lambda x: x.astype(x.dtype.newbyteorder(">")),
-    "subclass": lambda x: x.view(type("Named", (np.ndarray,), {})),
-    "unaligned": lambda x: np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view(x.dtype).reshape(x.shape),
-}
-
-
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_stride_of_zero_and_overlapping_windows(engine):
     ones = np.broadcast_to(np.float32(1), (6, 5))

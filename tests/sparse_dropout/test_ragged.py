@@ -7,7 +7,6 @@ from workbench import (
     sparse_dropout_with_replacement,
     sparse_itemwise_dropout_with_replacement,
 )
-from workbench.parallel import thread_limit
 
 from . import scalar
 from .common import ENGINES, FLOATS, INTEGERS, assert_same_bits, values
@@ -166,25 +165,6 @@ def test_parts_with_their_starts_are_the_whole(cuts, engine):
         ]
         for k in (0, 1):
             assert_same_bits(np.concatenate([part[k] for part in parts]), whole[k])
-
-
-@pytest.mark.parametrize("segments", [40000, 6000])
-def test_threads_change_nothing(segments):
-    # 40000 segments are enough for threads in the first pass; 6000 have 8-fold values, enough in the second alone.
-    x, lengths = lists(segments)
-    if segments == 6000:
-        lengths *= 8
-        x = np.resize(x, lengths.sum())
-    meant = sparse_dropout_with_replacement(x, lengths, 0.3, 5, seed=1, start=2, engine="reference")
-    items = sparse_itemwise_dropout_with_replacement(x, lengths, 0.3, 5, seed=1, start=2, engine="reference")
-    assert x.size > 32768
-    for threads in (1, 2, 3):
-        with thread_limit(threads):
-            results = sparse_dropout_with_replacement(x, lengths, 0.3, 5, seed=1, start=2)
-            by_item = sparse_itemwise_dropout_with_replacement(x, lengths, 0.3, 5, seed=1, start=2)
-        for k in (0, 1):
-            assert_same_bits(results[k], meant[k])
-            assert_same_bits(by_item[k], items[k])
 
 
 @pytest.mark.parametrize("engine", ENGINES)
