@@ -78,12 +78,6 @@ def test_a_replacement_for_no_elements():
         assert_whole(x, cut_axes(x, "ones", "whole"), replacement=new, seed=0)
 
 
-def test_layouts():
-    x = values((6, 8, 10), "float32")
-    for other in (np.asfortranarray(x), x[::-1, ::2], x.transpose(2, 0, 1)):
-        assert_whole(other, da.from_array(other, chunks=3), seed=4)
-
-
 def test_y_and_dropped_are_drawn_together(monkeypatch):
     drawn, function = [], kernels.dropout_of_runs
     monkeypatch.setattr(kernels, "dropout_of_runs", lambda *arguments: drawn.append(1) or function(*arguments))

@@ -36,12 +36,6 @@ def test_gradient_across_three_channels():
     )
 
 
-def test_flops_of_one_interior_column():
-    # One column of 5 channels, size 5: windows 3 4 5 4 3 = 19 squares: 19 products and 14 sums; 5 times 2 for the
-    # scale; 5 times 2 roots, 1 product, 1 division.
-    assert cost("forward", (1, 5), size=5).flops == 19 + 14 + 10 + 20
-
-
 @pytest.mark.parametrize(
     ("size", "squares_added"),
     [(1, 0), (3, 6), (5, 10), (7, 12), (99, 12)],  # windows 1111, 2332, 3443, 4444, and the same again
@@ -114,7 +108,7 @@ def test_bytes_are_the_compulsory_ones(itemsize, read):
 
 @pytest.mark.parametrize("shape", [(0, 3), (2, 0), (2, 3, 0, 5), (0, 0, 0)])
 def test_empty_arrays_cost_nothing(shape):
-    assert cost("forward", shape) == cost("gradient", shape) == Cost()
+    assert cost("forward", shape) == cost("gradient", shape) == cost("forward", shape, engine="reference") == Cost()
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (2, 0), (2, 3, 0, 5), (2, 3, 5, 0)])
@@ -124,11 +118,6 @@ def test_the_work_on_an_empty_array_is_one_run_without_jobs(shape, options):
         for name in ("LRN", "LRNGradient"):
             found = work(name, (np.empty(shape, np.float32),), options)
             assert (found.elements, found.jobs, found.cost) == (0, 0, Cost(launches=1, runs=1))
-
-
-def test_a_published_size():
-    # AlexNet's first layer: 96 channels of 55 x 55. Windows 3 4 5...5 4 3 = 474 squares a column of 3025.
-    assert cost("forward", (1, 96, 55, 55)).multiply_adds == 3025 * (474 - 96) + 290400
 
 
 def test_direct_sums_within_a_channel():
@@ -260,12 +249,6 @@ def test_numba_in_other_widths():
     assert cost("forward", (2, 3), size=1, itemsize=8, engine="numba").bytes_cached == 8 * 7 * 6
     assert cost("forward", (2, 3), size=1, itemsize=2, engine="numba").bytes_cached == 4 * 7 * 6 + 2 * 2 * 4 * 6
     assert cost("gradient", (2, 3), size=1, itemsize=2, engine="numba").bytes_cached == 4 * 16 * 6 + 3 * 2 * 4 * 6
-
-
-def test_of_an_empty_array_numba_takes_what_starts_it():
-    forward = cost("forward", (2, 0, 5), engine="numba")
-    assert forward == Cost(launches=1, runs=1)
-    assert cost("forward", (2, 0, 5), engine="reference") == Cost()
 
 
 def test_reference_forward():

@@ -183,29 +183,6 @@ def test_a_number_counts_as_dropped_strictly_below_the_ratio(engine):
             assert dropped.tolist() == [gone]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_part_with_its_start_is_the_part_of_the_whole(engine):
-    x = values((40, 9, 110), "float32")
-    whole = dropout_with_replacement(x, 0.4, -2.0, seed=8, engine=engine)
-    for cuts in ([20], [1, 2, 3], [7, 33], range(1, 40)):
-        parts = [
-            dropout_with_replacement(part, 0.4, -2.0, seed=8, start=place * 990, engine=engine)
-            for place, part in zip([0, *cuts], np.split(x, list(cuts)), strict=True)
-        ]
-        for k in (0, 1):
-            assert_same_bits(np.concatenate([part[k] for part in parts]), whole[k])
-
-
-def test_a_part_may_begin_anywhere():
-    x = values(3000, "float64")
-    whole = dropout_with_replacement(x, 0.4, seed=8)
-    for cut in (1, 2, 3, 5, 254, 255, 256, 257, 1023, 1025, 2999):
-        left = dropout_with_replacement(x[:cut], 0.4, seed=8)
-        right = dropout_with_replacement(x[cut:], 0.4, seed=8, start=cut)
-        for k in (0, 1):
-            assert_same_bits(np.concatenate([left[k], right[k]]), whole[k])
-
-
 @pytest.mark.parametrize("scaled", [False, True])
 @pytest.mark.parametrize("new_shape", [(), (301,), (20, 1), (7, 1, 301)])
 def test_threads_change_nothing(new_shape, scaled):
@@ -228,13 +205,6 @@ def test_evaluation_returns_a_copy(engine, scaled):
     assert_same_bits(y, x)
     assert not np.shares_memory(x, y)
     assert_same_bits(dropped, np.zeros(x.shape, bool))
-
-
-def test_the_same_seed_is_the_same_draw_and_another_is_another():
-    x = np.arange(300.0)
-    first, again, other = (dropout_with_replacement(x, seed=seed)[0] for seed in (1, 1, 2))
-    assert_same_bits(first, again)
-    assert not np.array_equal(first, other)
 
 
 def test_by_default_half_become_zero():

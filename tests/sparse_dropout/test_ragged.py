@@ -149,25 +149,6 @@ def test_lists_are_arrays(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("cuts", [[1], [2, 3, 9], [255, 257], [4095, 4099]])
-def test_parts_with_their_starts_are_the_whole(cuts, engine):
-    x, lengths = lists(5000)
-    places = np.concatenate([[0], np.cumsum(lengths)])
-    bounds = [0, *cuts, 5000]
-    for operator, starts in (
-        (sparse_dropout_with_replacement, bounds),
-        (sparse_itemwise_dropout_with_replacement, places[bounds].tolist()),
-    ):
-        whole = operator(x, lengths, 0.4, 7, seed=3, engine=engine)
-        parts = [
-            operator(x[places[a] : places[b]], lengths[a:b], 0.4, 7, seed=3, start=start, engine=engine)
-            for a, b, start in zip(bounds, bounds[1:], starts, strict=False)
-        ]
-        for k in (0, 1):
-            assert_same_bits(np.concatenate([part[k] for part in parts]), whole[k])
-
-
-@pytest.mark.parametrize("engine", ENGINES)
 def test_one_segment_of_everything(engine):
     x = values(100000, "float32")
     for seed in range(4):

@@ -114,26 +114,6 @@ def test_the_same_draws_as_in_the_dense_array(engine, scaled):
                 assert_same_bits(result.data, whole[places_of(matrix)])
 
 
-def test_an_empty_place_is_not_drawn():
-    x = scipy.sparse.csr_matrix(np.eye(7))
-    for engine in ENGINES:
-        y, dropped = dropout_with_replacement(x, 1.0, 5.0, seed=0, engine=engine)
-        np.testing.assert_array_equal(y.toarray(), 5 * np.eye(7))
-        assert dropped.nnz == 7
-        assert dropped.dtype == bool
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("engine", ENGINES)
-def test_stored_zeros_take_part(engine, kind):
-    rows, columns = stored_places(SHAPE, 0.5)
-    matrix = build(kind, np.zeros(len(rows)), rows, columns, SHAPE)
-    y, dropped = dropout_with_replacement(matrix, 0.5, 3.0, seed=1, engine=engine)
-    assert len(y.data) == len(rows)
-    np.testing.assert_array_equal(y.data, np.where(dropped.data, 3.0, 0.0))
-    assert 0 < dropped.data.sum() < len(rows)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_changing_the_result_in_place_leaves_x(engine, kind):
