@@ -84,7 +84,9 @@ def cost(
     values = LRN.check({"size": size, "beta": beta, "order": order, "region": region})
     shape = checked_shape("shape", shape)
     check_rank("shape", shape, values["order"], values["region"])
-    form = _checked_form(form, values["region"], engine)
+    if checked_engine(engine) is not None and form is not None:
+        raise ValueError(f"form={form!r}: engine={engine!r} has its own; leave one of them out")
+    form = checked_choice("form", form or OF_LOOPS[values["region"]], FORMS[values["region"]])
     last = CHANNELS_LAST[values["order"]]
     axes = window_axes(len(shape), values["region"], last)
     reach = values["size"] // 2
@@ -216,15 +218,6 @@ def _sums(shape: tuple[int, ...], axes: tuple[int, ...], reach: int) -> Cost:
         copied = Cost(bytes_read=WIDE * elements, bytes_written=WIDE * padded, bytes_allocated=WIDE * padded)
         total += copied + elements * (pass_cost(WIDE * (ends + 1), WIDE) + Cost(other_flops=ends))
     return total
-
-
-def _checked_form(form: str | None, region: str, engine: str | None) -> str:
-    if engine is None:
-        return checked_choice("form", form or OF_LOOPS[region], FORMS[region])
-    checked_engine(engine)
-    if form is not None:
-        raise ValueError(f"form={form!r}: engine={engine!r} has its own; leave one of them out")
-    return OF_LOOPS[region]
 
 
 def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Work:

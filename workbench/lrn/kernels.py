@@ -157,7 +157,8 @@ def _plan(shape: tuple[int, ...], window: Window, channels_last: bool, direction
 
 
 def _planes_plan(batch: int, channels: int, pixels: int, window: Window, direction: str) -> _Plan:
-    tile = _even_tile(pixels, ROW if direction == "forward" else GRADIENT_ROW)
+    tiles = -(-pixels // (ROW if direction == "forward" else GRADIENT_ROW))
+    tile = min(pixels, -(-pixels // tiles // BLOCK) * BLOCK)  # tiles of nearly one size
     tiles = -(-pixels // tile)
     chunk = () if direction == "forward" else (max(4, CHUNK // tile),)
     return _Plan(
@@ -169,13 +170,6 @@ def _planes_plan(batch: int, channels: int, pixels: int, window: Window, directi
         part_shape=None,
         axes=(0,),
     )
-
-
-def _even_tile(pixels: int, longest: int) -> int:
-    """Return a tile length of at most `longest` that cuts `pixels` into tiles of nearly one size."""
-    tiles = -(-pixels // longest)
-    even = -(-pixels // tiles)
-    return min(pixels, -(-even // BLOCK) * BLOCK)
 
 
 def _pixels_plan(pixels: int, channels: int, window: Window, direction: str) -> _Plan:

@@ -124,7 +124,8 @@ DROPOUT_GRADIENT = register_cpu_operator(
 )
 
 SPARSE_DROPOUT = register_cpu_operator(
-    Operator(
+    dataclasses.replace(
+        DROPOUT,
         name="SparseDropoutWithReplacement",
         meaning="Replace whole segments of a ragged array by one value each, with a given chance.",
         inputs=("x", "lengths"),
@@ -137,12 +138,8 @@ SPARSE_DROPOUT = register_cpu_operator(
             START,
         ),
         function="sparse_dropout_with_replacement",
-        engines=ENGINES,
         prepare=_prepare_ragged,
         gradient=Gradient.NO_GRADIENT,
-        cost="workbench.sparse_dropout.cost",
-        exact=True,
-        types=NUMBERS,
         examples=examples.ragged,
         timed=examples.timed_ragged,
     )

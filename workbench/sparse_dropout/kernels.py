@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from workbench import parallel, philox
-from workbench.sparse_dropout import loops_common, loops_dense, loops_gradient, loops_segments, loops_sparse
+from workbench.sparse_dropout import loops_common, loops_dense, loops_segments, loops_sparse
 from workbench.sparse_dropout.inputs import Drop, check_sum
 from workbench.sparse_dropout.loops_common import TILE, Draw
 from workbench.sparse_dropout.reference import sum_to, summed_axes
@@ -92,7 +92,7 @@ def _carry_back(dy, dropped, scale: float, values: int, run: tuple) -> tuple[np.
     sums = np.zeros((jobs, 2, values))
 
     def work(start: int, stop: int) -> None:
-        loops_gradient.gradient(source, dx, marks, wide.type(scale), sums, length, values, run, start, stop)
+        loops_dense.gradient(source, dx, marks, wide.type(scale), sums, length, values, run, start, stop)
 
     parallel.run(work, jobs, source.size)
     with np.errstate(over="ignore", invalid="ignore"):
