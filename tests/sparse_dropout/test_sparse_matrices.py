@@ -122,6 +122,9 @@ def test_changing_the_result_in_place_leaves_x(engine, kind):
     matrix = build(kind, x, rows, columns, SHAPE, order="shuffled")
     before = matrix.toarray()
     y, dropped = dropout_with_replacement(matrix, 0.5, seed=1, engine=engine)
+    for result in (y, dropped):
+        result.check_format(full_check=True)
+    assert y.has_sorted_indices == matrix.has_sorted_indices
     kept = len(rows) - dropped.data.sum()
     y.eliminate_zeros()
     dropped.eliminate_zeros()
@@ -133,20 +136,6 @@ def test_changing_the_result_in_place_leaves_x(engine, kind):
     matrix.sort_indices()
     matrix.sum_duplicates()
     np.testing.assert_array_equal(matrix.toarray(), before)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("engine", ENGINES)
-def test_the_result_is_a_sound_matrix(engine, kind):
-    rows, columns = stored_places(SHAPE, 0.5)
-    matrix = build(kind, np.arange(1.0, len(rows) + 1), rows, columns, SHAPE, order="backwards")
-    y, dropped = dropout_with_replacement(matrix, 0.5, 100.0, seed=1, engine=engine)
-    for result in (y, dropped):
-        result.check_format(full_check=True)
-    np.testing.assert_array_equal((y @ np.eye(9)), y.toarray())
-    assert y.has_sorted_indices == matrix.has_sorted_indices
-    y.sort_indices()
-    assert y.has_canonical_format
 
 
 @pytest.mark.parametrize("kind", ["csr_matrix", "csc_array"])
