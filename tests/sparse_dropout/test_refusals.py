@@ -324,6 +324,15 @@ def test_lengths_whose_sum_wraps_around(function, engine):
 
 @BOTH
 @RAGGED
+def test_a_negative_length_in_another_chunk_makes_up_for_nothing(function, engine):
+    lengths = np.zeros(4097, np.int64)
+    lengths[:6], lengths[4096] = 1, -1
+    message = refusal(ValueError, function, np.ones(5), lengths, engine=engine)
+    assert message == "lengths[4096]=-1: must be at least 0"
+
+
+@BOTH
+@RAGGED
 @pytest.mark.parametrize("place", [0, 3, 4093, 4095, 4096, 33000, 39999])
 def test_the_first_wrong_length_is_named(function, place, engine):
     # 40000 segments: ten chunks, shared between threads. A later one is wrong too.
