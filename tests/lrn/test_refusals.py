@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from workbench import local_response_norm, local_response_norm_gradient, local_response_norm_scale
+from workbench import OPERATORS, local_response_norm, local_response_norm_gradient, local_response_norm_scale
 
 X = np.linspace(-2, 3, 2 * 7 * 3 * 4, dtype=np.float32).reshape(2, 7, 3, 4)
 ENGINES = ["reference", "numba"]
@@ -35,37 +35,16 @@ def refusal(error, function, *arguments, **options):
     return str(raised.value)
 
 
-NOT_ALLOWED = [
-    ("size", 4, ["size=4", "an odd whole number of at least 1", "nearest legal values are 3 and 5"]),
-    ("size", 2, ["size=2", "odd", "nearest legal values are 1 and 3"]),
-    ("size", np.int32(6), ["size=", "6", "odd", "nearest legal values are 5 and 7"]),
-    ("size", 0, ["size=0", "odd whole number of at least 1", "nearest legal value is 1"]),
-    ("size", -3, ["size=-3", "odd whole number of at least 1", "nearest legal value is 1"]),
-    ("alpha", float("nan"), ["alpha=nan", "finite"]),
-    ("alpha", float("inf"), ["alpha=inf", "finite"]),
-    ("alpha", -float("inf"), ["alpha=-inf", "finite"]),
-    ("beta", float("nan"), ["beta=nan", "finite"]),
-    ("beta", float("inf"), ["beta=inf", "finite", "at least 0"]),
-    ("beta", -0.5, ["beta=-0.5", "a number of at least 0", "nearest legal value is 0"]),
-    ("bias", float("nan"), ["bias=nan", "finite"]),
-    ("bias", float("inf"), ["bias=inf", "finite", "at least 0"]),
-    ("bias", -1e-9, ["bias=-1e-09", "a number of at least 0", "nearest legal value is 0"]),
-    ("beta", 10**309, ["beta", "at least 0", "float64"]),
-    ("order", "CHW", ["order='CHW'", "'NCHW'", "'NHWC'", "'NC'", "'NCW'", "'NWC'", "'NCDHW'", "'NDHWC'"]),
-    ("order", "nchw", ["order='nchw'", "'NCHW'"]),
-    ("region", "between", ["region='between'", "'across'", "'within'"]),
-    ("engine", "cuda", ["engine='cuda'", "'numba'", "'reference'"]),
-    ("engine", None, ["engine=None", "'numba'", "'reference'"]),
-]
-
-
-@FUNCTIONS
-@pytest.mark.parametrize(
-    ("name", "value", "parts"), NOT_ALLOWED, ids=[f"{name}={value!r}" for name, value, _ in NOT_ALLOWED]
-)
-def test_value_that_is_not_allowed(function, name, value, parts):
-    message = refusal(ValueError, function, **{name: value})
-    assert [part for part in parts if part not in message] == []
+def test_ranges_are_those_that_are_promised():
+    for name in ("LRN", "LRNGradient"):
+        assert {arg.name: arg.allowed for arg in OPERATORS[name].args} == {
+            "size": "an odd whole number of at least 1",
+            "alpha": "a number",
+            "beta": "a number of at least 0.0",
+            "bias": "a number of at least 0.0",
+            "order": "one of 'NCHW', 'NHWC', 'NC', 'NCW', 'NWC', 'NCDHW', 'NDHWC'",
+            "region": "one of 'across', 'within'",
+        }
 
 
 @pytest.mark.parametrize("value", [np.int8(5), np.uint64(5), 5], ids=type)
@@ -102,20 +81,11 @@ def test_rank_that_does_not_fit(function, shape, arguments, parts):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_gradient_of_another_shape(engine):
-    dy = np.zeros((2, 7, 4, 3), np.float32)
-    message = refusal(ValueError, local_response_norm_gradient, dy, X, engine=engine)
-    assert "dy has shape (2, 7, 4, 3)" in message
-    assert "x has shape (2, 7, 3, 4)" in message
-    assert "equal" in message
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_gradient_of_another_type(engine):
+def test_gradient_of_another_shape_or_type(engine):
+    message = refusal(ValueError, local_response_norm_gradient, np.zeros((2, 7, 4, 3)), X, engine=engine)
+    assert message == "dy has shape (2, 7, 4, 3) and x has shape (2, 7, 3, 4): must be equal"
     message = refusal(TypeError, local_response_norm_gradient, X.astype(np.float64), X, engine=engine)
-    assert "dy has dtype float64" in message
-    assert "x has dtype float32" in message
-    assert "equal" in message
+    assert message == "dy has dtype float64 and x has dtype float32: must be equal"
 
 
 # Squares 1, 4, 9, 16, 25, 36, 49 of one pixel; the sums over windows of 3 are 5, 14, 29, 50, 77, 110, 85. With

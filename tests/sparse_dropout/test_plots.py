@@ -14,7 +14,7 @@ def words_in(ax):
     return {text.get_gid(): text.get_text() for text in ax.texts if text.get_text()}
 
 
-def test_ragged_shows_each_value_and_its_fate():
+def test_ragged_shows_each_value_and_what_becomes_of_it():
     before, after = plots.ragged(IDS, LENGTHS, ratio=1.0, seed=5, new=-7)
     assert pixels(before, "cells").tolist() == [[2, 2, 2, 0], [2, 2, 0, 0], [0, 0, 0, 0], [2, 2, 2, 2]]
     assert pixels(after, "cells").tolist() == [[3, 0, 0, 0]] * 4
@@ -79,15 +79,15 @@ def test_output_distribution_shows_shares_that_add_up_and_the_new_value():
     assert artist(zero, "y").get_ydata().max() == pytest.approx(0.4, abs=6 * np.sqrt(0.24 / (x != 0).sum()))
 
 
-def test_fates_tell_wasted_draws_from_others():
-    _, all_fates, _ = plots.fates(sparsity=0.5, ratio=1.0, part="all")
+def test_dropped_elements_tell_wasted_draws_from_others():
+    _, of_all, _ = plots.dropped_elements(sparsity=0.5, ratio=1.0, part="all")
     x = plots.sparse_responses(0.5, *plots.PICTURE)
-    assert (pixels(all_fates, "picture") == np.where(x == 0, 4, 3)).all()
-    assert title(all_fates) == f"768 draws, {(x == 0).sum()} of them for zeros"
-    _, stored_fates, y = plots.fates(sparsity=0.5, ratio=1.0, part="stored", replacement="zero")
-    assert (pixels(stored_fates, "picture") == np.where(x == 0, 0, 3)).all()
+    assert (pixels(of_all, "picture") == np.where(x == 0, 4, 3)).all()
+    assert title(of_all) == f"768 draws, {(x == 0).sum()} of them for zeros"
+    _, of_stored, y = plots.dropped_elements(sparsity=0.5, ratio=1.0, part="stored", replacement="zero")
+    assert (pixels(of_stored, "picture") == np.where(x == 0, 0, 3)).all()
     assert (pixels(y, "picture") == 0).all()
-    assert title(stored_fates) == f"{(x != 0).sum()} draws, 0 of them for zeros"
+    assert title(of_stored) == f"{(x != 0).sum()} draws, 0 of them for zeros"
 
 
 def test_gradient_flow_counts():
@@ -117,7 +117,7 @@ def test_losses_show_means_and_standard_errors():
     [
         plots.mask_fields,
         plots.output_distribution,
-        plots.fates,
+        plots.dropped_elements,
         plots.gradient_flow,
         lambda ax=None: plots.ragged(IDS, LENGTHS, ax=ax),
     ],

@@ -22,9 +22,8 @@ declared; `run` calls any operator by its name.
 
 from typing import Any
 
-from workbench.cluster.blocks import elementwise
+from workbench.cluster.blocks import elementwise, from_memmap
 from workbench.cluster.dropout import dropout_with_replacement, dropout_with_replacement_gradient
-from workbench.cluster.files import from_memmap
 from workbench.cluster.lp import sparse_lp, sparse_lp_regularizer
 from workbench.cluster.lrn import local_response_norm, local_response_norm_gradient, local_response_norm_scale
 from workbench.cluster.ragged import sparse_dropout_with_replacement, sparse_itemwise_dropout_with_replacement

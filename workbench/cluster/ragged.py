@@ -1,7 +1,7 @@
 """Dropout of ragged dask arrays: their values are cut anywhere, in the middle of a segment too."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import dask.array as da
@@ -28,19 +28,9 @@ def sparse_dropout_with_replacement(x: Any, lengths: Any, engine: str, **argumen
     function = plain.SPARSE_DROPOUT.implementation(engine)
     # Empty segments become one value if they are dropped, and none if they are kept.
     dropped = function(np.empty(0, x.dtype), np.zeros_like(lengths), drop, value)[1] == 1
-    pieces = list(_pieces(lengths, dropped, x.chunks[0]))
-    y = map_blocks(
-        _drop_segments,
-        x,
-        one_each([piece.lengths for piece in pieces]),
-        one_each([np.array([piece.segment], np.uint64) for piece in pieces]),
-        one_each([np.array([piece.surplus]) for piece in pieces]),
-        dtype=x.dtype,
-        chunks=(tuple(piece.size for piece in pieces),),
-        function=function,
-        drop=drop,
-        value=value,
-    )
+    *pieces, sizes = zip(*_pieces(lengths, dropped, x.chunks[0]), strict=True)
+    how = {"function": function, "drop": drop, "value": value}
+    y = map_blocks(_drop_segments, x, *map(one_each, pieces), dtype=x.dtype, chunks=(sizes,), **how)
     return y, da.from_array(np.where(dropped, 1, lengths).astype(lengths.dtype), chunks=chunks)
 
 
@@ -62,27 +52,19 @@ def sparse_itemwise_dropout_with_replacement(
     return y, da.from_array(lengths.copy(), chunks=chunks)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Piece:
-    """What one chunk of x holds: the lengths of its parts of segments, of which the first is of `segment`.
+def _pieces(lengths: np.ndarray, dropped: np.ndarray, sizes: tuple[int, ...]) -> list[tuple]:
+    """Cut the segments at the borders of chunks; an empty one at a border belongs to the chunk that begins there.
 
-    Where that one began in an earlier chunk and is dropped, its value there is `surplus` here: 1, else 0. `size` is how
-    many values come out.
+    Return, for each chunk of x, the lengths of its parts of segments, the first one's number, a surplus, and how many
+    values come out. The surplus is 1 where the first segment began in an earlier chunk and is dropped: its value is
+    there. All but the last are arrays.
     """
-
-    lengths: np.ndarray
-    segment: int
-    surplus: int
-    size: int
-
-
-def _pieces(lengths: np.ndarray, dropped: np.ndarray, sizes: tuple[int, ...]) -> Iterator[_Piece]:
-    """Cut the segments at the borders of chunks; an empty one at a border belongs to the chunk that begins there."""
+    pieces = []
     ends = np.cumsum(lengths, dtype=np.int64)
     begins = ends - lengths
     stop = 0
-    for number, size in enumerate(sizes):
-        at, stop = stop, stop + size
+    for number, length in enumerate(sizes):
+        at, stop = stop, stop + length
         first, last = np.searchsorted(begins, (at, stop))
         last = len(lengths) if number == len(sizes) - 1 else last  # with the empty segments at the very end
         continued = int(first > 0 and ends[first - 1] > at)
@@ -90,7 +72,9 @@ def _pieces(lengths: np.ndarray, dropped: np.ndarray, sizes: tuple[int, ...]) ->
         held = np.minimum(ends[part], stop) - np.maximum(begins[part], at)
         gone = dropped[part]
         surplus = int(continued and gone[0])
-        yield _Piece(held, part.start, surplus, int(np.where(gone, 1, held).sum()) - surplus)
+        size = int(np.where(gone, 1, held).sum()) - surplus
+        pieces.append((held, np.array([part.start], np.uint64), np.array([surplus]), size))
+    return pieces
 
 
 def _prepared(
@@ -105,18 +89,10 @@ def _prepared(
     return x, lengths, chunks, drop, value
 
 
-def _drop_segments(
-    x: np.ndarray,
-    lengths: np.ndarray,
-    segment: np.ndarray,
-    surplus: np.ndarray,
-    *,
-    function: Callable,
-    drop: Drop,
-    value: np.generic,
-) -> np.ndarray:
-    here = dataclasses.replace(drop, start=drop.start + int(segment[0]))
-    return on_one_thread(x, lengths, here, value, plain=function)[0][int(surplus[0]) :]
+def _drop_segments(x: np.ndarray, *piece: np.ndarray, function: Callable, drop: Drop, value: np.generic) -> np.ndarray:
+    lengths, (segment,), (surplus,) = piece
+    here = dataclasses.replace(drop, start=drop.start + int(segment))
+    return on_one_thread(x, lengths, here, value, plain=function)[0][surplus:]
 
 
 def _drop_items(x: np.ndarray, *, function: Callable, drop: Drop, value: np.generic, block_info: dict) -> np.ndarray:

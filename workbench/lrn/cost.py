@@ -23,8 +23,8 @@ from collections.abc import Sequence
 
 from workbench.cost import Cost, checked_itemsize, checked_shape
 from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
-from workbench.lrn import CHANNELS_LAST, LRN
-from workbench.lrn.window import SHORT_ROW, Window, window_axes
+from workbench.lrn import CHANNELS_LAST, LRN, check_rank
+from workbench.lrn.window import SHORT_ROW, own_window, window_axes
 from workbench.machines.prediction import Work
 from workbench.operator import checked_choice
 
@@ -76,58 +76,46 @@ def cost(
 
     Raises:
         TypeError: a length of the shape is no int, or size or beta no number.
-        ValueError: an argument is not among the values named above, or the shape has too few axes for the order.
+        ValueError: an argument is not among the values named above, the shape has too few axes for the order, or a form
+            and an engine are given together.
     """
     checked_choice("direction", direction, DIRECTIONS)
     checked_itemsize(itemsize)
     values = LRN.check({"size": size, "beta": beta, "order": order, "region": region})
-    shape = _checked_shape(shape, values["order"], values["region"])
-    form = _checked_form(form, values["region"], engine)
+    shape = checked_shape("shape", shape)
+    check_rank("shape", shape, values["order"], values["region"])
+    if checked_engine(engine) is not None and form is not None:
+        raise ValueError(f"form={form!r}: engine={engine!r} has its own; leave one of them out")
+    form = checked_choice("form", form or OF_LOOPS[values["region"]], FORMS[values["region"]])
     last = CHANNELS_LAST[values["order"]]
     axes = window_axes(len(shape), values["region"], last)
     reach = values["size"] // 2
     if engine == "reference":
         return _of_reference(direction, shape, axes, reach, itemsize)
-    count = _forward if direction == "forward" else _gradient
-    total = count(shape, axes, reach, values["beta"], itemsize, form)
-    return total if engine is None else total + _of_loops(direction, shape, axes, reach, last, itemsize)
-
-
-def _forward(shape: tuple[int, ...], axes: tuple[int, ...], reach: int, beta: float, itemsize: int, form: str) -> Cost:
-    elements = math.prod(shape)
-    power = FORWARD_POWER.get(beta, FORWARD_ANY_POWER)
-    traffic = Cost(bytes_read=itemsize, bytes_written=itemsize)
-    return _scale(shape, axes, reach, form) + elements * (power + traffic)
-
-
-def _gradient(shape: tuple[int, ...], axes: tuple[int, ...], reach: int, beta: float, itemsize: int, form: str) -> Cost:
-    elements = math.prod(shape)
-    powers = GRADIENT_POWERS.get(beta, GRADIENT_ANY_POWERS)
-    traffic = Cost(bytes_read=2 * itemsize, bytes_written=itemsize)
-    sums = Cost(other_flops=_additions(shape, axes, reach, form))
-    return _scale(shape, axes, reach, form) + sums + elements * (powers + GRADIENT_TERMS + traffic)
-
-
-def _scale(shape: tuple[int, ...], axes: tuple[int, ...], reach: int, form: str) -> Cost:
-    """Count bias + alpha/n * (sum of squares).
-
-    A square is found again for each window that it is in, as one multiply-add, but where sums run on.
-    """
-    elements = math.prod(shape)
-    additions = _additions(shape, axes, reach, form)
+    additions, elements = _additions(shape, axes, reach, form), math.prod(shape)
+    # A square is found again for each window that it is in, as one multiply-add, unless sums run on.
     fused = {"direct": additions, "separable": _line_additions(shape, axes[0], reach), "running": 0}[form]
-    return Cost(other_flops=elements + additions - fused, multiply_adds=fused + elements)
+    total = Cost(other_flops=elements + additions - fused, multiply_adds=fused + elements)
+    if direction == "forward":
+        power = FORWARD_POWER.get(values["beta"], FORWARD_ANY_POWER)
+        total += elements * (power + Cost(bytes_read=itemsize, bytes_written=itemsize))
+    else:
+        powers = GRADIENT_POWERS.get(values["beta"], GRADIENT_ANY_POWERS)
+        each = powers + GRADIENT_TERMS + Cost(bytes_read=2 * itemsize, bytes_written=itemsize)
+        total += elements * each + Cost(other_flops=additions)
+    return total if engine is None else total + _of_loops(direction, shape, axes, reach, last, itemsize)
 
 
 def _additions(shape: tuple[int, ...], axes: tuple[int, ...], reach: int, form: str) -> int:
     """Count the additions and subtractions that sum the window around every element."""
-    if not math.prod(shape):
+    elements = math.prod(shape)
+    if not elements:
         return 0
-    if form == "running":
-        return sum(_running_additions(shape, axis, reach) for axis in axes)
+    if form == "running":  # of a line every element but the first is added once, and subtracted where it leaves
+        of_lines = {axis: shape[axis] - 1 + max(0, shape[axis] - 1 - reach) for axis in axes}
+        return sum(elements // shape[axis] * of_line for axis, of_line in of_lines.items())
     if form == "separable":
         return sum(_line_additions(shape, axis, reach) for axis in axes)
-    elements = math.prod(shape)
     terms = elements // math.prod(shape[axis] for axis in axes)
     for axis in axes:  # the terms of all windows are products of those along each axis
         terms *= sum(_terms(shape[axis], reach))
@@ -138,12 +126,6 @@ def _line_additions(shape: tuple[int, ...], axis: int, reach: int) -> int:
     """Count the additions of direct sums along `axis`: for each element one less than the terms of its window."""
     length = shape[axis]
     return math.prod(shape) // length * (sum(_terms(length, reach)) - length) if length else 0
-
-
-def _running_additions(shape: tuple[int, ...], axis: int, reach: int) -> int:
-    """Count those of running sums: every element but a line's first is added once, and subtracted where it leaves."""
-    length = shape[axis]
-    return math.prod(shape) // length * (length - 1 + max(0, length - 1 - reach))
 
 
 def _terms(length: int, reach: int) -> list[int]:
@@ -238,26 +220,6 @@ def _sums(shape: tuple[int, ...], axes: tuple[int, ...], reach: int) -> Cost:
     return total
 
 
-def _checked_form(form: str | None, region: str, engine: str | None) -> str:
-    if engine is None:
-        return checked_choice("form", form or OF_LOOPS[region], FORMS[region])
-    checked_engine(engine)
-    if form is not None:
-        raise ValueError(f"form={form!r}: engine={engine!r} has its own; leave one of them out")
-    return OF_LOOPS[region]
-
-
-def _checked_shape(shape: Sequence[int], order: str, region: str) -> tuple[int, ...]:
-    shape = checked_shape("shape", shape)
-    if region == "within" and len(shape) != 4:
-        raise ValueError(f"shape={shape}: region='within' takes 4 axes, batch, channels, height and width")
-    if len(shape) < 2:
-        raise ValueError(f"shape={shape}: must have at least 2 axes, a batch and a channel axis")
-    if order not in ("NCHW", "NHWC") and len(shape) != len(order):
-        raise ValueError(f"shape={shape}: order={order!r} takes {len(order)} axes; NCHW and NHWC take any")
-    return shape
-
-
 def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Work:
     """Return what a call of LRN or LRNGradient costs, and into how many jobs the loops cut it."""
     from workbench.lrn.kernels import count_jobs
@@ -266,6 +228,6 @@ def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Wo
     size, beta, order, region = (values[each] for each in ("size", "beta", "order", "region"))
     direction = "forward" if name == "LRN" else "gradient"
     count = cost(direction, x.shape, size, beta, order=order, region=region, itemsize=x.itemsize, engine=engine)
-    window = Window(size // 2, size // 2, values["alpha"], size, beta, values["bias"], region)
+    window = own_window(size, values["alpha"], beta, values["bias"], region)
     jobs = count_jobs(x.shape, window, CHANNELS_LAST[order], direction)
     return Work(count, x.size, jobs, "float64" if x.itemsize == WIDE else "float32")

@@ -36,16 +36,12 @@ def gradient(rng: np.random.Generator) -> Iterator[Example]:
 
 def timed_forward(rng: np.random.Generator, elements: int) -> Iterator[Example]:
     """Yield the calls of LRN that are timed, of about so many elements, which share their array."""
-    x = rng.standard_normal(_timed_shape(elements), np.float32)
-    for arguments in _timed_arguments():
-        yield (_in_order(x, arguments["order"]),), arguments
+    yield from _timed(rng, elements, 1)
 
 
 def timed_gradient(rng: np.random.Generator, elements: int) -> Iterator[Example]:
     """Yield the calls of LRNGradient that are timed, of about so many elements, which share their arrays."""
-    x, dy = (rng.standard_normal(_timed_shape(elements), np.float32) for _ in range(2))
-    for arguments in _timed_arguments():
-        yield (_in_order(dy, arguments["order"]), _in_order(x, arguments["order"])), arguments
+    yield from _timed(rng, elements, 2)
 
 
 def _cases(rng: np.random.Generator) -> Iterator[tuple[np.ndarray, dict]]:
@@ -78,16 +74,14 @@ def _responses(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return x
 
 
-def _timed_shape(elements: int) -> tuple[int, int, int, int]:
+def _timed(rng: np.random.Generator, elements: int, count: int) -> Iterator[Example]:
     batch = max(1, round(elements / (CHANNELS * SIDE * SIDE)))
     side = max(1, round(math.sqrt(elements / CHANNELS / batch)))
-    return batch, CHANNELS, side, side
-
-
-def _timed_arguments() -> Iterator[dict]:
+    arrays = [rng.standard_normal((batch, CHANNELS, side, side), np.float32) for _ in range(count)][::-1]  # x was first
     wanted = (("NCHW", "across", 0.75), ("NCHW", "across", 0.6), ("NHWC", "across", 0.75), ("NCHW", "within", 0.75))
     for order, region, beta in wanted:
-        yield {"size": 5, "alpha": 1.0, "beta": beta, "bias": 1.0, "order": order, "region": region}
+        arguments = {"size": 5, "alpha": 1.0, "beta": beta, "bias": 1.0, "order": order, "region": region}
+        yield tuple(_in_order(x, order) for x in arrays), arguments
 
 
 def _in_order(x: np.ndarray, order: str) -> np.ndarray:

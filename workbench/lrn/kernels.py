@@ -37,17 +37,16 @@ BAND = 32  # rows of an image in a job
 
 
 def local_response_norm_scale(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
-    return _run((x,), window, channels_last, variant(SCALE_ITSELF), "forward", log_domain.local_response_norm_scale)
+    return _run((x,), window, channels_last, variant(SCALE_ITSELF), log_domain.local_response_norm_scale)
 
 
 def local_response_norm(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
-    power = _power(x.dtype, window.beta)
-    return _run((x,), window, channels_last, power, "forward", log_domain.local_response_norm)
+    return _run((x,), window, channels_last, _power(x.dtype, window.beta), log_domain.local_response_norm)
 
 
 def local_response_norm_gradient(dy: np.ndarray, x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
     power = _power(x.dtype, window.beta)
-    return _run((dy, x), window, channels_last, power, "gradient", log_domain.local_response_norm_gradient)
+    return _run((dy, x), window, channels_last, power, log_domain.local_response_norm_gradient)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,19 +67,12 @@ class _Plan:
     jobs_a_part: int = 1
 
 
-def _run(
-    arrays: tuple[np.ndarray, ...],
-    window: Window,
-    channels_last: bool,
-    power: tuple,
-    direction: str,
-    fallback: Callable,
-) -> np.ndarray:
+def _run(arrays: tuple, window: Window, channels_last: bool, power: tuple, fallback: Callable) -> np.ndarray:
     """Fill a new array from `arrays` (dy and x, or x), block by block where they need a conversion."""
     x = arrays[-1]
     if x.size and all(array.flags.c_contiguous and array.dtype in NATIVE for array in arrays):
         out = np.empty_like(x, subok=False)
-        _fill(arrays, out, window, channels_last, power, direction, fallback)
+        _fill(arrays, out, window, channels_last, power, fallback, x)
         return out
     out = np.empty(x.shape, x.dtype.newbyteorder("="))
     if not out.size:
@@ -90,7 +82,7 @@ def _run(
     for block in _blocks(x.shape, axes):
         parts = tuple(np.ascontiguousarray(array[block], dtype) for array in arrays)
         result = np.empty(parts[-1].shape, dtype)
-        _fill(parts, result, window, channels_last, power, direction, fallback, arrays[-1])
+        _fill(parts, result, window, channels_last, power, fallback, x)
         with np.errstate(over="ignore"):
             out[block] = result
     return out
@@ -106,16 +98,16 @@ def _blocks(shape: tuple[int, ...], axes: tuple[int, ...]) -> Iterator[tuple[sli
 
 
 def _fill(
-    arrays: tuple[np.ndarray, ...],
+    arrays: tuple,
     out: np.ndarray,
     window: Window,
     channels_last: bool,
     power: tuple,
-    direction: str,
     fallback: Callable,
-    whole: np.ndarray | None = None,
+    all_x: np.ndarray,
 ) -> None:
-    x = arrays[-1]
+    """Fill `out` from arrays that the loops can read, a part of `all_x` among them."""
+    x, direction = arrays[-1], "forward" if len(arrays) == 1 else "gradient"
     plan, scalars, limits = _preparation(x.shape, x.dtype, window, channels_last, direction)
     flat = [array.reshape(-1) for array in (*arrays, out)]
     safe = np.zeros(plan.jobs, np.bool_)
@@ -127,8 +119,7 @@ def _fill(
     if safe.all():
         return
     if window.base_can_vanish:
-        whole = x if whole is None else whole
-        log_domain.refuse_vanishing_base(whole, window, window_axes(whole.ndim, window.region, channels_last))
+        log_domain.refuse_vanishing_base(all_x, window, window_axes(all_x.ndim, window.region, channels_last))
     *views, target = (array.reshape(plan.shape) for array in (*arrays, out))
     for number in np.unique(np.flatnonzero(~safe) // plan.jobs_a_part):
         part = plan.part(number)
@@ -152,8 +143,8 @@ def _preparation(
 
 
 def count_jobs(shape: tuple[int, ...], window: Window, channels_last: bool, direction: str) -> int:
-    """Return how many jobs a call is cut into, of which a thread does one at a time."""
-    return _plan(shape, window, channels_last, direction).jobs
+    """Return how many jobs a call is cut into, of which a thread does one at a time; none where there is no element."""
+    return _plan(shape, window, channels_last, direction).jobs if math.prod(shape) else 0
 
 
 def _plan(shape: tuple[int, ...], window: Window, channels_last: bool, direction: str) -> _Plan:
@@ -166,7 +157,8 @@ def _plan(shape: tuple[int, ...], window: Window, channels_last: bool, direction
 
 
 def _planes_plan(batch: int, channels: int, pixels: int, window: Window, direction: str) -> _Plan:
-    tile = _even_tile(pixels, ROW if direction == "forward" else GRADIENT_ROW)
+    tiles = -(-pixels // (ROW if direction == "forward" else GRADIENT_ROW))
+    tile = min(pixels, -(-pixels // tiles // BLOCK) * BLOCK)  # tiles of nearly one size
     tiles = -(-pixels // tile)
     chunk = () if direction == "forward" else (max(4, CHUNK // tile),)
     return _Plan(
@@ -178,13 +170,6 @@ def _planes_plan(batch: int, channels: int, pixels: int, window: Window, directi
         part_shape=None,
         axes=(0,),
     )
-
-
-def _even_tile(pixels: int, longest: int) -> int:
-    """Return a tile length of at most `longest` that cuts `pixels` into tiles of nearly one size."""
-    tiles = -(-pixels // longest)
-    even = -(-pixels // tiles)
-    return min(pixels, -(-even // BLOCK) * BLOCK)
 
 
 def _pixels_plan(pixels: int, channels: int, window: Window, direction: str) -> _Plan:

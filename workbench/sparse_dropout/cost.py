@@ -37,7 +37,7 @@ BLOCK_AFTER = Cost(bytes_read=4 * WIDE + 16, bytes_written=32, bytes_allocated=3
 BLOCK = BLOCK_BEFORE + ROUNDS * ROUND + BLOCK_AFTER
 BLOCK_LAUNCHES = 4 + 10 * ROUNDS + 5
 # Four words as numbers in [0, 1), and compared with the ratio.
-FATES = Cost(bytes_read=4 * (4 + WIDE), bytes_written=4 * (WIDE + MARK), bytes_allocated=4 * (WIDE + MARK))
+COMPARED = Cost(bytes_read=4 * (4 + WIDE), bytes_written=4 * (WIDE + MARK), bytes_allocated=4 * (WIDE + MARK))
 # The lengths of segments, each compared with two bounds, both put together, asked for any, and added up.
 LENGTHS_CHECKED = Cost(bytes_read=3, bytes_written=3, bytes_allocated=3, comparisons=2)
 LENGTHS_READ = 3
@@ -143,7 +143,8 @@ def segments_cost(
     marks, results = _tiled(count), kept * size + dropped * size
     return total + Cost(
         comparisons=2 * count,  # a length that is negative, or too large
-        mispredictions=min(dropped, count - dropped) + 2 * dropped,  # a fate; where a stretch ends, and its remainder
+        mispredictions=min(dropped, count - dropped)
+        + 2 * dropped,  # kept or not; where a stretch ends, and its remainder
         bytes_read=count * (2 * length + MARK),  # the lengths copied, and read again where the values are; the marks
         bytes_written=count * length + marks,
         bytes_cached=count * MARK,
@@ -204,7 +205,7 @@ def _of_reference(direction: str, elements: int, size: int, scaled: bool) -> Cos
         scaling = pass_cost(size, size) + 2 * pass_cost(size, size) + pass_cost(size, size) + SCALING
     blocks = -(-elements // WORDS_PER_BLOCK)
     chosen = pass_cost(size + MARK, size) + DRAW + scaling
-    return blocks * (BLOCK + FATES) + elements * chosen + Cost(launches=BLOCK_LAUNCHES + 3 + 4 * scaled)
+    return blocks * (BLOCK + COMPARED) + elements * chosen + Cost(launches=BLOCK_LAUNCHES + 3 + 4 * scaled)
 
 
 def _tiled(elements: int) -> int:

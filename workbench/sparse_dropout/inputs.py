@@ -1,5 +1,6 @@
 """Check what the dropout operators are given, and hand it to the engines; the rule by which both engines drop."""
 
+import contextlib
 import dataclasses
 import math
 import numbers
@@ -136,56 +137,37 @@ def checked_lengths(lengths: Any, x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(lengths, lengths.dtype.newbyteorder("="))
 
 
-def refuse_length(segment: int, length: int, size: int) -> None:
-    """Raise ValueError for one length that cannot be."""
-    if length < 0:
-        raise ValueError(f"lengths[{segment}]={length}: must be at least 0")
-    raise ValueError(f"lengths[{segment}]={length}: must be at most {size}, the number of values in x")
-
-
-def refuse_total(total: int, size: int) -> None:
-    """Raise ValueError for lengths that do not add up."""
-    raise ValueError(f"lengths add up to {total} and x has {size} values: must be equal")
-
-
 def check_sum(lengths: np.ndarray, size: int) -> None:
     """Raise ValueError unless the lengths are at least 0 and add up to `size`."""
     wrong = (lengths < 0) | (lengths > size)
     if wrong.any():
         segment = int(wrong.argmax())
-        refuse_length(segment, int(lengths[segment]), size)
+        allowed = "at least 0" if lengths[segment] < 0 else f"at most {size}, the number of values in x"
+        raise ValueError(f"lengths[{segment}]={lengths[segment]}: must be {allowed}")
     total = int(lengths.sum(dtype=np.int64))
     if total != size:
-        refuse_total(total, size)
+        raise ValueError(f"lengths add up to {total} and x has {size} values: must be equal")
 
 
 def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
     """Return a replacement as a scalar of x's type, or raise TypeError or ValueError where it does not fit."""
     if isinstance(value, bool | np.bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}={value!r}: must be a number, not {type(value).__name__}")
-    number = _whole(value, dtype) if dtype.kind in "iu" else _floating(value, dtype)
+    given = isinstance(value, np.generic)
+    number = None
+    if dtype.kind == "f":
+        with contextlib.suppress(OverflowError), np.errstate(over="ignore"):
+            number = dtype.type(value if given else float(value))
+            if np.isinf(number) and (np.isfinite(value) if given else math.isfinite(value)):
+                number = None
+    else:
+        exact, limits = value.item() if given else value, np.iinfo(dtype)  # NumPy would compare in the value's own type
+        if limits.min <= exact <= limits.max and int(exact) == exact:
+            number = dtype.type(int(exact))
     if number is None:
         shown = repr(value) if len(repr(value)) < 40 else "a number of many digits"
         raise ValueError(f"{name}={shown}: does not fit x's dtype {dtype}; give {_fitting(dtype)}, or convert x")
     return number
-
-
-def _whole(value: numbers.Real, dtype: np.dtype) -> np.generic | None:
-    limits = np.iinfo(dtype)
-    exact = value.item() if isinstance(value, np.generic) else value  # NumPy would compare in the value's own type
-    if not limits.min <= exact <= limits.max or int(exact) != exact:
-        return None
-    return dtype.type(int(exact))
-
-
-def _floating(value: numbers.Real, dtype: np.dtype) -> np.generic | None:
-    try:
-        with np.errstate(over="ignore"):
-            number = dtype.type(value if isinstance(value, np.generic) else float(value))
-    except OverflowError:
-        return None
-    finite = np.isfinite(value) if isinstance(value, np.generic) else math.isfinite(value)
-    return number if np.isfinite(number) or not finite else None
 
 
 def checked_replacement(value: Any, x: np.ndarray | Stored, per_feature: bool) -> np.ndarray:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 
 from workbench import parallel, philox
-from workbench.sparse_dropout import loops_common, loops_dense, loops_gradient, loops_segments, loops_sparse
-from workbench.sparse_dropout.inputs import Drop, check_sum, refuse_length, refuse_total
+from workbench.sparse_dropout import loops_common, loops_dense, loops_segments, loops_sparse
+from workbench.sparse_dropout.inputs import Drop, check_sum
 from workbench.sparse_dropout.loops_common import TILE, Draw
 from workbench.sparse_dropout.reference import sum_to, summed_axes
 from workbench.sparse_dropout.sparse_entries import Stored
@@ -92,7 +92,7 @@ def _carry_back(dy, dropped, scale: float, values: int, run: tuple) -> tuple[np.
     sums = np.zeros((jobs, 2, values))
 
     def work(start: int, stop: int) -> None:
-        loops_gradient.gradient(source, dx, marks, wide.type(scale), sums, length, values, run, start, stop)
+        loops_dense.gradient(source, dx, marks, wide.type(scale), sums, length, values, run, start, stop)
 
     parallel.run(work, jobs, source.size)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -117,7 +117,8 @@ def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Dr
         loops_segments.draw_segments(lengths, output_lengths, quads, marks, shift, draw, x.size, totals, start, stop)
 
     parallel.run(find, chunks, lengths.size)
-    _check_totals(totals, lengths, x.size)
+    if np.any(totals[:, 0] < 0) or totals[:, 0].sum() != x.size:
+        check_sum(lengths, x.size)  # says which
     inputs, outputs = (np.concatenate([[0], np.cumsum(column)]) for column in totals.T)
     x = np.ascontiguousarray(x)
     y = np.empty(int(outputs[-1]), x.dtype)
@@ -234,16 +235,6 @@ def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None)
 
     parallel.run(work, -(-x.count // ENTRIES), x.count)
     return x.like(y), x.like(dropped)
-
-
-def _check_totals(totals: np.ndarray, lengths: np.ndarray, size: int) -> None:
-    wrong = np.flatnonzero(totals[:, 0] < 0)
-    if wrong.size:
-        segment = int(totals[wrong[0], 1])
-        refuse_length(segment, int(lengths[segment]), size)
-    total = int(totals[:, 0].sum())
-    if total != size:
-        refuse_total(total, size)
 
 
 def _bits(dtype: np.dtype) -> np.dtype:
