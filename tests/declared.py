@@ -7,6 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from workbench import OPERATORS
+
 ELEMENTS = 1_000_000  # of timed calls that are large enough for several threads
 TOLERANCES = {"float16": 1e-3, "float64": 1e-12}  # relative; float32 has the declared one
 
@@ -116,3 +118,10 @@ def wrong_values(arg):
     if arg.type is int and (arg.step or 1) > 1:
         values.append(arg.low + arg.step + 1)
     return found + [(value, ValueError, f"{arg.name}={value!r}: must be ") for value in values if arg.type is not bool]
+
+
+def keep_operators(monkeypatch, *rooms):
+    """Forget for one test all operators but those of some packages, each named by its last word."""
+    for name, operator in list(OPERATORS.items()):
+        if operator.room.rpartition(".")[2] not in rooms:
+            monkeypatch.delitem(OPERATORS, name)

@@ -96,6 +96,7 @@ def test_the_cost_of_a_timed_call_is_counted(operator):
     for inputs, arguments in operator.timed(np.random.default_rng(0), 1000):
         work = import_module(operator.cost).work(operator.name, inputs, arguments)
         assert min(work.elements, work.jobs, work.cost.bytes_read, work.cost.bytes_written) > 0
+        assert work.cost.runs == 1
 
 
 @EVERY

@@ -140,8 +140,9 @@ class Operator:
     operator or is a `Gradient`. `inplace` lists (output, input) pairs that must be one and the same array.
 
     `cost` is a module with a function `work(name, inputs, arguments)` that returns a `Work`: what a call costs and how
-    it is shared between threads. `changes` names the inputs that a run changes in place. Engines return the same bits
-    if `exact`; otherwise their float32 results differ by at most `tolerance`, relative to the largest element.
+    it is shared between threads. If the reference is counted as well, `work` takes `engine` too. `changes` names the
+    inputs that a run changes in place. Engines return the same bits if `exact`; otherwise their float32 results differ
+    by at most `tolerance`, relative to the largest element.
 
     `examples(rng)` yields (inputs, arguments), small enough to test and rich enough to matter: both signs, ties, empty
     arrays, a window larger than the array. Their arrays of floats are float32; tests convert them to the other `types`

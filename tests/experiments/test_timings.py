@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.declared import keep_operators
 from tests.machines.flat import flat_machine
 from workbench.experiments.timings import (
     columns_of,
@@ -70,7 +71,8 @@ def test_every_part_is_predicted_and_timed():
     assert found[2].bound == "launch"
 
 
-def test_points_of_the_roofline():
+def test_points_of_the_roofline(monkeypatch):
+    keep_operators(monkeypatch, "lrn", "sparse_dropout", "sparse_lp")
     points = {point.name: point for point in measure_points(384, rounds=1)}
     assert set(points) == {
         *("LRN", "LRNGradient", "LRN within", "LRNGradient within", "LpProx p = 0.5", "LpGradient p = 0.5"),

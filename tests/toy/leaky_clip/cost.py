@@ -10,9 +10,9 @@ FORWARD = Cost(comparisons=2, other_flops=1, multiply_adds=1)
 GRADIENT = Cost(comparisons=1, other_flops=1)
 
 
-def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Work:
+def work(name: str, inputs: tuple, arguments: dict) -> Work:
     """Return what a call costs, and into how many jobs it is cut."""
     x = inputs[-1]
     each = GRADIENT if name == "LeakyClipGradient" else FORWARD
-    cost = each * x.size + loop_cost(read=sum(array.nbytes for array in inputs), written=x.nbytes)
-    return Work(cost, x.size, -(-x.size // TILE))
+    cost = each * x.size + loop_cost(read=sum(array.nbytes for array in inputs), written=x.nbytes) + Cost(runs=1)
+    return Work(cost, x.size, -(-x.size // TILE), x.dtype.name)
