@@ -1,4 +1,4 @@
-"""Calls of LRN and its gradient: small ones that matter for tests, and large ones that a bench times."""
+"""Example calls of LRN and its gradient: small calls for tests and large calls for timing."""
 
 import math
 from collections.abc import Iterator
@@ -18,29 +18,29 @@ SHAPES = {
 }
 EMPTY = ((0, 7, 3, 5), (2, 0, 3, 5), (2, 7, 0, 5), (2, 7, 3, 0))
 BETAS = (0.0, 0.25, 0.5, 0.6, 0.75, 1.0, 1.3, 2.0)
-SIZES = (1, 3, 7, 15)  # one, some, all and more channels than there are
-CHANNELS, SIDE = 64, 56  # of the arrays that are timed
+SIZES = (1, 3, 7, 15)  # windows of one, some, all, and more channels than the array has
+CHANNELS, SIDE = 64, 56  # channels, height and width of the timed arrays
 
 
 def forward(rng: np.random.Generator) -> Iterator[Example]:
-    """Yield calls of LRN: every order, region and kind of exponent, windows up to larger than the array."""
+    """Yield calls of LRN with every order, region and kind of exponent, and windows up to larger than the array."""
     for x, arguments in _cases(rng):
         yield (x,), arguments
 
 
 def gradient(rng: np.random.Generator) -> Iterator[Example]:
-    """Yield calls of LRNGradient: those of LRN, with a gradient of both signs."""
+    """Yield calls of LRNGradient: the calls of LRN with a dy of both signs."""
     for x, arguments in _cases(rng):
         yield (_responses(rng, x.shape), x), arguments
 
 
 def timed_forward(rng: np.random.Generator, elements: int) -> Iterator[Example]:
-    """Yield the calls of LRN that are timed, of about so many elements, which share their array."""
+    """Yield calls of LRN to time, on arrays of about `elements` elements with the same values."""
     yield from _timed(rng, elements, 1)
 
 
 def timed_gradient(rng: np.random.Generator, elements: int) -> Iterator[Example]:
-    """Yield the calls of LRNGradient that are timed, of about so many elements, which share their arrays."""
+    """Yield calls of LRNGradient to time, on arrays of about `elements` elements with the same values."""
     yield from _timed(rng, elements, 2)
 
 
