@@ -183,12 +183,12 @@ def local_response_norm_gradient(
     region: str = "across",
     engine: str = "numba",
 ) -> np.ndarray:
-    """Return dx, the gradient of a loss in x, given dy, its gradient in y = local_response_norm(x).
+    """Return dx, the gradient of a loss with respect to x, from dy, the gradient with respect to y.
 
     dx_i = dy_i * scale_i^-beta - 2 * alpha/n * beta * x_i * sum of dy_j * x_j * scale_j^(-beta - 1) over j
 
-    where j runs over the elements whose window holds i. Arguments, types and errors are those of
-    `local_response_norm`. dy must have x's shape and type, and dx has them too.
+    where y = local_response_norm(x) and j runs over the elements whose window holds i. Arguments, types and errors are
+    those of `local_response_norm`. dy must have x's shape and type, and dx has them too.
     """
     return LRN_GRADIENT.run(
         dy, x, size=size, alpha=alpha, beta=beta, bias=bias, order=order, region=region, engine=engine

@@ -216,12 +216,12 @@ def dropout_with_replacement_gradient(
     replacement_shape: tuple[int, ...] = (),
     engine: str = "numba",
 ) -> tuple[Any, np.ndarray]:
-    """Return a loss's gradients in x and in the replacement, given dy, its gradient in dropout_with_replacement(x).
+    """Return the gradients of a loss with respect to x and to the replacement, from dy, the gradient with respect to y.
 
     dx_i = dropped_i ? 0 : s dy_i;  dnew_i = dropped_i ? dy_i : (1 - s) dy_i;  s = scaled ? 1 / (1 - ratio) : 1
 
     Args:
-        dy: float16, float32 or float64, with y's shape; if y is a sparse matrix, one with the same entries.
+        dy: float16, float32 or float64, with the shape of the output y; for a sparse y, one with the same entries.
         dropped: the second result of the forward pass.
         ratio, training, scaled: as in the forward pass; scaled=True needs the ratio.
         replacement_shape: the shape of the replacement: () for a number, (features,) for one value per feature.
@@ -232,7 +232,7 @@ def dropout_with_replacement_gradient(
         float64) over the elements that share a value.
 
     Raises:
-        TypeError: a type is wrong, only one of dy and `dropped` is sparse, or scaled=True has no ratio.
+        TypeError: an argument has the wrong type, only one of dy and `dropped` is sparse, or a needed ratio is missing.
         ValueError: the shapes or entries of dy and `dropped` differ, `replacement_shape` does not broadcast to them, or
             `dropped` contradicts `ratio` or `training`, such as dropped elements with training=False.
     """
