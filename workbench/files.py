@@ -23,7 +23,7 @@ from typing import Any
 LONGEST = 120  # characters in a folder's name, at most
 UNSAFE = re.compile(r"[^\w.=+-]+")
 MANIFEST = "manifest.json"
-INDEX_MARK = '<meta name="generator" content="operator-workbench">'  # in the head of every index.html we write
+INDEX_MARK = '<meta name="generator" content="operator-workbench">'  # in the head of each written index.html
 HIDDEN = re.compile(r"\.(?P<role>partial|replaced)@(?P<host>[^@]*)@(?P<process>\d+)@(?P<random>[^@]*)@(?P<name>.+)")
 
 

@@ -57,7 +57,7 @@ def _cases(rng: np.random.Generator) -> Iterator[tuple[np.ndarray, dict]]:
                 yield _responses(rng, SHAPES[order]), arguments
     yield _responses(rng, (3, 19, 11, 8)), {}
     yield _responses(rng, (3, 1)), {"alpha": 1.0}
-    yield _responses(rng, (2, 9, 4)), {"alpha": -0.02, "bias": 3.0}  # excites
+    yield _responses(rng, (2, 9, 4)), {"alpha": -0.02, "bias": 3.0}  # a negative alpha excites
     yield _responses(rng, (2, 9, 4)), {"alpha": 0.0}
     yield 0.5 + rng.random((2, 9, 4), np.float32), {"alpha": 1.0, "bias": 0.0}
     yield 1000 * _responses(rng, (2, 9, 4)), {"alpha": 1.0}
@@ -77,7 +77,7 @@ def _responses(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 def _timed(rng: np.random.Generator, elements: int, count: int) -> Iterator[Example]:
     batch = max(1, round(elements / (CHANNELS * SIDE * SIDE)))
     side = max(1, round(math.sqrt(elements / CHANNELS / batch)))
-    arrays = [rng.standard_normal((batch, CHANNELS, side, side), np.float32) for _ in range(count)][::-1]  # x was first
+    arrays = [rng.standard_normal((batch, CHANNELS, side, side), np.float32) for _ in range(count)][::-1]  # x comes last
     wanted = (("NCHW", "across", 0.75), ("NCHW", "across", 0.6), ("NHWC", "across", 0.75), ("NCHW", "within", 0.75))
     for order, region, beta in wanted:
         arguments = {"size": 5, "alpha": 1.0, "beta": beta, "bias": 1.0, "order": order, "region": region}

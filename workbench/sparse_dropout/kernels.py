@@ -118,7 +118,7 @@ def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Dr
 
     parallel.run(find, chunks, lengths.size)
     if np.any(totals[:, 0] < 0) or totals[:, 0].sum() != x.size:
-        check_sum(lengths, x.size)  # raises, and names the segment
+        check_sum(lengths, x.size)  # raises, and says what is wrong
     inputs, outputs = (np.concatenate([[0], np.cumsum(column)]) for column in totals.T)
     x = np.ascontiguousarray(x)
     y = np.empty(int(outputs[-1]), x.dtype)

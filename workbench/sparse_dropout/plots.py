@@ -32,7 +32,7 @@ def ragged(
 ) -> None:
     """Draw the segments of a ragged array as rows, before and after dropout: kept, dropped, replaced."""
     y, output_lengths = sparse_dropout_with_replacement(values, lengths, ratio, new, seed=seed)
-    marks, _ = dropout_with_replacement(np.zeros(len(lengths)), ratio, 1.0, seed=seed)  # the same draw for each segment
+    marks, _ = dropout_with_replacement(np.zeros(len(lengths)), ratio, 1.0, seed=seed)  # the same draws
     dropped = marks == 1
     width = max(1, int(lengths.max(initial=0)))
     before = _cells(lengths, np.where(dropped, DROPPED_CELL, KEPT_CELL), width)

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-CURVATURE = np.array([[1.0, 0.5], [0.5, 1.0]])  # A
+CURVATURE = np.array([[1.0, 0.5], [0.5, 1.0]])  # the matrix A of the loss
 EVEN = np.linspace(0.0, math.pi / 4, 451)
 NEAR_AN_AXIS = np.geomspace(1e-12, 1e-3, 200)  # angles near an axis, where balls have corners
 ALONG_AN_ARM = 200  # points; for a small p, an arm except its tip lies at angles below all of those

@@ -63,7 +63,7 @@ def lp_prox(x: np.ndarray, weight: float, p: float) -> np.ndarray:
     beyond = (z > 0) & np.isfinite(size)
     z[beyond] = _minimizer(size[beyond], weight, p)
     if p == math.inf:
-        z = np.minimum(z, 1)  # an infinity too
+        z = np.minimum(z, 1)  # clips infinities too
     with np.errstate(over="ignore"):
         return np.where((z == 0) & (p <= 1), 0, np.copysign(z, x)).astype(x.dtype)
 
