@@ -1,4 +1,4 @@
-"""Count the operations and bytes of local response normalization.
+"""Count the operations and bytes of local response normalization, with each element counted once.
 
     scale_i   1 multiplication and k - 1 multiply-adds for k squares, 1 multiply-add for bias + alpha/n * sum
     y_i       depends on beta. 0.75: two square roots, 1 multiplication and a division; 0.5: a square root and a

@@ -77,7 +77,7 @@ def _responses(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 def _timed(rng: np.random.Generator, elements: int, count: int) -> Iterator[Example]:
     batch = max(1, round(elements / (CHANNELS * SIDE * SIDE)))
     side = max(1, round(math.sqrt(elements / CHANNELS / batch)))
-    arrays = [rng.standard_normal((batch, CHANNELS, side, side), np.float32) for _ in range(count)][::-1]  # x comes last
+    arrays = [rng.standard_normal((batch, CHANNELS, side, side), np.float32) for _ in range(count)][::-1]  # x is last
     wanted = (("NCHW", "across", 0.75), ("NCHW", "across", 0.6), ("NHWC", "across", 0.75), ("NCHW", "within", 0.75))
     for order, region, beta in wanted:
         arguments = {"size": 5, "alpha": 1.0, "beta": beta, "bias": 1.0, "order": order, "region": region}

@@ -1,4 +1,4 @@
-"""Count the operations and bytes of dropout with replacement.
+"""Count the operations and bytes of dropout with replacement, as the loops do it, with each element counted once.
 
     dense      per element a random word, a comparison and a choice; reads x, writes y and a byte of `dropped`. With
                scaled=True also a multiply-add and a multiplication

@@ -1,4 +1,4 @@
-"""Count the operations and bytes of sparse Lp regularization.
+"""Count the operations and bytes of sparse Lp regularization, as the loops do it, with each element counted once.
 
     penalty    `PENALTIES` for each term of the sum of |w|^p; reads and writes w, writes a byte of the mask
     gradient   `GRADIENTS` for each element; reads w, writes dw
