@@ -1,4 +1,4 @@
-"""`python -m workbench`, the same as the command `workbench`."""
+"""Run the command line with `python -m workbench`, the same as the command `workbench`."""
 
 from workbench.cli import app
 

@@ -1,4 +1,4 @@
-"""Packages whose public names are imported when they are first asked for, since their modules take long to import."""
+"""Import the public names of a package only when they are first used, because its modules are slow to import."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def lazily(package: str, **homes: str) -> tuple[list[str], Callable[[str], Any]]:
-    """Return `__all__` and `__getattr__` of a package; `homes` has the names, by the module of it that defines them."""
+    """Return `__all__` and `__getattr__` for a package; `homes` maps each of its modules to the names defined there."""
     home = {name: module for module, names in homes.items() for name in names.split()}
 
     def find(name: str) -> Any:
