@@ -85,7 +85,7 @@ def write_index(directory: Path) -> None:
 
 
 def scan(directory: Path) -> list[dict[str, Any]]:
-    """Return a dict for each run in `directory`, by name; an unreadable run has the reason as `problem`."""
+    """Return a dict for each run in `directory`, by name; an unreadable run has the reason as its `problem`."""
     folders = sorted(path.parent for path in directory.glob("*/metrics.json") if not path.parent.name.startswith("."))
     return [_read_run(folder) for folder in folders]
 

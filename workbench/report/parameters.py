@@ -54,7 +54,7 @@ class Parameter:
         return self.arg.check(value)
 
     def parse(self, text: str) -> Any:
-        """Return `text`, from a command line, converted to the declared type; raise like `check` if it is not allowed."""
+        """Return `text`, from a command line, converted to the declared type; raise as `check` does."""
         if self.arg is None or not text:
             return self.check(text)
         try:
@@ -187,7 +187,7 @@ def _arg(name: str, type_name: str, default: Any, meaning: str, limits: str) -> 
 
 
 def _narrowed(declared: Arg, own: Arg | None) -> Arg:
-    """Return a float's declaration with each limit replaced by that of the line's own range where it is narrower."""
+    """Return a declaration; for a float, each limit of the line's own range replaces a wider one."""
     if own is None or declared.type is not float:
         return declared
     low = max((each for each in (declared.low, own.low) if each is not None), default=None)

@@ -93,7 +93,7 @@ class Space:
         return {name: dimension.distribution() for name, dimension in self.dimensions.items()}
 
     def grid(self) -> dict[str, tuple[Any, ...]]:
-        """Return grid values by parameter; raise ParameterError if a float range has no count or the grid is too large."""
+        """Return the values by parameter; raise ParameterError if a float range has no count or the grid is too big."""
         problems = [
             f"{name}={dimension}: a grid needs the number of points of this range, as in {name}={dimension}:10"
             for name, dimension in self.dimensions.items()
