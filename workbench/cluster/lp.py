@@ -1,4 +1,4 @@
-"""Lp regularization of dask arrays: each block is computed alone, and the new weights are returned, not in place."""
+"""Lp regularization of dask arrays: each block is computed alone, and changed weights are returned as a new array."""
 
 from collections.abc import Callable
 from typing import Any

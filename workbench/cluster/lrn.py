@@ -51,7 +51,7 @@ def _normalize(operator: Operator, inputs: tuple, engine: str, **arguments: Any)
     arrays = [as_dask(name, x) for name, x in zip(operator.inputs, inputs, strict=True)]
     *_, window, channels_last = check(operator, arguments, engine, *map(stand_in, arrays))
     x = arrays[-1]
-    windows = len(inputs)  # a gradient needs its neighbours' scale, which needs their neighbours
+    windows = len(inputs)  # 2 for a gradient: it needs its neighbours' scale, which needs their neighbours
     halo = windows * window.before
     axes = window_axes(x.ndim, window.region, channels_last)
     # An axis that is not longer than the halo becomes one chunk, which needs no halo.

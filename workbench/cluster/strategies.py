@@ -83,7 +83,7 @@ def _histograms(
 
 
 def _keys(values: np.ndarray) -> np.ndarray:
-    """Return unsigned integers in the order of the values: flip all bits of negative values, the sign bit of others."""
+    """Return unsigned integers in the order of the values: flip all bits if negative, otherwise the sign bit."""
     unsigned = np.dtype(f"u{values.itemsize}")
     bits, sign = values.view(unsigned), unsigned.type(1 << (unsigned.itemsize * 8 - 1))
     return np.where(bits & sign, ~bits, bits | sign)

@@ -51,7 +51,7 @@ def read_executed(job: Job, folder: Path) -> NotebookNode:
 
 
 def write_result(job: Job, outcome: Outcome, folder: Path, back: page.Link = page.ALL_RUNS) -> Result:
-    """Write the page, notebook and metrics of a job into `folder`, where it ran; the page has a link `back`."""
+    """Write the page, notebook, metrics and figures of a job into `folder`, where it ran; the page links `back`."""
     known = parameters.declared(job.notebook)
     executed = read_executed(job, folder)
     result = Result(

@@ -40,7 +40,7 @@ class Objective:
 class Definition:
     """A sweep's target, space, objectives, sampler and pruner.
 
-    When trial n is proposed, a sampler that learns knows the results of the trials up to n - `in_flight`.
+    When trial n is proposed, a sampler that learns from results knows those of the trials up to n - `in_flight`.
     """
 
     name: str

@@ -157,7 +157,7 @@ def _is_wide(values: np.ndarray) -> bool:
 
 
 def _limits(points: Points, objective: int) -> tuple[float, float]:
-    """Return the ends of the scale: the best and the worst value, or percentile CLIPPED if that is far better."""
+    """Return the ends of the scale: the best and the worst value, or percentile CLIPPED if the worst is far off."""
     values, sign = points.values[:, objective], points.objectives[objective].sign
     best, worst = (sign * np.sort(sign * values)[[0, -1]]).tolist()
     clipped = float(sign * np.percentile(sign * values, CLIPPED))

@@ -71,7 +71,7 @@ class Points:
         return sign * np.minimum.accumulate(sign * self.values[:, objective])
 
     def front(self) -> np.ndarray:
-        """Return the indices of the trials on the Pareto front of two objectives, sorted by the first objective.
+        """Return the indices of the trials on the Pareto front of two objectives, best first by the first one.
 
         A trial is on it if no other is at least as good in both and better in one; only the first of equal trials is.
         """
@@ -138,7 +138,7 @@ class Gathered:
 def gather(records: Iterable[Record], definition: Definition, successes: int) -> Gathered:
     """Return what the page shows of a sweep's trials; `successes` is the number of successful ones.
 
-    The trials to draw are evenly spaced if there are too many, plus each that was on the front of the trials so far.
+    If there are too many to draw, evenly spaced ones are taken, and each that was on the front of the trials so far.
     """
     signs, stride = [each.sign for each in definition.objectives], max(1, -(-successes // MOST_POINTS))
     seconds, started, count = 0.0, "", 0

@@ -63,7 +63,7 @@ class Independent:
         return {name: sampler.sample_independent(None, None, name, each) for name, each in self._distributions.items()}
 
     def _sobol_point(self, number: int) -> list[float]:
-        """Return point `number` of the Sobol sequence, each coordinate in [0, 1), fastest in order."""
+        """Return point `number` of the Sobol sequence, each coordinate in [0, 1); increasing numbers are fastest."""
         if number < self._sobol.num_generated:
             self._sobol.reset()
         if number > self._sobol.num_generated:

@@ -30,7 +30,7 @@ from workbench.sweep.trial import FunctionTrial, finish_notebook
 from workbench.workers.messages import FunctionWork, NotebookWork
 
 SEED, TRIAL = "seed", "trial"
-MAX_OUTPUT_RATIO = 10  # a trial's files take at most about ten times the size of its notebook
+MAX_OUTPUT_RATIO = 10  # a trial's files are assumed to take at most ten times the size of its notebook
 LARGEST_SEED = 2**31 - 1
 
 
@@ -80,7 +80,7 @@ class Target:
         return FunctionWork(cloudpickle.dumps(FunctionTrial(self.function, self.takes_trial, objectives)))
 
     def seed(self, seed: int) -> dict[str, int]:
-        """Return the trial's seed, within the limits of the parameter `seed`, as a dict; {} without an int `seed`."""
+        """Return {"seed": seed}, moved into the parameter's limits, or {} without an int parameter `seed`."""
         parameter = self.declared.get(SEED)
         if parameter is None or parameter.arg is None or parameter.arg.type is not int:
             return {}

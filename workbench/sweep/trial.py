@@ -36,7 +36,7 @@ class Pruning:
 
 
 class Trial:
-    """One trial, with methods that have the names of those of Optuna's Trial.
+    """One trial as its function sees it; its methods have the names of those of Optuna's Trial.
 
     `seed` belongs to this trial; it is derived from the sweep's seed and `number`.
     """

@@ -9,8 +9,8 @@ from typing import Any
 class NotebookWork:
     """A notebook to run: its text, the file it came from, and the folder in which its code runs.
 
-    A run saves `notebook.ipynb` in the folder `place`, and its figures in `place`/figures, if that exists. If `place`
-    is None, a temporary folder is used. At the end the worker calls `finish(work, task, outcome, place)`, if
+    A run saves `notebook.ipynb` in the folder `place`, and the notebook's figures in `place`/figures if that exists. If
+    `place` is None, the folder is temporary. At the end the worker calls `finish(work, task, outcome, place)`, if
     given, and sends back the outcome that `finish` returns. `shutdown` is how papermill ends the kernel: "graceful" or
     "immediate".
     """

@@ -21,7 +21,7 @@ from workbench.workers.messages import NotebookWork, Outcome, Task
 from workbench.workers.worker import Run, Watcher, cause_of_death, now
 
 LONGEST_SOCKET_FOLDER = 90  # characters; the whole path of a socket may have at most 103
-GRACE = 5.0  # seconds; a kernel that has not ended so long after an interrupt is killed
+GRACE = 5.0  # seconds; a kernel that still runs that long after an interrupt is killed
 
 
 def notebook_runner(work: NotebookWork, timeout: float | None, watcher: Watcher) -> Run:
@@ -173,7 +173,7 @@ def _as_template(path: Path) -> str:
 
 
 def _exception(problem: Any, output: Path) -> dict[str, str] | None:
-    """Return a cell's exception as an error, or None if the cell is tagged as raising it."""
+    """Return a cell's exception as an error, or None if the cell has the tag `raises-exception`."""
     from nbconvert.filters import strip_ansi
     from papermill.execute import remove_error_markers
 

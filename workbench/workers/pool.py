@@ -21,7 +21,7 @@ from workbench.workers.messages import NotebookWork, Outcome, Setup, Task, faile
 from workbench.workers.worker import cause_of_death, now
 
 LOG_TAIL = 4000  # last characters of a worker's output that are shown with an error
-MARGIN = 15.0  # seconds; a notebook's worker that has not answered so long after the time-out is killed
+MARGIN = 15.0  # seconds; a notebook's worker that has not answered that long after the time-out is ended
 PATIENCE = 10.0  # seconds; a worker that has not ended by then is killed
 ATTEMPTS = 2
 RETRIED = ("lost process", "dead kernel")

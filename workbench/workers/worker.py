@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 
 from workbench.workers.messages import FunctionWork, Outcome, Setup, Task, failed
 
-IDLE = 600.0  # seconds; a worker without a task for so long ends, as on a cluster nobody else would end it
+IDLE = 600.0  # seconds; a worker without a task for that long ends, since on a cluster nobody else would end it
 
 Run = Callable[[Task, Callable[[int], object]], Outcome]  # calls its second argument with each finished cell's index
 
