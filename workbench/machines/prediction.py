@@ -6,10 +6,10 @@
                         plus the time of special functions that delays these (`Limits.overlap`): all of it where they
                         are made of the same instructions
     special functions   every division, root, exponential, logarithm, power and random word at its measured rate
-    memory              the longer of two times: the bytes, at the rate for the size of all arrays together; or the same
-                        bytes plus those that only go to and from caches, at the rate of the nearest caches
-    launch              the time to start loops, to run `Operator.run` around them, to wake threads, to recover from wrong
-                        guesses of branches, and to get new memory from the system; nothing else is done meanwhile
+    memory              the longer of two: the bytes, at the rate for the size of all arrays together; or these and
+                        the bytes that only go to and from caches, at the rate of the nearest caches
+    launch              starting loops, what `Operator.run` does around them, waking threads, wrong guesses of branches,
+                        and new memory from the system, page by page; nothing else is done meanwhile
 
 No constant is fitted to an operator. Source of the maximum: Williams, Waterman and Patterson, Roofline: An Insightful
 Visual Performance Model for Multicore Architectures, 2009.
