@@ -190,10 +190,8 @@ def max_pool(direction: str, shape: Sequence[int], kernel: Pair, *, itemsize: in
 def average_pool(direction: str, shape: Sequence[int], kernel: Pair, *, itemsize: int = 4, **windows: Any) -> Cost:
     """Count average pooling: a window of m elements takes m - 1 additions and a division.
 
-    `windows` are those of `max_pool`.
-
-    The gradient divides each dy and adds it to every dx of its window; dx starts as zeros. That takes a division per
-    output and an addition per element of its window.
+    `windows` are those of `max_pool`. The gradient divides each dy and adds it to every dx of its window; dx starts as
+    zeros. That takes a division per output and an addition per element of its window.
     """
     size = _checked(direction, itemsize)
     elements, outputs, inside = _pooled(shape, kernel, **windows)

@@ -87,8 +87,7 @@ def predict(
         cost: counts of one call, as the engine computes it.
         threads: number of threads; the machine must have limits for it.
         precision: precision of the arithmetic, "float32" or "float64".
-        working_set: bytes of all arrays that the call uses, which decide which cache holds them; by default, the bytes
-            of the cost.
+        working_set: bytes of all arrays of the call, which decide what cache holds them; by default the cost's bytes.
         access: "copy" to other arrays, "update" in place, or "rows" of a table, updated in place in random order.
         elements, jobs: size and number of jobs, as for `workbench.parallel.run`, which leaves small work to one
             thread. Without `elements`, every thread has its share; without `jobs`, there are many jobs.
