@@ -246,7 +246,7 @@ def batch_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Co
     if direction == "forward":
         arrays = elements + 2 * channels
         return _normalized(elements, groups) + loop_cost(arrays * size, arrays * size)
-    sums = Cost(other_flops=elements, multiply_adds=elements - groups)  # dbeta and dgamma, m and m - 1 a channel
+    sums = Cost(other_flops=elements, multiply_adds=elements - groups)  # dbeta and dgamma: m and m - 1 per channel
     each = Cost(other_flops=4 + 2, multiply_adds=1)
     return (
         elements * each
@@ -367,11 +367,11 @@ def _checked_pair(name: str, value: Pair, least: int) -> tuple[int, int]:
 def _checked_windows(
     shape: Sequence[int], kernel: Pair, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False
 ) -> _Windows:
-    """Return the windows over the planes of (batch, channels, rows, columns); raise ValueError if the kernel is larger.
+    """Return the windows over the planes of (batch, channels, rows, columns).
 
     By default the stride is the kernel. An axis has floor((length + 2 padding - kernel) / stride) + 1 windows. With
     `ceil` the quotient is rounded up, as in Caffe's pooling, and a window that would start beyond the plane is left
-    out, as in PyTorch.
+    out, as in PyTorch. ValueError is raised if the kernel is larger than the padded plane.
     """
     planes = checked_shape("shape", shape, 4)[2:]
     kernels = _checked_pair("kernel", kernel, 1)

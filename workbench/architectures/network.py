@@ -34,7 +34,7 @@ RATIO = Arg("ratio", float, 0.5, "the chance that an element is dropped", low=0,
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """Base class of the layers: keeps the shape and has no parameters. The fields are arguments of `count`."""
+    """Base class of the layers. It keeps the shape and has no parameters; its fields are arguments of `count`."""
 
     name: str = dataclasses.field(default="", kw_only=True)
     count: ClassVar[Callable[..., Cost]]  # the function of `layer_costs` that counts this layer

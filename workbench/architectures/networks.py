@@ -88,7 +88,7 @@ def googlenet() -> Network:
 
 
 def one_convolution(size: int = 5) -> Network:
-    """Return a 3 x 3 convolution of 64 channels on 224 x 224 pixels, as VGG's second, ReLU, and LRN over `size`.
+    """Return a 3 x 3 convolution of 64 channels on 224 x 224 pixels, like VGG's second, then ReLU and LRN.
 
     It is a part of a network, so the gradient to its input is counted.
     """

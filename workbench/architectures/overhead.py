@@ -50,7 +50,7 @@ class Passed:
 
 @dataclasses.dataclass(frozen=True)
 class Overhead:
-    """What an operator adds to a network with a batch of images, forward and backward."""
+    """The overhead of an operator in a network with a batch of images, forward and backward."""
 
     network: str
     operator: str

@@ -25,7 +25,7 @@ class WrongResult(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How a part of the bench is run: small and short if `quick`; without predictions if `machine` is None."""
+    """Settings to run a part of the bench: small and short if `quick`; without predictions if `machine` is None."""
 
     quick: bool
     rounds: int

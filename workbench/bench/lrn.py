@@ -33,7 +33,7 @@ IMPORT_TARGET = 0.3  # seconds
 WARM_UP = (2, 64, 32, 64)  # enough elements for the threads to start
 MEMORY_SHAPE = (8, 64, 128, 192)  # 50 MB
 
-# Code for fresh processes. They print the seconds of the import, of a first call, and the memory of one call.
+# Code for fresh processes, which print the seconds of an import or of a first call, or the memory of one call.
 IMPORT = "import time; start = time.perf_counter(); import workbench; print(time.perf_counter() - start)"
 FIRST_CALL = """
 import time, numpy, workbench

@@ -1,4 +1,4 @@
-"""The part "sweep" of the bench: time and memory of sweeps beyond their trials, which are short, notebooks, or many.
+"""The part "sweep" of the bench: time and memory of sweeps over short functions, notebooks and very many trials.
 
 `python -m workbench.bench.sweep KIND TRIALS` runs one sweep, checks it, and prints its times and memory as JSON. Each
 sweep has its own process, because a process has only one memory peak, and because importing is part of a sweep.

@@ -1,4 +1,4 @@
-"""Count one loop over arrays: the bytes it moves, the arrays it makes, its launch. All estimators use this."""
+"""Count one loop over arrays, for estimators: the bytes that it moves, the arrays that it makes, its launch."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ ENGINES = ("numba", "reference")
 
 
 def loop_cost(read: int, written: int, *, allocated: int | None = None) -> Cost:
-    """Return the cost of a compiled loop, in bytes; all that it writes is new memory unless `allocated` is given."""
+    """Return the cost of a compiled loop, given its bytes; by default all bytes written are new memory."""
     return Cost(
         bytes_read=read, bytes_written=written, bytes_allocated=written if allocated is None else allocated, launches=1
     )

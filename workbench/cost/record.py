@@ -98,7 +98,7 @@ def checked_count(name: str, value: int, least: int = 0) -> int:
 def checked_shape(name: str, shape: Sequence[int], rank: int | None = None, *, least: int = 0) -> tuple[int, ...]:
     """Return a shape as a tuple of ints; raise TypeError if it is not a sequence of ints.
 
-    Raise ValueError if a length is negative, or if there are not `rank` axes (if given) or fewer than `least` axes.
+    Raise ValueError if a length is negative, or if the number of axes is not `rank` (if given) or is below `least`.
     """
     if isinstance(shape, str) or not isinstance(shape, Sequence):
         raise TypeError(f"{name}={shape!r}: must be a tuple of ints, the lengths of the axes")

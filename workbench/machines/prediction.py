@@ -89,7 +89,7 @@ def predict(
         precision: precision of the arithmetic, "float32" or "float64".
         working_set: bytes of all arrays of the call, which decide what cache holds them; by default the cost's bytes.
         access: "copy" to other arrays, "update" in place, or "rows" of a table, updated in place in random order.
-        elements, jobs: size and number of jobs, as for `workbench.parallel.run`, which leaves small work to one
+        elements, jobs: numbers of elements and jobs, as for `workbench.parallel.run`; small work stays with one
             thread. Without `elements`, every thread has its share; without `jobs`, there are many jobs.
 
     Raises:
