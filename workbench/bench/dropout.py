@@ -15,7 +15,7 @@ from workbench.machines.timing import Contender
 
 SEGMENTS = "SparseDropoutWithReplacement"
 SEED = 17
-SIGMAS = 6  # allowed between share dropped and ratio; chance exceeds it once in 5e8
+SIGMAS = 6  # standard deviations allowed between share dropped and ratio; chance exceeds them once in 5e8
 SCALE_TOLERANCE = 1e-6  # relative
 
 # Shape of the dense array, segments of the ragged array, shape of the matrices and their numbers of entries.

@@ -32,7 +32,7 @@ class Limits:
         functions: calls by name (a field of Cost) and precision; random words have the same rate in both.
         copy, read, update: bytes copied (read and written), read, or read and written in place, as a curve over the
             bytes of all arrays involved; measured after other work.
-        copy_again, read_again: the same for arrays that are passed over again and again, so that caches hold those that fit.
+        copy_again, read_again: the same for arrays passed over again and again: caches hold those that fit.
         rows: bytes read and written in place, for rows of a table in random order, over the bytes of the table.
         allocation_bandwidth: bytes of new memory that the system hands out, over the bytes of the array.
         launch_seconds: time to start a compiled loop on an array, after other work.
