@@ -95,7 +95,7 @@ def row_cases(shape: tuple[int, int], count: int) -> list[Case]:
 
 def favour_few(rng: np.random.Generator, rows: int, count: int) -> np.ndarray:
     """Draw `count` row numbers, int32; the k-th favourite is drawn about 1/k as often as the first (Zipf's law)."""
-    ranks = np.exp(rng.random(count) * np.log(rows)).astype(np.int64)  # from 1
+    ranks = np.exp(rng.random(count) * np.log(rows)).astype(np.int64)  # from 1 to `rows`
     return rng.permutation(rows)[np.minimum(ranks, rows) - 1].astype(np.int32)
 
 

@@ -19,7 +19,7 @@ AMPERE = "NVIDIA A100 Tensor Core GPU Architecture, 2020: 19.5 and 9.7 TFLOP/s, 
 GUIDE = "NVIDIA's CUDA C++ Programming Guide, throughput of native arithmetic instructions"
 EXAMPLE = "the worked example of a text: 10^12 operations a second; memory and special functions of the GeForce GTX 580"
 
-MULTIPLY_ADDS = {  # that fit into the time of one call; assumed for processors
+MULTIPLY_ADDS = {  # multiply-adds in the time of one call; assumed for processors
     "divisions": 4,
     "square_roots": 8,
     "exponentials": 8,
