@@ -43,7 +43,7 @@ def dropconnect(
 def dropconnect_gradient(
     dy: Any, x: Any, weight: Any, dropped: Any, ratio: float, *, training: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return dx and dweight, given the gradient dy of a loss by y = dropconnect(x, weight).
+    """Return dx and dweight, given dy, the gradient of a loss with respect to y = dropconnect(x, weight).
 
     dy has y's shape and type. The other arguments are those of the forward pass and the mask that it returned.
     """

@@ -67,7 +67,7 @@ def dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = True) -> 
 
 
 def dropout_gradient(dy: Any, dropped: Any, ratio: float, *, training: bool = True) -> np.ndarray:
-    """Return dx, given the gradient dy of a loss by y = dropout(x); dx is new and has dy's shape and type.
+    """Return dx, given dy, the gradient of a loss with respect to y = dropout(x); dx is new, of dy's shape and type.
 
     `dropped` is the mask that the forward pass returned; ratio and training are as in the forward pass.
     """
@@ -89,7 +89,7 @@ def feature_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = T
 
 
 def feature_dropout_gradient(dy: Any, dropped: Any, ratio: float, *, training: bool = True) -> np.ndarray:
-    """Return dx, given the gradient dy of a loss by y = feature_dropout(x); arguments as for `dropout_gradient`."""
+    """Return dx, given dy, the gradient of a loss in y = feature_dropout(x); arguments as for `dropout_gradient`."""
     dy = common.checked_floats("dy", dy, _CHANNELS)
     return common.selected(
         dy, common.checked_mask(dropped, _of_channels(dy)), common.scale_of(common.checked_ratio(ratio, training))
@@ -113,7 +113,7 @@ def alpha_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = Tru
 
 
 def alpha_dropout_gradient(dy: Any, dropped: Any, ratio: float, *, training: bool = True) -> np.ndarray:
-    """Return dx, given the gradient dy of a loss by y = alpha_dropout(x); arguments as for `dropout_gradient`."""
+    """Return dx, given dy, the gradient of a loss in y = alpha_dropout(x); arguments as for `dropout_gradient`."""
     dy = common.checked_floats("dy", dy)
     return common.selected(
         dy, common.checked_mask(dropped, dy.shape), alpha_dropout_affine(common.checked_ratio(ratio, training))[0]
@@ -148,7 +148,7 @@ def gaussian_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = 
 
 
 def gaussian_dropout_gradient(dy: Any, noise: Any) -> np.ndarray:
-    """Return dx, given the gradient dy of a loss by y = gaussian_dropout(x) and the noise of the forward pass."""
+    """Return dx, given dy, the gradient of a loss in y = gaussian_dropout(x), and the noise of the forward pass."""
     dy, noise = common.checked_floats("dy", dy), common.checked_floats("noise", noise)
     common.check_shape("noise", noise, dy.shape, "the forward pass returned it")
     return _product(dy, noise)

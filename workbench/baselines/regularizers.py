@@ -87,7 +87,7 @@ class Regularizer:
             return float(self._discount(_ITERATION.check(iteration)) * self._loss(w))
 
     def gradient_on_loss(self, w: Any, iteration: int = 1) -> np.ndarray:
-        """Return the gradient of `on_loss` by w, new, of w's shape and type; computed in float64 and rounded once."""
+        """Return the gradient of `on_loss` in w, new, of w's shape and type; computed in float64 and rounded once."""
         w = native_array("w", w, WIDE_FLOATS)
         wide = w.astype(np.float64, copy=False)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):

@@ -58,7 +58,7 @@ def subsample_entries(
 def subsample_entries_gradient(
     dy: Any, dropped: Any, ratio: float, *, training: bool = True, scaled: bool = False
 ) -> np.ndarray:
-    """Return the gradient of a loss by x.data, given its gradient dy by y.data, for y = subsample_entries(x)."""
+    """Return the gradient of a loss in x.data, given its gradient dy in y.data, for y = subsample_entries(x)."""
     dy, dropped = common.checked_floats("dy", dy, "(entries,)"), common.checked_mask(dropped)
     check_axes("dropped", dropped, "(entries,)")
     common.check_shape("dy", dy, (int(np.count_nonzero(~dropped)),), "many as dropped has entries that are kept")
@@ -73,7 +73,7 @@ def subsample_lists(values: Any, lengths: Any, keep: int, *, seed: int) -> tuple
 
     Args:
         values: the ids of all lists, one after another, shape (values,), integers or floats.
-        lengths: number of ids in each list, shape (lists,), int32 or int64; their sum is len(values).
+        lengths: the number of ids in each list, shape (lists,), int32 or int64; their sum is len(values).
         keep: a whole number, at least 0. Lists that are not longer than this are returned unchanged.
         seed: a whole number below 2^64.
 

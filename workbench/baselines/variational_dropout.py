@@ -6,7 +6,7 @@ instead (the local reparameterization), with one draw for each example and outpu
     v_no = eps + sum over i of x_ni^2 sigma2_oi                      sigma2 = exp(log_sigma2)
     y_no = sum over i of x_ni theta_oi + sqrt(v_no) normal_no
 
-normal_no comes from words 2 k and 2 k + 1 of the seed's stream, k = n * out + o. The gradient by v_no is
+normal_no comes from words 2 k and 2 k + 1 of the seed's stream, k = n * out + o. With respect to v_no, the gradient is
 g_no = dy_no normal_no / (2 sqrt(v_no)), and
 
     dx_ni          = sum over o of dy_no theta_oi + 2 x_ni g_no sigma2_oi
@@ -21,7 +21,7 @@ weight, the loss adds the Kullback-Leibler divergence of its distribution from t
 It falls to 0 as alpha grows, and grows like k1 - 1/2 log alpha as alpha falls.
 
 Clipping keeps log alpha and the slope -2 / theta finite if theta or sigma2 is 0. Outside [-8, 8] the clipped value does
-not depend on the weight, so the gradient of KL is exactly 0. Above 8 this loses little: the slope by log alpha is below
+not depend on the weight, so the gradient of KL is exactly 0. Above 8 this loses little: the slope in log alpha is below
 0.0002, and the weight is pruned anyway. Below -8, the weight has almost no noise and only the data determine it.
 
 Source: Molchanov, Ashukha and Vetrov, Variational Dropout Sparsifies Deep Neural Networks, 2017; the local
@@ -77,7 +77,7 @@ def variational_dropout(
 def variational_dropout_gradient(
     dy: Any, x: Any, theta: Any, log_sigma2: Any, normal: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return dx, dtheta and dlog_sigma2, given the gradient dy of a loss by y = variational_dropout(...) in training.
+    """Return dx, dtheta and dlog_sigma2, given dy, the gradient of a loss in y = variational_dropout(...) in training.
 
     dy has y's shape and type. The other arguments are inputs of the forward pass and the normal numbers it returned.
     """

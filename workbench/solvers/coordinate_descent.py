@@ -196,7 +196,7 @@ class _WorkingSet:
         """Return the weights that minimize a quadratic model, and the number of passes.
 
         The model of n times the loss is 1/2 |r - A (w - weights)|^2, where A = sqrt(bends) X, r = -n dual /
-        sqrt(bends), and `dual` is the derivative of the loss by each prediction.
+        sqrt(bends), and `dual` is the gradient of the loss with respect to the predictions.
         """
         n = self.predictions.size
         columns, squares, residual = self.columns, self.squares, -n * self.loss.gradient(self.predictions)

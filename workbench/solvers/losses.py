@@ -3,8 +3,8 @@
     least squares    f(u) = 1/(2 n) sum_i (y_i - u_i)^2
     logistic         f(u) = 1/n sum_i log(1 + exp(-y_i u_i)),  y_i = -1 or 1
 
-Both are convex and smooth, and n times the second derivative by a prediction is at most `curvature`. The Lipschitz
-constant of the gradient by w is therefore at most curvature / n * |X|_2^2, and by w_j at most curvature / n * |X_j|^2.
+Both are convex and smooth, and n d^2 f / d u_i^2 is at most `curvature`. With respect to w, the Lipschitz constant of
+the gradient is therefore at most curvature / n * |X|_2^2, and that of df / dw_j at most curvature / n * |X_j|^2.
 """
 
 import dataclasses
@@ -32,11 +32,11 @@ class LeastSquares:
         return float(residual @ residual) / (2 * residual.size)
 
     def gradient(self, predictions: np.ndarray) -> np.ndarray:
-        """Return the derivative by each prediction, (u - y) / n."""
+        """Return the gradient with respect to u, (u - y) / n."""
         return (predictions - self.targets) / predictions.size
 
     def curvatures(self, predictions: np.ndarray) -> np.ndarray:
-        """Return n times the second derivative by each prediction, which is 1 everywhere."""
+        """Return n times the second derivative with respect to each u_i, which is 1."""
         return np.ones_like(predictions)
 
     def conjugate(self, dual: np.ndarray) -> float:
@@ -118,5 +118,5 @@ def largest_square(matrix: Any) -> float:
 
 
 def lipschitz(matrix: Any, loss: Loss) -> float:
-    """Return the Lipschitz constant of the gradient by w: curvature / n times `largest_square`."""
+    """Return the Lipschitz constant of the gradient with respect to w: curvature / n times `largest_square`."""
     return loss.curvature * largest_square(matrix) / matrix.shape[0]

@@ -47,7 +47,7 @@ def dual_value(problem: Problem, dual: np.ndarray, gradient: np.ndarray, enough:
 
     Args:
         problem: a problem with a convex penalty.
-        dual: the derivative of the loss by each prediction, shape (n,).
+        dual: the gradient of the loss with respect to the predictions, shape (n,).
         gradient: X^T dual, shape (features,).
         enough: if the largest feasible s gives at least this value, no better s is searched for.
     """

@@ -34,7 +34,7 @@ class Problem:
 
     @property
     def coordinate_lipschitz(self) -> np.ndarray:
-        """Return the Lipschitz constant of the loss's derivative by each weight; 0 for a column of zeros."""
+        """Return the Lipschitz constant of each partial derivative of the loss in w; 0 for a column of zeros."""
         return self.loss.curvature * self.squares / self.matrix.shape[0]
 
     def with_penalty(self, penalty: Penalty) -> "Problem":
