@@ -22,6 +22,7 @@ extensions = [
     "myst_nb",
     "docstrings",
     "reference",
+    "floors",
     "tutorials",
     "mathml",
     "links",
