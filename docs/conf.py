@@ -25,10 +25,12 @@ extensions = [
     "floors",
     "tutorials",
     "mathml",
+    "pictures",
     "links",
 ]
 exclude_patterns = ["_build"]
 nitpicky = True
+smartquotes = False  # `--option` stays what one types
 default_role = "py:obj"  # a name in `backticks` is a link where the name is documented
 
 html_theme = "furo"

@@ -2,8 +2,8 @@
 
 import inspect
 from collections.abc import Iterable
+from typing import Any
 
-import click
 import typer
 
 from workbench.cli import app
@@ -41,13 +41,13 @@ def operator_section(operator: Operator) -> str:
 def commands_page() -> str:
     """Return a page in Markdown with a section for each command."""
     group = typer.main.get_command(app)
-    context = click.Context(group, info_name="workbench")
-    sections = [command_section(name, group.get_command(context, name), context) for name in group.commands]
+    context = group.make_context("workbench", [], resilient_parsing=True)
+    sections = [command_section(name, command, context) for name, command in group.commands.items()]
     return "\n".join([COMMANDS_INTRODUCTION, *sections])
 
 
-def command_section(name: str, command: click.Command, parent: click.Context) -> str:
-    context = click.Context(command, info_name=name, parent=parent)
+def command_section(name: str, command: Any, parent: Any) -> str:
+    context = command.make_context(name, [], parent=parent, resilient_parsing=True)
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     lines = [f"## {name}", "", "```text", usage, "```", "", inspect.cleandoc(command.help or ""), ""]
     records = [record for parameter in command.params if (record := parameter.get_help_record(context))]

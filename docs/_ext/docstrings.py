@@ -73,6 +73,13 @@ def escaped(line: str) -> str:
     return "".join(parts)
 
 
+def set_dashes(app: Sphinx, doctree: nodes.document) -> None:
+    """Write a dash between the name of a parameter and what it means; Napoleon puts two hyphens there."""
+    for text in list(doctree.findall(nodes.Text)):
+        if text.startswith(" -- ") and isinstance(text.parent, nodes.paragraph):
+            text.parent.replace(text, nodes.Text(text.replace(" -- ", " – ", 1)))
+
+
 def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, shown: nodes.Element) -> nodes.Element | None:
     """Link a Python name to where it is documented; leave names of other packages as text.
 
@@ -121,5 +128,6 @@ def lookup(parts: list[str]) -> Any:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", rewrite, priority=400)
+    app.connect("doctree-read", set_dashes)
     app.connect("missing-reference", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
