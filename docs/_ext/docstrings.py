@@ -62,15 +62,14 @@ def converted(lines: list[str]) -> Iterator[str]:
 
 def escaped(line: str) -> str:
     """Escape what reStructuredText would read as markup, outside of code and emphasis."""
-    parts = []
-    for number, part in enumerate(CODE.split(line)):
-        if number % 2:
-            parts.append(part)
-            continue
-        for place, text in enumerate(EMPHASIS.split(part)):
-            text = text if place % 2 or ITEM.match(text) else text.replace("*", r"\*")
-            parts.append(re.sub(r"(?<=\w)_(?!\w)", r"\_", text.replace("|", r"\|")))
-    return "".join(parts)
+    item = ITEM.match(line)
+    mark = item[0] if item else ""
+    code = CODE.split(line.removeprefix(mark))
+    for place in range(0, len(code), 2):
+        words = EMPHASIS.split(code[place])
+        words[::2] = (text.replace("*", r"\*") for text in words[::2])
+        code[place] = re.sub(r"(?<=\w)_(?!\w)", r"\_", "".join(words).replace("|", r"\|"))
+    return mark + "".join(code)
 
 
 def set_dashes(app: Sphinx, doctree: nodes.document) -> None:
