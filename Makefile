@@ -29,7 +29,7 @@ test: setup
 	@echo '== pytest, with the notebooks under nbval' && $(VENV) -m pytest
 
 docs: setup
-	@$(VENV) -m sphinx -W --keep-going -n -q -b html -d docs/_build/read docs docs/_build/html
+	@$(VENV) -m sphinx -W --keep-going -n -q -j auto -b html -d docs/_build/read docs docs/_build/html
 	@echo 'docs/_build/html/index.html'
 
 lab: setup
