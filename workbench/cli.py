@@ -1,12 +1,13 @@
 """The command line: run notebooks, report on them, save them, time and list the operators."""
 
 import contextlib
+import itertools
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,8 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand
 
-if TYPE_CHECKING:
-    from workbench.report import NotebookError
+from workbench.files import Refused
 
 REFUSED = 2  # exit status when nothing has been run
 INTERRUPTED = 130
@@ -35,21 +35,17 @@ class ParameterCommand(TyperCommand):
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, _join_pairs(ctx, args))
-
-
-def _join_pairs(ctx: Any, args: list[str]) -> list[str]:
-    joined, rest = [], list(args)
-    while rest:
-        word = rest.pop(0)
-        joined.append(word)
-        if word == "--":
-            return joined + rest
-        if word in ("-p", "--parameter"):
-            if len(rest) < 2:
-                ctx.fail(f"{word} takes two words, NAME VALUE, as in {word} alpha 0.01")
-            joined.append(json.dumps([rest.pop(0), rest.pop(0)]))
-    return joined
+        joined, words = [], iter(args)
+        for word in words:
+            joined.append(word)
+            if word == "--":
+                joined += words
+            elif word in ("-p", "--parameter"):
+                pair = [*itertools.islice(words, 2)]
+                if len(pair) < 2:
+                    ctx.fail(f"{word} takes two words, NAME VALUE, as in {word} alpha 0.01")
+                joined.append(json.dumps(pair))
+        return super().parse_args(ctx, joined)
 
 
 Notebooks = Annotated[
@@ -154,7 +150,8 @@ def sweep(
         str | None, typer.Option(metavar="ADDRESS", help="Run on a Dask cluster, such as tcp://host:8786.")
     ] = None,
     storage: Annotated[
-        str | None, typer.Option(metavar="URL", help="Optuna's database; without it, a file in DIR/NAME.")
+        str | None,
+        typer.Option(metavar="URL", help="Add the trials to a database of Optuna's, such as sqlite:///study.db."),
     ] = None,
 ) -> None:
     """Run trials of a notebook or a function over a space of its parameters.
@@ -182,11 +179,10 @@ def sweep(
                 console=Console(),
             )
         except SweepStopped as problem:
-            Console(stderr=True).print(f"[bold red]stopped:[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
+            _say("stopped:", str(problem))
             raise typer.Exit(1) from None
     if result.counts["failed"]:
-        words = f"{result.counts['failed']} trials failed; the page says how"
-        Console(stderr=True).print(f"[bold red]{words}[/]", highlight=False)
+        _say(f"{result.counts['failed']} trials failed; the page says how")
     Console().print(str(result.folder / "report.html"), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(0 if result.ok else 1)
 
@@ -240,8 +236,8 @@ def machine(
 
     This machine is measured once, in some ten seconds; run nothing else meanwhile.
     """
+    from workbench.machines.limits import limit_rows
     from workbench.machines.published import known_machine
-    from workbench.machines.tables import limit_rows
     from workbench.machines.this_machine import this_machine
 
     try:
@@ -277,29 +273,19 @@ def operators() -> None:
     for operator in OPERATORS.values():
         gradient = operator.gradient.value if isinstance(operator.gradient, Gradient) else operator.gradient
         signature = f"{operator.name}({', '.join(operator.inputs)}) -> {', '.join(operator.outputs) or 'nothing'}"
-        table = Table(
-            title=f"[bold]{escape(signature)}[/]\n{escape(operator.meaning)}\ngradient: {escape(gradient)}",
-            title_justify="left",
-            title_style="",
-        )
-        for column in ("argument", "type", "default", "allowed", "meaning"):
-            table.add_column(column, no_wrap=column == "argument")
-        for arg in operator.args:
-            table.add_row(*map(escape, (arg.name, arg.type.__name__, str(arg.default), arg.allowed, arg.meaning)))
-        console.print(table)
+        title = f"[bold]{escape(signature)}[/]\n{escape(operator.meaning)}\ngradient: {escape(gradient)}"
+        console.print(_table(title, "argument", operator.args))
 
 
 @contextlib.contextmanager
 def _refusals(interrupted: str = "interrupted: what had not finished has left nothing") -> Iterator[None]:
     """Turn what the block refuses, or an interrupt, into a message and an exit status."""
-    from workbench.report import NotebookError
-
     try:
         yield
-    except NotebookError as problem:
-        _refuse_notebook(problem)
+    except Refused as problem:
+        _refuse_with_parameters(problem)
     except KeyboardInterrupt:
-        Console(stderr=True).print(interrupted, highlight=False)
+        _say("", interrupted)
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -307,33 +293,43 @@ def _found(notebooks: list[Path] | None) -> list[Path]:
     return notebooks or sorted(Path("notebooks").glob("*.ipynb"))
 
 
+def _say(heading: str, words: str = "") -> None:
+    """Print to standard error, the heading in red."""
+    shown = f"[bold red]{escape(heading)}[/] " if heading else ""
+    Console(stderr=True).print((shown + escape(words)).rstrip(), highlight=False, soft_wrap=True)
+
+
+def _table(title: str, first: str, args: Iterable[Any]) -> Table:
+    """Return a table of parameters, or of an operator's arguments."""
+    table = Table(title=title, title_justify="left", title_style="")
+    for column in (first, "type", "default", "allowed", "meaning"):
+        table.add_column(column, no_wrap=column == first)
+    for arg in args:
+        kind = getattr(arg, "type_name", None) or arg.type.__name__
+        table.add_row(*map(escape, (arg.name, kind, str(arg.default), arg.allowed, arg.meaning)))
+    return table
+
+
 def _refuse(*messages: str) -> None:
     for message in messages:
-        Console(stderr=True).print(f"[bold red]refused:[/] {escape(message)}", highlight=False, soft_wrap=True)
+        _say("refused:", message)
     raise typer.Exit(REFUSED)
 
 
-def _refuse_notebook(problem: "NotebookError") -> None:
-    """Print what is wrong and, for parameters, the table of those that exist; exit."""
+def _refuse_with_parameters(problem: Refused) -> None:
+    """Print what is wrong and, if it is a parameter, the table of those that exist; exit."""
     from workbench.report import ParameterError
 
     if not isinstance(problem, ParameterError) or not problem.declared:
         _refuse(str(problem))
-    console = Console(stderr=True)
-    table = Table(title="Parameters that exist", title_justify="left")
-    for column in ("name", "type", "default", "allowed", "meaning"):
-        table.add_column(column, no_wrap=column == "name")
-    for p in problem.declared.values():
-        table.add_row(*map(escape, (p.name, p.type_name, str(p.default), p.allowed, p.meaning)))
-    console.print(table)
+    Console(stderr=True).print(_table("[italic]Parameters that exist[/]", "name", problem.declared.values()))
     _refuse(*problem.problems)
 
 
 def _print_failure(heading: str, error: dict[str, str]) -> None:
-    console = Console(stderr=True)
-    console.print(f"\n[bold red]{escape(heading)}:[/] {escape(error['message'])}", highlight=False, soft_wrap=True)
+    _say(f"\n{heading}:", error["message"])
     if error["traceback"]:
-        console.print(error["traceback"], markup=False, highlight=False, soft_wrap=True)
+        _say("", error["traceback"])
 
 
 def _end(results: list, page: Path) -> None:

@@ -1,27 +1,106 @@
-"""Compile with Numba, keeping the result on disk wherever that can be done; and ask for memory ahead of its use."""
+"""Compile with Numba and keep the result on disk; and the compiled pieces that several folders share.
 
+`compiler` makes decorators, `variant` lets a compiled function choose a branch before it runs, `philox4x32` draws
+random words, and the prefetches ask for memory ahead of its use.
+"""
+
+import ast
+import contextlib
+import functools
+import hashlib
+import importlib.util
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.extending import intrinsic
+
+from workbench import philox
 
 
 def compiler(**options: Any) -> Callable[[Callable], Callable]:
     """Return a decorator that compiles a function: it releases the interpreter's lock, and divides as NumPy does.
 
-    Compiled code is kept beside the source or in the user's cache folder, for the next process to start at once. Where
-    both are read-only it is compiled anew in every process.
+    Compiled code is kept beside the source or in the user's cache folder, so that the next process starts at once.
+    Where both are read-only, every process compiles anew. A function may call compiled functions of other files: an
+    edit of any file that it imports makes it compile again.
     """
 
     def compiled(function: Callable) -> Callable:
-        try:
-            return numba.njit(function, nogil=True, error_model="numpy", cache=True, **options)
-        except RuntimeError:  # Numba's way of saying that no folder can be written to
-            return numba.njit(function, nogil=True, error_model="numpy", **options)
+        dispatcher = numba.njit(function, nogil=True, error_model="numpy", **options)
+        with contextlib.suppress(RuntimeError):  # Numba's way of saying that no folder can be written to
+            dispatcher._cache = _Cache(function, options)
+        return dispatcher
 
     return compiled
+
+
+def variant(number: int) -> tuple[int, ...]:
+    """Return a tuple of `number` zeros: an argument by which a compiled function chooses a branch before it runs.
+
+    Numba compiles a function once for each combination of argument types, and a tuple's length is part of its type.
+    So `if len(kind) == SQUARE:` is decided while the function is compiled: each variant becomes a loop without that
+    branch, which can be vectorized. In the same way `()` stands for an optional argument that is not given.
+    """
+    return (0,) * number
+
+
+class _Cache(FunctionCache):
+    """Numba's cache on disk, in files whose names hold a digest of every source that the function depends on.
+
+    Numba itself watches the function's own file alone. A name for each digest, and not a stamp within one file, keeps
+    processes that run different sources from reading each other's code.
+    """
+
+    def __init__(self, function: Callable, options: dict[str, Any]) -> None:
+        super().__init__(function)
+        chosen = sorted((name, sorted(value) if isinstance(value, set) else value) for name, value in options.items())
+        digest = hashlib.sha256(repr((chosen, _sources(function.__module__))).encode()).hexdigest()[:16]
+        self._stem = f"{self._impl.filename_base}-{digest}"
+        self._cache_file = IndexDataCacheFile(self.cache_path, self._stem, self._impl.locator.get_source_stamp())
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        for old in Path(self.cache_path).glob(f"{self._impl.filename_base}-*.nb?"):
+            if not old.name.startswith(self._stem):
+                with contextlib.suppress(OSError):  # in use, or already removed by another process
+                    old.unlink()
+        super().save_overload(sig, data)
+
+
+@functools.cache
+def _sources(name: str) -> list[tuple[str, str]]:
+    """Return names and digests: of a loaded module, and of all that it imports from its package, directly or not."""
+    found, waiting = {}, [name]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name], imports = _source(name)
+            waiting += imports
+    return sorted(found.items())
+
+
+@functools.cache
+def _source(name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the digest of a loaded module's source, and the modules of its package that it imports as it is loaded."""
+    module = sys.modules.get(name)
+    path = Path(getattr(module, "__file__", None) or "")
+    if not path.is_file():
+        return "", ()
+    source, names = path.read_bytes(), []
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), module.__package__)
+            inner = [f"{base.rstrip('.')}.{alias.name}" for alias in node.names]
+            names += [each if each in sys.modules else base for each in inner]
+    package = name.partition(".")[0]
+    return hashlib.sha256(source).hexdigest(), tuple(each for each in names if each.partition(".")[0] == package)
 
 
 def _prefetch_intrinsic(write):
@@ -47,3 +126,15 @@ def _prefetch_intrinsic(write):
 
 prefetch_to_read = _prefetch_intrinsic(write=0)
 prefetch_to_write = _prefetch_intrinsic(write=1)
+
+philox4x32 = compiler(forceinline=True)(philox.philox4x32)
+
+AHEAD = 1024  # elements between a tile and what it prefetches
+
+
+@compiler(forceinline=True)
+def prefetch_tile(x, y, at, tile):
+    """Ask for a tile of x to be read and one of y, of the same type, to be written, AHEAD of `at`."""
+    for line in range(np.uintp(0), np.uintp(tile), np.uintp(64 // x.itemsize)):
+        prefetch_to_read(x, at + np.uintp(AHEAD) + line)
+        prefetch_to_write(y, at + np.uintp(AHEAD) + line)

@@ -1,7 +1,8 @@
 """What every plot function shares: one style, axes made when none are given, artists drawn once and then moved.
 
-A plot function draws on a fresh Axes or moves what it drew there before, and need not know which: each artist has a
-key, and the functions here find it by that key or make it.
+A plot function takes data or arguments, and `ax`, and returns the Axes: an array of Axes where it needs several. It
+draws on a fresh Axes or moves what it drew there before, and need not know which: each artist has a key, and the
+functions here find it by that key or make it.
 """
 
 import contextlib
@@ -18,7 +19,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from PIL import Image
 
 WIDTH = 0.8  # of a bar, Matplotlib's own default
@@ -96,41 +96,23 @@ def compact(png: bytes) -> bytes:
 
 
 def line(ax: Axes, key: str, x: Sequence, y: Sequence, **look: Any) -> None:
-    artist = _drawn(ax, key)
-    if artist is None:
-        ax.plot(x, y, gid=key, **look)
-    else:
-        artist.set_data(x, y)
-        if "label" in look:
-            artist.set_label(look["label"])
+    label = {"label": look["label"]} if "label" in look else {}
+    _draw(ax, key, lambda: ax.plot(x, y, gid=key, **look), data=(x, y), **label)
 
 
 def area(ax: Axes, key: str, x: Sequence, y: Sequence, **look: Any) -> None:
     """Fill the polygon through the points."""
-    artist = _drawn(ax, key)
-    if artist is None:
-        (artist,) = ax.fill(x, y, gid=key, **look)
-    else:
-        artist.set_xy(np.column_stack([x, y]))
+    _draw(ax, key, lambda: ax.fill(x, y, gid=key, **look), xy=np.column_stack([x, y]))
 
 
 def vertical(ax: Axes, key: str, x: float, **look: Any) -> None:
     """Mark x with a line over the whole height; NaN draws none."""
-    artist = _drawn(ax, key)
-    if artist is None:
-        ax.axvline(x, gid=key, **look)
-    else:
-        artist.set_xdata([x, x])
+    _draw(ax, key, lambda: ax.axvline(x, gid=key, **look), xdata=[x, x])
 
 
 def band(ax: Axes, key: str, low: float, high: float, **look: Any) -> None:
     """Shade the range from low to high over the whole height."""
-    artist = _drawn(ax, key)
-    if artist is None:
-        ax.axvspan(low, high, gid=key, **look)
-    elif isinstance(artist, Rectangle):
-        artist.set_x(low)
-        artist.set_width(high - low)
+    _draw(ax, key, lambda: ax.axvspan(low, high, gid=key, **look), x=low, width=high - low)
 
 
 def bars(ax: Axes, key: str, x: Sequence, heights: Sequence, colors: Sequence | str, **look: Any) -> None:
@@ -145,28 +127,32 @@ def bars(ax: Axes, key: str, x: Sequence, heights: Sequence, colors: Sequence | 
 
 
 def image(ax: Axes, key: str, pixels: np.ndarray, low: float, high: float, **look: Any) -> Any:
-    artist = _drawn(ax, key)
-    if artist is None:
-        artist = ax.imshow(pixels, vmin=low, vmax=high, **look)
-        artist.set_gid(key)
-    else:
-        artist.set_data(pixels)
-        artist.set_clim(low, high)
-    return artist
+    look |= {"vmin": low, "vmax": high, "gid": key}
+    return _draw(ax, key, lambda: ax.imshow(pixels, **look), data=pixels, clim=(low, high))
 
 
 def write(ax: Axes, key: str, x: float, y: float, words: str, **look: Any) -> None:
+    _draw(ax, key, lambda: ax.text(x, y, words, gid=key, **look), position=(x, y), text=words)
+
+
+def label(ax: Axes, title: str, x: str, y: str, **settings: Any) -> None:
+    """Set a panel's title, the labels of its axes, and further settings, as of its limits."""
+    ax.set(title=title, xlabel=x, ylabel=y, **settings)
+
+
+def legend(ax: Axes, **look: Any) -> None:
+    """Add a legend where there is none yet."""
+    if ax.get_legend() is None:
+        ax.legend(**look)
+
+
+def _draw(ax: Axes, key: str, make: Callable, **moved: Any) -> Any:
+    """Move the artist that was drawn under a key, or make it, and return it."""
     artist = _drawn(ax, key)
     if artist is None:
-        ax.text(x, y, words, gid=key, **look)
-    else:
-        artist.set_position((x, y))
-        artist.set_text(words)
-
-
-def bare(ax: Axes) -> None:
-    """Take away the frame, the ticks and the grid, as for a picture."""
-    ax.set_axis_off()
+        return make()
+    artist.set(**moved)
+    return artist
 
 
 def _drawn(ax: Axes, key: str) -> Any:

@@ -1,9 +1,34 @@
-"""Files that appear whole or not at all, and what the system keeps of this process."""
+"""Files and folders that appear whole or not at all, and that replace nothing but what the workbench wrote.
 
+A file is written under another name and renamed. A folder is written under a hidden name beside its place and renamed
+into it; the hidden name carries the host and the process it belongs to, so that a later run can tell what a killed one
+has left behind.
+
+A folder's manifest.json lists the files that the workbench wrote there, each with a digest of its content. A file is
+replaced or removed only if its content is in that list, so that a file which somebody added or changed is never lost.
+"""
+
+import contextlib
+import hashlib
+import json
 import os
+import re
+import shutil
+import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+LONGEST = 120  # characters of a folder's name
+UNSAFE = re.compile(r"[^\w.=+-]+")
+MANIFEST = "manifest.json"
+INDEX_MARK = '<meta name="generator" content="operator-workbench">'  # in the head of every index.html we write
+HIDDEN = re.compile(r"\.(?P<role>partial|replaced)@(?P<host>[^@]*)@(?P<process>\d+)@(?P<random>[^@]*)@(?P<name>.+)")
+
+
+class Refused(ValueError):
+    """Something that was asked for is refused, and nothing has been run: a file, a folder, a notebook, a sweep."""
 
 
 def status_kilobytes(field: str) -> int:
@@ -23,3 +48,193 @@ def write_whole(file: Path, write: Callable[[Path], object]) -> None:
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a file that is at every moment either the earlier or the new one."""
+    write_whole(file, lambda new: new.write_text(text, encoding="utf-8"))
+
+
+def folder_name(stem: str, parameters: Mapping[str, Any]) -> str:
+    """Name the folder of a run: the notebook's stem and the parameters given, as in `01-lrn--alpha=0.01--size=7`.
+
+    What a file name cannot hold is replaced, and a checksum keeps names apart that would then be equal.
+    """
+    wanted = "--".join([stem, *(f"{name}={value}" for name, value in parameters.items())])
+    safe = UNSAFE.sub("_", wanted).lstrip(".")
+    if safe == wanted and len(safe) <= LONGEST and safe != "index.html":
+        return safe
+    return f"{safe[: LONGEST - 9]}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
+
+
+def check_name(name: str) -> str:
+    """Return a folder name given by hand, or raise Refused."""
+    if not isinstance(name, str) or not name or name != folder_name(name, {}):
+        raise Refused(
+            f"name {name!r}: must be letters, digits and _.=+- alone, at most {LONGEST}, and not begin with a dot"
+        )
+    return name
+
+
+def prepare(directory: Path) -> None:
+    """Make `directory` and see that it can be written to, or raise Refused naming it."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as problem:
+        raise Refused(
+            f"output folder {str(directory)!r}: cannot be written to ({problem.strerror}); name another with --output"
+        ) from None
+    _remove_stale(directory)
+
+
+@contextlib.contextmanager
+def partial(directory: Path, name: str) -> Iterator[Path]:
+    """Give a new hidden folder to write to; it is removed at the end, unless it has been published."""
+    folder = _hidden(directory, "partial", name)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish(folder: Path, place: Path) -> None:
+    """Add a manifest to `folder` and rename it to `place`; an earlier result of ours there is replaced.
+
+    Raises Refused, as `check_replaceable` does; `place` is then as it was.
+    """
+    check_replaceable(place)
+    _write_manifest(folder, {name: [digest] for name, digest in _digests(folder)})
+    replaced = _hidden(place.parent, "replaced", place.name)
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            place.rename(replaced)
+        try:
+            folder.rename(place)
+            break
+        except OSError:
+            if not place.exists():
+                with contextlib.suppress(FileNotFoundError):
+                    replaced.rename(place)
+                raise
+            _remove(replaced)  # another run has published the same name in between: the later one stays
+    _remove(replaced)
+
+
+def check_replaceable(place: Path) -> None:
+    """Raise Refused if something is at `place` that the workbench did not write, or that was changed since."""
+    if not os.path.lexists(place):
+        return
+    if place.is_symlink() or not place.is_dir():
+        raise _not_ours(place, "is no folder")
+    known = {digest for digests in _read_manifest(place).values() for digest in digests}
+    for name, digest in _digests(place):
+        if name != MANIFEST and digest not in known:
+            raise _not_ours(place, f"holds {name!r}")
+    if not (place / MANIFEST).is_file():
+        raise _not_ours(place, f"has no {MANIFEST}")
+
+
+def check_index(directory: Path) -> None:
+    """Raise Refused if `directory` has an index.html that the workbench did not write."""
+    index = directory / "index.html"
+    if os.path.lexists(index) and not (_is_plain(index) and INDEX_MARK.encode() in index.read_bytes()[:4096]):
+        raise _not_ours(index, "is somebody's page")
+
+
+def check_files(folder: Path, names: Iterable[str]) -> None:
+    """Raise Refused if `folder` has a file of one of these names that the workbench did not write."""
+    known = _read_manifest(folder)
+    for name in names:
+        file = folder / name
+        if os.path.lexists(file) and (not _is_plain(file) or _digest(file) not in known.get(name, [])):
+            raise _not_ours(file, "is not as the workbench wrote it, or somebody's")
+
+
+def replace_file(file: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a new file and put it in the place of `file`, which the folder's manifest then lists.
+
+    Raises Refused, as `check_files` does; `file` is then as it was.
+    """
+    folder = file.parent
+
+    def write_and_list(new: Path) -> None:
+        write(new)
+        check_files(folder, [file.name])
+        # Old and new are both listed until the next time, so that a kill between the two steps leaves a true manifest.
+        known = _read_manifest(folder)
+        _write_manifest(folder, {**known, file.name: [*known.get(file.name, [])[-1:], _digest(new)]})
+
+    write_whole(file, write_and_list)
+
+
+def _not_ours(place: Path, what: str) -> Refused:
+    return Refused(
+        f"{str(place)!r}: {what}; the workbench replaces only what it wrote itself, unchanged since: move it away, or "
+        "give another --output or --name"
+    )
+
+
+def _is_plain(file: Path) -> bool:
+    return file.is_file() and not file.is_symlink()
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _digests(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield each file below `folder` with its digest; what is no plain file has none."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not path.is_dir():
+            yield path.relative_to(folder).as_posix(), _digest(path) if _is_plain(path) else ""
+
+
+def _read_manifest(folder: Path) -> dict[str, list[str]]:
+    try:
+        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return {str(name): [str(digest) for digest in digests] for name, digests in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _write_manifest(folder: Path, files: Mapping[str, list[str]]) -> None:
+    write_text(folder / MANIFEST, json.dumps({"writer": "operator-workbench", "files": dict(files)}, indent=1) + "\n")
+
+
+def _host() -> str:
+    return UNSAFE.sub("_", socket.gethostname()).replace("@", "_")
+
+
+def _hidden(directory: Path, role: str, name: str) -> Path:
+    return directory / f".{role}@{_host()}@{os.getpid()}@{os.urandom(4).hex()}@{name}"
+
+
+def _remove_stale(directory: Path) -> None:
+    """Remove what killed processes have left, and put back a result that one of them was about to replace."""
+    for path in directory.iterdir():
+        found = HIDDEN.fullmatch(path.name)
+        if found is None or found["host"] != _host() or _is_alive(int(found["process"])):
+            continue
+        place = directory / found["name"]
+        if found["role"] == "replaced" and not place.exists():
+            with contextlib.suppress(OSError):
+                path.rename(place)
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(PermissionError):  # somebody else's
+            os.kill(process, 0)
+        return True
+    return False

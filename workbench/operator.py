@@ -9,12 +9,14 @@ import dataclasses
 import enum
 import math
 import numbers
-import operator as arithmetic
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from workbench.arrays import WIDE_FLOATS, Types
 
 
 class _Required:
@@ -57,18 +59,18 @@ class Arg:
             raise TypeError(f"{self.name}: is missing; give {self.allowed}")
         if self.type is object:
             return value
-        if self.type is str:
-            return self._check_choice(value)
-        if self.type is bool:
-            return self._check_bool(value)
-        number = self._check_number(value)
-        if not math.isfinite(number) and number != self.high:
-            finite = "" if self.high == math.inf else "finite, "
-            raise ValueError(f"{self.name}={value!r}: must be {finite}{self.allowed}")
-        if not self._is_legal(number):
-            hint = "" if self.open else f"; {self._nearest(number)}"
-            raise ValueError(f"{self.name}={value!r}: must be {self.allowed}{hint}")
-        return number
+        accepted = {str: str, bool: bool | np.bool, int: numbers.Integral, float: numbers.Real}[self.type]
+        if not isinstance(value, accepted) or (isinstance(value, bool) and self.type is not bool):
+            raise TypeError(f"{self.name}={value!r}: must be {self.allowed}, not {type(value).__name__}")
+        if self.choices:
+            return checked_choice(self.name, value, self.choices)
+        try:
+            checked = self.type(value)
+        except OverflowError:
+            raise ValueError(f"{self.name}: must be {self.allowed} that a float64 can hold") from None
+        if self.type in (int, float):
+            self._check_range(value, checked)
+        return checked
 
     @property
     def allowed(self) -> str:
@@ -76,7 +78,7 @@ class Arg:
         if self.words:
             return self.words
         if self.choices:
-            return "one of " + ", ".join(map(repr, self.choices))
+            return _one_of(self.choices)
         if self.type is bool:
             return "True or False"
         kind = "a number" if self.type is float else "a whole number"
@@ -84,57 +86,35 @@ class Arg:
             kind = "an odd whole number" if self.low % 2 else "an even whole number"
         if self.open:
             return f"{kind} above {self.low} and below {self.high}"
-        bounds = {
-            (False, False): "",
-            (True, False): f" of at least {self.low}",
-            (False, True): f" of at most {self.high}",
-            (True, True): f" from {self.low} to {self.high}",
-        }
-        return kind + bounds[self.low is not None, self.high is not None]
+        if self.low is None:
+            return kind if self.high is None else f"{kind} of at most {self.high}"
+        return f"{kind} of at least {self.low}" if self.high is None else f"{kind} from {self.low} to {self.high}"
 
-    def _check_choice(self, value: Any) -> str:
-        if not isinstance(value, str):
-            raise TypeError(f"{self.name}={value!r}: must be {self.allowed}, not {type(value).__name__}")
-        if self.choices and value not in self.choices:
-            raise ValueError(f"{self.name}={value!r}: must be {self.allowed}")
-        return value
+    def _check_range(self, value: Any, number: float | int) -> None:
+        if not math.isfinite(number) and number != self.high:
+            finite = "" if self.high == math.inf else "finite, "
+            raise ValueError(f"{self.name}={value!r}: must be {finite}{self.allowed}")
+        low, high = (-math.inf if self.low is None else self.low), (math.inf if self.high is None else self.high)
+        beyond = 0 if self.type is float or self.step is None else (number - (self.low or 0)) % self.step
+        inside = low < number < high if self.open else low <= number <= high
+        if inside and not beyond:
+            return
+        hint = f"; the nearest legal value is {min(max(number, low), high)}"
+        if inside:
+            hint = f"; the nearest legal values are {number - beyond} and {number - beyond + self.step}"
+        raise ValueError(f"{self.name}={value!r}: must be {self.allowed}{'' if self.open else hint}")
 
-    def _check_bool(self, value: Any) -> bool:
-        if isinstance(value, np.bool):
-            return bool(value)
-        if not isinstance(value, bool):
-            raise TypeError(f"{self.name}={value!r}: must be True or False, not {type(value).__name__}")
-        return value
 
-    def _check_number(self, value: Any) -> float | int:
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
-            raise TypeError(f"{self.name}={value!r}: must be {self.allowed}, not {type(value).__name__}")
-        if self.type is float:
-            try:
-                return float(value)
-            except OverflowError:
-                raise ValueError(f"{self.name}: must be {self.allowed} that a float64 can hold") from None
-        try:
-            return arithmetic.index(value)
-        except TypeError:
-            raise TypeError(f"{self.name}={value!r}: must be {self.allowed}, not {type(value).__name__}") from None
+def checked_choice(name: str, value: Any, choices: Iterable[str]) -> Any:
+    """Return `value`, or raise ValueError unless it is one of `choices`; for functions that are no operators."""
+    choices = tuple(choices)
+    if value not in choices:
+        raise ValueError(f"{name}={value!r}: must be {_one_of(choices)}")
+    return value
 
-    def _is_legal(self, number: float | int) -> bool:
-        if self.open and number in (self.low, self.high):
-            return False
-        if self.low is not None and number < self.low:
-            return False
-        if self.high is not None and number > self.high:
-            return False
-        return self.type is float or self.step is None or (number - (self.low or 0)) % self.step == 0
 
-    def _nearest(self, number: float | int) -> str:
-        if self.low is not None and number < self.low:
-            return f"the nearest legal value is {self.low}"
-        if self.high is not None and number > self.high:
-            return f"the nearest legal value is {self.high}"
-        below = number - (number - (self.low or 0)) % self.step
-        return f"the nearest legal values are {below} and {below + self.step}"
+def _one_of(choices: Iterable[str]) -> str:
+    return "one of " + ", ".join(map(repr, choices))
 
 
 class Gradient(enum.Enum):
@@ -160,13 +140,22 @@ class Operator:
     operator or is a `Gradient`. `inplace` lists (output, input) pairs that must be one and the same array.
 
     `cost` is a module with a function `work(name, inputs, arguments)` that returns a `Work`: what a call costs and how
-    it is shared between threads. `changes` names the inputs that a run changes in place. Engines return the same bits
-    if `exact`; otherwise their float32 results differ by at most `tolerance`, relative to the largest element.
+    it is shared between threads. If the reference is counted as well, `work` takes `engine` too. `changes` names the
+    inputs that a run changes in place. Engines return the same bits if `exact`; otherwise their float32 results differ
+    by at most `tolerance`, relative to the largest element.
 
     `examples(rng)` yields (inputs, arguments), small enough to test and rich enough to matter: both signs, ties, empty
-    arrays, a window larger than the array. `timed(rng, elements)` yields what a bench times, of about so many elements;
-    without it, the operator is not timed. `blockwise` says how an array may be cut into blocks: "elementwise" where
-    each block can be computed alone, None where it cannot, or where another module knows how.
+    arrays, a window larger than the array. Their arrays of floats are float32; tests convert them to the other `types`
+    that are allowed. `timed(rng, elements)` yields what a bench times, of about so many elements; without it, the
+    operator is not timed.
+
+    A gradient operator's names say what it needs: its input `dy` is the gradient that reaches the output `y`, and its
+    output `dx` is the gradient with respect to `x`, an input or an argument. Other inputs are inputs or outputs of the
+    forward operator, and an argument `replacement_shape` is the shape of the argument `replacement`. Where no input
+    begins with d, the gradient is that of the output that is a single number, a loss.
+
+    `blockwise` says how an array may be cut into blocks: "elementwise" where each block can be computed alone, None
+    where it cannot, or where another module knows how.
     """
 
     name: str
@@ -183,9 +172,15 @@ class Operator:
     changes: tuple[str, ...] = ()
     exact: bool = False
     tolerance: float = 1e-6
+    types: Types = WIDE_FLOATS
     examples: Callable[[np.random.Generator], Iterable[Example]] | None = None
     timed: Callable[[np.random.Generator, int], Iterable[Example]] | None = None
     blockwise: str | None = None
+
+    @property
+    def room(self) -> str:
+        """Return the package that declares the operator: the one that its engines are in."""
+        return next(iter(self.engines.values())).rpartition(".")[0]
 
     def arg(self, name: str) -> Arg:
         """Return the declaration of the argument `name`, or raise TypeError with the names that exist."""
@@ -204,8 +199,14 @@ class Operator:
     def implementation(self, engine: str) -> Callable:
         """Return the function of one engine, or raise ValueError with the engines that exist."""
         if not isinstance(engine, str) or engine not in self.engines:
-            raise ValueError(f"engine={engine!r}: must be one of {', '.join(map(repr, self.engines))}")
+            raise ValueError(f"engine={engine!r}: must be {_one_of(self.engines)}")
         return getattr(import_module(self.engines[engine]), self.function)
+
+    def cost_module(self) -> ModuleType:
+        """Return the module that counts what a call costs, or raise TypeError if none is declared."""
+        if self.cost is None:
+            raise TypeError(f"{self.name} declares no cost")
+        return import_module(self.cost)
 
     def run(
         self, *inputs: Any, engine: str = "numba", outputs: Mapping[str, Any] | None = None, **arguments: Any
@@ -221,8 +222,7 @@ class Operator:
         if outputs:
             self._check_inplace(inputs, outputs)
         values = self.check(arguments)
-        implementation = self.implementation(engine)
-        return implementation(*self.prepare(inputs, values))
+        return self.implementation(engine)(*self.prepare(inputs, values))
 
     def gradient_operator(self) -> "Operator | None":
         """Return the operator that computes this one's gradient, None where none flows, or raise if asking is wrong."""
@@ -251,8 +251,17 @@ OPERATORS: dict[str, Operator] = {}
 
 
 def register_cpu_operator(operator: Operator) -> Operator:
-    """Make `operator` known by name in OPERATORS and return it; a name can be taken once."""
+    """Make `operator` known by name in OPERATORS and return it.
+
+    Raises:
+        ValueError: the name is taken, or the operator has no examples to be tested with.
+    """
     if operator.name in OPERATORS:
         raise ValueError(f"an operator named {operator.name!r} is already registered")
+    if operator.examples is None:
+        raise ValueError(
+            f"{operator.name} has no examples: declare examples=..., a function of a NumPy generator that yields "
+            "(inputs, arguments) of small calls; the tests that every operator gets are made from them"
+        )
     OPERATORS[operator.name] = operator
     return operator

@@ -1,4 +1,4 @@
-"""The random stream: Philox4x32-10, in NumPy.
+"""The random stream: Philox4x32-10.
 
 A counter-based generator: word i of a seed's stream is a function of (seed, i) alone, so any part of it can be had in
 any order, by any number of threads. Word i is output i % 4 of the block whose counter is i // 4 and whose key is the
@@ -9,36 +9,31 @@ Source: Salmon, Moraes, Dror and Shaw, Parallel Random Numbers: As Easy as 1, 2,
 
 import numpy as np
 
-MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-WEYL = (0x9E3779B9, 0xBB67AE85)  # added to the key after each round
 ROUNDS = 10
 WORDS_PER_BLOCK = 4
+TILE = 256  # words that the compiled loops draw at once; marks are kept for whole tiles
 SEEDS = 1 << 64  # a seed is the whole key
 UNIT = 2.0**-32  # a word times this is uniform in [0, 1)
 
-_LOW = np.uint64(0xFFFFFFFF)
-_HALF = np.uint64(32)
+M0, M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+WEYL0, WEYL1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)  # added to the key after each round
+LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
-def philox4x32(counter: tuple, key: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def philox4x32(c0, c1, c2, c3, key0, key1):
     """Encrypt blocks: four words of counter and two of key give four random words.
 
-    Args:
-        counter: four arrays of one shape, or numbers, of whole numbers below 2^32.
-        key: two whole numbers below 2^32.
+    NumPy runs this on arrays, and `workbench.compiling.philox4x32` is the same source compiled for one block at a
+    time. All are uint64, arrays of one shape or numbers, below 2^32.
 
-    Returns:
-        Four uint32 arrays.
-
-    A round takes (c0, c1, c2, c3) to (hi(m1 c2) ^ c1 ^ k0, lo(m1 c2), hi(m0 c0) ^ c3 ^ k1, lo(m0 c0)).
+    A round takes (c0, c1, c2, c3) to (hi(m1 c2) ^ c1 ^ k0, lo(m1 c2), hi(m0 c0) ^ c3 ^ k1, lo(m0 c0)). High halves are
+    left as they are between the rounds: a multiplication reads only the low half of a lane.
     """
-    c0, c1, c2, c3 = (np.asarray(word, np.uint64) for word in counter)
-    m0, m1 = map(np.uint64, MULTIPLIERS)
-    for rounds in range(ROUNDS):
-        k0, k1 = (np.uint64((word + rounds * step) & 0xFFFFFFFF) for word, step in zip(key, WEYL, strict=True))
-        product0, product1 = m0 * c0, m1 * c2
-        c0, c1, c2, c3 = (product1 >> _HALF) ^ c1 ^ k0, product1 & _LOW, (product0 >> _HALF) ^ c3 ^ k1, product0 & _LOW
-    return tuple(word.astype(np.uint32) for word in (c0, c1, c2, c3))
+    for _ in range(ROUNDS):
+        p0, p1 = M0 * (c0 & LOW), M1 * (c2 & LOW)
+        c0, c1, c2, c3 = (p1 >> HALF) ^ c1 ^ key0, p1, (p0 >> HALF) ^ c3 ^ key1, p0
+        key0, key1 = (key0 + WEYL0) & LOW, (key1 + WEYL1) & LOW
+    return c0 & LOW, c1 & LOW, c2 & LOW, c3 & LOW
 
 
 def key_of(seed: int) -> tuple[int, int]:
@@ -74,4 +69,5 @@ def normals(seed: int, count: int) -> np.ndarray:
 
 def _blocks(seed: int, blocks: np.ndarray) -> tuple[np.ndarray, ...]:
     zero = np.zeros_like(blocks)
-    return philox4x32((blocks & _LOW, blocks >> _HALF, zero, zero), key_of(seed))
+    random = philox4x32(blocks & LOW, blocks >> HALF, zero, zero, *map(np.uint64, key_of(seed)))
+    return tuple(word.astype(np.uint32) for word in random)

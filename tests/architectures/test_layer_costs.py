@@ -6,18 +6,29 @@ import numpy as np
 import pytest
 
 from workbench.architectures.layer_costs import (
+    average_pool,
+    batch_norm,
     concatenated_shape,
     concatenation,
     convolution,
     convolution_shape,
     dense,
     dropout,
+    embedding_lookup,
+    layer_norm,
+    max_pool,
+    optimizer_step,
+    pooled_shape,
     relu,
+    softmax,
 )
-from workbench.architectures.normalization_costs import batch_norm, layer_norm, softmax
-from workbench.architectures.pooling_costs import average_pool, max_pool, pooled_shape
-from workbench.architectures.training_costs import embedding_lookup, optimizer_step
 from workbench.cost import Cost
+
+
+def loop(read, written, **operations):
+    """Return the cost of a loop that reads and writes so many bytes, the latter new."""
+    return Cost(bytes_read=read, bytes_written=written, bytes_allocated=written, launches=1, **operations)
+
 
 # 2 images of 3 x 4 x 5, 7 filters of 2 x 3 at stride 1 x 2: 3 x 2 places. 84 outputs of 18 products each.
 CONVOLUTION = {"shape": (2, 3, 4, 5), "filters": 7, "kernel": (2, 3), "stride": (1, 2)}
@@ -26,35 +37,17 @@ CONVOLUTION = {"shape": (2, 3, 4, 5), "filters": 7, "kernel": (2, 3), "stride": 
 def test_convolution_forward():
     # x has 120 elements, W 7 * 18 = 126, b 7, y 84.
     assert convolution_shape(**CONVOLUTION) == (2, 7, 3, 2)
-    assert convolution("forward", **CONVOLUTION) == Cost(
-        multiply_adds=1512,
-        other_flops=84,
-        bytes_read=4 * (120 + 126 + 7),
-        bytes_written=336,
-        bytes_allocated=336,
-        launches=1,
-    )
+    assert convolution("forward", **CONVOLUTION) == loop(4 * (120 + 126 + 7), 336, multiply_adds=1512, other_flops=84)
 
 
 def test_convolution_gradient_to_input():
-    assert convolution("gradient to input", **CONVOLUTION) == Cost(
-        multiply_adds=1512,
-        bytes_read=4 * (84 + 126),
-        bytes_written=480,
-        bytes_allocated=480,
-        launches=1,
-    )
+    assert convolution("gradient to input", **CONVOLUTION) == loop(4 * (84 + 126), 480, multiply_adds=1512)
 
 
 def test_convolution_gradient_to_weights():
     # Each of 7 biases sums 12 elements of dy: 11 additions.
-    assert convolution("gradient to weights", **CONVOLUTION) == Cost(
-        multiply_adds=1512,
-        other_flops=77,
-        bytes_read=4 * (84 + 120),
-        bytes_written=4 * 133,
-        bytes_allocated=4 * 133,
-        launches=1,
+    assert convolution("gradient to weights", **CONVOLUTION) == loop(
+        4 * (84 + 120), 4 * 133, multiply_adds=1512, other_flops=77
     )
 
 
@@ -138,42 +131,22 @@ def _counted_convolution(shape, filters, kernel, stride, padding, groups):
 
 def test_dense():
     # 5 rows of 3 features to 7 units: x 15, W 21, b 7, y 35 elements; 5 * 3 * 7 products. A bias sums 5 elements of dy.
-    assert dense("forward", (5, 3), 7) == Cost(
-        multiply_adds=105, other_flops=35, bytes_read=172, bytes_written=140, bytes_allocated=140, launches=1
-    )
-    assert dense("gradient to input", (5, 3), 7) == Cost(
-        multiply_adds=105, bytes_read=224, bytes_written=60, bytes_allocated=60, launches=1
-    )
-    assert dense("gradient to weights", (5, 3), 7) == Cost(
-        multiply_adds=105, other_flops=28, bytes_read=200, bytes_written=112, bytes_allocated=112, launches=1
-    )
+    assert dense("forward", (5, 3), 7) == loop(172, 140, multiply_adds=105, other_flops=35)
+    assert dense("gradient to input", (5, 3), 7) == loop(224, 60, multiply_adds=105)
+    assert dense("gradient to weights", (5, 3), 7) == loop(200, 112, multiply_adds=105, other_flops=28)
     plain = dense("gradient", (5, 3), 7, bias=False, itemsize=8)
     assert (plain.other_flops, plain.bytes_written) == (0, 8 * (15 + 21))
 
 
 def test_relu():
-    assert relu("forward", (3, 5)) == Cost(
-        comparisons=15, bytes_read=60, bytes_written=60, bytes_allocated=60, launches=1
-    )
-    assert relu("gradient", (3, 5)) == Cost(
-        comparisons=15, bytes_read=120, bytes_written=60, bytes_allocated=60, launches=1
-    )
+    assert relu("forward", (3, 5)) == loop(60, 60, comparisons=15)
+    assert relu("gradient", (3, 5)) == loop(120, 60, comparisons=15)
 
 
 def test_dropout():
     # The mask is 15 bytes.
-    assert dropout("forward", (3, 5)) == Cost(
-        random_words=15,
-        comparisons=15,
-        other_flops=15,
-        bytes_read=60,
-        bytes_written=75,
-        bytes_allocated=75,
-        launches=1,
-    )
-    assert dropout("gradient", (3, 5)) == Cost(
-        other_flops=15, bytes_read=75, bytes_written=60, bytes_allocated=60, launches=1
-    )
+    assert dropout("forward", (3, 5)) == loop(60, 75, random_words=15, comparisons=15, other_flops=15)
+    assert dropout("gradient", (3, 5)) == loop(75, 60, other_flops=15)
 
 
 # 6 planes of 4 x 5, windows of 3 at stride 2. Rows begin at 0 only, or with ceil at 0 and 2, where 2 are left;
@@ -183,24 +156,16 @@ def test_dropout():
 def test_max_pool():
     # 12 outputs of 9 elements. With ceil 24 outputs, 3 + 2 rows by 3 + 3 columns: 30 elements and 4 windows a plane.
     assert pooled_shape((2, 3, 4, 5), 3, stride=2) == (2, 3, 1, 2)
-    assert max_pool("forward", (2, 3, 4, 5), 3, stride=2) == Cost(
-        comparisons=96, bytes_read=480, bytes_written=12 * 8, bytes_allocated=96, launches=1
-    )
-    assert max_pool("gradient", (2, 3, 4, 5), 3, stride=2) == Cost(
-        other_flops=12, bytes_read=96, bytes_written=480, bytes_allocated=480, launches=1
-    )
+    assert max_pool("forward", (2, 3, 4, 5), 3, stride=2) == loop(480, 12 * 8, comparisons=96)
+    assert max_pool("gradient", (2, 3, 4, 5), 3, stride=2) == loop(96, 480, other_flops=12)
     assert pooled_shape((2, 3, 4, 5), 3, stride=2, ceil=True) == (2, 3, 2, 2)
     clipped = max_pool("forward", (2, 3, 4, 5), 3, stride=2, ceil=True)
     assert (clipped.comparisons, clipped.bytes_written) == (6 * 26, 24 * 8)
 
 
 def test_average_pool():
-    assert average_pool("forward", (2, 3, 4, 5), 3, stride=2) == Cost(
-        other_flops=96, divisions=12, bytes_read=480, bytes_written=48, bytes_allocated=48, launches=1
-    )
-    assert average_pool("gradient", (2, 3, 4, 5), 3, stride=2) == Cost(
-        other_flops=108, divisions=12, bytes_read=48, bytes_written=480, bytes_allocated=480, launches=1
-    )
+    assert average_pool("forward", (2, 3, 4, 5), 3, stride=2) == loop(480, 48, other_flops=96, divisions=12)
+    assert average_pool("gradient", (2, 3, 4, 5), 3, stride=2) == loop(48, 480, other_flops=108, divisions=12)
     clipped = average_pool("gradient", (2, 3, 4, 5), 3, stride=2, ceil=True)
     assert (clipped.other_flops, clipped.divisions) == (6 * 30, 24)
 
@@ -230,79 +195,42 @@ def test_ceil_adds_the_window_that_begins_inside(length, kernel, stride, padding
 def test_softmax():
     # 3 rows of 5: 4 comparisons, 5 differences, 5 exponentials, 4 additions, 5 divisions each. Back: 1 product and 4
     # multiply-adds for the sum, then 5 differences and 5 products.
-    assert softmax("forward", (3, 5)) == Cost(
-        comparisons=12,
-        other_flops=15 + 12,
-        exponentials=15,
-        divisions=15,
-        bytes_read=60,
-        bytes_written=60,
-        bytes_allocated=60,
-        launches=1,
+    assert softmax("forward", (3, 5)) == loop(
+        60, 60, comparisons=12, other_flops=15 + 12, exponentials=15, divisions=15
     )
-    assert softmax("gradient", (3, 5)) == Cost(
-        multiply_adds=12, other_flops=3 + 30, bytes_read=120, bytes_written=60, bytes_allocated=60, launches=1
-    )
+    assert softmax("gradient", (3, 5)) == loop(120, 60, multiply_adds=12, other_flops=3 + 30)
 
 
 def test_batch_norm():
     # 3 channels of 2 * 5 elements. Mean: 9 additions, a division. Variance: 10 differences, 1 product, 9 multiply-adds,
     # a division. 1 addition, a root, a division. Then 10 differences, 10 products, 10 multiply-adds.
-    assert batch_norm("forward", (2, 3, 5)) == Cost(
-        other_flops=3 * (9 + 11 + 1 + 20),
-        multiply_adds=3 * 19,
-        divisions=9,
-        square_roots=3,
-        bytes_read=4 * (30 + 6),
-        bytes_written=4 * (30 + 6),
-        bytes_allocated=144,
-        launches=1,
+    assert batch_norm("forward", (2, 3, 5)) == loop(
+        4 * (30 + 6), 4 * (30 + 6), other_flops=3 * (9 + 11 + 1 + 20), multiply_adds=3 * 19, divisions=9, square_roots=3
     )
     # x^ twice, 40 flops; 9 additions; 1 product, 9 multiply-adds; 2 divisions; gamma / root; then 10 differences, 10
     # multiply-adds, 10 products. Reads dy, x, gamma, mean and 1 / root.
-    assert batch_norm("gradient", (2, 3, 5)) == Cost(
-        other_flops=3 * (40 + 9 + 1 + 1 + 20),
-        multiply_adds=3 * 19,
-        divisions=6,
-        bytes_read=4 * (60 + 9),
-        bytes_written=4 * (30 + 6),
-        bytes_allocated=144,
-        launches=1,
+    assert batch_norm("gradient", (2, 3, 5)) == loop(
+        4 * (60 + 9), 4 * (30 + 6), other_flops=3 * (40 + 9 + 1 + 1 + 20), multiply_adds=3 * 19, divisions=6
     )
-    assert batch_norm("inference", (2, 3, 5)) == Cost(
-        multiply_adds=30, bytes_read=144, bytes_written=120, bytes_allocated=120, launches=1
-    )
+    assert batch_norm("inference", (2, 3, 5)) == loop(144, 120, multiply_adds=30)
 
 
 def test_layer_norm():
     # 2 rows of 5. Mean: 4 additions, a division. Variance: 5 differences, 1 product, 4 multiply-adds, a division. 1
     # addition, a root, a division. Then 5 differences, 5 products, 5 multiply-adds.
-    assert layer_norm("forward", (2, 5)) == Cost(
-        other_flops=2 * (4 + 6 + 1 + 10),
-        multiply_adds=2 * 9,
-        divisions=6,
-        square_roots=2,
-        bytes_read=4 * (10 + 10),
-        bytes_written=4 * (10 + 4),
-        bytes_allocated=56,
-        launches=1,
+    assert layer_norm("forward", (2, 5)) == loop(
+        4 * (10 + 10), 4 * (10 + 4), other_flops=2 * (4 + 6 + 1 + 10), multiply_adds=2 * 9, divisions=6, square_roots=2
     )
     # A row: x^ and g twice, 30 flops; 4 additions; 1 product, 4 multiply-adds; 2 divisions; then 5 differences, 5
     # multiply-adds, 5 products. Each of 5 features over 2 rows: 1 addition; 1 product, 1 multiply-add.
-    assert layer_norm("gradient", (2, 5)) == Cost(
-        other_flops=2 * (30 + 4 + 1 + 10) + 5 * 2,
-        multiply_adds=2 * 9 + 5,
-        divisions=4,
-        bytes_read=4 * (20 + 5 + 4),
-        bytes_written=4 * (10 + 10),
-        bytes_allocated=80,
-        launches=1,
+    assert layer_norm("gradient", (2, 5)) == loop(
+        4 * (20 + 5 + 4), 4 * (10 + 10), other_flops=2 * (30 + 4 + 1 + 10) + 5 * 2, multiply_adds=2 * 9 + 5, divisions=4
     )
 
 
 def test_embedding_lookup():
     # 7 rows of 5 elements: 140 bytes, and 7 indices of 8 bytes.
-    assert embedding_lookup("forward", 7, 5) == Cost(bytes_read=196, bytes_written=140, bytes_allocated=140, launches=1)
+    assert embedding_lookup("forward", 7, 5) == loop(196, 140)
     assert embedding_lookup("gradient", 7, 5, index_itemsize=4) == Cost(
         other_flops=35, bytes_read=28 + 280, bytes_written=140, launches=1
     )
@@ -311,7 +239,7 @@ def test_embedding_lookup():
 def test_concatenation():
     # 30 and 40 elements.
     shapes = ((2, 3, 5), (2, 4, 5))
-    copied = Cost(bytes_read=280, bytes_written=280, bytes_allocated=280, launches=1)
+    copied = loop(280, 280)
     assert concatenation("forward", shapes) == concatenation("gradient", shapes) == copied
     assert concatenated_shape(shapes) == (2, 7, 5)
     assert concatenated_shape(((2, 3), (4, 3)), axis=0) == (6, 3)
@@ -403,6 +331,10 @@ def test_whole_numbers_of_numpy_count_as_ints():
 IMAGES = (2, 6, 4, 5)
 
 
+def convolved(*arguments, **options):
+    return convolution("forward", IMAGES, *arguments, **options)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -411,38 +343,18 @@ IMAGES = (2, 6, 4, 5)
             ValueError,
             "direction='backward': must be one of 'forward', 'gra",
         ),
-        (
-            lambda: convolution("forward", IMAGES, 3, 2, method="fft"),
-            ValueError,
-            "method='fft': must be one of 'direct'",
-        ),
+        (lambda: convolved(3, 2, method="fft"), ValueError, "method='fft': must be one of 'direct'"),
         (lambda: convolution("forward", (6, 4, 5), 3, 2), ValueError, r"shape=\(6, 4, 5\): must have 4 axes"),
         (lambda: convolution("forward", (2, -6, 4, 5), 3, 2), ValueError, r"shape\[1\]=-6: must be at least 0"),
-        (lambda: convolution("forward", IMAGES, 0, 2), ValueError, "filters=0: must be at least 1"),
-        (
-            lambda: convolution("forward", IMAGES, 3, 2, groups=4),
-            ValueError,
-            "groups=4: must divide the 6 channels and",
-        ),
-        (lambda: convolution("forward", IMAGES, 3, 2, groups=2), ValueError, "the 3 filters"),
-        (lambda: convolution("forward", IMAGES, 3, 2, stride=0), ValueError, "stride=0: must be at least 1"),
-        (
-            lambda: convolution("forward", IMAGES, 3, 2, padding=(0, -1)),
-            ValueError,
-            r"padding\[1\]=-1: must be at least 0",
-        ),
-        (lambda: convolution("forward", IMAGES, 3, 2.0), TypeError, r"kernel=2\.0: must be an int, not float"),
-        (
-            lambda: convolution("forward", IMAGES, 3, (1, 2, 3)),
-            ValueError,
-            r"kernel=\(1, 2, 3\): must be an int, or two",
-        ),
-        (
-            lambda: convolution("forward", IMAGES, 3, 5),
-            ValueError,
-            r"kernel=5: must be at most \(4, 5\), the rows and c",
-        ),
-        (lambda: convolution("forward", IMAGES, 3, 2, itemsize=3), ValueError, "itemsize=3: must be 2, 4 or 8"),
+        (lambda: convolved(0, 2), ValueError, "filters=0: must be at least 1"),
+        (lambda: convolved(3, 2, groups=4), ValueError, "groups=4: must divide the 6 channels and"),
+        (lambda: convolved(3, 2, groups=2), ValueError, "the 3 filters"),
+        (lambda: convolved(3, 2, stride=0), ValueError, "stride=0: must be at least 1"),
+        (lambda: convolved(3, 2, padding=(0, -1)), ValueError, r"padding\[1\]=-1: must be at least 0"),
+        (lambda: convolved(3, 2.0), TypeError, r"kernel=2\.0: must be an int, not float"),
+        (lambda: convolved(3, (1, 2, 3)), ValueError, r"kernel=\(1, 2, 3\): must be an int, or two"),
+        (lambda: convolved(3, 5), ValueError, r"kernel=5: must be at most \(4, 5\), the rows and c"),
+        (lambda: convolved(3, 2, itemsize=3), ValueError, "itemsize=3: must be 2, 4 or 8"),
         (lambda: dense("forward", IMAGES, 3), ValueError, r"shape=\(2, 6, 4, 5\): must have 2 axes"),
         (lambda: dense("forward", (2, 3), True), TypeError, "units=True: must be an int, not bool"),
         (

@@ -8,14 +8,15 @@ import pytest
 import workbench.lrn.cost
 import workbench.sparse_dropout.cost
 from workbench.architectures.layer_costs import concatenation, convolution, dense
-from workbench.architectures.network import Branches, Network
-from workbench.architectures.network_layers import (
+from workbench.architectures.network import (
     AveragePool,
     BatchNorm,
+    Branches,
     Convolution,
     Dense,
     Dropout,
     MaxPool,
+    Network,
     OperatorLayer,
     ReLU,
     Softmax,
@@ -80,25 +81,13 @@ def test_alexnet_by_hand():
 
 
 def test_alexnet_normalizes_after_relu_and_before_pooling():
-    assert names(alexnet())[:8] == [
-        "conv1",
-        "conv1_relu",
-        "norm1",
-        "pool1",
-        "conv2",
-        "conv2_relu",
-        "norm2",
-        "pool2",
-    ]
+    assert names(alexnet())[:8] == ["conv1", "conv1_relu", "norm1", "pool1", "conv2", "conv2_relu", "norm2", "pool2"]
     pool = alexnet().trace()[3]
     assert pool.forward.comparisons == 96 * 27 * 27 * 8  # 3 x 3 windows that overlap
     shapes = {row.name: row.output_shape for row in alexnet().trace(batch=2)}
     assert (shapes["norm1"], shapes["pool1"]) == ((2, 96, 55, 55), (2, 96, 27, 27))
-    assert (shapes["norm2"], shapes["pool2"], shapes["pool5"]) == (
-        (2, 256, 27, 27),
-        (2, 256, 13, 13),
-        (2, 256, 6, 6),
-    )
+    expected = {"norm2": (2, 256, 27, 27), "pool2": (2, 256, 13, 13), "pool5": (2, 256, 6, 6)}
+    assert {name: shapes[name] for name in expected} == expected
     assert names(alexnet())[-8:] == [
         "fc6",
         "fc6_relu",
@@ -214,6 +203,8 @@ def test_networks_cost_what_their_rows_cost():
         rows = [getattr(row, direction) for row in googlenet().trace(batch=2, itemsize=2)]
         assert googlenet().cost(direction, batch=2, itemsize=2) == sum(rows, Cost())
     assert googlenet().cost("forward", batch=0).flops == 0
+    half, whole = (Network("n", (7,), (Dense(5),)).cost("forward", itemsize=size).bytes for size in (2, 4))
+    assert (half, whole) == (2 * (7 + 35 + 5 + 5), 4 * (7 + 35 + 5 + 5))
 
 
 SMALL = Network(

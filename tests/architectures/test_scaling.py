@@ -3,8 +3,7 @@
 import pytest
 
 from tests.machines.flat import flat_limits
-from workbench.architectures.network import Network
-from workbench.architectures.network_layers import ReLU
+from workbench.architectures.network import Network, ReLU
 from workbench.architectures.scaling import images_at_rate, table_step
 from workbench.machines.limits import Machine
 

@@ -7,19 +7,14 @@ import math
 
 import numpy as np
 
+from tests.sparse_dropout.scalar import word
+
 STEP = 1e-5  # its square times the third derivative is about 1e-10; 1e-16 / STEP is smaller still
 
 
 def uniform(seed, i):
-    """Return word i of a seed's stream / 2^32: Philox4x32-10, as Random123 defines it."""
-    c = [(i // 4) % 2**32, (i // 4) // 2**32, 0, 0]
-    key = [seed % 2**32, seed // 2**32]
-    for _ in range(10):
-        high0, low0 = divmod(0xD2511F53 * c[0], 2**32)
-        high1, low1 = divmod(0xCD9E8D57 * c[2], 2**32)
-        c = [high1 ^ c[1] ^ key[0], low1, high0 ^ c[3] ^ key[1], low0]
-        key = [(key[0] + 0x9E3779B9) % 2**32, (key[1] + 0xBB67AE85) % 2**32]
-    return c[i % 4] / 2**32
+    """Return word i of a seed's stream / 2^32."""
+    return word(seed, i) / 2**32
 
 
 def mask(shape, ratio, seed):

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from workbench.baselines import (
+from workbench.baselines.dropconnect import dropconnect
+from workbench.baselines.elementwise import (
     alpha_dropout,
     alpha_dropout_gradient,
-    dropconnect,
     dropout,
     dropout_gradient,
     feature_dropout,
     feature_dropout_gradient,
     gaussian_dropout,
-    subsample_entries,
-    variational_dropout,
 )
+from workbench.baselines.subsampling import subsample_entries
+from workbench.baselines.variational_dropout import variational_dropout
 
 X = np.ones((3, 5))
 
@@ -135,7 +135,7 @@ def test_inputs_are_left_alone(function):
 def test_masked_and_ragged(function):
     with pytest.raises(TypeError, match="x: a masked array's mask would be lost; fill it first"):
         function(np.ma.masked_array(X), seed=0)
-    with pytest.raises(TypeError, match="x: must be an array of numbers"):
+    with pytest.raises(TypeError, match="x: must be an array of float16, float32 or float64"):
         function([[1.0], [2.0, 3.0]], seed=0)
 
 
@@ -153,6 +153,8 @@ def test_masks(gradient):
 
 
 def test_import_is_light():
-    script = "import workbench.baselines, sys; print({'scipy', 'numba', 'matplotlib'} & set(sys.modules))"
+    script = """import sys, workbench.baselines.dropconnect, workbench.baselines.elementwise
+import workbench.baselines.subsampling, workbench.baselines.variational_dropout
+print({'scipy', 'numba', 'matplotlib'} & set(sys.modules))"""
     finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert finished.stdout.strip() == "set()", finished.stderr

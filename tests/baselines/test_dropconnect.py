@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from workbench.baselines import dropconnect, dropconnect_gradient
+from workbench.baselines.dropconnect import dropconnect, dropconnect_gradient
 
 from . import scalar
 

@@ -102,7 +102,7 @@ NO_LOSS = [BoundedGradientProjection(-0.5, 0.5), MaxNorm(0.5), ConstantNorm(), S
 ON_LOSS = [regularizer for regularizer, _ in LOSSES]
 
 
-@pytest.mark.parametrize(("regularizer", "loss"), LOSSES, ids=lambda each: repr(each)[:50])
+@pytest.mark.parametrize(("regularizer", "loss"), LOSSES, ids=[repr(each)[:50] for each, _ in LOSSES])
 @TYPES
 def test_loss(regularizer, loss, dtype):
     w = some(dtype=dtype)

@@ -9,7 +9,8 @@ import pytest
 from scipy import sparse
 from scipy.stats import chi2
 
-from workbench.baselines import dropout, subsample_entries, subsample_entries_gradient, subsample_lists
+from workbench.baselines.elementwise import dropout
+from workbench.baselines.subsampling import subsample_entries, subsample_entries_gradient, subsample_lists
 
 from . import scalar
 
@@ -231,7 +232,7 @@ def test_no_lists():
     [
         (dict(values=np.ones(5, bool)), TypeError, "values has dtype bool: must be an integer type, float16"),
         (dict(values=np.ones((1, 5))), ValueError, r"values has shape \(1, 5\): must have the axes \(values,\)"),
-        (dict(lengths=np.array([2.0, 3.0])), TypeError, "lengths has dtype float64: must be int32 or int64; .*astype"),
+        (dict(lengths=np.array([2.0, 3.0])), TypeError, "lengths has dtype float64: must be int32 or int64$"),
         (dict(lengths=np.array([[2, 3]])), ValueError, r"lengths has shape \(1, 2\): must have the axes \(lists,\)"),
         (dict(lengths=np.array([6, -1])), ValueError, r"lengths\[1\]=-1: must be at least 0"),
         (dict(lengths=np.array([2, 4])), ValueError, "lengths add up to 6 and there are 5 values: must be equal"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from workbench.baselines import (
+from workbench.baselines.variational_dropout import (
     kl_approximation,
     log_alpha,
     pruned,

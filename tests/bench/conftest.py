@@ -1,13 +1,20 @@
-"""A machine of round numbers in the place of this one, so that no test measures it."""
+"""A machine of round numbers in the place of this one, so that no test measures it; known times, and made-up peers."""
+
+import sys
+import types
+from importlib import metadata
 
 import pytest
 
 import workbench.bench
+from workbench.bench import declared, driver, dropout, lasso, lrn, sparse_lp
+from workbench.machines import timing
 from workbench.machines.limits import CURVES, Limits, Machine
+from workbench.machines.timing import Contender, Timing
 
 
 def limits(threads: int) -> Limits:
-    """Return limits that grow with the threads; so many seconds a launch, a call, a thread to wake."""
+    """Return limits that grow with the threads; so many seconds a launch, a run, a thread to wake."""
     names = ("divisions", "square_roots", "exponentials", "logarithms", "powers", "random_words")
     everywhere = ((1e3, threads * 1e10), (1e9, threads * 1e10))
     return Limits(
@@ -15,7 +22,7 @@ def limits(threads: int) -> Limits:
         functions={name: {"float32": threads * 1e9, "float64": threads * 5e8} for name in names},
         **dict.fromkeys(CURVES, everywhere),
         launch_seconds=1e-6,
-        call_seconds=1e-7,
+        run_seconds=1e-5,
         wake_seconds=1e-5 * (threads > 1),
     )
 
@@ -26,3 +33,56 @@ MACHINE = Machine("made up", {1: limits(1), 2: limits(2)})
 @pytest.fixture(autouse=True)
 def known_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbench.bench, "this_machine", lambda: MACHINE)
+    monkeypatch.setattr(declared, "this_machine", lambda: MACHINE)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Bench small arrays, large enough for two threads, without peers, start-up and memory."""
+    monkeypatch.setattr(lrn, "SHAPES", ((1, 6, 5, 3), (2, 7, 53, 47)))
+    monkeypatch.setattr(lrn, "measure_startup", lambda processes: [])
+    monkeypatch.setattr(lrn, "measure_memory", lambda say: [])
+    sizes = {"dense": (350, 101), "segments": 2000, "matrix": (310, 290), "stored": (30, 900, 40_000)}
+    monkeypatch.setattr(dropout, "QUICK_SIZES", sizes)
+    sizes = {"rows": ((3000, 24), 1500), "weights": (230, 150), "dense": (60, 210), "sparse": ((220, 410), 0.05)}
+    monkeypatch.setattr(sparse_lp, "QUICK_SIZES", sizes)
+    monkeypatch.setattr(declared, "QUICK_ELEMENTS", (900, 2000))
+    for module, name in ((lrn, "PEERS"), (dropout, "PEERS"), (sparse_lp, "PEERS"), (lasso, "SOLVERS")):
+        monkeypatch.setattr(module, name, {})
+    monkeypatch.setenv("WORKBENCH_NUM_THREADS", "2")
+    monkeypatch.setattr(timing.gc, "collect", lambda: 0)  # most of the time, and nothing that these tests look at
+
+
+@pytest.fixture
+def untimed(monkeypatch):
+    """Fail where anything is timed."""
+    monkeypatch.setattr(timing, "measure", lambda *arguments, **options: pytest.fail("timed a wrong result"))
+
+
+@pytest.fixture
+def fake_peer(monkeypatch):
+    """Return what installs a peer, called fake: `run(case)` is its result where `has(case)`."""
+
+    def install(module, run, has=lambda case: True, name="fake"):
+        def build(case, threads):
+            return Contender(lambda: run(case), case.reads) if has(case) else None
+
+        monkeypatch.setitem(sys.modules, "fake", types.ModuleType("fake"))
+        monkeypatch.setattr(metadata, "version", lambda name: "4.5")
+        monkeypatch.setattr(module, "SOLVERS" if module is lasso else "PEERS", {name: (("fake",), build)})
+
+    return install
+
+
+@pytest.fixture
+def known_times(monkeypatch):
+    """Return what makes each contender take the seconds of the first word that its name starts with."""
+
+    def install(seconds):
+        def measured(contenders, *arguments, **options):
+            found = {name: next(each for word, each in seconds.items() if name.startswith(word)) for name in contenders}
+            return {name: Timing(each, 0.5) for name, each in found.items()}
+
+        monkeypatch.setattr(driver, "measure_steadily", measured)
+
+    return install

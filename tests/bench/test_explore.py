@@ -4,8 +4,9 @@ import types
 
 import pytest
 
+from workbench.bench.driver import WrongResult
 from workbench.bench.explore import measure_changes, slider_value
-from workbench.bench.harness import Timing, WrongResult
+from workbench.machines.timing import Timing
 from workbench.operator import Arg
 
 ALPHA = Arg("alpha", float, 0.1, "", slider=(0.001, 10.0), scale="log")

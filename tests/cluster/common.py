@@ -3,9 +3,6 @@
 import dask.array as da
 import numpy as np
 
-import workbench
-from workbench import cluster
-
 ENGINES = ["reference", "numba"]
 
 
@@ -70,44 +67,3 @@ def unreadable(shape, dtype, chunks):
 
 def rng(seed=0):
     return np.random.default_rng(seed)
-
-
-def calls():
-    """Return for each function of `cluster` its inputs as NumPy arrays and its other arguments."""
-    x = rng().normal(size=(3, 7, 5, 4)).astype(np.float32)
-    dropped = rng(1).random(x.shape) < 0.5
-    lengths = np.array([2, 0, 5, 3, 1])
-    ragged = x.reshape(-1)[:11]
-    return {
-        "local_response_norm": ((x,), {"alpha": 0.7}),
-        "local_response_norm_scale": ((x,), {"alpha": 0.7}),
-        "local_response_norm_gradient": ((x[::-1], x), {"alpha": 0.7}),
-        "dropout_with_replacement": ((x,), {"seed": 3}),
-        "dropout_with_replacement_gradient": ((x, dropped), {}),
-        "sparse_dropout_with_replacement": ((ragged, lengths), {"ratio": 0.5, "seed": 3}),
-        "sparse_itemwise_dropout_with_replacement": ((ragged, lengths), {"ratio": 0.5, "seed": 3}),
-        "sparse_lp_regularizer": ((x, np.array([2, 0, 2])), {"reg_lambda": 0.2}),
-        "sparse_lp": ((x,), {"alpha": 0.5, "sparsity_threshold": 0.3}),
-        "lp_gradient": ((x,), {"alpha": 0.5, "p": 1.5}),
-        "lp_prox": ((x,), {"weight": 0.3}),
-    }
-
-
-def plain_result(name, inputs, arguments):
-    """Return what the plain function does with copies, as the one in `cluster` returns it."""
-    function = PLAIN[name]
-    inputs = [array.copy() for array in inputs]
-    result = function(*inputs, **arguments)
-    if name == "sparse_lp_regularizer":
-        return (inputs[0],)
-    if name == "sparse_lp":
-        return (*result, inputs[0])
-    return result if isinstance(result, tuple) else (result,)
-
-
-def lazy_result(name, inputs, arguments):
-    result = getattr(cluster, name)(*inputs, **arguments)
-    return result if isinstance(result, tuple) else (result,)
-
-
-PLAIN = {name: getattr(workbench, name) for name in calls()}

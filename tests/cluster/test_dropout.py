@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import workbench
+from tests.declared import refusal
 from tests.sparse_dropout.common import FLOATS, INTEGERS, assert_same_bits, values
 from workbench import cluster
 from workbench.sparse_dropout import kernels
@@ -76,12 +77,6 @@ def test_a_replacement_for_no_elements():
     x = np.empty((3, 0), np.float32)
     for new in (np.empty(0), np.empty((1, 0)), np.ones((3, 1))):
         assert_whole(x, cut_axes(x, "ones", "whole"), replacement=new, seed=0)
-
-
-def test_layouts():
-    x = values((6, 8, 10), "float32")
-    for other in (np.asfortranarray(x), x[::-1, ::2], x.transpose(2, 0, 1)):
-        assert_whole(other, da.from_array(other, chunks=3), seed=4)
 
 
 def test_y_and_dropped_are_drawn_together(monkeypatch):
@@ -178,22 +173,6 @@ def test_a_value_that_is_not_needed_is_not_computed():
             cluster.dropout_with_replacement(x, 0.5, name, seed=0)
 
 
-def test_strategies_are_refused_as_by_the_plain_function():
-    for x, arguments in [
-        (np.ones((2, 3), int), {"replacement": "mean"}),
-        (np.ones((2, 3), int), {"replacement": "zero", "scaled": True}),
-        (np.ones((2, 3)), {"replacement": "max"}),
-        (np.ones((2, 3)), {"replacement": [INF, 0, 0], "scaled": True}),
-        (np.ones((2, 3), np.int8), {"replacement": 1000}),
-        (np.ones((2, 3), np.float16), {"replacement": np.array([1.0, 2.0, 1e9])}),
-    ]:
-        with pytest.raises((TypeError, ValueError)) as plain:
-            workbench.dropout_with_replacement(x, seed=0, **arguments)
-        with pytest.raises(plain.type) as here:
-            cluster.dropout_with_replacement(unreadable(x.shape, x.dtype, 2), seed=0, **arguments)
-        assert str(here.value) == str(plain.value)
-
-
 # -- the way back ------------------------------------------------------------------------------------------------------
 
 
@@ -254,16 +233,22 @@ def test_marks_that_contradict_the_ratio_are_an_error_of_the_computation(argumen
     cluster.dropout_with_replacement_gradient(cut(dy, "uneven"), everything, ratio=1.0, scaled=True)[0].compute()
 
 
-def test_gradients_that_are_refused_at_once():
-    dy, dropped = unreadable((4, 6), np.float32, 2), unreadable((4, 6), bool, 2)
-    run = cluster.dropout_with_replacement_gradient
-    with pytest.raises(ValueError, match=r"dropped has shape \(3, 6\) and dy has shape \(4, 6\): must be equal"):
-        run(dy, dropped[1:])
-    with pytest.raises(TypeError, match="dropped has dtype uint8: must be bool"):
-        run(dy, unreadable((4, 6), np.uint8, 2))
-    with pytest.raises(TypeError, match="dy has dtype int64: must be float16, float32 or float64"):
-        run(unreadable((4, 6), int, 2), dropped)
-    with pytest.raises(TypeError, match="ratio: is missing"):
-        run(dy, dropped, scaled=True)
-    with pytest.raises(ValueError, match=r"replacement_shape: the replacement has shape \(4,\)"):
-        run(dy, dropped, replacement_shape=(4,))
+def test_what_is_refused_is_refused_at_once_as_by_the_plain_function():
+    drop, carry_back = "dropout_with_replacement", "dropout_with_replacement_gradient"
+    x, whole, dropped = np.ones((2, 3)), np.ones((2, 3), int), np.ones((2, 3), bool)
+    for name, inputs, arguments in [
+        (drop, [whole], {"seed": 0, "replacement": "mean"}),
+        (drop, [whole], {"seed": 0, "replacement": "zero", "scaled": True}),
+        (drop, [x], {"seed": 0, "replacement": "max"}),
+        (drop, [x], {"seed": 0, "replacement": [INF, 0, 0], "scaled": True}),
+        (drop, [x.astype(np.int8)], {"seed": 0, "replacement": 1000}),
+        (drop, [x.astype(np.float16)], {"seed": 0, "replacement": np.array([1.0, 2.0, 1e9])}),
+        (carry_back, [x, dropped[1:]], {}),
+        (carry_back, [x, dropped.astype(np.uint8)], {}),
+        (carry_back, [whole, dropped], {}),
+        (carry_back, [x, dropped], {"scaled": True}),
+        (carry_back, [x, dropped], {"replacement_shape": (2,)}),
+    ]:
+        expected = refusal(getattr(workbench, name), *inputs, **arguments)
+        blocks = [unreadable(each.shape, each.dtype, 2) for each in inputs]
+        assert refusal(getattr(cluster, name), *blocks, **arguments) == expected

@@ -1,5 +1,6 @@
-"""What holds for every operator: the same names and arguments, lazy, checked at once, and no block is changed."""
+"""What holds for every operator with a form for blocks: arguments as the plain ones, lazy results, no block changed."""
 
+import dataclasses
 import inspect
 
 import dask
@@ -9,65 +10,97 @@ import pytest
 import scipy.sparse
 
 import workbench
+from tests.declared import ELEMENTS, converted, examples, is_sparse, refusal, typical, wrong_values
 from workbench import OPERATORS, cluster, parallel
 from workbench.cluster.dropout import run_begins
 
-from .common import CUTS, PLAIN, calls, cut, lazy_result, locked, plain_result, unreadable
+from .common import CUTS, ENGINES, cut, locked, unreadable
 
-EVERY = pytest.mark.parametrize("name", list(calls()))
-ARRAYS = {"sparse_lp_regularizer": 1, "sparse_dropout_with_replacement": 1}  # inputs that are dask arrays, if not all
-ARRAYS["sparse_itemwise_dropout_with_replacement"] = 1
-
-
-def as_dask(name, inputs, chunk="uneven"):
-    count = ARRAYS.get(name, len(inputs))
-    return [cut(array, chunk) for array in inputs[:count]] + list(inputs[count:])
+NAMES = [
+    name
+    for name, operator in OPERATORS.items()
+    if operator.function in cluster.__all__ or operator.blockwise == "elementwise"
+]
+EVERY = pytest.mark.parametrize("operator", [OPERATORS[name] for name in NAMES], ids=NAMES)
 
 
-def refusal(run, *arguments):
-    """Return the type and the message of the error that a call raises, None if it raises none."""
-    try:
-        run(*arguments)
-    except (TypeError, ValueError) as problem:
-        return type(problem), str(problem)
-    return None
+def some_examples(operator):
+    """Return up to eight of the examples, from all kinds of them, without sparse matrices."""
+    dense = [(x, arguments) for x, arguments in examples(operator) if not any(map(is_sparse, x))]
+    return dense[:: -(-len(dense) // 8)]
 
 
-def assert_close(result, expected):
-    np.testing.assert_allclose(np.asarray(result), expected, rtol=1e-5, atol=1e-6)
-    assert np.asarray(result).dtype == np.asarray(expected).dtype
+def by_blocks(inputs, function):
+    """Apply a function to the inputs that are dask arrays: those of the first one's shape."""
+    return [function(x) if i == 0 or x.shape == inputs[0].shape else x for i, x in enumerate(inputs)]
 
 
-def test_all_operators_are_here():
-    functions = {operator.function for operator in OPERATORS.values()} | {"local_response_norm_scale"}
-    assert set(cluster.__all__) == functions | {"from_memmap"}
-    assert set(calls()) == functions
+def plain_result(operator, inputs, arguments):
+    """Return what the plain function does with copies: new arrays in place of those that it changes."""
+    inputs = [np.array(x) if isinstance(x, np.ndarray) and not np.ma.isMA(x) else x for x in inputs]
+    result = getattr(workbench, operator.function)(*inputs, **arguments)
+    results = () if result is None else result if isinstance(result, tuple) else (result,)
+    return (*results, *(inputs[operator.inputs.index(name)] for name in operator.changes))
+
+
+def lazy_result(operator, inputs, arguments):
+    result = cluster.run(operator.name, *inputs, **arguments)
+    return result if isinstance(result, tuple) else (result,)
+
+
+def assert_close(operator, result, expected):
+    result, expected = np.asarray(result), np.asarray(expected)
+    assert result.dtype == expected.dtype
+    if (operator.exact and operator.function != "dropout_with_replacement") or expected.dtype.kind != "f":
+        np.testing.assert_array_equal(result, expected)
+        return
+    largest, eps = np.abs(expected[np.isfinite(expected)]).max(initial=0), np.finfo(expected.dtype).eps
+    np.testing.assert_allclose(result, expected, rtol=4 * eps, atol=4 * eps * largest)
 
 
 @EVERY
-def test_arguments_are_those_of_the_plain_function(name):
-    plain, here = (inspect.signature(function).parameters for function in (PLAIN[name], getattr(cluster, name)))
-    assert [(p.name, p.kind, p.default) for p in here.values()] == [(p.name, p.kind, p.default) for p in plain.values()]
+def test_the_function_has_the_arguments_of_the_plain_one(operator):
+    here, plain = getattr(cluster, operator.function), getattr(workbench, operator.function)
+    shown, meant = (list(inspect.signature(function).parameters.values()) for function in (here, plain))
+    assert [(p.name, p.kind, p.default) for p in shown] == [(p.name, p.kind, p.default) for p in meant]
+    assert here.__name__ == operator.function
+    assert here.__doc__
+
+
+def test_functions_that_are_not_here():
+    with pytest.raises(AttributeError, match="has no attribute 'lp_threshold'"):
+        cluster.lp_threshold  # noqa: B018
+    with pytest.raises(ValueError, match="name='Lp': must be one of 'LRN'"):
+        cluster.run("Lp", np.ones(3))
+
+
+def test_an_operator_that_says_nothing_of_blocks_has_no_form(monkeypatch):
+    operator = OPERATORS["LpProx"]
+    monkeypatch.setitem(OPERATORS, "LpProx", dataclasses.replace(operator, blockwise=None))
+    with pytest.raises(ValueError, match=r'^LpProx has no form for blocks: declare it as blockwise="elementwise"'):
+        cluster.run("LpProx", np.ones(3), 1.0)
+    with pytest.raises(AttributeError):
+        cluster.lp_prox  # noqa: B018
 
 
 @EVERY
 @pytest.mark.parametrize("chunk", list(CUTS))
-def test_blocks_give_what_the_whole_gives_and_are_not_changed(name, chunk):
-    inputs, arguments = calls()[name]
-    arrays = [locked(x) if isinstance(x, da.Array) else x for x in as_dask(name, inputs, chunk)]
-    results = lazy_result(name, arrays, arguments)
-    assert all(isinstance(result, da.Array) for result in results)
-    expected = plain_result(name, inputs, arguments)
-    for result, computed, wanted in zip(results, dask.compute(*results), expected, strict=True):
-        assert_close(computed, wanted)
-        assert result.shape == np.shape(wanted)
-        assert result.dtype == np.asarray(wanted).dtype
+def test_blocks_give_what_the_whole_gives_and_are_not_changed(operator, chunk):
+    for place, (inputs, arguments) in enumerate(some_examples(operator)):
+        inputs = converted(inputs, ("float32", "float64")[place // 2 % 2])
+        arguments = {**arguments, "engine": ENGINES[place % 2]}
+        results = lazy_result(operator, by_blocks(inputs, lambda x: locked(cut(x, chunk))), arguments)
+        assert all(isinstance(result, da.Array) for result in results)
+        expected = plain_result(operator, inputs, arguments)
+        for result, computed, wanted in zip(results, dask.compute(*results), expected, strict=True):
+            assert_close(operator, computed, wanted)
+            assert (result.shape, result.dtype) == (np.shape(wanted), np.asarray(wanted).dtype)
 
 
 @EVERY
-def test_chunks_are_of_the_sizes_that_are_promised(name):
-    inputs, arguments = calls()[name]
-    for result in lazy_result(name, as_dask(name, inputs), arguments):
+def test_chunks_are_of_the_sizes_that_are_promised(operator):
+    inputs, arguments = typical(operator)
+    for result in lazy_result(operator, by_blocks(inputs, lambda x: cut(x, "uneven")), arguments):
         blocks = dask.compute(*result.to_delayed().ravel())
         for place, block in zip(np.ndindex(result.numblocks), blocks, strict=True):
             assert block.shape == tuple(sizes[i] for sizes, i in zip(result.chunks, place, strict=True))
@@ -75,142 +108,101 @@ def test_chunks_are_of_the_sizes_that_are_promised(name):
 
 
 @EVERY
-def test_no_block_is_read_before_the_result_is_computed(name):
-    inputs, arguments = calls()[name]
-    count = ARRAYS.get(name, len(inputs))
-    arrays = [unreadable(x.shape, x.dtype, 2) for x in inputs[:count]]
-    for result in lazy_result(name, arrays + list(inputs[count:]), arguments):
+def test_no_block_is_read_before_the_result_is_computed(operator):
+    inputs, arguments = typical(operator)
+    arrays = by_blocks(inputs, lambda x: unreadable(x.shape, x.dtype, 2))
+    for result in lazy_result(operator, arrays, arguments):
         if result.name.startswith("array-"):  # lengths, which are computed at once
             continue
         with pytest.raises(AssertionError, match="a block was computed"):
             result.compute()
 
 
-BAD_ARGUMENTS = [
-    {"size": 4},
-    {"size": 0},
-    {"alpha": float("nan")},
-    {"beta": -1},
-    {"order": "CHWN"},
-    {"order": "NC"},
-    {"region": "around"},
-    {"ratio": 1.5},
-    {"seed": -1},
-    {"training": 1},
-    {"start": 2**62 + 1},
-    {"scaled": 1},
-    {"per_feature": True},
-    {"replacement": "mode"},
-    {"replacement": np.zeros((2, 9))},
-    {"replacement": "mean", "per_feature": 1},
-    {"replacement_shape": (9,)},
-    {"replacement_shape": -1},
-    {"replacement_value": "0"},
-    {"p": -1},
-    {"p": "2"},
-    {"reg_lambda": 1.0},
-    {"exact": 0},
-    {"weight": -1},
-    {"sparsity_threshold": -1},
-    {"engine": "cuda"},
-]
-
-
 @EVERY
-def test_arguments_are_refused_at_once_and_in_the_same_words(name):
-    inputs, arguments = calls()[name]
-    count, refused = ARRAYS.get(name, len(inputs)), 0
-    arrays = [unreadable(x.shape, x.dtype, 2) for x in inputs[:count]] + list(inputs[count:])
-    for bad in BAD_ARGUMENTS:
-        if not set(bad) <= set(inspect.signature(PLAIN[name]).parameters):
-            continue
-        expected = refusal(plain_result, name, inputs, arguments | bad)
-        assert refusal(lazy_result, name, arrays, arguments | bad) == expected
-        refused += expected is not None
-    assert refused >= 3
+def test_arguments_are_refused_at_once_and_in_the_same_words(operator):
+    inputs, arguments = typical(operator)
+    arrays = by_blocks(inputs, lambda x: unreadable(x.shape, x.dtype, 2))
+    bad = [(arg.name, value) for arg in operator.args for value, _, _ in wrong_values(arg)]
+    bad += [(arg.name, object) for arg in operator.args if arg.type is object] + [("engine", "cuda")]
+    for name, value in bad:
+        given = arguments | {name: value}
+        assert refusal(lazy_result, operator, arrays, given) == refusal(plain_result, operator, inputs, given)
 
 
 @EVERY
 @pytest.mark.parametrize("dtype", ["complex64", "bool", "object", "float16", "int32"])
-def test_types_are_refused_at_once_and_in_the_same_words(name, dtype):
-    inputs, arguments = calls()[name]
+def test_types_are_refused_at_once_and_in_the_same_words(operator, dtype):
+    if np.dtype(dtype) in operator.types:
+        pytest.skip("this operator takes them")
+    inputs, arguments = typical(operator)
     typed = [np.ones(inputs[0].shape, dtype), *inputs[1:]]
-    assert refusal(lazy_result, name, as_dask(name, typed), arguments) == refusal(plain_result, name, typed, arguments)
+    arrays = by_blocks(typed, lambda x: cut(x, "uneven"))
+    assert refusal(lazy_result, operator, arrays, arguments) == refusal(plain_result, operator, typed, arguments)
 
 
 @EVERY
-def test_unknown_chunks_are_refused(name):
-    inputs, arguments = calls()[name]
-    arrays = as_dask(name, inputs)
+def test_unknown_chunks_are_refused(operator):
+    inputs, arguments = typical(operator)
+    arrays = by_blocks(inputs, lambda x: cut(x, "uneven"))
     first = arrays[0]
     arrays[0] = first[da.from_array(np.ones(len(first), bool), chunks=first.chunks[0])]
-    with pytest.raises(ValueError, match=r"has chunks of unknown size; .* with \w+\.compute_chunk_sizes\(\)"):
-        lazy_result(name, arrays, arguments)
+    kind, message = refusal(lazy_result, operator, arrays, arguments)
+    assert kind is ValueError
+    assert "has chunks of unknown size; " in message
+    assert f"with {operator.inputs[0]}.compute_chunk_sizes()" in message
     arrays[0].compute_chunk_sizes()
-    lazy_result(name, arrays, arguments)
+    lazy_result(operator, arrays, arguments)
 
 
 @EVERY
-def test_what_holds_no_plain_numbers_is_refused(name):
-    inputs, arguments = calls()[name]
-    rest = inputs[1:]
-    masked = np.ma.masked_array(inputs[0], inputs[0] > 0)
+def test_what_holds_no_plain_numbers_is_refused(operator):
+    (first, *rest), arguments = typical(operator)
+    masked = np.ma.masked_array(first, first > 0)
     for wrong, words in [
-        (masked, r"a masked array's mask would be lost; fill it first, as with da\.ma\.filled"),
-        (cut(masked, "uneven"), r"a masked array's mask would be lost"),
-        (
-            scipy.sparse.csr_matrix(np.eye(3, dtype=np.float32)),
-            "holds blocks of type csr_matrix: must hold NumPy arrays",
-        ),
+        (masked, "a masked array's mask would be lost; fill it first, as with da.ma.filled"),
+        (cut(masked, "uneven"), "a masked array's mask would be lost"),
+        (scipy.sparse.csr_matrix(np.eye(3, dtype=np.float32)), "holds blocks of type csr_matrix: must hold NumPy"),
         ([[1.0, 2.0], [3.0]], "must be an array"),
     ]:
-        with pytest.raises(TypeError, match=words):
-            lazy_result(name, [wrong, *rest], arguments)
+        kind, message = refusal(lazy_result, operator, [wrong, *rest], arguments)
+        assert kind is TypeError
+        assert words in message
 
 
 @EVERY
-def test_other_arrays_are_taken_too(name):
-    inputs, arguments = calls()[name]
-    expected = plain_result(name, inputs, arguments)
+def test_other_arrays_are_taken_too(operator):
+    inputs, arguments = typical(operator)
+    expected = plain_result(operator, inputs, arguments)
     first, rest = inputs[0], inputs[1:]
     big_endian = cut(first.astype(first.dtype.newbyteorder(">")), "uneven")
     fortran = da.from_array(np.asfortranarray(first), chunks=2)
     for other in (first, big_endian, fortran):
-        results = dask.compute(*lazy_result(name, [other, *rest], arguments))
+        results = dask.compute(*lazy_result(operator, [other, *rest], arguments))
         for result, wanted in zip(results, expected, strict=True):
-            np.testing.assert_allclose(result, wanted, rtol=1e-5, atol=1e-6)
+            assert_close(operator, result, wanted)
             assert np.asarray(result).dtype.isnative
 
 
 @EVERY
-def test_a_block_stays_on_its_thread(name, monkeypatch):
-    """Kernels of 40 000 elements use the pool if they may; there is none for them here."""
+def test_a_block_stays_on_its_thread(operator, monkeypatch):
+    """Large calls use the pool if they may; there is none for them here."""
     monkeypatch.setenv("WORKBENCH_NUM_THREADS", "4")
-    inputs, arguments = calls()[name]
-    if inputs[0].ndim == 1:
-        inputs = (np.tile(inputs[0], 5000), np.tile(inputs[1], 5000))
-    else:
-        inputs = tuple(np.repeat(x, 500, axis=3) if x.ndim == 4 else x for x in inputs)
+    inputs, arguments = next(iter(operator.timed(np.random.default_rng(0), ELEMENTS)))
+    results = lazy_result(operator, by_blocks(inputs, lambda x: cut(x, "whole")), arguments)
     monkeypatch.setattr(parallel, "_executor", lambda: pytest.fail("the pool was asked for help"))
-    dask.compute(*lazy_result(name, as_dask(name, inputs, "whole"), arguments))
+    dask.compute(*results)
     with pytest.raises(pytest.fail.Exception):
-        plain_result(name, inputs, arguments)
+        plain_result(operator, inputs, arguments)
 
 
 @EVERY
-@pytest.mark.parametrize("shape", [(0, 3, 5, 2), (4, 0, 5, 2), (4, 3, 0, 2)])
-def test_empty_axes(name, shape):
-    if ARRAYS.get(name) == 1 and name != "sparse_lp_regularizer":
-        inputs, arguments = (np.empty(0, np.float32), np.zeros(3, np.int64)), {"ratio": 0.5, "seed": 1}
-    else:
-        inputs, arguments = calls()[name]
-        inputs = tuple(np.empty(shape, x.dtype) if x.ndim == 4 else x for x in inputs)
-        if name == "sparse_lp_regularizer" and not shape[0]:
-            inputs = (inputs[0], np.empty(0, np.int64))
-    expected = plain_result(name, inputs, arguments)
-    for chunk in ("rows", "with empty chunks"):
-        results = lazy_result(name, as_dask(name, inputs, chunk), arguments)
-        for result, wanted in zip(dask.compute(*results), expected, strict=True):
+@pytest.mark.parametrize("chunk", ["rows", "with empty chunks"])
+def test_empty_axes(operator, chunk):
+    for inputs, arguments in examples(operator):
+        if any(is_sparse(x) for x in inputs) or inputs[0].size:
+            continue
+        results = lazy_result(operator, by_blocks(inputs, lambda x: cut(x, chunk)), arguments)
+        for result, wanted in zip(dask.compute(*results), plain_result(operator, inputs, arguments), strict=True):
             assert np.shape(result) == np.shape(wanted)
             np.testing.assert_array_equal(result, wanted)
 
@@ -237,7 +229,7 @@ def test_many_threads_at_once():
     expected = workbench.lp_prox(expected, 0.1)
     with dask.config.set(scheduler="threads", num_workers=8):
         for _ in range(3):
-            assert_close(y.compute(), expected)
+            np.testing.assert_allclose(y.compute(), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (3, 4), (2, 3, 4), (3, 2, 4, 5)])

@@ -5,64 +5,9 @@ import dask.array as da
 import numpy as np
 import pytest
 
-import workbench
-from tests.sparse_dropout.common import assert_same_bits
 from workbench import cluster
 
-from .common import CUTS, ENGINES, cut, rng, unreadable
-
-BOTH = pytest.mark.parametrize("engine", ENGINES)
-CHUNK = pytest.mark.parametrize("chunk", list(CUTS))
-DTYPE = pytest.mark.parametrize("dtype", ["float32", "float64"])
-EXPONENTS = [0.0, 0.5, 0.8, 1.0, 2.0, 3.0]
-
-
-def weights(shape, dtype, seed=0):
-    w = rng(seed).normal(size=shape).astype(dtype)
-    w[rng(seed + 1).random(shape) < 0.2] = 0
-    return w
-
-
-def last_bits(dtype):
-    """Return a tolerance for iterations: each stops where all the elements of a block are done."""
-    return {"float32": 2e-7, "float64": 1e-14}[dtype]
-
-
-@BOTH
-@CHUNK
-@DTYPE
-def test_prox_and_gradient(dtype, chunk, engine):
-    w = weights((3, 7, 5), dtype)
-    w[0, 0, :3] = np.nan, np.inf, -np.inf
-    for p in EXPONENTS:
-        for name in ("lp_prox", "lp_gradient"):
-            expected = getattr(workbench, name)(w, 0.3, p, engine=engine)
-            result = getattr(cluster, name)(cut(w, chunk), 0.3, p, engine=engine)
-            assert result.chunks == cut(w, chunk).chunks
-            assert result.dtype == w.dtype
-            np.testing.assert_allclose(result.compute(), expected, rtol=last_bits(dtype))
-    assert_same_bits(cluster.lp_prox(cut(w, chunk), 0.3, np.inf).compute(), workbench.lp_prox(w, 0.3, np.inf))
-    assert_same_bits(cluster.lp_prox(cut(w, chunk), 0.0).compute(), w)
-
-
-@BOTH
-@CHUNK
-@DTYPE
-def test_penalty(dtype, chunk, engine):
-    original = weights((3, 7, 5), dtype)
-    for p in [*EXPONENTS, np.inf]:
-        w = original.copy()
-        loss, mask = workbench.sparse_lp(w, 0.4, p, 0.6, engine=engine)
-        chunked = cut(original, chunk)
-        results = cluster.sparse_lp(chunked, 0.4, p, 0.6, engine=engine)
-        assert [result.shape for result in results] == [(), w.shape, w.shape]
-        assert results[1].chunks == results[2].chunks == chunked.chunks
-        found_loss, found_mask, found_w = dask.compute(*results)
-        assert found_loss.dtype == np.float64
-        np.testing.assert_allclose(found_loss, loss, rtol=1e-12)
-        assert_same_bits(found_mask, mask)
-        assert_same_bits(found_w, w)
-        assert_same_bits(chunked.compute(), original)
+from .common import unreadable
 
 
 def test_penalty_by_hand():
@@ -74,23 +19,6 @@ def test_penalty_by_hand():
     assert np.isnan(cluster.sparse_lp(w, 0.5)[0].compute())
     assert cluster.sparse_lp(da.full((4, 4), 1e200, chunks=2), 1.0, 2.0)[0].compute() == np.inf
     assert cluster.sparse_lp(da.full((4, 4), 1e200, chunks=2), 0.0, 2.0)[0].compute() == 0
-
-
-@BOTH
-@CHUNK
-@DTYPE
-@pytest.mark.parametrize("indices", [[], [4], [4, 4, 4], [0, 6, 3, 3, 6, 0, 1], list(range(7)) * 3])
-def test_rows(indices, dtype, chunk, engine):
-    original = weights((7, 3, 5), dtype)
-    indices = np.array(indices, np.int32)
-    for p in (0.5, 0.8, 1.0, 2.0):
-        table = original.copy()
-        workbench.sparse_lp_regularizer(table, indices, p, 0.2, engine=engine)
-        chunked = cut(original, chunk)
-        result = cluster.sparse_lp_regularizer(chunked, indices, p, 0.2, engine=engine)
-        assert result.chunks == chunked.chunks
-        np.testing.assert_allclose(result.compute(), table, rtol=4 * last_bits(dtype))
-        assert_same_bits(chunked.compute(), original)
 
 
 def test_rows_by_hand():

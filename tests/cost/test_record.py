@@ -8,39 +8,34 @@ import sys
 import numpy as np
 import pytest
 
-from workbench.cost import (
-    FLOPS_PER_MULTIPLY_ADD,
-    Cost,
-    checked_choice,
-    checked_count,
-    checked_itemsize,
-    checked_shape,
-)
+from workbench.cost import FLOPS_PER_MULTIPLY_ADD, Cost, checked_count, checked_itemsize, checked_shape
+from workbench.operator import checked_choice
 
-ONE = Cost(
-    multiply_adds=3,
-    other_flops=5,
-    comparisons=29,
-    divisions=7,
-    square_roots=11,
-    exponentials=31,
-    logarithms=37,
-    powers=13,
-    random_words=17,
-    bytes_read=19,
-    bytes_written=23,
-    bytes_cached=41,
-    bytes_allocated=43,
-    mispredictions=47,
-    launches=53,
-    calls=59,
-)
+COUNTS = {
+    "multiply_adds": 3,
+    "other_flops": 5,
+    "comparisons": 29,
+    "divisions": 7,
+    "square_roots": 11,
+    "exponentials": 31,
+    "logarithms": 37,
+    "powers": 13,
+    "random_words": 17,
+    "bytes_read": 19,
+    "bytes_written": 23,
+    "bytes_cached": 41,
+    "bytes_allocated": 43,
+    "mispredictions": 47,
+    "launches": 53,
+    "runs": 59,
+}
+ONE = Cost(**COUNTS)
 
 
 def test_a_multiply_add_is_two_flops_comparisons_and_random_words_are_none():
     assert FLOPS_PER_MULTIPLY_ADD == 2
     assert ONE.flops == 6 + 5 + 7 + 11 + 31 + 37 + 13
-    assert Cost(comparisons=1, random_words=1, mispredictions=1, launches=1, calls=1).flops == 0
+    assert Cost(comparisons=1, random_words=1, mispredictions=1, launches=1, runs=1).flops == 0
 
 
 def test_bytes_are_those_read_and_written():
@@ -48,24 +43,8 @@ def test_bytes_are_those_read_and_written():
 
 
 def test_counts_are_named_in_the_order_of_the_fields():
-    assert list(ONE.counts().items()) == [
-        ("multiply_adds", 3),
-        ("other_flops", 5),
-        ("comparisons", 29),
-        ("divisions", 7),
-        ("square_roots", 11),
-        ("exponentials", 31),
-        ("logarithms", 37),
-        ("powers", 13),
-        ("random_words", 17),
-        ("bytes_read", 19),
-        ("bytes_written", 23),
-        ("bytes_cached", 41),
-        ("bytes_allocated", 43),
-        ("mispredictions", 47),
-        ("launches", 53),
-        ("calls", 59),
-    ]
+    assert list(ONE.counts().items()) == list(COUNTS.items())
+    assert [field.name for field in dataclasses.fields(Cost)] == list(COUNTS)
 
 
 def test_costs_add_count_by_count():
@@ -84,11 +63,6 @@ def test_a_whole_number_scales_every_count_from_either_side():
 
 def test_counts_stay_exact_beyond_float64():
     assert (Cost(multiply_adds=2**53 + 1) * 3).multiply_adds == 27021597764222979
-
-
-def test_a_cost_cannot_be_changed():
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        ONE.powers = 1
 
 
 @pytest.mark.parametrize("times", [1.5, 2.0, "2", True])

@@ -200,7 +200,7 @@ def test_a_trial_is_told_of_each_fold_and_stops_when_it_says_so(function):
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_refuses_another_kind_of_report(function):
-    with pytest.raises(ValueError, match="reports='median': must be 'mean' or 'fold'"):
+    with pytest.raises(ValueError, match="reports='median': must be one of 'mean', 'fold'"):
         function(reports="median")
 
 

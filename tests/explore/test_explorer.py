@@ -9,7 +9,7 @@ from PIL import Image
 
 from workbench import drawing, dropout_with_replacement, local_response_norm
 from workbench.explore import explore
-from workbench.explore.renderer import Renderer
+from workbench.explore.explorer import Renderer
 from workbench.lrn import plots
 from workbench.operator import Arg
 
@@ -97,17 +97,23 @@ def test_extra_arguments_data_and_choices():
     maps = np.random.default_rng(0).random((9, 4, 5)).astype(np.float32)
     explorer = explore("LRN", plots.normalized_maps, maps=maps, size=3)
     assert list(explorer.sliders["region"].options) == ["across", "within"]
+    extra = [Arg("channel", int, 0, "the channel to look at", low=0, high=6)]
+    data = {"responses": np.arange(1.0, 8.0), "channel": 2, "extra": extra}
+    assert "channel" not in explore("LRN", plots.window_over_channels, **data).python
     bars = explore(
         "LRN",
         plots.window_over_channels,
-        responses=np.arange(1.0, 8.0),
-        channel=2,
-        extra=[Arg("channel", int, 0, "the channel to look at", low=0, high=6)],
+        **data,
+        notebook="notebooks/some.ipynb",
+        parameters=("channel",),
+        python="plots.window_over_channels(responses, {size}, channel={channel})",
     )
-    bars.sliders["channel"].value = 5
+    bars.sliders["channel"].value = 4
     assert bars.wait(20)
-    assert bars._axes[0].get_title("left") == "Channel 5 is divided by what its window of 5 holds"
-    assert "channel" not in bars.python
+    assert bars._axes[0].get_title("left") == "Channel 4 is divided by what its window of 5 holds"
+    assert bars.python == "plots.window_over_channels(responses, 5, channel=4)"
+    assert bars.command.startswith("workbench run notebooks/some.ipynb -p size 5")
+    assert bars.command.endswith(" -p channel 4")
 
 
 def test_an_extra_argument_in_place_of_the_operators_own():
@@ -133,24 +139,6 @@ def test_an_extra_argument_in_place_of_the_operators_own():
     y, dropped = eval(explorer.python, {"workbench": __import__("workbench"), "x": np.array([1.0, 2.0, 6.0])})
     assert y.tolist() == [2.0, 2.0, 2.0]
     assert dropped.all()
-
-
-def test_lines_for_a_picture_that_is_more_than_a_call_of_the_operator():
-    explorer = explore(
-        "LRN",
-        plots.window_over_channels,
-        responses=np.arange(1.0, 8.0),
-        channel=2,
-        extra=[Arg("channel", int, 0, "the channel to look at", low=0, high=6)],
-        notebook="notebooks/some.ipynb",
-        parameters=("channel",),
-        python="plots.window_over_channels(responses, {size}, channel={channel})",
-    )
-    explorer.sliders["channel"].value = 4
-    assert explorer.wait(20)
-    assert explorer.python == "plots.window_over_channels(responses, 5, channel=4)"
-    assert explorer.command.startswith("workbench run notebooks/some.ipynb -p size 5")
-    assert explorer.command.endswith(" -p channel 4")
 
 
 def test_an_argument_without_a_default_needs_a_start():

@@ -1,12 +1,13 @@
 """The compiled loops run as the Python that they are written in, on arrays that count what is loaded and stored."""
 
-import importlib.util
+import importlib
+import sys
 import types
 
 import numpy as np
 
-from workbench import compiling
-from workbench.lrn import CHANNELS_LAST, kernels, loops
+from workbench import compiling, lrn
+from workbench.lrn import CHANNELS_LAST, kernels
 from workbench.lrn.window import Window
 
 
@@ -29,27 +30,34 @@ class Counted:
         self.array[place] = value
 
 
-def plain_loops(monkeypatch, tally):
-    """Return the module of the loops, not compiled, whose own arrays count too; its masks are made uncounted."""
+LOOPS = ["loops_common", "loops_channels_first", "loops_channels_last", "loops_within"]
+
+
+def plain_loops(monkeypatch, tally, name):
+    """Return a module of loops, not compiled, whose own arrays count too; its masks are made uncounted."""
     with monkeypatch.context() as patch:
         patch.setattr(compiling, "compiler", lambda **options: lambda function: function)
-        for name in ("prefetch_to_read", "prefetch_to_write"):
-            patch.setattr(compiling, name, lambda array, index: None)
-        spec = importlib.util.spec_from_file_location("plain_loops", loops.__file__)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    masks = module._neighbour_masks
-    counting = types.SimpleNamespace(rint=np.rint, sqrt=np.sqrt)
-    counting.empty = lambda length, dtype: Counted(np.full(length, np.nan, dtype), tally)
-    counting.zeros = lambda length, dtype: Counted(np.zeros(length, dtype), tally)
+        for prefetch in ("prefetch_to_read", "prefetch_to_write"):
+            patch.setattr(compiling, prefetch, lambda array, index: None)
+        for each in LOOPS:  # imported again, and put back afterwards
+            patch.setattr(lrn, each, getattr(lrn, each))
+            patch.delitem(sys.modules, f"workbench.lrn.{each}")
+        module = importlib.import_module(f"workbench.lrn.{name}")
+    counting = types.SimpleNamespace(
+        empty=lambda length, dtype: Counted(np.full(length, np.nan, dtype), tally),
+        zeros=lambda length, dtype: Counted(np.zeros(length, dtype), tally),
+    )
+    if name == "loops_channels_last":
+        masks = module._neighbour_masks
 
-    def uncounted_masks(channels, like):
-        module.np = np
-        made = masks(channels, like.array)
-        module.np = counting
-        return tuple(Counted(each, tally) for each in made)
+        def uncounted_masks(channels, like):
+            module.np = np
+            made = masks(channels, like.array)
+            module.np = counting
+            return tuple(Counted(each, tally) for each in made)
 
-    module.np, module._neighbour_masks = counting, uncounted_masks
+        module._neighbour_masks = uncounted_masks
+    module.np = counting
     return module
 
 
@@ -59,7 +67,6 @@ def accesses(monkeypatch, direction, shape, size, order="NCHW", region="across",
     `changes` are those of its arguments that are to be others than a call's: by place.
     """
     tally = types.SimpleNamespace(count=0)
-    module = plain_loops(monkeypatch, tally)
     window = Window(size // 2, size // 2, 0.7, size ** (2 if region == "within" else 1), 0.75, 1.3, region)
     plan = kernels._plan(shape, window, CHANNELS_LAST[order], direction)
     rng = np.random.default_rng(5)
@@ -73,8 +80,8 @@ def accesses(monkeypatch, direction, shape, size, order="NCHW", region="across",
         arguments[int(place.lstrip("_"))] = value
     safe = np.zeros(10_000, np.bool_)
     start, stop = (0, plan.jobs) if jobs is None else jobs
-    getattr(module, plan.loop.__name__)(
-        *flat, start, stop, plan.shape, *arguments, loops.THREE_QUARTERS, scalars, limits, safe
-    )
+    module = plain_loops(monkeypatch, tally, plan.loop.__module__.rpartition(".")[2])
+    loop, power = getattr(module, plan.loop.__name__), kernels._power(x.dtype, window.beta)
+    loop(*flat, start, stop, plan.shape, *arguments, power, scalars, limits, safe)
     assert safe[start:stop].all()
     return tally.count, arrays

@@ -66,20 +66,6 @@ def test_caffe_within_divides_by_the_square_and_pads_with_zeros():
     np.testing.assert_allclose(conventions.local_response_norm(image, window), image / np.sqrt(base), rtol=1e-14)
 
 
-def test_even_window_gradient_is_the_derivative():
-    window = conventions.onnx(4, 0.3, 0.6, 1.5)
-    rng = np.random.default_rng(3)
-    x, dy = rng.standard_normal((2, 2, 7, 3))
-    dx = conventions.local_response_norm_gradient(dy, x, window)
-    step = 1e-6
-    for index in np.ndindex(x.shape):
-        up, down = x.copy(), x.copy()
-        up[index] += step
-        down[index] -= step
-        rise = conventions.local_response_norm(up, window) - conventions.local_response_norm(down, window)
-        assert dx[index] == pytest.approx((dy * rise).sum() / (2 * step), rel=1e-7, abs=1e-8)
-
-
 def test_arguments_of_a_symmetric_window_give_the_same_result():
     window = conventions.tensorflow(depth_radius=2, bias=2.0, alpha=0.1, beta=0.75)
     assert conventions.arguments(window) == {

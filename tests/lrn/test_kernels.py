@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workbench import local_response_norm, local_response_norm_gradient, local_response_norm_scale
-from workbench.lrn import conventions, kernels, loops
+from workbench.lrn import conventions, kernels, loops_within
 from workbench.lrn.window import SHORT_ROW, Window
 from workbench.parallel import thread_limit
 
@@ -41,37 +41,6 @@ def compare(x, dy, scale=False, **arguments):
     np.testing.assert_allclose(fast.astype(float), meant.astype(float), rtol=0, atol=backward * largest)
     np.testing.assert_array_equal(x, before[0])
     np.testing.assert_array_equal(dy, before[1])
-
-
-ORDERS = [
-    ("NCHW", (3, 7)),
-    ("NCHW", (2, 7, 3)),
-    ("NCHW", (2, 7, 3, 5)),
-    ("NCHW", (2, 7, 3, 4, 5)),
-    ("NHWC", (3, 7)),
-    ("NHWC", (2, 3, 7)),
-    ("NHWC", (2, 3, 5, 7)),
-    ("NHWC", (2, 3, 4, 5, 7)),
-    ("NC", (3, 7)),
-    ("NCW", (2, 7, 3)),
-    ("NWC", (2, 3, 7)),
-    ("NCDHW", (2, 7, 4, 3, 5)),
-    ("NDHWC", (2, 4, 3, 5, 7)),
-]
-
-
-@pytest.mark.parametrize(("order", "shape"), ORDERS, ids=lambda value: value if isinstance(value, str) else len(value))
-def test_every_order_and_rank(order, shape):
-    compare(both_signs(shape), both_signs(shape, seed=1), scale=True, order=order, **PAPER)
-
-
-@pytest.mark.parametrize("beta", [0, 0.3, 0.5, 0.6, 0.75, 1, 2.3])
-@pytest.mark.parametrize(
-    ("order", "region"), [("NCHW", "across"), ("NHWC", "across"), ("NCHW", "within"), ("NHWC", "within")]
-)
-def test_exponents(order, region, beta):
-    x, dy = both_signs((2, 6, 3, 5)), both_signs((2, 6, 3, 5), seed=1)
-    compare(x, dy, size=5, alpha=0.7, beta=beta, bias=1.3, order=order, region=region)
 
 
 @pytest.mark.parametrize("size", [1, 3, 5, 7, 9, 11, 13, 15, 101])
@@ -134,7 +103,7 @@ def of_width(order, height, row):
 def test_within_a_channel_on_both_sides_of_a_short_row(dtype, order, height, row, size):
     shape = of_width(order, height, row)  # in bands of 32 rows; a window of 151 sees the whole image
     plan = kernels._plan(shape, Window(size // 2, size // 2, 1.0, 1.0, 0.75, 1.0, "within"), order == "NHWC", "forward")
-    assert plan.loop is (loops.small_image_forward if row < SHORT_ROW else loops.image_forward)
+    assert plan.loop is (loops_within.small_forward if row < SHORT_ROW else loops_within.forward)
     assert plan.jobs == (2 if order == "NHWC" else 4) * -(-height // 32)
     x, dy = both_signs(shape, dtype), both_signs(shape, dtype, seed=1)
     compare(x, dy, scale=True, **{**PAPER, "size": size}, order=order, region="within")
@@ -177,9 +146,9 @@ def test_a_lopsided_window_by_hand():
         np.testing.assert_array_equal(scale[0, 0], 0.5 + 0.5 * np.array(sums))
 
 
-def test_the_gradient_of_a_lopsided_window_is_the_derivative():
-    window = Window(1, 2, 0.3, 4.0, 0.6, 1.5, "within")
-    x, dy = np.random.default_rng(3).standard_normal((2, 1, 2, 5, 4))
+@pytest.mark.parametrize("window", [Window(1, 2, 0.3, 4.0, 0.6, 1.5, "within"), conventions.onnx(4, 0.3, 0.6, 1.5)])
+def test_the_gradient_of_a_lopsided_window_is_the_derivative(window):
+    x, dy = np.random.default_rng(3).standard_normal((2, 1, 7, 5, 4))
     dx, step = conventions.local_response_norm_gradient(dy, x, window), 1e-6
     for index in np.ndindex(x.shape):
         up, down = x.copy(), x.copy()
@@ -189,50 +158,13 @@ def test_the_gradient_of_a_lopsided_window_is_the_derivative():
         assert dx[index] == pytest.approx((dy * rise).sum() / (2 * step), rel=1e-7, abs=1e-8)
 
 
-@pytest.mark.parametrize("region", ["across", "within"])
-@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
-@pytest.mark.parametrize("dtype", [np.float16, np.float64])
-def test_float_types(dtype, order, region):
-    x, dy = both_signs((2, 6, 3, 70), dtype), both_signs((2, 6, 3, 70), dtype, seed=1)
-    for size in (3, 5):
-        compare(x, dy, scale=dtype == np.float16, size=size, alpha=0.7, beta=0.6, bias=1.3, order=order, region=region)
-
-
-@pytest.mark.parametrize("beta", [0.5, 0.75])
-def test_float64_square_roots(beta):
-    x = both_signs((2, 9, 70), np.float64)
-    fast, meant = (local_response_norm(x, **{**PAPER, "beta": beta}, engine=e) for e in ("numba", "reference"))
-    np.testing.assert_allclose(fast, meant, rtol=1e-14)
-
-
-ARRANGED = {
-    "transposed": lambda a: a.transpose(3, 1, 0, 2),
-    "strided": lambda a: a[:, ::2, :, 1::3],
-    "reversed": lambda a: a[:, ::-1, :, ::-1],
-    "broadcast": lambda a: np.broadcast_to(a[:, :, :1], a.shape),
-    "Fortran order": np.asfortranarray,
-    "read-only": lambda a: read_only(a),
-    "byte-swapped": lambda a: a.astype(a.dtype.newbyteorder()),
-    "unaligned": lambda a: np.frombuffer(b"x" + a.tobytes(), a.dtype, offset=1).reshape(a.shape),
-}
-
-
-def read_only(a):
-    a = a.copy()
-    a.flags.writeable = False
-    return a
-
-
-@pytest.mark.parametrize("name", ARRANGED)
-def test_arrangements_of_memory(name):
+def test_memory_that_is_shared_or_unaligned():
     a, b = both_signs((2, 7, 4, 9)), both_signs((2, 7, 4, 9), seed=1)
-    x, dy = ARRANGED[name](a), ARRANGED[name](b)
-    expected = local_response_norm(np.array(x, np.float32, order="C"), **PAPER, engine="reference")
-    np.testing.assert_allclose(local_response_norm(x, **PAPER), expected, rtol=1e-6)
-    compare(x, dy, **PAPER)
-    if not x.flags.c_contiguous and not dy.flags.c_contiguous:  # and one of the two alone
-        compare(x, np.ascontiguousarray(dy), **PAPER)
-        compare(np.ascontiguousarray(x), dy, **PAPER)
+    for arranged in (
+        lambda x: np.broadcast_to(x[:, :, :1], x.shape),
+        lambda x: np.frombuffer(b"x" + x.tobytes(), x.dtype, offset=1).reshape(x.shape),
+    ):
+        compare(arranged(a), arranged(b), **PAPER)
 
 
 @pytest.mark.parametrize("order", ["NCHW", "NHWC"])
@@ -243,31 +175,10 @@ def test_conversion_in_several_blocks(order):
     compare(x, dy, **PAPER, order=order)
 
 
-@pytest.mark.parametrize("engine", ["reference", "numba"])
-@pytest.mark.parametrize("region", ["across", "within"])
-@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
-@pytest.mark.parametrize("empty", range(4))
-def test_an_empty_axis(empty, order, region, engine):
-    shape = tuple(0 if axis == empty else length for axis, length in enumerate((2, 7, 3, 5)))
-    x = np.empty(shape, np.float16)
-    arguments = dict(order=order, region=region, engine=engine)
-    for result in (
-        local_response_norm(x, **arguments),
-        local_response_norm_scale(x, **arguments),
-        local_response_norm_gradient(x, x, **arguments),
-        local_response_norm(x, alpha=-1.0, bias=0.0, **arguments),
-    ):
-        assert result.shape == shape
-        assert result.dtype == np.float16
-
-
 @pytest.mark.parametrize(
     ("shape", "arguments"),
     [
-        pytest.param((4, 9, 5000), {}, id="planes"),
         pytest.param((2, 3, 40_000), {"size": 3}, id="planes in tiles"),
-        pytest.param((2, 8000, 9), {"order": "NHWC"}, id="pixels"),
-        pytest.param((2, 3, 170, 60), {"region": "within"}, id="image"),
         pytest.param((2, 3, 70, 200), {"region": "within"}, id="image of long rows"),
     ],
 )
@@ -277,16 +188,9 @@ def test_one_thread_and_several_agree_to_the_bit(shape, arguments):
     results = []
     for threads in (1, 2, 5):
         with thread_limit(threads):
-            results.append(
-                (
-                    local_response_norm(x, **{**PAPER, **arguments}),
-                    local_response_norm_scale(x, **{**PAPER, **arguments}),
-                    local_response_norm_gradient(dy, x, **{**PAPER, **arguments}),
-                )
-            )
-    for others in results[1:]:
-        for one, several in zip(results[0], others, strict=True):
-            np.testing.assert_array_equal(one.view(np.int32), several.view(np.int32))
+            y = local_response_norm(x, **{**PAPER, **arguments})
+            results.append(y.tobytes() + local_response_norm_gradient(dy, x, **{**PAPER, **arguments}).tobytes())
+    assert results == results[:1] * 3
 
 
 @pytest.mark.parametrize("beta", [0.1, 0.25, 0.5, 0.6, 0.75, 0.9, 1, 1.25, 1.5, 2, 5, 10, 30, 1000])
@@ -303,48 +207,29 @@ def test_float32_is_accurate_at_every_exponent(order, beta):
 @pytest.mark.parametrize("beta", [0.1, 0.5, 0.6, 0.75, 1, 2])
 def test_float32_is_accurate_where_it_excites(beta):
     x = np.random.default_rng(0).uniform(-1, 1, size=(3, 11, 500)).astype(np.float32)
-    arguments = dict(size=5, alpha=-0.5, beta=beta, bias=1.0)  # a base from 0.5 to 1
-    y = local_response_norm(x, **arguments)
-    truth = local_response_norm(x.astype(np.float64), **arguments, engine="reference")
-    np.testing.assert_allclose(y, truth, rtol=1e-6)
+    compare(x, x[::-1], size=5, alpha=-0.5, beta=beta, bias=1.0)  # a base from 0.5 to 1
 
 
 @pytest.mark.parametrize("engine", ["reference", "numba"])
-@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
 @pytest.mark.parametrize("size", [3, 5, 7])
-def test_a_spike_leaves_the_others_exact(size, order, engine):
-    x = np.random.default_rng(0).uniform(0.5, 2, size=(2, 17, 70)).astype(np.float32)
-    x[:, 8] = 1e6
-    arguments = dict(size=size, alpha=0.7, beta=0.75, bias=1.0, engine=engine)
-    arranged, order_axes = (
-        (x, (0, 1, 2)) if order == "NCHW" else (np.ascontiguousarray(x.transpose(0, 2, 1)), (0, 2, 1))
-    )
-    outside = np.abs(np.arange(17) - 8) > size // 2
-    for function in (local_response_norm, local_response_norm_scale):
-        result = function(arranged, **arguments, order=order).transpose(order_axes)
-        calm = x.copy()
-        calm[:, 8] = 0  # outside the window of the spike nothing depends on it
-        expected = function(calm.astype(np.float64), **{**arguments, "engine": "reference"})
-        np.testing.assert_allclose(result[:, outside], expected[:, outside], rtol=1e-5)
-    dx = local_response_norm_gradient(np.ones_like(arranged), arranged, **arguments, order=order).transpose(order_axes)
-    calm[:, 8] = 0
-    expected = local_response_norm_gradient(
-        np.ones_like(calm, np.float64), calm.astype(np.float64), **{**arguments, "engine": "reference"}
-    )
-    far = np.abs(np.arange(17) - 8) > 2 * (size // 2)  # the gradient sees windows of windows
-    np.testing.assert_allclose(dx[:, far], expected[:, far], rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("engine", ["reference", "numba"])
-def test_a_spike_within_a_channel(engine):
-    x = np.random.default_rng(0).uniform(0.5, 2, size=(1, 2, 40, 21)).astype(np.float32)
-    calm = x.astype(np.float64)
-    x[0, 1, 33, 11] = 1e6
-    calm[0, 1, 33, 11] = 0
-    arguments = dict(size=3, alpha=0.7, beta=0.75, bias=1.0, region="within", engine=engine)
-    y, expected = local_response_norm(x, **arguments), local_response_norm(calm, **arguments)
-    y[0, 1, 32:35, 10:13] = expected[0, 1, 32:35, 10:13] = 0
-    np.testing.assert_allclose(y, expected, rtol=1e-5)
+@pytest.mark.parametrize(("order", "region"), [("NCHW", "across"), ("NHWC", "across"), ("NCHW", "within")])
+def test_a_spike_leaves_the_others_exact(order, region, size, engine):
+    # The gradient sees windows of windows. Beyond them nothing depends on the spike, which no running sum may remember.
+    x = np.random.default_rng(0).uniform(0.5, 2, size=(2, 40, 17, 5)).astype(np.float32)
+    axis = 3 if order == "NHWC" else 1 if region == "across" else 2
+    x = np.moveaxis(x, 2, axis).copy()
+    calm, spiked = x.astype(np.float64), np.moveaxis(x, axis, 0)
+    spiked[8], np.moveaxis(calm, axis, 0)[8] = 1e6, 0
+    arguments = dict(size=size, alpha=0.7, beta=0.75, bias=1.0, order=order, region=region)
+    for function, windows in (
+        (local_response_norm, 1),
+        (local_response_norm_scale, 1),
+        (lambda x, **options: local_response_norm_gradient(np.ones_like(x), x, **options), 2),
+    ):
+        found, expected = function(x, **arguments, engine=engine), function(calm, **arguments, engine="reference")
+        outside = np.abs(np.arange(17) - 8) > windows * (size // 2)
+        found, expected = (np.moveaxis(each, axis, 0)[outside] for each in (found, expected))
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 if windows == 2 else 0)
 
 
 @pytest.mark.parametrize("engine", ["reference", "numba"])

@@ -3,13 +3,8 @@
 import numpy as np
 import pytest
 
-from workbench import drawing
+from tests.pictures import artist, data, draw_again
 from workbench.lrn import plots
-
-
-def data(ax, key):
-    artist = next(artist for artist in ax.get_children() if artist.get_gid() == key)
-    return artist.get_data()
 
 
 def test_response_curve_has_its_maximum_where_the_derivative_vanishes():
@@ -34,8 +29,7 @@ def test_inhibition_and_excitation_mark_the_pole():
 def test_excitation_without_any_real_value_says_so():
     _, right = plots.inhibition_and_excitation(size=5, alpha=0.6, bias=1.0, energy=10.0)
     assert data(right, "response")[0].size == 0
-    note = next(text for text in right.texts if text.get_gid() == "note")
-    assert "no real value" in note.get_text()
+    assert "no real value" in artist(right, "note").get_text()
 
 
 def test_window_over_channels_shows_before_and_after():
@@ -81,9 +75,4 @@ def test_gain_by_argument_falls_with_alpha_and_beta():
     ],
 )
 def test_drawing_again_moves_and_adds_nothing(draw):
-    axes = draw()
-    panels = np.ravel(np.asarray(axes, dtype=object))
-    artists = [panel.get_children() for panel in panels]
-    assert draw(size=3, ax=axes) is axes
-    assert [panel.get_children() for panel in panels] == artists
-    assert len(drawing.figure_of(axes).axes) <= len(panels) + 1
+    draw_again(draw, draw(), size=3)

@@ -1,4 +1,4 @@
-"""The NumPy reference against a scalar loop, and both against sums done by hand."""
+"""Both engines against a scalar loop in float64, the reference in narrow types too, and against sums done by hand."""
 
 import numpy as np
 import pytest
@@ -54,41 +54,45 @@ def test_as_many_images_as_channels(engine):
     np.testing.assert_allclose(local_response_norm_scale(x, 3, 3.0, engine=engine), expected, rtol=1e-15)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("order", "shape"), ACROSS)
-def test_across_every_order_and_rank(order, shape):
-    compare(shape, dict(size=5, alpha=0.7, beta=0.75, bias=1.3, order=order))
+def test_across_every_order_and_rank(order, shape, engine):
+    compare(shape, dict(size=5, alpha=0.7, beta=0.75, bias=1.3, order=order), engine)
 
 
 @pytest.mark.parametrize("size", [1, 3, 5, 7, 11, 13, 15, 101])
 def test_sizes_up_to_more_than_the_channels(size):
-    compare((2, 7, 3), dict(size=size, alpha=0.7, beta=0.6, bias=1.3))
+    for engine in ENGINES:
+        compare((2, 7, 3), dict(size=size, alpha=0.7, beta=0.6, bias=1.3), engine)
 
 
 @pytest.mark.parametrize("beta", [0, 0.5, 0.6, 0.75, 1, 2.3])
 @pytest.mark.parametrize("alpha", [-0.004, 0.0, 0.7])
 def test_exponents_and_strengths(alpha, beta):
-    compare((2, 7, 3), dict(size=5, alpha=alpha, beta=beta, bias=1.3))
+    for engine in ENGINES:
+        compare((2, 7, 3), dict(size=5, alpha=alpha, beta=beta, bias=1.3), engine)
 
 
 @pytest.mark.parametrize("size", [1, 3, 5, 11])
 @pytest.mark.parametrize("order", ["NCHW", "NHWC"])
 def test_within(order, size):
     shape = (2, 3, 5, 4) if order == "NCHW" else (2, 5, 4, 3)
-    compare(shape, dict(size=size, alpha=0.7, beta=0.6, bias=1.3, order=order, region="within"))
+    for engine in ENGINES:
+        compare(shape, dict(size=size, alpha=0.7, beta=0.6, bias=1.3, order=order, region="within"), engine)
 
 
 @pytest.mark.parametrize(
     ("dtype", "half_a_digit"), [(np.float16, 2**-11), (np.float32, 2**-24)], ids=["float16", "float32"]
 )
 def test_narrow_types_are_rounded_once(dtype, half_a_digit):
-    compare((2, 7, 3), dict(size=5, alpha=0.7, beta=0.75, bias=1.3), dtype, half_a_digit * (1 + 1e-6))
+    compare((2, 7, 3), dict(size=5, alpha=0.7, beta=0.75, bias=1.3), "reference", dtype, half_a_digit * (1 + 1e-6))
 
 
-def compare(shape, arguments, dtype=np.float64, tolerance=1e-13):
+def compare(shape, arguments, engine, dtype=np.float64, tolerance=1e-13):
     x, dy = both_signs(shape).astype(dtype), both_signs(shape, 1).astype(dtype)
-    scale = local_response_norm_scale(x, **arguments, engine="reference")
-    y = local_response_norm(x, **arguments, engine="reference")
-    dx = local_response_norm_gradient(dy, x, **arguments, engine="reference")
+    scale = local_response_norm_scale(x, **arguments, engine=engine)
+    y = local_response_norm(x, **arguments, engine=engine)
+    dx = local_response_norm_gradient(dy, x, **arguments, engine=engine)
     assert scale.dtype == y.dtype == dx.dtype == dtype
     np.testing.assert_allclose(scale.astype(float), scalar.scale(x, **arguments), rtol=tolerance)
     np.testing.assert_allclose(y.astype(float), scalar.normalized(x, **arguments), rtol=tolerance)

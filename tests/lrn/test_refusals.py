@@ -1,13 +1,12 @@
 """What is refused, and whether the message says which argument, which value, what is allowed and what to do."""
 
 import re
-from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from workbench import local_response_norm, local_response_norm_gradient, local_response_norm_scale
+from workbench import OPERATORS, local_response_norm, local_response_norm_gradient, local_response_norm_scale
 
 X = np.linspace(-2, 3, 2 * 7 * 3 * 4, dtype=np.float32).reshape(2, 7, 3, 4)
 ENGINES = ["reference", "numba"]
@@ -36,67 +35,16 @@ def refusal(error, function, *arguments, **options):
     return str(raised.value)
 
 
-NOT_ALLOWED = [
-    ("size", 4, ["size=4", "an odd whole number of at least 1", "nearest legal values are 3 and 5"]),
-    ("size", 2, ["size=2", "odd", "nearest legal values are 1 and 3"]),
-    ("size", np.int32(6), ["size=", "6", "odd", "nearest legal values are 5 and 7"]),
-    ("size", 0, ["size=0", "odd whole number of at least 1", "nearest legal value is 1"]),
-    ("size", -3, ["size=-3", "odd whole number of at least 1", "nearest legal value is 1"]),
-    ("alpha", float("nan"), ["alpha=nan", "finite"]),
-    ("alpha", float("inf"), ["alpha=inf", "finite"]),
-    ("alpha", -float("inf"), ["alpha=-inf", "finite"]),
-    ("beta", float("nan"), ["beta=nan", "finite"]),
-    ("beta", float("inf"), ["beta=inf", "finite", "at least 0"]),
-    ("beta", -0.5, ["beta=-0.5", "a number of at least 0", "nearest legal value is 0"]),
-    ("bias", float("nan"), ["bias=nan", "finite"]),
-    ("bias", float("inf"), ["bias=inf", "finite", "at least 0"]),
-    ("bias", -1e-9, ["bias=-1e-09", "a number of at least 0", "nearest legal value is 0"]),
-    ("beta", 10**309, ["beta", "at least 0", "float64"]),
-    ("order", "CHW", ["order='CHW'", "'NCHW'", "'NHWC'", "'NC'", "'NCW'", "'NWC'", "'NCDHW'", "'NDHWC'"]),
-    ("order", "nchw", ["order='nchw'", "'NCHW'"]),
-    ("region", "between", ["region='between'", "'across'", "'within'"]),
-    ("engine", "cuda", ["engine='cuda'", "'numba'", "'reference'"]),
-    ("engine", None, ["engine=None", "'numba'", "'reference'"]),
-]
-
-
-@FUNCTIONS
-@pytest.mark.parametrize(
-    ("name", "value", "parts"), NOT_ALLOWED, ids=[f"{name}={value!r}" for name, value, _ in NOT_ALLOWED]
-)
-def test_value_that_is_not_allowed(function, name, value, parts):
-    message = refusal(ValueError, function, **{name: value})
-    assert [part for part in parts if part not in message] == []
-
-
-OF_THE_WRONG_TYPE = [
-    ("size", 5.0, "float"),
-    ("size", np.float32(5), "float32"),
-    ("size", True, "bool"),
-    ("size", "5", "str"),
-    ("size", None, "NoneType"),
-    ("size", Fraction(5), "Fraction"),
-    ("alpha", "1e-4", "str"),
-    ("alpha", None, "NoneType"),
-    ("alpha", 1j, "complex"),
-    ("beta", True, "bool"),
-    ("beta", [0.75], "list"),
-    ("bias", False, "bool"),
-    ("bias", Decimal(1), "Decimal"),
-    ("order", 1, "int"),
-    ("region", b"within", "bytes"),
-]
-
-
-@FUNCTIONS
-@pytest.mark.parametrize(
-    ("name", "value", "kind"), OF_THE_WRONG_TYPE, ids=[f"{name}={value!r}" for name, value, _ in OF_THE_WRONG_TYPE]
-)
-def test_value_of_the_wrong_type(function, name, value, kind):
-    message = refusal(TypeError, function, **{name: value})
-    assert f"{name}={value!r}" in message
-    assert kind in message
-    assert re.search(r"must be (a number|an odd whole number|one of)", message)
+def test_ranges_are_those_that_are_promised():
+    for name in ("LRN", "LRNGradient"):
+        assert {arg.name: arg.allowed for arg in OPERATORS[name].args} == {
+            "size": "an odd whole number of at least 1",
+            "alpha": "a number",
+            "beta": "a number of at least 0.0",
+            "bias": "a number of at least 0.0",
+            "order": "one of 'NCHW', 'NHWC', 'NC', 'NCW', 'NWC', 'NCDHW', 'NDHWC'",
+            "region": "one of 'across', 'within'",
+        }
 
 
 @pytest.mark.parametrize("value", [np.int8(5), np.uint64(5), 5], ids=type)
@@ -107,47 +55,6 @@ def test_whole_numbers_of_any_kind_are_a_size(value):
 @pytest.mark.parametrize("value", [2, np.float16(2), np.int64(2), Fraction(2)], ids=type)
 def test_real_numbers_of_any_kind_are_a_strength(value):
     np.testing.assert_array_equal(forward(alpha=value, bias=value), forward(alpha=2.0, bias=2.0))
-
-
-@FUNCTIONS
-@pytest.mark.parametrize(
-    "dtype", ["int64", "int32", "uint8", "bool", "object", "complex64", "longdouble", "U3", "S2", "M8[s]"]
-)
-def test_array_of_another_type(function, dtype):
-    dtype = np.dtype(dtype)
-    if dtype == np.float64:
-        pytest.skip("longdouble is float64 on this machine")
-    message = refusal(TypeError, function, np.zeros((2, 7, 3, 4), dtype))
-    assert re.match(rf"(x|dy) has dtype {re.escape(str(dtype))}: ", message)
-    assert "float16, float32 or float64" in message
-    assert "astype(np.float32)" in message
-
-
-@FUNCTIONS
-def test_structured_array(function):
-    message = refusal(TypeError, function, np.zeros((2, 3), [("a", "f4")]))
-    assert "float16, float32 or float64" in message
-
-
-@FUNCTIONS
-def test_masked_array(function):
-    message = refusal(TypeError, function, np.ma.masked_less(X, 0))
-    assert "masked" in message
-    assert ".filled(0.0)" in message
-
-
-@FUNCTIONS
-@pytest.mark.parametrize("x", ["NCHW", None, [[1, 2], [3, 4]], {1: 2}], ids=type)
-def test_no_array_of_floats(function, x):
-    message = refusal(TypeError, function, x)
-    assert re.match(r"(x|dy)\b", message)
-    assert "float16, float32 or float64" in message
-
-
-@FUNCTIONS
-def test_ragged_lists(function):
-    message = refusal(TypeError, function, [[1.0, 2.0], [3.0]])
-    assert re.match(r"(x|dy): must be an array of float16, float32 or float64", message)
 
 
 @FUNCTIONS
@@ -174,20 +81,11 @@ def test_rank_that_does_not_fit(function, shape, arguments, parts):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_gradient_of_another_shape(engine):
-    dy = np.zeros((2, 7, 4, 3), np.float32)
-    message = refusal(ValueError, local_response_norm_gradient, dy, X, engine=engine)
-    assert "dy has shape (2, 7, 4, 3)" in message
-    assert "x has shape (2, 7, 3, 4)" in message
-    assert "equal" in message
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_gradient_of_another_type(engine):
+def test_gradient_of_another_shape_or_type(engine):
+    message = refusal(ValueError, local_response_norm_gradient, np.zeros((2, 7, 4, 3)), X, engine=engine)
+    assert message == "dy has shape (2, 7, 4, 3) and x has shape (2, 7, 3, 4): must be equal"
     message = refusal(TypeError, local_response_norm_gradient, X.astype(np.float64), X, engine=engine)
-    assert "dy has dtype float64" in message
-    assert "x has dtype float32" in message
-    assert "equal" in message
+    assert message == "dy has dtype float64 and x has dtype float32: must be equal"
 
 
 # Squares 1, 4, 9, 16, 25, 36, 49 of one pixel; the sums over windows of 3 are 5, 14, 29, 50, 77, 110, 85. With
@@ -283,15 +181,3 @@ def test_nothing_at_all_to_divide_by(engine):
     message = refusal(ValueError, forward, np.zeros((1, 3, 2)), alpha=-1.0, bias=0.0, engine=engine)
     assert "at 6 of 6 elements" in message
     assert "bias above 0" in message  # no alpha would do
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_an_input_is_never_modified(engine):
-    x, dy = X.copy(), X[::-1].copy()
-    local_response_norm(x, alpha=2.0, engine=engine)
-    local_response_norm_scale(x, alpha=2.0, engine=engine)
-    local_response_norm_gradient(dy, x, alpha=2.0, engine=engine)
-    with pytest.raises(ValueError, match="alpha=-9"):
-        local_response_norm_gradient(dy, x, alpha=-9.0, engine=engine)
-    np.testing.assert_array_equal(x, X)
-    np.testing.assert_array_equal(dy, X[::-1])

@@ -1,25 +1,20 @@
 """A machine that does a billion of anything a second, to work out predictions by hand."""
 
-from workbench.machines.limits import OPERATIONS, PRECISIONS, WORDS, Limits, Machine
+from workbench.machines.limits import CURVES, OPERATIONS, PRECISIONS, WORDS, Limits, Machine
 
 
 def flat_limits(scale: float = 1.0, **others) -> Limits:
-    """Return limits of `scale` billion a second: FLOPs, calls and bytes; a launch takes 1 µs and a call 1 ns."""
+    """Return limits of `scale` billion a second: FLOPs, calls and bytes; a launch takes 1 µs and a run 1 ns."""
     rate = scale * 1e9
     curve = ((1.0, rate),)
     given = {
         "flops": dict.fromkeys(PRECISIONS, rate),
         "functions": {name: dict.fromkeys(PRECISIONS, rate) for name in (*OPERATIONS, WORDS)},
-        "copy": curve,
-        "read": curve,
-        "update": curve,
-        "copy_again": curve,
-        "read_again": curve,
-        "rows": curve,
-        "fresh": ((1.0, float("inf")),),
+        **dict.fromkeys(CURVES, curve),
+        "allocation_bandwidth": ((1.0, float("inf")),),
         "launch_seconds": 1e-6,
-        "call_seconds": 1e-9,
-        "turns": {},
+        "run_seconds": 1e-9,
+        "overlap": {},
     }
     return Limits(**{**given, **others})
 

@@ -9,7 +9,7 @@ FITS = {
     "numpy": "1",
     "numba": "2",
     "llvmlite": "3",
-    "probes": "f",
+    "format": 7,
 }
 
 
@@ -19,14 +19,14 @@ def limits(threads=1, **changes):
         "flops": {"float32": threads * 2e9, "float64": threads * 1e9},
         "functions": {name: {"float32": threads * 1e8, "float64": threads * 5e7} for name in (*OPERATIONS, WORDS)},
         **{name: ((2.0**20, threads * 8e9), (2.0**24, threads * 2e9)) for name in CURVES},
-        "fresh": ((1.0, threads * 4e9),),
+        "allocation_bandwidth": ((1.0, threads * 4e9),),
         "launch_seconds": 1e-6,
-        "call_seconds": 1e-7,
+        "run_seconds": 1e-7,
         "wake_seconds": 2e-5 if threads > 1 else 0.0,
         "misprediction_seconds": 4e-9 / threads,
-        "turns": {**dict.fromkeys(MADE_OF_ARITHMETIC, 1.0), "divisions": 0.5, "square_roots": 0.25},
+        "overlap": {**dict.fromkeys(MADE_OF_ARITHMETIC, 1.0), "divisions": 0.5, "square_roots": 0.25},
     }
     return Limits(**{**given, **changes})
 
 
-MACHINE = Machine("made up", {1: limits(), 2: limits(2)}, (32768, 1 << 20), fits=FITS, undisturbed=0.96)
+MACHINE = Machine("made up", {1: limits(), 2: limits(2)}, (32768, 1 << 20), fits=FITS, cpu_share=0.96)

@@ -1,13 +1,12 @@
 """Measuring a machine: on small sizes all at once, and each step with a clock that stands still."""
 
 import math
-import sys
 import types
 
 import numpy as np
 import pytest
 
-from workbench import OPERATORS, parallel
+from workbench import parallel
 from workbench.machines import measuring, probes
 from workbench.machines.limits import CURVES, OPERATIONS, PRECISIONS, UNITS, WORDS, Limits
 
@@ -20,7 +19,7 @@ def small(monkeypatch):
         "SHORT": 1e-5,
         "SIZES": (1 << 14, 1 << 16, 1 << 18, 1 << 20),
         "PASSED": 1 << 18,
-        "FRESH": (1 << 16, 1 << 18),
+        "NEW_MEMORY": (1 << 16, 1 << 18),
         "TABLES": (1 << 15, 1 << 18, 1 << 20),
         "SETTLED": 1 << 17,
         "SHARED": 1 << 19,
@@ -33,6 +32,8 @@ def small(monkeypatch):
         "WORK": 1e-5,
     }.items():
         monkeypatch.setattr(measuring, name, value)
+    slow = types.SimpleNamespace(examples=lambda rng: [((10**4,), {})], run=lambda n: sum(range(n)), meaning="Add up.")
+    monkeypatch.setattr(measuring, "OPERATORS", {"Slow": slow})
 
 
 def positive(rate):
@@ -41,9 +42,9 @@ def positive(rate):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_measurement_is_whole(threads, small):
-    measured, undisturbed = measuring.measure(threads)
+    measured, cpu_share = measuring.measure(threads)
     assert list(measured) == list(range(1, threads + 1))
-    assert 0 < undisturbed <= 1
+    assert 0 < cpu_share <= 1
     for count, limits in measured.items():
         assert isinstance(limits, Limits)
         assert set(limits.flops) == set(PRECISIONS)
@@ -59,14 +60,15 @@ def test_a_measurement_is_whole(threads, small):
         once = [1 << 14, 1 << 16, 1 << 18, 1 << 20] if count == 1 else [1 << 14, 1 << 16, 1 << 20]
         assert [size for size, _ in limits.copy] == [size for size, _ in limits.update] == once
         assert [size for size, _ in limits.copy_again] == [1 << 14, 1 << 16, 1 << 18, 1 << 20]
-        assert [size for size, _ in limits.fresh] == [1 << 16, 1 << 18]
+        assert [size for size, _ in limits.allocation_bandwidth] == [1 << 16, 1 << 18]
         assert [size for size, _ in limits.rows] == ([1 << 15, 1 << 18, 1 << 20] if count == 1 else [1 << 15, 1 << 20])
         assert limits.launch_seconds > 0
+        assert limits.run_seconds > 0
         assert limits.misprediction_seconds >= 0
         assert limits.wake_seconds == 0 if count == 1 else limits.wake_seconds >= 0
-        assert set(limits.turns) == {"divisions", "square_roots", "exponentials", "logarithms", "powers", WORDS}
-        assert all(0 <= share <= 1 for share in limits.turns.values())
-        assert {name for name, share in limits.turns.items() if share == 1} >= set(limits.turns) - set(UNITS)
+        assert set(limits.overlap) == {"divisions", "square_roots", "exponentials", "logarithms", "powers", WORDS}
+        assert all(0 <= share <= 1 for share in limits.overlap.values())
+        assert {name for name, share in limits.overlap.items() if share == 1} >= set(limits.overlap) - set(UNITS)
 
 
 def test_one_precision_of_words_serves_both(small):
@@ -87,9 +89,9 @@ def test_threads_measure_with_so_many(small, monkeypatch):
     assert seen == [(1, 1), (1, 1), (2, 2), (2, 2)]
 
 
-def test_undisturbed_is_the_lesser_of_before_and_after(small, monkeypatch):
+def test_cpu_share_is_the_lesser_of_before_and_after(small, monkeypatch):
     shares = iter([0.75, 0.5, 0.25, 0.875])
-    monkeypatch.setattr(measuring, "_undisturbed", lambda threads: next(shares))
+    monkeypatch.setattr(measuring, "_cpu_share", lambda threads: next(shares))
     monkeypatch.setattr(measuring, "_limits", lambda threads: f"limits of {threads}")
     assert measuring.measure(3) == ({1: "limits of 1", 3: "limits of 3"}, 0.5)
     assert measuring.measure(1) == ({1: "limits of 1"}, 0.25)
@@ -116,7 +118,7 @@ def takes(clock, *seconds):
 
 
 @pytest.mark.parametrize(("used", "share"), [(6.0, 1.0), (3.0, 0.5), (7.0, 1.0)])
-def test_undisturbed_is_processor_time_over_time(used, share, clock, monkeypatch):
+def test_cpu_share_is_processor_time_over_time(used, share, clock, monkeypatch):
     # Two threads for 3 s could use 6 s; clocks that differ a little may say more.
     def shared(work, jobs):
         if jobs > 2:
@@ -124,7 +126,7 @@ def test_undisturbed_is_processor_time_over_time(used, share, clock, monkeypatch
             clock.used += used
 
     monkeypatch.setattr(measuring, "_shared", shared)
-    assert measuring._undisturbed(2) == share
+    assert measuring._cpu_share(2) == share
 
 
 def test_the_best_is_the_shortest_after_one_that_is_not_timed(clock):
@@ -234,14 +236,14 @@ def test_new_memory_takes_what_old_memory_does_not(clock, monkeypatch):
 
     monkeypatch.setattr(probes, "touch", touch)
     with parallel.thread_limit(1):
-        assert measuring._fresh(12288) == 12288 / 2
+        assert measuring._allocation_bandwidth(12288) == 12288 / 2
 
 
-def test_turns_by_hand(monkeypatch):
+def test_overlap_by_hand(monkeypatch):
     # 32 operations at 64 a second take half a second. A division alone takes 1 s, at 1 a second.
     for both, share in ((1.5, 1.0), (1.0, 0.5), (0.75, 0.25), (0.4, 0.0), (2.0, 1.0)):
         monkeypatch.setattr(measuring, "_rate", lambda work, elements, threads, both=both: 1 / both)
-        assert measuring._turns("divisions", 1.0, 64.0, 1) == pytest.approx(share)
+        assert measuring._overlap("divisions", 1.0, 64.0, 1) == pytest.approx(share)
 
 
 def test_a_wrong_guess_by_hand(clock, monkeypatch):
@@ -257,63 +259,29 @@ def test_a_wrong_guess_by_hand(clock, monkeypatch):
     assert measuring._misprediction() == 2 / 512
 
 
-def test_a_launch_and_a_call_by_hand(clock, monkeypatch):
-    # A launch takes 1 s. Running the operator takes 11 s more, for its calls, which are counted beforehand.
+def test_a_launch_and_a_run_by_hand(clock, monkeypatch):
+    # A launch takes 1 s. Running an operator takes 12 s, of which the launch is one; never less than nothing.
     monkeypatch.setattr(measuring, "CALLS", 3)
     monkeypatch.setattr(measuring, "SWEPT", 1 << 10)
 
     def nothing(*arguments):
         clock.now += 1.0
 
-    def run(*arguments, **options):
-        clock.now += 12.0
-
     monkeypatch.setattr(probes, "nothing", nothing)
-    monkeypatch.setattr(measuring, "count_calls", lambda run: 44)
-    monkeypatch.setattr(measuring, "NOTHING", types.SimpleNamespace(run=run, meaning="Do nothing."))
-    assert measuring._launch_and_call() == (1.0, 0.25)
+    for seconds, left in ((12.0, 11.0), (0.5, 0.0)):
+        ran = []
 
+        def run(*inputs, seconds=seconds, ran=ran, **arguments):
+            ran.append((inputs, arguments))
+            clock.now += seconds
 
-def test_the_operator_that_does_nothing_is_one():
-    x = np.ones((2, 3), np.float32)
-    y = measuring.NOTHING.run(x, size=3, strength=0.5, where="there")
-    assert (y.shape, y.dtype) == (x.shape, x.dtype)
-    assert not np.shares_memory(x, y)
-    assert measuring.NOTHING.name not in OPERATORS
-    with pytest.raises(ValueError, match="size=4: must be an odd whole number"):
-        measuring.NOTHING.run(x, size=4)
-    with pytest.raises(TypeError, match="must be an array of floats"):
-        measuring.NOTHING.run(np.ones((2, 3), int))
-
-
-def inner():
-    return abs(-1)
-
-
-def test_calls_are_functions_of_python_and_built_in_ones():
-    assert measuring.count_calls(lambda: None) == 1  # the function itself
-
-    def run():
-        len([])
-        inner()  # and abs in it
-        [1, 2].index(2)
-
-    assert measuring.count_calls(run) == 1 + 1 + 2 + 1
-
-
-def test_counting_leaves_a_profiler_in_its_place():
-    def profiler(frame, event, argument):
-        return None
-
-    before = sys.getprofile()
-    sys.setprofile(profiler)
-    try:
-        measuring.count_calls(inner)
-        with pytest.raises(ZeroDivisionError):
-            measuring.count_calls(lambda: 1 / 0)
-        assert sys.getprofile() is profiler
-    finally:
-        sys.setprofile(before)
+        bare = types.SimpleNamespace(examples=None)
+        first = types.SimpleNamespace(
+            examples=lambda rng: iter([(("x",), {"size": 3}), (("y",), {"size": 5})]), run=run, meaning="Some words."
+        )
+        monkeypatch.setattr(measuring, "OPERATORS", {"Bare": bare, "First": first, "Second": None})
+        assert measuring._launch_and_run() == (1.0, left)
+        assert ran == [(("x",), {"size": 3})] * 4  # the first example of the first that has any
 
 
 def test_waking_is_what_is_beyond_a_share_of_the_work(clock, monkeypatch):

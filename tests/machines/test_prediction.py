@@ -2,7 +2,7 @@
 
 One thread: 2e9 FLOP/s in float32 and 1e9 in float64, 1e8 functions of each kind a second in float32 and 5e7 in float64,
 8e9 bytes a second up to 2^20 bytes, 2e9 from 2^24 bytes on, and 4e9 halfway between, at 2^22; 4e9 bytes of new memory.
-A launch takes 1 us and a call 0.1 us. Two threads are twice as fast, and waking the second takes 20 us.
+A launch takes 1 us and a run 0.1 us. Two threads are twice as fast, and waking the second takes 20 us.
 """
 
 import math
@@ -119,16 +119,16 @@ def test_what_stays_near_takes_as_long_as_a_cache_of_second_level():
 
 
 def test_starting_adds_up():
-    # 3 launches of 1 us, 40 calls of 0.1 us, 500 wrong guesses of 4 ns, and 10^5 new bytes at 4e9 a second.
-    cost = Cost(launches=3, calls=40, mispredictions=500, bytes_allocated=100_000)
+    # 3 launches of 1 us, 40 runs of 0.1 us, 500 wrong guesses of 4 ns, and 10^5 new bytes at 4e9 a second.
+    cost = Cost(launches=3, runs=40, mispredictions=500, bytes_allocated=100_000)
     assert parts(predict(cost, MACHINE)) == exactly(launch=3e-6 + 4e-6 + 2e-6 + 25e-6)
     # Two threads: a wrong guess takes half, new memory is twice as fast, and the other thread is woken.
     assert parts(predict(cost, MACHINE, threads=2)) == exactly(launch=3e-6 + 4e-6 + 1e-6 + 12.5e-6 + 20e-6)
-    assert parts(predict(Cost(calls=40), MACHINE, threads=2)) == exactly(launch=4e-6)  # nobody is woken for these
+    assert parts(predict(Cost(runs=40), MACHINE, threads=2)) == exactly(launch=4e-6)  # nobody is woken for these
 
 
 def test_new_memory_that_takes_no_time():
-    free = machine(fresh=((1.0, math.inf),))
+    free = machine(allocation_bandwidth=((1.0, math.inf),))
     assert parts(predict(Cost(bytes_allocated=100_000), free)) == exactly()
 
 

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import math
 import multiprocessing
-import threading
 import time
 import warnings
 
@@ -63,7 +62,7 @@ def test_rates_that_are_none_are_refused_by_name(rate):
             limits(**{name: ((1024.0, 1e9), (2048.0, rate))})
 
 
-@pytest.mark.parametrize("name", ["launch_seconds", "call_seconds", "wake_seconds", "misprediction_seconds"])
+@pytest.mark.parametrize("name", ["launch_seconds", "run_seconds", "wake_seconds", "misprediction_seconds"])
 @pytest.mark.parametrize("seconds", [-1e-9, math.nan, math.inf, True, "1"])
 def test_seconds_that_are_none_are_refused_by_name(name, seconds):
     with pytest.raises(ValueError, match=f"^{name}=.*: must be a finite number of seconds, at least 0$"):
@@ -78,16 +77,6 @@ def test_what_is_saved_is_loaded(machine, tmp_path):
     assert load(file).limits[machine.threads] == machine.limits[machine.threads]
     assert list(load(file).limits) == list(machine.limits)
     assert load(file, machine.fits) == machine
-    assert list(tmp_path.iterdir()) == [file]
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
-    file = tmp_path / "machine.json"
-    save(MACHINE, file)
-    wrong = dataclasses.replace(MACHINE, name={"no", "JSON"})
-    with pytest.raises(TypeError):
-        save(wrong, file)
-    assert load(file) == MACHINE
     assert list(tmp_path.iterdir()) == [file]
 
 
@@ -120,10 +109,7 @@ CORRUPT = {
     "limits that are none": lambda content: content.update(limits=[3]),
     "flops that are none": lambda content: content["limits"][0].update(flops=3),
     "a rate of zero": lambda content: content["limits"][0]["flops"].update(float32=0),
-    "a negative rate": lambda content: content["limits"][0]["functions"]["powers"].update(float64=-1),
-    "not a number": lambda content: content["limits"][0]["flops"].update(float32=math.nan),
-    "a yes": lambda content: content["limits"][0]["flops"].update(float32=True),
-    "a text": lambda content: content["limits"][0]["flops"].update(float32="fast"),
+    "not a number": lambda content: content["limits"][0]["functions"]["powers"].update(float64=math.nan),
     "negative seconds": lambda content: content["limits"][0].update(launch_seconds=-1.0),
 }
 
@@ -252,9 +238,9 @@ def test_a_disk_that_is_full_costs_a_warning(measured, monkeypatch, tmp_path):
     assert not (tmp_path / "machine.json").exists()
 
 
-@pytest.mark.parametrize(("undisturbed", "kept"), [(0.9, True), (1.0, True), (0.89, False), (0.0, False)])
-def test_a_measurement_that_was_disturbed_is_used_and_not_kept(undisturbed, kept, monkeypatch, tmp_path):
-    disturbed = dataclasses.replace(MACHINE, undisturbed=undisturbed)
+@pytest.mark.parametrize(("cpu_share", "kept"), [(0.9, True), (1.0, True), (0.89, False), (0.0, False)])
+def test_a_measurement_that_was_disturbed_is_used_and_not_kept(cpu_share, kept, monkeypatch, tmp_path):
+    disturbed = dataclasses.replace(MACHINE, cpu_share=cpu_share)
     monkeypatch.setattr(module, "_measured", lambda here: disturbed)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -264,7 +250,7 @@ def test_a_measurement_that_was_disturbed_is_used_and_not_kept(undisturbed, kept
         assert warned == []
     else:
         (warning,) = warned
-        assert f"other processes took {100 - 100 * undisturbed:.0f}% of the processors' time" in str(warning.message)
+        assert f"other processes took {100 - 100 * cpu_share:.0f}% of the processors' time" in str(warning.message)
         assert warning.filename == __file__
 
 
@@ -275,32 +261,6 @@ def test_what_is_measured_says_where_and_how(monkeypatch):
     assert module._measured(FITS) == Machine(
         "made up", {1: limits(), 2: limits(2)}, (1 << 15, 1 << 21), "measured", FITS, 0.75
     )
-
-
-def test_threads_that_ask_at_once_measure_once(monkeypatch, tmp_path):
-    made, lock = [], threading.Lock()
-
-    def measure(here):
-        with lock:
-            made.append(here)
-        time.sleep(0.2)
-        return dataclasses.replace(MACHINE, fits=here)
-
-    monkeypatch.setattr(module, "conditions", lambda: dict(FITS))
-    monkeypatch.setattr(module, "_measured", measure)
-    found, gate = [], threading.Barrier(4)
-
-    def ask():
-        gate.wait(30)
-        found.append(this_machine(tmp_path / "machine.json"))
-
-    workers = [threading.Thread(target=ask) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(30)
-    assert len(made) == 1
-    assert found == [dataclasses.replace(MACHINE, fits=FITS)] * 4
 
 
 def _ask(file, log, gate):
@@ -339,5 +299,5 @@ def test_caches_are_the_nearest_first():
     "curve", [(), ((0.0, 1e9),), ((-4.0, 1e9), (8.0, 1e9)), ((8.0, 1e9), (8.0, 2e9)), ((8.0, 1e9), (4.0, 2e9))]
 )
 def test_a_curve_must_rise_from_above_zero(curve):
-    with pytest.raises(ValueError, match=r"read=.*: must hold at least one \(bytes, rate\), with bytes above 0"):
+    with pytest.raises(ValueError, match=r"read=.*: must hold at least one \(bytes, rate\), bytes above 0"):
         limits(read=curve)

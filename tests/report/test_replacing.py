@@ -5,19 +5,21 @@ import shutil
 
 import pytest
 
-from workbench.report import NotebookError, folders, page, run_all, run_notebook, runs
+from workbench import files
+from workbench.files import Refused
+from workbench.report import page, run_all, run_notebook
 from workbench.sweep import sweep
 
 from .conftest import build
 
 
-def published(place, **files):
+def published(place, **texts):
     """Publish a folder with these files at `place`."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    with folders.partial(place.parent, place.name) as folder:
-        for name, text in files.items():
+    with files.partial(place.parent, place.name) as folder:
+        for name, text in texts.items():
             (folder / name).write_text(text)
-        folders.publish(folder, place)
+        files.publish(folder, place)
 
 
 def contents(directory):
@@ -48,14 +50,6 @@ FOREIGN = {
 }
 
 
-@pytest.fixture
-def no_process(monkeypatch):
-    def refuse(*_, **__):
-        raise AssertionError("a process was started")
-
-    monkeypatch.setattr(runs.subprocess, "Popen", refuse)
-
-
 @pytest.mark.usefixtures("no_process")
 @pytest.mark.parametrize("make", FOREIGN.values(), ids=FOREIGN)
 def test_a_run_refuses_a_place_that_holds_what_it_did_not_write(make, tmp_path):
@@ -63,7 +57,7 @@ def test_a_run_refuses_a_place_that_holds_what_it_did_not_write(make, tmp_path):
     make(tmp_path / "data")
     before = contents(tmp_path)
     for call in (lambda: run_notebook(notebook, output=tmp_path), lambda: run_all([notebook], output=tmp_path)):
-        with pytest.raises(NotebookError, match=r"data'.*replaces only what it wrote"):
+        with pytest.raises(Refused, match=r"data'.*replaces only what it wrote"):
             call()
     assert contents(tmp_path) == before
 
@@ -72,8 +66,8 @@ def test_a_run_refuses_a_place_that_holds_what_it_did_not_write(make, tmp_path):
 def test_what_appears_while_a_notebook_runs_is_not_replaced(make, tmp_path):
     make(tmp_path / "data")
     before = contents(tmp_path)
-    with folders.partial(tmp_path, "data") as folder, pytest.raises(NotebookError, match="replaces only"):
-        folders.publish(folder, tmp_path / "data")
+    with files.partial(tmp_path, "data") as folder, pytest.raises(Refused, match="replaces only"):
+        files.publish(folder, tmp_path / "data")
     assert contents(tmp_path) == before
 
 
@@ -93,10 +87,10 @@ def test_an_index_that_is_not_ours_is_refused(tmp_path):
     before = contents(tmp_path)
     for call in (
         lambda: run_notebook(notebook, output=tmp_path),
-        lambda: sweep(loss, {"x": "0..1"}, trials=1, output=tmp_path, here=True),
+        lambda: sweep(loss, {"x": "0..1"}, trials=1, output=tmp_path, in_process=True),
         lambda: page.write_index(tmp_path),
     ):
-        with pytest.raises(NotebookError, match=r"index\.html.*replaces only"):
+        with pytest.raises(Refused, match=r"index\.html.*replaces only"):
             call()
         assert contents(tmp_path) == before
 
@@ -107,10 +101,14 @@ def test_our_own_index_is_replaced(tmp_path):
     (tmp_path / "later" / "metrics.json").write_text("{}")
     page.write_index(tmp_path)
     assert "later" in (tmp_path / "index.html").read_text()
+    (tmp_path / "index.html").rename(tmp_path / "kept.html")
+    (tmp_path / "index.html").symlink_to("kept.html")
+    with pytest.raises(Refused, match="replaces only"):
+        page.write_index(tmp_path)
 
 
 def run_sweep(output, trials=2):
-    return sweep(loss, {"x": "0..1"}, sampler="random", trials=trials, output=output, name="first", here=True)
+    return sweep(loss, {"x": "0..1"}, sampler="random", trials=trials, output=output, name="first", in_process=True)
 
 
 SWEEP_FOREIGN = {
@@ -131,7 +129,7 @@ def test_a_sweep_replaces_only_what_it_wrote(change, tmp_path):
     (tmp_path / "mine" / "x").write_text("years of work")
     change(run_sweep(tmp_path).folder)
     before = contents(tmp_path)
-    with pytest.raises(NotebookError, match="replaces only what it wrote"):
+    with pytest.raises(Refused, match="replaces only what it wrote"):
         run_sweep(tmp_path, trials=4)
     assert contents(tmp_path) == before
 
@@ -148,7 +146,7 @@ def test_a_sweep_refuses_a_folder_that_holds_something_else(make, tmp_path):
         pytest.skip("a sweep fills a folder and replaces none")
     make(tmp_path / "first")
     before = contents(tmp_path)
-    with pytest.raises(NotebookError, match="first"):
+    with pytest.raises(Refused, match="first"):
         run_sweep(tmp_path)
     assert contents(tmp_path) == before
 
@@ -156,6 +154,6 @@ def test_a_sweep_refuses_a_folder_that_holds_something_else(make, tmp_path):
 def test_a_run_refuses_the_folder_of_a_sweep(tmp_path):
     run_sweep(tmp_path)
     before = contents(tmp_path)
-    with pytest.raises(NotebookError, match=r"first'.*replaces only"):
+    with pytest.raises(Refused, match=r"first'.*replaces only"):
         run_notebook(build(tmp_path / "n.ipynb", "x = 1"), output=tmp_path, name="first")
     assert {name: text for name, text in contents(tmp_path).items() if name != "n.ipynb"} == before

@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from workbench.report import folders, page
+from workbench import files
+from workbench.report import page
 from workbench.report.markup import body, mathml, scrub
 
 
@@ -129,14 +130,14 @@ def test_the_index_survives_results_that_cannot_be_read(tmp_path):
 
 def test_a_run_that_ends_while_the_index_is_written_is_not_lost(tmp_path, monkeypatch):
     run_in(tmp_path, "mine")
-    write = folders.write_text
+    write = files.write_text
 
     def write_late(path, text):
         if not (tmp_path / "theirs").exists():
             run_in(tmp_path, "theirs")
         write(path, text)
 
-    monkeypatch.setattr(folders, "write_text", write_late)
+    monkeypatch.setattr(files, "write_text", write_late)
     page.write_index(tmp_path)
     assert "theirs/report.html" in read(tmp_path / "index.html")
 

@@ -144,19 +144,10 @@ def test_an_object_of_the_operator_keeps_the_brackets_of_its_line():
     assert rows == [
         ("replacement", "str", "mean", "what is put in its place", "one of 'zero', 'mean', 'median'"),
         ("ratio", "float", 0.25, "share that is dropped", "a number from 0.0 to 0.5"),  # of two ranges the narrower
-        (
-            "seed",
-            "int",
-            3,
-            "which random stream; another for each step",
-            "a whole number from 0 to 2^64 - 1",
-        ),
+        ("seed", "int", 3, "which random stream; another for each step", "a whole number from 0 to 2^64 - 1"),
     ]
-    assert check(dropout, {"replacement": "median", "ratio": "0.5", "seed": "0"}, text=True) == {
-        "replacement": "median",
-        "ratio": 0.5,
-        "seed": 0,
-    }
+    read = check(dropout, {"replacement": "median", "ratio": "0.5", "seed": "0"}, text=True)
+    assert read == {"replacement": "median", "ratio": 0.5, "seed": 0}
     for name, text in (("replacement", "Mean"), ("replacement", ""), ("ratio", "1.5"), ("seed", "-1")):
         with pytest.raises(ParameterError) as refusal:
             check(dropout, {name: text}, text=True)

@@ -1,17 +1,14 @@
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import nbformat
-import psutil
 import pytest
+from processes import has_ended, wait_until, workbench
 
-from workbench.report import NotebookError, folders, run_all, run_notebook, runs, save_all
+from workbench import files
+from workbench.files import Refused
+from workbench.report import run_all, run_notebook, save_all
 
 from .conftest import FOREVER, PARAMETERS, build
 
@@ -23,32 +20,6 @@ def metrics_of(output, name):
 def outputs(output, name):
     cells = nbformat.read(output / name / "notebook.ipynb", as_version=4).cells
     return [cell.outputs for cell in cells if cell.cell_type == "code"]
-
-
-def workbench(*arguments, **settings):
-    command = [sys.executable, "-m", "workbench", *map(str, arguments)]
-    settings["preexec_fn"] = heed_interrupts
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings)
-
-
-def heed_interrupts():
-    """Undo what a shell does to jobs in the background, which would pass on to the command: to ignore ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def wait_until(true, seconds=30):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.05)
-
-
-def has_ended(process):
-    """Tell whether a process has ended; one that nobody has asked for its status yet has."""
-    try:
-        return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_a_run_leaves_notebook_metrics_figures_and_report(batch):
@@ -147,14 +118,6 @@ def test_parameters_reach_the_kernel_and_name_the_folder(tmp_path):
     assert outputs(tmp_path / "out", result.name)[-1][0].text == "(0.01, 5, 'flower.jpg', True)\n"
 
 
-@pytest.fixture
-def no_process(monkeypatch):
-    def refuse(*_, **__):
-        raise AssertionError("a process was started")
-
-    monkeypatch.setattr(runs.subprocess, "Popen", refuse)
-
-
 @pytest.mark.usefixtures("no_process")
 def test_refusals_start_nothing_and_write_nothing(tmp_path):
     notebook = build(tmp_path / "n.ipynb", "# N", parameters=PARAMETERS)
@@ -178,7 +141,7 @@ def test_refusals_start_nothing_and_write_nothing(tmp_path):
         "seconds above 0": lambda: run_notebook(notebook, output=out, timeout=0),
         "no notebooks": lambda: run_all([], output=out),
     }.items():
-        with pytest.raises(NotebookError, match=message):
+        with pytest.raises(Refused, match=message):
             call()
         assert not out.exists()
 
@@ -187,7 +150,7 @@ def test_refusals_start_nothing_and_write_nothing(tmp_path):
 def test_a_folder_that_cannot_be_written_to_is_named_before_anything_starts(tmp_path):
     file = tmp_path / "file"
     file.write_text("x")
-    with pytest.raises(NotebookError, match=r"file/below.*--output"):
+    with pytest.raises(Refused, match=r"file/below.*--output"):
         run_all([build(tmp_path / "n.ipynb", "x = 1")], output=file / "below")
 
 
@@ -205,9 +168,9 @@ def test_two_runs_at_once_are_both_in_the_index(tmp_path):
 def interrupted(tmp_path):
     """Start a run over an earlier result and give its process while the kernel works, with the processes below it."""
     (tmp_path / "out").mkdir()
-    with folders.partial(tmp_path / "out", "slow") as earlier:
+    with files.partial(tmp_path / "out", "slow") as earlier:
         (earlier / "kept").write_text("earlier")
-        folders.publish(earlier, tmp_path / "out" / "slow")
+        files.publish(earlier, tmp_path / "out" / "slow")
     pids = "import os\nopen('pids', 'w').write(f'{os.getpid()} {os.getppid()}')"
     notebook = build(tmp_path / "slow.ipynb", pids, FOREVER)
     process = workbench("report", notebook, "--output", tmp_path / "out")
@@ -229,7 +192,7 @@ def test_a_killed_run_leaves_nothing_that_looks_finished(interrupted, tmp_path):
     assert visible == ["slow"]
     assert sorted(path.name for path in (tmp_path / "out" / "slow").iterdir()) == ["kept", "manifest.json"]
     assert len(list((tmp_path / "out").iterdir())) == 2
-    folders.prepare(tmp_path / "out")
+    files.prepare(tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["slow"]
 
 
@@ -246,44 +209,8 @@ def test_a_killed_worker_is_a_failure_of_its_notebook(tmp_path):
     notebook = build(tmp_path / "n.ipynb", "x = 1", "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)")
     result = run_notebook(notebook, output=tmp_path / "out")
     assert result.error["kind"] == "lost process"
-    assert "signal 9" in result.error["message"]
+    assert "SIGKILL" in result.error["message"]
     assert (tmp_path / "out" / "n" / "report.html").is_file()
-
-
-def test_publish_replaces_an_earlier_result(tmp_path):
-    for name in ("old", "new"):
-        with folders.partial(tmp_path, "place") as folder:
-            (folder / name).touch()
-            folders.publish(folder, tmp_path / "place")
-    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
-        "place",
-        "place/manifest.json",
-        "place/new",
-    ]
-
-
-def test_a_result_that_was_about_to_be_replaced_is_put_back(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    moved = tmp_path / folders._hidden(tmp_path, "replaced", "place").name.replace(f"@{os.getpid()}@", f"@{dead.pid}@")
-    moved.mkdir()
-    (moved / "old").touch()
-    folders.prepare(tmp_path)
-    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*")] == [Path("place"), Path("place/old")]
-
-
-def test_folders_of_living_processes_stay(tmp_path):
-    with folders.partial(tmp_path, "place") as folder:
-        folders.prepare(tmp_path)
-        assert folder.is_dir()
-
-
-def test_folder_names_are_safe_and_differ():
-    assert folders.folder_name("01-lrn", {"alpha": 1e-5, "size": 7}) == "01-lrn--alpha=1e-05--size=7"
-    names = {folders.folder_name("n", {"p": value}) for value in ("a/b", "a_b", "a b", "../a", "x" * 500, "x" * 501)}
-    assert len(names) == 6
-    assert all("/" not in name and len(name) <= 120 for name in names)
-    assert not folders.folder_name(".hidden", {}).startswith(".")
 
 
 def test_save_keeps_outputs_and_refuses_a_notebook_that_fails(tmp_path):

@@ -11,13 +11,14 @@ from sklearn.linear_model import ElasticNet as SklearnElasticNet
 from sklearn.linear_model import Lasso, LogisticRegression
 
 from workbench.solvers import coordinate_descent, coordinate_loops
-from workbench.solvers.losses import LeastSquares, Logistic, coordinate_lipschitz, largest_square, lipschitz
+from workbench.solvers.losses import LeastSquares, Logistic, largest_square, lipschitz
 from workbench.solvers.optimality import dual_value
 from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp
 from workbench.solvers.problem import make_problem
 from workbench.solvers.solve import SOLVERS, solve
 
 from . import rival
+from .test_penalties import written_out
 
 CONVEX_SOLVERS = ("proximal gradient", "FISTA", "coordinate descent")
 LOSSES = ("least squares", "logistic")
@@ -41,16 +42,21 @@ def loss_written_out(X, y, w, loss):
     return rival.objective(X, y, w, 0.0, 1.0, loss)
 
 
-def penalty_written_out(penalty, w):
-    w = w.tolist()
-    if isinstance(penalty, ElasticNet):
-        l1 = penalty.l1_ratio
-        return penalty.alpha * sum(l1 * abs(each) + (1 - l1) / 2 * each**2 for each in w)
-    if isinstance(penalty, GroupLasso):
-        return penalty.alpha * sum(math.hypot(*w[at : at + penalty.size]) for at in range(0, len(w), penalty.size))
-    if penalty.p == math.inf:
-        return 0.0 if max(map(abs, w)) <= 1 else math.inf
-    return penalty.alpha * sum(abs(each) ** penalty.p for each in w if each)
+def suited(solver, penalty, nonzeros=3):
+    """Return the arguments of a solver for a penalty; iterative hard thresholding counts weights instead."""
+    hard = solver == "iterative hard thresholding"
+    return dict(solver=solver, penalty=None if hard else penalty, nonzeros=nonzeros if hard else None)
+
+
+def slopes_by_hand(X, y, w, loss="least squares"):
+    """Return the gradient of the loss, summed number by number."""
+    rows, targets = X.tolist(), y.tolist()
+    predicted = [sum(x * each for x, each in zip(row, w, strict=True)) for row in rows]
+    if loss == "least squares":
+        pulls = [u - target for u, target in zip(predicted, targets, strict=True)]
+    else:
+        pulls = [-target / (1 + math.exp(target * u)) for u, target in zip(predicted, targets, strict=True)]
+    return [sum(row[j] * pull for row, pull in zip(rows, pulls, strict=True)) / len(y) for j in range(len(w))]
 
 
 def slope(X, y, w, loss):
@@ -74,8 +80,8 @@ def test_least_squares_as_scikit_learn(l1_ratio, alpha, shape, sparse):
     model.fit(given, y)
     penalty = Lp(alpha) if l1_ratio == 1 else ElasticNet(alpha, l1_ratio)
     result = solve(given, y, penalty, tolerance=1e-11)
-    theirs = loss_written_out(X, y, model.coef_, "least squares") + penalty_written_out(penalty, model.coef_)
-    ours = loss_written_out(X, y, result.weights, "least squares") + penalty_written_out(penalty, result.weights)
+    theirs = loss_written_out(X, y, model.coef_, "least squares") + written_out(penalty, model.coef_.tolist())
+    ours = loss_written_out(X, y, result.weights, "least squares") + written_out(penalty, result.weights.tolist())
     assert result.converged
     assert ours == pytest.approx(theirs, rel=1e-8)
     np.testing.assert_allclose(result.weights, model.coef_, rtol=0, atol=2e-4)
@@ -101,8 +107,8 @@ def test_logistic_as_scikit_learn(l1_ratio, alpha, shape, sparse):
         model.set_params(C=1 / (len(y) * alpha), fit_intercept=False).fit(given, y)
     penalty = Lp(alpha) if l1_ratio == 1 else ElasticNet(alpha, l1_ratio)
     result = solve(given, y, penalty, loss="logistic", tolerance=1e-11)
-    theirs = loss_written_out(X, y, model.coef_[0], "logistic") + penalty_written_out(penalty, model.coef_[0])
-    ours = loss_written_out(X, y, result.weights, "logistic") + penalty_written_out(penalty, result.weights)
+    theirs = loss_written_out(X, y, model.coef_[0], "logistic") + written_out(penalty, model.coef_[0].tolist())
+    ours = loss_written_out(X, y, result.weights, "logistic") + written_out(penalty, result.weights.tolist())
     assert result.converged
     assert ours == pytest.approx(theirs, rel=1e-8)
 
@@ -149,7 +155,7 @@ def test_solvers_agree(penalty, loss):
     ]
     assert all(result.converged and result.measure == "duality gap" for result in found)
     for result in found:
-        value = loss_written_out(X, y, result.weights, loss) + penalty_written_out(penalty, result.weights)
+        value = loss_written_out(X, y, result.weights, loss) + written_out(penalty, result.weights.tolist())
         assert result.objective[-1] == pytest.approx(value, rel=1e-12)
         assert result.objective[-1] == pytest.approx(found[0].objective[-1], abs=2 * result.target)
 
@@ -298,77 +304,51 @@ def test_extrapolation_saves_passes_and_never_raises_the_objective(form):
 # Solvers, step by step
 
 
-def test_thresholded_gradient_descent_by_hand():
-    X, y = data((7, 4))
-    rows, targets = X.tolist(), y.tolist()
-    alpha, p, step, threshold = 0.3, 1.5, 0.02, 0.15
-    w, path = [0.4, 0.0, -0.06, 0.9], []
-    start = np.array(w)
-    for _ in range(5):
-        slopes = []
-        for j in range(4):
-            residuals = [sum(rows[i][k] * w[k] for k in range(4)) - targets[i] for i in range(7)]
-            slopes.append(sum(rows[i][j] * residuals[i] for i in range(7)) / 7)
-        w = [
-            v - step * (s + alpha * p * abs(v) ** (p - 1) * ((v > 0) - (v < 0))) for v, s in zip(w, slopes, strict=True)
-        ]
-        w = [v if abs(v) > threshold else 0.0 for v in w]
-        path.append(w)
-    assert any(0.0 in w for w in path)
+def sign(v):
+    return (v > 0) - (v < 0)
+
+
+def cut(w, slopes, k):
+    moved = [v - 0.02 * (s + 0.3 * 1.5 * abs(v) ** 0.5 * sign(v)) for v, s in zip(w, slopes, strict=True)]
+    return [v if abs(v) > 0.15 else 0.0 for v in moved]
+
+
+def shrunk(w, slopes, k):
+    moved = [v - 0.05 * s for v, s in zip(w, slopes, strict=True)]
+    return [math.copysign(max(abs(v) - 0.05 * 0.3, 0), v) for v in moved]
+
+
+def slower(w, slopes, k):
+    return [v - 0.5 / math.sqrt(k) * (s + 0.3 * sign(v)) for v, s in zip(w, slopes, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("solver", "penalty", "given", "step"),
+    [
+        ("thresholded gradient descent", Lp(0.3, 1.5), dict(step=0.02, sparsity_threshold=0.15), cut),
+        ("proximal gradient", Lp(0.3), dict(step=0.05), shrunk),
+        ("subgradient descent", Lp(0.3), dict(step=0.5, loss="logistic"), slower),
+    ],
+)
+def test_steps_by_hand(solver, penalty, given, step):
+    loss = given.get("loss", "least squares")
+    X, y = data((7, 4), loss)
+    start = np.array([0.4, 0.0, -0.06, 0.9])
+    path = [start.tolist()]
     for k in range(6):
-        result = solve(
-            X,
-            y,
-            Lp(alpha, p),
-            solver="thresholded gradient descent",
-            step=step,
-            sparsity_threshold=threshold,
-            start=start,
-            max_iterations=k,
-            tolerance=1e-12,
-        )
+        result = solve(X, y, penalty, solver=solver, start=start, max_iterations=k, tolerance=1e-12, **given)
         assert result.iterations == k
-        np.testing.assert_allclose(result.weights, path[k - 1] if k else start, rtol=0, atol=1e-13)
-
-
-def test_subgradient_descent_by_hand():
-    X, y = data((7, 4), "logistic")
-    rows, targets = X.tolist(), y.tolist()
-    alpha, step, w = 0.3, 0.5, [0.4, 0.0, -0.06, 0.9]
-    start = np.array(w)
-    for k in range(1, 6):
-        slopes = []
-        for j in range(4):
-            margins = [targets[i] * sum(rows[i][m] * w[m] for m in range(4)) for i in range(7)]
-            slopes.append(sum(-targets[i] * rows[i][j] / (1 + math.exp(margins[i])) for i in range(7)) / 7)
-        w = [v - step / math.sqrt(k) * (s + alpha * ((v > 0) - (v < 0))) for v, s in zip(w, slopes, strict=True)]
-        result = solve(
-            X, y, Lp(alpha), loss="logistic", solver="subgradient descent", step=step, start=start, max_iterations=k
-        )
-        np.testing.assert_allclose(result.weights, w, rtol=0, atol=1e-13)
-
-
-def test_proximal_gradient_by_hand():
-    X, y = data((7, 4))
-    rows, targets = X.tolist(), y.tolist()
-    alpha, step, w = 0.3, 0.05, [0.4, 0.0, -0.06, 0.9]
-    start = np.array(w)
-    for k in range(1, 6):
-        residuals = [sum(rows[i][m] * w[m] for m in range(4)) - targets[i] for i in range(7)]
-        ahead = [w[j] - step * sum(rows[i][j] * residuals[i] for i in range(7)) / 7 for j in range(4)]
-        w = [math.copysign(max(abs(v) - step * alpha, 0), v) for v in ahead]
-        result = solve(X, y, Lp(alpha), solver="proximal gradient", step=step, start=start, max_iterations=k)
-        np.testing.assert_allclose(result.weights, w, rtol=0, atol=1e-13)
+        np.testing.assert_allclose(result.weights, path[k], rtol=0, atol=1e-13)
+        path.append(step(path[k], slopes_by_hand(X, y, path[k], loss), k + 1))
+    assert solver != "thresholded gradient descent" or any(0.0 in w for w in path[1:])
 
 
 def test_fista_by_hand_and_its_restarts():
     X, y = data((7, 4))
-    rows, targets = X.tolist(), y.tolist()
     alpha, step, w, t = 0.1, 0.05, [0.0] * 4, 1.0
     ahead = w
     for k in range(1, 7):
-        residuals = [sum(rows[i][m] * ahead[m] for m in range(4)) - targets[i] for i in range(7)]
-        moved = [ahead[j] - step * sum(rows[i][j] * residuals[i] for i in range(7)) / 7 for j in range(4)]
+        moved = [v - step * s for v, s in zip(ahead, slopes_by_hand(X, y, ahead), strict=True)]
         following = [math.copysign(max(abs(v) - step * alpha, 0), v) for v in moved]
         later = (1 + math.sqrt(1 + 4 * t * t)) / 2
         ahead = [new + (t - 1) / later * (new - old) for new, old in zip(following, w, strict=True)]
@@ -418,12 +398,10 @@ def test_hard_thresholding_finds_planted_supports(sparse, loss):
 
 def test_hard_thresholding_by_hand():
     X, y = data((9, 5))
-    rows, targets = X.tolist(), y.tolist()
     start, step = [0.4, 0.0, -0.06, 0.9, 0.1], 0.05
     w = [0.4, 0.0, 0.0, 0.9, 0.0]  # the two largest
     for k in range(1, 5):
-        residuals = [sum(rows[i][m] * w[m] for m in range(5)) - targets[i] for i in range(9)]
-        moved = [w[j] - step * sum(rows[i][j] * residuals[i] for i in range(9)) / 9 for j in range(5)]
+        moved = [v - step * s for v, s in zip(w, slopes_by_hand(X, y, w), strict=True)]
         largest = sorted(range(5), key=lambda j: -abs(moved[j]))[:2]
         w = [moved[j] if j in largest else 0.0 for j in range(5)]
         result = solve(
@@ -439,11 +417,8 @@ def test_hard_thresholding_by_hand():
 def test_every_kind_of_matrix(solver):
     X, y = data((19, 8))
     X = np.round(4 * X)
-    arguments = dict(solver=solver, max_iterations=12, start=np.linspace(-1, 1, 8))
-    if solver == "iterative hard thresholding":
-        arguments["nonzeros"] = 3
-    penalty = None if solver == "iterative hard thresholding" else Lp(0.5)
-    expected = solve(X, y, penalty, **arguments).weights
+    arguments = dict(max_iterations=12, start=np.linspace(-1, 1, 8), **suited(solver, Lp(0.5)))
+    expected = solve(X, y, **arguments).weights
     strided = np.zeros((38, 24))[::2, ::3]
     strided[:] = X
     doubled = scipy.sparse.csr_matrix(np.hstack([X / 2, X / 2]))
@@ -460,7 +435,7 @@ def test_every_kind_of_matrix(solver):
         doubled,  # each element is stored in two parts
     ]
     for given in kinds:
-        np.testing.assert_allclose(solve(given, y, penalty, **arguments).weights, expected, rtol=0, atol=1e-10)
+        np.testing.assert_allclose(solve(given, y, **arguments).weights, expected, rtol=0, atol=1e-10)
     assert doubled.nnz > np.count_nonzero(X)
 
 
@@ -473,10 +448,7 @@ def test_nothing_given_is_changed(sparse, solver):
     before = X.tobytes(), y.tobytes(), start.tobytes()
     for array in (y, start, given.data if sparse else X):
         array.flags.writeable = False
-    nonzeros = 3 if solver == "iterative hard thresholding" else None
-    result = solve(
-        given, y, None if nonzeros else Lp(0.1), solver=solver, start=start, nonzeros=nonzeros, max_iterations=5
-    )
+    result = solve(given, y, start=start, max_iterations=5, **suited(solver, Lp(0.1)))
     assert before == ((given.toarray() if sparse else X).tobytes(), y.tobytes(), start.tobytes())
     assert result.weights.flags.writeable
     assert not np.shares_memory(result.weights, start)
@@ -496,10 +468,8 @@ def test_elements_stored_twice_are_left_so():
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_result_fits_together(solver):
     X, y = data((40, 9))
-    nonzeros = 3 if solver == "iterative hard thresholding" else None
-    result = solve(
-        X, y, None if nonzeros else Lp(0.1), solver=solver, nonzeros=nonzeros, max_iterations=7, tolerance=1e-12
-    )
+    arguments = suited(solver, Lp(0.1))
+    result = solve(X, y, max_iterations=7, tolerance=1e-12, **arguments)
     count = result.iterations + 1
     assert 2 <= count <= 8
     for each in (result.objective, result.optimality, result.seconds, result.nonzeros):
@@ -510,21 +480,19 @@ def test_result_fits_together(solver):
     assert (np.diff(result.seconds) >= 0).all()
     assert result.seconds[0] >= 0
     assert result.objective[0] == pytest.approx(sum(each**2 for each in y.tolist()) / 80)
-    assert result.measure == ("violation" if nonzeros else "duality gap")
+    assert result.measure == ("violation" if arguments["nonzeros"] else "duality gap")
     assert result.converged == (result.optimality[-1] <= result.target)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_limits(solver):
     X, y = data((40, 60))
-    nonzeros = 3 if solver == "iterative hard thresholding" else None
-    penalty = None if nonzeros else Lp(0.001)
-    arguments = dict(solver=solver, nonzeros=nonzeros, tolerance=1e-12)
+    arguments = dict(tolerance=1e-12, **suited(solver, Lp(0.001)))
     for limit in (0, 1, 2):
-        result = solve(X, y, penalty, max_iterations=limit, **arguments)
+        result = solve(X, y, max_iterations=limit, **arguments)
         assert result.iterations == limit
         assert not result.converged
-    result = solve(X, y, penalty, max_seconds=0, **arguments)
+    result = solve(X, y, max_seconds=0, **arguments)
     assert (result.iterations, result.converged) == (0, False)
 
 
@@ -545,10 +513,9 @@ def test_columns_of_zeros_and_constants(penalty, solver, loss):
     X, y = data((30, 7), loss)
     X[:, 2], X[:, 3] = 0, 5.0
     X[:, 6] = X[:, 5]  # and one that there is twice
-    nonzeros = 3 if solver == "iterative hard thresholding" else None
-    penalty = None if nonzeros else penalty
+    arguments = suited(solver, penalty)
     for given in (X, scipy.sparse.csc_matrix(X)):
-        result = solve(given, y, penalty, loss=loss, solver=solver, nonzeros=nonzeros, max_iterations=40)
+        result = solve(given, y, loss=loss, max_iterations=40, **arguments)
         assert np.isfinite(result.weights).all()
         assert result.weights[2] == 0
         if solver != "subgradient descent" or penalty != Lp(0.01, 0.5):  # whose slope near 0 has no bound
@@ -566,10 +533,8 @@ def test_a_start_on_columns_of_zeros(penalty):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_nothing_to_learn(solver):
-    nonzeros = 1 if solver == "iterative hard thresholding" else None
-    penalty = None if nonzeros else Lp(0.1)
     for X, y in [(np.zeros((5, 3)), np.arange(5.0)), (np.ones((5, 3)), np.zeros(5)), (np.ones((1, 1)), np.zeros(1))]:
-        result = solve(X, y, penalty, solver=solver, nonzeros=nonzeros)
+        result = solve(X, y, **suited(solver, Lp(0.1), nonzeros=1))
         assert result.converged
         assert not result.weights.any()
 
@@ -682,11 +647,12 @@ def test_lipschitz_constants(shape):
         assert square * (1 - 1e-12) <= largest_square(given) <= square * 1.002
         assert lipschitz(given, LeastSquares(X[:, 0])) == largest_square(given) / shape[0]
         assert lipschitz(given, Logistic(X[:, 0])) == largest_square(given) / shape[0] / 4
-        np.testing.assert_allclose(coordinate_lipschitz(given, Logistic(X[:, 0])), expected, rtol=1e-12)
+        found = make_problem(given, np.sign(X[:, 0]), None, "logistic").coordinate_lipschitz
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
     assert largest_square(np.zeros(shape)) == 0
     assert largest_square(np.outer(X[:, 0], X[0])) == pytest.approx((X[:, 0] @ X[:, 0]) * (X[0] @ X[0]), rel=2e-3)
     gaps = scipy.sparse.csc_array(np.array([[0.0, 3.0, 0.0], [0.0, -4.0, 0.0]]))
-    assert coordinate_lipschitz(gaps, LeastSquares(np.ones(2))).tolist() == [0, 12.5, 0]
+    assert make_problem(gaps, np.ones(2), None, "least squares").coordinate_lipschitz.tolist() == [0, 12.5, 0]
 
 
 # Refusals

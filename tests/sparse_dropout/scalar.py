@@ -36,7 +36,7 @@ def words(seed, count, start=0):
     return [word(seed, index) for index in range(start, start + count)]
 
 
-def fates(seed, ratio, count, start=0):
+def drops(seed, ratio, count, start=0):
     """Return for each of `count` words whether it is dropped."""
     return [w / 2**32 < ratio for w in words(seed, count, start)]
 
@@ -51,7 +51,7 @@ def broadcast_at(array, index):
 def dropout(x, ratio, new, *, seed, start=0):
     """Return y and dropped; an element that is neither replaced nor converted keeps its bits."""
     new = np.asarray(new).astype(x.dtype)
-    gone = iter(fates(seed, ratio, x.size, start))
+    gone = iter(drops(seed, ratio, x.size, start))
     y, dropped = np.empty(x.shape, x.dtype), np.empty(x.shape, bool)
     for index in np.ndindex(x.shape):
         dropped[index] = next(gone)
@@ -61,7 +61,7 @@ def dropout(x, ratio, new, *, seed, start=0):
 
 def scaled_dropout(x, ratio, new, *, seed, start=0):
     """Return y in float64, and beside it the sum of the sizes of what was added up, which rounding is a fraction of."""
-    gone = iter(fates(seed, ratio, x.size, start))
+    gone = iter(drops(seed, ratio, x.size, start))
     y, size = np.empty(x.shape), np.empty(x.shape)
     for index in np.ndindex(x.shape):
         value, put = float(x[index]), float(broadcast_at(new, index))
@@ -73,7 +73,7 @@ def scaled_dropout(x, ratio, new, *, seed, start=0):
 def ragged(x, lengths, ratio, value, *, seed, start=0):
     """Return y and output_lengths of the operator that drops whole segments."""
     y, output_lengths, at = [], [], 0
-    for length, gone in zip(lengths.tolist(), fates(seed, ratio, len(lengths), start), strict=True):
+    for length, gone in zip(lengths.tolist(), drops(seed, ratio, len(lengths), start), strict=True):
         segment = [value] if gone else list(x[at : at + length])
         y += segment
         output_lengths.append(len(segment))
@@ -84,7 +84,7 @@ def ragged(x, lengths, ratio, value, *, seed, start=0):
 def itemwise(x, ratio, value, *, seed, start=0):
     """Return y of the operator that drops single values."""
     return np.array(
-        [value if gone else v for v, gone in zip(x, fates(seed, ratio, len(x), start), strict=True)], x.dtype
+        [value if gone else v for v, gone in zip(x, drops(seed, ratio, len(x), start), strict=True)], x.dtype
     )
 
 

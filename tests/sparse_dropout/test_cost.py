@@ -1,6 +1,5 @@
 """Counts of operations and bytes against counts by hand."""
 
-import numpy as np
 import pytest
 
 from workbench.cost import Cost
@@ -64,18 +63,14 @@ def test_marks_fill_whole_tiles(elements, marks):
 def test_numba_forward():
     # Beside the compulsory: marks and the replacement read again, 1 + 4 bytes an element; y and one tile of marks new.
     forward = cost("forward", (2, 3), engine="numba")
-    assert forward == cost("forward", (2, 3)) + Cost(
-        bytes_cached=30, bytes_allocated=24 + 256, launches=1, calls=forward.calls
-    )
+    assert forward == cost("forward", (2, 3)) + Cost(bytes_cached=30, bytes_allocated=24 + 256, launches=1, runs=1)
     assert cost("forward", (2, 3), scaled=True, engine="numba") == forward + Cost(other_flops=6, multiply_adds=6)
 
 
 def test_numba_gradient():
     # dy and the marks read again, for the sums; dx and the sums new: one, or a row of three.
     gradient = cost("gradient", (2, 3), engine="numba")
-    assert gradient == cost("gradient", (2, 3)) + Cost(
-        bytes_cached=30, bytes_allocated=24 + 4, launches=1, calls=gradient.calls
-    )
+    assert gradient == cost("gradient", (2, 3)) + Cost(bytes_cached=30, bytes_allocated=24 + 4, launches=1, runs=1)
     assert cost("gradient", (2, 3), replacement_shape=(3,), engine="numba").bytes_allocated == 24 + 12
 
 
@@ -105,7 +100,7 @@ def test_numba_stored():
         bytes_cached=5 * 34,
         bytes_allocated=5 * (4 + 8 + 2) + 2 * 12,
         launches=1,
-        calls=stored.calls,
+        runs=1,
     )
 
 
@@ -121,13 +116,13 @@ def test_numba_segments():
         bytes_cached=4,
         bytes_allocated=2 * 16 + 256 + 56 + 8,
         launches=2,
-        calls=segments.calls,
+        runs=1,
     )
 
 
 @pytest.mark.parametrize(
     ("dropped", "wrong"),
-    # The rarer fate is a surprise; so are the end of each stretch that is kept, and how many are left of a vector.
+    # The rarer kind is a surprise; so are the end of each stretch that is kept, and how many are left of a vector.
     [(0, 0), (1, 1 + 2), (4, 4 + 8), (5, 5 + 10), (8, 2 + 16), (10, 0 + 20)],
 )
 def test_wrong_guesses_of_ten_segments(dropped, wrong):
@@ -145,7 +140,7 @@ def test_numba_items():
         bytes_cached=63,
         bytes_allocated=4 * (3 + 4) + 56 + 256,
         launches=1,
-        calls=items.calls,
+        runs=1,
     )
 
 
@@ -190,20 +185,6 @@ def test_reference_gradient():
     assert cost("gradient", (2, 3), scaled=True, engine="reference") == plain + Cost(
         other_flops=6, bytes_read=6 * 20, bytes_written=6 * 16, bytes_allocated=6 * 16, launches=2
     )
-
-
-def test_numpys_ints_are_counts():
-    five, two = np.int64(5), np.int32(2)
-    assert stored_cost(five, two, engine="numba") == stored_cost(5, 2, engine="numba")
-    assert segments_cost(five, two, np.int64(7), engine="numba") == segments_cost(5, 2, 7, engine="numba")
-    assert items_cost(five, two, engine="numba") == items_cost(5, 2, engine="numba")
-    assert cost("forward", (two, five)) == cost("forward", (2, 5))
-
-
-def test_costs_of_parts_add_up():
-    assert segments_cost(4, 1, 7) + segments_cost(5, 2, 3) == segments_cost(9, 3, 10)
-    assert items_cost(7, 4) + items_cost(2, 1) == items_cost(9, 5)
-    assert cost("forward", (2, 3)) + cost("forward", (5, 3)) == cost("forward", (7, 3)) + Cost(bytes_read=4)
 
 
 def test_nothing_costs_nothing_but_its_replacement():

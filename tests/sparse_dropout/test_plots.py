@@ -3,32 +3,24 @@
 import numpy as np
 import pytest
 
-from workbench import drawing
+from tests.pictures import artist, draw_again, pixels, render, title
 from workbench.sparse_dropout import plots
 
 IDS = np.array([11, 12, 13, 21, 22, 41, 42, 43, 44])
 LENGTHS = np.array([3, 2, 0, 4], np.int32)
 
 
-def artist(ax, key):
-    return next(each for each in ax.get_children() if each.get_gid() == key)
-
-
-def pixels(ax, key):
-    return np.asarray(artist(ax, key).get_array())
-
-
 def words_in(ax):
     return {text.get_gid(): text.get_text() for text in ax.texts if text.get_text()}
 
 
-def test_ragged_shows_each_value_and_its_fate():
+def test_ragged_shows_each_value_and_what_becomes_of_it():
     before, after = plots.ragged(IDS, LENGTHS, ratio=1.0, seed=5, new=-7)
     assert pixels(before, "cells").tolist() == [[2, 2, 2, 0], [2, 2, 0, 0], [0, 0, 0, 0], [2, 2, 2, 2]]
     assert pixels(after, "cells").tolist() == [[3, 0, 0, 0]] * 4
     assert words_in(before)["number 3 2"] == "43"
     assert set(words_in(after).values()) == {"-7"}
-    assert after.get_title(loc="left") == "after: 4 of 4 segments are one value each, 4 values"
+    assert title(after) == "after: 4 of 4 segments are one value each, 4 values"
 
 
 def test_ragged_moves_what_it_drew():
@@ -54,7 +46,7 @@ def test_mask_fields_show_their_shares():
     assert shares[0] == 0
     assert shares[3] == 1
     assert shares[1:3] == pytest.approx([0.25, 0.75], abs=6 * np.sqrt(0.25 * 0.75 / 4096))  # six sigma
-    assert axes[1].get_title(loc="left") == f"ratio 0.25: {shares[1]:.1%} dropped"
+    assert title(axes[1]) == f"ratio 0.25: {shares[1]:.1%} dropped"
 
 
 def test_responses_have_the_sparsity_that_is_asked_for():
@@ -87,15 +79,15 @@ def test_output_distribution_shows_shares_that_add_up_and_the_new_value():
     assert artist(zero, "y").get_ydata().max() == pytest.approx(0.4, abs=6 * np.sqrt(0.24 / (x != 0).sum()))
 
 
-def test_fates_tell_wasted_draws_from_others():
-    _, all_fates, _ = plots.fates(sparsity=0.5, ratio=1.0, part="all")
+def test_dropped_elements_tell_wasted_draws_from_others():
+    _, of_all, _ = plots.dropped_elements(sparsity=0.5, ratio=1.0, part="all")
     x = plots.sparse_responses(0.5, *plots.PICTURE)
-    assert (pixels(all_fates, "picture") == np.where(x == 0, 4, 3)).all()
-    assert all_fates.get_title(loc="left") == f"768 draws, {(x == 0).sum()} of them for zeros"
-    _, stored_fates, y = plots.fates(sparsity=0.5, ratio=1.0, part="stored", replacement="zero")
-    assert (pixels(stored_fates, "picture") == np.where(x == 0, 0, 3)).all()
+    assert (pixels(of_all, "picture") == np.where(x == 0, 4, 3)).all()
+    assert title(of_all) == f"768 draws, {(x == 0).sum()} of them for zeros"
+    _, of_stored, y = plots.dropped_elements(sparsity=0.5, ratio=1.0, part="stored", replacement="zero")
+    assert (pixels(of_stored, "picture") == np.where(x == 0, 0, 3)).all()
     assert (pixels(y, "picture") == 0).all()
-    assert stored_fates.get_title(loc="left") == f"{(x != 0).sum()} draws, 0 of them for zeros"
+    assert title(of_stored) == f"{(x != 0).sum()} draws, 0 of them for zeros"
 
 
 def test_gradient_flow_counts():
@@ -125,14 +117,12 @@ def test_losses_show_means_and_standard_errors():
     [
         plots.mask_fields,
         plots.output_distribution,
-        plots.fates,
+        plots.dropped_elements,
         plots.gradient_flow,
         lambda ax=None: plots.ragged(IDS, LENGTHS, ax=ax),
     ],
 )
 def test_drawing_again_adds_nothing(draw):
     axes = draw()
-    count = [len(ax.get_children()) for ax in np.ravel(axes)]
-    draw(ax=axes)
-    assert [len(ax.get_children()) for ax in np.ravel(axes)] == count
-    assert drawing.encode(drawing.figure_of(axes)).startswith(b"\x89PNG")
+    draw_again(draw, axes)
+    render(axes)

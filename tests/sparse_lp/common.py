@@ -19,21 +19,6 @@ def values(shape, dtype, seed=0, specials=True):
     return x
 
 
-def layouts(array):
-    """Return the same numbers in other places of memory, each writable and with a base of its own."""
-    if not array.ndim:
-        return {"0-d": array.copy()}
-    every_second = np.full([2 * length for length in array.shape], 7, array.dtype)
-    spread = every_second[tuple(slice(None, None, 2) for _ in array.shape)]
-    backwards = np.empty(array.shape, array.dtype)[tuple(slice(None, None, -1) for _ in array.shape)]
-    turned = np.empty(array.shape[::-1], array.dtype).transpose()
-    rolled = np.moveaxis(np.empty(array.shape[-1:] + array.shape[:-1], array.dtype), 0, -1)
-    found = {"C": array.copy("C"), "spread": spread, "backwards": backwards, "turned": turned, "rolled": rolled}
-    for other in found.values():
-        other[...] = array
-    return found
-
-
 def assert_same_bits(result, expected):
     """Assert that two arrays have one type, shape and every bit in common, NaN's and the sign of zero too."""
     assert type(result) is type(expected) is np.ndarray

@@ -6,42 +6,14 @@ import numpy as np
 import pytest
 from matplotlib.colors import same_color
 
-from workbench import drawing, sparse_lp
+from tests.pictures import artist, data, draw_again, heights, labels, panels, render, title
+from workbench import sparse_lp
 from workbench.sparse_lp import plots
 
 WEIGHTS = np.array([[-1.03, 0.22, 0.01, -0.13], [0.72, 2.0, 0.13, -0.52]])
 ALPHAS = np.array([1.0, 0.3, 0.1, 0.03, 0.01])
 PATH = np.array([[0, 0, 0], [0, -2.0, 0], [0.5, -2.5, 0], [0.7, -2.6, 0], [0.8, -2.7, 0.1]])
 TABLE = np.array([[0.5, -0.25, 1.0], [0.05, -0.05, 0.1], [2.0, 1.0, -1.0], [-0.15, 0.4, 0.25]])
-
-
-def artist(ax, key):
-    return next(each for each in ax.get_children() if each.get_gid() == key)
-
-
-def data(ax, key):
-    x, y = artist(ax, key).get_data()
-    return np.asarray(x, float), np.asarray(y, float)
-
-
-def title(ax):
-    return ax.get_title(loc="left")
-
-
-def panels(axes):
-    return list(np.ravel(np.asarray(axes, dtype=object)))
-
-
-def heights(ax):
-    return [bar.get_height() for bar in ax.patches if (bar.get_gid() or "")[-1:].isdigit()]
-
-
-def labels(ax):
-    return [text.get_text() for text in ax.get_legend().get_texts()]
-
-
-def render(axes):
-    assert drawing.encode(drawing.figure_of(axes)).startswith(b"\x89PNG")
 
 
 def drawn(axes):
@@ -199,17 +171,6 @@ def test_the_histogram_counts_every_weight():
     assert np.ravel(data(right, "here")).tolist() == [0.13, 0.375]
 
 
-def test_the_histogram_moves_with_the_threshold():
-    axes = plots.weight_histogram(WEIGHTS, 0.13)
-    before, counts = [panel.get_children() for panel in axes], heights(axes[0])
-    plots.weight_histogram(WEIGHTS, 1.03, ax=axes)
-    assert [panel.get_children() for panel in axes] == before
-    assert heights(axes[0]) == counts
-    assert title(axes[0]) == "|w| up to 1.03 becomes 0: 87.5% of 8"
-    assert np.ravel(data(axes[1], "here")).tolist() == [1.03, 0.875]
-    assert artist(axes[1], "threshold").get_xdata()[0] == 1.03
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("threshold", [0.0, 0.1, 0.3, 0.7])
 def test_the_histogram_says_what_the_operator_does(dtype, threshold):
@@ -238,12 +199,6 @@ def test_histograms_of_unusual_weights(weights, threshold, ending, counted, reac
     assert (left.get_xlim(), right.get_xlim()) == ((-reach, reach), (0, reach))
     assert f"{data(right, 'here')[1][0]:.1%}" == ending.split()[0]
     render([left, right])
-
-
-def test_a_threshold_above_all_weights_colours_every_bar():
-    left, _ = plots.weight_histogram(WEIGHTS, 9.0)
-    colors = [bar.get_facecolor() for bar in left.patches if bar.get_gid() != "zeroed"]
-    assert all(same_color(color, plots.GONE) for color in colors)
 
 
 # Paths.
@@ -438,10 +393,8 @@ def test_errors_are_means_over_data_sets():
 )
 def test_drawing_again_moves_and_adds_nothing(draw, first, second):
     axes = draw(*first)
-    artists, before = [panel.get_children() for panel in panels(axes)], drawn(axes)
-    assert draw(*second, ax=axes) is axes
-    assert [panel.get_children() for panel in panels(axes)] == artists
-    assert len(drawing.figure_of(axes).axes) == len(panels(axes))
+    before = drawn(axes)
+    draw_again(draw, axes, *second)
     np.testing.assert_equal(drawn(axes), drawn(draw(*second)))
     with pytest.raises(AssertionError):
         np.testing.assert_equal(drawn(axes), before)

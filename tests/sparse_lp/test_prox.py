@@ -1,4 +1,4 @@
-"""The proximal operator against a dense grid, against roots of 50 digits, and one engine against the other."""
+"""The proximal operator against a dense grid, against roots of 50 digits, by hand and at the ends of each type."""
 
 import functools
 import math
@@ -7,12 +7,11 @@ from decimal import Decimal, localcontext
 import numpy as np
 import pytest
 
-from workbench import OPERATORS, lp_prox, sparse_lp_regularizer
-from workbench.parallel import thread_limit
-from workbench.sparse_lp.threshold import lp_threshold
+from workbench import lp_prox
+from workbench.sparse_lp.reference import lp_threshold
 
 from . import scalar
-from .common import ENGINES, EXPONENTS, FLOATS, assert_same_bits, layouts, values
+from .common import ENGINES, EXPONENTS, FLOATS, assert_same_bits, values
 
 WEIGHTS = [1e-12, 1e-6, 1e-3, 0.3, 1.0, 7.7, 1e3, 1e6]
 UP_TO_ONE = [0.0, 0.05, 0.3, 0.5, 0.6, 2 / 3, 0.9, 0.99, 1.0]
@@ -34,7 +33,6 @@ def signed(x):
     return np.concatenate([x * np.where(np.arange(x.size) % 2, 1, -1).astype(x.dtype), x[::-1]])
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("p", [p for p in EXPONENTS if p < math.inf])
 def test_no_point_of_a_dense_grid_is_better(p, dtype):
     for weight in WEIGHTS:
@@ -73,8 +71,6 @@ def check_root(z, x, weight, p, dtype):
         assert x * (1 + Decimal(TOLERANCE[dtype])) >= z / 2 + weight * z ** (p - 1)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("p", [*ROOTS, 1 - 1e-4, 1 + 1e-4, 1 - 1e-9, 1 + 1e-9])
 def test_roots_of_many_digits(p, dtype, engine):
     nonzero = 0
@@ -102,7 +98,6 @@ def test_the_check_of_roots_sees_an_error():
                     check_root(wrong, x, weight, p, "float64")
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_results_by_hand(engine):
     # z + 2 * 3 z = 7; z + 0.5 * 3 z^2 = 8 at 2 (1.5 * 4 + 2); z + 0.25 * 2 / z^0.5 = 4.25 at 4 (4 + 0.5 / 2).
     for x, weight, p, z in [
@@ -119,8 +114,6 @@ def test_results_by_hand(engine):
         np.testing.assert_allclose(result, [z, -z], rtol=1e-14)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("dtype", FLOATS)
 def test_closed_forms(dtype, engine):
     for weight in WEIGHTS:
         for p in (1.0, 2.0, math.inf):
@@ -133,7 +126,6 @@ def test_closed_forms(dtype, engine):
                 np.testing.assert_array_equal(z, expected)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("p", ROOTS)
 def test_sizes_and_weights_near_the_ends_of_float64(p, engine):
     x = signed(np.geomspace(1e-300, 1e308, 33))[:33]
@@ -145,18 +137,6 @@ def test_sizes_and_weights_near_the_ends_of_float64(p, engine):
                     check_root(z, value, weight, p, "float64")
                 else:
                     assert abs(value) <= lp_threshold(weight, p)
-
-
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("p", EXPONENTS)
-def test_engines_agree(p, dtype):
-    for weight in WEIGHTS:
-        x = np.concatenate([signed(sizes(weight, p, dtype)), values(1000, dtype)])
-        reference, fast = (lp_prox(x, weight, p, engine=engine) for engine in ENGINES)
-        assert reference.dtype == fast.dtype == dtype
-        smallest = float(np.finfo(dtype).smallest_subnormal)
-        np.testing.assert_allclose(fast, reference, rtol=TOLERANCE[dtype], atol=2 * smallest)
-        np.testing.assert_array_equal(np.signbit(fast[reference == 0]), np.signbit(reference[reference == 0]))
 
 
 @pytest.mark.parametrize("p", UP_TO_ONE)
@@ -175,8 +155,6 @@ def test_the_threshold_elsewhere():
         assert lp_threshold(1e-308, p) > 0
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("p", UP_TO_ONE)
 def test_just_below_and_just_above_the_threshold(p, dtype, engine):
     for weight in WEIGHTS:
@@ -201,8 +179,6 @@ def test_just_below_and_just_above_the_threshold(p, dtype, engine):
             assert z[2] <= 2 * np.spacing(above)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("p", EXPONENTS)
 def test_odd_and_rising_and_never_beyond_x(p, dtype, engine):
     eps = float(np.finfo(dtype).eps)
@@ -218,7 +194,6 @@ def test_odd_and_rising_and_never_beyond_x(p, dtype, engine):
             assert np.all(steps <= np.diff(x.astype(float)) + 4 * eps * x[1:])
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("p", [0.5, 2 / 3])
 def test_closed_forms_agree_with_the_solver_beside_them(p, engine):
     for weight in WEIGHTS:
@@ -230,7 +205,6 @@ def test_closed_forms_agree_with_the_solver_beside_them(p, engine):
             np.testing.assert_allclose(lp_prox(x, weight, beside, engine=engine), z, rtol=1e-7)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("p", EXPONENTS)
 def test_a_weight_of_zero_changes_nothing(p, engine):
     for dtype in FLOATS:
@@ -240,8 +214,6 @@ def test_a_weight_of_zero_changes_nothing(p, engine):
         assert not np.shares_memory(z, x)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("p", EXPONENTS)
 def test_special_numbers(p, dtype, engine):
     largest = 1.0 if p == math.inf else math.inf
@@ -258,7 +230,6 @@ def test_special_numbers(p, dtype, engine):
         np.testing.assert_allclose(result[300], alone[0], rtol=2 * float(np.finfo(dtype).eps))
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("p", EXPONENTS)
 def test_subnormal_numbers(p, dtype):
     tiny, smallest = (float(getattr(np.finfo(dtype), name)) for name in ("tiny", "smallest_subnormal"))
@@ -274,53 +245,19 @@ def test_subnormal_numbers(p, dtype):
                 np.testing.assert_allclose(z, x.astype(float) / (1 + 2 * weight), rtol=1e-6, atol=smallest)
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("p", [0.5, 0.6, 1.0, 1.5, 2.0])
 @pytest.mark.parametrize("count", [1, 255, 256, 257, 16_383, 16_384, 16_385, 50_001])
 def test_lengths_around_tiles_and_jobs(count, p, dtype):
     x = np.random.default_rng(count).normal(size=count).astype(dtype)
     expected = lp_prox(x, 0.3, p, engine="reference")
-    found = []
-    for threads in (1, 2, 3):
-        with thread_limit(threads):
-            found.append(lp_prox(x, 0.3, p))
-        assert_same_bits(found[-1], found[0])
-    np.testing.assert_allclose(found[0], expected, rtol=TOLERANCE[dtype])
+    np.testing.assert_allclose(lp_prox(x, 0.3, p), expected, rtol=TOLERANCE[dtype])
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("p", [0.0, 0.5, 0.7, 1.0, 2.0, 3.0])
-@pytest.mark.parametrize("shape", [(11,), (5, 3), (4, 2, 7), ()])
-def test_layouts(shape, p, engine):
-    given = values(shape, "float32", 3, specials=False)
-    expected = np.reshape([scalar.prox(value, 0.3, p) for value in given.ravel().tolist()], shape)
-    for name, x in layouts(given).items():
-        x.flags.writeable = False
-        before = x.tobytes()
-        z = lp_prox(x, 0.3, p, engine=engine)
-        assert z.dtype == "float32"
-        assert z.shape == shape
-        np.testing.assert_allclose(z, expected, rtol=1e-6, err_msg=name)
-        assert x.tobytes() == before
-        assert z.flags.writeable
-        assert not np.shares_memory(z, x)
-
-
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("p", EXPONENTS)
-def test_other_forms_of_input(p, engine):
-    for shape in [(0,), (0, 3), (3, 0, 2)]:
-        empty = lp_prox(np.zeros(shape, np.float32), 0.3, p, engine=engine)
-        assert empty.shape == shape
-        assert empty.dtype == "float32"
-    x = np.array([[3.0, -2.0], [0.1, 5.0]])
-    expected = lp_prox(x, 0.3, p, engine=engine)
-    assert_same_bits(lp_prox(x.tolist(), 0.3, p, engine=engine), expected)
-    assert_same_bits(lp_prox(x.astype(">f8"), 0.3, p, engine=engine), expected)
-    single = lp_prox(x.astype("float32"), 0.3, p, engine=engine)
-    assert_same_bits(lp_prox(x.astype(">f4"), 0.3, p, engine=engine), single)
-    assert_same_bits(lp_prox(x.astype("<f4"), 0.3, p, engine=engine), single)
-    assert_same_bits(OPERATORS["LpProx"].run(x, weight=0.3, p=p, engine=engine), expected)
+def test_lists_and_numbers_are_arrays(p, engine):
+    x = [[3.0, -2.0], [0.1, 5.0]]
+    expected = lp_prox(np.array(x), 0.3, p, engine=engine)
+    assert_same_bits(lp_prox(x, 0.3, p, engine=engine), expected)
     # Numbers that are treated together may share the number of steps, and so the last bit.
     alone = lp_prox(3.0, 0.3, p, engine=engine)
     assert alone.shape == ()
@@ -329,13 +266,8 @@ def test_other_forms_of_input(p, engine):
     np.testing.assert_allclose(twice, expected[[0, 0]], rtol=1e-14)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_the_default_is_the_soft_threshold(engine):
     assert lp_prox(np.array([3.0, -0.5, -2.0]), 0.5, engine=engine).tolist() == [2.5, 0.0, -1.5]
-
-
-def test_no_gradient():
-    assert OPERATORS["LpProx"].gradient_operator() is None
 
 
 @pytest.mark.parametrize("p", [1e6, 1e8, 1e16, 1e300])
@@ -351,10 +283,3 @@ def test_huge_exponents(p):
         expected.append(z)
     for engine in ENGINES:
         np.testing.assert_allclose(np.abs(lp_prox(x, weight, p, engine=engine)), expected, rtol=1e-12)
-
-
-def test_a_matrix_is_an_array():
-    table = np.ones((2, 3)).view(np.matrix)
-    for engine in ENGINES:
-        sparse_lp_regularizer(table, np.array([1]), 1, 0.125, engine=engine)
-    assert table.tolist() == [[1, 1, 1], [0.75, 0.75, 0.75]]

@@ -3,17 +3,14 @@
 import csv
 import json
 import os
-import signal
-import subprocess
-import sys
+import pickle
 import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
 import pytest
 
-from workbench.sweep.child import function_runner
+from workbench.sweep import sweep
 from workbench.sweep.definition import Definition, Objective
 from workbench.sweep.records import Record
 from workbench.sweep.space import Space
@@ -26,6 +23,11 @@ def in_a_new_folder(tmp_path, monkeypatch):
     """Work in an empty folder, where `sweeps` is the default output; functions log their calls to calls.jsonl."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SWEEP_LOG", str(tmp_path / "calls.jsonl"))
+
+
+def quick(function, space, *objective, **settings):
+    """Sweep in this process without writing a page."""
+    return sweep(function, space, *objective, **{"in_process": True, "report": False, "name": "s", **settings})
 
 
 def calls(path: Path = Path("calls.jsonl")) -> list[dict]:
@@ -59,37 +61,18 @@ def table(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def workbench(*arguments, **settings) -> subprocess.Popen:
-    """Start the command, which heeds ctrl-C as in a terminal."""
-    command = [sys.executable, "-m", "workbench", *map(str, arguments)]
-    settings["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **settings)
-
-
-def wait_until(true, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)
-
-
-def has_ended(process: int) -> bool:
-    """Tell whether a process has ended; one that nobody has asked for its status yet has."""
-    try:
-        return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def below(process: subprocess.Popen) -> list[int]:
-    """Return all processes that a process has started, and those that they have."""
-    return [each.pid for each in psutil.Process(process.pid).children(recursive=True)]
-
-
 def definition(dimensions: dict, *objectives: str, fixed: dict | None = None, **settings) -> Definition:
     """Return a definition made by hand; an objective is written -name to be made large."""
     made = tuple(Objective(each.lstrip("-"), "maximize" if each[0] == "-" else "minimize") for each in objectives)
-    known = {"name": "s", "target": "t", "digest": "d", "sampler": "random", "pruner": "none", "seed": 0, "lag": 1}
+    known = {
+        "name": "s",
+        "target": "t",
+        "digest": "d",
+        "sampler": "random",
+        "pruner": "none",
+        "seed": 0,
+        "in_flight": 1,
+    }
     return Definition(space=Space(dimensions, fixed or {}), objectives=made, **{**known, **settings})
 
 
@@ -122,7 +105,7 @@ class InThreads(Executor):
         self._run = None
 
     def submit(self, run, /, setup, task) -> Future:
-        self._run = self._run or function_runner(setup)
+        self._run = self._run or pickle.loads(setup.work.pickled)
         return self._pool.submit(self._slowly, task)
 
     def _slowly(self, task):

@@ -4,12 +4,13 @@ import re
 import signal
 
 import pytest
+from processes import below, has_ended, wait_until, workbench
 from report.conftest import build
 from test_cli import invoke
 
 from workbench.sweep import SweepStopped
 
-from .conftest import FUNCTIONS, below, has_ended, journal, table, wait_until, workbench
+from .conftest import FUNCTIONS, journal, table
 
 BOWL = f"{FUNCTIONS}:bowl"
 
@@ -28,21 +29,9 @@ def asked(monkeypatch):
 
 
 def test_words_become_what_sweep_is_asked_for(asked, tmp_path):
-    words = ["-p", "alpha=1e-5..1:log:12", "--parameter", "size=3,5", "-p", "name=a=b", "--objective", "a:max"]
-    words += ["--objective", "b", "--sampler", "qmc", "--trials", 7, "--jobs", 2, "--seed", 5, "--name", "s"]
-    words += [
-        "--output",
-        tmp_path,
-        "--pruner",
-        "median",
-        "--timeout",
-        1.5,
-        "--scheduler",
-        "tcp://h:1",
-        "--storage",
-        "u",
-    ]
-    status, shown = invoke("sweep", "n.ipynb", *words)
+    words = "-p alpha=1e-5..1:log:12 --parameter size=3,5 -p name=a=b --objective a:max --objective b --sampler qmc"
+    words += " --trials 7 --jobs 2 --seed 5 --name s --pruner median --timeout 1.5 --scheduler tcp://h:1 --storage u"
+    status, shown = invoke("sweep", "n.ipynb", *words.split(), "--output", tmp_path)
     assert (status, "stopped: the disk [is] full" in shown) == (1, True)
     (target, space, objective, settings), = asked  # fmt: skip
     assert target == "n.ipynb"
@@ -72,11 +61,7 @@ def test_without_words_the_defaults_are_asked_for(asked):
         (["-p", "=3"], "-p =3: must be NAME=WHAT"),
         (["-p", "x="], "-p x=: must be NAME=WHAT"),
         (["-p", "x=1", "-p", "x=2"], "x: is given twice, as '1' and '2'; give it once"),
-        (["-p", "z=1"], "z: there is no such parameter"),
-        (["-p", "x=0..6"], "x=6.0: must be a number from -5.0 to 5.0; the nearest legal value is 5.0"),
         (["-p", "x=0..1", "--sampler", "grid"], "x=0.0..1.0: a grid needs the number of points of this range"),
-        (["--objective", "a", "--objective", "b", "--objective", "c"], "give one metric, or two for a Pareto front"),
-        (["--trials", "0"], "trials=0: must be a whole number of at least 1"),
         (["--trials", "many"], "Invalid value for '--trials'"),
         (["--name", "a/b"], "name 'a/b'"),
     ],
@@ -86,12 +71,6 @@ def test_refusals_have_status_2_and_write_nothing(words, message, tmp_path):
     assert status == 2
     assert message in re.sub(r"\s*\W?\n\W?\s*", " ", shown)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_refused_parameter_shows_those_that_exist():
-    _, shown = invoke("sweep", BOWL, "-p", "z=1")
-    assert re.search(r"x\W+float\W+0\.0\W+a number from -5\.0 to 5\.0\W+where", shown)
-    assert re.search(r"kind\W+str\W+a\W+one of 'a', 'b'", shown)
 
 
 def test_a_sweep_whose_trials_are_good_has_status_0_and_names_its_page(tmp_path):

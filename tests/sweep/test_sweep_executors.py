@@ -8,12 +8,13 @@ from threading import Thread
 
 import psutil
 import pytest
+from processes import has_ended, wait_until
 from report.conftest import build, metric
 
 from workbench.sweep import SweepStopped, sweep
 
 from . import functions
-from .conftest import InThreads, calls, essence, has_ended, journal, wait_until
+from .conftest import InThreads, calls, essence, journal
 
 SPACE = {"x": "-5..5"}
 
@@ -39,12 +40,8 @@ def test_by_default_trials_run_in_processes_of_their_own_one_for_each_job():
     assert len(pids) <= 2
     assert os.getpid() not in pids
     assert all(map(has_ended, pids))
-    assert without_parents(result) == without_parents(whose("here", here=True, jobs=None))
-
-
-def test_trials_here_run_in_this_process():
-    whose("s", here=True, jobs=None)
-    assert {each["pid"] for each in calls()} == {os.getpid()}
+    assert without_parents(result) == without_parents(whose("here", in_process=True, jobs=None))
+    assert {each["pid"] for each in calls()} - pids == {os.getpid()}
 
 
 def test_an_executor_of_threads_stays_usable_for_the_next_sweep():
@@ -118,8 +115,8 @@ def test_a_function_runs_on_a_cluster_with_the_results_of_one_machine(cluster):
     result = whose("s", scheduler=cluster.scheduler_address, jobs=None)
     assert parents(result) <= workers(cluster)
     assert result.counts["ok"] == 6
-    assert result.definition.lag == 2  # a trial for each thread of the workers
-    assert without_parents(result) == without_parents(whose("here", here=True, jobs=None))
+    assert result.definition.in_flight == 2  # a trial for each thread of the workers
+    assert without_parents(result) == without_parents(whose("here", in_process=True, jobs=None))
 
 
 def test_a_notebook_runs_on_a_cluster(cluster, tmp_path):
@@ -146,7 +143,7 @@ def test_a_worker_that_is_killed_loses_no_trial(cluster, tmp_path):
     killer.join()
     assert has_ended(victim)
     assert result.counts == {"ok": 6, "pruned": 0, "failed": 0}  # what it ran is run again by another
-    expected = sweep(functions.slow, SPACE, here=True, **{**settings, "jobs": 1, "name": "here"})
+    expected = sweep(functions.slow, SPACE, in_process=True, **{**settings, "jobs": 1, "name": "here"})
     assert essence(result) == essence(expected)
 
 
@@ -165,5 +162,5 @@ def test_a_cluster_that_ends_stops_the_sweep_which_goes_on_without_it(cluster, t
     ender.join()
     finished = {each["number"] for each in journal(tmp_path / "sweeps" / "s")}
     assert 2 <= len(finished) < 30
-    assert sweep(functions.slow, SPACE, here=True, **settings).counts["ok"] == 30
+    assert sweep(functions.slow, SPACE, in_process=True, **settings).counts["ok"] == 30
     assert {each["number"] for each in calls() if each["pid"] == os.getpid()} == set(range(30)) - finished

@@ -131,6 +131,14 @@ def test_a_surface_shows_the_best_of_trials_at_one_place():
     assert (filled.get_array().min(), filled.get_array().max()) == pytest.approx((0, 8))
 
 
+@pytest.mark.parametrize(("objective", "extend"), [("loss", "max"), ("-gain", "min"), ("calm", "neither")])
+def test_colours_say_where_a_value_is_beyond_them(objective, extend):
+    outlier = {"loss": 1e9, "-gain": -1e9, "calm": 0.0}[objective]
+    points = many(30, [objective], change=lambda values: np.where(values == values[0], outlier, values))
+    drawn = plots.response_surface(points, "rate", "width").collections[-1]
+    assert drawn.colorbar.extend == extend
+
+
 def test_shares_are_bars_with_the_largest_on_top():
     axes = plots.importance({"much": 0.75, "little": 0.25}, "loss")
     assert [bar.get_width() for bar in axes.patches] == [0.25, 0.75]
@@ -177,7 +185,7 @@ def shown(tmp_path_factory):
 
     output = tmp_path_factory.mktemp("shown")
     space = {"x": "0..1:11", "mode": ["<i>a</i>", "b"]}
-    return sweep(odd, space, ["<b>loss</b>", "time & cost"], sampler="grid", here=True, output=output, name="odd")
+    return sweep(odd, space, ["<b>loss</b>", "time & cost"], sampler="grid", in_process=True, output=output, name="odd")
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_its_links_exist(shown):
@@ -197,7 +205,10 @@ def test_names_and_errors_are_shown_as_text(shown):
     assert "&lt;i&gt;a&lt;/i&gt;" in page
     for raw in ("<b>loss", "<script", "<i>a"):
         assert raw not in page
-    assert raw not in (shown.folder.parent / "index.html").read_text()
+    index = (shown.folder.parent / "index.html").read_text()
+    assert raw not in index
+    assert 'href="odd/report.html"' in index
+    assert "4 of 22 trials failed" in index
 
 
 def test_the_page_lists_the_trials_the_best_first_and_those_that_failed(shown):
@@ -211,33 +222,21 @@ def test_the_page_lists_the_trials_the_best_first_and_those_that_failed(shown):
     assert "18 succeeded" in page
     assert "4 failed" in page
     assert len(re.findall('<tr class="changed">', body)) == 9  # of equal ones one: all nine x are on the front
-
-
-def test_the_page_says_what_was_asked_and_how_to_run_the_best_again(shown):
-    page = (shown.folder / "report.html").read_text()
     for words in ("0.0..1.0:11", "&lt;b&gt;loss&lt;/b&gt;:min, time &amp; cost:min", "<code>grid</code>"):
-        assert words in page
-    assert "odd(x=0.0, mode=&#39;" in page
+        assert words in page  # what was asked
+    assert "odd(x=0.0, mode=&#39;" in page  # how to run the best again
     assert "0.5 ± 0.71" in page  # of the scores 0 and 1
-
-
-def test_pictures_of_both_objectives_are_saved(shown):
+    assert "its standard deviation over folds (&lt;b&gt;loss" in page
     names = {path.name for path in (shown.folder / "figures").iterdir()}
     both = [f"{each}-{place}" for each in ("history", "importance", "response-surface") for place in (1, 2)]
     assert {f"{each}.{kind}" for each in ["pareto-front", *both] for kind in ("png", "svg")} <= names
-
-
-def test_the_sweep_is_in_the_index_of_its_folder(shown):
-    index = (shown.folder.parent / "index.html").read_text()
-    assert 'href="odd/report.html"' in index
-    assert "4 of 22 trials failed" in index
 
 
 def test_a_sweep_all_of_whose_trials_failed_has_a_page(tmp_path):
     def fail(x: float = 0.0, y: float = 0.0):
         raise RuntimeError("no luck")
 
-    result = sweep(fail, {"x": "1,2", "y": "1,2"}, sampler="grid", here=True, name="s")
+    result = sweep(fail, {"x": "1,2", "y": "1,2"}, sampler="grid", in_process=True, name="s")
     page = (result.folder / "report.html").read_text()
     assert "No trial succeeded: there is nothing to draw." in page
     assert page.count("RuntimeError: no luck") >= 4
@@ -247,12 +246,9 @@ def test_a_sweep_all_of_whose_trials_failed_has_a_page(tmp_path):
 
 
 def test_a_sweep_of_one_trial_has_a_page_that_says_what_cannot_be_told(tmp_path):
-    result = sweep(lambda x=0.0, y=0.0: x + y, {"x": "1..2", "y": "1..2"}, trials=1, here=True, name="s")
+    result = sweep(lambda x=0.0, y=0.0: x + y, {"x": "1..2", "y": "1..2"}, trials=1, in_process=True, name="s")
     page = (result.folder / "report.html").read_text()
     assert "The importance of parameters for loss cannot be told: it takes at least two trials that succeeded" in page
     assert "1 succeeded" in page
-
-
-def test_a_sweep_over_nothing_has_a_page(tmp_path):
-    result = sweep(lambda x=0.0: x, {"x": 3}, sampler="grid", here=True, name="s")
-    assert "1 succeeded" in (result.folder / "report.html").read_text()
+    nothing = sweep(lambda x=0.0: x, {"x": 3}, sampler="grid", in_process=True, name="nothing")
+    assert "1 succeeded" in (nothing.folder / "report.html").read_text()

@@ -2,31 +2,18 @@
 
 import json
 import os
+import shutil
 import signal
 
 import nbformat
-import optuna
-import pyarrow.parquet
 import pytest
+from processes import below, has_ended, wait_until, workbench
 from report.conftest import build, metric
 
 from workbench.sweep import SweepError, sweep
-from workbench.sweep.folder import read_records
 
 from . import functions
-from .conftest import (
-    FUNCTIONS,
-    InThreads,
-    below,
-    calls,
-    essence,
-    forked,
-    has_ended,
-    journal,
-    parameters,
-    wait_until,
-    workbench,
-)
+from .conftest import FUNCTIONS, InThreads, calls, essence, forked, journal, parameters, quick
 
 SPACE = {"x": "-5..5:7", "y": "-5..5:3"}
 TRIALS = 21
@@ -64,21 +51,6 @@ def killed(name, folder, lines):
     os.waitpid(process, 0)
 
 
-def check_resumed(name, result, whole):
-    """See that the results are those of `whole`, and that all of it is in the database."""
-    assert essence(result) == essence(whole)
-    study = optuna.load_study(study_name=name, storage=f"sqlite:///{(result.folder / 'study.db').resolve()}")
-    records = list(result.records())
-    assert [each.number for each in study.trials] == list(range(TRIALS))
-    assert [each.params for each in study.trials] == [{key: each.parameters[key] for key in SPACE} for each in records]
-    states = {"COMPLETE": "ok", "PRUNED": "pruned", "FAIL": "failed"}
-    assert [states[each.state.name] for each in study.trials] == [each.status for each in records]
-    assert [tuple(each.values or ()) for each in study.trials if each.state.name == "COMPLETE"] == [
-        each.values for each in records if each.status == "ok"
-    ]
-    assert [tuple(each.intermediate_values.items()) for each in study.trials] == [each.intermediate for each in records]
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_a_sweep_that_is_killed_ends_as_one_that_is_not(name, tmp_path):
     folder, sessions = tmp_path / "killed" / name, []
@@ -93,30 +65,9 @@ def test_a_sweep_that_is_killed_ends_as_one_that_is_not(name, tmp_path):
     assert set(called) == set(range(TRIALS))
     for finished, before in sessions:
         assert not finished & set(called[before:])
-    check_resumed(name, result, run(name, "whole", order=1))
+    assert essence(result) == essence(run(name, "whole", order=1))
     pruned = sum(each.status == "pruned" for each in result.records())
     assert (pruned > 0) == (CASES[name][2] != "none")
-
-
-def test_a_killed_command_leaves_no_process_and_goes_on(tmp_path):
-    folder = tmp_path / "sweeps" / "median"
-    words = ["-p", "x=-5..5:7", "-p", "y=-5..5:3", "--pruner", "median", "--trials", TRIALS, "--jobs", 2, "--seed", 3]
-    held = {**os.environ, "SWEEP_HOLD": "8"}
-    process = workbench("sweep", f"{FUNCTIONS}:pruned_bowl", *words, "--name", "median", env=held)
-    wait_until(lambda: (len(journal(folder)) >= 8 and len(calls()) >= 10) or process.poll() is not None)
-    children = below(process)
-    process.kill()
-    process.communicate()
-    assert len(children) >= 2
-    wait_until(lambda: all(map(has_ended, children)))
-    finished, before = {each["number"] for each in journal(folder)}, len(calls())
-    assert (len(finished), before) == (8, 10)  # and two that ran
-    result = run("median", "sweeps", report=True)
-    assert {each["number"] for each in calls()[before:]} == set(range(TRIALS)) - finished
-    whole = run("median", "whole")
-    check_resumed("median", result, whole)
-    rows = pyarrow.parquet.read_table(folder / "trials.parquet").to_pylist()
-    assert [(row["number"], row["status"]) for row in rows] == [(each.number, each.status) for each in whole.records()]
 
 
 def test_a_function_that_is_deaf_and_what_it_has_started_end_with_the_sweep(tmp_path):
@@ -154,17 +105,18 @@ def test_a_notebook_that_is_killed_goes_on_and_leaves_no_kernel(tmp_path):
     started = below(process)
     process.kill()
     process.communicate()
-    assert len(started) == 2  # a child, and its kernel
-    assert {calls()[1]["pid"], calls()[1]["parent"]} == set(started)
+    assert len(started) == 3  # a worker, the one that watches it, and its kernel
+    assert {calls()[1]["pid"], calls()[1]["parent"]} < set(started)
     wait_until(lambda: all(map(has_ended, started)))
     (first,) = journal(folder)
-    (folder / "trials.jsonl").write_text("")  # killed before the line was written: the folder was published before it
+    lines = (folder / "trials.jsonl").read_text()
+    shutil.copytree(folder / "trials" / f"{first['number']:05d}", folder / "trials" / "00002")  # killed before its line
     space = {"alpha": "0.25,0.5,0.75", "pause": "0.01"}
     with pytest.raises(SweepError, match="is another"):
         sweep("n.ipynb", {**space, "pause": "0.1"}, sampler="grid")
     result = sweep("n.ipynb", space, sampler="grid", jobs=1)
     assert result.counts == {"ok": 3, "pruned": 0, "failed": 0}
-    assert json.loads((folder / "trials.jsonl").read_text().splitlines()[0]) == first
+    assert (folder / "trials.jsonl").read_text().startswith(lines)
     ran = [each["alpha"] for each in calls()]
     assert sorted(ran) == sorted([0.25, 0.5, 0.75, ran[1]])  # only the one that was killed ran twice
     assert ran[2] == ran[1]
@@ -173,8 +125,8 @@ def test_a_notebook_that_is_killed_goes_on_and_leaves_no_kernel(tmp_path):
         assert each.parameters["seed"] == each.seed
         left = folder / "trials" / f"{each.number:05d}"
         names = sorted(path.name for path in left.iterdir())
-        assert names == ["metrics.json", "notebook.ipynb", "report.html", "trial.json"]
-        assert json.loads((left / "trial.json").read_text())["number"] == each.number
+        assert names == ["manifest.json", "metrics.json", "notebook.ipynb", "report.html"]
+        assert json.loads((left / "metrics.json").read_text())["parameters"] == each.parameters
         assert nbformat.read(left / "notebook.ipynb", as_version=4).cells[-1].outputs[0].data
     assert not [path for path in folder.rglob(".*")]
     page = (folder / "report.html").read_text()
@@ -182,8 +134,7 @@ def test_a_notebook_that_is_killed_goes_on_and_leaves_no_kernel(tmp_path):
 
 
 def bowl(**settings):
-    asked = {"here": True, "report": False, "name": "s", "sampler": "random", "seed": 5}
-    return sweep(functions.shuffled_bowl, SPACE, **{**asked, **settings})
+    return quick(functions.shuffled_bowl, SPACE, **{"sampler": "random", "seed": 5, **settings})
 
 
 def test_more_trials_extend_a_sweep_and_fewer_leave_it():
@@ -194,14 +145,6 @@ def test_more_trials_extend_a_sweep_and_fewer_leave_it():
     assert [each[0] for each in more] == list(range(7))
     assert essence(bowl(trials=2)) == more
     assert [each["number"] for each in calls()] == list(range(7))
-    study = optuna.load_study(study_name="s", storage="sqlite:///sweeps/s/study.db")
-    assert [each.number for each in study.trials] == list(range(7))
-
-
-def test_far_fewer_trials_than_are_finished_leave_a_sweep_too(monkeypatch):
-    monkeypatch.setattr("workbench.sweep.folder.RESERVE", 1)
-    done = bowl(trials=3)
-    assert bowl(trials=1).counts == done.counts
 
 
 def test_a_grid_is_covered_in_sessions_of_any_size():
@@ -217,7 +160,7 @@ def test_a_grid_is_covered_in_sessions_of_any_size():
 def test_trials_may_go_on_with_another_number_of_jobs():
     """What a trial knows of others is the sweep's, not the session's."""
     with InThreads(3) as pool:
-        settings = {"here": False, "executor": pool, "sampler": "tpe"}
+        settings = {"in_process": False, "executor": pool, "sampler": "tpe"}
         whole = bowl(name="whole", jobs=3, trials=16, **settings)
         bowl(jobs=3, trials=5, **settings)
         bowl(trials=11, sampler="tpe")
@@ -226,34 +169,8 @@ def test_trials_may_go_on_with_another_number_of_jobs():
 
 def test_what_a_failed_trial_was_is_kept_and_it_is_not_run_again():
     for _ in range(2):
-        result = sweep(functions.ending, {"case": "a,bb"}, "size", sampler="grid", here=True, name="s", report=False)
+        result = quick(functions.ending, {"case": "a,bb"}, "size", sampler="grid")
         assert result.counts == {"ok": 0, "pruned": 0, "failed": 2}
-
-
-def test_the_database_and_the_tables_are_made_again_from_the_journal(tmp_path):
-    bowl(trials=4)
-    folder = tmp_path / "sweeps" / "s"
-    (folder / "study.db").unlink()
-    bowl(trials=4, report=True)
-    assert len(calls()) == 4
-    study = optuna.load_study(study_name="s", storage=f"sqlite:///{folder / 'study.db'}")
-    assert [each.value for each in study.trials] == [each.values[0] for each in read_records(folder)]
-    assert pyarrow.parquet.read_table(folder / "trials.parquet").num_rows == 4
-    assert (folder / "report.html").is_file()
-
-
-def test_a_database_elsewhere_holds_several_sweeps_but_no_two_of_one_name(tmp_path):
-    url = f"sqlite:///{tmp_path}/shared.db"
-    bowl(name="a", trials=3, storage=url)
-    bowl(name="b", trials=2, storage=url)
-    bowl(name="a", trials=4, storage=url)
-    assert {each: len(optuna.load_study(study_name=each, storage=url).trials) for each in "ab"} == {"a": 4, "b": 2}
-    assert not list((tmp_path / "sweeps").rglob("study.db"))
-    with pytest.raises(SweepError, match="the database holds another study of the name 'a'; give another name"):
-        bowl(name="a", trials=3, storage=url, output="elsewhere")
-    optuna.create_study(study_name="c", storage=url).optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
-    with pytest.raises(SweepError, match="the database holds another study of the name 'c'; give another name"):
-        bowl(name="c", trials=3, storage=url)
 
 
 def test_a_second_sweep_of_the_same_name_is_refused_and_the_first_goes_on(tmp_path):
@@ -262,13 +179,13 @@ def test_a_second_sweep_of_the_same_name_is_refused_and_the_first_goes_on(tmp_pa
         return x
 
     def start():
-        sweep(wait_for_file, {"x": "0..1"}, trials=3, sampler="random", here=True, name="s", report=False)
+        quick(wait_for_file, {"x": "0..1"}, trials=3, sampler="random")
 
     process = forked(start)
     folder = tmp_path / "sweeps" / "s"
-    wait_until(lambda: (folder / "study.db").exists())
+    wait_until(lambda: (folder / "sweep.json").exists())
     with pytest.raises(SweepError) as raised:
-        sweep(wait_for_file, {"x": "0..1"}, trials=3, sampler="random", here=True, name="s", report=False)
+        quick(wait_for_file, {"x": "0..1"}, trials=3, sampler="random")
     assert str(raised.value) == (
         f"sweep 's' in 'sweeps': is running in process {process}; wait for it, or give another name"
     )

@@ -1,37 +1,44 @@
-"""What the layers that operators live among cost: those with weights, and those that treat each element alone.
+"""What layers cost: their operations, and the bytes that they must move.
 
 Bytes are the compulsory ones: an array counts once, however often a loop passes over it. A direction is one compiled
 loop; `bytes_allocated` are its results. An empty batch leaves no operations. For layers with weights "gradient" is both
-gradients, two loops, one after the other.
+gradients, two loops, one after the other. A first term begins a sum, so m terms take m - 1 additions or multiply-adds.
+Windows of pooling are clipped: padding, and what `ceil` adds beyond the border, counts nothing.
 """
 
+import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
-from workbench.architectures.sliding_windows import checked_windows
-from workbench.cost.loop_cost import DIRECTIONS, call
-from workbench.cost.record import Cost, checked_choice, checked_count, checked_itemsize, checked_shape
+from workbench.cost.loop_cost import DIRECTIONS, loop_cost
+from workbench.cost.record import Cost, checked_count, checked_itemsize, checked_shape
+from workbench.operator import checked_choice
 
 WEIGHTED_DIRECTIONS = ("forward", "gradient to input", "gradient to weights", "gradient")
+BATCH_NORM_DIRECTIONS = ("forward", "gradient", "inference")
 METHODS = ("direct", "im2col")
 MARK = 1  # bytes of an element of a mask
+PLACE = 4  # bytes of the place of a maximum, an int32 as in Caffe
+
+Pair = int | Sequence[int]  # one number, or one for the rows and one for the columns
+
+
+def _checked(direction: str, itemsize: int, directions: Sequence[str] = DIRECTIONS) -> int:
+    """Return the bytes of a number; raise ValueError for others, and for a `direction` that is none of `directions`."""
+    checked_choice("direction", direction, directions)
+    return checked_itemsize(itemsize)
 
 
 def convolution_shape(
-    shape: Sequence[int],
-    filters: int,
-    kernel: int | Sequence[int],
-    *,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] = 0,
-    groups: int = 1,
+    shape: Sequence[int], filters: int, kernel: Pair, *, stride: Pair = 1, padding: Pair = 0, groups: int = 1
 ) -> tuple[int, int, int, int]:
     """Return the shape (batch, filters, rows, columns) that a convolution makes of (batch, channels, rows, columns)."""
     batch, channels, _, _ = checked_shape("shape", shape, 4)
     filters, groups = checked_count("filters", filters, 1), checked_count("groups", groups, 1)
     if channels % groups or filters % groups:
         raise ValueError(f"groups={groups}: must divide the {channels} channels and the {filters} filters")
-    windows = checked_windows(shape, kernel, stride, padding)
+    windows = _checked_windows(shape, kernel, stride, padding)
     return batch, filters, windows.rows, windows.columns
 
 
@@ -39,10 +46,10 @@ def convolution(
     direction: str,
     shape: Sequence[int],
     filters: int,
-    kernel: int | Sequence[int],
+    kernel: Pair,
     *,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] = 0,
+    stride: Pair = 1,
+    padding: Pair = 0,
     groups: int = 1,
     bias: bool = True,
     method: str = "direct",
@@ -62,23 +69,18 @@ def convolution(
     for the forward pass and the weights' gradient; the windows' gradient, whose elements off the padding are then added
     to dx, an addition each. That holds for 1 x 1 kernels too.
     """
-    checked_choice("direction", direction, WEIGHTED_DIRECTIONS)
+    size = _checked(direction, itemsize, WEIGHTED_DIRECTIONS)
     checked_choice("method", method, METHODS)
-    size, (batch, channels, *plane) = checked_itemsize(itemsize), checked_shape("shape", shape, 4)
+    batch, channels, *plane = checked_shape("shape", shape, 4)
     _, filters, *_ = convolution_shape(shape, filters, kernel, stride=stride, padding=padding, groups=groups)
-    windows = checked_windows(shape, kernel, stride, padding)
-    layer = _weighted(
-        direction,
-        inputs=batch * channels * math.prod(plane),
-        outputs=batch * filters * windows.count,
-        fan_in=channels // groups * windows.size,
-        units=filters,
-        bias=bias,
-        size=size,
-    )
+    windows = _checked_windows(shape, kernel, stride, padding)
+    count = windows.rows * windows.columns
+    inputs, outputs = batch * channels * math.prod(plane), batch * filters * count
+    fan_in = channels // groups * windows.size
+    layer = _weighted(direction, inputs, outputs, fan_in=fan_in, units=filters, bias=bias, size=size)
     if method == "direct":
         return layer
-    matrix = batch * windows.count * channels * windows.size * size
+    matrix = batch * count * channels * windows.size * size
     through = Cost(bytes_read=matrix, bytes_written=matrix, bytes_allocated=matrix, launches=1)
     to_input = through + Cost(other_flops=batch * channels * windows.inside)
     extra = {"gradient to input": to_input, "gradient": to_input + through}
@@ -94,35 +96,23 @@ def dense(direction: str, shape: Sequence[int], units: int, *, bias: bool = True
 
     A sum begins at zero. Moves x, W and b to y; dy and W to dx; dy and x to dW and db.
     """
-    checked_choice("direction", direction, WEIGHTED_DIRECTIONS)
     batch, features = checked_shape("shape", shape, 2)
-    units, size = checked_count("units", units, 1), checked_itemsize(itemsize)
-    return _weighted(
-        direction,
-        inputs=batch * features,
-        outputs=batch * units,
-        fan_in=features,
-        units=units,
-        bias=bias,
-        size=size,
-    )
+    units, size = checked_count("units", units, 1), _checked(direction, itemsize, WEIGHTED_DIRECTIONS)
+    return _weighted(direction, batch * features, batch * units, fan_in=features, units=units, bias=bias, size=size)
 
 
-def _weighted(direction: str, *, inputs: int, outputs: int, fan_in: int, units: int, bias: bool, size: int) -> Cost:
+def _weighted(direction: str, inputs: int, outputs: int, *, fan_in: int, units: int, bias: bool, size: int) -> Cost:
     """Count a layer of `units` weighted sums of `fan_in` terms; the counts of arrays are of elements."""
     weights, biases = units * fan_in, units if bias else 0
     products = Cost(multiply_adds=outputs * fan_in)
     if direction == "forward":
         shifts = Cost(other_flops=outputs if bias else 0)
-        return products + shifts + call((inputs + weights + biases) * size, outputs * size)
-    to_input = products + call((outputs + weights) * size, inputs * size)
+        return products + shifts + loop_cost((inputs + weights + biases) * size, outputs * size)
+    to_input = products + loop_cost((outputs + weights) * size, inputs * size)
     sums = Cost(other_flops=max(outputs - units, 0) if bias else 0)
-    to_weights = products + sums + call((outputs + inputs) * size, (weights + biases) * size)
-    return {
-        "gradient to input": to_input,
-        "gradient to weights": to_weights,
-        "gradient": to_input + to_weights,
-    }[direction]
+    to_weights = products + sums + loop_cost((outputs + inputs) * size, (weights + biases) * size)
+    gradients = {"gradient to input": to_input, "gradient to weights": to_weights}
+    return gradients.get(direction, to_input + to_weights)
 
 
 def relu(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
@@ -130,10 +120,9 @@ def relu(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
 
     The gradient is dy where y > 0, else 0: a comparison an element; reads dy and y, writes dx.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    elements, size = math.prod(checked_shape("shape", shape)), checked_itemsize(itemsize)
+    elements, size = math.prod(checked_shape("shape", shape)), _checked(direction, itemsize)
     arrays = 1 if direction == "forward" else 2
-    return Cost(comparisons=elements) + call(arrays * elements * size, elements * size)
+    return Cost(comparisons=elements) + loop_cost(arrays * elements * size, elements * size)
 
 
 def dropout(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
@@ -142,12 +131,11 @@ def dropout(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
     forward writes y and a byte of mask an element. The gradient reads dy and the mask and writes dx: a multiplication
     an element, and the choice by the mask counts nothing.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    elements, size = math.prod(checked_shape("shape", shape)), checked_itemsize(itemsize)
+    elements, size = math.prod(checked_shape("shape", shape)), _checked(direction, itemsize)
     if direction == "forward":
         drawn = Cost(random_words=elements, comparisons=elements, other_flops=elements)
-        return drawn + call(elements * size, elements * (size + MARK))
-    return Cost(other_flops=elements) + call(elements * (size + MARK), elements * size)
+        return drawn + loop_cost(elements * size, elements * (size + MARK))
+    return Cost(other_flops=elements) + loop_cost(elements * (size + MARK), elements * size)
 
 
 def concatenation(direction: str, shapes: Sequence[Sequence[int]], *, axis: int = 1, itemsize: int = 4) -> Cost:
@@ -155,10 +143,8 @@ def concatenation(direction: str, shapes: Sequence[Sequence[int]], *, axis: int 
 
     The gradient takes dy apart again: the same copies the other way.
     """
-    checked_choice("direction", direction, DIRECTIONS)
-    elements = math.prod(concatenated_shape(shapes, axis=axis))
-    size = checked_itemsize(itemsize)
-    return call(elements * size, elements * size)
+    size = _checked(direction, itemsize) * math.prod(concatenated_shape(shapes, axis=axis))
+    return loop_cost(size, size)
 
 
 def concatenated_shape(shapes: Sequence[Sequence[int]], *, axis: int = 1) -> tuple[int, ...]:
@@ -172,3 +158,243 @@ def concatenated_shape(shapes: Sequence[Sequence[int]], *, axis: int = 1) -> tup
         raise ValueError(f"shapes={checked}: must have an axis {axis} and agree in all the others")
     (before, after) = others.pop()
     return (*before, sum(shape[axis] for shape in checked), *after)
+
+
+def pooled_shape(
+    shape: Sequence[int], kernel: Pair, *, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False
+) -> tuple[int, int, int, int]:
+    """Return the shape that pooling makes of (batch, channels, rows, columns); without a stride, it is the kernel."""
+    batch, channels, _, _ = checked_shape("shape", shape, 4)
+    windows = _checked_windows(shape, kernel, stride, padding, ceil)
+    kernels, paddings = _checked_pair("kernel", kernel, 1), _checked_pair("padding", padding, 0)
+    if any(border >= width for border, width in zip(paddings, kernels, strict=True)):
+        raise ValueError(f"padding={padding}: must be less than kernel={kernel}, or windows would be empty")
+    return batch, channels, windows.rows, windows.columns
+
+
+def max_pool(direction: str, shape: Sequence[int], kernel: Pair, *, itemsize: int = 4, **windows: Any) -> Cost:
+    """Count the largest element of each window: a comparison less than the window has elements.
+
+    `windows` are stride, padding and ceil, as for `pooled_shape`.
+
+    forward reads x, writes y and four bytes an output for the place of the maximum. The gradient reads dy and the
+    places, and adds each dy to a dx that begins as zeros: an addition an output.
+    """
+    size = _checked(direction, itemsize)
+    elements, outputs, inside = _pooled(shape, kernel, **windows)
+    if direction == "forward":
+        return Cost(comparisons=inside - outputs) + loop_cost(elements * size, outputs * (size + PLACE))
+    return Cost(other_flops=outputs) + loop_cost(outputs * (size + PLACE), elements * size)
+
+
+def average_pool(direction: str, shape: Sequence[int], kernel: Pair, *, itemsize: int = 4, **windows: Any) -> Cost:
+    """Count the mean of each window: an addition less than the window has elements, and a division.
+
+    `windows` as for `max_pool`.
+
+    The gradient divides each dy, and adds it to every dx of its window, which begin as zeros: a division an output, an
+    addition an element of its window.
+    """
+    size = _checked(direction, itemsize)
+    elements, outputs, inside = _pooled(shape, kernel, **windows)
+    if direction == "forward":
+        return Cost(other_flops=inside - outputs, divisions=outputs) + loop_cost(elements * size, outputs * size)
+    return Cost(other_flops=inside, divisions=outputs) + loop_cost(outputs * size, elements * size)
+
+
+def _pooled(shape: Sequence[int], kernel: Pair, **windows: Any) -> tuple[int, int, int]:
+    """Return how many elements there are, how many outputs, and how many elements all windows hold together."""
+    outputs = pooled_shape(shape, kernel, **windows)
+    inside = _checked_windows(shape, kernel, **windows).inside
+    return math.prod(checked_shape("shape", shape)), math.prod(outputs), outputs[0] * outputs[1] * inside
+
+
+def softmax(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
+    """Count y = exp(x - max x) / sum of exp(x - max x) along the last axis.
+
+    For each row of m elements, m - 1 comparisons; then an element takes a subtraction, an exponential and a division,
+    and the sum m - 1 additions. The gradient, y (dy - sum of dy y), takes 1 multiplication and m - 1 multiply-adds for
+    the sum, then a subtraction and a multiplication an element; reads dy and y, writes dx.
+    """
+    size = _checked(direction, itemsize)
+    rows, length = _rows_of(shape)
+    elements = rows * length
+    if direction == "forward":
+        each = Cost(other_flops=1, exponentials=1, divisions=1)
+        sums = Cost(comparisons=elements - rows, other_flops=elements - rows)
+        return elements * each + sums + loop_cost(elements * size, elements * size)
+    sums = Cost(other_flops=rows, multiply_adds=elements - rows)
+    return elements * Cost(other_flops=2) + sums + loop_cost(2 * elements * size, elements * size)
+
+
+def batch_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
+    """Count batch normalization, y = gamma (x - mean) / sqrt(variance + epsilon) + beta by channel, axis 1.
+
+    forward     in training, over the m elements of a channel: m - 1 additions and a division for the mean; m
+                subtractions, a multiplication, m - 1 multiply-adds and a division for the variance; an addition, a
+                root, a division; then a subtraction, a multiplication and a multiply-add an element. Writes y, and
+                mean and 1 / root for the gradient. The running averages that inference uses count nothing.
+    gradient    x^ = (x - mean) / root is worked out in both passes, 4 flops an element. The gradient of beta takes
+                m - 1 additions, of gamma a multiplication and m - 1 multiply-adds; both are divided by m, and gamma is
+                multiplied by 1 / root; then a subtraction, a multiply-add and a multiplication an element,
+                dx = gamma / root (dy - dbeta / m - x^ dgamma / m).
+    inference   folded into y = a x + b: a multiply-add an element. Reads x, a and b.
+    """
+    shape, size = checked_shape("shape", shape, least=2), _checked(direction, itemsize, BATCH_NORM_DIRECTIONS)
+    channels, elements = shape[1], math.prod(shape)
+    if direction == "inference":
+        return Cost(multiply_adds=elements) + loop_cost((elements + 2 * channels) * size, elements * size)
+    groups = channels if elements else 0
+    if direction == "forward":
+        arrays = elements + 2 * channels
+        return _normalized(elements, groups) + loop_cost(arrays * size, arrays * size)
+    sums = Cost(other_flops=elements, multiply_adds=elements - groups)  # dbeta and dgamma, m and m - 1 a channel
+    each = Cost(other_flops=4 + 2, multiply_adds=1)
+    return (
+        elements * each
+        + sums
+        + groups * Cost(divisions=2, other_flops=1)
+        + loop_cost((2 * elements + 3 * channels) * size, (elements + 2 * channels) * size)
+    )
+
+
+def layer_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
+    """Count layer normalization, y = gamma (x - mean) / sqrt(variance + epsilon) + beta by row, the last axis.
+
+    forward     as for `batch_norm`, over the m elements of a row; gamma and beta have m elements.
+    gradient    x^ and g = gamma dy are worked out in both passes, 6 flops an element. For each row the sum of g takes
+                m - 1 additions, of g x^ a multiplication and m - 1 multiply-adds; both are divided by m; then a
+                subtraction, a multiply-add and a multiplication an element, dx = (g - mean g - x^ mean g x^) / root.
+                For each of the m features, over r rows, dbeta takes r - 1 additions, and dgamma a multiplication and
+                r - 1 multiply-adds.
+    """
+    size = _checked(direction, itemsize)
+    rows, length = _rows_of(shape)
+    elements = rows * length
+    if direction == "forward":
+        return _normalized(elements, rows) + loop_cost((elements + 2 * length) * size, (elements + 2 * rows) * size)
+    features = length if elements else 0
+    by_row = Cost(other_flops=elements, multiply_adds=elements - rows, divisions=2 * rows)
+    by_feature = Cost(other_flops=elements, multiply_adds=elements - features)
+    each = Cost(other_flops=6 + 2, multiply_adds=1)
+    return (
+        elements * each
+        + by_row
+        + by_feature
+        + loop_cost((2 * elements + length + 2 * rows) * size, (elements + 2 * length) * size)
+    )
+
+
+def _normalized(elements: int, groups: int) -> Cost:
+    """Count mean, variance, 1 / root and the normalization of `groups` that share the elements evenly."""
+    means = Cost(other_flops=elements - groups, divisions=groups)
+    variances = Cost(other_flops=elements + groups, multiply_adds=elements - groups, divisions=groups)
+    roots = Cost(other_flops=groups, square_roots=groups, divisions=groups)
+    return means + variances + roots + elements * Cost(other_flops=2, multiply_adds=1)
+
+
+def _rows_of(shape: Sequence[int]) -> tuple[int, int]:
+    """Return how many rows a shape has along its last axis, none if they are empty, and their length."""
+    *others, length = checked_shape("shape", shape, least=1)
+    return math.prod(others) if length else 0, length
+
+
+# What a parameter takes, and the numbers of state beside it. The arithmetic is spelled out in `optimizer_step`.
+OPTIMIZERS = {
+    "sgd": (Cost(multiply_adds=1), 0),
+    "momentum": (Cost(multiply_adds=2), 1),
+    "adagrad": (Cost(multiply_adds=1, other_flops=3, square_roots=1, divisions=1), 1),
+    "adam": (Cost(multiply_adds=2, other_flops=6, square_roots=1, divisions=1), 2),
+}
+
+
+def embedding_lookup(direction: str, indices: int, length: int, *, itemsize: int = 4, index_itemsize: int = 8) -> Cost:
+    """Count gathering `indices` rows of `length` elements from a table.
+
+    forward reads the indices and the rows, and writes the rows: no operations. The gradient reads the indices, dy and
+    the table's rows, and writes the rows back, in place: an addition an element, once for each time a row is named.
+    """
+    indices, length = checked_count("indices", indices), checked_count("length", length)
+    size, elements = _checked(direction, itemsize), indices * length
+    named = indices * checked_itemsize(index_itemsize, (4, 8), "index_itemsize")
+    if direction == "forward":
+        return loop_cost(named + elements * size, elements * size)
+    return Cost(other_flops=elements) + loop_cost(named + 2 * elements * size, elements * size, allocated=0)
+
+
+def optimizer_step(name: str, parameters: int, *, itemsize: int = 4) -> Cost:
+    """Count one step of an optimizer, in place: reads parameters w, gradient g and state, writes w and state.
+
+    sgd        w -= rate g                                                      1 multiply-add
+    momentum   v = mu v + g;  w -= rate v                                       2 multiply-adds
+    adagrad    h += g g;  w -= rate g / (sqrt(h) + epsilon)                     1 multiply-add, 1 root, 1 division, and
+                                                                                3 flops: a product, 1 each for + and -
+    adam       m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g g;                 2 multiply-adds, 1 root, 1 division, and
+               w -= rate_t m / (sqrt(v) + epsilon)                              6 flops: 4 products, 1 each for + and -
+
+    Adam's rate_t holds both corrections of the bias, as at the end of section 2 of Kingma and Ba, 2014; it is worked
+    out once a step and counts nothing.
+    """
+    checked_choice("name", name, tuple(OPTIMIZERS))
+    parameters, size = checked_count("parameters", parameters), checked_itemsize(itemsize)
+    each, states = OPTIMIZERS[name]
+    moved = parameters * size
+    return parameters * each + loop_cost((2 + states) * moved, (1 + states) * moved, allocated=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Windows:
+    """Describe the windows over one plane: `rows` x `columns` of them, of `size` elements each.
+
+    `inside` adds up, over all windows, the elements that lie in the plane; the others lie on padding or beyond.
+    """
+
+    size: int
+    rows: int
+    columns: int
+    inside: int
+
+
+def _checked_pair(name: str, value: Pair, least: int) -> tuple[int, int]:
+    """Return a number for the rows and one for the columns, from two ints or from one that serves both."""
+    if isinstance(value, (tuple, list)):
+        if len(value) != 2:
+            raise ValueError(f"{name}={value!r}: must be an int, or two, for the rows and for the columns")
+        rows, columns = (checked_count(f"{name}[{axis}]", number, least) for axis, number in enumerate(value))
+        return rows, columns
+    number = checked_count(name, value, least)
+    return number, number
+
+
+def _checked_windows(
+    shape: Sequence[int], kernel: Pair, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False
+) -> _Windows:
+    """Return the windows over the planes of (batch, channels, rows, columns), or raise TypeError or ValueError.
+
+    Without a stride, it is the kernel. Along an axis, floor((length + 2 padding - kernel) / stride) + 1 windows; with
+    `ceil` the quotient is rounded up, as Caffe's pooling does, and a window that would begin beyond the plane is left
+    out, as in PyTorch.
+    """
+    planes = checked_shape("shape", shape, 4)[2:]
+    kernels = _checked_pair("kernel", kernel, 1)
+    strides = kernels if stride is None else _checked_pair("stride", stride, 1)
+    paddings = _checked_pair("padding", padding, 0)
+    padded = tuple(length + 2 * border for length, border in zip(planes, paddings, strict=True))
+    if any(width > length for width, length in zip(kernels, padded, strict=True)):
+        raise ValueError(
+            f"kernel={kernel}: must be at most {padded}, the rows and columns of shape={tuple(shape)} "
+            f"with padding={padding}"
+        )
+    axes = zip(planes, kernels, strides, paddings, strict=True)
+    (rows, rows_inside), (columns, columns_inside) = (_windows_along(*axis, ceil) for axis in axes)
+    return _Windows(kernels[0] * kernels[1], rows, columns, rows_inside * columns_inside)
+
+
+def _windows_along(length: int, kernel: int, stride: int, padding: int, ceil: bool) -> tuple[int, int]:
+    """Return how many windows there are along an axis, and how many elements of it they hold together."""
+    room = length + 2 * padding - kernel
+    starts = range(-padding, room - padding + 1, stride)
+    if ceil and room % stride and starts[-1] + stride < length:
+        starts = range(-padding, starts[-1] + stride + 1, stride)
+    ends = (min(start + kernel, length) for start in starts)
+    return len(starts), sum(max(end - max(start, 0), 0) for start, end in zip(starts, ends, strict=True))

@@ -1,16 +1,200 @@
 """A network as a list of layers that a user writes: shapes, parameters and costs, layer by layer.
 
-A `Network` leaves out what nobody asks for: the gradient to its own input.
+Shapes have the batch in front. The direction "gradient" is all that a backward pass computes. A `Network` leaves out
+what nobody asks for: the gradient to its own input.
 """
 
 import dataclasses
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
-from workbench.architectures.layer_costs import concatenated_shape, concatenation
-from workbench.architectures.network_layers import Convolution, Dense, Layer, OperatorLayer
-from workbench.cost.loop_cost import DIRECTIONS, call
-from workbench.cost.record import Cost, checked_choice, checked_count, checked_shape
+from workbench.architectures.layer_costs import (
+    Pair,
+    average_pool,
+    batch_norm,
+    concatenated_shape,
+    concatenation,
+    convolution,
+    convolution_shape,
+    dense,
+    dropout,
+    max_pool,
+    pooled_shape,
+    relu,
+    softmax,
+)
+from workbench.cost.loop_cost import DIRECTIONS, loop_cost
+from workbench.cost.record import Cost, checked_count, checked_shape
+from workbench.operator import OPERATORS, Arg, Operator, checked_choice
+
+RATIO = Arg("ratio", float, 0.5, "the chance that an element is dropped", low=0, high=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """What all layers have: this one keeps the shape, and has no parameters. The fields are what `count` takes."""
+
+    name: str = dataclasses.field(default="", kw_only=True)
+    count: ClassVar[Callable[..., Cost]]  # the function of `layer_costs` that counts it
+
+    def output_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Return the shape that this layer makes of `shape`, or raise TypeError or ValueError."""
+        return checked_shape("shape", shape)
+
+    def parameters(self, shape: Sequence[int]) -> int:
+        """Return the number of parameters that are learned, biases included."""
+        return 0
+
+    def cost(self, direction: str, shape: Sequence[int], itemsize: int = 4) -> Cost:
+        """Count one pass, "forward" or "gradient"."""
+        return type(self).count(direction, shape, **self._options, itemsize=itemsize)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "name"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Convolution(Layer):
+    """Convolve (batch, channels, rows, columns); a direction may also be "gradient to input" or "... to weights"."""
+
+    filters: int
+    kernel: Pair
+    stride: Pair = 1
+    padding: Pair = 0
+    groups: int = 1
+    bias: bool = True
+    count = convolution
+
+    def output_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        options = self._options
+        del options["bias"]
+        return convolution_shape(shape, **options)
+
+    def parameters(self, shape: Sequence[int]) -> int:
+        self.output_shape(shape)
+        rows, columns = self.kernel if isinstance(self.kernel, Sequence) else (self.kernel, self.kernel)
+        return self.filters * (shape[1] // self.groups * rows * columns + (1 if self.bias else 0))
+
+
+@dataclasses.dataclass(frozen=True)
+class Dense(Layer):
+    """Flatten all but the batch, and connect fully; directions as for `Convolution`."""
+
+    units: int
+    bias: bool = True
+    count = dense
+
+    def output_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        return self._flat(shape)[0], checked_count("units", self.units, 1)
+
+    def parameters(self, shape: Sequence[int]) -> int:
+        return checked_count("units", self.units, 1) * (self._flat(shape)[1] + (1 if self.bias else 0))
+
+    def cost(self, direction: str, shape: Sequence[int], itemsize: int = 4) -> Cost:
+        return super().cost(direction, self._flat(shape), itemsize)
+
+    def _flat(self, shape: Sequence[int]) -> tuple[int, int]:
+        batch, *features = checked_shape("shape", shape, least=2)
+        return batch, math.prod(features)
+
+
+@dataclasses.dataclass(frozen=True)
+class ReLU(Layer):
+    """Put 0 in the place of what is negative."""
+
+    count = relu
+
+
+@dataclasses.dataclass(frozen=True)
+class _Pool(Layer):
+    kernel: Pair
+    stride: Pair | None = None
+    padding: Pair = 0
+    ceil: bool = False
+
+    def output_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        return pooled_shape(shape, **self._options)
+
+
+@dataclasses.dataclass(frozen=True)
+class MaxPool(_Pool):
+    """Keep the largest element of each window; the stride is the kernel unless given."""
+
+    count = max_pool
+
+
+@dataclasses.dataclass(frozen=True)
+class AveragePool(_Pool):
+    """Keep the mean of each window; the stride is the kernel unless given."""
+
+    count = average_pool
+
+
+@dataclasses.dataclass(frozen=True)
+class Softmax(Layer):
+    """Turn the last axis into probabilities."""
+
+    count = softmax
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchNorm(Layer):
+    """Normalize each channel, axis 1, over the batch, then scale and shift; a direction may also be "inference"."""
+
+    count = batch_norm
+
+    def parameters(self, shape: Sequence[int]) -> int:
+        return 2 * checked_shape("shape", shape, least=2)[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Dropout(Layer):
+    """Drop each element with chance `ratio` in training, and scale the others."""
+
+    ratio: float = 0.5
+
+    def __post_init__(self) -> None:
+        RATIO.check(self.ratio)
+
+    def cost(self, direction: str, shape: Sequence[int], itemsize: int = 4) -> Cost:
+        return dropout(direction, shape, itemsize=itemsize)
+
+
+@dataclasses.dataclass(frozen=True)
+class OperatorLayer(Layer):
+    """Run a declared operator of one input, as "LRN" or "DropoutWithReplacement"; its own cost function counts.
+
+    `arguments` are the operator's. Those that its cost does not depend on, as a seed, may be left out. What must be
+    written is new, and made by one loop, as in the other layers.
+    """
+
+    operator: str
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        declared = OPERATORS[checked_choice("operator", self.operator, tuple(OPERATORS))]
+        if declared.inputs != ("x",) or not isinstance(declared.gradient, str) or declared.cost is None:
+            raise ValueError(
+                f"operator={self.operator!r}: must take one input x and have a gradient operator and a cost"
+            )
+        checked = {name: declared.arg(name).check(value) for name, value in self.arguments.items()}
+        object.__setattr__(self, "arguments", checked)
+
+    def cost(self, direction: str, shape: Sequence[int], itemsize: int = 4) -> Cost:
+        counted = operator_cost(OPERATORS[self.operator], direction, shape, self.arguments, itemsize=itemsize)
+        return counted + Cost(bytes_allocated=counted.bytes_written, launches=1)
+
+
+def operator_cost(
+    operator: Operator, direction: str, shape: Sequence[int], arguments: Mapping[str, Any], **options: Any
+) -> Cost:
+    """Return what a declared operator's own cost function counts, given those `arguments` that its cost depends on."""
+    count = operator.cost_module().cost
+    known = inspect.signature(count).parameters
+    return count(direction, shape, **{name: value for name, value in arguments.items() if name in known}, **options)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,16 +352,10 @@ def _branch_rows(layer: Branches, shape: Sequence[int], itemsize: int, before: b
     except ValueError as problem:
         raise ValueError(f"layer {place}, {name!r}, on shape {tuple(shape)}: the branches' {problem}") from None
     forward, gradient = (concatenation(direction, shapes, itemsize=itemsize) for direction in DIRECTIONS)
-    if before:
-        gradient += _sum_of_gradients(len(shapes), math.prod(shape), itemsize)
-    elif not any(row.parameters for row in rows):
+    if before and len(shapes) > 1:  # the gradients that the branches carry back to the input they share are added up
+        elements = math.prod(shape)
+        sums = Cost(other_flops=(len(shapes) - 1) * elements)
+        gradient += sums + loop_cost(len(shapes) * elements * itemsize, elements * itemsize)
+    elif not before and not any(row.parameters for row in rows):
         gradient = Cost()
     return [*rows, Traced(name, layer, tuple(shape), output, 0, forward, gradient)]
-
-
-def _sum_of_gradients(branches: int, elements: int, itemsize: int) -> Cost:
-    """Count adding up the gradients that the branches carry back to the input they share."""
-    if branches == 1:
-        return Cost()
-    array = elements * itemsize
-    return Cost(other_flops=(branches - 1) * elements) + call(branches * array, array)

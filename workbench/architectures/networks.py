@@ -4,14 +4,15 @@ Local response normalization keeps the AlexNet paper's constants, n = 5, k = 2, 
 does not divide the sum by n, our convention does, so that alpha is 5e-4 here. GoogLeNet's paper gives no constants.
 """
 
-from workbench.architectures.network import Branches, Network
-from workbench.architectures.network_layers import (
+from workbench.architectures.network import (
     AveragePool,
+    Branches,
     Convolution,
     Dense,
     Dropout,
     Layer,
     MaxPool,
+    Network,
     OperatorLayer,
     ReLU,
     Softmax,

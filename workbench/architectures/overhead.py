@@ -1,50 +1,51 @@
 """What an operator adds to a network: operations, bytes, time and memory, forward and backward."""
 
 import dataclasses
-import inspect
 import math
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from typing import Any
 
-from workbench.architectures.network import Network, Traced
+from workbench.architectures.network import Network, Traced, operator_cost
+from workbench.cost.loop_cost import DIRECTIONS
 from workbench.cost.record import Cost, checked_count
 from workbench.machines.limits import Machine
 from workbench.machines.prediction import predict
-from workbench.operator import OPERATORS, Gradient, Operator
+from workbench.operator import OPERATORS, Gradient, checked_choice
 
-DIRECTIONS = ("forward", "gradient")
 PARAMETER = 4  # bytes of a number, float32
 
 
 @dataclasses.dataclass(frozen=True)
 class Passed:
-    """One direction of a network, without an operator and with it: costs, seconds (None without a machine), bytes.
+    """One direction of a network, without an operator and what it adds: costs, seconds (None without a machine), bytes.
 
     `memory` is the most that is held at once: forward, the parameters and the input and the output of a layer; in the
     gradient, the parameters, their gradients, every layer's output from the input on to the layer, and the gradients
     of its output and input. No layer works in place.
     """
 
-    direction: str
     without: Cost
     added: Cost
     seconds_without: float | None
     seconds_added: float | None
     memory_without: int
-    memory_with: int
+    memory_added: int
+
+    @property
+    def quantities(self) -> dict[str, tuple[float, float]]:
+        """Return (without, added) by quantity: FLOPs, bytes, memory, and seconds where they are known."""
+        found = {
+            "flops": (self.without.flops, self.added.flops),
+            "bytes": (self.without.bytes, self.added.bytes),
+            "memory": (self.memory_without, self.memory_added),
+            "seconds": (self.seconds_without, self.seconds_added),
+        }
+        return {name: pair for name, pair in found.items() if None not in pair}
 
     @property
     def shares(self) -> dict[str, float]:
-        """Return what is added over what is there without: of FLOPs, bytes, seconds (if known) and memory."""
-        shares = {
-            "flops": self.added.flops / self.without.flops,
-            "bytes": self.added.bytes / self.without.bytes,
-            "memory": self.memory_with / self.memory_without - 1,
-        }
-        if self.seconds_without is not None:
-            shares["seconds"] = self.seconds_added / self.seconds_without
-        return shares
+        """Return what is added over what is there without, by quantity."""
+        return {name: added / without for name, (without, added) in self.quantities.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,27 +66,13 @@ class Overhead:
             return None
         return self.forward.seconds_added + self.gradient.seconds_added
 
-    def rows(self) -> list[tuple[str, str, float, float, float]]:
-        """Return (direction, quantity, without, added, added / without), a row each; seconds where they are known."""
-        rows = []
-        for part in (self.forward, self.gradient):
-            quantities = {
-                "flops": (part.without.flops, part.added.flops),
-                "bytes": (part.without.bytes, part.added.bytes),
-                "seconds": (part.seconds_without, part.seconds_added),
-                "memory": (part.memory_without, part.memory_with - part.memory_without),
-            }
-            rows += [(part.direction, name, *quantities[name], share) for name, share in sorted(part.shares.items())]
-        return rows
-
     def __str__(self) -> str:
         where = f", {self.machine}" if self.machine else ""
         lines = [f"{self.operator} in {self.network}, batch {self.batch}{where}"]
         lines.append(f"{'':10}{'':9}{'without':>12}{'added':>12}{'share':>9}")
-        lines += [
-            f"{direction:10}{quantity:9}{without:12.4g}{added:12.4g}{share:9.2%}"
-            for direction, quantity, without, added, share in self.rows()
-        ]
+        for direction in DIRECTIONS:
+            for name, (without, added) in sorted(getattr(self, direction).quantities.items()):
+                lines.append(f"{direction:10}{name:9}{without:12.4g}{added:12.4g}{added / without:9.2%}")
         return "\n".join(lines)
 
 
@@ -109,95 +96,51 @@ def overhead(
         arguments: of an operator that takes the weights, such as {"p": 0.5}.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above, or no layer is such an operator.
+        TypeError: `network` is no Network, `batch` no int, or an argument is not the operator's.
+        ValueError: no operator, or no layer of the network, is called `operator`; `batch` is below 1; the machine has
+            no limits for so many threads; or `arguments` are given for an operator among the layers.
     """
     if not isinstance(network, Network):
         raise TypeError(f"network={network!r}: must be a Network, as `workbench.architectures.networks` makes them")
     checked_count("batch", batch, 1)
-    declared = _declared(operator)
-    threads = machine.threads if machine is not None and threads is None else threads
-    clock = _Clock(machine, threads)
-    if declared.inputs == ("w",):
-        parts = [_on_weights(declared, direction, network, batch, arguments or {}, clock) for direction in DIRECTIONS]
-    elif arguments:
-        raise ValueError(f"arguments={dict(arguments)!r}: {operator} is a layer; give them in the network")
-    else:
-        parts = [_among_layers(direction, network, network.without(operator), batch, clock) for direction in DIRECTIONS]
-    return Overhead(network.name, operator, machine.name if machine else "", batch, *parts)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Clock:
-    """Seconds of costs on a machine, None where there is none."""
-
-    machine: Machine | None
-    threads: int | None
-
-    def seconds(self, costs: Iterable[Cost], precision: str = "float32") -> float | None:
-        """Return the seconds of costs one after another."""
-        if self.machine is None:
-            return None
-        predicted = (
-            predict(cost, self.machine, threads=self.threads, precision=precision) for cost in costs if cost != Cost()
+    among_layers_or_weights = (each for each in OPERATORS.values() if each.inputs in (("x",), ("w",)))
+    placed = [each.name for each in among_layers_or_weights if not isinstance(each.gradient, Gradient)]
+    declared = OPERATORS[checked_choice("operator", operator, OPERATORS)]
+    if operator not in placed:
+        raise ValueError(
+            f"operator={operator!r}: stands neither among layers nor at the weights; take {', '.join(placed)}"
         )
-        return sum((each.seconds for each in predicted), 0.0)
-
-
-def _among_layers(direction: str, network: Network, without: Network, batch: int, clock: _Clock) -> Passed:
-    rows, fewer = network.trace(batch), without.trace(batch)
-    costs, fewer_costs = _costs(rows, direction), _costs(fewer, direction)
-    whole, part = clock.seconds(costs), clock.seconds(fewer_costs)
-    parameters = PARAMETER * network.parameters
-    return Passed(
-        direction,
-        sum(fewer_costs, Cost()),
-        _less(sum(costs, Cost()), sum(fewer_costs, Cost())),
-        part,
-        None if whole is None else whole - part,
-        _memory(fewer, direction, parameters),
-        _memory(rows, direction, parameters),
-    )
-
-
-def _on_weights(
-    operator: Operator, direction: str, network: Network, batch: int, arguments: Mapping[str, Any], clock: _Clock
-) -> Passed:
-    """Return what an operator adds that goes once over all parameters as one array."""
-    for name in arguments:
-        operator.arg(name)
-    module = import_module(operator.cost)
-    taken = inspect.signature(module.cost).parameters
-    given = {name: value for name, value in arguments.items() if name in taken}
-    added = module.cost(direction, (network.parameters,), **given, engine="numba")
+    threads = machine.threads if machine is not None and threads is None else threads
+    if declared.inputs != ("w",) and arguments:
+        raise ValueError(f"arguments={dict(arguments)!r}: {operator} is a layer; give them in the network")
+    for name in arguments or {}:
+        declared.arg(name)
     rows = network.trace(batch)
-    costs, memory = _costs(rows, direction), _memory(rows, direction, PARAMETER * network.parameters)
-    return Passed(
-        direction,
-        sum(costs, Cost()),
-        added,
-        clock.seconds(costs),
-        clock.seconds([added], module.precision(given.get("p", operator.arg("p").default))),
-        memory,
-        memory + added.bytes_allocated,
-    )
+    fewer = rows if declared.inputs == ("w",) else network.without(operator).trace(batch)
 
+    def seconds(costs: Iterable[Cost], precision: str = "float32") -> float | None:
+        """Return the seconds of costs one after another, None without a machine."""
+        if machine is None:
+            return None
+        there = (cost for cost in costs if cost != Cost())
+        return sum((predict(cost, machine, threads=threads, precision=precision).seconds for cost in there), 0.0)
 
-def _costs(rows: Iterable[Traced], direction: str) -> list[Cost]:
-    return [getattr(row, direction) for row in rows]
+    def passed(direction: str) -> Passed:
+        without = [getattr(row, direction) for row in fewer]
+        held = _memory(fewer, direction, PARAMETER * network.parameters)
+        if fewer is rows:  # the operator goes once over all parameters as one array
+            added = operator_cost(declared, direction, (network.parameters,), arguments or {}, engine="numba")
+            p = (arguments or {}).get("p", declared.arg("p").default)
+            seconds_added = seconds([added], declared.cost_module().precision(p))
+            memory_added = added.bytes_allocated
+        else:
+            whole = [getattr(row, direction) for row in rows]
+            added = _less(sum(whole, Cost()), sum(without, Cost()))
+            seconds_added = None if machine is None else seconds(whole) - seconds(without)
+            memory_added = _memory(rows, direction, PARAMETER * network.parameters) - held
+        return Passed(sum(without, Cost()), added, seconds(without), seconds_added, held, memory_added)
 
-
-def _declared(name: str) -> Operator:
-    if name not in OPERATORS:
-        raise ValueError(f"operator={name!r}: must be one of {', '.join(map(repr, OPERATORS))}")
-    operator = OPERATORS[name]
-    if not _stands_somewhere(operator):
-        takes = [each.name for each in OPERATORS.values() if _stands_somewhere(each)]
-        raise ValueError(f"operator={name!r}: stands neither among layers nor at the weights; take {', '.join(takes)}")
-    return operator
-
-
-def _stands_somewhere(operator: Operator) -> bool:
-    return operator.inputs in (("x",), ("w",)) and not isinstance(operator.gradient, Gradient)
+    return Overhead(network.name, operator, machine.name if machine else "", batch, *map(passed, DIRECTIONS))
 
 
 def _less(whole: Cost, part: Cost) -> Cost:

@@ -1,23 +1,20 @@
-"""What cost looks like: rooflines, shares of a network, times against sizes, predictions against the clock.
-
-Every function takes data or arguments, and `ax`, and returns the Axes (an array of Axes where it needs several). Called
-again with the same `ax` it moves what it drew.
-"""
+"""What cost looks like: rooflines, shares of a network, times against sizes, predictions against the clock."""
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from workbench import drawing
-from workbench.architectures.network_layers import Convolution, ReLU
+from workbench.architectures.layer_costs import convolution, relu
 from workbench.architectures.overhead import Overhead
+from workbench.cost.loop_cost import DIRECTIONS
 from workbench.cost.record import Cost
+from workbench.lrn.cost import cost as lrn_cost
 from workbench.machines.limits import Limits, Machine, rate_at
 from workbench.machines.prediction import TILE, predict
 from workbench.machines.published import KNOWN, known_machine
-from workbench.operator import OPERATORS, Arg
+from workbench.operator import Arg
 
 QUANTITIES = {"flops": "FLOPs", "bytes": "bytes", "seconds": "time", "memory": "memory at the peak"}
 BEFORE, AFTER, ROOF = "#D55E00", "#0072B2", "0.25"
@@ -83,7 +80,7 @@ def roofline(
 def shares(overheads: Sequence[Overhead], *, ax: np.ndarray) -> None:
     """Draw what an operator adds to networks, in shares of what is there without it, forward and gradient."""
     width = 0.8 / len(overheads)
-    for panel, direction in zip(ax, ("forward", "gradient"), strict=True):
+    for panel, direction in zip(ax, DIRECTIONS, strict=True):
         parts = [getattr(each, direction) for each in overheads]
         names = [name for name in QUANTITIES if name in parts[0].shares]
         for i, (each, part) in enumerate(zip(overheads, parts, strict=True)):
@@ -108,28 +105,25 @@ def layers_time(
     ax: np.ndarray,
 ) -> None:
     """Draw the predicted times of a 3 x 3 convolution, ReLU and LRN, and LRN's share of them against n."""
-    known = known_machine(machine)
+    place = (channels, pixels, batch, known_machine(machine))
     arguments = {"beta": beta, "order": order}
-    costs = _costs(size, arguments, channels, pixels, batch)
-    times = {name: [_seconds(cost, known) for cost in each] for name, each in costs.items()}
-    names = list(times)
+    times = _times(size, arguments, *place)
     every = [seconds for each in times.values() for seconds in each]
-    for i, direction in enumerate(("forward", "gradient")):
+    for i, direction in enumerate(DIRECTIONS):
         heights = [1e3 * seconds[i] for seconds in times.values()]
-        x = np.arange(len(names)) + (i - 0.5) * 0.4
+        x = np.arange(len(times)) + (i - 0.5) * 0.4
         drawing.bars(ax[0], direction, x, heights, f"C{i}", width=0.4, label=direction)
-    share = sum(times["LRN"]) / sum(map(sum, times.values()))
     ax[0].set(
-        title=f"LRN takes {share:.1%} of the step",
+        title=f"LRN takes {_share(times):.1%} of the step",
         ylabel="predicted milliseconds",
-        xticks=range(len(names)),
+        xticks=range(len(times)),
         yscale="log",
         ylim=(1e3 * min(every) / 5, 1e3 * max(every) * 5),
     )
-    ax[0].set_xticklabels(names)
+    ax[0].set_xticklabels(times)
     most = 0.0
     for i, (form, words) in enumerate(FORMS.items()):
-        curve = [100 * _share(n, {**arguments, "form": form}, channels, pixels, batch, known) for n in SIZES]
+        curve = [100 * _share(_times(n, {**arguments, "form": form}, *place)) for n in SIZES]
         drawing.line(ax[1], form, SIZES, curve, color=f"C{i + 2}", linestyle="-" if i == 0 else "--", label=words)
         most = max(most, *curve)
     drawing.vertical(ax[1], "size", size, color="0.4", linestyle=":", linewidth=1.2)
@@ -138,31 +132,28 @@ def layers_time(
     )
     for panel in ax:
         panel.yaxis.set_label_coords(-0.13, 0.5)  # laid out once, with room for longer numbers
-        if panel.get_legend() is None:
-            panel.legend()
+        drawing.legend(panel)
 
 
-def _costs(size: int, arguments: dict, channels: int, pixels: int, batch: int) -> dict[str, list[Cost]]:
-    """Return the costs forward and backward of the layers, by what they are called."""
+def _times(
+    size: int, arguments: dict, channels: int, pixels: int, batch: int, machine: Machine
+) -> dict[str, list[float]]:
+    """Return the predicted seconds forward and backward of the layers, by what they are called."""
     shape = (batch, channels, pixels, pixels)
     last = (batch, pixels, pixels, channels) if arguments["order"] == "NHWC" else shape
-    lrn = import_module(OPERATORS["LRN"].cost).cost
     counts = {
-        "convolution": lambda direction: Convolution(channels, FILTER, padding=1).cost(direction, shape),
-        "ReLU": lambda direction: ReLU().cost(direction, shape),
-        "LRN": lambda direction: lrn(direction, last, size, **arguments) + Cost(launches=1),
+        "convolution": lambda direction: convolution(direction, shape, channels, FILTER, padding=1),
+        "ReLU": lambda direction: relu(direction, shape),
+        "LRN": lambda direction: lrn_cost(direction, last, size, **arguments) + Cost(launches=1),
     }
-    return {name: [count(direction) for direction in ("forward", "gradient")] for name, count in counts.items()}
+    return {
+        name: [predict(count(direction), machine, threads=machine.threads).seconds for direction in DIRECTIONS]
+        for name, count in counts.items()
+    }
 
 
-def _share(size: int, arguments: dict, channels: int, pixels: int, batch: int, machine: Machine) -> float:
-    costs = _costs(size, arguments, channels, pixels, batch)
-    seconds = {name: sum(_seconds(cost, machine) for cost in each) for name, each in costs.items()}
-    return seconds["LRN"] / sum(seconds.values())
-
-
-def _seconds(cost: Cost, machine: Machine) -> float:
-    return predict(cost, machine, threads=machine.threads).seconds
+def _share(times: dict[str, list[float]]) -> float:
+    return sum(times["LRN"]) / sum(map(sum, times.values()))
 
 
 @drawing.plot(size=(5.6, 5.2))

@@ -6,8 +6,7 @@ Where the two differ, the reason is given, or that none is known; neither is ben
 import dataclasses
 from fractions import Fraction
 
-from workbench.architectures.network import Network
-from workbench.architectures.network_layers import Convolution, Dense
+from workbench.architectures.network import Convolution, Dense, Network
 
 KRIZHEVSKY = "Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks, 2012"
 CAFFE = "the model bvlc_alexnet of Caffe"

@@ -7,13 +7,12 @@ tell each other about gradients is left out; a table's rows stay where they are,
 import dataclasses
 import math
 
+from workbench.architectures.layer_costs import embedding_lookup
 from workbench.architectures.network import Network
-from workbench.architectures.training_costs import embedding_lookup
 from workbench.cost.record import Cost, checked_count
 from workbench.machines.limits import Machine
 from workbench.machines.prediction import predict
 
-DIRECTIONS = ("forward", "gradient")
 NUMBER = 4  # bytes
 
 

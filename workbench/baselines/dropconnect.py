@@ -16,15 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.baselines._checks import (
-    check_same_type,
-    check_shape,
-    checked_dropped,
-    checked_floats,
-    checked_ratio,
-    checked_seed,
-)
-from workbench.baselines._mask import connected, drawn, rounded, scale_of, selected, wide_type
+from workbench.baselines import _common as common
 
 
 def dropconnect(
@@ -41,53 +33,40 @@ def dropconnect(
     Returns:
         y, shape (N, out), of x's type, and `dropped`, bool, of the weight's shape. A dropped connection carries
         nothing, even where its weight or its input is infinite or NaN.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     x, weight = _checked_layer(x, weight)
-    ratio = checked_ratio(ratio, training)
-    dropped = drawn(weight.shape, ratio, checked_seed(seed))
-    return _scaled_sums(x, weight, dropped, scale_of(ratio)), dropped
+    ratio = common.checked_ratio(ratio, training)
+    dropped = common.drawn(weight.shape, ratio, seed)
+    return _scaled_sums(x, weight, dropped, common.scale_of(ratio)), dropped
 
 
 def dropconnect_gradient(
     dy: Any, x: Any, weight: Any, dropped: Any, ratio: float, *, training: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Carry the gradient dy of a loss in y = dropconnect(x, weight) back to x and to the weight.
+    """Carry the gradient dy of a loss in y = dropconnect(x, weight) back: return dx and dweight.
 
-    Args:
-        dy: shape (N, out), of x's type.
-        x, weight, ratio, training: as in the forward pass.
-        dropped: as the forward pass returned it.
-
-    Returns:
-        dx and dweight, of the shapes and the type of x and weight.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
+    dy has y's shape and type. The other arguments are those of the forward pass, and the mask that it returned.
     """
     x, weight = _checked_layer(x, weight)
-    dy = checked_floats("dy", dy)
-    check_same_type(dy=dy, x=x)
-    check_shape("dy", dy, (x.shape[0], weight.shape[0]), "(N, out) in x and weight")
-    dropped = checked_dropped(dropped, weight.shape)
-    scale = scale_of(checked_ratio(ratio, training))
-    wide = wide_type(x.dtype)
+    dy = common.checked_floats("dy", dy)
+    common.check_same_type(dy=dy, x=x)
+    common.check_shape("dy", dy, (x.shape[0], weight.shape[0]), "(N, out) in x and weight")
+    dropped = common.checked_mask(dropped, weight.shape)
+    scale, wide = common.scale_of(common.checked_ratio(ratio, training)), common.wide_type(x.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        dweight = selected(dy.astype(wide).T @ x.astype(wide), dropped, scale)
-    return _scaled_sums(dy, weight.T, dropped.T, scale), rounded(dweight, x.dtype)
+        dweight = common.selected(dy.astype(wide).T @ x.astype(wide), dropped, scale)
+    return _scaled_sums(dy, weight.T, dropped.T, scale), common.rounded(dweight, x.dtype)
 
 
 def _checked_layer(x: Any, weight: Any) -> tuple[np.ndarray, np.ndarray]:
-    x, weight = checked_floats("x", x, "(N, in)"), checked_floats("weight", weight, "(out, in)")
-    check_same_type(x=x, weight=weight)
-    check_shape("weight", weight, (weight.shape[0], x.shape[1]), "(out, in) with x's last axis")
+    x, weight = common.checked_floats("x", x, "(N, in)"), common.checked_floats("weight", weight, "(out, in)")
+    common.check_same_type(x=x, weight=weight)
+    common.check_shape("weight", weight, (weight.shape[0], x.shape[1]), "(out, in) with x's last axis")
     return x, weight
 
 
 def _scaled_sums(x: np.ndarray, weight: np.ndarray, dropped: np.ndarray, scale: float) -> np.ndarray:
-    wide = wide_type(x.dtype)
+    wide = common.wide_type(x.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        sums = connected(x.astype(wide), weight.astype(wide), dropped) * wide.type(scale)
-    return rounded(sums, x.dtype)
+        sums = common.connected(x.astype(wide), weight.astype(wide), dropped) * wide.type(scale)
+    return common.rounded(sums, x.dtype)

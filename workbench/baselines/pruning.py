@@ -14,6 +14,7 @@ Source of the schedule: Zhu and Gupta, To prune, or not to prune: exploring the 
 compression, 2017.
 """
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -21,31 +22,21 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import check_in_place
 from workbench.operator import REQUIRED, Arg
-from workbench.sparse_lp.inputs import check_in_place
 
 SPARSITY = Arg("sparsity", float, REQUIRED, "share of the weights that is removed", low=0.0, high=1.0)
 
 _P = Arg(
-    "p",
-    float,
-    2.0,
-    "exponent of the norm that rows are ranked by",
-    low=1.0,
-    high=math.inf,
-    words="a number of at least 1, infinity included",
+    "p", float, 2.0, "exponent of the norm", low=1.0, high=math.inf, words="a number of at least 1, infinity included"
 )
-_STEP = Arg("step", float, REQUIRED, "step of training")
-_BEGIN = Arg("begin", float, REQUIRED, "step up to which the sparsity is the initial one")
-_END = Arg("end", float, REQUIRED, "step from which on it is the final one")
-_INITIAL = Arg("initial", float, REQUIRED, "sparsity at the beginning", low=0.0, high=1.0)
-_FINAL = Arg("final", float, REQUIRED, "sparsity at the end", low=0.0, high=1.0)
 _EXPONENT = Arg("exponent", float, 3.0, "how soon most is removed", low=0.0, open=True, words="a number above 0")
 
+Layers = Mapping[Any, np.ndarray] | Sequence[np.ndarray]
+Masks = dict[Any, np.ndarray] | list[np.ndarray]
 
-def prune_global(
-    layers: Mapping[Any, np.ndarray] | Sequence[np.ndarray], sparsity: float
-) -> dict[Any, np.ndarray] | list[np.ndarray]:
+
+def prune_global(layers: Layers, sparsity: float) -> Masks:
     """Set the smallest of all weights to zero, in place, whichever layers they are in.
 
     Args:
@@ -56,8 +47,7 @@ def prune_global(
     Returns:
         The masks, bool, True where a weight is kept: a dict for a mapping, else a list.
 
-    Raises:
-        TypeError, ValueError: an argument is not what is said above; nothing has been written then.
+    All arguments are checked before anything is written.
     """
     names, arrays = _checked_layers(layers)
     sparsity = SPARSITY.check(sparsity)
@@ -68,13 +58,8 @@ def prune_global(
     return _applied(names, arrays, masks)
 
 
-def prune_layers(
-    layers: Mapping[Any, np.ndarray] | Sequence[np.ndarray], sparsity: float
-) -> dict[Any, np.ndarray] | list[np.ndarray]:
-    """Set the smallest weights of each layer to zero, in place: the same share of every layer.
-
-    Args, Returns, Raises: as for `prune_global`.
-    """
+def prune_layers(layers: Layers, sparsity: float) -> Masks:
+    """Set the smallest weights of each layer to zero, in place: the same share of every layer; as `prune_global`."""
     names, arrays = _checked_layers(layers)
     sparsity = SPARSITY.check(sparsity)
     masks = [_kept(np.abs(w).reshape(-1), sparsity).reshape(w.shape) for w in arrays]
@@ -92,8 +77,7 @@ def prune_rows(w: np.ndarray, sparsity: float, p: float = 2.0) -> np.ndarray:
     Returns:
         The mask of the rows, bool, shape (rows,), True where a row is kept.
 
-    Raises:
-        TypeError, ValueError: an argument is not what is said above; nothing has been written then.
+    All arguments are checked before anything is written.
     """
     _check_weights("w", w)
     if w.ndim == 0:
@@ -115,15 +99,13 @@ def gradual_sparsity(
         step: any number; `initial` up to `begin`, `final` from `end` on.
         begin, end: steps, begin < end.
         initial, final: from 0 to 1, initial <= final.
-        exponent: above 0; 1 is a straight line.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
-
-    Source: Zhu and Gupta, 2017, whose schedule is the cubic one, taken at every so many steps.
+        exponent: above 0; 1 is a straight line, and 3 Zhu and Gupta's schedule.
     """
-    step, begin, end = _STEP.check(step), _BEGIN.check(begin), _END.check(end)
-    initial, final, exponent = _INITIAL.check(initial), _FINAL.check(final), _EXPONENT.check(exponent)
+    steps = {"step": step, "begin": begin, "end": end}
+    step, begin, end = (Arg(name, float, REQUIRED, "").check(value) for name, value in steps.items())
+    shares = {"initial": initial, "final": final}
+    initial, final = (dataclasses.replace(SPARSITY, name=name).check(value) for name, value in shares.items())
+    exponent = _EXPONENT.check(exponent)
     if begin >= end:
         raise ValueError(f"end={end!r}: must be above begin={begin!r}")
     if initial > final:
@@ -183,7 +165,7 @@ def _row_norms(rows: np.ndarray, p: float) -> np.ndarray:
         return scale * ((sizes / scale[:, None]) ** p).sum(axis=1) ** (1 / p)
 
 
-def _applied(names: list | None, arrays: list[np.ndarray], masks: list[np.ndarray]) -> dict | list:
+def _applied(names: list | None, arrays: list[np.ndarray], masks: list[np.ndarray]) -> Masks:
     for w, mask in zip(arrays, masks, strict=True):
         w[~mask] = 0
     return masks if names is None else dict(zip(names, masks, strict=True))

@@ -9,10 +9,9 @@
     LpNorm                     LpNorm                     reg_lambda * (sum over columns |w_j|^p)^(1/p)
     L0Approximation            L0ApproxNorm               reg_lambda * max(0, sum of min(|w_j|/alpha, 1) - budget)
     GroupL1                    GroupL1Norm                reg_lambda * sum over groups sqrt(size) |w_g|
-    LogBarrier                 LogBarrier                 -reg_lambda * discount * sum log w
 
     here                       in Caffe2                  after the step
-    LogBarrier                 LogBarrier                 w >= 1e-9
+    LogBarrier                 LogBarrier                 w >= 1e-9, and -reg_lambda * discount * sum log w on the loss
     BoundedGradientProjection  BoundedGradientProjection  lower <= w <= upper
     MaxNorm                    MaxNorm                    |row| <= norm
     ConstantNorm               ConstantNorm               |row| = norm
@@ -31,19 +30,20 @@ Source: Caffe2's python/regularizer.py and the operators that it builds upon.
 
 import dataclasses
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from workbench.arrays import WIDE_FLOATS, check_axes, check_in_place, checked_indices, native_array
 from workbench.operator import REQUIRED, Arg
 from workbench.sparse_lp import REG_LAMBDA, SPARSE_LP_REGULARIZER, sparse_lp_regularizer
-from workbench.sparse_lp.inputs import check_in_place, checked_indices, checked_values
 
 SMALLEST = 1e-9  # what "above 0" means to Caffe2's barrier, and how far inside an open bound is
 TINY = 1e-12  # what Caffe2 adds to a length that it divides by
 PART = 1 << 18  # weights that are normalized together
 
+_NO_BOUND = "a number, or None for no bound"
 _ITERATION = Arg("iteration", int, 1, "step of training", low=0, high=2**63 - 1)
 
 
@@ -61,25 +61,13 @@ def _above_0(name: str, default: float, meaning: str) -> Any:
     return _declared(Arg(name, float, default, meaning, low=0.0, open=True, words="a number above 0"))
 
 
-def _bound(name: str, meaning: str) -> Any:
-    return _declared(Arg(name, float, None, meaning, words="a number, or None for no bound"))
-
-
-def _flag(name: str, meaning: str) -> Any:
-    return _declared(Arg(name, bool, False, meaning))
-
-
 def _trimmed_count() -> Any:
     return _declared(Arg("k", int, REQUIRED, "weights of each row that are left out of the penalty", low=1))
 
 
 @dataclasses.dataclass(frozen=True)
 class Regularizer:
-    """Regularize by two hooks, on the loss and after the optimizer's step; each does nothing unless a class says so.
-
-    Raises:
-        TypeError, ValueError: an argument is not what the class says.
-    """
+    """Regularize by two hooks, on the loss and after the optimizer's step; each does nothing unless a class says so."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -93,20 +81,14 @@ class Regularizer:
         Args:
             w: weights, float32 or float64; any shape, unless the class names one.
             iteration: the step of training, at least 0; `LogBarrier` alone depends on it. Caffe2's first is 1.
-
-        Raises:
-            TypeError, ValueError: an argument is not what is said above.
         """
-        w = self._checked(w).astype(np.float64, copy=False)
+        w = native_array("w", w, WIDE_FLOATS).astype(np.float64, copy=False)
         with np.errstate(over="ignore", invalid="ignore"):
             return float(self._discount(_ITERATION.check(iteration)) * self._loss(w))
 
     def gradient_on_loss(self, w: Any, iteration: int = 1) -> np.ndarray:
-        """Return the gradient of `on_loss` in w, new, of w's shape and type; computed in float64, rounded once.
-
-        Args, Raises: as for `on_loss`.
-        """
-        w = self._checked(w)
+        """Return the gradient of `on_loss` in w, new, of w's shape and type; computed in float64, rounded once."""
+        w = native_array("w", w, WIDE_FLOATS)
         wide = w.astype(np.float64, copy=False)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             return (self._discount(_ITERATION.check(iteration)) * self._gradient(wide)).astype(w.dtype)
@@ -117,20 +99,13 @@ class Regularizer:
         Args:
             param: weights, shape (rows, ...), float32 or float64, writable, in any memory layout.
             indices: the rows that the step has touched, int32 or int64, of any shape; the others are left alone.
-                None stands for all rows.
-
-        Raises:
-            TypeError, ValueError: an argument is not what is said above, or an index is out of range; nothing has been
-                written then.
+                None stands for all rows. All are checked before anything is written.
         """
         check_in_place("param", param)
         if indices is not None:
-            _check_axes("param", param, "(rows, ...)")
+            check_axes("param", param, "(rows, ...)")
             indices = checked_indices(indices, len(param))
         self._step(param, indices)
-
-    def _check_shape(self, w: np.ndarray) -> None:
-        """Raise ValueError unless the loss has a meaning for w's shape."""
 
     def _discount(self, iteration: int) -> float:
         return 1.0
@@ -143,11 +118,6 @@ class Regularizer:
 
     def _step(self, param: np.ndarray, indices: np.ndarray | None) -> None:
         pass
-
-    def _checked(self, w: Any) -> np.ndarray:
-        w = checked_values("w", w)
-        self._check_shape(w)
-        return w
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,9 +184,6 @@ class TrimmedL1(Regularizer):
     reg_lambda: float = _strength()
     k: int = _trimmed_count()
 
-    def _check_shape(self, w: np.ndarray) -> None:
-        _check_axes("w", w, "(..., weights)")
-
     def _loss(self, w: np.ndarray) -> float:
         return self.reg_lambda * _sum_but_largest(w, self.k)
 
@@ -234,9 +201,6 @@ class TrimmedElasticNet(Regularizer):
     l1: float = _strength("l1", "factor in front of the trimmed sum of sizes")
     l2: float = _strength("l2", "factor in front of the sum of squares")
     k: int = _trimmed_count()
-
-    def _check_shape(self, w: np.ndarray) -> None:
-        _check_axes("w", w, "(..., weights)")
 
     def _loss(self, w: np.ndarray) -> float:
         return self.l1 * _sum_but_largest(w, self.k) + self.l2 * np.square(w).sum()
@@ -258,9 +222,6 @@ class LpNorm(Regularizer):
 
     reg_lambda: float = _strength()
     p: float = _above_0("p", 0.5, "exponent of the norm")
-
-    def _check_shape(self, w: np.ndarray) -> None:
-        _check_axes("w", w, "(out, in)")
 
     def _loss(self, w: np.ndarray) -> float:
         largest, powers = self._powers(_column_lengths(w))
@@ -299,9 +260,6 @@ class L0Approximation(Regularizer):
     alpha: float = _above_0("alpha", 0.01, "length from which on a column counts in full")
     budget: float = _declared(Arg("budget", float, 0.0, "columns that are free", low=0.0))
 
-    def _check_shape(self, w: np.ndarray) -> None:
-        _check_axes("w", w, "(out, in)")
-
     def _loss(self, w: np.ndarray) -> float:
         return self.reg_lambda * np.maximum(self._count(_column_lengths(w)) - self.budget, 0)
 
@@ -338,11 +296,6 @@ class GroupL1(Regularizer):
         super().__post_init__()
         object.__setattr__(self, "groups", _checked_groups(self.groups))
 
-    def _check_shape(self, w: np.ndarray) -> None:
-        _check_axes("w", w, "(out, in)")
-        if w.shape[1] != sum(self.groups):
-            raise ValueError(f"w has {w.shape[1]} columns and groups add up to {sum(self.groups)}: must be equal")
-
     def _loss(self, w: np.ndarray) -> float:
         return self.reg_lambda * (np.sqrt(self.groups) * self._lengths(w)).sum()
 
@@ -351,10 +304,23 @@ class GroupL1(Regularizer):
         return self.reg_lambda * slopes * _over_positive(w, np.repeat(self._lengths(w), self.groups))
 
     def _lengths(self, w: np.ndarray) -> np.ndarray:
+        lengths = _column_lengths(w)
+        if lengths.size != sum(self.groups):
+            raise ValueError(f"w has {lengths.size} columns and groups add up to {sum(self.groups)}: must be equal")
         if not self.groups:
             return np.zeros(0)
-        starts = np.cumsum((0, *self.groups[:-1]))
-        return np.hypot(np.hypot.reduceat(_column_lengths(w), starts), np.sqrt(self.stabilizer))
+        return np.hypot(np.hypot.reduceat(lengths, np.cumsum((0, *self.groups[:-1]))), np.sqrt(self.stabilizer))
+
+
+def _checked_groups(groups: Any) -> tuple[int, ...]:
+    try:
+        sizes = tuple(operator.index(size) for size in groups)
+    except TypeError:
+        raise TypeError(f"groups={groups!r}: must be a list of whole numbers, the columns in each group") from None
+    for g, size in enumerate(sizes):
+        if size < 1:
+            raise ValueError(f"groups[{g}]={size}: must be at least 1; leave out what has no columns")
+    return sizes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -411,10 +377,10 @@ class BoundedGradientProjection(Regularizer):
     Source: Caffe2, which names Nocedal and Wright, Numerical Optimization, chapter 16.
     """
 
-    lower: float | None = _bound("lower", "smallest weight")
-    upper: float | None = _bound("upper", "largest weight")
-    left_open: bool = _flag("left_open", "keep weights epsilon above lower")
-    right_open: bool = _flag("right_open", "keep weights epsilon below upper")
+    lower: float | None = _declared(Arg("lower", float, None, "smallest weight", words=_NO_BOUND))
+    upper: float | None = _declared(Arg("upper", float, None, "largest weight", words=_NO_BOUND))
+    left_open: bool = _declared(Arg("left_open", bool, False, "keep weights epsilon above lower"))
+    right_open: bool = _declared(Arg("right_open", bool, False, "keep weights epsilon below upper"))
     epsilon: float = _above_0("epsilon", SMALLEST, "distance to an open bound")
 
     def __post_init__(self) -> None:
@@ -428,9 +394,10 @@ class BoundedGradientProjection(Regularizer):
             )
 
     def _bounds(self) -> tuple[float | None, float | None]:
-        lowest = self.lower + self.epsilon if self.lower is not None and self.left_open else self.lower
-        highest = self.upper - self.epsilon if self.upper is not None and self.right_open else self.upper
-        return lowest, highest
+        return (
+            self.lower + self.epsilon if self.lower is not None and self.left_open else self.lower,
+            self.upper - self.epsilon if self.upper is not None and self.right_open else self.upper,
+        )
 
     def _step(self, param: np.ndarray, indices: np.ndarray | None) -> None:
         lowest, highest = self._bounds()
@@ -482,31 +449,36 @@ class SparseLp(Regularizer):
 
     def _step(self, param: np.ndarray, indices: np.ndarray | None) -> None:
         if indices is None:
-            _check_axes("param", param, "(rows, ...)")
+            check_axes("param", param, "(rows, ...)")
             indices = np.arange(len(param))
         sparse_lp_regularizer(param, indices, self.p, self.reg_lambda)
 
 
-def _check_axes(name: str, w: np.ndarray, axes: str) -> None:
-    """Raise ValueError unless w has as many axes as `axes` names; "..." stands for any number of them."""
-    needed = [axis for axis in axes.strip("()").split(", ") if axis != "..."]
-    if w.ndim < len(needed) or (w.ndim > len(needed) and "..." not in axes):
-        raise ValueError(f"{name} has shape {w.shape}: must have the axes {axes}; reshape it")
+def _clip(param: np.ndarray, indices: np.ndarray | None, lowest: float | None, highest: float | None) -> None:
+    rows = ... if indices is None else indices
+    param[rows] = np.clip(param[rows], lowest, highest)
 
 
-def _checked_groups(groups: Any) -> tuple[int, ...]:
-    try:
-        sizes = tuple(operator.index(size) for size in groups)
-    except TypeError:
-        raise TypeError(f"groups={groups!r}: must be a list of whole numbers, the columns in each group") from None
-    for g, size in enumerate(sizes):
-        if size < 1:
-            raise ValueError(f"groups[{g}]={size}: must be at least 1; leave out what has no columns")
-    return sizes
+def _normalize(param: np.ndarray, indices: np.ndarray | None, norm: float, longest: float) -> None:
+    """Give each row that is longer than `longest` the length `norm`, once; a part at a time, to need little memory.
+
+    It is computed in float64 and rounded once.
+    """
+    check_axes("param", param, "(rows, ...)")
+    every = np.arange(len(param)) if indices is None else np.unique(indices)
+    step = max(1, PART * len(param) // max(1, param.size))
+    for start in range(0, every.size, step):
+        rows = every[start : start + step]
+        part = param[rows].astype(np.float64)
+        lengths = np.hypot.reduce(part.reshape(len(part), -1), axis=1) if part.size else np.zeros(len(part))
+        changed = (lengths > longest) & np.isfinite(lengths)
+        part[changed] *= (norm / (lengths[changed] + TINY)).reshape(-1, *[1] * (param.ndim - 1))
+        param[rows] = part
 
 
 def _sum_but_largest(w: np.ndarray, k: int) -> float:
     """Return the sum of |w| without the k largest of each row; summed directly, as a difference would cancel."""
+    check_axes("w", w, "(..., weights)")
     sizes = np.abs(w)
     rest = max(w.shape[-1] - k, 0)
     if np.isnan(sizes).any():
@@ -516,6 +488,7 @@ def _sum_but_largest(w: np.ndarray, k: int) -> float:
 
 def _sign_but_largest(w: np.ndarray, k: int) -> np.ndarray:
     """Return sign(w), with 0 for the k largest |w| of each row."""
+    check_axes("w", w, "(..., weights)")
     largest = np.argsort(-np.abs(w), axis=-1, kind="stable")[..., :k]
     signs = np.sign(w)
     np.put_along_axis(signs, largest, 0, axis=-1)
@@ -524,33 +497,10 @@ def _sign_but_largest(w: np.ndarray, k: int) -> np.ndarray:
 
 def _column_lengths(w: np.ndarray) -> np.ndarray:
     """Return the Euclidean length of each column, shape (in,), without overflow on the way."""
+    check_axes("w", w, "(out, in)")
     return np.hypot.reduce(w, axis=0)
 
 
 def _over_positive(w: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Return w / lengths, and 0 where the length is 0."""
     return np.divide(w, lengths, out=np.zeros_like(w), where=lengths != 0)
-
-
-def _clip(param: np.ndarray, indices: np.ndarray | None, lowest: float | None, highest: float | None) -> None:
-    rows = ... if indices is None else indices
-    param[rows] = np.clip(param[rows], lowest, highest)
-
-
-def _normalize(param: np.ndarray, indices: np.ndarray | None, norm: float, longest: float) -> None:
-    """Give the rows that are longer than `longest` the length `norm`, computed in float64 and rounded once."""
-    _check_axes("param", param, "(rows, ...)")
-    for rows in _parts(param, indices):
-        part = param[rows].astype(np.float64)
-        lengths = np.hypot.reduce(part.reshape(len(part), -1), axis=1) if part.size else np.zeros(len(part))
-        changed = (lengths > longest) & np.isfinite(lengths)
-        part[changed] *= (norm / (lengths[changed] + TINY)).reshape(-1, *[1] * (param.ndim - 1))
-        param[rows] = part
-
-
-def _parts(param: np.ndarray, indices: np.ndarray | None) -> Iterator[np.ndarray]:
-    """Yield the rows to be changed, each once, in parts that need little memory."""
-    rows = np.arange(len(param)) if indices is None else np.unique(indices)
-    step = max(1, PART * len(param) // max(1, param.size))
-    for start in range(0, rows.size, step):
-        yield rows[start : start + step]

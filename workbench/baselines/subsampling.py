@@ -17,19 +17,12 @@ from typing import Any
 import numpy as np
 
 from workbench import philox
-from workbench.baselines._checks import (
-    check_float_type,
-    check_shape,
-    checked_dropped_entries,
-    checked_flag,
-    checked_floats,
-    checked_keep,
-    checked_lists,
-    checked_ratio,
-    checked_seed,
-)
-from workbench.baselines._mask import multiplied, scale_of
-from workbench.sparse_dropout.inputs import check_sound, is_sparse
+from workbench.arrays import FLOATS, INTEGERS, NUMBERS, check_axes, check_dtype, check_sound, is_sparse, native_array
+from workbench.baselines import _common as common
+from workbench.operator import REQUIRED, Arg
+from workbench.sparse_dropout import SCALED, SEED
+
+_KEEP = Arg("keep", int, REQUIRED, "ids that a list keeps at most", low=0)
 
 PLACES = 1 << 64  # words in a seed's stream
 
@@ -50,17 +43,13 @@ def subsample_entries(
     Returns:
         y, new, of x's kind, format and type, its entries in x's order, and `dropped`, bool, shape (stored entries of
         x,). A dropped infinity or NaN is gone.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     _check_matrix(x)
-    ratio = checked_ratio(ratio, training)
-    dropped = philox.words_at(checked_seed(seed), _places(x)) * philox.UNIT < ratio
+    ratio = common.checked_ratio(ratio, training)
+    dropped = philox.words_at(SEED.check(seed), _places(x)) * philox.UNIT < ratio
     kept = np.flatnonzero(~dropped)
-    data = multiplied(
-        x.data[kept].astype(x.dtype.newbyteorder("=")), scale_of(ratio) if checked_flag("scaled", scaled) else 1.0
-    )
+    scale = common.scale_of(ratio) if SCALED.check(scaled) else 1.0
+    data = common.multiplied(x.data[kept].astype(x.dtype.newbyteorder("=")), scale)
     kept_before = np.concatenate([[0], np.cumsum(~dropped)])  # entry k of x
     indptr = kept_before[x.indptr].astype(x.indptr.dtype)
     return type(x)((data, x.indices[kept], indptr), shape=x.shape), dropped
@@ -69,24 +58,13 @@ def subsample_entries(
 def subsample_entries_gradient(
     dy: Any, dropped: Any, ratio: float, *, training: bool = True, scaled: bool = False
 ) -> np.ndarray:
-    """Carry the gradient of a loss in y = subsample_entries(x) back to x's stored entries.
-
-    Args:
-        dy: the gradient at y's stored entries, y.data, shape (stored entries of y,).
-        dropped: as the forward pass returned it.
-        ratio, training, scaled: as in the forward pass.
-
-    Returns:
-        dx, of dy's type, at x's stored entries, x.data, shape (stored entries of x,).
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
-    """
-    dy, dropped = checked_floats("dy", dy, "(entries,)"), checked_dropped_entries(dropped)
-    check_shape("dy", dy, (int(np.count_nonzero(~dropped)),), "many as dropped has entries that are kept")
-    ratio = checked_ratio(ratio, training)
+    """Carry the gradient dy of a loss in y = subsample_entries(x), at y.data, back to x.data; as in `elementwise`."""
+    dy, dropped = common.checked_floats("dy", dy, "(entries,)"), common.checked_mask(dropped)
+    check_axes("dropped", dropped, "(entries,)")
+    common.check_shape("dy", dy, (int(np.count_nonzero(~dropped)),), "many as dropped has entries that are kept")
+    ratio = common.checked_ratio(ratio, training)
     dx = np.zeros(dropped.shape, dy.dtype)
-    dx[~dropped] = multiplied(dy, scale_of(ratio) if checked_flag("scaled", scaled) else 1.0)
+    dx[~dropped] = common.multiplied(dy, common.scale_of(ratio) if SCALED.check(scaled) else 1.0)
     return dx
 
 
@@ -101,13 +79,10 @@ def subsample_lists(values: Any, lengths: Any, keep: int, *, seed: int) -> tuple
 
     Returns:
         The values that are kept, min(lengths, keep), of the type of lengths, and the mask of the kept among all values.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
-    values, lengths = checked_lists(values, lengths)
-    keep = checked_keep(keep)
-    words = philox.words(checked_seed(seed), values.size)
+    values, lengths = _checked_lists(values, lengths)
+    keep = _KEEP.check(keep)
+    words = philox.words(SEED.check(seed), values.size)
     lists = np.repeat(np.arange(lengths.size), lengths)
     starts = np.cumsum(lengths, dtype=np.int64) - lengths
     order = np.lexsort((words, lists))  # by list, within a list by word; stable
@@ -115,6 +90,20 @@ def subsample_lists(values: Any, lengths: Any, keep: int, *, seed: int) -> tuple
     kept = np.empty(values.size, bool)
     kept[order] = rank < keep
     return values[kept], np.minimum(lengths, min(keep, values.size)).astype(lengths.dtype), kept
+
+
+def _checked_lists(values: Any, lengths: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values and the lengths of ragged lists, which add up."""
+    values, lengths = native_array("values", values, NUMBERS), native_array("lengths", lengths, INTEGERS)
+    check_axes("values", values, "(values,)")
+    check_axes("lengths", lengths, "(lists,)")
+    if lengths.size and lengths.min() < 0:
+        place = int(lengths.argmin())
+        raise ValueError(f"lengths[{place}]={lengths[place]}: must be at least 0")
+    total = sum(map(int, lengths))
+    if total != values.size:
+        raise ValueError(f"lengths add up to {total} and there are {values.size} values: must be equal")
+    return values, lengths
 
 
 def _check_matrix(x: Any) -> None:
@@ -125,7 +114,7 @@ def _check_matrix(x: Any) -> None:
             f"x is {kind}: must be a scipy.sparse CSR or CSC matrix; convert it, as with "
             + ("x.tocsr()" if sparse else "scipy.sparse.csr_array(x)")
         )
-    check_float_type("x", x.dtype)
+    check_dtype("x", x.dtype, FLOATS)
     check_sound("x", x)
     if x.shape[0] * x.shape[1] > PLACES:
         raise ValueError(f"x has shape {x.shape}: must have at most 2^64 elements, one word of the stream each")

@@ -35,9 +35,9 @@ from typing import Any
 import numpy as np
 
 from workbench import philox
-from workbench.baselines._checks import check_same_type, check_shape, checked_flag, checked_floats, checked_seed
-from workbench.baselines._mask import connected, rounded, wide_type
+from workbench.baselines import _common as common
 from workbench.operator import Arg
+from workbench.sparse_dropout import SEED, TRAINING
 
 K1, K2, K3 = 0.63576, 1.87320, 1.48695
 LIMIT = 8.0  # of log alpha, to both sides
@@ -59,51 +59,42 @@ def variational_dropout(
 
     Returns:
         y, shape (N, out), of x's type, and the normal numbers drawn, alike, which in evaluation are 0.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
     x, theta, log_sigma2 = _checked_layer(x, theta, log_sigma2)
-    seed, training = checked_seed(seed), checked_flag("training", training)
+    seed, training = SEED.check(seed), TRAINING.check(training)
     shape = (x.shape[0], theta.shape[0])
+    normal = np.zeros(shape, x.dtype)
     if training:
-        normal = philox.normals(seed, shape[0] * shape[1]).reshape(shape).astype(x.dtype)
-        y = _noisy_sums(*_widened(x, theta, log_sigma2, normal))
-    else:
-        normal = np.zeros(shape, x.dtype)
-        y = _pruned_sums(*_widened(x, theta, log_sigma2))
-    return rounded(y, x.dtype), normal
+        normal = philox.normals(seed, normal.size).reshape(shape).astype(x.dtype)
+    wide_x, means, logarithms, noise = _widened(x, theta, log_sigma2, normal)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if training:
+            y = wide_x @ means.T + _deviations(wide_x, np.exp(logarithms)) * noise
+        else:
+            y = common.connected(wide_x, means, pruned(log_alpha(means, logarithms)))
+    return common.rounded(y, x.dtype), normal
 
 
 def variational_dropout_gradient(
     dy: Any, x: Any, theta: Any, log_sigma2: Any, normal: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Carry the gradient dy of a loss in y = variational_dropout(x, theta, log_sigma2), in training, back to all three.
+    """Carry the gradient dy of a loss in y = variational_dropout(...), in training, back: dx, dtheta, dlog_sigma2.
 
-    Args:
-        dy: shape (N, out), of x's type.
-        x, theta, log_sigma2: as in the forward pass.
-        normal: as the forward pass returned it.
-
-    Returns:
-        dx, dtheta and dlog_sigma2, of the shapes and the type of x, theta and log_sigma2.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
+    dy has y's shape and type. The other arguments are those of the forward pass, and the normal numbers it returned.
     """
     x, theta, log_sigma2 = _checked_layer(x, theta, log_sigma2)
-    dy, normal = checked_floats("dy", dy), checked_floats("normal", normal)
-    check_same_type(dy=dy, normal=normal, x=x)
+    dy, normal = common.checked_floats("dy", dy), common.checked_floats("normal", normal)
+    common.check_same_type(dy=dy, normal=normal, x=x)
     shape = (x.shape[0], theta.shape[0])
-    check_shape("dy", dy, shape, "(N, out) in x and theta")
-    check_shape("normal", normal, shape, "the forward pass returned it")
+    common.check_shape("dy", dy, shape, "(N, out) in x and theta")
+    common.check_shape("normal", normal, shape, "the forward pass returned it")
     dtype = x.dtype
     dy, x, theta, log_sigma2, normal = _widened(dy, x, theta, log_sigma2, normal)
     with np.errstate(over="ignore", invalid="ignore"):
         sigma2 = np.exp(log_sigma2)
         g = dy * normal / (2 * _deviations(x, sigma2))
         gradients = dy @ theta + 2 * x * (g @ sigma2), dy.T @ x, sigma2 * (g.T @ x**2)
-    return tuple(rounded(gradient, dtype) for gradient in gradients)
+    return tuple(common.rounded(gradient, dtype) for gradient in gradients)
 
 
 def log_alpha(theta: Any, log_sigma2: Any) -> np.ndarray:
@@ -112,31 +103,24 @@ def log_alpha(theta: Any, log_sigma2: Any) -> np.ndarray:
     A theta of 0 gives 8, and with a variance of 0, log_sigma2 = -inf, NaN. Any one shape and type.
     """
     theta, log_sigma2 = _checked_weights(theta, log_sigma2)
-    return np.clip(_log_alpha(theta, log_sigma2), -LIMIT, LIMIT).astype(wide_type(theta.dtype))
+    return np.clip(_log_alpha(theta, log_sigma2), -LIMIT, LIMIT).astype(common.wide_type(theta.dtype))
 
 
 def pruned(log_alpha: Any, threshold: float = THRESHOLD) -> np.ndarray:
     """Return a mask of the weights that are more noise than they are worth: log alpha > threshold."""
     threshold = Arg("threshold", float, THRESHOLD, "").check(threshold)
-    return np.asarray(checked_floats("log_alpha", log_alpha) > threshold)
+    return np.asarray(common.checked_floats("log_alpha", log_alpha) > threshold)
 
 
 def kl_approximation(log_alpha: Any) -> np.ndarray:
     """Return each weight's approximate KL divergence from the prior, for log alpha of any shape."""
-    values = checked_floats("log_alpha", log_alpha)
+    values = common.checked_floats("log_alpha", log_alpha)
     (wide,) = _widened(values)
     return np.asarray(_kl(wide)).astype(values.dtype)
 
 
 def variational_dropout_kl(theta: Any, log_sigma2: Any) -> float:
-    """Return the approximate KL divergence of all weights from their prior, summed in float64.
-
-    Args:
-        theta, log_sigma2: of one shape and type, as for `variational_dropout`.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
-    """
+    """Return the approximate KL divergence of all weights from their prior, summed in float64."""
     theta, log_sigma2 = _checked_weights(theta, log_sigma2)
     return float(_kl(np.clip(_log_alpha(theta, log_sigma2), -LIMIT, LIMIT)).sum())
 
@@ -156,35 +140,25 @@ def variational_dropout_kl_gradient(theta: Any, log_sigma2: Any) -> tuple[np.nda
     slope = np.where(inside, -K1 * K3 * s * (1 - s) - _sigmoid(-point) / 2, 0.0)
     with np.errstate(over="ignore"):
         dtheta = -2 / np.where(inside, theta, 1.0).astype(np.float64) * slope
-    return rounded(dtheta, dtype), rounded(slope, dtype)
+    return common.rounded(dtheta, dtype), common.rounded(slope, dtype)
 
 
 def _checked_layer(x: Any, theta: Any, log_sigma2: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    x, theta = checked_floats("x", x, "(N, in)"), checked_floats("theta", theta, "(out, in)")
-    check_same_type(x=x, theta=theta)
-    check_shape("theta", theta, (theta.shape[0], x.shape[1]), "(out, in) with x's last axis")
+    x, theta = common.checked_floats("x", x, "(N, in)"), common.checked_floats("theta", theta, "(out, in)")
+    common.check_same_type(x=x, theta=theta)
+    common.check_shape("theta", theta, (theta.shape[0], x.shape[1]), "(out, in) with x's last axis")
     return x, *_checked_weights(theta, log_sigma2)
 
 
 def _checked_weights(theta: Any, log_sigma2: Any) -> tuple[np.ndarray, np.ndarray]:
-    theta, log_sigma2 = checked_floats("theta", theta), checked_floats("log_sigma2", log_sigma2)
-    check_same_type(theta=theta, log_sigma2=log_sigma2)
-    check_shape("log_sigma2", log_sigma2, theta.shape, "theta has")
+    theta, log_sigma2 = common.checked_floats("theta", theta), common.checked_floats("log_sigma2", log_sigma2)
+    common.check_same_type(theta=theta, log_sigma2=log_sigma2)
+    common.check_shape("log_sigma2", log_sigma2, theta.shape, "theta has")
     return theta, log_sigma2
 
 
 def _widened(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-    return tuple(array.astype(wide_type(array.dtype)) for array in arrays)
-
-
-def _noisy_sums(x: np.ndarray, theta: np.ndarray, log_sigma2: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return x @ theta.T + _deviations(x, np.exp(log_sigma2)) * normal
-
-
-def _pruned_sums(x: np.ndarray, theta: np.ndarray, log_sigma2: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return connected(x, theta, pruned(log_alpha(theta, log_sigma2)))
+    return tuple(array.astype(common.wide_type(array.dtype)) for array in arrays)
 
 
 def _deviations(x: np.ndarray, sigma2: np.ndarray) -> np.ndarray:

@@ -1,22 +1,31 @@
-"""Time the operators beside what limits them and beside their peers; see `run_bench`."""
+"""Time the operators beside what limits them and beside their peers; see `run_bench` and `run_declared`."""
 
-import dataclasses
+from importlib import import_module
 from pathlib import Path
 
-from workbench.bench.harness import WrongResult
+from workbench.bench.declared import run_declared
+from workbench.bench.driver import Settings, WrongResult
 from workbench.bench.results import Results, machine, write_json
-from workbench.machines.limits import Machine
 from workbench.machines.this_machine import this_machine
 
-PARTS = ("lrn", "dropout", "sparse-lp", "cost", "sweep", "explore", "all")
+__all__ = ["PARTS", "run_bench", "run_declared"]
+
+# Each a module with a function `bench(settings)` that returns Results.
+PARTS = {
+    "lrn": "workbench.bench.lrn",
+    "dropout": "workbench.bench.dropout",
+    "sparse-lp": "workbench.bench.sparse_lp",
+    "cost": "workbench.bench.declared",
+    "sweep": "workbench.bench.sweep",
+    "explore": "workbench.bench.explore",
+}
+ALL = "all"
 UNDRAWN = ("sweep", "explore")  # parts without ratios
 ROUNDS, QUICK_ROUNDS = 31, 3
-PROCESSES, QUICK_PROCESSES = 7, 1
-CHANGES, QUICK_CHANGES = 40, 8
 
 
 def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | None) -> int:
-    """Check and time `what`, one of PARTS, show it, and write what is asked for.
+    """Check and time `what`, one of PARTS or "all", show it, and write what is asked for.
 
     Args:
         json_file: where to write every figure as JSON, or None.
@@ -29,8 +38,8 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
     Raises:
         ValueError: an unknown `what`, or a file that cannot be written.
     """
-    if what not in PARTS:
-        raise ValueError(f"what={what!r}: must be one of {', '.join(map(repr, PARTS))}")
+    if what not in (*PARTS, ALL):
+        raise ValueError(f"what={what!r}: must be one of {', '.join(map(repr, (*PARTS, ALL)))}")
     if figure is not None and what in UNDRAWN:
         raise ValueError(
             f"figure={str(figure)!r}: shows 'lrn', 'dropout', 'sparse-lp' and 'cost'; bench one of those or 'all', or "
@@ -39,8 +48,15 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
     for name, file in (("json_file", json_file), ("figure", figure)):
         if file is not None and not file.parent.is_dir():
             raise ValueError(f"{name}={str(file)!r}: {str(file.parent)!r} is not a folder; make it first")
+    described, limits = machine(), None
+    _say(f"{described['cpu']}, {described['threads']} threads, {described['system']}")
+    if what not in UNDRAWN:
+        _say("limits of this machine, measured where they are not known yet")
+        limits = this_machine()
+    settings = Settings(quick, QUICK_ROUNDS if quick else ROUNDS, _say, limits)
+    parts = PARTS.values() if what == ALL else [PARTS[what]]
     try:
-        results = _measure(what, quick)
+        results = sum((import_module(part).bench(settings) for part in parts), Results())
     except WrongResult as problem:
         _say(str(problem))
         return 1
@@ -54,49 +70,6 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
     return 0
 
 
-def _measure(what: str, quick: bool) -> Results:
-    described = machine()
-    _say(f"{described['cpu']}, {described['threads']} threads, {described['system']}")
-    limits = None if what in UNDRAWN else _limits()
-    results = Results()
-    rounds, processes = (QUICK_ROUNDS, QUICK_PROCESSES) if quick else (ROUNDS, PROCESSES)
-    if what in ("lrn", "all"):
-        from workbench.bench import lrn
-
-        results += lrn.bench_lrn(lrn.SHAPES, rounds, processes, _say)
-    if what in ("dropout", "all"):
-        from workbench.bench import dropout
-
-        results += dropout.bench_dropout(dropout.QUICK_SIZES if quick else dropout.SIZES, rounds, _say)
-    if what in ("sparse-lp", "all"):
-        from workbench.bench import sparse_lp
-
-        results += sparse_lp.bench_sparse_lp(sparse_lp.QUICK_SIZES if quick else sparse_lp.SIZES, rounds, _say)
-    if limits is not None:
-        from workbench.bench.predictions import with_prediction
-
-        results = dataclasses.replace(results, rows=tuple(with_prediction(row, limits) for row in results.rows))
-    if what in ("cost", "all"):
-        from workbench.bench import cost
-
-        results += cost.bench_cost(cost.QUICK_SHAPES if quick else cost.SHAPES, max(3, rounds // 2), limits, _say)
-    if what in ("sweep", "all"):
-        from workbench.bench.sweep import bench_sweep
-
-        results += bench_sweep(quick, _say)
-    if what in ("explore", "all"):
-        from workbench.bench.explore import bench_explore
-
-        results += bench_explore(QUICK_CHANGES if quick else CHANGES, _say)
-    return results
-
-
-def _limits() -> Machine:
-    """Return this machine's limits, and say where they come from."""
-    _say("limits of this machine, measured where they are not known yet")
-    return this_machine()
-
-
 def _show(results: Results) -> None:
     from rich.console import Console
 
@@ -107,7 +80,7 @@ def _show(results: Results) -> None:
         console.width = 200
     for table in tables.rows_tables(results.rows):
         console.print(table)
-    for legend in tables.legends(results.rows):
+    for legend in results.legends:
         _say(legend)
     console.print(tables.measurements_table(results.measurements))
     missed = tables.missed_targets(results)

@@ -1,20 +1,24 @@
-"""Measure the time from a slider's event to the encoded frame."""
+"""The part "explore": the time from a slider's event to the encoded frame."""
 
 import time
 from collections.abc import Callable
 
-from workbench.bench.harness import Timing, WrongResult
+import numpy as np
+
+from workbench.bench.driver import Settings, WrongResult
 from workbench.bench.results import Measurement, Results, base_versions
+from workbench.machines.timing import Timing
 from workbench.operator import OPERATORS, Arg
 
 TARGET = 0.060  # seconds
 PNG = b"\x89PNG\r\n\x1a\n"
 STEPS = 11  # values tried along a slider's range
+CHANGES, QUICK_CHANGES = 40, 8
 STRIDE = 4  # steps from one value to the next; prime to STEPS, so that all come up and neighbours differ
 
 
-def bench_explore(changes: int, say: Callable[[str], None]) -> Results:
-    """Change the sliders of LRN's response curve one after the other, `changes` times, and wait for each frame.
+def bench(settings: Settings) -> Results:
+    """Change the sliders of LRN's response curve one after the other, and wait for each frame.
 
     Raises:
         WrongResult: what came back is no picture, or the picture does not follow the sliders.
@@ -22,7 +26,8 @@ def bench_explore(changes: int, say: Callable[[str], None]) -> Results:
     from workbench.explore import explore
     from workbench.lrn import plots
 
-    say(f"changing sliders {changes} times")
+    changes = QUICK_CHANGES if settings.quick else CHANGES
+    settings.say(f"changing sliders {changes} times")
     explorer = explore("LRN", plots.response_curve)
     timing = measure_changes(explorer, OPERATORS["LRN"].args, changes)
     measurements = (
@@ -58,10 +63,8 @@ def measure_changes(
 
 def slider_value(arg: Arg, step: int) -> float | int:
     """Return the legal value nearest to step 0..STEPS-1 along a slider's range, on its scale."""
-    low, high = arg.slider
-    fraction = step / (STEPS - 1)
-    value = low * (high / low) ** fraction if arg.scale == "log" else low + (high - low) * fraction
+    values = (np.geomspace if arg.scale == "log" else np.linspace)(*arg.slider, STEPS)
     if arg.type is not int:
-        return value
-    unit = arg.step or 1
-    return int(low + round((value - low) / unit) * unit)
+        return float(values[step])
+    low, unit = arg.slider[0], arg.step or 1
+    return int(low + round((values[step] - low) / unit) * unit)

@@ -1,6 +1,6 @@
 """Draw what a bench found: ratios as bars beside their targets, curves over stored entries, and the peers."""
 
-import contextlib
+import functools
 import math
 import textwrap
 from collections.abc import Callable, Iterable
@@ -20,7 +20,6 @@ LABEL = 54  # characters in a line beside a bar
 CURVE_LINES = 10  # a panel of curves is at least as high as so many lines
 SCATTER_LINES = 26  # the same of a panel of dots
 LEGEND_ROOM = 0.7  # of the curves' height, above them
-NARROW = 0.25  # of the widest bar, below which its number does not fit into it
 
 Panel = tuple[int, Callable]  # how many lines of labels it is high, and what draws it on axes
 
@@ -36,7 +35,7 @@ def draw_ratios(rows: tuple[Row, ...], file: Path) -> None:
 
     grid, panels = _arrange(rows)
     heights = [max(panels[name][0] for name in line) for line in grid]
-    with style.context(STYLE) if STYLE.exists() else contextlib.nullcontext():
+    with style.context(STYLE):
         figure = Figure(figsize=(14, len(heights) + 0.25 * sum(heights)), layout="constrained")
         FigureCanvasAgg(figure)
         filled = [line + ["."] * (COLUMNS - len(line)) for line in grid]
@@ -53,18 +52,21 @@ def _arrange(rows: tuple[Row, ...]) -> tuple[list[list[str]], dict[str, Panel]]:
     rows = tuple(row for row in rows if row not in predicted)
     several = len({row.operator for row in rows}) > 1
     panels: dict[str, Panel] = {}
-    for name, bars in _ratio_bars(rows, several).items():
-        title, labels = _words(name, bars)
-        ratios = [ratio for _, ratio in bars]
-        panels[name] = (
-            _lines(labels),
-            lambda ax, title=title, labels=labels, ratios=ratios: _draw_bars(ax, title, labels, ratios),
-        )
+    bars_of: dict[str, list[tuple[Row, Ratio]]] = {}
+    for row in rows:
+        for ratio in row.ratios:
+            if not ratio.at_least and "stored" not in row.arguments:
+                bars_of.setdefault(f"{row.operator}\n{ratio.name}" if several else ratio.name, []).append((row, ratio))
+    for name, bars in bars_of.items():
+        labels, ratios = [textwrap.fill(row.label, LABEL) for row, _ in bars], [ratio for _, ratio in bars]
+        panels[name] = (_lines(labels), functools.partial(_draw_bars, name=name, labels=labels, ratios=ratios))
     stored = [row for row in rows if "stored" in row.arguments]
     if stored:
         panels["stored"] = (CURVE_LINES, lambda ax: _draw_curves(ax, stored))
     if predicted:
-        panels["predictions"] = (SCATTER_LINES, lambda ax: _draw_predictions(ax, predicted))
+        times = [row.predicted_seconds for row in predicted], [row.seconds for row in predicted]
+        groups = [f"{row.operator} {row.direction}" for row in predicted]
+        panels["predictions"] = (SCATTER_LINES, lambda ax: predicted_and_measured(*times, groups, ax=ax))
         panels["errors"] = (SCATTER_LINES, lambda ax: _draw_errors(ax, predicted))
     names = list(panels)
     grid = [names[i : i + COLUMNS] for i in range(0, len(names), COLUMNS)]
@@ -73,28 +75,6 @@ def _arrange(rows: tuple[Row, ...]) -> tuple[list[list[str]], dict[str, Panel]]:
         panels[PEERS] = (_lines(peers), lambda ax: _draw_peers(ax, peers))
         grid.append([PEERS] * COLUMNS)
     return grid, panels
-
-
-def _ratio_bars(rows: tuple[Row, ...], several: bool) -> dict[str, list[tuple[Row, Ratio]]]:
-    """Return rows and ratios by the name of a panel, which names the operator where there are several."""
-    panels: dict[str, list[tuple[Row, Ratio]]] = {}
-    for row in rows:
-        for ratio in row.ratios:
-            if not ratio.at_least and "stored" not in row.arguments:
-                name = f"{row.operator}\n{ratio.name}" if several else ratio.name
-                panels.setdefault(name, []).append((row, ratio))
-    return panels
-
-
-def _words(name: str, bars: list[tuple[Row, Ratio]]) -> tuple[str, list[str]]:
-    """Return a panel's title and the labels of its bars; a shape that all have in common goes into the title."""
-    targets = sorted({ratio.target for _, ratio in bars if ratio.target is not None})
-    title = f"{name}: at most {' or '.join(f'{target:g}' for target in targets)}" if targets else name
-    places = {f"{dimensions(row.shape)} {row.layout}" for row, _ in bars}
-    if len(places) > 1:
-        return title, [textwrap.fill(row.label, LABEL) for row, _ in bars]
-    labels = [textwrap.fill(f"{row.case}, {threads_of(row.threads)}", LABEL) for row, _ in bars]
-    return f"{title}\n{places.pop()}", labels
 
 
 def _peer_ratios(rows: tuple[Row, ...], several: bool) -> dict[str, list[Ratio]]:
@@ -115,28 +95,17 @@ def _lines(labels: Iterable[str]) -> int:
     return len(heights) * max(heights)
 
 
-def _colour(ratio: Ratio) -> str:
-    return FREE if ratio.target is None else MISSED if ratio.missed else MET
-
-
-def _draw_bars(ax, title: str, labels: list[str], ratios: list[Ratio]) -> None:
+def _draw_bars(ax, name: str, labels: list[str], ratios: list[Ratio]) -> None:
+    targets = sorted({ratio.target for ratio in ratios if ratio.target is not None})
+    title = f"{name}: at most {' or '.join(f'{target:g}' for target in targets)}" if targets else name
     widest = max([ratio.value for ratio in ratios] + [ratio.target or 0 for ratio in ratios])
-    ax.barh(range(len(ratios)), [ratio.value for ratio in ratios], color=[_colour(ratio) for ratio in ratios])
+    colours = [FREE if ratio.target is None else MISSED if ratio.missed else MET for ratio in ratios]
+    bars = ax.barh(range(len(ratios)), [ratio.value for ratio in ratios], color=colours)
+    over_the_target = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+    ax.bar_label(bars, fmt="%.2f", padding=3, bbox=over_the_target)
     for place, ratio in enumerate(ratios):
-        inside = ratio.value > NARROW * widest
-        ax.text(
-            ratio.value / 2 if inside else ratio.value + 0.01 * widest,
-            place,
-            f"{ratio.value:.2f}",
-            color="white" if inside else "black",
-            bbox=None if inside else {"facecolor": "white", "edgecolor": "none", "pad": 0.5},  # over the target's line
-            horizontalalignment="center" if inside else "left",
-            verticalalignment="center",
-        )
         _mark_target(ax, place, ratio)
-    ax.set_xlim(0, 1.15 * widest)
-    ax.set_title(title)
-    ax.set_xlabel("ratio of times")
+    ax.set(xlim=(0, 1.15 * widest), title=title, xlabel="ratio of times")
     _name_lines(ax, labels)
 
 
@@ -148,13 +117,8 @@ def _draw_curves(ax, rows: list[Row]) -> None:
         ax.plot(stored, [row.seconds for row in own], "o-", color=f"C{i}", label=f"dropout, {threads_of(threads)}")
         copies = [row.copy_seconds for row in own]
         ax.plot(stored, copies, "s--", color=f"C{i}", markersize=4, linewidth=1, label=f"copy, {threads_of(threads)}")
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_title(
-        f"{rows[0].operator}, ratio {rows[0].arguments['ratio']:g}\n{dimensions(rows[0].shape)} {rows[0].layout}"
-    )
-    ax.set_xlabel("stored entries")
-    ax.set_ylabel("seconds")
+    title = f"{rows[0].operator}, ratio {rows[0].arguments['ratio']:g}\n{dimensions(rows[0].shape)} {rows[0].layout}"
+    ax.set(xscale="log", yscale="log", title=title, xlabel="stored entries", ylabel="seconds")
     low, high = ax.get_ylim()
     ax.set_ylim(low, high * (high / low) ** LEGEND_ROOM)
     ax.legend(loc="upper left")
@@ -167,17 +131,11 @@ def _draw_peers(ax, peers: dict[str, list[Ratio]]) -> None:
         for ratio in ratios:
             _mark_target(ax, place, ratio)
     ax.axvline(1, color="black", linestyle="--")
-    ax.set_xscale("log")
     targets = sorted({ratio.target for ratios in peers.values() for ratio in ratios if ratio.target is not None})
     wanted = "".join(f"; at least {target:g} where marked" for target in targets)
-    ax.set_title(f"peers / workbench: a dot is one shape, layout and number of threads{wanted}")
-    ax.set_xlabel("ratio of times")
+    title = f"peers / workbench: a dot is one shape, layout and number of threads{wanted}"
+    ax.set(xscale="log", title=title, xlabel="ratio of times")
     _name_lines(ax, list(peers))
-
-
-def _draw_predictions(ax, rows: list[Row]) -> None:
-    groups = [f"{row.operator} {row.direction}" for row in rows]
-    predicted_and_measured([row.predicted_seconds for row in rows], [row.seconds for row in rows], groups, ax=ax)
 
 
 def _draw_errors(ax, rows: list[Row]) -> None:
@@ -189,12 +147,10 @@ def _draw_errors(ax, rows: list[Row]) -> None:
         ax.scatter(elements, found, color=f"C{i}", alpha=0.6, label=threads_of(threads))
     for factor, line in ((1, "-"), (2, ":"), (0.5, ":")):
         ax.axhline(factor, color="black", linestyle=line, linewidth=1)
-    ax.set_xscale("log")
     ax.set_yscale("log", base=2)
     ax.yaxis.set_major_formatter("{x:g}")
-    ax.set_title("Predicted over measured: a dot is one operator, direction and size")
-    ax.set_xlabel("elements")
-    ax.set_ylabel("predicted / measured")
+    title = "Predicted over measured: a dot is one operator, direction and size"
+    ax.set(xscale="log", title=title, xlabel="elements", ylabel="predicted / measured")
     ax.legend()
 
 

@@ -42,8 +42,8 @@ class Row:
     `arguments` are those of the operator that vary, and what else tells apart configurations of one shape.
     `copy_seconds` is a plain loop over the same bytes with the same threads; `limit_seconds` is that or the
     arithmetic that the operator cannot do without, whichever is longer. `peers` maps a name to its time.
-    `predicted_seconds` is what `workbench.cost` expects of the machine, and `bound` what it expects to take longest;
-    None where nothing is expected.
+    `predicted_seconds` is what `workbench.machines.prediction` expects of the machine, and `bound` what it expects to
+    take longest; None where nothing is expected.
     """
 
     operator: str
@@ -97,15 +97,19 @@ class Measurement:
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """Everything that one or several parts of the bench found."""
+    """Everything that one or several parts of the bench found; `legends` say how their tables are to be read."""
 
     rows: tuple[Row, ...] = ()
     measurements: tuple[Measurement, ...] = ()
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    legends: tuple[str, ...] = ()
 
     def __add__(self, other: "Results") -> "Results":
         return Results(
-            self.rows + other.rows, self.measurements + other.measurements, {**self.versions, **other.versions}
+            self.rows + other.rows,
+            self.measurements + other.measurements,
+            {**self.versions, **other.versions},
+            self.legends + other.legends,
         )
 
 

@@ -15,13 +15,19 @@ in place.
 Arguments are checked at once, with the messages of the plain functions. What depends on the values, such as a base of
 LRN that is not positive, is an error of the computation. A block is computed on one thread: it is dask that shares out
 the blocks.
+
+An operator that is declared as blockwise="elementwise" has a function here by itself, in whatever package it is
+declared; `run` calls any operator by its name.
 """
 
+from typing import Any
+
+from workbench.cluster.blocks import elementwise, from_memmap
 from workbench.cluster.dropout import dropout_with_replacement, dropout_with_replacement_gradient
-from workbench.cluster.files import from_memmap
-from workbench.cluster.lp import lp_gradient, lp_prox, sparse_lp, sparse_lp_regularizer
+from workbench.cluster.lp import sparse_lp, sparse_lp_regularizer
 from workbench.cluster.lrn import local_response_norm, local_response_norm_gradient, local_response_norm_scale
 from workbench.cluster.ragged import sparse_dropout_with_replacement, sparse_itemwise_dropout_with_replacement
+from workbench.operator import OPERATORS
 
 __all__ = [
     "dropout_with_replacement",
@@ -30,10 +36,40 @@ __all__ = [
     "local_response_norm",
     "local_response_norm_gradient",
     "local_response_norm_scale",
-    "lp_gradient",
-    "lp_prox",
+    "run",
     "sparse_dropout_with_replacement",
     "sparse_itemwise_dropout_with_replacement",
     "sparse_lp",
     "sparse_lp_regularizer",
 ]
+
+
+def run(name: str, *inputs: Any, **arguments: Any) -> Any:
+    """Run a declared operator on dask arrays, and return its results as lazy ones.
+
+    Raises:
+        ValueError: there is no such operator, or it has no form for blocks.
+    """
+    if name not in OPERATORS:
+        raise ValueError(f"name={name!r}: must be one of {', '.join(map(repr, OPERATORS))}")
+    function = OPERATORS[name].function
+    form = globals().get(function) or _elementwise(function)
+    if form is None:
+        raise ValueError(
+            f'{name} has no form for blocks: declare it as blockwise="elementwise" if each can be done alone'
+        )
+    return form(*inputs, **arguments)
+
+
+def __getattr__(name: str) -> Any:
+    form = _elementwise(name)
+    if form is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return form
+
+
+def _elementwise(function: str) -> Any:
+    for operator in OPERATORS.values():
+        if operator.function == function and operator.blockwise == "elementwise":
+            return elementwise(operator)
+    return None

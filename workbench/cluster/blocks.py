@@ -1,16 +1,102 @@
-"""What all operators need: dask arrays from arguments, checks that read no data, and calls block by block."""
+"""What all operators need: dask arrays from arguments and files, checks that read no data, calls block by block."""
 
+import dataclasses
+import functools
+import inspect
 import math
+import mmap
 import operator as arithmetic
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import dask.array as da
 import numpy as np
 
 from workbench import parallel
-from workbench.cluster.files import from_memmap
 from workbench.operator import Operator
+
+
+def like(plain: Callable) -> Callable[[Callable], Callable]:
+    """Give a function the signature of a plain one; it is called with every argument by name, defaults included."""
+    signature = inspect.signature(plain).replace(return_annotation=inspect.Signature.empty)
+
+    def decorate(form: Callable) -> Callable:
+        @functools.wraps(form)
+        def called(*given: Any, **named: Any) -> Any:
+            bound = signature.bind(*given, **named)
+            bound.apply_defaults()
+            return form(**bound.arguments)
+
+        called.__signature__ = signature
+        return called
+
+    return decorate
+
+
+def elementwise(operator: Operator) -> Callable:
+    """Return the form for dask arrays of an operator that is declared as blockwise="elementwise".
+
+    Each block is computed alone by the operator's public function, which other processes import by its name.
+    """
+    plain = getattr(import_module(operator.room), operator.function)
+
+    def form(engine: str, **given: Any) -> da.Array | tuple[da.Array, ...]:
+        first, *others = (as_dask(name, given.pop(name)) for name in operator.inputs)
+        check(operator, given, engine, *map(stand_in, (first, *others)))
+        arrays = [first, *(other.rechunk(first.chunks) for other in others)]
+        empty = plain(*(np.zeros((0,) * x.ndim, x.dtype) for x in arrays), engine=engine, **given)  # says of what types
+        many = isinstance(empty, tuple)
+        dtype = first.dtype if many else empty.dtype
+        blocks = map_blocks(on_one_thread, *arrays, dtype=dtype, plain=plain, engine=engine, **given)
+        return tuple(pick(blocks, i, each.dtype) for i, each in enumerate(empty)) if many else blocks
+
+    form.__name__ = operator.function
+    form.__doc__ = f"""Apply `{plain.__module__}.{operator.function}` to dask arrays, block by block.
+
+    Arguments and errors as there. The results are lazy dask arrays with the chunks of `{operator.inputs[0]}`.
+    """
+    return like(plain)(form)
+
+
+def from_memmap(x: np.memmap, chunks: int | str | tuple | dict = "auto") -> da.Array:
+    """Return a dask array whose blocks are read from the file when they are needed.
+
+    `dask.array.from_array` would copy the whole file into memory, and send it to other processes; here each process
+    opens the file itself, under the same path.
+
+    Args:
+        x: as `np.memmap` or `np.load(path, mmap_mode="r")` return it. Slice the result rather than x.
+        chunks: as for `dask.array.from_array`.
+
+    Raises:
+        ValueError: x is a part of a file, has no file of its own name, or may differ from it (mode "c").
+    """
+    if not isinstance(x.base, mmap.mmap) or x.filename is None or x.mode == "c":
+        raise ValueError(
+            "a memory-mapped array must be a file as a whole, with a name and not in mode 'c'; "
+            "take parts of the dask array, as with cluster.from_memmap(x)[:10]"
+        )
+    file = _File(str(x.filename), x.dtype, x.shape, x.offset, "C" if x.flags.c_contiguous else "F")
+    return da.from_array(file, chunks=chunks, name=False, meta=np.empty((0,) * x.ndim, x.dtype))
+
+
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """What it takes to map a file anew, wherever a block of it is read."""
+
+    path: str
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    offset: int
+    order: str
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __getitem__(self, place: tuple[slice, ...]) -> np.ndarray:
+        return np.asarray(np.memmap(self.path, self.dtype, "r", self.offset, self.shape, self.order)[place])
 
 
 def as_dask(name: str, x: Any) -> da.Array:

@@ -7,28 +7,18 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
-from workbench.cluster.blocks import as_dask, check, map_blocks, on_one_thread, pick, stand_in, sum_over
+from workbench import sparse_dropout as plain
+from workbench.cluster.blocks import as_dask, check, like, map_blocks, on_one_thread, pick, stand_in, sum_over
 from workbench.cluster.strategies import typical_value
-from workbench.sparse_dropout import DROPOUT, DROPOUT_GRADIENT
-from workbench.sparse_dropout import dropout_with_replacement_gradient as plain_gradient
-from workbench.sparse_dropout.broadcasting import summed_axes
-from workbench.sparse_dropout.drop_rule import Drop
-from workbench.sparse_dropout.inputs import checked_dropped, checked_replacement, checked_replacement_shape
+from workbench.sparse_dropout.inputs import Drop, checked_dropped, checked_replacement, checked_replacement_shape
+from workbench.sparse_dropout.reference import summed_axes
 
-DROPOUT_OF_RUNS = dataclasses.replace(DROPOUT, function="dropout_of_runs")
+DROPOUT_OF_RUNS = dataclasses.replace(plain.DROPOUT, function="dropout_of_runs")
 
 
+@like(plain.dropout_with_replacement)
 def dropout_with_replacement(
-    x: Any,
-    ratio: float = 0.5,
-    replacement: Any = 0.0,
-    *,
-    seed: int,
-    training: bool = True,
-    scaled: bool = False,
-    per_feature: bool = False,
-    start: int = 0,
-    engine: str = "numba",
+    x: Any, replacement: Any, per_feature: bool, engine: str, **arguments: Any
 ) -> tuple[da.Array, da.Array]:
     """Replace each element with chance `ratio`.
 
@@ -45,13 +35,11 @@ def dropout_with_replacement(
         y, of x's type, and `dropped`, bool: lazy dask arrays of x's shape and chunks, best computed together.
     """
     x = as_dask("x", x)
-    arguments = {"ratio": ratio, "seed": seed, "training": training, "scaled": scaled, "start": start}
     computed = isinstance(replacement, str)
-    if not computed:
-        arguments |= {"replacement": replacement, "per_feature": per_feature}
-    _, drop, new, scale = check(DROPOUT, arguments, engine, stand_in(x))
+    given = {} if computed else {"replacement": replacement, "per_feature": per_feature}
+    _, drop, new, scale = check(plain.DROPOUT, arguments | given, engine, stand_in(x))
     if computed:
-        per_feature = DROPOUT.arg("per_feature").check(per_feature)
+        per_feature = plain.DROPOUT.arg("per_feature").check(per_feature)
         checked_replacement(replacement, np.empty((0,) * x.ndim, x.dtype), per_feature)
     if computed and drop.ratio > 0:
         new = typical_value(replacement, x, per_feature).astype(x.dtype)
@@ -60,15 +48,9 @@ def dropout_with_replacement(
     return pick(both, 0, x.dtype), pick(both, 1, np.dtype(bool))
 
 
+@like(plain.dropout_with_replacement_gradient)
 def dropout_with_replacement_gradient(
-    dy: Any,
-    dropped: Any,
-    *,
-    ratio: float | None = None,
-    training: bool = True,
-    scaled: bool = False,
-    replacement_shape: tuple[int, ...] = (),
-    engine: str = "numba",
+    dy: Any, dropped: Any, replacement_shape: tuple[int, ...], engine: str, **arguments: Any
 ) -> tuple[da.Array, da.Array]:
     """Carry the gradient dy of a loss in y = dropout_with_replacement(x) back to x and to the replacement.
 
@@ -79,8 +61,7 @@ def dropout_with_replacement_gradient(
         dx and dreplacement, lazy dask arrays. The sums of dreplacement are added up block by block, in float64.
     """
     dy, dropped = as_dask("dy", dy), as_dask("dropped", dropped)
-    arguments = {"ratio": ratio, "training": training, "scaled": scaled}
-    check(DROPOUT_GRADIENT, arguments, engine, np.empty(0, dy.dtype), np.empty(0, bool))
+    check(plain.DROPOUT_GRADIENT, arguments, engine, np.empty(0, dy.dtype), np.empty(0, bool))
     checked_dropped(stand_in(dropped), stand_in(dy))
     shape = checked_replacement_shape(replacement_shape, dy.shape)
     dropped = dropped.rechunk(dy.chunks)
@@ -136,7 +117,7 @@ def _alongside(x: da.Array, values: np.ndarray) -> da.Array:
 
 
 def _gradient_of_x(dy: np.ndarray, dropped: np.ndarray, **arguments: Any) -> np.ndarray:
-    return on_one_thread(dy, dropped, plain=plain_gradient, **arguments)[0]
+    return on_one_thread(dy, dropped, plain=plain.dropout_with_replacement_gradient, **arguments)[0]
 
 
 def _gradient_of_replacement(
@@ -144,7 +125,9 @@ def _gradient_of_replacement(
 ) -> np.ndarray:
     """Return a block's share in float64: the sums of all blocks are rounded once."""
     shape = tuple(1 if axis in summed else length for axis, length in enumerate(dy.shape))
-    return on_one_thread(dy.astype(float), dropped, plain=plain_gradient, replacement_shape=shape, **arguments)[1]
+    return on_one_thread(
+        dy.astype(float), dropped, plain=plain.dropout_with_replacement_gradient, replacement_shape=shape, **arguments
+    )[1]
 
 
 def _rounded(values: np.ndarray, *, to: np.dtype) -> np.ndarray:

@@ -6,22 +6,13 @@ import dask.array as da
 import numpy as np
 
 from workbench import lrn
-from workbench.cluster.blocks import as_dask, check, on_one_thread, stand_in
+from workbench.cluster.blocks import as_dask, check, like, on_one_thread, stand_in
 from workbench.lrn.window import window_axes
 from workbench.operator import Operator
 
 
-def local_response_norm(
-    x: Any,
-    size: int = 5,
-    alpha: float = 1e-4,
-    beta: float = 0.75,
-    bias: float = 1.0,
-    *,
-    order: str = "NCHW",
-    region: str = "across",
-    engine: str = "numba",
-) -> da.Array:
+@like(lrn.local_response_norm)
+def local_response_norm(x: Any, engine: str, **arguments: Any) -> da.Array:
     """Normalize each response by the energy of its neighbours.
 
     Arguments and errors as for `workbench.local_response_norm`, with x a dask array, chunked in any way along any axis.
@@ -32,41 +23,20 @@ def local_response_norm(
         y, a lazy dask array of x's shape and type. A base that is not positive is an error of the computation, which
         speaks of one block.
     """
-    return _normalize(lrn.LRN, (x,), engine, size=size, alpha=alpha, beta=beta, bias=bias, order=order, region=region)
+    return _normalize(lrn.LRN, (x,), engine, **arguments)
 
 
-def local_response_norm_scale(
-    x: Any,
-    size: int = 5,
-    alpha: float = 1e-4,
-    beta: float = 0.75,
-    bias: float = 1.0,
-    *,
-    order: str = "NCHW",
-    region: str = "across",
-    engine: str = "numba",
-) -> da.Array:
+@like(lrn.local_response_norm_scale)
+def local_response_norm_scale(x: Any, engine: str, **arguments: Any) -> da.Array:
     """Return scale_i = bias + alpha/n * sum of x_j^2 over the window around i.
 
     Arguments, chunks and errors as for `local_response_norm`; the result is a lazy dask array.
     """
-    return _normalize(
-        lrn.LRN_SCALE, (x,), engine, size=size, alpha=alpha, beta=beta, bias=bias, order=order, region=region
-    )
+    return _normalize(lrn.LRN_SCALE, (x,), engine, **arguments)
 
 
-def local_response_norm_gradient(
-    dy: Any,
-    x: Any,
-    size: int = 5,
-    alpha: float = 1e-4,
-    beta: float = 0.75,
-    bias: float = 1.0,
-    *,
-    order: str = "NCHW",
-    region: str = "across",
-    engine: str = "numba",
-) -> da.Array:
+@like(lrn.local_response_norm_gradient)
+def local_response_norm_gradient(dy: Any, x: Any, engine: str, **arguments: Any) -> da.Array:
     """Carry the gradient dy of a loss in y = local_response_norm(x) back to x.
 
     Arguments and errors as for `workbench.local_response_norm_gradient`, with dask arrays dy and x whose chunks may
@@ -75,9 +45,7 @@ def local_response_norm_gradient(
     Returns:
         dx, a lazy dask array of x's shape and type.
     """
-    return _normalize(
-        lrn.LRN_GRADIENT, (dy, x), engine, size=size, alpha=alpha, beta=beta, bias=bias, order=order, region=region
-    )
+    return _normalize(lrn.LRN_GRADIENT, (dy, x), engine, **arguments)
 
 
 def _normalize(operator: Operator, inputs: tuple, engine: str, **arguments: Any) -> da.Array:

@@ -1,30 +1,20 @@
 """Dropout of ragged dask arrays: their values are cut anywhere, in the middle of a segment too."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import dask.array as da
 import numpy as np
 
-from workbench.cluster.blocks import as_dask, check, map_blocks, on_one_thread, one_each, stand_in
+from workbench import sparse_dropout as plain
+from workbench.cluster.blocks import as_dask, check, like, map_blocks, on_one_thread, one_each, stand_in
 from workbench.operator import Operator
-from workbench.sparse_dropout import SPARSE_DROPOUT, SPARSE_ITEMWISE_DROPOUT
-from workbench.sparse_dropout.drop_rule import Drop
-from workbench.sparse_dropout.inputs import check_sum
+from workbench.sparse_dropout.inputs import Drop, check_sum
 
 
-def sparse_dropout_with_replacement(
-    x: Any,
-    lengths: Any,
-    ratio: float = 0.0,
-    replacement_value: float = 0,
-    *,
-    seed: int,
-    training: bool = True,
-    start: int = 0,
-    engine: str = "numba",
-) -> tuple[da.Array, da.Array]:
+@like(plain.sparse_dropout_with_replacement)
+def sparse_dropout_with_replacement(x: Any, lengths: Any, engine: str, **arguments: Any) -> tuple[da.Array, da.Array]:
     """Replace whole segments of a ragged array by one value each, with chance `ratio`.
 
     Arguments and errors as for `workbench.sparse_dropout_with_replacement`, with dask arrays x and lengths, chunked in
@@ -34,37 +24,19 @@ def sparse_dropout_with_replacement(
         y, a lazy dask array with as many chunks as x, of known sizes, where a dropped segment's one value is in the
         chunk in which the segment began; and output_lengths, a dask array with the chunks of lengths.
     """
-    arguments = {"ratio": ratio, "replacement_value": replacement_value, "seed": seed, "training": training}
-    x, lengths, chunks, drop, value = _prepared(SPARSE_DROPOUT, x, lengths, engine, start=start, **arguments)
-    function = SPARSE_DROPOUT.implementation(engine)
+    x, lengths, chunks, drop, value = _prepared(plain.SPARSE_DROPOUT, x, lengths, engine, **arguments)
+    function = plain.SPARSE_DROPOUT.implementation(engine)
     # Empty segments become one value if they are dropped, and none if they are kept.
     dropped = function(np.empty(0, x.dtype), np.zeros_like(lengths), drop, value)[1] == 1
-    pieces = list(_pieces(lengths, dropped, x.chunks[0]))
-    y = map_blocks(
-        _drop_segments,
-        x,
-        one_each([piece.lengths for piece in pieces]),
-        one_each([np.array([piece.segment], np.uint64) for piece in pieces]),
-        one_each([np.array([piece.surplus]) for piece in pieces]),
-        dtype=x.dtype,
-        chunks=(tuple(piece.size for piece in pieces),),
-        function=function,
-        drop=drop,
-        value=value,
-    )
+    *pieces, sizes = zip(*_pieces(lengths, dropped, x.chunks[0]), strict=True)
+    how = {"function": function, "drop": drop, "value": value}
+    y = map_blocks(_drop_segments, x, *map(one_each, pieces), dtype=x.dtype, chunks=(sizes,), **how)
     return y, da.from_array(np.where(dropped, 1, lengths).astype(lengths.dtype), chunks=chunks)
 
 
+@like(plain.sparse_itemwise_dropout_with_replacement)
 def sparse_itemwise_dropout_with_replacement(
-    x: Any,
-    lengths: Any,
-    ratio: float = 0.0,
-    replacement_value: float = 0,
-    *,
-    seed: int,
-    training: bool = True,
-    start: int = 0,
-    engine: str = "numba",
+    x: Any, lengths: Any, engine: str, **arguments: Any
 ) -> tuple[da.Array, da.Array]:
     """Replace single values of a ragged array, each with chance `ratio`.
 
@@ -74,34 +46,25 @@ def sparse_itemwise_dropout_with_replacement(
     Returns:
         y and output_lengths, dask arrays with the chunks of x and of lengths.
     """
-    arguments = {"ratio": ratio, "replacement_value": replacement_value, "seed": seed, "training": training}
-    x, lengths, chunks, drop, value = _prepared(SPARSE_ITEMWISE_DROPOUT, x, lengths, engine, start=start, **arguments)
-    function = SPARSE_ITEMWISE_DROPOUT.implementation(engine)
+    x, lengths, chunks, drop, value = _prepared(plain.SPARSE_ITEMWISE_DROPOUT, x, lengths, engine, **arguments)
+    function = plain.SPARSE_ITEMWISE_DROPOUT.implementation(engine)
     y = map_blocks(_drop_items, x, dtype=x.dtype, function=function, drop=drop, value=value)
     return y, da.from_array(lengths.copy(), chunks=chunks)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Piece:
-    """What one chunk of x holds: the lengths of its parts of segments, of which the first is of `segment`.
+def _pieces(lengths: np.ndarray, dropped: np.ndarray, sizes: tuple[int, ...]) -> list[tuple]:
+    """Cut the segments at the borders of chunks; an empty one at a border belongs to the chunk that begins there.
 
-    Where that one began in an earlier chunk and is dropped, its value there is `surplus` here: 1, else 0. `size` is how
-    many values come out.
+    Return, for each chunk of x, the lengths of its parts of segments, the first one's number, a surplus, and how many
+    values come out. The surplus is 1 where the first segment began in an earlier chunk and is dropped: its value is
+    there. All but the last are arrays.
     """
-
-    lengths: np.ndarray
-    segment: int
-    surplus: int
-    size: int
-
-
-def _pieces(lengths: np.ndarray, dropped: np.ndarray, sizes: tuple[int, ...]) -> Iterator[_Piece]:
-    """Cut the segments at the borders of chunks; an empty one at a border belongs to the chunk that begins there."""
+    pieces = []
     ends = np.cumsum(lengths, dtype=np.int64)
     begins = ends - lengths
     stop = 0
-    for number, size in enumerate(sizes):
-        at, stop = stop, stop + size
+    for number, length in enumerate(sizes):
+        at, stop = stop, stop + length
         first, last = np.searchsorted(begins, (at, stop))
         last = len(lengths) if number == len(sizes) - 1 else last  # with the empty segments at the very end
         continued = int(first > 0 and ends[first - 1] > at)
@@ -109,7 +72,9 @@ def _pieces(lengths: np.ndarray, dropped: np.ndarray, sizes: tuple[int, ...]) ->
         held = np.minimum(ends[part], stop) - np.maximum(begins[part], at)
         gone = dropped[part]
         surplus = int(continued and gone[0])
-        yield _Piece(held, part.start, surplus, int(np.where(gone, 1, held).sum()) - surplus)
+        size = int(np.where(gone, 1, held).sum()) - surplus
+        pieces.append((held, np.array([part.start], np.uint64), np.array([surplus]), size))
+    return pieces
 
 
 def _prepared(
@@ -124,18 +89,10 @@ def _prepared(
     return x, lengths, chunks, drop, value
 
 
-def _drop_segments(
-    x: np.ndarray,
-    lengths: np.ndarray,
-    segment: np.ndarray,
-    surplus: np.ndarray,
-    *,
-    function: Callable,
-    drop: Drop,
-    value: np.generic,
-) -> np.ndarray:
-    here = dataclasses.replace(drop, start=drop.start + int(segment[0]))
-    return on_one_thread(x, lengths, here, value, plain=function)[0][int(surplus[0]) :]
+def _drop_segments(x: np.ndarray, *piece: np.ndarray, function: Callable, drop: Drop, value: np.generic) -> np.ndarray:
+    lengths, (segment,), (surplus,) = piece
+    here = dataclasses.replace(drop, start=drop.start + int(segment))
+    return on_one_thread(x, lengths, here, value, plain=function)[0][surplus:]
 
 
 def _drop_items(x: np.ndarray, *, function: Callable, drop: Drop, value: np.generic, block_info: dict) -> np.ndarray:

@@ -1,19 +1,5 @@
 """The Cost record alone: exact counts of operations and bytes. Estimators are beside what they count."""
 
-from workbench.cost.record import (
-    FLOPS_PER_MULTIPLY_ADD,
-    Cost,
-    checked_choice,
-    checked_count,
-    checked_itemsize,
-    checked_shape,
-)
+from workbench.cost.record import FLOPS_PER_MULTIPLY_ADD, Cost, checked_count, checked_itemsize, checked_shape
 
-__all__ = [
-    "FLOPS_PER_MULTIPLY_ADD",
-    "Cost",
-    "checked_choice",
-    "checked_count",
-    "checked_itemsize",
-    "checked_shape",
-]
+__all__ = ["FLOPS_PER_MULTIPLY_ADD", "Cost", "checked_count", "checked_itemsize", "checked_shape"]

@@ -19,8 +19,8 @@ class Cost:
     as when a neighbour is read again; `bytes_allocated` is the size of new arrays, results included.
 
     Waiting: `mispredictions` are branches that follow random data and that a processor is expected to guess wrong.
-    `launches` are compiled loops, or kernels of a GPU, that are started; `calls` are the functions that an
-    interpreter calls around them, its own and built-in ones.
+    `launches` are compiled loops, passes of NumPy or kernels of a GPU that are started; `runs` are calls of
+    `Operator.run` around compiled loops, which check arguments and make arrays.
 
     All are exact, at least 0. What is not known of an implementation, because none is meant, is 0. Add up several with
     `sum(costs, Cost())`.
@@ -41,7 +41,7 @@ class Cost:
     bytes_allocated: int = 0
     mispredictions: int = 0
     launches: int = 0
-    calls: int = 0
+    runs: int = 0
 
     def __post_init__(self) -> None:
         for name, count in self.counts().items():
@@ -95,21 +95,19 @@ def checked_count(name: str, value: int, least: int = 0) -> int:
     return count
 
 
-def checked_shape(name: str, shape: Sequence[int], rank: int | None = None) -> tuple[int, ...]:
-    """Return a shape as a tuple of ints, or raise TypeError or ValueError unless it is one, of `rank` axes if given."""
+def checked_shape(name: str, shape: Sequence[int], rank: int | None = None, *, least: int = 0) -> tuple[int, ...]:
+    """Return a shape as a tuple of ints, or raise TypeError or ValueError unless it is one.
+
+    It must have `rank` axes if that is given, and at least `least`.
+    """
     if isinstance(shape, str) or not isinstance(shape, Sequence):
         raise TypeError(f"{name}={shape!r}: must be a tuple of ints, the lengths of the axes")
     lengths = tuple(checked_count(f"{name}[{axis}]", length) for axis, length in enumerate(shape))
     if rank is not None and len(lengths) != rank:
         raise ValueError(f"{name}={lengths}: must have {rank} axes")
+    if len(lengths) < least:
+        raise ValueError(f"{name}={lengths}: must have at least {least} {'axis' if least == 1 else 'axes'}")
     return lengths
-
-
-def checked_choice(name: str, value: str, choices: Sequence[str]) -> str:
-    """Return `value`, or raise ValueError unless it is one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"{name}={value!r}: must be one of {', '.join(map(repr, choices))}")
-    return value
 
 
 def checked_itemsize(value: int, sizes: Sequence[int] = (2, 4, 8), name: str = "itemsize") -> int:

@@ -5,6 +5,8 @@ The photographs ship with scikit-learn. The filters stand in for a trained first
 
 import numpy as np
 
+from workbench.operator import checked_choice
+
 PHOTOGRAPHS = ("china.jpg", "flower.jpg")
 
 
@@ -12,8 +14,7 @@ def photograph(name: str = "china.jpg", height: int = 120) -> np.ndarray:
     """Return a sample photograph as grey values in [0, 1], shape (height, width), about `height` rows high."""
     from sklearn.datasets import load_sample_image
 
-    if name not in PHOTOGRAPHS:
-        raise ValueError(f"name={name!r}: must be one of {', '.join(map(repr, PHOTOGRAPHS))}")
+    checked_choice("name", name, PHOTOGRAPHS)
     if not 8 <= height <= 427:
         raise ValueError(f"height={height}: must be from 8 to 427, the photographs' own")
     grey = load_sample_image(name).astype(np.float64) @ (0.299, 0.587, 0.114) / 255  # luma, ITU-R BT.601

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from workbench.operator import checked_choice
+
 NAMES = ("diabetes", "breast cancer", "digits")
 
 
@@ -27,21 +29,15 @@ def load(name: str) -> DataSet:
     diabetes (442 x 10): the disease's progress after a year. breast cancer (569 x 30): benign (1) or malignant (-1).
     digits (1797 x 64): is the digit in the picture odd (1) or even (-1)?
     """
-    if name not in NAMES:
-        raise ValueError(f"name={name!r}: must be one of {', '.join(map(repr, NAMES))}")
+    checked_choice("name", name, NAMES)
     from sklearn import datasets
 
-    if name == "diabetes":
-        data = datasets.load_diabetes()
-        targets = (data.target - data.target.mean()) / data.target.std()
-        return DataSet(_standardized(data.data), targets, "least squares", tuple(data.feature_names))
-    if name == "breast cancer":
-        data = datasets.load_breast_cancer()
-        return DataSet(_standardized(data.data), 2.0 * data.target - 1, "logistic", tuple(map(str, data.feature_names)))
-    data = datasets.load_digits()
-    return DataSet(_standardized(data.data), 2.0 * (data.target % 2) - 1, "logistic", tuple(data.feature_names))
-
-
-def _standardized(features: np.ndarray) -> np.ndarray:
+    found = getattr(datasets, f"load_{name.replace(' ', '_')}")()
+    features, targets = found.data, found.target
     spread = features.std(axis=0)
-    return (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    features = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    if name == "diabetes":
+        targets, loss = (targets - targets.mean()) / targets.std(), "least squares"
+    else:
+        targets, loss = 2.0 * (targets % 2) - 1, "logistic"
+    return DataSet(features, targets, loss, tuple(map(str, found.feature_names)))

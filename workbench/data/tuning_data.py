@@ -35,14 +35,6 @@ class Fold:
     y_left_out: np.ndarray
 
 
-def parts(targets: np.ndarray, in_folds: int) -> Parts:
-    """Return two parts with the same shares of each class, the first of `in_folds` examples."""
-    from sklearn.model_selection import train_test_split
-
-    folds, apart = train_test_split(np.arange(len(targets)), train_size=in_folds, stratify=targets, random_state=SEED)
-    return Parts(np.sort(folds), np.sort(apart))
-
-
 def fold_places(targets: np.ndarray, folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return indices to learn from and to measure on for each of several stratified folds."""
     from sklearn.model_selection import StratifiedKFold
@@ -51,15 +43,15 @@ def fold_places(targets: np.ndarray, folds: int) -> list[tuple[np.ndarray, np.nd
 
 
 @functools.cache
-def digits_parts() -> Parts:
-    return parts(digits_targets(), DIGITS_IN_FOLDS)
-
-
-@functools.cache
 def digits_targets() -> np.ndarray:
     from sklearn.datasets import load_digits
 
     return load_digits().target
+
+
+@functools.cache
+def digits_parts() -> Parts:
+    return _parts(digits_targets(), DIGITS_IN_FOLDS)
 
 
 @functools.cache
@@ -76,14 +68,10 @@ def digits_responses() -> np.ndarray:
     return (maps / maps[digits_parts().folds].mean()).astype(np.float32)
 
 
-@functools.cache
-def _log_contrasts() -> np.ndarray:
-    return np.random.default_rng(SEED).standard_normal(len(digits_targets()), dtype=np.float32)
-
-
 def digits_maps(places: np.ndarray, contrast: float) -> np.ndarray:
     """Return the responses to some digits, each digit multiplied by exp(contrast z), z a standard normal number."""
-    return digits_responses()[places] * np.exp(np.float32(contrast) * _log_contrasts()[places])[:, None, None, None]
+    z = np.random.default_rng(SEED).standard_normal(len(digits_targets()), dtype=np.float32)[places]
+    return digits_responses()[places] * np.exp(np.float32(contrast) * z)[:, None, None, None]
 
 
 def pooled(maps: np.ndarray) -> np.ndarray:
@@ -103,7 +91,7 @@ def _cancer() -> tuple[np.ndarray, np.ndarray]:
 
 @functools.cache
 def cancer_parts() -> Parts:
-    return parts(_cancer()[1], CANCER_IN_FOLDS)
+    return _parts(_cancer()[1], CANCER_IN_FOLDS)
 
 
 @functools.cache
@@ -123,3 +111,11 @@ def cancer_apart() -> Fold:
 def _standardized(X: np.ndarray, y: np.ndarray, X_left_out: np.ndarray, y_left_out: np.ndarray) -> Fold:
     mean, spread = X.mean(axis=0), X.std(axis=0)
     return Fold((X - mean) / spread, y, (X_left_out - mean) / spread, y_left_out)
+
+
+def _parts(targets: np.ndarray, in_folds: int) -> Parts:
+    """Return two parts with the same shares of each class, the first of `in_folds` examples."""
+    from sklearn.model_selection import train_test_split
+
+    folds, apart = train_test_split(np.arange(len(targets)), train_size=in_folds, stratify=targets, random_state=SEED)
+    return Parts(np.sort(folds), np.sort(apart))

@@ -6,10 +6,10 @@ start at random, as embedding tables do.
 """
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 
+from workbench.operator import checked_choice
 from workbench.sparse_lp import sparse_lp_regularizer
 
 METHODS = ("none", "rows of the batch", "every row", "caught up")
@@ -19,7 +19,7 @@ START = 0.5  # standard deviation of the rows before training
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class Training:
     """What training left: the table (rows, columns), and how many rows were shrunk on the way, repeats counted."""
 
     table: np.ndarray
@@ -53,42 +53,35 @@ def make_world(rows: int = 2000, columns: int = 8, steps: int = 1000, batch: int
     return World(chances, vectors, rng.choice(rows, (steps, batch), p=chances), seed)
 
 
-def train(world: World, method: str, p: float = 2.0, reg_lambda: float = 0.01) -> Outcome:
+def train(world: World, method: str, p: float = 2.0, reg_lambda: float = 0.01) -> Training:
     """Train a table on the batches of a world, regularizing by one of METHODS.
 
     "rows of the batch" shrinks each row once for each time that the batch names it, as Caffe2 does; "every row" all
     rows once after each step. "caught up" gives a row all that it missed, in one call, before the row is used again.
     """
-    if method not in METHODS:
-        raise ValueError(f"method={method!r}: must be one of {', '.join(map(repr, METHODS))}")
+    checked_choice("method", method, METHODS)
     rng = np.random.default_rng(world.seed + 1)
     rows, columns = world.vectors.shape
     table = START * rng.standard_normal((rows, columns))
-    shrinking = _Shrinking(table, p, reg_lambda)
+    shrunk = 0
+
+    def shrink(ids: np.ndarray) -> None:
+        nonlocal shrunk
+        sparse_lp_regularizer(table, ids, p, reg_lambda)
+        shrunk += len(ids)
+
     everything, steps_done = np.arange(rows), np.zeros(rows, np.int64)
     for step, ids in enumerate(world.batches):
         seen = world.vectors[ids] + NOISE * rng.standard_normal((len(ids), columns))
         touched = np.unique(ids)
         if method == "caught up":
-            shrinking(np.repeat(touched, step - steps_done[touched]))
+            shrink(np.repeat(touched, step - steps_done[touched]))
             steps_done[touched] = step
         np.subtract.at(table, ids, STEP * (table[ids] - seen))
         if method == "rows of the batch":
-            shrinking(ids)
+            shrink(ids)
         elif method == "every row":
-            shrinking(everything)
+            shrink(everything)
     if method == "caught up":
-        shrinking(np.repeat(everything, len(world.batches) - steps_done))
-    return Outcome(table, shrinking.rows)
-
-
-class _Shrinking:
-    """Shrink rows of a table, and count them."""
-
-    def __init__(self, table: np.ndarray, p: float, reg_lambda: float) -> None:
-        self._shrink: Callable[[np.ndarray], None] = lambda rows: sparse_lp_regularizer(table, rows, p, reg_lambda)
-        self.rows = 0
-
-    def __call__(self, rows: np.ndarray) -> None:
-        self._shrink(rows)
-        self.rows += len(rows)
+        shrink(np.repeat(everything, len(world.batches) - steps_done))
+    return Training(table, shrunk)

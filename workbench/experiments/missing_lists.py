@@ -22,7 +22,7 @@ TRAINING, VALIDATION, TEST = 1000, 1000, 4000  # examples
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class Losses:
     """Log losses of new examples: with all lists, and with one feature's list missing, by its name."""
 
     method: str
@@ -32,7 +32,7 @@ class Outcome:
     missing: dict[str, float]
 
 
-def run(ratios: Sequence[float], seeds: Sequence[int], methods: Sequence[str] = tuple(METHODS)) -> list[Outcome]:
+def run(ratios: Sequence[float], seeds: Sequence[int], methods: Sequence[str] = tuple(METHODS)) -> list[Losses]:
     """Train and test each method at each ratio for each seed, which gives all three sets of examples."""
     return [outcome for seed in seeds for outcome in _with_examples(ratios, methods, seed, *_three_sets(seed))]
 
@@ -51,7 +51,7 @@ def _three_sets(seed: int) -> tuple[IdLists, IdLists, IdLists]:
 
 def _with_examples(
     ratios: Sequence[float], methods: Sequence[str], seed: int, training: IdLists, validation: IdLists, test: IdLists
-) -> list[Outcome]:
+) -> list[Losses]:
     complete = _matrix(test, test.values, test.lengths)
     missing = {name: _matrix(test, *with_missing_list(test, i)) for i, name in enumerate(FEATURES)}
     outcomes = []
@@ -59,7 +59,7 @@ def _with_examples(
         for ratio in ratios:
             model = _best_model(training, validation, method, ratio, seed)
             losses = {name: _loss(model, matrix, test.labels) for name, matrix in missing.items()}
-            outcomes.append(Outcome(method, ratio, seed, _loss(model, complete, test.labels), losses))
+            outcomes.append(Losses(method, ratio, seed, _loss(model, complete, test.labels), losses))
     return outcomes
 
 

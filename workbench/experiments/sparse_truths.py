@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from workbench.operator import checked_choice
 from workbench.solvers.penalties import Lp
 from workbench.solvers.solve import solve
 
@@ -34,8 +35,7 @@ class Errors:
 
 def measure(truth: str, p: float, alphas: Sequence[float], seeds: Sequence[int]) -> Errors:
     """Fit the penalty alpha |w|^p at each strength for each seed, the strongest first, and return the errors."""
-    if truth not in TRUTHS:
-        raise ValueError(f"truth={truth!r}: must be one of {', '.join(map(repr, TRUTHS))}")
+    checked_choice("truth", truth, TRUTHS)
     fits = [_fit(truth, p, alphas, seed) for seed in seeds]
     return Errors(*np.moveaxis(np.array(fits), -1, 0))
 

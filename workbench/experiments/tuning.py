@@ -3,11 +3,12 @@
     workbench sweep workbench.experiments.tuning:lrn_on_digits -p alpha=1e-3..1e3:log -p beta=0..1
     workbench sweep workbench.experiments.tuning:sparse_lp_on_breast_cancer -p alpha=1e-4..0.3:log -p p=0.3..2
 
-Each returns the scores of all folds by metric, of which a sweep takes the mean and the standard deviation. After each
-fold it tells the trial how it goes. What it tells depends on who listens: Optuna's median and successive halving
-pruners hold values at the same step against each other and take each for an estimate of the final one, so they need
-the mean so far ("mean"); its Wilcoxon pruner tests the differences to the best trial fold by fold and needs each fold's
-own score ("fold"), since means so far repeat their first folds and are not independent.
+Each returns the scores of all folds by metric, of which a sweep takes the mean and the standard deviation; the function
+of the same name and `_apart` takes the same arguments, `folds` and `reports` to no effect. After each fold it tells the
+trial how it goes. What it tells depends on who listens: Optuna's median and successive halving pruners hold values at
+the same step against each other and take each for an estimate of the final one, so they need the mean so far ("mean");
+its Wilcoxon pruner tests the differences to the best trial fold by fold and needs each fold's own score ("fold"), since
+means so far repeat their first folds and are not independent.
 """
 
 import functools
@@ -18,6 +19,7 @@ import numpy as np
 
 from workbench.data import tuning_data
 from workbench.lrn import local_response_norm
+from workbench.operator import checked_choice
 from workbench.solvers.penalties import Lp
 from workbench.solvers.solve import solve
 from workbench.sparse_lp import sparse_lp
@@ -53,7 +55,7 @@ def lrn_on_digits(
 
     Raises:
         optuna.TrialPruned: the trial's pruner says so after a fold other than the last.
-        ValueError: an argument is not what is said above.
+        ValueError: `reports` is neither "mean" nor "fold", or an argument of LRN or of the penalty is not allowed.
     """
     places = tuning_data.digits_parts().folds
     X, y = _lrn_features(places, size, alpha, beta, bias, contrast), tuning_data.digits_targets()[places]
@@ -74,10 +76,7 @@ def lrn_on_digits_apart(
     contrast: float = 0.0,
     **of_the_folds: Any,
 ) -> Losses:
-    """Return the log loss of each of the 1497 digits kept apart, after learning from all those in the folds.
-
-    Takes what `lrn_on_digits` takes, `folds` and `reports` to no effect.
-    """
+    """Return the log loss of each of the 1497 digits kept apart, after learning from all those in the folds."""
     places, targets = tuning_data.digits_parts(), tuning_data.digits_targets()
     X, X_apart = (_lrn_features(each, size, alpha, beta, bias, contrast) for each in (places.folds, places.apart))
     return _classify(X, targets[places.folds], X_apart, targets[places.apart], C)[0]
@@ -97,11 +96,7 @@ def sparse_lp_on_breast_cancer(
 
     Returns:
         "loss", "error" and "nonzeros" of each fold: the mean log loss, the share of wrong answers, and the weights that
-        are not zero.
-
-    Raises:
-        optuna.TrialPruned: the trial's pruner says so after a fold other than the last.
-        ValueError: an argument is not what is said above.
+        are not zero. Errors are those of `lrn_on_digits`.
     """
 
     def score(fold: tuning_data.Fold) -> dict[str, float]:
@@ -116,10 +111,7 @@ def sparse_lp_on_breast_cancer(
 def sparse_lp_on_breast_cancer_apart(
     alpha: float = 0.01, p: float = 1.0, sparsity_threshold: float = 0.0, **of_the_folds: Any
 ) -> Losses:
-    """Return the log loss of each of the 269 examples kept apart, after learning from all those in the folds.
-
-    Takes what `sparse_lp_on_breast_cancer` takes, `folds` and `reports` to no effect.
-    """
+    """Return the log loss of each of the 269 examples kept apart, after learning from all those in the folds."""
     fold = tuning_data.cancer_apart()
     with _one_thread():
         return _logistic_losses(fold, _sparse_weights(fold, alpha, p, sparsity_threshold))
@@ -128,8 +120,7 @@ def sparse_lp_on_breast_cancer_apart(
 def _cross_validate(
     score: Callable[[Any], dict[str, float]], examples: Iterable, folds: int, reports: str, trial: Trial | None
 ) -> Scores:
-    if reports not in ("mean", "fold"):
-        raise ValueError(f"reports={reports!r}: must be 'mean' or 'fold'")
+    checked_choice("reports", reports, ("mean", "fold"))
     scores: Scores = {}
     for step, each in enumerate(examples):
         with _one_thread():

@@ -45,7 +45,7 @@ def responses(problems: Mapping[str, tuple[Points, np.ndarray, Mapping[str, floa
             panel.set(title=f"{name}: {shares[name]:.2f}", yscale="log", xscale="log" if axis.log else "linear")
             _plain_log(panel)
         for panel in row[len(points.parameters) :]:
-            drawing.bare(panel)
+            panel.set_axis_off()
         row[0].set_ylabel(f"{problem}\nloss")
     spare = [panel for panel in ax.flat if not panel.axison]
     shown = ax[-1, 0].get_legend_handles_labels()

@@ -66,7 +66,7 @@ def run_sweep(
             pruner=pruner,
             name="run",
             output=folder,
-            here=True,
+            in_process=True,
             report=False,
         )
         return Run(tuple(result.records()), result.definition)

@@ -3,21 +3,6 @@
 Drawing itself belongs to the plot functions beside each operator.
 """
 
-from importlib import import_module
-from typing import Any
+from workbench.lazily import lazily
 
-# Imported when asked for: what reads the metrics of a notebook needs no widgets.
-HOMES = {
-    "Explorer": "explorer",
-    "check": "notebook",
-    "explore": "explorer",
-    "record": "notebook",
-    "show": "notebook",
-}
-__all__ = list(HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+__all__, __getattr__ = lazily(__name__, explorer="Explorer explore", notebook="check record show")

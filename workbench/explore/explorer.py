@@ -5,6 +5,7 @@ import dataclasses
 import html
 import inspect
 import itertools
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,6 @@ import ipywidgets as widgets
 
 from workbench import drawing
 from workbench.explore.controls import control
-from workbench.explore.renderer import Renderer
 from workbench.operator import OPERATORS, Arg, Operator
 
 _numbers = itertools.count(1)  # to tell the figures of explorers without a name apart
@@ -60,20 +60,15 @@ def explore(
         operator = OPERATORS[operator]
     taken = inspect.signature(plot).parameters
     declared = {arg.name: arg for arg in (*operator.args, *extra)}
+    for moved, ends in (sliders or {}).items():
+        declared[moved] = dataclasses.replace(declared[moved], slider=ends, scale="linear", step=None)
     args = [arg for arg in declared.values() if arg.name in taken]
-    for moved, (low, high) in (sliders or {}).items():
-        args = [
-            dataclasses.replace(arg, slider=(low, high), scale="linear", step=None) if arg.name == moved else arg
-            for arg in args
-        ]
     names = {arg.name for arg in args}
     defaults = {name: taken[name].default for name in names if taken[name].default is not inspect.Parameter.empty}
     start = {**{arg.name: arg.default for arg in args}, **defaults, **values}
     controlled = {arg.name: control(arg, arg.check(start[arg.name])) for arg in args}
     data = {name: value for name, value in values.items() if name not in names}
-    return Explorer(
-        operator, plot, controlled, data, notebook=notebook, parameters=parameters, python=python, name=name, alt=alt
-    )
+    return Explorer(operator, plot, controlled, data, notebook, parameters, python, name, alt)
 
 
 class Explorer(widgets.VBox):
@@ -90,12 +85,11 @@ class Explorer(widgets.VBox):
         plot: Callable,
         controls: dict[str, widgets.Widget],
         data: dict[str, Any],
-        *,
-        notebook: str | None = None,
-        parameters: Sequence[str] = (),
-        python: str | None = None,
-        name: str | None = None,
-        alt: str | None = None,
+        notebook: str | None,
+        parameters: Sequence[str],
+        python: str | None,
+        name: str | None,
+        alt: str | None,
     ) -> None:
         self.operator = operator
         self.sliders = controls
@@ -108,7 +102,8 @@ class Explorer(widgets.VBox):
         self._parameters = tuple(parameters)
         self._python = python
         self._name = name or f"explore-{next(_numbers)}"
-        self._alt = alt or f"{plot.__doc__.splitlines()[0]} At {_listed(self.values)}."
+        at = ", ".join(f"{name} = {value}" for name, value in self.values.items())
+        self._alt = alt or f"{plot.__doc__.splitlines()[0]} At {at}."
         self._axes = None
         self._picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
         self._alert = widgets.HTML()
@@ -189,5 +184,42 @@ class Explorer(widgets.VBox):
         return bundle, {"image/png": {"alt": self._alt}, "workbench": {"figure": self._name}}
 
 
-def _listed(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in values.items())
+class Renderer:
+    """Call `draw(values)` for the newest requested values in a thread of its own, never a queue of old ones.
+
+    Values that arrive while a drawing is under way replace one another; the last of them is drawn next. So slow work
+    keeps the last frame, and then catches up.
+    """
+
+    def __init__(self, draw: Callable[[dict[str, Any]], None]) -> None:
+        self._draw = draw
+        self._changed = threading.Condition()
+        self._wanted: dict[str, Any] | None = None
+        self._busy = False
+        self._thread: threading.Thread | None = None
+
+    def request(self, values: dict[str, Any]) -> None:
+        with self._changed:
+            self._wanted = values
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="workbench-explore", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the newest values are drawn; return whether they are."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._wanted is None and not self._busy, timeout)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._wanted is not None)
+                values, self._wanted = self._wanted, None
+                self._busy = True
+            try:
+                self._draw(values)
+            finally:
+                with self._changed:
+                    self._busy = False
+                    self._changed.notify_all()

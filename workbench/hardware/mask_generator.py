@@ -32,7 +32,6 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
-from scipy import signal, stats
 
 from workbench import philox
 from workbench.compiling import compiler
@@ -62,10 +61,6 @@ LANES = Arg("lanes", int, 8, "mask bits a clock", low=1, high=1024, slider=(1, 6
 FEED = Arg("feed", str, "separate", "where the lanes' bits come from", choices=FEEDS)
 STEP = Arg("step", str, "word", "how far a register moves in a clock: one bit, or a word of bits", choices=STEPS)
 SEED = Arg("seed", int, 1, "which states the registers start in", low=0, high=philox.SEEDS - 1, slider=(0, 20))
-
-MOST_CELLS = 256  # of a chi-square test
-LEAST_EXPECTED = 5  # in a cell of it, for the distribution to be chi-square's
-PATTERN_LANES = 4  # lanes whose 2^4 patterns are counted
 
 
 def feedback(width: int) -> int:
@@ -114,18 +109,11 @@ class Area:
 
 @dataclasses.dataclass(frozen=True)
 class MaskGenerator:
-    """A generator of dropout masks as a chip has it; what the arguments mean is said above.
+    """A generator of dropout masks as a chip has it; the module explains the arguments, their ranges are above.
 
-    Args:
-        width: 8 to 64, bits of a register.
-        bits: 1 to width, bits of a word, which is the top of a register.
-        lanes: 1 to 1024.
-        feed: "separate", "shared" or "leap".
-        step: "word" moves a register `bits` steps a clock, "bit" one step, which leaves successive words overlapping.
-            A leap moves lanes * bits steps and takes "word" alone.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said here.
+    A word is the top `bits` of a register. The step "word" moves a register `bits` steps a clock, "bit" one step, which
+    leaves successive words overlapping; a leap moves lanes * bits steps and takes "word" alone. An argument of the
+    wrong type raises TypeError, and one that is out of its range ValueError.
     """
 
     width: int = WIDTH.default
@@ -139,8 +127,7 @@ class MaskGenerator:
             object.__setattr__(self, arg.name, arg.check(getattr(self, arg.name)))
         if self.bits > self.width:
             raise ValueError(
-                f"bits={self.bits}: must be at most width={self.width}, for a word is read from one register; "
-                f"take fewer bits or a wider register"
+                f"bits={self.bits}: must be at most width={self.width}; take fewer bits, or a wider register"
             )
         if self.feed == "leap" and self.step == "bit":
             raise ValueError("step='bit': a leap moves past every bit that was read; take step='word', or another feed")
@@ -162,13 +149,8 @@ class MaskGenerator:
         states = (1 << self.width) - 1
         return states // math.gcd(states, self.advance)
 
-    @property
-    def masks_per_clock(self) -> int:
-        """Return how many elements' fates a clock decides."""
-        return self.lanes
-
     def masks_per_second(self, clock_hertz: float) -> float:
-        """Return how many elements' fates a second decides."""
+        """Return how many elements a second draws for: each clock for as many as there are lanes."""
         if not (math.isfinite(clock_hertz) and clock_hertz > 0):
             raise ValueError(f"clock_hertz={clock_hertz!r}: must be above 0 and finite, as 200e6 for 200 MHz")
         return self.lanes * clock_hertz
@@ -207,7 +189,8 @@ class MaskGenerator:
         if self.feed == "separate":
             return np.stack([self._walk(state, self.advance, clocks) for state in states], axis=1) >> below
         register = self._walk(states[0], self.advance, clocks)
-        return np.stack([self._rotated(register, lane * self.width // self.lanes) for lane in self._lanes], 1) >> below
+        lanes = [self._rotated(register, lane * self.width // self.lanes) for lane in range(self.lanes)]
+        return np.stack(lanes, axis=1) >> below
 
     def masks(self, ratio: float, clocks: int, states: Sequence[int]) -> np.ndarray:
         """Return whether each lane drops its element, bool (clocks, lanes)."""
@@ -218,18 +201,15 @@ class MaskGenerator:
         return words <= np.uint64(threshold - 1)  # the threshold itself may be 2^64
 
     def dropped(self, count: int, ratio: float, seed: int) -> np.ndarray:
-        """Return the fates of `count` elements, bool: element i is lane i % lanes of clock i // lanes."""
+        """Return who is dropped of `count` elements, bool: element i is lane i % lanes of clock i // lanes."""
         return self.masks(ratio, -(-count // self.lanes), self.start(seed)).reshape(-1)[:count]
-
-    def network(self, flat: bool = False) -> Network:
-        """Return the feedback of one register, as a chained network or a flat one."""
-        if flat:
-            return flat_network(self.width, self.bits, self.lanes if self.feed == "leap" else 1, self.advance)
-        return chained_network(self.width, self.advance)
 
     def area(self, flat: bool = False) -> Area:
         """Count what the generator is made of, by the conventions above, with chained networks or flat ones."""
-        network = self.network(flat)
+        if flat:
+            network = flat_network(self.width, self.bits, self.lanes if self.feed == "leap" else 1, self.advance)
+        else:
+            network = chained_network(self.width, self.advance)
         return Area(
             lanes=self.lanes,
             flip_flops=self.registers * self.width + self.bits + 1,
@@ -237,10 +217,6 @@ class MaskGenerator:
             comparator_gates=self.lanes * (4 * self.bits - 2),
             xor_levels=network.levels,
         )
-
-    @property
-    def _lanes(self) -> range:
-        return range(self.lanes)
 
     def _walk(self, state: int, steps: int, count: int) -> np.ndarray:
         states = np.empty(count, np.uint64)
@@ -263,9 +239,7 @@ class MaskGenerator:
             )
         for state in states:
             if not 0 < state < 1 << self.width:
-                raise ValueError(
-                    f"states: {state} must be from 1 to 2^{self.width} - 1, for zero stays zero; take another"
-                )
+                raise ValueError(f"states: {state} must be from 1 to 2^{self.width} - 1, for zero stays zero")
         return states
 
 
@@ -319,108 +293,3 @@ def philox_words(seed: int, clocks: int, lanes: int, bits: int) -> np.ndarray:
         raise ValueError(f"bits={bits}: must be from 1 to 32, for a word of Philox has 32 bits")
     words = philox.words(SEED.check(seed), clocks * lanes).reshape(clocks, lanes)
     return words.astype(np.uint64) >> np.uint64(32 - bits)
-
-
-def lane_correlation(values: np.ndarray) -> np.ndarray:
-    """Return the correlation of every two lanes of (clocks, lanes), words or masks; NaN where a lane is constant."""
-    centred = _centred(values)
-    lengths = np.sqrt((centred**2).sum(axis=0))
-    with np.errstate(invalid="ignore"):
-        return (centred.T @ centred) / np.outer(lengths, lengths)
-
-
-def serial_correlation(values: np.ndarray, lags: Sequence[int]) -> np.ndarray:
-    """Return each lane's correlation with itself `lag` clocks later, the mean over lanes, for each of `lags`.
-
-    `values` is (clocks, lanes) or (clocks,); lags are from 0 to clocks - 1. NaN where a lane is constant.
-    """
-    centred = _centred(values.reshape(len(values), -1))
-    power = (centred**2).mean(axis=0)
-    with np.errstate(invalid="ignore"):
-        return np.array([((centred[: len(centred) - lag] * centred[lag:]).mean(axis=0) / power).mean() for lag in lags])
-
-
-def delayed_copy(first: np.ndarray, second: np.ndarray) -> tuple[int, float]:
-    """Return the delay at which the second lane (clocks,) is most alike or most opposed to the first, and how much.
-
-    The delay is at most half the clocks: second[t + delay] against first[t]. The correlation is from -1 to 1.
-    """
-    clocks = len(first)
-    delays = np.arange(-(clocks // 2), clocks // 2 + 1)
-    products = signal.correlate(_centred(second), _centred(first), method="fft")[delays + clocks - 1]
-    delay = int(delays[np.abs(products / (clocks - np.abs(delays))).argmax()])
-    early, late = max(-delay, 0), max(delay, 0)
-    overlap = clocks - abs(delay)
-    return delay, float(np.corrcoef(first[early : early + overlap], second[late : late + overlap])[0, 1])
-
-
-def word_chi_square(words: np.ndarray, bits: int) -> float:
-    """Return the p-value of the hypothesis that words of `bits` bits are uniform, by their top bits, 8 at most.
-
-    Near 0 they are too uneven. Near 1 they are too even: over a period an LFSR has each word equally often.
-    """
-    shown = min(bits, MOST_CELLS.bit_length() - 1)
-    if words.size < LEAST_EXPECTED << shown:
-        raise ValueError(
-            f"words: {words.size} of them are too few for {1 << shown} cells; take at least {LEAST_EXPECTED << shown}"
-        )
-    cells = (words.reshape(-1) >> np.uint64(bits - shown)).astype(np.int64)
-    return float(stats.chisquare(np.bincount(cells, minlength=1 << shown)).pvalue)
-
-
-def mask_chi_square(masks: np.ndarray, ratio: float) -> float:
-    """Return the p-value of the hypothesis that lanes drop with probability `ratio`, independently of each other.
-
-    Counts the patterns of the first lanes, 4 at most, of bool (clocks, lanes). Patterns that are expected fewer than 5
-    times are counted together. NaN where that leaves only one cell, and 0 where one is found that cannot be.
-    """
-    masks = masks[:, :PATTERN_LANES]
-    clocks, lanes = masks.shape
-    patterns = np.arange(1 << lanes)
-    fallen = sum(patterns >> lane & 1 for lane in range(lanes))
-    expected = clocks * ratio**fallen * (1 - ratio) ** (lanes - fallen)
-    found = np.bincount(masks @ (1 << np.arange(lanes)), minlength=1 << lanes)
-    possible = expected > 0
-    if found[~possible].any():
-        return 0.0
-    order = np.argsort(expected[possible], kind="stable")
-    expected, found = expected[possible][order], found[possible][order]
-    few = int(np.searchsorted(expected, LEAST_EXPECTED))
-    while 0 < few < len(expected) and expected[:few].sum() < LEAST_EXPECTED:
-        few += 1  # until what is counted together is expected often enough
-    starts = np.append(0, np.arange(max(few, 1), len(expected)))
-    if len(starts) < 2:
-        return math.nan
-    return float(stats.chisquare(np.add.reduceat(found, starts), np.add.reduceat(expected, starts)).pvalue)
-
-
-def dispersion(masks: np.ndarray, ratio: float) -> float:
-    """Return the variance of how many lanes drop in a clock, over what it is where they are independent.
-
-    That is lanes * ratio * (1 - ratio). `masks` is bool (clocks, lanes). NaN where the ratio is 0 or 1.
-    """
-    independent = masks.shape[1] * ratio * (1 - ratio)
-    return float(masks.sum(axis=1).var() / independent) if independent else math.nan
-
-
-def linear_complexity(bits: Sequence[int]) -> int:
-    """Return the length of the shortest LFSR that gives `bits`, by Berlekamp and Massey's algorithm.
-
-    For an LFSR's own bits that is its width as soon as twice as many are seen; for n random ones about n / 2.
-    """
-    connection, previous = 1, 1
-    length, changed, seen = 0, -1, 0
-    for i, bit in enumerate(bits):
-        seen = seen << 1 | int(bit)
-        if not (seen & connection).bit_count() & 1:
-            continue
-        shifted = connection ^ previous << (i - changed)
-        if 2 * length <= i:
-            length, changed, previous = i + 1 - length, i, connection
-        connection = shifted
-    return length
-
-
-def _centred(values: np.ndarray) -> np.ndarray:
-    values = np.asarray(values, np.float64)
-    return values - values.mean(axis=0)

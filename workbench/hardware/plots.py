@@ -1,17 +1,15 @@
-"""What a mask generator in hardware looks like, beside Philox.
-
-Every function takes the generator's arguments, or times that were measured, and `ax`, and returns the Axes (an array of
-Axes where it needs several). Called again with the same `ax` it moves what it drew.
-"""
+"""What a mask generator in hardware looks like, beside Philox."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from workbench import drawing
-from workbench.hardware import mask_generator
+from workbench.hardware import mask_generator, mask_statistics
 from workbench.hardware.mask_generator import MaskGenerator
 
 LANE_STEPS = tuple(2**power for power in range(9))  # 1 to 256
@@ -38,17 +36,31 @@ def _words_of_feeds(width: int, bits: int, lanes: int, step: str, seed: int, clo
     return words | {"Philox": mask_generator.philox_words(seed, clocks, lanes, bits)}
 
 
+def _words_one_by_one(width: int, bits: int, seed: int, clocks: int) -> list[np.ndarray]:
+    """Return the words (clocks,) of a register that moves one bit a clock, of one that moves `bits`, and of Philox."""
+    generators = [MaskGenerator(width, bits, 1, step=step) for step in mask_generator.STEPS]
+    words = [generator.words(clocks, generator.start(seed)) for generator in generators]
+    return [each[:, 0] for each in (*words, mask_generator.philox_words(seed, clocks, 1, bits))]
+
+
+def _draw_lanes(panel: Axes, what: str, values: np.ndarray, low: float, title: str, **look: Any) -> AxesImage:
+    """Draw a row for a clock or lane, a column for a lane."""
+    rows, lanes = values.shape
+    picture = drawing.image(panel, what, values, low, 1, **look)
+    picture.set_extent((-0.5, lanes - 0.5, rows - 0.5, -0.5))
+    panel.set(xlabel="lane", xlim=(-0.5, lanes - 0.5), ylim=(rows - 0.5, -0.5))
+    panel.set_title(title, fontsize=10)
+    panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    panel.grid(False)
+    return picture
+
+
 @drawing.plot(columns=3, size=(9.6, 3.6))
 def lattice(width: int = 16, bits: int = 8, seed: int = 1, *, clocks: int = 1500, ax: np.ndarray) -> None:
     """Draw each word against the one before it, as numbers in [0, 1): an LFSR's one-bit steps, its leaps, Philox."""
-    shifting, leaping = (MaskGenerator(width, bits, 1, step=step) for step in mask_generator.STEPS)
-    panels = {
-        "LFSR, one bit a clock": shifting.words(clocks, shifting.start(seed)),
-        f"LFSR, {bits} bits a clock": leaping.words(clocks, leaping.start(seed)),
-        "Philox": mask_generator.philox_words(seed, clocks, 1, bits),
-    }
-    for panel, (title, words) in zip(ax, panels.items(), strict=True):
-        uniform = words[:, 0] / 2.0**bits
+    titles = ("LFSR, one bit a clock", f"LFSR, {bits} bits a clock", "Philox")
+    for panel, title, words in zip(ax, titles, _words_one_by_one(width, bits, seed, clocks), strict=True):
+        uniform = words / 2.0**bits
         drawing.line(panel, "pairs", uniform[:-1], uniform[1:], linestyle="none", marker=".", markersize=2.5)
         panel.set(title=title, xlabel="word t", xlim=(0, 1), ylim=(0, 1), aspect="equal")
     ax[0].set_ylabel("word t + 1")
@@ -71,12 +83,8 @@ def mask_fields(
     fields = _words_of_feeds(width, bits, lanes, step, seed, clocks)
     for panel, (title, words) in zip(ax, fields.items(), strict=True):
         dropped = words < threshold
-        picture = drawing.image(panel, "mask", ~dropped, 0, 1, cmap="gray", aspect="auto")
-        picture.set_extent((-0.5, lanes - 0.5, clocks - 0.5, -0.5))
-        panel.set(xlabel="lane", xlim=(-0.5, lanes - 0.5), ylim=(clocks - 0.5, -0.5))
-        panel.set_title(f"{title}\n{dropped.mean():.3f} dropped", fontsize=10)
-        panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        panel.grid(False)
+        title = f"{title}\n{dropped.mean():.3f} dropped"
+        _draw_lanes(panel, "mask", ~dropped, 0, title, cmap="gray", aspect="auto")
     ax[0].set_ylabel("clock")
 
 
@@ -85,30 +93,21 @@ def serial_correlation(
     width: int = 32, bits: int = 8, seed: int = 1, *, clocks: int = 8192, lags: int = 16, ax: Axes
 ) -> None:
     """Draw how a word correlates with the one some clocks later, where a register moves one bit and `bits` bits."""
-    shifting, leaping = (MaskGenerator(width, bits, 1, step=step) for step in mask_generator.STEPS)
-    curves = {
-        "one bit": ("LFSR, one bit a clock", shifting.words(clocks, shifting.start(seed)), "o"),
-        "word": ("LFSR, a word a clock", leaping.words(clocks, leaping.start(seed)), "^"),
-        "philox": ("Philox", mask_generator.philox_words(seed, clocks, 1, bits), "s"),
-    }
+    looks = ("one bit", "LFSR, one bit a clock", "o"), ("word", "LFSR, a word a clock", "^"), ("philox", "Philox", "s")
     lag = np.arange(1, lags + 1)
     chance = 2 / np.sqrt(clocks)
     # Of b bits, the word `lag` clocks later shares b - lag, each worth 2^-lag of what it was.
     shared = np.where(lag < bits, 0.5**lag * (1 - 0.25 ** np.maximum(bits - lag, 0)) / (1 - 0.25**bits), 0.0)
     drawing.line(ax, "theory", lag, shared, color="0.5", linestyle=":", label="from the bits that two words share")
-    for key, (label, words, marker) in curves.items():
-        found = mask_generator.serial_correlation(words, lag)
+    streams = _words_one_by_one(width, bits, seed, clocks)
+    for (key, label, marker), words in zip(looks, streams, strict=True):
+        found = mask_statistics.serial_correlation(words, lag)
         drawing.line(ax, key, lag, found, marker=marker, markersize=5, linewidth=1, label=label)
     if ax.get_legend() is None:
         ax.axhspan(-chance, chance, color="0.9", zorder=0, label="95% of what chance gives")
         ax.legend(loc="upper right")
-    ax.set(
-        title="Words that overlap are alike",
-        xlabel="lag (clocks)",
-        ylabel="correlation",
-        xlim=(0.5, lags + 0.5),
-        ylim=(-0.1, 0.6),
-    )
+    ax.set(title="Words that overlap are alike", xlabel="lag (clocks)", ylabel="correlation")
+    ax.set(xlim=(0.5, lags + 0.5), ylim=(-0.1, 0.6))
 
 
 @drawing.plot(columns=4, size=(10.4, 3.1))
@@ -124,16 +123,11 @@ def lane_correlations(
 ) -> None:
     """Draw the correlation of every two lanes' words, for each feed and for Philox; the diagonal is left out."""
     for panel, (title, words) in zip(ax, _words_of_feeds(width, bits, lanes, step, seed, clocks).items(), strict=True):
-        found = mask_generator.lane_correlation(words)
+        found = mask_statistics.lane_correlation(words)
         np.fill_diagonal(found, np.nan)
-        picture = drawing.image(panel, "matrix", found, -1, 1, cmap="PuOr_r", aspect="equal")
-        picture.set_extent((-0.5, lanes - 0.5, lanes - 0.5, -0.5))
-        panel.set(xlabel="lane", xlim=(-0.5, lanes - 0.5), ylim=(lanes - 0.5, -0.5))
-        largest = np.nanmax(np.abs(found)) if lanes > 1 else 0.0
-        panel.set_title(f"{title}\nlargest {largest:.2f}", fontsize=10)
-        for axis in (panel.xaxis, panel.yaxis):
-            axis.set_major_locator(MaxNLocator(4, integer=True))
-        panel.grid(False)
+        title = f"{title}\nlargest {np.nanmax(np.abs(found)) if lanes > 1 else 0:.2f}"
+        picture = _draw_lanes(panel, "matrix", found, -1, title, cmap="PuOr_r", aspect="equal")
+        panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     ax[0].set_ylabel("lane")
     if len(ax[0].figure.axes) == len(ax):
         ax[0].figure.colorbar(picture, ax=list(ax), label="correlation", shrink=0.85)
@@ -156,17 +150,10 @@ def quantized_ratio(ratio: float = 0.3, bits: int = 8, *, ax: np.ndarray) -> Non
     drawing.line(ax[1], "error", counts, visible, marker="o", markersize=5, linewidth=1, label="error")
     here = visible[bits - 1] if bits <= MOST_BITS else np.nan
     drawing.line(ax[1], "here", [bits], [here], marker="o", markersize=9, color="C1", linestyle="none", label="as set")
-    ax[1].set(
-        title=f"Error at ratio {ratio:.3g}",
-        xlabel="bits b of the comparator",
-        ylabel="|given - wanted|",
-        yscale="log",
-        ylim=(2.0 ** -(MOST_BITS + 5), 1),
-        xlim=(0.5, MOST_BITS + 0.5),
-    )
-    if ax[0].get_legend() is None:
-        ax[0].legend(loc="upper left")
-        ax[1].legend(loc="upper right")
+    ax[1].set(title=f"Error at ratio {ratio:.3g}", xlabel="bits b of the comparator", ylabel="|given - wanted|")
+    ax[1].set(yscale="log", ylim=(2.0 ** -(MOST_BITS + 5), 1), xlim=(0.5, MOST_BITS + 0.5))
+    drawing.legend(ax[0], loc="upper left")
+    drawing.legend(ax[1], loc="upper right")
 
 
 @drawing.plot(columns=3, size=(10.4, 3.8))
@@ -180,9 +167,8 @@ def area_per_lane(width: int = 32, bits: int = 8, lanes: int = 16, step: str = "
     }
     for feed, counted in areas.items():
         look = {"label": feed, "linewidth": 1.4, **LOOKS[feed]}
-        drawing.line(ax[0], feed, LANE_STEPS, [area.flip_flops_per_lane for area in counted], **look)
-        drawing.line(ax[1], feed, LANE_STEPS, [area.gates_per_lane for area in counted], **look)
-        drawing.line(ax[2], feed, LANE_STEPS, [area.xor_levels for area in counted], **look)
+        for panel, quantity in zip(ax, ("flip_flops_per_lane", "gates_per_lane", "xor_levels"), strict=True):
+            drawing.line(panel, feed, LANE_STEPS, [getattr(area, quantity) for area in counted], **look)
     comparator = (4 * bits - 2,) * 2
     drawing.line(ax[1], "comparator", (1, LANE_STEPS[-1]), comparator, color="0.5", linewidth=1, label="comparator")
     most = max(area.gates_per_lane for counted in areas.values() for area in counted)
@@ -219,8 +205,7 @@ def trick_times(times: Mapping[int, Mapping[str, float]], *, ax: Axes) -> None:
     ax.set(title="Time over that of a plain copy", ylabel="time / copy", ylim=(0, 1.15 * most))
     ax.set_xticks(places, [name.replace("_", "\n") for name in names])
     ax.grid(False, axis="x")
-    if ax.get_legend() is None:
-        ax.legend(loc="upper right")
+    drawing.legend(ax, loc="upper right")
 
 
 @drawing.plot(size=(6.8, 4.0))
@@ -233,8 +218,7 @@ def times_by_ratio(ratios: Sequence[float], times: Mapping[str, Sequence[float]]
     ax.set(title="What each costs, by ratio", xlabel="ratio", ylabel="time / copy", xscale="log")
     _in_doublings(ax)
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    if ax.get_legend() is None:
-        ax.legend(loc="upper left")
+    drawing.legend(ax, loc="upper left")
 
 
 def _in_doublings(ax: Axes) -> None:

@@ -15,43 +15,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from workbench import parallel, philox
-from workbench.compiling import compiler, prefetch_to_read, prefetch_to_write
+from workbench.compiling import prefetch_tile
 from workbench.sparse_dropout import RATIO, SEED, dropout_with_replacement
+from workbench.sparse_dropout.loops_common import TILE, kernel, part, random_block, u, u64, write_words
 
-kernel = compiler()
-part = compiler(forceinline=True)
-
-u, u64 = np.uintp, np.uint64
-
-TILE = 256  # elements whose words, marks and values are worked on together; all fit the first-level cache
-JOB_TILES = 64  # of a job
-AHEAD = 1024  # elements between a tile and what it prefetches
+JOB_TILES = 64  # tiles of a job
 STRETCH = 1 << 14  # elements after which skipping starts anew, with words of its own, so that threads can share
-
-M0, M1 = u64(0xD2511F53), u64(0xCD9E8D57)
-WEYL0, WEYL1 = u64(0x9E3779B9), u64(0xBB67AE85)
-LOW, HALF = u64(0xFFFFFFFF), u64(32)
-
-
-# Like the one in `loops`, and repeated: Numba's cache on disk notices a change in a function's own file alone.
-@part
-def _philox(block, key0, key1):
-    """Return the four words of a block, each in the low half of a uint64."""
-    c0, c1, c2, c3 = block & LOW, block >> HALF, u64(0), u64(0)
-    for _ in range(10):
-        p0, p1 = M0 * (c0 & LOW), M1 * (c2 & LOW)
-        c0, c1, c2, c3 = (p1 >> HALF) ^ c1 ^ key0, p1, (p0 >> HALF) ^ c3 ^ key1, p0
-        key0, key1 = (key0 + WEYL0) & LOW, (key1 + WEYL1) & LOW
-    return c0 & LOW, c1 & LOW, c2 & LOW, c3 & LOW
-
-
-@part
-def _draw(words, first, blocks, key):
-    """Set words[: 4 * blocks] to the words of the blocks from `first` on."""
-    for b in range(blocks):
-        w0, w1, w2, w3 = _philox(first + b, key[0], key[1])
-        words[u(4) * b], words[u(4) * b + u(1)] = np.uint32(w0), np.uint32(w1)
-        words[u(4) * b + u(2)], words[u(4) * b + u(3)] = np.uint32(w2), np.uint32(w3)
 
 
 @part
@@ -66,7 +35,7 @@ def _uniforms(uniforms, start, stop, key):
     words = np.empty(TILE, np.uint32)
     for tile in range(u(start), u(stop)):
         at = tile * u(TILE)
-        _draw(words, at // u(4), u(TILE // 4), key)
+        write_words(words, at // u(4), u(TILE // 4), key[0], key[1])
         for i in range(min(u(TILE), u(uniforms.shape[0]) - at)):
             uniforms[at + i] = np.float32(np.int32(words[i] >> np.uint32(8))) * np.float32(2.0**-24)
 
@@ -91,11 +60,9 @@ def _fused(x, y, dropped, start, stop, words, fields, last, key):
     blocks = u(words.shape[0] // 4)
     for tile in range(u(start), u(stop)):
         at = tile * u(TILE)
-        for line in range(u(0), u(TILE), u(16)):
-            prefetch_to_read(x, at + u(AHEAD) + line)
-            prefetch_to_write(y, at + u(AHEAD) + line)
+        prefetch_tile(x, y, at, TILE)
         count = min(u(TILE), u(x.shape[0]) - at)
-        _draw(words, tile * blocks, blocks, key)
+        write_words(words, tile * blocks, blocks, key[0], key[1])
         for i in range(count):
             dropped[at + i] = fields[i] <= last
         _choose(x, y, dropped, at, count)
@@ -111,7 +78,7 @@ def _skip(x, y, dropped, start, stop, scale, key):
         dropped[at:end] = False
         block = stretch * u(STRETCH // 4 + 1)  # a stretch takes a word for each element and one more, at most
         while at < end:
-            for word in _philox(block, key[0], key[1]):
+            for word in random_block(block, key[0], key[1]):
                 gap = math.log((word + 1.0) * 2.0**-32) * scale
                 if at >= end or not gap < end - at:  # a NaN, too, is a gap without end
                     at = end

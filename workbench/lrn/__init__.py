@@ -1,11 +1,12 @@
 """Local response normalization: y_i = x_i / (bias + alpha/n * sum of x_j^2 over i's window)^beta."""
 
 import dataclasses
-import functools
 
 import numpy as np
 
-from workbench.lrn.window import Window
+from workbench.arrays import FLOATS, checked_array
+from workbench.lrn import examples
+from workbench.lrn.window import Window, own_window
 from workbench.operator import Arg, Gradient, Operator, register_cpu_operator
 
 # Where the channels are. NCHW and NHWC serve every rank from 2 up; the others fit the rank they spell.
@@ -38,52 +39,38 @@ ARGS = (
 
 
 def _checked_array(name: str, x: np.ndarray, order: str, region: str) -> np.ndarray:
-    if isinstance(x, np.ma.MaskedArray):
-        raise TypeError(f"{name}: a masked array's mask would be lost; fill it first, as with {name}.filled(0.0)")
-    try:
-        x = np.asarray(x)
-    except ValueError as problem:
-        raise TypeError(f"{name}: must be an array of float16, float32 or float64 ({problem})") from None
-    if x.dtype.kind != "f" or x.dtype.itemsize > 8:
-        raise TypeError(
-            f"{name} has dtype {x.dtype}: must be float16, float32 or float64; "
-            f"convert it, as with {name}.astype(np.float32)"
-        )
-    if region == "within" and x.ndim != 4:
-        raise ValueError(
-            f"{name} has {x.ndim} axes {x.shape}: region='within' takes 4, batch, channels, height and width"
-        )
-    if x.ndim < 2:
-        raise ValueError(f"{name} has {x.ndim} axes {x.shape}: must have at least 2, a batch and a channel axis")
-    if order not in ("NCHW", "NHWC") and x.ndim != len(order):
-        raise ValueError(
-            f"{name} has {x.ndim} axes {x.shape}: order={order!r} takes {len(order)}; NCHW and NHWC take any"
-        )
+    x = checked_array(name, x, FLOATS)
+    check_rank(name, x.shape, order, region)
     return x
 
 
-@functools.lru_cache(maxsize=256)
-def _window(size: int, alpha: float, beta: float, bias: float, order: str, region: str) -> Window:
-    neighbours = size**2 if region == "within" else size
-    return Window(size // 2, size // 2, alpha, neighbours, beta, bias, region)
+def check_rank(name: str, shape: tuple[int, ...], order: str, region: str) -> None:
+    """Raise ValueError unless a shape has as many axes as the order and the region take."""
+    axes = f"{name} has {len(shape)} axes {shape}"
+    if region == "within" and len(shape) != 4:
+        raise ValueError(f"{axes}: region='within' takes 4, batch, channels, height and width")
+    if len(shape) < 2:
+        raise ValueError(f"{axes}: must have at least 2, a batch and a channel axis")
+    if order not in ("NCHW", "NHWC") and len(shape) != len(order):
+        raise ValueError(f"{axes}: order={order!r} takes {len(order)}; NCHW and NHWC take any")
 
 
 def _prepare(inputs: tuple, values: dict) -> tuple:
-    return prepare_with_window(inputs, _window(**values), values["order"])
+    window = own_window(**{name: value for name, value in values.items() if name != "order"})
+    return prepare_with_window(inputs, window, values["order"])
 
 
 def prepare_with_window(inputs: tuple, window: Window, order: str) -> tuple:
     """Check the arrays (dy and x, or x) against each other and the order; return what an engine's function takes."""
     *dy, x = inputs
     x = _checked_array("x", x, order, window.region)
-    if not dy:
-        return x, window, CHANNELS_LAST[order]
-    arrays = (_checked_array("dy", dy[0], order, window.region), x)
-    if arrays[0].shape != x.shape:
-        raise ValueError(f"dy has shape {arrays[0].shape} and x has shape {arrays[1].shape}: must be equal")
-    if arrays[0].dtype.newbyteorder("=") != x.dtype.newbyteorder("="):
-        raise TypeError(f"dy has dtype {arrays[0].dtype} and x has dtype {arrays[1].dtype}: must be equal")
-    return (*arrays, window, CHANNELS_LAST[order])
+    dy = [_checked_array("dy", each, order, window.region) for each in dy]
+    for each in dy:
+        if each.shape != x.shape:
+            raise ValueError(f"dy has shape {each.shape} and x has shape {x.shape}: must be equal")
+        if each.dtype.newbyteorder("=") != x.dtype.newbyteorder("="):
+            raise TypeError(f"dy has dtype {each.dtype} and x has dtype {x.dtype}: must be equal")
+    return (*dy, x, window, CHANNELS_LAST[order])
 
 
 LRN = register_cpu_operator(
@@ -98,6 +85,9 @@ LRN = register_cpu_operator(
         prepare=_prepare,
         gradient="LRNGradient",
         cost="workbench.lrn.cost",
+        types=FLOATS,
+        examples=examples.forward,
+        timed=examples.timed_forward,
     )
 )
 
@@ -110,6 +100,8 @@ LRN_GRADIENT = register_cpu_operator(
         outputs=("dx",),
         function="local_response_norm_gradient",
         gradient=Gradient.NO_GRADIENT,
+        examples=examples.gradient,
+        timed=examples.timed_gradient,
     )
 )
 
@@ -150,7 +142,9 @@ def local_response_norm(
         y, a new array of x's shape and type. Finite x with alpha >= 0 and bias > 0 never gives NaN.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above, or the base scale_i is not positive somewhere.
+        TypeError: x is of another element type or masked, or an argument is not of its type (a number, a str).
+        ValueError: an argument is out of its range, x has too few axes or others than `order` spells, or the base
+            scale_i is not positive somewhere; the message then says how often, and which argument would do.
 
     Source: Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks, 2012;
     conventions as in Caffe2's LRN. For other frameworks' arguments see `workbench.lrn.conventions`.

@@ -13,24 +13,19 @@ A window that reaches as far to both sides can be had from the public functions 
 import numpy as np
 
 from workbench.lrn import ARGS, LRN, LRN_GRADIENT, LRN_SCALE, prepare_with_window
-from workbench.lrn.window import Window
-from workbench.operator import Arg, Operator
+from workbench.lrn.window import Window, own_window
+from workbench.operator import Arg, Operator, checked_choice
 
 _ALPHA, _BETA = (next(arg for arg in ARGS if arg.name == name) for name in ("alpha", "beta"))
 
 
 def caffe2(size: int, alpha: float, beta: float, bias: float = 1.0) -> Window:
     """Translate Caffe2's LRN: alpha is divided by size, which must be odd."""
-    size = _odd("size", size)
-    return _window(size // 2, size // 2, alpha, size, beta, _offset("bias", bias))
+    return _own("size", size, alpha, beta, _offset("bias", bias))
 
 
 def caffe(
-    local_size: int = 5,
-    alpha: float = 1.0,
-    beta: float = 0.75,
-    k: float = 1.0,
-    norm_region: str = "ACROSS_CHANNELS",
+    local_size: int = 5, alpha: float = 1.0, beta: float = 0.75, k: float = 1.0, norm_region: str = "ACROSS_CHANNELS"
 ) -> Window:
     """Translate Caffe's LRN layer: alpha is divided by local_size, or WITHIN_CHANNEL by its square.
 
@@ -38,29 +33,25 @@ def caffe(
     what was asked for. Our own region="within" takes any bias.
     """
     regions = {"ACROSS_CHANNELS": "across", "WITHIN_CHANNEL": "within"}
-    if norm_region not in regions:
-        raise ValueError(f"norm_region={norm_region!r}: must be one of {', '.join(map(repr, regions))}")
-    local_size = _odd("local_size", local_size)
-    region = regions[norm_region]
+    region = regions[checked_choice("norm_region", norm_region, regions)]
     if region == "within" and k != 1:
         raise ValueError(
             f"k={k!r}: must be 1 for WITHIN_CHANNEL, where Caffe ignores it; for another offset use "
             f"local_response_norm(x, {local_size}, region='within', bias={k!r})"
         )
-    divisor = local_size**2 if region == "within" else local_size
-    return _window(local_size // 2, local_size // 2, alpha, divisor, beta, _offset("k", k), region)
+    return _own("local_size", local_size, alpha, beta, _offset("k", k), region)
 
 
 def onnx(size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Window:
     """Translate ONNX's LRN: alpha is divided by size; an even window has one neighbour more on the high side."""
-    size = _positive("size", size)
+    size = _whole("size", size, 1)
     return _window((size - 1) // 2, size // 2, alpha, size, beta, _offset("bias", bias))
 
 
 def pytorch(size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Window:
     """Translate torch.nn.functional.local_response_norm: alpha is divided by size; an even window has one neighbour
     more on the low side."""
-    size = _positive("size", size)
+    size = _whole("size", size, 1)
     return _window(size // 2, (size - 1) // 2, alpha, size, beta, _offset("k", k))
 
 
@@ -69,13 +60,13 @@ def tensorflow(depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, bet
 
     TensorFlow's arrays are NHWC: pass order="NHWC" to the functions below.
     """
-    radius = Arg("depth_radius", int, 5, "", low=0).check(depth_radius)
+    radius = _whole("depth_radius", depth_radius, 0)
     return _window(radius, radius, alpha, 1, beta, _offset("bias", bias))
 
 
 def alexnet(n: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75) -> Window:
     """Translate the AlexNet paper's constants: n neighbours in all, and alpha undivided."""
-    n = _odd("n", n)
+    n = _whole("n", n, 1, step=2)
     return _window(n // 2, n // 2, alpha, 1, beta, _offset("k", k))
 
 
@@ -121,18 +112,16 @@ def _run(operator: Operator, inputs: tuple, window: Window, order: str, engine: 
     return operator.implementation(engine)(*prepare_with_window(inputs, window, order))
 
 
-def _window(
-    before: int, after: int, alpha: float, divisor: float, beta: float, bias: float, region: str = "across"
-) -> Window:
-    return Window(before, after, _ALPHA.check(alpha), divisor, _BETA.check(beta), bias, region)
+def _window(before: int, after: int, alpha: float, divisor: float, beta: float, bias: float) -> Window:
+    return Window(before, after, _ALPHA.check(alpha), divisor, _BETA.check(beta), bias)
 
 
-def _odd(name: str, value: int) -> int:
-    return Arg(name, int, 5, "", low=1, step=2).check(value)
+def _own(name: str, size: int, alpha: float, beta: float, bias: float, region: str = "across") -> Window:
+    return own_window(_whole(name, size, 1, step=2), _ALPHA.check(alpha), _BETA.check(beta), bias, region)
 
 
-def _positive(name: str, value: int) -> int:
-    return Arg(name, int, 5, "", low=1).check(value)
+def _whole(name: str, value: int, low: int, step: int | None = None) -> int:
+    return Arg(name, int, 5, "", low=low, step=step).check(value)
 
 
 def _offset(name: str, value: float) -> float:

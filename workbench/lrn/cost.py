@@ -21,14 +21,15 @@ both work out, and flags of a byte a job.
 import math
 from collections.abc import Sequence
 
-from workbench.cost import Cost, checked_choice, checked_itemsize, checked_shape
-from workbench.lrn import CHANNELS_LAST, LRN
-from workbench.lrn.window import SHORT_ROW, window_axes
+from workbench.cost import Cost, checked_itemsize, checked_shape
+from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
+from workbench.lrn import CHANNELS_LAST, LRN, check_rank
+from workbench.lrn.window import SHORT_ROW, own_window, window_axes
+from workbench.machines.prediction import Work
+from workbench.operator import checked_choice
 
-DIRECTIONS = ("forward", "gradient")
 FORMS = {"across": ("direct", "running"), "within": ("direct", "separable", "running")}
 OF_LOOPS = {"across": "direct", "within": "separable"}
-ENGINES = ("numba", "reference")
 
 # What an element takes to get x * scale^-beta, and to get both scale^-beta and scale^(-beta - 1).
 FORWARD_POWER = {
@@ -45,9 +46,8 @@ GRADIENT_POWERS = {
 GRADIENT_ANY_POWERS = Cost(powers=1, divisions=1)
 GRADIENT_TERMS = Cost(other_flops=3) + Cost(other_flops=1, multiply_adds=1)
 
-CALLS = {"forward": 105, "gradient": 112}  # of the interpreter, on the way to the compiled loops
 GUARDS = {"forward": 2, "gradient": 3}  # comparisons an element that tell what must be computed in logarithms
-FIVE = 5  # the window that the loops add up in registers
+FIVE = 5  # terms that the loops add up in registers
 WIDE = 8  # bytes of the reference's numbers
 
 
@@ -75,58 +75,47 @@ def cost(
             and what starts it included, in its own form.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above.
+        TypeError: a length of the shape is no int, or size or beta no number.
+        ValueError: an argument is not among the values named above, the shape has too few axes for the order, or a form
+            and an engine are given together.
     """
     checked_choice("direction", direction, DIRECTIONS)
     checked_itemsize(itemsize)
     values = LRN.check({"size": size, "beta": beta, "order": order, "region": region})
-    shape = _checked_shape(shape, values["order"], values["region"])
-    form = _checked_form(form, values["region"], engine)
+    shape = checked_shape("shape", shape)
+    check_rank("shape", shape, values["order"], values["region"])
+    if checked_engine(engine) is not None and form is not None:
+        raise ValueError(f"form={form!r}: engine={engine!r} has its own; leave one of them out")
+    form = checked_choice("form", form or OF_LOOPS[values["region"]], FORMS[values["region"]])
     last = CHANNELS_LAST[values["order"]]
     axes = window_axes(len(shape), values["region"], last)
     reach = values["size"] // 2
     if engine == "reference":
         return _of_reference(direction, shape, axes, reach, itemsize)
-    count = _forward if direction == "forward" else _gradient
-    total = count(shape, axes, reach, values["beta"], itemsize, form)
-    return total if engine is None else total + _of_loops(direction, shape, axes, reach, last, itemsize)
-
-
-def _forward(shape: tuple[int, ...], axes: tuple[int, ...], reach: int, beta: float, itemsize: int, form: str) -> Cost:
-    elements = math.prod(shape)
-    power = FORWARD_POWER.get(beta, FORWARD_ANY_POWER)
-    traffic = Cost(bytes_read=itemsize, bytes_written=itemsize)
-    return _scale(shape, axes, reach, form) + elements * (power + traffic)
-
-
-def _gradient(shape: tuple[int, ...], axes: tuple[int, ...], reach: int, beta: float, itemsize: int, form: str) -> Cost:
-    elements = math.prod(shape)
-    powers = GRADIENT_POWERS.get(beta, GRADIENT_ANY_POWERS)
-    traffic = Cost(bytes_read=2 * itemsize, bytes_written=itemsize)
-    sums = Cost(other_flops=_additions(shape, axes, reach, form))
-    return _scale(shape, axes, reach, form) + sums + elements * (powers + GRADIENT_TERMS + traffic)
-
-
-def _scale(shape: tuple[int, ...], axes: tuple[int, ...], reach: int, form: str) -> Cost:
-    """Count bias + alpha/n * (sum of squares).
-
-    A square is found again for each window that it is in, as one multiply-add, but where sums run on.
-    """
-    elements = math.prod(shape)
-    additions = _additions(shape, axes, reach, form)
+    additions, elements = _additions(shape, axes, reach, form), math.prod(shape)
+    # A square is found again for each window that it is in, as one multiply-add, unless sums run on.
     fused = {"direct": additions, "separable": _line_additions(shape, axes[0], reach), "running": 0}[form]
-    return Cost(other_flops=elements + additions - fused, multiply_adds=fused + elements)
+    total = Cost(other_flops=elements + additions - fused, multiply_adds=fused + elements)
+    if direction == "forward":
+        power = FORWARD_POWER.get(values["beta"], FORWARD_ANY_POWER)
+        total += elements * (power + Cost(bytes_read=itemsize, bytes_written=itemsize))
+    else:
+        powers = GRADIENT_POWERS.get(values["beta"], GRADIENT_ANY_POWERS)
+        each = powers + GRADIENT_TERMS + Cost(bytes_read=2 * itemsize, bytes_written=itemsize)
+        total += elements * each + Cost(other_flops=additions)
+    return total if engine is None else total + _of_loops(direction, shape, axes, reach, last, itemsize)
 
 
 def _additions(shape: tuple[int, ...], axes: tuple[int, ...], reach: int, form: str) -> int:
     """Count the additions and subtractions that sum the window around every element."""
-    if not math.prod(shape):
+    elements = math.prod(shape)
+    if not elements:
         return 0
-    if form == "running":
-        return sum(_running_additions(shape, axis, reach) for axis in axes)
+    if form == "running":  # of a line every element but the first is added once, and subtracted where it leaves
+        of_lines = {axis: shape[axis] - 1 + max(0, shape[axis] - 1 - reach) for axis in axes}
+        return sum(elements // shape[axis] * of_line for axis, of_line in of_lines.items())
     if form == "separable":
         return sum(_line_additions(shape, axis, reach) for axis in axes)
-    elements = math.prod(shape)
     terms = elements // math.prod(shape[axis] for axis in axes)
     for axis in axes:  # the terms of all windows are products of those along each axis
         terms *= sum(_terms(shape[axis], reach))
@@ -139,12 +128,6 @@ def _line_additions(shape: tuple[int, ...], axis: int, reach: int) -> int:
     return math.prod(shape) // length * (sum(_terms(length, reach)) - length) if length else 0
 
 
-def _running_additions(shape: tuple[int, ...], axis: int, reach: int) -> int:
-    """Count those of running sums: every element but a line's first is added once, and subtracted where it leaves."""
-    length = shape[axis]
-    return math.prod(shape) // length * (length - 1 + max(0, length - 1 - reach))
-
-
 def _terms(length: int, reach: int) -> list[int]:
     """Return how many elements of a line are in the window around each of its places."""
     return [min(length, i + reach + 1) - max(0, i - reach) for i in range(length)]
@@ -153,55 +136,52 @@ def _terms(length: int, reach: int) -> list[int]:
 def _of_loops(
     direction: str, shape: tuple[int, ...], axes: tuple[int, ...], reach: int, last: bool, itemsize: int
 ) -> Cost:
-    """Count what the loops move within the caches, and the arrays and calls around them.
+    """Count what the loops move within the caches, and the arrays and the run around them.
 
     Of float16, which is converted block by block, the conversions: both ways, and read and written again.
     """
     elements = math.prod(shape)
     arrays = 2 if direction == "forward" else 3
     wide = max(itemsize, 4)
-    accesses = _accesses(direction, shape, axes, reach, last) if elements else 0
+    accesses = round(elements * _accesses(direction, shape, axes, reach, last)) if elements else 0
     converted = 2 * wide * arrays * elements if itemsize == 2 else 0
     return Cost(
         comparisons=GUARDS[direction] * elements,
         bytes_cached=wide * (accesses - arrays * elements) + converted,
         bytes_allocated=itemsize * elements + (wide * arrays * elements if itemsize == 2 else 0),
         launches=1,
-        calls=CALLS[direction],
+        runs=1,
     )
 
 
-def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], reach: int, last: bool) -> int:
-    """Count the elements that the loops load and store.
+def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], reach: int, last: bool) -> float:
+    """Estimate how many elements the loops load and store for each element of x.
 
-    A pass that makes sums goes through a row for each term (`_summing`). Windows of five are added up where they are
-    used. Channels that are innermost have masks for five; for others each row is laid out with a gap and taken back.
+    Right within 15 percent where an axis is at least two windows long and a row about as long as a block of the loops.
+    Sums over a window are made once forward and twice in the gradient, by kind of loop:
+
+        channels first   `_summing` the terms that there are; four accesses for a window of five, added where it is used
+        channels last    `_summing` the window, of rows that are laid out with gaps and taken up again; eight for a
+                         window of five, which has four masks instead
+        within           `_summing` along both axes; short rows are laid out and taken up, twice
+
+    Then come sums, x and y; in the gradient sums, x, dy, direct and term, and again sums, direct, x and dx.
     """
-    elements, gradient = math.prod(shape), direction == "gradient"
-    clipped = [2 * min(reach, shape[axis] - 1) + 1 for axis in axes]
-    finish = 9 if gradient else 3  # (sums, x, dy, direct, term; sums, direct, x, dx) or (sums, x, y)
+    times, finish = (2, 9) if direction == "gradient" else (1, 3)
+    there = _summing(sum(_terms(shape[axes[0]], reach)) / shape[axes[0]])
+    whole = [_summing(min(2 * reach, 2 * shape[axis] - 2) + 1) for axis in axes]
     if len(axes) == 2:
-        rows = elements // shape[axes[0]] * sum(map(_summing, _terms(shape[axes[0]], reach)))
         short = shape[axes[1]] * (shape[3] if last else 1) < SHORT_ROW
-        along = _summing(clipped[1]) + (4 if short else 0)  # short rows are laid out, and their sums taken up
-        again = (rows if short else elements * _summing(clipped[0])) + elements * along if gradient else 0  # of terms
-        return rows + again + elements * (along + finish)
+        return times * (there + whole[1] + 4 * short) + finish
+    five = reach == FIVE // 2
     if last or len(shape) == 2:
-        if reach == FIVE // 2 <= shape[axes[0]] - 1:
-            return elements * (25 if gradient else 11)  # a window and four masks for each sum in place of (sums)
-        laid_out = 6 if gradient else 4
-        return elements * (laid_out + finish + (2 if gradient else 1) * _summing(clipped[0]))
-    lines = elements // shape[axes[0]]
-    five = reach == FIVE // 2 <= shape[axes[0]] - 1
-    sums = sum(FIVE - 1 if five and terms == FIVE else _summing(terms) for terms in _terms(shape[axes[0]], reach))
-    again = (FIVE - 1 if five else _summing(clipped[0])) if gradient else 0
-    return lines * sums + elements * (finish + again)
+        return times * 8 + finish if five else times * whole[0] + 2 + 2 * times + finish
+    return times * 4 + finish if five else there + (times - 1) * whole[0] + finish
 
 
-def _summing(terms: int) -> int:
-    """Count loads and stores of an element's sum of so many rows: up to five at once, then one more at a time."""
-    first = FIVE if terms >= FIVE else 3 if terms >= 3 else 1
-    return terms + 1 + 2 * (terms - first)
+def _summing(terms: float) -> float:
+    """Return the loads and stores of a sum: up to five terms at once, then one more at a time."""
+    return terms + 1 + 2 * max(0, terms - FIVE)
 
 
 def _of_reference(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], reach: int, itemsize: int) -> Cost:
@@ -213,18 +193,18 @@ def _of_reference(direction: str, shape: tuple[int, ...], axes: tuple[int, ...],
     if not elements:
         return Cost()
     narrow = itemsize
-    convert = _pass(narrow, WIDE)
-    scale = (convert + _pass(WIDE, WIDE, other_flops=1)) * elements + _sums(shape, axes, reach)
-    scale += 2 * _pass(WIDE, WIDE, other_flops=1) * elements
-    safe = 2 * _pass(WIDE, 1, comparisons=1) + _pass(2, 1) + Cost(bytes_read=1)
-    power, product = _pass(WIDE, WIDE, powers=1), _pass(2 * WIDE, WIDE, other_flops=1)
-    rounded = _pass(WIDE, narrow)
+    convert = pass_cost(narrow, WIDE)
+    scale = (convert + pass_cost(WIDE, WIDE, other_flops=1)) * elements + _sums(shape, axes, reach)
+    scale += 2 * pass_cost(WIDE, WIDE, other_flops=1) * elements
+    safe = 2 * pass_cost(WIDE, 1, comparisons=1) + pass_cost(2, 1) + Cost(bytes_read=1)
+    power, product = pass_cost(WIDE, WIDE, powers=1), pass_cost(2 * WIDE, WIDE, other_flops=1)
+    rounded = pass_cost(WIDE, narrow)
     if direction == "forward":
         return scale + (safe + convert + power + product + rounded) * elements + Cost(launches=12 + 2 * len(axes))
-    mixed = _pass(narrow + WIDE, WIDE, other_flops=1)
-    safe += _pass(WIDE, WIDE) + _pass(WIDE, 1, comparisons=1) + Cost(bytes_read=1)
+    mixed = pass_cost(narrow + WIDE, WIDE, other_flops=1)
+    safe += pass_cost(WIDE, WIDE) + pass_cost(WIDE, 1, comparisons=1) + Cost(bytes_read=1)
     terms = convert + power + product + mixed
-    end = power + 2 * mixed + _pass(WIDE, WIDE, other_flops=1) + product + rounded
+    end = power + 2 * mixed + pass_cost(WIDE, WIDE, other_flops=1) + product + rounded
     total = scale + _sums(shape, axes, reach) + (safe + terms + end) * elements
     return total + Cost(launches=21 + 4 * len(axes))
 
@@ -236,30 +216,18 @@ def _sums(shape: tuple[int, ...], axes: tuple[int, ...], reach: int) -> Cost:
         ends = 2 * min(reach, shape[axis] - 1)
         padded = elements // shape[axis] * (shape[axis] + ends)
         copied = Cost(bytes_read=WIDE * elements, bytes_written=WIDE * padded, bytes_allocated=WIDE * padded)
-        total += copied + elements * (_pass(WIDE * (ends + 1), WIDE) + Cost(other_flops=ends))
+        total += copied + elements * (pass_cost(WIDE * (ends + 1), WIDE) + Cost(other_flops=ends))
     return total
 
 
-def _pass(read: int, written: int, **operations: int) -> Cost:
-    """Count one element of a NumPy function that makes a new array."""
-    return Cost(bytes_read=read, bytes_written=written, bytes_allocated=written, **operations)
+def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Work:
+    """Return what a call of LRN or LRNGradient costs, and into how many jobs the loops cut it."""
+    from workbench.lrn.kernels import count_jobs
 
-
-def _checked_form(form: str | None, region: str, engine: str | None) -> str:
-    if engine is None:
-        return checked_choice("form", form or OF_LOOPS[region], FORMS[region])
-    checked_choice("engine", engine, ENGINES)
-    if form is not None:
-        raise ValueError(f"form={form!r}: engine={engine!r} has its own; leave one of them out")
-    return OF_LOOPS[region]
-
-
-def _checked_shape(shape: Sequence[int], order: str, region: str) -> tuple[int, ...]:
-    shape = checked_shape("shape", shape)
-    if region == "within" and len(shape) != 4:
-        raise ValueError(f"shape={shape}: region='within' takes 4 axes, batch, channels, height and width")
-    if len(shape) < 2:
-        raise ValueError(f"shape={shape}: must have at least 2 axes, a batch and a channel axis")
-    if order not in ("NCHW", "NHWC") and len(shape) != len(order):
-        raise ValueError(f"shape={shape}: order={order!r} takes {len(order)} axes; NCHW and NHWC take any")
-    return shape
+    values, x = LRN.check(arguments), inputs[-1]
+    size, beta, order, region = (values[each] for each in ("size", "beta", "order", "region"))
+    direction = "forward" if name == "LRN" else "gradient"
+    count = cost(direction, x.shape, size, beta, order=order, region=region, itemsize=x.itemsize, engine=engine)
+    window = own_window(size, values["alpha"], beta, values["bias"], region)
+    jobs = count_jobs(x.shape, window, CHANNELS_LAST[order], direction)
+    return Work(count, x.size, jobs, "float64" if x.itemsize == WIDE else "float32")

@@ -12,11 +12,23 @@ from functools import lru_cache
 import numpy as np
 
 from workbench import parallel
-from workbench.lrn import log_domain, loops
+from workbench.compiling import variant
+from workbench.lrn import log_domain, loops_channels_first, loops_channels_last, loops_within
+from workbench.lrn.loops_common import (
+    BLOCK,
+    LIBRARY,
+    POLYNOMIAL,
+    RECIPROCAL,
+    SCALE_ITSELF,
+    SQUARE_ROOT,
+    THREE_QUARTERS,
+    Limits,
+    Scalars,
+)
 from workbench.lrn.window import SHORT_ROW, Window, compute_dtype, safe_limits, window_axes
 
 NATIVE = (np.dtype(np.float32), np.dtype(np.float64))  # what the loops read as it is
-BLOCK = 1 << 20  # elements of an array that must be converted before a loop can read it, converted at a time
+CONVERTED = 1 << 20  # elements of an array that must be converted before a loop can read it, converted at a time
 ROW = 16384  # pixels of a tile, forward: few rows, and none that breaks the stream of prefetches
 GRADIENT_ROW = 4096  # the same for the gradient, which keeps more rows
 CHUNK = 32768  # elements of the rows that the gradient takes in at a time
@@ -25,17 +37,16 @@ BAND = 32  # rows of an image in a job
 
 
 def local_response_norm_scale(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
-    return _run((x,), window, channels_last, loops.SCALE_ITSELF, "forward", log_domain.local_response_norm_scale)
+    return _run((x,), window, channels_last, variant(SCALE_ITSELF), log_domain.local_response_norm_scale)
 
 
 def local_response_norm(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
-    power = _power(x.dtype, window.beta)
-    return _run((x,), window, channels_last, power, "forward", log_domain.local_response_norm)
+    return _run((x,), window, channels_last, _power(x.dtype, window.beta), log_domain.local_response_norm)
 
 
 def local_response_norm_gradient(dy: np.ndarray, x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
     power = _power(x.dtype, window.beta)
-    return _run((dy, x), window, channels_last, power, "gradient", log_domain.local_response_norm_gradient)
+    return _run((dy, x), window, channels_last, power, log_domain.local_response_norm_gradient)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,14 +67,12 @@ class _Plan:
     jobs_a_part: int = 1
 
 
-def _run(
-    arrays: tuple[np.ndarray, ...], window: Window, channels_last: bool, power: tuple, direction: str, again: Callable
-) -> np.ndarray:
+def _run(arrays: tuple, window: Window, channels_last: bool, power: tuple, fallback: Callable) -> np.ndarray:
     """Fill a new array from `arrays` (dy and x, or x), block by block where they need a conversion."""
     x = arrays[-1]
     if x.size and all(array.flags.c_contiguous and array.dtype in NATIVE for array in arrays):
         out = np.empty_like(x, subok=False)
-        _fill(arrays, out, window, channels_last, power, direction, again)
+        _fill(arrays, out, window, channels_last, power, fallback, x)
         return out
     out = np.empty(x.shape, x.dtype.newbyteorder("="))
     if not out.size:
@@ -73,32 +82,32 @@ def _run(
     for block in _blocks(x.shape, axes):
         parts = tuple(np.ascontiguousarray(array[block], dtype) for array in arrays)
         result = np.empty(parts[-1].shape, dtype)
-        _fill(parts, result, window, channels_last, power, direction, again, arrays[-1])
+        _fill(parts, result, window, channels_last, power, fallback, x)
         with np.errstate(over="ignore"):
             out[block] = result
     return out
 
 
 def _blocks(shape: tuple[int, ...], axes: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    """Cut the longest axis that no window crosses, so that a block has about BLOCK elements."""
+    """Cut the longest axis that no window crosses, so that a block has about CONVERTED elements."""
     free = [axis for axis in range(len(shape)) if axis not in axes]
     longest = max(free, key=lambda axis: shape[axis])
-    length = max(1, BLOCK * shape[longest] // math.prod(shape))
+    length = max(1, CONVERTED * shape[longest] // math.prod(shape))
     for begin in range(0, shape[longest], length):
         yield tuple(slice(begin, begin + length) if axis == longest else slice(None) for axis in range(len(shape)))
 
 
 def _fill(
-    arrays: tuple[np.ndarray, ...],
+    arrays: tuple,
     out: np.ndarray,
     window: Window,
     channels_last: bool,
     power: tuple,
-    direction: str,
-    again: Callable,
-    whole: np.ndarray | None = None,
+    fallback: Callable,
+    all_x: np.ndarray,
 ) -> None:
-    x = arrays[-1]
+    """Fill `out` from arrays that the loops can read, a part of `all_x` among them."""
+    x, direction = arrays[-1], "forward" if len(arrays) == 1 else "gradient"
     plan, scalars, limits = _preparation(x.shape, x.dtype, window, channels_last, direction)
     flat = [array.reshape(-1) for array in (*arrays, out)]
     safe = np.zeros(plan.jobs, np.bool_)
@@ -110,14 +119,13 @@ def _fill(
     if safe.all():
         return
     if window.base_can_vanish:
-        whole = x if whole is None else whole
-        log_domain.refuse_vanishing_base(whole, window, window_axes(whole.ndim, window.region, channels_last))
+        log_domain.refuse_vanishing_base(all_x, window, window_axes(all_x.ndim, window.region, channels_last))
     *views, target = (array.reshape(plan.shape) for array in (*arrays, out))
     for number in np.unique(np.flatnonzero(~safe) // plan.jobs_a_part):
         part = plan.part(number)
         pieces = [view[part] for view in views]
         shape = plan.part_shape or pieces[0].shape
-        result = again(*(piece.reshape(shape) for piece in pieces), window, plan.axes)
+        result = fallback(*(piece.reshape(shape) for piece in pieces), window, plan.axes)
         with np.errstate(over="ignore"):
             target[part] = result.reshape(pieces[0].shape)
 
@@ -125,7 +133,7 @@ def _fill(
 @lru_cache(maxsize=256)
 def _preparation(
     shape: tuple[int, ...], dtype: np.dtype, window: Window, channels_last: bool, direction: str
-) -> tuple[_Plan, loops.Scalars, loops.Limits]:
+) -> tuple[_Plan, Scalars, Limits]:
     """Return all that a call needs beside its arrays.
 
     It is remembered, for a large call leaves no Python in the processor's caches, and working it out anew then takes a
@@ -135,8 +143,8 @@ def _preparation(
 
 
 def count_jobs(shape: tuple[int, ...], window: Window, channels_last: bool, direction: str) -> int:
-    """Return how many jobs a call is cut into, of which a thread does one at a time."""
-    return _plan(shape, window, channels_last, direction).jobs
+    """Return how many jobs a call is cut into, of which a thread does one at a time; none where there is no element."""
+    return _plan(shape, window, channels_last, direction).jobs if math.prod(shape) else 0
 
 
 def _plan(shape: tuple[int, ...], window: Window, channels_last: bool, direction: str) -> _Plan:
@@ -149,11 +157,12 @@ def _plan(shape: tuple[int, ...], window: Window, channels_last: bool, direction
 
 
 def _planes_plan(batch: int, channels: int, pixels: int, window: Window, direction: str) -> _Plan:
-    tile = _even_tile(pixels, ROW if direction == "forward" else GRADIENT_ROW)
+    tiles = -(-pixels // (ROW if direction == "forward" else GRADIENT_ROW))
+    tile = min(pixels, -(-pixels // tiles // BLOCK) * BLOCK)  # tiles of nearly one size
     tiles = -(-pixels // tile)
     chunk = () if direction == "forward" else (max(4, CHUNK // tile),)
     return _Plan(
-        loop=loops.planes_forward if direction == "forward" else loops.planes_gradient,
+        loop=getattr(loops_channels_first, direction),
         shape=(batch, channels, pixels),
         arguments=(tile, *chunk, *window.clipped(channels)),
         jobs=batch * tiles,
@@ -163,18 +172,11 @@ def _planes_plan(batch: int, channels: int, pixels: int, window: Window, directi
     )
 
 
-def _even_tile(pixels: int, longest: int) -> int:
-    """Return a tile length of at most `longest` that cuts `pixels` into tiles of nearly one size."""
-    tiles = -(-pixels // longest)
-    even = -(-pixels // tiles)
-    return min(pixels, -(-even // loops.BLOCK) * loops.BLOCK)
-
-
 def _pixels_plan(pixels: int, channels: int, window: Window, direction: str) -> _Plan:
     before, after = window.clipped(channels)
     tile = min(pixels, max(1, BUFFER // (channels + max(before, after))))
     return _Plan(
-        loop=loops.pixels_forward if direction == "forward" else loops.pixels_gradient,
+        loop=getattr(loops_channels_last, direction),
         shape=(pixels, channels),
         arguments=(tile, before, after),
         jobs=-(-pixels // tile),
@@ -190,11 +192,9 @@ def _image_plan(shape: tuple[int, ...], window: Window, channels_last: bool, dir
     else:
         planes, height, width, step = shape[0] * shape[1], shape[2], shape[3], 1
     bands = -(-height // BAND)
-    forward, gradient = loops.image_forward, loops.image_gradient
-    if width * step < SHORT_ROW:
-        forward, gradient = loops.small_image_forward, loops.small_image_gradient
+    small = "small_" if width * step < SHORT_ROW else ""
     return _Plan(
-        loop=forward if direction == "forward" else gradient,
+        loop=getattr(loops_within, small + direction),
         shape=(planes, height, width * step),
         arguments=(BAND, step, window.clipped(height), window.clipped(width)),
         jobs=planes * bands,
@@ -206,19 +206,18 @@ def _image_plan(shape: tuple[int, ...], window: Window, channels_last: bool, dir
 
 
 def _power(dtype: np.dtype, beta: float) -> tuple:
-    exact = {0.5: loops.SQUARE_ROOT, 0.75: loops.THREE_QUARTERS, 1.0: loops.RECIPROCAL}
-    if beta in exact:
-        return exact[beta]
-    return loops.POLYNOMIAL if compute_dtype(dtype) == np.float32 else loops.LIBRARY
+    exact = {0.5: SQUARE_ROOT, 0.75: THREE_QUARTERS, 1.0: RECIPROCAL}
+    any_power = POLYNOMIAL if compute_dtype(dtype) == np.float32 else LIBRARY
+    return variant(exact.get(beta, any_power))
 
 
-def _constants(dtype: np.dtype, window: Window) -> tuple[loops.Scalars, loops.Limits]:
+def _constants(dtype: np.dtype, window: Window) -> tuple[Scalars, Limits]:
     to = dtype.type
     integer = np.dtype(f"i{dtype.itemsize}").type
     high = round(window.beta * 4096) / 4096 if window.beta < 2.0**40 else window.beta
     lowest, highest, largest = safe_limits(dtype, window)
     with np.errstate(over="ignore"):
-        scalars = loops.Scalars(
+        scalars = Scalars(
             coefficient=to(window.coefficient),
             bias=to(window.bias),
             one=to(1),
@@ -228,5 +227,5 @@ def _constants(dtype: np.dtype, window: Window) -> tuple[loops.Scalars, loops.Li
             slope=to(2 * window.coefficient * window.beta),
         )
     if lowest > highest:
-        return scalars, loops.Limits(integer(1), integer(0), integer(0))
-    return scalars, loops.Limits(*(to(limit).view(integer) for limit in (lowest, highest, largest)))
+        return scalars, Limits(integer(1), integer(0), integer(0))
+    return scalars, Limits(*(to(limit).view(integer) for limit in (lowest, highest, largest)))

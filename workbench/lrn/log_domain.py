@@ -29,8 +29,8 @@ def local_response_norm_gradient(dy: np.ndarray, x: np.ndarray, window: Window, 
         direct = np.where(dy == 0, -np.inf, log2_dy - _exponent(window.beta, log2_scale))
         term = np.where((dy == 0) | (x == 0), -np.inf, log2_dy + log2_x - _exponent(window.beta + 1, log2_scale))
         # Element i is in the windows of [i - after, i + before]: the same window, seen from the other end.
-        terms = _windows(term, window.after, window.before, axes, -np.inf)
-        signs = _windows(np.sign(x) * np.sign(dy), window.after, window.before, axes, 0.0)
+        terms = windows(term, window.after, window.before, axes, -np.inf)
+        signs = windows(np.sign(x) * np.sign(dy), window.after, window.before, axes, 0.0)
         inner = tuple(range(x.ndim, terms.ndim))
         factor = 1 + window.log2_coefficient + np.log2(window.beta) + log2_x
         largest_term = np.where(x == 0, -np.inf, factor + terms.max(axis=inner, initial=-np.inf))
@@ -92,11 +92,11 @@ def _log2_scale(log2_x: np.ndarray, window: Window, axes: tuple[int, ...]) -> np
 
 
 def _log2_sum_of_squares(log2_x: np.ndarray, window: Window, axes: tuple[int, ...]) -> np.ndarray:
-    views = _windows(2 * log2_x, window.before, window.after, axes, -np.inf)
+    views = windows(2 * log2_x, window.before, window.after, axes, -np.inf)
     return np.logaddexp2.reduce(views.reshape(*log2_x.shape, -1), axis=-1)
 
 
-def _windows(values: np.ndarray, before: int, after: int, axes: tuple[int, ...], outside: float) -> np.ndarray:
+def windows(values: np.ndarray, before: int, after: int, axes: tuple[int, ...], outside: float) -> np.ndarray:
     """Return each element's window along new last axes, with `outside` for neighbours that do not exist."""
     padding = [(0, 0)] * values.ndim
     for axis in axes:

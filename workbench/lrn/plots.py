@@ -1,8 +1,4 @@
-"""What local response normalization looks like.
-
-Every function takes data or the operator's arguments, and `ax`, and returns the Axes (an array of Axes where it needs
-several). Called again with the same `ax` it moves what it drew.
-"""
+"""What local response normalization looks like."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -30,15 +26,9 @@ def response_curve(size: int = 5, alpha: float = 1.0, beta: float = 0.75, bias: 
     for energy in ENERGIES:
         y = _curve(x, energy, size=size, alpha=alpha, beta=beta, bias=bias)
         drawing.line(ax, f"energy {energy}", x, y, label=f"neighbours' sum of squares = {energy:g}")
-    ax.set(
-        title="The louder the neighbours, the smaller the response",
-        xlabel="response x",
-        ylabel="normalized response y",
-        xlim=(-REACH, REACH),
-        ylim=(-6, 6),
-    )
-    if ax.get_legend() is None:
-        ax.legend(loc="upper left")
+    ax.set(title="The louder the neighbours, the smaller the response", xlim=(-REACH, REACH), ylim=(-6, 6))
+    ax.set(xlabel="response x", ylabel="normalized response y")
+    drawing.legend(ax, loc="upper left")
 
 
 @drawing.plot(columns=2, size=(9.6, 4.0))
@@ -51,12 +41,9 @@ def inhibition_and_excitation(
     for panel, sign, name in ((ax[0], 1, "Inhibition"), (ax[1], -1, "Excitation")):
         pole = _pole(size, sign * strength, bias, energy)
         end = min(REACH, 0.999 * pole) if np.isfinite(pole) else REACH
-        if np.isnan(pole):  # the neighbours alone bring the base to zero
-            x = np.zeros(0)
-            y = x
-        else:
-            x = np.linspace(-end, end, 801)
-            y = _curve(x, energy, alpha=sign * strength, **arguments)
+        # Where there is no pole because the neighbours alone bring the base to zero, there is no curve.
+        x = np.zeros(0) if np.isnan(pole) else np.linspace(-end, end, 801)
+        y = _curve(x, energy, alpha=sign * strength, **arguments) if x.size else x
         drawing.line(panel, "identity", (-REACH, REACH), (-REACH, REACH), color="0.6", linestyle=":", linewidth=1.2)
         drawing.line(panel, "response", x, y, color="C0" if sign > 0 else "C1")
         for side in (-1, 1):
@@ -68,22 +55,10 @@ def inhibition_and_excitation(
             note = f"pole at x = ±{pole:.3g}" + ("" if pole < REACH else ", outside the picture")
         else:
             note = "no pole"
-        drawing.write(
-            panel,
-            "note",
-            0.97,
-            0.04,
-            note,
-            transform=panel.transAxes,
-            ha="right",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
-        )
-        panel.set(
-            title=f"{name}: alpha = {sign * strength:.3g}",
-            xlabel="response x",
-            xlim=(-REACH, REACH),
-            ylim=(-20, 20),
-        )
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+        drawing.write(panel, "note", 0.97, 0.04, note, transform=panel.transAxes, ha="right", bbox=box)
+        panel.set(title=f"{name}: alpha = {sign * strength:.3g}", xlabel="response x")
+        panel.set(xlim=(-REACH, REACH), ylim=(-20, 20))
     ax[0].set_ylabel("normalized response y")
 
 
@@ -133,7 +108,7 @@ def feature_maps(
         high = max(float(np.percentile(maps, 99.5)), 1e-30)
         for panel, channel in zip(ax[row], channels, strict=True):
             drawing.image(panel, "map", maps[channel], 0.0, high, aspect="equal")
-            drawing.bare(panel)
+            panel.set_axis_off()
             if row == 0:
                 panel.set_title(f"channel {channel}", fontsize=9)
         drawing.write(

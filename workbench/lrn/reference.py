@@ -59,10 +59,7 @@ def _window_sum(values: np.ndarray, before: int, after: int, axes: tuple[int, ..
     if not values.size:
         return values
     for axis in axes:
-        longest = max(values.shape[axis] - 1, 0)
-        ends = (min(before, longest), min(after, longest))
-        padded = np.pad(values, [ends if i == axis else (0, 0) for i in range(values.ndim)])
-        values = np.lib.stride_tricks.sliding_window_view(padded, sum(ends) + 1, axis=axis).sum(axis=-1)
+        values = log_domain.windows(values, before, after, (axis,), 0.0).sum(axis=-1)
     return values
 
 

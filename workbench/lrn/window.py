@@ -44,6 +44,11 @@ class Window:
         return min(self.before, longest), min(self.after, longest)
 
 
+def own_window(size: int, alpha: float, beta: float, bias: float, region: str) -> Window:
+    """Return the window of our own arguments: alpha is divided by how many neighbours there are."""
+    return Window(size // 2, size // 2, alpha, size**2 if region == "within" else size, beta, bias, region)
+
+
 def window_axes(ndim: int, region: str, channels_last: bool) -> tuple[int, ...]:
     """Return the axes that the window runs over."""
     if region == "within":

@@ -1,8 +1,10 @@
-"""Measure what this machine can do: every limit as the best of several tries, for a limit is what nothing disturbed."""
+"""Measure what this machine can do: every limit as the best of several tries, for a limit is what nothing disturbed.
+
+Raise `FORMAT` in this_machine.py whenever a limit is measured in another way: files of another format are not used.
+"""
 
 import json
 import re
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,13 +14,13 @@ import numpy as np
 from workbench import parallel
 from workbench.machines import probes
 from workbench.machines.limits import MADE_OF_ARITHMETIC, OPERATIONS, PRECISIONS, UNITS, WORDS, Curve, Limits
-from workbench.operator import Arg, Gradient, Operator
+from workbench.operator import OPERATORS
 
 TRIES = 7
 SHORT = 1e-3  # seconds of a try that measures arithmetic
 SIZES = tuple(1 << k for k in range(14, 29))  # bytes of the arrays together, from within L1 to beyond any cache
 PASSED = 1 << 27  # bytes of a try: a small array is gone through many times, so that starting does not count
-FRESH = (1 << 20, 1 << 22, 1 << 24, 30 << 20, 34 << 20, 1 << 26, 1 << 27)  # bytes
+NEW_MEMORY = (1 << 20, 1 << 22, 1 << 24, 30 << 20, 34 << 20, 1 << 26, 1 << 27)  # bytes
 TABLES = (1 << 21, 1 << 23, 1 << 25, 1 << 27, 1 << 28)  # bytes
 ROW = 64  # float32 elements of a row
 NAMED = 0.2  # share of a table's rows
@@ -36,24 +38,24 @@ WORK = 5e-4  # seconds of work shared out to find what waking costs
 
 
 def measure(threads: int) -> tuple[dict[int, Limits], float]:
-    """Return the limits with one thread and, where there are more, with `threads`; and how undisturbed that was.
+    """Return the limits with one thread and, where there are more, with `threads`; and the share of processor time.
 
-    That is the share of the processors' time that this process got while it kept all threads busy: less than 1 where
-    other processes, or other guests of a virtual machine's host, took theirs.
+    The share is what this process got of the processors' time while it kept all threads busy: less than 1 where other
+    processes, or other guests of a virtual machine's host, took theirs.
     """
-    before = _undisturbed(threads)
+    before = _cpu_share(threads)
     limits = {count: _limits(count) for count in sorted({1, threads})}
-    return limits, min(before, _undisturbed(threads))
+    return limits, min(before, _cpu_share(threads))
 
 
 def _limits(threads: int) -> Limits:
     with parallel.thread_limit(threads):
-        functions = {name: {np.dtype(t).name: _function(name, t, threads) for t in _TYPES} for name in OPERATIONS}
+        functions = {name: {kind: _function(name, kind, threads) for kind in PRECISIONS} for name in OPERATIONS}
         functions[WORDS] = dict.fromkeys(PRECISIONS, _words(threads))
-        flops = {np.dtype(t).name: _flops(t, threads) for t in _TYPES}
+        flops = {kind: _flops(kind, threads) for kind in PRECISIONS}
         single = {name: functions[name]["float32"] for name in UNITS}
-        units = {name: _turns(name, single[name], flops["float32"], threads) for name in UNITS}
-        launch, call = _launch_and_call()
+        units = {name: _overlap(name, single[name], flops["float32"], threads) for name in UNITS}
+        launch, run = _launch_and_run()
         wake = _wake(threads) if threads > 1 else 0.0
         return Limits(
             flops=flops,
@@ -62,16 +64,16 @@ def _limits(threads: int) -> Limits:
             copy_again=_curve(SIZES, _stream, "copy", threads),
             read_again=_curve(SIZES, _stream, "read", threads),
             rows=_curve(_measurable(TABLES, threads), _rows, threads, wake),
-            fresh=_curve(FRESH, _fresh),
+            allocation_bandwidth=_curve(NEW_MEMORY, _allocation_bandwidth),
             launch_seconds=launch,
-            call_seconds=call,
+            run_seconds=run,
             wake_seconds=wake,
             misprediction_seconds=_misprediction() / threads,
-            turns={**dict.fromkeys(MADE_OF_ARITHMETIC, 1.0), **units},
+            overlap={**dict.fromkeys(MADE_OF_ARITHMETIC, 1.0), **units},
         )
 
 
-def _undisturbed(threads: int) -> float:
+def _cpu_share(threads: int) -> float:
     """Return the processor time over the time on the wall, for each thread, of work that needs nothing else."""
 
     def work(start: int, stop: int) -> None:
@@ -93,9 +95,6 @@ def _measurable(sizes: Sequence[int], threads: int) -> list[int]:
 
 def _curve(sizes: Sequence[int], rate: Callable[..., float], *arguments: Any) -> Curve:
     return tuple((float(size), rate(size, *arguments)) for size in sizes)
-
-
-_TYPES = (np.float32, np.float64)
 
 
 def _best(run: Callable[[], object], tries: int = TRIES) -> float:
@@ -121,35 +120,30 @@ def _rate(work: Callable[[int, int], None], elements: int, threads: int) -> floa
     return jobs * elements / _best(lambda: _shared(work, jobs))
 
 
-def _flops(kind: type, threads: int) -> float:
-    def work(start: int, stop: int) -> None:
-        x = np.full(probes.TILE, 0.5, kind)
-        probes.fused(x, np.empty_like(x), kind(0.3), kind(0.2), start, stop)
-
-    return 2 * probes.FUSED * _rate(work, probes.TILE, threads)
-
-
-def _function(name: str, kind: type, threads: int) -> float:
-    numbers = np.linspace(1.1, 1.9, probes.TILE).astype(kind)
+def _tile_rate(threads: int, numbers: np.ndarray, scalars: Sequence[float], loop: Callable, *kind: tuple) -> float:
+    """Return how many elements a second a loop gets through that passes over a tile of numbers again and again."""
 
     def work(start: int, stop: int) -> None:
         x = numbers.copy()
-        probes.function(probes.FUNCTIONS[name], x, np.empty_like(x), kind(0.625), kind(0.01), start, stop)
+        loop(*kind, x, np.empty_like(x), *map(numbers.dtype.type, scalars), start, stop)
 
     return _rate(work, probes.TILE, threads)
 
 
-def _turns(name: str, functions: float, flops: float, threads: int) -> float:
-    """Return for how much of a function's time multiply-adds have to wait: both at once, beyond these alone."""
-    kind = np.float32
+def _flops(kind: str, threads: int) -> float:
+    return 2 * probes.FUSED * _tile_rate(threads, np.full(probes.TILE, 0.5, kind), (0.3, 0.2), probes.fused)
+
+
+def _function(name: str, kind: str, threads: int) -> float:
     numbers = np.linspace(1.1, 1.9, probes.TILE).astype(kind)
+    return _tile_rate(threads, numbers, (0.625, 0.01), probes.function, probes.FUNCTIONS[kind][name])
 
-    def work(start: int, stop: int) -> None:
-        x = numbers.copy()
-        probes.mixed(probes.FUNCTIONS[name], x, np.empty_like(x), kind(0.7), kind(0.2), start, stop)
 
-    both, fused = 1 / _rate(work, probes.TILE, threads), 2 * probes.DEGREE / flops
-    return float(np.clip((both - fused) * functions, 0, 1))
+def _overlap(name: str, functions: float, flops: float, threads: int) -> float:
+    """Return for how much of a function's time multiply-adds have to wait: both at once, beyond these alone."""
+    numbers = np.linspace(1.1, 1.9, probes.TILE).astype(np.float32)
+    both = 1 / _tile_rate(threads, numbers, (0.7, 0.2), probes.mixed, probes.FUNCTIONS["float32"][name])
+    return float(np.clip((both - 2 * probes.DEGREE / flops) * functions, 0, 1))
 
 
 def _misprediction() -> float:
@@ -218,7 +212,7 @@ def _after_other_work(run: Callable[[], object], array: np.ndarray) -> float:
     return float(np.median(times))
 
 
-def _fresh(size: int) -> float:
+def _allocation_bandwidth(size: int) -> float:
     def run() -> None:
         memory = np.empty(size, np.uint8)
         _shared(lambda start, stop: probes.touch(memory, PAGE, start, stop), size // PAGE)
@@ -228,79 +222,28 @@ def _fresh(size: int) -> float:
     return size / max(_best(run) - old, 1e-12 * size)
 
 
-def _launch_and_call() -> tuple[float, float]:
-    """Return the seconds of a launch and of a call, each the median of tries that come after other work."""
-    x, swept = np.ones((2, 8), np.float32), np.ones(SWEPT, np.float32)
-    flat, scalars = x.reshape(-1), (np.float32(1), np.float32(2), np.float32(3))
+def _launch_and_run() -> tuple[float, float]:
+    """Return the seconds of a launch, and of what `Operator.run` does around it.
 
-    def launch() -> None:
-        probes.nothing(flat, flat, scalars, 0, 1)
-
-    def operate() -> None:
-        NOTHING.run(x, size=3, strength=0.5, where="there")
-
+    Each is the median of tries that come after other work. What is run is the first example that an operator declares.
+    """
+    x, swept = np.ones(16, np.float32), np.ones(SWEPT, np.float32)
+    scalars = (np.float32(1), np.float32(2), np.float32(3))
+    operator = next(each for each in OPERATORS.values() if each.examples)
+    inputs, arguments = next(iter(operator.examples(np.random.default_rng(0))))
     medians = []
-    for run in (launch, operate):
+    for run in (lambda: probes.nothing(x, x, scalars, 0, 1), lambda: operator.run(*inputs, **arguments)):
         run()
         tries = []
         for _ in range(CALLS):
             swept.max()
             json.loads(json.dumps(OTHER))  # and other code
-            re.sub("e+", "", NOTHING.meaning)
+            re.sub("e+", "", operator.meaning)
             np.array2string(x)
             tries.append(_timed(run))
         medians.append(float(np.median(tries)))
-    return medians[0], (medians[1] - medians[0]) / count_calls(operate)
-
-
-def _prepare(inputs: tuple, values: dict) -> tuple:
-    (x,) = inputs
-    if isinstance(x, np.ma.MaskedArray) or x.dtype.kind != "f" or x.ndim < 2:
-        raise TypeError("x: must be an array of floats, of rank 2 or more")
-    return np.ascontiguousarray(x), values["strength"]
-
-
-def do_nothing(x: np.ndarray, strength: float) -> np.ndarray:
-    """Return a new array, after starting a loop that leaves it as it is."""
-    out = np.empty_like(x)
-    flat, scalars = [array.reshape(-1) for array in (x, out)], tuple(map(x.dtype.type, (strength, 1, 2)))
-    parallel.run(lambda start, stop: probes.nothing(*flat, scalars, start, stop), 1, x.size)
-    return out
-
-
-# An operator like any other, but for its work: what is left is what the interpreter does.
-NOTHING = Operator(
-    name="Nothing",
-    meaning="Do nothing.",
-    inputs=("x",),
-    outputs=("y",),
-    args=(
-        Arg("size", int, 5, "a whole number", low=1, step=2),
-        Arg("strength", float, 1.0, "a number", low=0.0),
-        Arg("where", str, "here", "a choice", choices=("here", "there")),
-        Arg("training", bool, True, "yes or no"),
-    ),
-    function="do_nothing",
-    engines={"numba": __name__},
-    prepare=_prepare,
-    gradient=Gradient.NO_GRADIENT,
-)
-
-
-def count_calls(run: Callable[[], object]) -> int:
-    """Return how many functions the interpreter calls while it runs `run`, its own and built-in ones."""
-    count, before = 0, sys.getprofile()
-
-    def on_event(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(on_event)
-    try:
-        run()
-    finally:
-        sys.setprofile(before)
-    return count - 1  # the call that ends the counting
+    launch, whole = medians
+    return launch, max(0.0, whole - launch)
 
 
 def _wake(threads: int) -> float:

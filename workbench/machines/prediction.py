@@ -3,12 +3,12 @@
     seconds = max(arithmetic, special functions, memory) + launch
 
     arithmetic          (multiply-adds + other FLOPs + comparisons) / half of the peak FLOP/s, a multiply-add being two;
-                        and as much of the special functions as takes turns with these: all of those that are made of
-                        the same instructions
+                        and the part of the special functions that delays these (`Limits.overlap`): all of those that
+                        are made of the same instructions
     special functions   every division, root, exponential, logarithm, power and random word at its measured rate
     memory              the bytes at the rate of where the arrays lie, by the size of all of them together, or these and
                         the bytes that only go to and from the nearest caches at the rate of those, whichever is longer
-    launch              starting loops, the interpreter's calls around them, waking threads, branches that are guessed
+    launch              starting loops, what `Operator.run` does around them, waking threads, branches that are guessed
                         wrong, and memory that the system hands out anew, page by page: meanwhile nothing else is done
 
 No constant belongs to an operator. Source of the largest-of-several: Williams, Waterman and Patterson, Roofline: An
@@ -20,10 +20,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench import parallel
-from workbench.cost.record import FLOPS_PER_MULTIPLY_ADD, Cost, checked_choice, checked_count
-from workbench.machines.limits import OPERATIONS, PRECISIONS, WORDS, Limits, Machine, rate_at
+from workbench.cost.record import FLOPS_PER_MULTIPLY_ADD, Cost, checked_count
+from workbench.machines.limits import FUNCTIONS, PRECISIONS, Limits, Machine, rate_at
+from workbench.operator import checked_choice
 
-FUNCTIONS = (*OPERATIONS, WORDS)
 TILE = 1 << 18  # bytes: what is done in tiles is done within the second-level cache
 ACCESSES = ("copy", "update", "rows")
 BOUNDS = ("arithmetic", "special functions", "memory", "launch")
@@ -94,7 +94,8 @@ def predict(
             thread. Without elements every thread has its share; without jobs there are many.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above, or the machine has no limit for it.
+        TypeError: `cost` is no Cost, `machine` no Machine, or `working_set` no int.
+        ValueError: `precision` or `access` has another name, or the machine has no limit for what the cost counts.
     """
     if not isinstance(cost, Cost):
         raise TypeError(f"cost={cost!r}: must be a Cost, as an estimator returns it")
@@ -120,21 +121,19 @@ def _mixed(together: Prediction, alone: Prediction, before: float, shared: float
 
 def _parts(cost: Cost, limits: Limits, precision: str, working_set: int, access: str) -> Prediction:
     instructions = cost.multiply_adds + cost.other_flops + cost.comparisons
-    functions = {name: _calling(cost, name, limits, precision) for name in FUNCTIONS}
-    taking_turns = sum(share * functions[name] for name, share in limits.turns.items())
+    counts = {name: getattr(cost, name) for name in FUNCTIONS}
+    functions = {
+        name: count / _known(_known(limits.functions, name, "throughput"), precision, f"throughput of {name}")
+        for name, count in counts.items()
+        if count
+    }
+    delaying = sum(share * functions.get(name, 0.0) for name, share in limits.overlap.items())
     return Prediction(
-        arithmetic=FLOPS_PER_MULTIPLY_ADD * instructions / _known(limits.flops, precision, "FLOP/s") + taking_turns,
-        special=sum(functions.values()),
+        arithmetic=FLOPS_PER_MULTIPLY_ADD * instructions / _known(limits.flops, precision, "FLOP/s") + delaying,
+        special=sum(functions.values(), 0.0),
         memory=_moving(cost, limits, working_set, access),
         launch=_starting(cost, limits),
     )
-
-
-def _calling(cost: Cost, name: str, limits: Limits, precision: str) -> float:
-    count = getattr(cost, name)
-    if not count:
-        return 0.0
-    return count / _known(_known(limits.functions, name, "throughput"), precision, f"throughput of {name}")
 
 
 def _moving(cost: Cost, limits: Limits, working_set: int, access: str) -> float:
@@ -147,9 +146,9 @@ def _moving(cost: Cost, limits: Limits, working_set: int, access: str) -> float:
 
 def _starting(cost: Cost, limits: Limits) -> float:
     waking = limits.wake_seconds if cost.launches else 0.0
-    new_memory = cost.bytes_allocated / rate_at(limits.fresh, cost.bytes_allocated)
+    new_memory = cost.bytes_allocated / rate_at(limits.allocation_bandwidth, cost.bytes_allocated)
     guessing = cost.mispredictions * limits.misprediction_seconds
-    return guessing + waking + new_memory + cost.launches * limits.launch_seconds + cost.calls * limits.call_seconds
+    return guessing + waking + new_memory + cost.launches * limits.launch_seconds + cost.runs * limits.run_seconds
 
 
 def _known(rates: Mapping, name: str, what: str) -> Any:

@@ -14,18 +14,14 @@
 An exponential is 2^x and a logarithm log2 x, as polynomials that become vector instructions; a power is both. The
 operators find theirs in the same way, and a call of a C library's function for each element takes several times as
 long.
-
-This file imports no other compiled function but the prefetch: Numba's cache on disk notices a change in a function's
-own file alone.
 """
 
 import math
 
-import numba
 import numpy as np
-from numba.extending import overload
 
-from workbench.compiling import compiler, prefetch_to_read, prefetch_to_write
+from workbench.compiling import AHEAD, compiler, philox4x32, prefetch_tile, prefetch_to_read, prefetch_to_write, variant
+from workbench.machines.limits import OPERATIONS
 
 kernel = compiler(fastmath={"contract"})
 part = compiler(fastmath={"contract"}, forceinline=True)
@@ -33,52 +29,42 @@ sums_kernel = compiler(fastmath={"contract", "reassoc"})
 
 TILE = 1024  # elements of a pass over numbers that stay in L1
 BLOCK = 256  # elements
-AHEAD = 1024  # elements between a block and what is asked for
 ROWS_AHEAD = 12
 DEGREE = 16  # of each of the two polynomials
 FUSED = 2 * DEGREE  # multiply-adds an element
 
-# Which function, by the length of a tuple: Numba knows that when it compiles.
-DIVISION, SQUARE_ROOT, EXPONENTIAL, LOGARITHM, POWER = ((0,) * n for n in range(1, 6))
+DIVISION, SQUARE_ROOT = 1, 2
+EXP_SINGLE, LOG_SINGLE, POWER_SINGLE, EXP_DOUBLE, LOG_DOUBLE, POWER_DOUBLE = range(3, 9)
 FUNCTIONS = {
-    "divisions": DIVISION,
-    "square_roots": SQUARE_ROOT,
-    "exponentials": EXPONENTIAL,
-    "logarithms": LOGARITHM,
-    "powers": POWER,
+    precision: {name: variant(kind) for name, kind in zip(OPERATIONS, (DIVISION, SQUARE_ROOT, *kinds), strict=True)}
+    for precision, kinds in (
+        ("float32", (EXP_SINGLE, LOG_SINGLE, POWER_SINGLE)),
+        ("float64", (EXP_DOUBLE, LOG_DOUBLE, POWER_DOUBLE)),
+    )
 }
 
 # 2^g = sum of (g log 2)^k / k!, and log2 of (1 + s) / (1 - s) = sum of 2 s^k / (k log 2) over odd k.
 EXP = tuple(math.log(2) ** k / math.factorial(k) for k in range(11))
 LOG = tuple(2 / (k * math.log(2)) for k in range(1, 15, 2))
 EXP32, LOG32 = (tuple(map(np.float32, each)) for each in (EXP[:7], LOG[:5]))
-HALF, ONE = np.float32(0.5), np.float32(1)
+ONE = np.float32(1)
 
 u, u64 = np.uintp, np.uint64
-M0, M1 = u64(0xD2511F53), u64(0xCD9E8D57)
-WEYL0, WEYL1 = u64(0x9E3779B9), u64(0xBB67AE85)
-LOW, UPPER, ZERO = u64(0xFFFFFFFF), u64(32), u64(0)
+ZERO = u64(0)
 
 
-def exp2(x):
-    """Return 2^x for a normal result."""
-    return 2.0**x
-
-
-def log2(x):
-    """Return log2 x for a normal x > 0."""
-    return math.log2(x)
+@part
+def _polynomial(coefficients, x):
+    """Return coefficients[0] + coefficients[1] x + ..., by Horner's rule."""
+    total = coefficients[-1]
+    for k in range(2, len(coefficients) + 1):
+        total = total * x + coefficients[-k]
+    return total
 
 
 @part
 def _scaled_single(g, whole):
-    q = EXP32[6]
-    q = q * g + EXP32[5]
-    q = q * g + EXP32[4]
-    q = q * g + EXP32[3]
-    q = q * g + EXP32[2]
-    q = q * g + EXP32[1]
-    q = q * g + ONE
+    q = _polynomial(EXP32, g)
     return np.int32(np.float32(q).view(np.int32) + (np.int32(whole) << np.int32(23))).view(np.float32)
 
 
@@ -92,17 +78,7 @@ def _exp2_single(x):
 def _exp2_double(x):
     whole = np.rint(x)
     g = x - whole
-    q = EXP[10]
-    q = q * g + EXP[9]
-    q = q * g + EXP[8]
-    q = q * g + EXP[7]
-    q = q * g + EXP[6]
-    q = q * g + EXP[5]
-    q = q * g + EXP[4]
-    q = q * g + EXP[3]
-    q = q * g + EXP[2]
-    q = q * g + EXP[1]
-    q = q * g + 1.0
+    q = _polynomial(EXP, g)
     return q * np.int64((np.int64(whole) + np.int64(1023)) << np.int64(52)).view(np.float64)
 
 
@@ -118,12 +94,7 @@ def _split_single(x):
 def _log2_of_fraction(m):
     s = (m - ONE) / (m + ONE)
     t = s * s
-    q = LOG32[4]
-    q = q * t + LOG32[3]
-    q = q * t + LOG32[2]
-    q = q * t + LOG32[1]
-    q = q * t + LOG32[0]
-    return s * q
+    return s * _polynomial(LOG32, t)
 
 
 @part
@@ -139,27 +110,16 @@ def _log2_double(x):
     m = np.int64(bits - (exponent << np.int64(52))).view(np.float64)
     s = (m - 1.0) / (m + 1.0)
     t = s * s
-    q = LOG[6]
-    q = q * t + LOG[5]
-    q = q * t + LOG[4]
-    q = q * t + LOG[3]
-    q = q * t + LOG[2]
-    q = q * t + LOG[1]
-    q = q * t + LOG[0]
-    return s * q + np.float64(exponent)
-
-
-def power(x, high, low):
-    """Return x^(high + low) for a normal x > 0 and result, to 2e-7 for float32 and 4e-13 for float64.
-
-    For float32 the exponent is in two parts, of which the first has few digits: that keeps those that a product with
-    log2 x would lose.
-    """
-    return x ** (high + low)
+    return s * _polynomial(LOG, t) + np.float64(exponent)
 
 
 @part
 def _power_single(x, high, low):
+    """Return x^(high + low) for a normal x > 0 and result, to 2e-7, and `_power_double` to 4e-13.
+
+    The exponent is in two parts, of which the first has few digits: that keeps those that a product with log2 x would
+    lose.
+    """
     whole, m = _split_single(x)
     fraction = _log2_of_fraction(m)
     product = high * whole
@@ -171,23 +131,6 @@ def _power_single(x, high, low):
 @part
 def _power_double(x, high, low):
     return _exp2_double((high + low) * _log2_double(x))
-
-
-@overload(power)
-def _compiled_power(x, high, low):
-    if x == numba.float32:
-        return lambda x, high, low: _power_single(x, high, low)
-    return lambda x, high, low: _power_double(x, high, low)
-
-
-@overload(exp2)
-def _compiled_exp2(x):
-    return (lambda x: _exp2_single(x)) if x == numba.float32 else (lambda x: _exp2_double(x))
-
-
-@overload(log2)
-def _compiled_log2(x):
-    return (lambda x: _log2_single(x)) if x == numba.float32 else (lambda x: _log2_double(x))
 
 
 @kernel
@@ -208,16 +151,22 @@ def function(kind, x, y, a, b, start, stop):
     """Set y (TILE,) to a function of x (TILE,), `stop` - `start` times over; `a` divides, `a` + `b` is the exponent."""
     for _ in range(start, stop):
         for i in range(u(x.shape[0])):
-            if len(kind) == 1:
+            if len(kind) == DIVISION:
                 y[i] = x[i] / a
-            elif len(kind) == 2:
+            elif len(kind) == SQUARE_ROOT:
                 y[i] = np.sqrt(x[i])
-            elif len(kind) == 3:
-                y[i] = exp2(x[i])
-            elif len(kind) == 4:
-                y[i] = log2(x[i])
+            elif len(kind) == EXP_SINGLE:
+                y[i] = _exp2_single(x[i])
+            elif len(kind) == LOG_SINGLE:
+                y[i] = _log2_single(x[i])
+            elif len(kind) == POWER_SINGLE:
+                y[i] = _power_single(x[i], a, b)
+            elif len(kind) == EXP_DOUBLE:
+                y[i] = _exp2_double(x[i])
+            elif len(kind) == LOG_DOUBLE:
+                y[i] = _log2_double(x[i])
             else:
-                y[i] = power(x[i], a, b)
+                y[i] = _power_double(x[i], a, b)
         x[0] = y[1]
 
 
@@ -229,7 +178,7 @@ def mixed(kind, x, y, a, b, start, stop):
             total = a
             for _ in range(DEGREE):
                 total = total * x[i] + b
-            y[i] = total + (x[i] / a if len(kind) == 1 else np.sqrt(x[i]))
+            y[i] = total + (x[i] / a if len(kind) == DIVISION else np.sqrt(x[i]))
         x[0] = y[1]
 
 
@@ -238,27 +187,19 @@ def words(out, key0, key1, start, stop):
     """Write the four words of each block, counted from 0, to out (4, TILE), over and over: TILE blocks a job."""
     for job in range(start, stop):
         for b in range(u(out.shape[1])):
-            c0, c1, c2, c3 = u64(job) * u64(out.shape[1]) + u64(b), ZERO, ZERO, ZERO
-            k0, k1 = key0, key1
-            for _ in range(10):
-                p0, p1 = M0 * (c0 & LOW), M1 * (c2 & LOW)
-                c0, c1, c2, c3 = (p1 >> UPPER) ^ c1 ^ k0, p1, (p0 >> UPPER) ^ c3 ^ k1, p0
-                k0, k1 = (k0 + WEYL0) & LOW, (k1 + WEYL1) & LOW
-            out[0, b], out[1, b] = np.uint32(c0 & LOW), np.uint32(c1 & LOW)
-            out[2, b], out[3, b] = np.uint32(c2 & LOW), np.uint32(c3 & LOW)
+            block = u64(job) * u64(out.shape[1]) + u64(b)
+            w0, w1, w2, w3 = philox4x32(block, ZERO, ZERO, ZERO, key0, key1)
+            out[0, b], out[1, b], out[2, b], out[3, b] = np.uint32(w0), np.uint32(w1), np.uint32(w2), np.uint32(w3)
 
 
 @kernel
 def copy(x, y, length, times, start, stop):
     """Copy jobs start .. stop, of `length` elements, of x (n,) to y (n,), `times` times over."""
-    line = u(64 // x.itemsize)
     for job in range(u(start) * u(times), u(stop) * u(times)):
         job //= u(times)
         end = min((job + u(1)) * u(length), u(x.shape[0]))
         for at in range(job * u(length), end, u(BLOCK)):
-            for ahead in range(u(0), u(BLOCK), line):
-                prefetch_to_read(x, at + u(AHEAD) + ahead)
-                prefetch_to_write(y, at + u(AHEAD) + ahead)
+            prefetch_tile(x, y, at, BLOCK)
             for i in range(at, min(at + u(BLOCK), end)):
                 y[i] = x[i]
 

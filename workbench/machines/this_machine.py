@@ -1,7 +1,7 @@
 """This machine's limits: measured once, and the file that keeps them.
 
-`this_machine()` is the one to call. What was measured holds for one processor, number of threads and set of library
-versions; a file that was made with others is refused, and measured anew.
+`this_machine()` is the one to call. A measurement holds for one processor, number of threads, set of library versions
+and format of the file. A file that was made with others is refused, and the machine measured anew.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import hashlib
 import json
 import platform
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from workbench.files import write_whole
 from workbench.machines.limits import CURVES, Limits, Machine
 from workbench.parallel import available_threads
 
+FORMAT = 2  # of the file; raise it when a limit is added, or measured in another way
 QUIET = 0.9  # share of the processors' time, below which a measurement is not kept
 
 
@@ -50,15 +51,13 @@ def data_caches() -> tuple[int, ...]:
 
 
 def conditions() -> dict[str, Any]:
-    """Return what a measurement here holds for: processor, threads, versions and the loops that measure."""
-    versions = {name: metadata.version(name) for name in ("numpy", "numba", "llvmlite")}
-    loops = b"".join(Path(__file__).with_name(name).read_bytes() for name in ("probes.py", "measuring.py"))
+    """Return what a measurement here holds for: processor, threads, versions and the format of the file."""
     return {
         "processor": processor(),
         "threads": available_threads(),
         "python": platform.python_version(),
-        **versions,
-        "probes": hashlib.sha256(loops).hexdigest()[:16],
+        **{name: metadata.version(name) for name in ("numpy", "numba", "llvmlite")},
+        "format": FORMAT,
     }
 
 
@@ -72,16 +71,31 @@ def this_machine(file: Path | None = None, *, again: bool = False) -> Machine:
     A file that cannot be read or does not fit this machine is replaced. A folder that cannot be written to, and other
     processes that take the processors' time meanwhile, cost a warning, and the next process its own measurement.
     """
+    import fcntl
+
     here = conditions()
     file = file or _usual_file(here)
-    with contextlib.ExitStack() as stack:
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(_one_at_a_time(file.with_suffix(".lock")))
-        except OSError as problem:
-            _warn_unkept(file, problem, stacklevel=3)
-            return _measured(here)
-        return _kept_or_measured(file, here, again)
+    machine = None
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with open(file.with_suffix(".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # others wait: two at once would measure each other
+            if not again:
+                with contextlib.suppress(MachineError, OSError):
+                    return load(file, here)
+            machine = _measured(here)
+            if machine.cpu_share >= QUIET:
+                save(machine, file)
+            else:
+                warnings.warn(
+                    f"other processes took {1 - machine.cpu_share:.0%} of the processors' time while the limits of "
+                    "this machine were measured; they are not kept. Measure again when nothing else runs",
+                    stacklevel=2,
+                )
+    except OSError as problem:
+        kept = f"the machine's limits cannot be kept in {file.parent}: {problem.strerror}"
+        warnings.warn(kept, stacklevel=2)
+    return machine or _measured(here)
 
 
 def save(machine: Machine, file: Path) -> None:
@@ -104,7 +118,11 @@ def load(file: Path, fits: Mapping[str, Any] | None = None) -> Machine:
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        limits = {each.pop("threads"): Limits(**_as_tuples(each)) for each in content.pop("limits")}
+        limits = {}
+        for each in content.pop("limits"):
+            curves = {name: tuple((float(size), float(rate)) for size, rate in each[name]) for name in CURVES}
+            threads = each.pop("threads")
+            limits[threads] = Limits(**{**each, **curves})
         machine = Machine(limits=limits, **{**content, "caches": tuple(content["caches"])})
     except (ValueError, TypeError, KeyError, AttributeError) as problem:
         raise MachineError(f"{file}: holds no machine's limits ({problem}); delete it and measure again") from None
@@ -115,34 +133,11 @@ def load(file: Path, fits: Mapping[str, Any] | None = None) -> Machine:
     return machine
 
 
-def _kept_or_measured(file: Path, here: dict[str, Any], again: bool) -> Machine:
-    if not again:
-        with contextlib.suppress(MachineError, OSError):
-            return load(file, here)
-    machine = _measured(here)
-    if machine.undisturbed < QUIET:
-        warnings.warn(
-            f"other processes took {1 - machine.undisturbed:.0%} of the processors' time while the limits of this "
-            "machine were measured; they are not kept. Measure again when nothing else runs",
-            stacklevel=3,
-        )
-        return machine
-    try:
-        save(machine, file)
-    except OSError as problem:
-        _warn_unkept(file, problem, stacklevel=4)
-    return machine
-
-
-def _warn_unkept(file: Path, problem: OSError, stacklevel: int) -> None:
-    warnings.warn(f"the machine's limits cannot be kept in {file.parent}: {problem.strerror}", stacklevel=stacklevel)
-
-
 def _measured(here: dict[str, Any]) -> Machine:
     from workbench.machines.measuring import measure
 
-    limits, undisturbed = measure(here["threads"])
-    return Machine(here["processor"], limits, data_caches(), fits=here, undisturbed=undisturbed)
+    limits, cpu_share = measure(here["threads"])
+    return Machine(here["processor"], limits, data_caches(), fits=here, cpu_share=cpu_share)
 
 
 def _usual_file(here: dict[str, Any]) -> Path:
@@ -150,19 +145,3 @@ def _usual_file(here: dict[str, Any]) -> Path:
 
     digest = hashlib.sha256(json.dumps(here, sort_keys=True).encode()).hexdigest()[:16]
     return platformdirs.user_cache_path("operator-workbench") / f"machine-{digest}.json"
-
-
-@contextlib.contextmanager
-def _one_at_a_time(file: Path) -> Iterator[None]:
-    """Let other processes that want to measure wait: two at once would measure each other."""
-    import fcntl
-
-    with open(file, "w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-def _as_tuples(limits: dict[str, Any]) -> dict[str, Any]:
-    for name in CURVES:
-        limits[name] = tuple((float(size), float(rate)) for size, rate in limits[name])
-    return limits

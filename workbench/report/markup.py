@@ -38,7 +38,7 @@ def mathml(latex: str, display: str) -> str:
         return f'<code class="latex">{html.escape(latex)}</code>'
 
 
-class Renderer(IPythonRenderer):
+class MathRenderer(IPythonRenderer):
     """Render Markdown as nbconvert does, with mathematics as MathML instead of text for a script."""
 
     def inline_math(self, body: str) -> str:
@@ -57,7 +57,7 @@ class BodyExporter(HTMLExporter):
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
         """Render Markdown with pictures attached to the cell inlined."""
-        renderer = Renderer(
+        renderer = MathRenderer(
             escape=False,
             attachments=context.get("cell", {}).get("attachments", {}),
             exclude_anchor_links=True,
@@ -90,7 +90,7 @@ def _exporter() -> BodyExporter:
 
 def inline(markdown: str) -> str:
     """Return a line of Markdown as HTML without a paragraph around it."""
-    rendered = MarkdownWithMath(renderer=Renderer(escape=True)).render(markdown).strip()
+    rendered = MarkdownWithMath(renderer=MathRenderer(escape=True)).render(markdown).strip()
     return scrub(rendered.removeprefix("<p>").removesuffix("</p>"))
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from workbench.report import folders
+from workbench import files
 from workbench.report.parameters import Parameter
 from workbench.report.results import Result
 from workbench.report.source import title
@@ -73,12 +73,12 @@ def report(
 def write_index(directory: Path) -> None:
     """Write `directory`/index.html over all runs in it, and again as long as other runs add to them meanwhile.
 
-    Raises NotebookError if there is an index.html that the workbench did not write.
+    Raises Refused if there is an index.html that the workbench did not write.
     """
-    folders.check_index(directory)
+    files.check_index(directory)
     runs = scan(directory)
     for _ in range(ROUNDS):
-        folders.write_text(directory / "index.html", template("index.html.j2").render(runs=runs))
+        files.write_text(directory / "index.html", template("index.html.j2").render(runs=runs))
         seen, runs = runs, scan(directory)
         if runs == seen:
             return

@@ -8,9 +8,8 @@ the line's own range if it has one.
 
 import ast
 import dataclasses
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workbench.operator import OPERATORS, Arg, Operator
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 TYPES = {"int": int, "float": float, "bool": bool, "str": str}
 CONVERT = {
     int: int,
-    float: lambda text: _finite(float(text)),
+    float: float,
     bool: lambda text: {"true": True, "false": False}[text.strip().lower()],
     str: str,
 }
@@ -61,8 +60,7 @@ class Parameter:
         try:
             value = CONVERT[self.arg.type](text)
         except (KeyError, ValueError):
-            finite = ", finite" if self.arg.type is float else ""
-            raise ValueError(f"{self.name}={text!r}: must be {self.allowed}{finite}") from None
+            raise ValueError(f"{self.name}={text!r}: must be {self.allowed}") from None
         return self.check(value)
 
 
@@ -100,13 +98,20 @@ def check(notebook: "NotebookNode", given: Mapping[str, Any], *, text: bool = Fa
     if given and not known:
         names = ", ".join(map(repr, given))
         raise ParameterError([f"{names}: this notebook has no parameters; tag one of its cells `parameters`"], {})
+    return read_each(known, given, Parameter.parse if text else Parameter.check)
+
+
+def read_each(
+    known: Mapping[str, Parameter], given: Mapping[str, Any], read: Callable[[Parameter, Any], Any]
+) -> dict[str, Any]:
+    """Return read(parameter, value) of each given value by name, or raise ParameterError naming all that is wrong."""
     values, problems = {}, []
     for name, value in given.items():
         if name not in known:
             problems.append(f"{name}: there is no such parameter")
             continue
         try:
-            values[name] = known[name].parse(value) if text else known[name].check(value)
+            values[name] = read(known[name], value)
         except (TypeError, ValueError) as problem:
             problems.append(str(problem))
     if problems:
@@ -195,9 +200,3 @@ def _narrowed(declared: Arg, own: Arg | None) -> Arg:
 
 def _bound(kind: type, text: str) -> Any:
     return kind(text) if text.strip() else None
-
-
-def _finite(number: float) -> float:
-    if not math.isfinite(number):
-        raise ValueError
-    return number

@@ -1,17 +1,22 @@
-"""What a run leaves: recorded metrics and figures."""
+"""What a run leaves: recorded metrics and figures, and the versions that it was made with."""
 
 import base64
 import dataclasses
+import functools
 import json
 import math
+import platform
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.explore.notebook import METRIC_TYPE
-from workbench.report.folders import UNSAFE
+from workbench.files import UNSAFE
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+
+PACKAGES = {"workbench": "operator-workbench", **{name: name for name in ("numpy", "numba", "matplotlib", "papermill")}}
 
 
 @dataclasses.dataclass
@@ -74,3 +79,15 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a result depends on."""
+    found = {"python": platform.python_version()}
+    for name, distribution in PACKAGES.items():
+        try:
+            found[name] = version(distribution)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found

@@ -1,77 +1,122 @@
 """Runs of notebooks: checked together, run side by side in processes of their own, published one by one."""
 
-import contextlib
-import datetime
-import json
-import os
-import subprocess
-import sys
-import tempfile
+import dataclasses
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbformat import NotebookNode
 from rich.console import Console
 
+from workbench import files
 from workbench.parallel import available_threads
-from workbench.report import folders, page, parameters
-from workbench.report.jobs import Job, Outcome, read_executed, write_result
-from workbench.report.progress import Silent, progress
-from workbench.report.results import Result
-from workbench.report.source import NotebookError, clean, load
+from workbench.report import page, parameters, results
+from workbench.report.results import Result, versions
+from workbench.report.source import NotebookError, clean, load, without_outputs
+from workbench.workers.messages import NotebookWork, Outcome, Setup, Task
+from workbench.workers.pool import close_workers, run_alone
+from workbench.workers.progress import Display, display
 
-LOG_TAIL = 4000  # characters of a worker's log that are shown with an error
-PATIENCE = 10.0  # seconds that a worker has to end once it is told to
+REFRESH = 1.0  # seconds after which the time is shown anew, even if nothing has happened
 
 
-class Workers:
-    """The running worker processes, so that all can be ended at once."""
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One notebook to run: its file, its content, the checked parameters, and the seconds it may take."""
 
-    def __init__(self) -> None:
-        self._processes: set[subprocess.Popen] = set()
-        self._lock = threading.Lock()
-        self.stopped = False
+    path: Path
+    notebook: NotebookNode
+    parameters: dict[str, Any]
+    name: str
+    timeout: float | None
 
-    @contextlib.contextmanager
-    def start(self, environment: dict[str, str], log: Any) -> Iterator[subprocess.Popen]:
-        """Start a worker; at the end of the block it is told to end, and made to if it does not."""
+    @property
+    def cells(self) -> int:
+        """Count the cells that a kernel will run; papermill adds one that sets the parameters given."""
+        code = [cell for cell in self.notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+        return len(code) + bool(self.parameters)
+
+
+def read_executed(job: Job, folder: Path) -> NotebookNode:
+    """Return the notebook as far as it was executed in `folder`; without outputs if nothing readable was written."""
+    try:
+        return nbformat.read(folder / "notebook.ipynb", as_version=4)
+    except Exception:  # absent, or cut off where the process that wrote it ended
+        return without_outputs(job.notebook)
+
+
+def write_result(job: Job, outcome: Outcome, folder: Path, back: page.Link = page.ALL_RUNS) -> Result:
+    """Write into `folder`, where a job was run, everything that it leaves; its page has a link `back`."""
+    known = parameters.declared(job.notebook)
+    executed = read_executed(job, folder)
+    result = Result(
+        name=job.name,
+        notebook=str(job.path),
+        status="ok" if outcome.error is None else "failed",
+        parameters={name: job.parameters.get(name, known[name].default) for name in known},
+        metrics=results.metrics(executed),
+        figures=results.figures(executed, folder / "figures"),
+        duration_seconds=outcome.duration_seconds,
+        started=outcome.started,
+        versions=versions(),
+        error=outcome.error,
+    )
+    html = page.report(result, known, executed, job.path, back)
+    (folder / "report.html").write_text(html, encoding="utf-8")
+    (folder / "notebook.ipynb").write_text(nbformat.writes(clean(executed)) + "\n", encoding="utf-8")
+    (folder / "metrics.json").write_text(result.to_json(), encoding="utf-8")
+    return result
+
+
+class Batch:
+    """Jobs that run side by side: the session of their workers, and the count of their finished cells."""
+
+    def __init__(self, jobs: list[Job], show: Display):
+        self.session = uuid.uuid4().hex
+        self._show = show
+        self._cells = {job.name: job.cells for job in jobs}
+        self._done = dict.fromkeys(self._cells, 0)
+        self._running: list[str] = []
+        self._start = time.monotonic()
+        self._lock = threading.Lock()  # jobs report from threads of their own
+
+    def execute(self, job: Job, folder: Path) -> Outcome:
+        """Run a job's notebook in a worker, which leaves it in `folder`."""
         with self._lock:
-            if self.stopped:
-                raise KeyboardInterrupt
-            process = subprocess.Popen(
-                [sys.executable, "-m", "workbench.report.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=environment,
-                encoding="utf-8",
-                start_new_session=True,  # Ctrl-C reaches this process alone, which then ends its workers
-            )
-            self._processes.add(process)
-        try:
-            yield process
-        finally:
-            with self._lock:
-                self._processes.discard(process)
-            with contextlib.suppress(OSError):
-                process.stdin.close()
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            process.stdout.close()
+            self._running.append(job.name)
+            self._show.event(f"{job.name}: started", passing=True)
+        work = NotebookWork(
+            nbformat.writes(job.notebook), str(job.path), str(job.path.resolve().parent), str(folder.resolve())
+        )
+        setup = Setup(self.session, work, job.timeout)
+        return run_alone(setup, Task(0, job.parameters), lambda cell_index: self._count(job.name))
 
-    def stop(self) -> None:
-        """End every worker and start no other: a worker ends with its standard input."""
+    def finish(self, job: Job, outcome: Outcome) -> None:
+        """Say how a job has ended; cells that were not run count as done."""
+        took, error = page.duration(outcome.duration_seconds), outcome.error
+        words = f"ok, {took}" if error is None else f"FAILED ({error['kind']}), {took}: {error['message']}"
         with self._lock:
-            self.stopped = True
-            for process in self._processes:
-                with contextlib.suppress(OSError):
-                    process.stdin.close()
+            self._done[job.name] = self._cells[job.name]
+            self._running.remove(job.name)
+            self._show.event(f"{job.name}: {words}")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show how far all jobs are."""
+        with self._lock:
+            rows = [("running", ", ".join(self._running)), ("time", page.duration(time.monotonic() - self._start))]
+            self._show.update(sum(self._done.values()), sum(self._cells.values()), rows)
+
+    def _count(self, name: str) -> None:
+        with self._lock:
+            self._done[name] = min(self._done[name] + 1, self._cells[name])
+            self._show.event(f"{name}: cell {self._done[name]} of {self._cells[name]}", passing=True)
+        self.refresh()
 
 
 def run_notebook(
@@ -89,12 +134,13 @@ def run_notebook(
     With `text`, the values of `given` are words of a command line. `timeout` is in seconds, for the whole notebook.
 
     Raises:
-        NotebookError: the notebook, a parameter, the name or the folder is refused; nothing has been run.
+        Refused: the notebook or a parameter (then it is a NotebookError), the name or the folder cannot be used;
+            nothing has been run.
     """
     path = Path(notebook)
     source = load(path)
     values = parameters.check(source, given or {}, text=text)
-    chosen = folders.folder_name(path.stem, values) if name is None else folders.check_name(name)
+    chosen = files.folder_name(path.stem, values) if name is None else files.check_name(name)
     job = Job(path, source, values, chosen, _check_timeout(timeout))
     return _report([job], Path(output), 1, console)[0]
 
@@ -109,7 +155,7 @@ def run_all(
 ) -> list[Result]:
     """Run notebooks as they are, at most `jobs` at once, publish each and the index; return results in their order.
 
-    Raises NotebookError, as `run_notebook` does, before any is run.
+    Raises Refused, as `run_notebook` does, before any is run.
     """
     return _report(_jobs(notebooks, timeout), Path(output), jobs, console)
 
@@ -125,19 +171,19 @@ def save_all(
 
     A notebook that fails stays as it was. One that succeeds is replaced at once and whole.
     """
-    batch = _jobs(notebooks, timeout)
-    for parent in {job.path.parent for job in batch}:
-        folders.prepare(parent)
+    found = _jobs(notebooks, timeout)
+    for parent in {job.path.parent for job in found}:
+        files.prepare(parent)
 
-    def save(job: Job, workers: Workers, show: Silent) -> dict[str, str] | None:
-        with folders.partial(job.path.parent, job.name) as folder:
-            outcome = _execute(job, folder, None, workers, show)
+    def save(job: Job, batch: Batch) -> dict[str, str] | None:
+        with files.partial(job.path.parent, job.name) as folder:
+            outcome = batch.execute(job, folder)
             if outcome.error is None:
-                folders.write_text(job.path, nbformat.writes(clean(outcome.notebook)) + "\n")
-        show.finish(job.name, _describe(outcome.error, outcome.seconds))
+                files.write_text(job.path, nbformat.writes(clean(read_executed(job, folder))) + "\n")
+        batch.finish(job, outcome)
         return outcome.error
 
-    return dict(zip((job.path for job in batch), _side_by_side(batch, save, jobs, console), strict=True))
+    return dict(zip((job.path for job in found), _side_by_side(found, save, jobs, console), strict=True))
 
 
 def _jobs(notebooks: Iterable[Path | str], timeout: float | None) -> list[Job]:
@@ -145,13 +191,13 @@ def _jobs(notebooks: Iterable[Path | str], timeout: float | None) -> list[Job]:
     if not paths:
         raise NotebookError("no notebooks: give their paths, or change to the folder that holds notebooks/*.ipynb")
     seconds = _check_timeout(timeout)
-    batch = [Job(path, load(path), {}, folders.folder_name(path.stem, {}), seconds) for path in paths]
+    found = [Job(path, load(path), {}, files.folder_name(path.stem, {}), seconds) for path in paths]
     taken: dict[str, Path] = {}
-    for job in batch:
+    for job in found:
         other = taken.setdefault(job.name.casefold(), job.path)
         if other != job.path:
             raise NotebookError(f"notebooks {str(other)!r} and {str(job.path)!r}: would both be called {job.name!r}")
-    return batch
+    return found
 
 
 def _check_timeout(timeout: float | None) -> float | None:
@@ -160,94 +206,46 @@ def _check_timeout(timeout: float | None) -> float | None:
     return timeout
 
 
-def _report(batch: list[Job], output: Path, jobs: int | None, console: Console | None) -> list[Result]:
-    for job in batch:
+def _report(found: list[Job], output: Path, jobs: int | None, console: Console | None) -> list[Result]:
+    for job in found:
         parameters.declared(job.notebook)  # refuses a declaration that cannot be read
-    folders.prepare(output)
-    folders.check_index(output)
-    for job in batch:
-        folders.check_replaceable(output / job.name)
+    files.prepare(output)
+    files.check_index(output)
+    for job in found:
+        files.check_replaceable(output / job.name)
 
-    def report(job: Job, workers: Workers, show: Silent) -> Result:
-        with folders.partial(output, job.name) as folder:
-            pictures = folder / "figures"
-            pictures.mkdir()
-            outcome = _execute(job, folder, pictures, workers, show)
+    def report(job: Job, batch: Batch) -> Result:
+        with files.partial(output, job.name) as folder:
+            (folder / "figures").mkdir()
+            outcome = batch.execute(job, folder)
             result = write_result(job, outcome, folder)
-            folders.publish(folder, output / job.name)
+            files.publish(folder, output / job.name)
         page.write_index(output)
-        show.finish(job.name, _describe(outcome.error, outcome.seconds))
+        batch.finish(job, outcome)
         return result
 
-    return _side_by_side(batch, report, jobs, console)
+    return _side_by_side(found, report, jobs, console)
 
 
-def _side_by_side(batch: list[Job], work: Callable, jobs: int | None, console: Console | None) -> list[Any]:
-    """Call work(job, workers, show) for each job, at most `jobs` at once; end all of them on an exception."""
+def _side_by_side(
+    found: list[Job], work: Callable[[Job, Batch], Any], jobs: int | None, console: Console | None
+) -> list[Any]:
+    """Call work(job, batch) for each job, at most `jobs` at once; end all of them on an exception."""
     if jobs is not None and jobs < 1:
         raise NotebookError(f"jobs={jobs}: must be at least 1")
-    workers = Workers()
-    at_once = min(jobs or available_threads(), len(batch))
-    with (
-        progress({job.name: job.cells for job in batch}, console) as show,
-        ThreadPoolExecutor(at_once, thread_name_prefix="notebook") as pool,
-    ):
-        futures = [pool.submit(work, job, workers, show) for job in batch]
+    at_once = min(jobs or available_threads(), len(found))
+    with display(console, "notebook cells") as show, ThreadPoolExecutor(at_once, "notebook") as pool:
+        batch = Batch(found, show)
+        futures = [pool.submit(work, job, batch) for job in found]
         try:
             pending = set(futures)
             while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                done, pending = wait(pending, timeout=REFRESH, return_when=FIRST_COMPLETED)
                 for future in done:
                     future.result()
+                batch.refresh()
         except BaseException:
-            workers.stop()
+            close_workers(batch.session)
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [future.result() for future in futures]
-
-
-def _execute(job: Job, folder: Path, pictures: Path | None, workers: Workers, show: Silent) -> Outcome:
-    """Run a job's notebook in a worker that writes to `folder`, the figures to `pictures`."""
-    executed, log_path = folder.resolve() / "notebook.ipynb", folder / "worker.log"
-    environment = {key: value for key, value in os.environ.items() if key != "WORKBENCH_FIGURES"}
-    if pictures is not None:
-        environment["WORKBENCH_FIGURES"] = str(pictures.resolve())
-    sockets = tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True)
-    order = {
-        "notebook": str(job.path.resolve()),
-        "output": str(executed),
-        "parameters": job.parameters,
-        "timeout": job.timeout,
-        "folder": str(job.path.resolve().parent),
-        "sockets": sockets.name,
-    }
-    started = datetime.datetime.now(datetime.UTC)
-    last: dict[str, Any] = {}
-    show.start(job.name)
-    with sockets, log_path.open("w", encoding="utf-8") as log, workers.start(environment, log) as process:
-        with contextlib.suppress(BrokenPipeError, ValueError):  # ended, or told to end, before it began
-            process.stdin.write(json.dumps(order) + "\n")
-            process.stdin.flush()
-        for line in process.stdout:
-            last = json.loads(line)
-            if "cell" in last:
-                show.cell(job.name)
-    if workers.stopped:
-        raise KeyboardInterrupt
-    seconds = last.get("duration", (datetime.datetime.now(datetime.UTC) - started).total_seconds())
-    error = last["error"] if "error" in last else _lost_worker(process.returncode)
-    log = log_path.read_text(encoding="utf-8", errors="replace").strip()
-    log_path.unlink()
-    if error is not None and error["kind"] != "exception" and log:
-        error["traceback"] = f"{error['traceback']}\n\n{log[-LOG_TAIL:]}".strip()
-    return Outcome(read_executed(executed, job), error, round(seconds, 3), started.isoformat(timespec="seconds"))
-
-
-def _lost_worker(code: int) -> dict[str, str]:
-    how = f"was ended by signal {-code}" if code < 0 else f"ended with exit status {code}"
-    return {"kind": "lost process", "message": f"The process that ran the notebook {how}.", "traceback": ""}
-
-
-def _describe(error: dict[str, str] | None, seconds: float) -> str:
-    took = page.duration(seconds)
-    return f"ok, {took}" if error is None else f"FAILED ({error['kind']}), {took}: {error['message']}"

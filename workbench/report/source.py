@@ -1,9 +1,11 @@
-"""Notebook files: read, counted and cleaned."""
+"""Notebook files: read and cleaned."""
 
 import ast
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from workbench.files import Refused
 
 if TYPE_CHECKING:  # what reads notebooks takes a second to import; sweeps over functions need none of it
     from nbformat import NotebookNode
@@ -13,8 +15,8 @@ ERROR_MARKER = "papermill-error-cell-tag"  # papermill's tag on the notes it add
 VOLATILE = ("papermill", "execution", "ExecuteTime")
 
 
-class NotebookError(ValueError):
-    """A notebook, a parameter or a folder is not what is needed; nothing has been run."""
+class NotebookError(Refused):
+    """A notebook or one of its parameters is not what is needed; nothing has been run."""
 
 
 def load(path: Path) -> "NotebookNode":
@@ -45,11 +47,6 @@ def tags(cell: "NotebookNode") -> list[str]:
     return cell.metadata.get("tags", [])
 
 
-def count_code_cells(notebook: "NotebookNode") -> int:
-    """Count the cells that a kernel will be asked to run."""
-    return sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells)
-
-
 def title(notebook: "NotebookNode") -> str | None:
     """Return the text of the notebook's first heading of the first level, None without one."""
     for cell in notebook.cells:
@@ -71,6 +68,17 @@ def clean(notebook: "NotebookNode") -> "NotebookNode":
     )
     notebook.cells = [_clean_cell(cell) for cell in notebook.cells if ERROR_MARKER not in tags(cell)]
     return notebook
+
+
+def without_outputs(notebook: "NotebookNode") -> "NotebookNode":
+    """Return a copy of `notebook` without outputs."""
+    from nbformat import from_dict
+
+    bare = from_dict(notebook)
+    for cell in bare.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return bare
 
 
 def literal(source: str) -> bool | int | float | str | None:

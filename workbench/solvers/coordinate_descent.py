@@ -14,9 +14,9 @@ import numpy as np
 
 from workbench.solvers import coordinate_loops
 from workbench.solvers.losses import column_squares, stretch_squares
-from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp, Penalty
+from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp
 from workbench.solvers.problem import Iterate, Options, Problem
-from workbench.sparse_lp.threshold import lp_threshold
+from workbench.sparse_lp.reference import lp_threshold
 
 FIRST_SET = 100  # features of the first working set, at least
 PASSES = 200  # over a working set, at most, before the whole problem is looked at again
@@ -26,6 +26,8 @@ SHORTEST = 1e-10  # part of a Newton step
 ARMIJO = 0.01  # of the decrease that the slope promises, at least
 ROUNDING = 1e-12  # of an eigenvalue
 FLATTEST = 1e-6  # second derivative of a loss, below which it is not followed
+
+Columns = coordinate_loops.Dense | coordinate_loops.Sparse
 
 
 def coordinate_descent(problem: Problem, options: Options) -> Iterator[Iterate]:
@@ -56,7 +58,10 @@ class _Blocks:
         penalty = problem.penalty
         self.size = min(penalty.size, problem.features) if isinstance(penalty, GroupLasso) else 1
         self.grouped = self.size > 1
-        self.terms = _terms(penalty)
+        if isinstance(penalty, ElasticNet):
+            self.terms = coordinate_loops.Terms(penalty.lasso, 1.0, penalty.ridge)
+        else:
+            self.terms = coordinate_loops.Terms(penalty.alpha, penalty.p if isinstance(penalty, Lp) else 1.0, 0.0)
         self.features = problem.features
         self.curvatures = problem.coordinate_lipschitz
         self.all_active = self.terms.weight == 0 or self.terms.p > 1  # nothing is held at zero
@@ -120,20 +125,14 @@ class _Blocks:
         return np.repeat(of_groups, self.size)[: self.features]
 
 
-def _terms(penalty: Penalty) -> coordinate_loops.Terms:
-    """Return the penalty of one weight or group, as the compiled loops take it."""
-    if isinstance(penalty, ElasticNet):
-        return coordinate_loops.Terms(penalty.lasso, 1.0, penalty.ridge)
-    return coordinate_loops.Terms(penalty.alpha, penalty.p if isinstance(penalty, Lp) else 1.0, 0.0)
-
-
 class _WorkingSet:
     """The problem in some of the weights, the others being zero."""
 
     def __init__(
         self, problem: Problem, blocks: _Blocks, chosen: np.ndarray, weights: np.ndarray, predictions: np.ndarray
     ) -> None:
-        self.problem, self.loss, self.terms, self.chosen = problem, problem.loss, blocks.terms, chosen
+        self.penalty, self.loss, self.objective = problem.penalty, problem.loss, problem.objective
+        self.terms, self.chosen = blocks.terms, chosen
         self.features, self.starts = blocks.members(chosen)
         self.groups = (self.starts,) if blocks.grouped else ()
         self.columns = _columns(problem.matrix, self.features)
@@ -160,7 +159,7 @@ class _WorkingSet:
         passes = 0
         for _ in range(NEWTON_STEPS):
             before = self.weights
-            done = self._newton_step(tolerance) if self.problem.penalty.convex else self._safe_step(tolerance)
+            done = self._newton_step(tolerance) if self.penalty.convex else self._safe_step(tolerance)
             passes += done
             if done == 1 or np.array_equal(before, self.weights):  # the model was at its minimum as it came
                 break
@@ -169,14 +168,14 @@ class _WorkingSet:
     def _newton_step(self, tolerance: float) -> int:
         """Go to the minimum of Newton's model, or, where the objective is not low enough there, a part of the way."""
         found, passes = self._minimum_of_model(self.loss.curvatures(self.predictions), tolerance)
-        way, penalty = found - self.weights, self.problem.penalty
+        way, penalty = found - self.weights, self.penalty
         ahead = _product(self.columns, way, self.predictions.size)
-        before, penalty_before = self._objective(self.weights, self.predictions), penalty.value(self.weights)
-        promised = self.loss.gradient(self.predictions) @ ahead + penalty.value(found) - penalty_before
+        before = self.objective(self.weights, self.predictions)
+        promised = self.loss.gradient(self.predictions) @ ahead + penalty.value(found) - penalty.value(self.weights)
         length = 1.0
         while length > SHORTEST:
             weights = found if length == 1 else self.weights + length * way
-            if self._objective(weights, self.predictions + length * ahead) <= before + ARMIJO * length * promised:
+            if self.objective(weights, self.predictions + length * ahead) <= before + ARMIJO * length * promised:
                 self._go_to(weights)
                 break
             length /= 2
@@ -190,7 +189,7 @@ class _WorkingSet:
             found, more = self._minimum_of_model(self.loss.curvatures(self.predictions), tolerance)
             passes += more
             predictions = _product(self.columns, found, self.predictions.size)
-            if self._objective(found, predictions) < self._objective(self.weights, self.predictions):
+            if self.objective(found, predictions) < self.objective(self.weights, self.predictions):
                 self._go_to(found)
         return passes
 
@@ -205,7 +204,12 @@ class _WorkingSet:
         if bends is not None:
             root = np.sqrt(np.maximum(bends, FLATTEST))
             columns, residual = _scaled(columns, root), residual / root
-            squares = squares * self.loss.curvature if self.groups else _squares(columns)
+            if self.groups:
+                squares = squares * self.loss.curvature
+            elif len(columns) == 1:
+                squares = column_squares(columns.columns.T)
+            else:
+                squares = stretch_squares(columns.data, columns.bounds)
         weights = self.weights.copy()
         if len(columns) == 1 and weights.size <= n:
             products = self._products if bends is None else columns.columns @ columns.columns.T
@@ -219,14 +223,11 @@ class _WorkingSet:
     def _products(self) -> np.ndarray:
         return self.columns.columns @ self.columns.columns.T
 
-    def _objective(self, weights: np.ndarray, predictions: np.ndarray) -> float:
-        return self.loss.value(predictions) + self.problem.penalty.value(weights)
-
     def _go_to(self, weights: np.ndarray) -> None:
         self.weights, self.predictions = weights, _product(self.columns, weights, self.predictions.size)
 
 
-def _columns(matrix: Any, features: np.ndarray) -> coordinate_loops.Dense | coordinate_loops.Sparse:
+def _columns(matrix: Any, features: np.ndarray) -> Columns:
     """Return columns one after another, a copy only where they are not so already."""
     every = features.size == matrix.shape[1]
     if isinstance(matrix, np.ndarray):
@@ -235,32 +236,21 @@ def _columns(matrix: Any, features: np.ndarray) -> coordinate_loops.Dense | coor
     return coordinate_loops.Sparse(some.data, some.indices, some.indptr)
 
 
-def _scaled(
-    columns: coordinate_loops.Dense | coordinate_loops.Sparse, by: np.ndarray
-) -> coordinate_loops.Dense | coordinate_loops.Sparse:
+def _scaled(columns: Columns, by: np.ndarray) -> Columns:
     """Return columns whose rows are multiplied by numbers."""
     if len(columns) == 1:
         return coordinate_loops.Dense(columns.columns * by)
     return columns._replace(data=columns.data * by[columns.indices])
 
 
-def _squares(columns: coordinate_loops.Dense | coordinate_loops.Sparse) -> np.ndarray:
-    """Return the sum of squares of each column."""
-    if len(columns) == 1:
-        return column_squares(columns.columns.T)
-    return stretch_squares(columns.data, columns.bounds)
-
-
-def _product(columns: coordinate_loops.Dense | coordinate_loops.Sparse, weights: np.ndarray, rows: int) -> np.ndarray:
+def _product(columns: Columns, weights: np.ndarray, rows: int) -> np.ndarray:
     """Return X w for these columns of X."""
     if len(columns) == 1:
         return weights @ columns.columns
     return np.bincount(columns.indices, columns.data * np.repeat(weights, np.diff(columns.bounds)), rows)
 
 
-def _largest_eigenvalues(
-    columns: coordinate_loops.Dense | coordinate_loops.Sparse, starts: np.ndarray, size: int, rows: int
-) -> np.ndarray:
+def _largest_eigenvalues(columns: Columns, starts: np.ndarray, size: int, rows: int) -> np.ndarray:
     """Return the largest eigenvalue of X_g^T X_g for each group of columns."""
     products = np.zeros((starts.size - 1, size, size))
     coordinate_loops.block_products(columns, starts, rows, products)

@@ -12,8 +12,6 @@ What makes them fast:
     extrapolation  After every `MEMORY` passes, the combination of the last iterates that makes their differences
                    cancel best (Anderson acceleration) is tried, and taken where the objective is lower.
 
-This file imports no other compiled function: Numba's cache on disk notices a change in a function's own file alone.
-
 Sources: Friedman, Hastie and Tibshirani, Regularization paths for generalized linear models via coordinate descent,
 2010; Bertrand and Massias, Anderson acceleration of coordinate descent, 2021.
 """
@@ -68,14 +66,6 @@ def _move(columns, residual, j, by):
 
 
 @part
-def _power(z, p):
-    """Return z^(p - 1) for z > 0."""
-    if p == 0.5:
-        return 1 / math.sqrt(z)
-    return math.exp((p - 1) * math.log(z))
-
-
-@part
 def _below_one(x, weight, p):
     """Return the z >= 0 that minimizes 1/2 (z - x)^2 + weight z^p for x > 0, weight > 0 and 0 < p < 1.
 
@@ -87,7 +77,7 @@ def _below_one(x, weight, p):
         return 0.0
     z = x
     for _ in range(NEWTON_STEPS):
-        pull = weight * p * _power(z, p)
+        pull = weight * p * (1 / math.sqrt(z) if p == 0.5 else math.exp((p - 1) * math.log(z)))
         step = (z - x + pull) / (1 - (1 - p) * pull / z)
         z = max(z - step, least)
         if abs(step) <= 1e-15 * z:

@@ -1,10 +1,4 @@
-"""The solvers that move all weights at once, along a gradient.
-
-    subgradient_descent             w - step_k (gradient + subgradient of the penalty), step_k = step / sqrt(k)
-    thresholded_gradient_descent    the same with a constant step, and small weights then set to zero by `sparse_lp`
-    proximal_gradient               prox(w - step gradient, step)
-    fista                           the same from a point further on, restarted where that leads astray
-    iterative_hard_thresholding     w - step gradient with all but the largest `nonzeros` weights set to zero
+"""The solvers that move all weights at once, along a gradient; `solve` lists them, with their formulas.
 
 Sources: Beck and Teboulle, A fast iterative shrinkage-thresholding algorithm for linear inverse problems, 2009;
 O'Donoghue and Candes, Adaptive restart for accelerated gradient schemes, 2015; Blumensath and Davies, Iterative hard

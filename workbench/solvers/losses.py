@@ -8,7 +8,7 @@ by w changes at most curvature / n * |X|_2^2 times as much as w, and that by w_j
 """
 
 import dataclasses
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import expit, xlog1py, xlogy
@@ -17,30 +17,9 @@ SMALL = 256  # rows or columns up to which all eigenvalues of the product are fo
 ACCURACY = 1e-3  # of the largest singular value's square in larger matrices, by which it is then increased
 
 
-class Loss(Protocol):
-    """What a solver asks of a loss; `predictions`, `dual` and what is returned for each prediction have shape (n,)."""
-
-    targets: np.ndarray
-    name: ClassVar[str]
-    curvature: ClassVar[float]
-    quadratic: ClassVar[bool]
-
-    def value(self, predictions: np.ndarray) -> float:
-        """Return f(u)."""
-
-    def gradient(self, predictions: np.ndarray) -> np.ndarray:
-        """Return the derivative of f by each prediction."""
-
-    def curvatures(self, predictions: np.ndarray) -> np.ndarray:
-        """Return n times the second derivative of f by each prediction, at most `curvature`."""
-
-    def conjugate(self, dual: np.ndarray) -> float:
-        """Return the Fenchel conjugate, the supremum of <dual, u> - f(u) over all u; it may be infinite."""
-
-
 @dataclasses.dataclass(frozen=True)
 class LeastSquares:
-    """Half the mean square of y - u; `targets` y, float64, shape (n,)."""
+    """Half the mean square of y - u; `targets` y, predictions, duals and derivatives are float64, shape (n,)."""
 
     targets: np.ndarray
     name: ClassVar[str] = "least squares"
@@ -53,21 +32,21 @@ class LeastSquares:
         return float(residual @ residual) / (2 * residual.size)
 
     def gradient(self, predictions: np.ndarray) -> np.ndarray:
-        """Return (u - y) / n."""
+        """Return the derivative by each prediction, (u - y) / n."""
         return (predictions - self.targets) / predictions.size
 
     def curvatures(self, predictions: np.ndarray) -> np.ndarray:
-        """Return ones."""
+        """Return n times the second derivative by each prediction, at most `curvature`: ones."""
         return np.ones_like(predictions)
 
     def conjugate(self, dual: np.ndarray) -> float:
-        """Return n/2 |dual|^2 + <dual, y>."""
+        """Return the Fenchel conjugate sup_u <dual, u> - f(u), which is n/2 |dual|^2 + <dual, y>."""
         return float(dual @ dual) * dual.size / 2 + float(dual @ self.targets)
 
 
 @dataclasses.dataclass(frozen=True)
 class Logistic:
-    """The mean negative log likelihood of labels y, -1 or 1, whose log odds are u; `targets` y, shape (n,)."""
+    """The mean negative log likelihood of labels y, -1 or 1, whose log odds are u; methods as in `LeastSquares`."""
 
     targets: np.ndarray
     name: ClassVar[str] = "logistic"
@@ -94,6 +73,7 @@ class Logistic:
         return float((xlogy(t, t) + xlog1py(1 - t, -t)).mean())
 
 
+Loss = LeastSquares | Logistic
 LOSSES = {loss.name: loss for loss in (LeastSquares, Logistic)}
 
 
@@ -140,8 +120,3 @@ def largest_square(matrix: Any) -> float:
 def lipschitz(matrix: Any, loss: Loss) -> float:
     """Return the Lipschitz constant of the gradient by all weights, curvature / n times the largest square."""
     return loss.curvature * largest_square(matrix) / matrix.shape[0]
-
-
-def coordinate_lipschitz(matrix: Any, loss: Loss) -> np.ndarray:
-    """Return the Lipschitz constant of the derivative by each weight, shape (features,); 0 for a column of zeros."""
-    return loss.curvature * column_squares(matrix) / matrix.shape[0]

@@ -10,7 +10,7 @@ from workbench.operator import REQUIRED, Arg
 from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp, Penalty
 from workbench.solvers.problem import Problem, make_problem
 from workbench.solvers.solve import run
-from workbench.sparse_lp.threshold import lp_threshold
+from workbench.sparse_lp.reference import lp_threshold
 
 COUNT = Arg("count", int, 100, "strengths on the path", low=1)
 ABOVE_ROUNDING = 1 + 1e-12
@@ -19,18 +19,10 @@ EPS = Arg("eps", float, 1e-3, "smallest strength as a share of the largest", low
 
 @dataclasses.dataclass(frozen=True)
 class Path:
-    """Solutions along a path; entry k of an array belongs to alphas[k].
+    """Solutions along a path; entry k of an array belongs to alphas[k], the strengths of the penalty, falling.
 
-    Attributes:
-        alphas: strengths of the penalty, falling.
-        weights: shape (alphas, features).
-        objectives: f(X w) + penalty(w) with that alpha.
-        optimalities, measures: the duality gap or the violation, as in `workbench.solvers.solve.Result`.
-        nonzeros: weights that are not 0.
-        passes: of the solver, which say what a solution cost.
-        seconds: of the solver's own work.
-        converged: bool.
-        solver: its name.
+    `weights` has the shape (alphas, features). The other fields are those of `workbench.solvers.solve.Result`, each for
+    the last iterate, with `passes` and `seconds` for what a solution cost.
     """
 
     alphas: np.ndarray
@@ -62,8 +54,7 @@ def lambda_max(X: Any, y: Any, penalty: Penalty, loss: str = "least squares") ->
         penalty: any alpha.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above, or no alpha makes all weights zero: for p > 1 and
-            l1_ratio = 0.
+        TypeError, ValueError: as for `solve`; and no alpha makes all weights zero, as for p > 1 and l1_ratio = 0.
     """
     return _largest_alpha(make_problem(X, y, penalty, loss))
 
@@ -77,42 +68,37 @@ def regularization_path(
     count: int | None = None,
     eps: float | None = None,
     loss: str = "least squares",
-    solver: str = "coordinate descent",
-    tolerance: float = 1e-6,
-    max_iterations: int | None = None,
-    max_seconds: float | None = None,
     start: Any = None,
     warm: bool = True,
-    step: float | None = None,
-    sparsity_threshold: float | None = None,
-    restart: str | None = None,
+    **how: Any,
 ) -> Path:
     """Solve for each of several alphas, from the largest down, each started from the solution before it.
 
     Args:
-        X, y, loss, solver, tolerance, step, sparsity_threshold, restart: as for `workbench.solvers.solve.solve`.
+        X, y, loss: as for `workbench.solvers.solve.solve`.
         penalty: whose alpha is replaced.
         alphas: strengths, at least 0, which are sorted; if not given, `count` of them, from `lambda_max` down to `eps`
             times that, with equal ratios.
         count: 100 if not given; only without alphas.
         eps: 1e-3 if not given; only without alphas.
-        max_iterations, max_seconds: for each alpha.
         start: weights to start the first from, zeros if not given.
         warm: False starts all from there.
+        how: solver, tolerance, step, sparsity_threshold, restart, and for each alpha max_iterations and max_seconds: as
+            for `solve`.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above; or alphas are missing where `lambda_max` has none.
+        TypeError, ValueError: as for `solve`; and alphas are missing where `lambda_max` has none, or given beside
+            `count` or `eps`.
     """
     if penalty is None:
         raise TypeError("penalty=None: must be a penalty such as Lp(alpha=1.0), whose alpha is replaced")
     problem = make_problem(X, y, penalty, loss)
     alphas = _checked_alphas(problem, alphas, count, eps)
     warm = Arg("warm", bool, True, "").check(warm)
-    options = {"step": step, "sparsity_threshold": sparsity_threshold, "restart": restart, "nonzeros": None}
     results, weights = [], start
     for alpha in alphas:
         problem = problem.with_penalty(dataclasses.replace(problem.penalty, alpha=float(alpha)))
-        results.append(run(problem, solver, tolerance, max_iterations, max_seconds, weights, options))
+        results.append(run(problem, start=weights, **how))
         weights = results[-1].weights if warm else start
     return Path(
         alphas=alphas,
@@ -124,7 +110,7 @@ def regularization_path(
         passes=np.array([result.passes for result in results]),
         seconds=np.array([result.seconds[-1] for result in results]),
         converged=np.array([result.converged for result in results]),
-        solver=solver,
+        solver=results[0].solver,
     )
 
 
@@ -149,10 +135,7 @@ def _largest_alpha(problem: Problem) -> float:
 def _checked_alphas(problem: Problem, alphas: Any, count: int | None, eps: float | None) -> np.ndarray:
     """Return alphas, falling."""
     if alphas is None:
-        count, eps = (
-            COUNT.check(COUNT.default if count is None else count),
-            EPS.check(EPS.default if eps is None else eps),
-        )
+        count, eps = (arg.check(arg.default if given is None else given) for arg, given in ((COUNT, count), (EPS, eps)))
         largest = _largest_alpha(problem)
         if largest == 0:
             raise ValueError("alphas: are missing, and weights are zero for every alpha, as X^T y is; give alphas")

@@ -5,7 +5,8 @@
     GroupLasso    alpha sum_g |w_g|, the Euclidean norms of groups: the L2,1 norm
 
 The proximal operator is prox(v, step) = argmin_z 1/2 |z - v|^2 + step * penalty(z), and the Fenchel conjugate
-conjugate(v) = sup_w <v, w> - penalty(w), which a duality gap is computed with.
+conjugate(v) = sup_w <v, w> - penalty(w), which a duality gap is computed with. Penalties and operators raise TypeError
+for an argument of the wrong type, and ValueError for one that is out of its range or not finite (p may be infinite).
 
 Sources: Parikh and Boyd, Proximal algorithms, 2014, for the operators and Moreau's decomposition; Zou and Hastie,
 Regularization and variable selection via the elastic net, 2005; Yuan and Lin, Model selection and estimation in
@@ -15,13 +16,13 @@ l1-ball for learning in high dimensions, 2008.
 
 import dataclasses
 import math
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from workbench.arrays import WIDE_FLOATS, native_array
 from workbench.operator import REQUIRED, Arg
 from workbench.sparse_lp import lp_gradient, lp_prox
-from workbench.sparse_lp.inputs import checked_values
 
 _ALPHA = Arg("alpha", float, REQUIRED, "strength of the penalty", low=0.0)
 _P = Arg("p", float, 1.0, "exponent", low=0.0, high=math.inf, words="a number of at least 0, infinity included")
@@ -38,10 +39,6 @@ class Penalty(Protocol):
     @property
     def convex(self) -> bool:
         """Say whether the penalty is convex. `conjugate` and `feasible_scale` are for convex ones."""
-
-    @property
-    def separable(self) -> bool:
-        """Say whether the penalty is a sum over single weights."""
 
     def value(self, w: np.ndarray) -> float:
         """Return the penalty, which is 0 for w = 0."""
@@ -64,9 +61,6 @@ class Lp:
     """alpha * sum |w_j|^p: the number of non-zeros for p = 0, the Lasso's L1 norm for p = 1, a ridge for p = 2.
 
     For p = inf it is the limit: 0 where all weights are within [-1, 1], and infinite elsewhere. Convex for p >= 1.
-
-    Raises:
-        TypeError, ValueError: alpha or p is negative, or alpha is not finite.
     """
 
     alpha: float
@@ -78,10 +72,6 @@ class Lp:
     @property
     def convex(self) -> bool:
         return self.p >= 1 or self.alpha == 0
-
-    @property
-    def separable(self) -> bool:
-        return True
 
     def value(self, w: np.ndarray) -> float:
         size = np.abs(w)
@@ -104,7 +94,7 @@ class Lp:
 
     def conjugate(self, v: np.ndarray) -> float:
         """Return (p - 1) alpha sum (|v_j| / (alpha p))^(p / (p - 1)); for p = 1 0 or inf, for p = inf sum |v_j|."""
-        _check_convex(self)
+        self._refuse_unless_convex()
         size = np.abs(v)
         if self.alpha == 0 or self.p == 1:
             return 0.0 if np.all(size <= self.alpha) else math.inf
@@ -115,31 +105,26 @@ class Lp:
         return (self.p - 1) * self.alpha * float(powers.sum())
 
     def feasible_scale(self, v: np.ndarray) -> float:
-        _check_convex(self)
+        self._refuse_unless_convex()
         return 1.0 if self.alpha and self.p > 1 else _scale_into(np.abs(v), self.alpha)
+
+    def _refuse_unless_convex(self) -> None:
+        if not self.convex:
+            raise ValueError(
+                f"p={self.p!r}: the conjugate and a duality gap need a convex penalty; p must be at least 1"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
 class ElasticNet:
-    """alpha * (l1_ratio * sum |w_j| + (1 - l1_ratio)/2 * sum w_j^2), as scikit-learn's.
-
-    Raises:
-        TypeError, ValueError: alpha is negative or not finite, or l1_ratio is outside [0, 1].
-    """
+    """alpha * (l1_ratio * sum |w_j| + (1 - l1_ratio)/2 * sum w_j^2), as scikit-learn's, l1_ratio from 0 to 1."""
 
     alpha: float
     l1_ratio: float = 0.5
+    convex: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _check(self, _ALPHA, _L1_RATIO)
-
-    @property
-    def convex(self) -> bool:
-        return True
-
-    @property
-    def separable(self) -> bool:
-        return True
 
     @property
     def lasso(self) -> float:
@@ -173,25 +158,14 @@ class ElasticNet:
 
 @dataclasses.dataclass(frozen=True)
 class GroupLasso:
-    """alpha * sum_g |w_g|, the Euclidean norms of groups of `size` consecutive weights; the last may be shorter.
-
-    Raises:
-        TypeError, ValueError: alpha is negative or not finite, or size is not a whole number of at least 1.
-    """
+    """alpha * sum_g |w_g|, the Euclidean norms of groups of `size` consecutive weights; the last may be shorter."""
 
     alpha: float
     size: int
+    convex: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _check(self, _ALPHA, _SIZE)
-
-    @property
-    def convex(self) -> bool:
-        return True
-
-    @property
-    def separable(self) -> bool:
-        return False
 
     def norms(self, w: np.ndarray) -> np.ndarray:
         """Return the Euclidean norm of each group, shape (groups,)."""
@@ -213,9 +187,7 @@ class GroupLasso:
         return 0.0 if np.all(self.norms(v) <= self.alpha) else math.inf
 
     def feasible_scale(self, v: np.ndarray) -> float:
-        rounding = (min(self.size, v.size) + 4) * np.finfo(
-            np.float64
-        ).eps  # of a norm: less by that much, and surely finite
+        rounding = (min(self.size, v.size) + 4) * np.finfo(np.float64).eps  # of a norm
         return _scale_into(self.norms(v) * (1 + rounding), self.alpha)
 
     def _groups(self, w: np.ndarray) -> np.ndarray:
@@ -237,11 +209,8 @@ def elastic_net_prox(x: Any, weight: float, l1_ratio: float = 0.5) -> np.ndarray
 
     Returns:
         A new array of x's shape and type.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
     """
-    x, weight, l1_ratio = checked_values("x", x), _WEIGHT.check(weight), _L1_RATIO.check(l1_ratio)
+    x, weight, l1_ratio = native_array("x", x, WIDE_FLOATS), _WEIGHT.check(weight), _L1_RATIO.check(l1_ratio)
     shrunk = np.maximum(np.abs(x, dtype=np.float64) - weight * l1_ratio, 0) / (1 + weight * (1 - l1_ratio))
     return np.copysign(shrunk, x).astype(x.dtype)
 
@@ -250,29 +219,15 @@ def group_prox(x: Any, weight: float, axis: int = -1) -> np.ndarray:
     """Return argmin_z 1/2 |z - x|^2 + weight |z|, Euclidean norms, for each row of x along an axis.
 
     That is x max(1 - weight / |x|, 0), and 0 for x = 0. Norms are those of x divided by its largest element, so that
-    no square overflows or vanishes.
-
-    Args:
-        x: float32 or float64, at least one axis.
-        weight: at least 0.
-        axis: the one along which a group lies.
-
-    Returns:
-        A new array of x's shape and type.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
+    no square overflows or vanishes. x has at least one axis; the rest is as for
+    `elastic_net_prox`.
     """
-    x, weight = checked_values("x", x), _WEIGHT.check(weight)
+    x, weight = native_array("x", x, WIDE_FLOATS), _WEIGHT.check(weight)
     if x.ndim == 0:
         raise ValueError("x has no axes: must have at least 1, along which a group lies")
     wide = x.astype(np.float64, copy=False)
-    largest = np.abs(wide).max(axis=axis, keepdims=True, initial=0)
-    unit = np.where(largest > 0, largest, 1)
-    with np.errstate(
-        over="ignore"
-    ):  # a weight beyond the range of float64, in units of a tiny group, lets nothing pass
-        norms = np.sqrt(np.square(wide / unit).sum(axis=axis, keepdims=True))
+    norms, unit = _norms_in_units(wide, axis)
+    with np.errstate(over="ignore"):  # of a weight in units of a tiny group: nothing passes
         kept = np.maximum(norms - weight / unit, 0)
     return (wide * np.divide(kept, norms, out=np.zeros_like(norms), where=norms != 0)).astype(x.dtype)
 
@@ -282,19 +237,9 @@ def max_norm_prox(x: Any, weight: float) -> np.ndarray:
 
     By Moreau's decomposition that is x minus its projection onto the L1 ball of radius `weight`: x clipped to
     [-t, t], with t such that what is clipped off adds up to `weight`, and 0 where all of x adds up to no more. It is
-    found by sorting.
-
-    Args:
-        x: float32 or float64, any shape.
-        weight: at least 0.
-
-    Returns:
-        A new array of x's shape and type.
-
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
+    found by sorting. x and weight are as for `elastic_net_prox`.
     """
-    x, weight = checked_values("x", x), _WEIGHT.check(weight)
+    x, weight = native_array("x", x, WIDE_FLOATS), _WEIGHT.check(weight)
     sizes = np.sort(np.abs(x.astype(np.float64, copy=False)).reshape(-1))[::-1]
     if not sizes.size or sizes[0] == 0:
         return x.copy()
@@ -322,13 +267,6 @@ def _check(penalty: Any, *args: Arg) -> None:
     """Check the fields of a frozen record, and keep each as the type that it is declared with."""
     for arg in args:
         object.__setattr__(penalty, arg.name, arg.check(getattr(penalty, arg.name)))
-
-
-def _check_convex(penalty: Lp) -> None:
-    if not penalty.convex:
-        raise ValueError(
-            f"p={penalty.p!r}: the conjugate and a duality gap need a convex penalty; p must be at least 1"
-        )
 
 
 def _scale_into(sizes: np.ndarray, bound: float) -> float:

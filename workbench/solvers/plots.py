@@ -24,7 +24,7 @@ def photograph_and_filters(photograph: np.ndarray, filters: np.ndarray, *, ax: n
     drawing.image(ax[1], "filters", np.vstack(rows), -largest, largest, cmap="PuOr_r")
     ax[1].set_title(f"{len(filters)} filters, one a channel")
     for panel in ax:
-        drawing.bare(panel)
+        panel.set_axis_off()
 
 
 @drawing.plot(size=(8.8, 4.6))

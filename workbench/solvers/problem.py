@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from workbench.operator import REQUIRED, Arg
+from workbench.arrays import as_array, check_sound, is_sparse
+from workbench.operator import checked_choice
 from workbench.solvers.losses import LOSSES, Loss, column_squares, lipschitz
 from workbench.solvers.penalties import Lp, Penalty
-from workbench.sparse_dropout.inputs import check_sound, is_sparse
-from workbench.sparse_lp.inputs import refuse_masked
 
 SMALLEST = float(np.finfo(np.float64).tiny)
 
@@ -35,7 +34,7 @@ class Problem:
 
     @property
     def coordinate_lipschitz(self) -> np.ndarray:
-        """Return the Lipschitz constant of the loss's derivative by each weight."""
+        """Return the Lipschitz constant of the loss's derivative by each weight; 0 for a column of zeros."""
         return self.loss.curvature * self.squares / self.matrix.shape[0]
 
     def with_penalty(self, penalty: Penalty) -> "Problem":
@@ -64,30 +63,26 @@ class Options:
 
     start: np.ndarray
     step: float | None = None
-    sparsity_threshold: float | None = None
+    sparsity_threshold: float = 1e-3
     nonzeros: int | None = None
     restart: str | None = None
-    tolerance: float = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
 class Iterate:
-    """Weights, and what the solver knows of them anyway.
-
-    Predictions, the gradient of the loss, the violation, the step that a violation is measured with, the passes so far.
-    """
+    """Weights, and what the solver knows of them anyway."""
 
     weights: np.ndarray
     predictions: np.ndarray | None = None
-    gradient: np.ndarray | None = None
+    gradient: np.ndarray | None = None  # of the loss
     violation: float | None = None
-    step: float | None = None
-    passes: int | None = None
+    step: float | None = None  # that a violation is measured with
+    passes: int | None = None  # so far
 
 
 def make_problem(X: Any, y: Any, penalty: Penalty | None, loss: str) -> Problem:
     """Return a checked problem, for `run`; arguments and errors as for `solve`."""
-    check_choice("loss", loss, LOSSES)
+    checked_choice("loss", loss, LOSSES)
     penalty = Lp(0.0) if penalty is None else penalty
     if not isinstance(getattr(penalty, "alpha", None), float) or not callable(getattr(penalty, "prox", None)):
         raise TypeError(f"penalty={penalty!r}: must be a penalty such as Lp(alpha=0.1), or None for none")
@@ -98,15 +93,9 @@ def make_problem(X: Any, y: Any, penalty: Penalty | None, loss: str) -> Problem:
     return Problem(matrix, LOSSES[loss](targets), penalty, squares)
 
 
-def check_choice(name: str, value: Any, choices: Any) -> None:
-    Arg(name, str, REQUIRED, "", choices=tuple(choices)).check(value)
-
-
 def checked_vector(name: str, values: Any, length: int, meaning: str) -> np.ndarray:
     """Return numbers as float64, shape (length,)."""
-    values = _as_array(name, values)
-    if values.dtype.kind not in "iuf":
-        raise TypeError(f"{name} has dtype {values.dtype}: must be numbers; convert it, as with {name}.astype(float)")
+    values = _checked_numbers(name, values)
     if values.shape != (length,):
         raise ValueError(f"{name} has shape {values.shape}: must be ({length},), {meaning}")
     values = values.astype(np.float64, copy=False)
@@ -114,14 +103,6 @@ def checked_vector(name: str, values: Any, length: int, meaning: str) -> np.ndar
     if wrong.size:
         raise ValueError(f"{name}[{wrong[0]}]={values[wrong[0]]}: must be finite")
     return values
-
-
-def _as_array(name: str, values: Any) -> np.ndarray:
-    refuse_masked(name, values)
-    try:
-        return np.asarray(values)
-    except ValueError as problem:
-        raise TypeError(f"{name}: must be an array of numbers ({problem})") from None
 
 
 def _checked_matrix(matrix: Any) -> Any:
@@ -134,15 +115,14 @@ def _checked_matrix(matrix: Any) -> Any:
                 f"X is a sparse {matrix.ndim}-D {matrix.format.upper()} array: must be a CSR or CSC matrix; "
                 "convert it, as with X.tocsc()"
             )
-        _check_matrix_type(matrix)
+        _checked_numbers("X", matrix.data)
         check_sound("X", matrix)
         found = csc_array(matrix).astype(np.float64, copy=False)
         if not found.has_canonical_format:
             found = found.copy()
             found.sum_duplicates()
     else:
-        matrix = _as_array("X", matrix)
-        _check_matrix_type(matrix)
+        matrix = _checked_numbers("X", matrix)
         if matrix.ndim != 2:
             raise ValueError(f"X has shape {matrix.shape}: must have 2 axes, (n, features)")
         found = matrix.astype(np.float64, copy=False)
@@ -153,28 +133,26 @@ def _checked_matrix(matrix: Any) -> Any:
     return found
 
 
-def _check_matrix_type(matrix: Any) -> None:
-    if matrix.dtype.kind not in "iuf":
-        raise TypeError(f"X has dtype {matrix.dtype}: must be numbers; convert it, as with X.astype(np.float64)")
+def _checked_numbers(name: str, values: Any) -> np.ndarray:
+    values = as_array(name, values, "an array of numbers")
+    if values.dtype.kind not in "iuf":
+        raise TypeError(f"{name} has dtype {values.dtype}: must be numbers; convert it, as with {name}.astype(float)")
+    return values
 
 
 def _check_finite(matrix: Any, squares: np.ndarray) -> None:
     """Raise ValueError unless X is finite, which its columns' sums of squares show at no further cost."""
     for first in np.flatnonzero(~np.isfinite(squares))[:1]:
-        column = _column(matrix, first)
+        column = matrix[:, [first]]
+        column = (column.toarray() if is_sparse(column) else column).reshape(-1)
         for row in np.flatnonzero(~np.isfinite(column))[:1]:
             raise ValueError(f"X[{row}, {first}]={column[row]}: must be finite")
         raise ValueError(f"X[:, {first}]: its sum of squares is beyond the range of float64; scale the column down")
     empty = np.flatnonzero(squares == 0)
     vanished = abs(matrix[:, empty]).max(axis=0) if empty.size else np.zeros(0)
-    vanished = vanished if isinstance(vanished, np.ndarray) else vanished.toarray().reshape(-1)
+    vanished = vanished.toarray().reshape(-1) if is_sparse(vanished) else vanished
     for first in empty[vanished > 0][:1]:
         raise ValueError(f"X[:, {first}]: its sum of squares is 0 in float64; scale the column up")
-
-
-def _column(matrix: Any, j: int) -> np.ndarray:
-    column = matrix[:, [j]]
-    return (column if isinstance(column, np.ndarray) else column.toarray()).reshape(-1)
 
 
 def _checked_targets(y: Any, rows: int, loss: str) -> np.ndarray:

@@ -9,7 +9,7 @@
 
 A solver is a generator: it takes a `Problem` and `Options` and yields an `Iterate`, the start first, then one after
 each iteration. What it is worth, and when to stop, is measured by `solve`, at no cost to the solver's time. Sources are
-named where the solvers are, in `descent` and `working_sets`.
+named where the solvers are, in `descent` and `coordinate_descent`.
 """
 
 import dataclasses
@@ -20,53 +20,45 @@ from typing import Any
 
 import numpy as np
 
-from workbench.operator import REQUIRED, Arg
+from workbench.operator import REQUIRED, Arg, checked_choice
 from workbench.solvers import descent
 from workbench.solvers.coordinate_descent import coordinate_descent
 from workbench.solvers.optimality import Meter
 from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp, Penalty
-from workbench.solvers.problem import Iterate, Options, Problem, check_choice, checked_vector, make_problem
-
-RESTARTS = ("gradient", "function", "none")
+from workbench.solvers.problem import Iterate, Options, Problem, checked_vector, make_problem
 
 TOLERANCE = Arg("tolerance", float, 1e-6, "when to stop", low=0.0, high=1.0, open=True)
 ITERATIONS = Arg("max_iterations", int, REQUIRED, "iterations at most", low=0)
 SECONDS = Arg("max_seconds", float, REQUIRED, "seconds at most", low=0.0)
-STEP = Arg("step", float, REQUIRED, "length of a gradient step", low=0.0, high=1e100)
-THRESHOLD = Arg("sparsity_threshold", float, 1e-3, "weights up to this size become zero", low=0.0)
-NONZEROS = Arg("nonzeros", int, REQUIRED, "weights that are kept", low=1)
+_STEP = "above 0 and below 1e100; leave it out for 1 / the Lipschitz constant of the gradient"
+OPTIONS = (
+    Arg("step", float, REQUIRED, "length of a gradient step", low=0.0, high=1e100, open=True, words=_STEP),
+    Arg("sparsity_threshold", float, REQUIRED, "weights up to this size become zero", low=0.0),
+    Arg("nonzeros", int, REQUIRED, "weights that are kept", low=1),
+    Arg("restart", str, REQUIRED, "when FISTA drops its momentum", choices=("gradient", "function", "none")),
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
     """What a solver found and how it got there; entry k of an array is after k iterations, entry 0 the start.
 
-    Attributes:
-        weights: the last iterate, float64, shape (features,).
-        objective: f(X w) + penalty(w).
-        optimality: how far from a solution each iterate is at most, in terms of `measure`.
-        measure: "duality gap", the objective less a lower bound on all objectives, the best found so far; or
-            "violation", max_j L_j |w_j - prox(w_j - g_j / L_j, 1 / L_j)| with the gradient g of the loss, which is 0
-            where no step of length 1 / L_j changes a weight. Coordinate descent takes the Lipschitz constant of each
-            weight for L_j, other solvers 1 / step for all; iterative hard thresholding sets all but the largest weights
-            to zero instead of the proximal operator.
-        target: the optimality at which the solver stops as converged.
-        seconds: of the solver's own work, without that of measuring.
-        nonzeros: weights that are not 0.
-        passes: over the data or, for coordinate descent, over working sets.
-        converged: whether the last optimality is at most `target`.
-        solver: its name.
+    `measure` is "duality gap", the objective less a lower bound on all objectives, the best found so far; or
+    "violation", max_j L_j |w_j - prox(w_j - g_j / L_j, 1 / L_j)| with the gradient g of the loss, which is 0 where no
+    step of length 1 / L_j changes a weight. Coordinate descent takes the Lipschitz constant of each weight for L_j,
+    other solvers 1 / step for all; iterative hard thresholding sets all but the largest weights to zero instead of the
+    proximal operator.
     """
 
-    weights: np.ndarray
-    objective: np.ndarray
-    optimality: np.ndarray
+    weights: np.ndarray  # the last iterate, float64, shape (features,)
+    objective: np.ndarray  # f(X w) + penalty(w)
+    optimality: np.ndarray  # how far from a solution each iterate is at most, in terms of `measure`
     measure: str
-    target: float
-    seconds: np.ndarray
-    nonzeros: np.ndarray
-    passes: int
-    converged: bool
+    target: float  # the optimality at which the solver stops as converged
+    seconds: np.ndarray  # of the solver's own work, without that of measuring
+    nonzeros: np.ndarray  # weights that are not 0
+    passes: int  # over the data or, for coordinate descent, over working sets
+    converged: bool  # whether the last optimality is at most `target`
     solver: str
 
     @property
@@ -145,36 +137,33 @@ def solve(
         was too large and the objective overflowed.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above.
+        TypeError: X, y or start is no array of numbers, or `penalty` is not one that the solver knows.
+        ValueError: X, y and start do not fit together or are not finite; an argument is outside its range; or the
+            solver does not use an option that is given, or misses one that it needs.
     """
-    options = {
-        "step": step,
-        "sparsity_threshold": sparsity_threshold,
-        "nonzeros": nonzeros,
-        "restart": restart,
-    }
+    options = {"step": step, "sparsity_threshold": sparsity_threshold, "nonzeros": nonzeros, "restart": restart}
     problem = make_problem(X, y, penalty, loss)
-    return run(problem, solver, tolerance, max_iterations, max_seconds, start, options)
+    return run(problem, solver, tolerance, max_iterations, max_seconds, start, **options)
 
 
 def run(
     problem: Problem,
-    solver: str,
-    tolerance: float,
-    max_iterations: int | None,
-    max_seconds: float | None,
-    start: Any,
-    options: dict[str, Any],
+    solver: str = "coordinate descent",
+    tolerance: float = 1e-6,
+    max_iterations: int | None = None,
+    max_seconds: float | None = None,
+    start: Any = None,
+    **options: Any,
 ) -> Result:
     """Run a solver on a problem and measure each iterate; arguments, errors and result as for `solve`."""
-    check_choice("solver", solver, SOLVERS)
-    chosen = SOLVERS[solver]
+    chosen = SOLVERS[checked_choice("solver", solver, SOLVERS)]
     tolerance = TOLERANCE.check(tolerance)
     limit = chosen.max_iterations if max_iterations is None else ITERATIONS.check(max_iterations)
     seconds = math.inf if max_seconds is None else SECONDS.check(max_seconds)
     checked = _checked_options(solver, problem, options)
-    start = _checked_start(start, problem.features)
-    iterates = chosen.iterates(problem, Options(start, tolerance=tolerance, **checked))
+    start = np.zeros(problem.features) if start is None else start
+    start = checked_vector("start", start, problem.features, "one weight a feature of X").copy()
+    iterates = chosen.iterates(problem, Options(start, **checked))
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a step too large: the objective shows it
         return _measured(problem, solver, iterates, tolerance, limit, seconds)
 
@@ -215,40 +204,18 @@ def _measured(
 
 
 def _checked_options(solver: str, problem: Problem, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that a solver reads, checked; refuse those that it would not read."""
-    for name, value in options.items():
-        if value is not None and name not in SOLVERS[solver].options:
-            readers = [other for other, each in SOLVERS.items() if name in each.options]
-            raise ValueError(f"{name}={value!r}: solver={solver!r} does not use it; it is for {_listed(readers)}")
-    penalty, checked = problem.penalty, {}
-    if options["step"] is not None:
-        checked["step"] = STEP.check(options["step"])
-        if checked["step"] == 0:
-            raise ValueError("step=0: must be above 0; leave it out for 1 / the Lipschitz constant of the gradient")
-    if options["restart"] is not None:
-        check_choice("restart", options["restart"], RESTARTS)
-        checked["restart"] = options["restart"]
-    if solver == "thresholded gradient descent":
-        given = options["sparsity_threshold"]
-        checked["sparsity_threshold"] = THRESHOLD.check(THRESHOLD.default if given is None else given)
+    """Return the options that are given, checked; refuse those that the solver would not read."""
+    penalty, given = problem.penalty, {name: value for name, value in options.items() if value is not None}
+    for name, value in given.items():
+        if name not in SOLVERS[solver].options:
+            readers = " and ".join(repr(other) for other, each in SOLVERS.items() if name in each.options)
+            raise ValueError(f"{name}={value!r}: solver={solver!r} does not use it; it is for {readers}")
     if solver == "iterative hard thresholding":
-        checked["nonzeros"] = NONZEROS.check(REQUIRED if options["nonzeros"] is None else options["nonzeros"])
+        given.setdefault("nonzeros", REQUIRED)
         if penalty.alpha > 0:
             raise ValueError(f"penalty={penalty!r}: solver={solver!r} limits the non-zeros instead; give penalty=None")
     if solver in _GRADIENT and isinstance(penalty, Lp) and penalty.p == math.inf:
         raise ValueError(f"p=inf: is a bound and has no gradient for solver={solver!r}; use 'proximal gradient'")
     if solver == "coordinate descent" and not isinstance(penalty, Lp | ElasticNet | GroupLasso):
         raise TypeError(f"penalty={penalty!r}: solver={solver!r} knows Lp, ElasticNet and GroupLasso; use 'FISTA'")
-    return checked
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join(map(repr, names))
-
-
-def _checked_start(start: Any, features: int) -> np.ndarray:
-    """Return a float64 copy of the weights to start from."""
-    if start is None:
-        return np.zeros(features)
-    start = checked_vector("start", start, features, "one weight a feature of X")
-    return start.copy()
+    return {arg.name: arg.check(given[arg.name]) for arg in OPTIONS if arg.name in given}

@@ -5,10 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import FLOATS, NUMBERS, is_sparse, native_array
 from workbench.operator import REQUIRED, Arg, Gradient, Operator, register_cpu_operator
-from workbench.sparse_dropout.drop_rule import RATIO, Drop
+from workbench.sparse_dropout import examples
 from workbench.sparse_dropout.inputs import (
+    RATIO,
     REPLACEMENTS,
+    Drop,
     check_gradient_ratio,
     check_places,
     checked_dropped,
@@ -17,33 +20,15 @@ from workbench.sparse_dropout.inputs import (
     checked_number,
     checked_replacement,
     checked_replacement_shape,
-    checked_values,
-    is_sparse,
 )
 
 ENGINES = {"numba": "workbench.sparse_dropout.kernels", "reference": "workbench.sparse_dropout.reference"}
 
-SEED = Arg(
-    "seed",
-    int,
-    REQUIRED,
-    "which random stream; another for each step",
-    low=0,
-    high=2**64 - 1,
-    slider=(0, 50),
-    words="a whole number from 0 to 2^64 - 1",
-)
+_UP_TO = "a whole number from 0 to "
+_STREAM, _PLACE = "which random stream; another for each step", "where in the stream x begins, for a part of a whole"
+SEED = Arg("seed", int, REQUIRED, _STREAM, low=0, high=2**64 - 1, slider=(0, 50), words=f"{_UP_TO}2^64 - 1")
+START = Arg("start", int, 0, _PLACE, low=0, high=2**62, slider=(0, 64), words=f"{_UP_TO}2^62")
 TRAINING = Arg("training", bool, True, "False for evaluation: nothing is dropped")
-START = Arg(
-    "start",
-    int,
-    0,
-    "where in the stream x begins, for a part of a whole",
-    low=0,
-    high=2**62,
-    slider=(0, 64),
-    words="a whole number from 0 to 2^62",
-)
 SCALED = Arg("scaled", bool, False, "scale what is kept so that the expectation of y is x")
 
 _NUMBER = "a number that fits x's dtype"
@@ -61,7 +46,7 @@ def _scale(ratio: float, scaled: bool) -> float | None:
 
 def _prepare(inputs: tuple, values: dict) -> tuple:
     (x,) = inputs
-    x = checked_matrix("x", x) if is_sparse(x) else checked_values("x", x)
+    x = checked_matrix("x", x) if is_sparse(x) else native_array("x", x, NUMBERS)
     drop = _drop(values)
     if values["scaled"] and x.dtype.kind != "f":
         raise TypeError(f"scaled=True: x has dtype {x.dtype}, which cannot be scaled; convert x to a float type")
@@ -74,7 +59,7 @@ def _prepare(inputs: tuple, values: dict) -> tuple:
 
 def _prepare_gradient(inputs: tuple, values: dict) -> tuple:
     dy, dropped = inputs
-    dy = checked_matrix("dy", dy, types="f") if is_sparse(dy) else checked_values("dy", dy, types="f")
+    dy = checked_matrix("dy", dy, FLOATS) if is_sparse(dy) else native_array("dy", dy, FLOATS)
     dropped = checked_dropped(dropped, dy)
     shape = checked_replacement_shape(values["replacement_shape"], dy.shape)
     ratio = check_gradient_ratio(values["ratio"], values["training"], values["scaled"], dropped)
@@ -83,7 +68,7 @@ def _prepare_gradient(inputs: tuple, values: dict) -> tuple:
 
 def _prepare_ragged(inputs: tuple, values: dict) -> tuple:
     x, lengths = inputs
-    x = checked_values("x", x)
+    x = native_array("x", x, NUMBERS)
     lengths = checked_lengths(lengths, x)
     return x, lengths, _drop(values), checked_number("replacement_value", values["replacement_value"], x.dtype)
 
@@ -108,6 +93,10 @@ DROPOUT = register_cpu_operator(
         prepare=_prepare,
         gradient="DropoutWithReplacementGradient",
         cost="workbench.sparse_dropout.cost",
+        exact=True,
+        types=NUMBERS,
+        examples=examples.forward,
+        timed=examples.timed_forward,
     )
 )
 
@@ -128,11 +117,15 @@ DROPOUT_GRADIENT = register_cpu_operator(
         prepare=_prepare_gradient,
         gradient=Gradient.NO_GRADIENT,
         cost="workbench.sparse_dropout.cost",
+        types=FLOATS,
+        examples=examples.gradient,
+        timed=examples.timed_gradient,
     )
 )
 
 SPARSE_DROPOUT = register_cpu_operator(
-    Operator(
+    dataclasses.replace(
+        DROPOUT,
         name="SparseDropoutWithReplacement",
         meaning="Replace whole segments of a ragged array by one value each, with a given chance.",
         inputs=("x", "lengths"),
@@ -145,10 +138,10 @@ SPARSE_DROPOUT = register_cpu_operator(
             START,
         ),
         function="sparse_dropout_with_replacement",
-        engines=ENGINES,
         prepare=_prepare_ragged,
         gradient=Gradient.NO_GRADIENT,
-        cost="workbench.sparse_dropout.cost",
+        examples=examples.ragged,
+        timed=examples.timed_ragged,
     )
 )
 
@@ -200,22 +193,17 @@ def dropout_with_replacement(
         alike. What is dropped is gone, an infinity or NaN too.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above.
+        TypeError: x is of another element type, masked, or a sparse matrix of another format; `replacement` is none of
+            these, or a mean of whole numbers; scaled=True for whole numbers; an argument is not of its type.
+        ValueError: an argument is out of its range; `replacement` does not broadcast or fit x's type, or is not finite
+            and scaled=True; per_feature=True without a strategy; a sparse matrix is unsound or names an element twice.
 
     Source: the element-wise reading of Caffe2's SparseDropoutWithReplacement; for scaled=True and new = 0 Srivastava,
     Hinton, Krizhevsky, Sutskever and Salakhutdinov, Dropout, 2014.
     """
-    return DROPOUT.run(
-        x,
-        ratio=ratio,
-        replacement=replacement,
-        seed=seed,
-        training=training,
-        scaled=scaled,
-        per_feature=per_feature,
-        start=start,
-        engine=engine,
-    )
+    draws = {"ratio": ratio, "seed": seed, "training": training, "start": start}
+    new = {"replacement": replacement, "per_feature": per_feature, "scaled": scaled}
+    return DROPOUT.run(x, engine=engine, **draws, **new)
 
 
 def dropout_with_replacement_gradient(
@@ -244,17 +232,12 @@ def dropout_with_replacement_gradient(
         over the elements that share a value.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above.
+        TypeError: dy or `dropped` is of another element type, one alone is sparse, or scaled=True has no ratio.
+        ValueError: their shapes or entries differ, `replacement_shape` does not broadcast to them, or `ratio` or
+            `training` cannot have dropped these.
     """
-    return DROPOUT_GRADIENT.run(
-        dy,
-        dropped,
-        ratio=ratio,
-        training=training,
-        scaled=scaled,
-        replacement_shape=replacement_shape,
-        engine=engine,
-    )
+    drawn = {"ratio": ratio, "training": training, "scaled": scaled}
+    return DROPOUT_GRADIENT.run(dy, dropped, replacement_shape=replacement_shape, engine=engine, **drawn)
 
 
 def sparse_dropout_with_replacement(
@@ -285,20 +268,14 @@ def sparse_dropout_with_replacement(
         y, of x's type, and output_lengths, of the type of lengths; both new.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above.
+        TypeError: x or lengths is of another element type, or an argument is not of its type.
+        ValueError: `ratio` is not in [0, 1]; x or lengths has not one axis; a length is negative, or they do not add up
+            to `len(x)`; `replacement_value` does not fit x's type.
 
     Source: Caffe2's SparseDropoutWithReplacement. No gradient flows, as there.
     """
-    return SPARSE_DROPOUT.run(
-        x,
-        lengths,
-        ratio=ratio,
-        replacement_value=replacement_value,
-        seed=seed,
-        training=training,
-        start=start,
-        engine=engine,
-    )
+    draws = {"ratio": ratio, "seed": seed, "training": training, "start": start}
+    return SPARSE_DROPOUT.run(x, lengths, replacement_value=replacement_value, engine=engine, **draws)
 
 
 def sparse_itemwise_dropout_with_replacement(
@@ -319,13 +296,5 @@ def sparse_itemwise_dropout_with_replacement(
 
     Source: Caffe2's SparseItemwiseDropoutWithReplacement.
     """
-    return SPARSE_ITEMWISE_DROPOUT.run(
-        x,
-        lengths,
-        ratio=ratio,
-        replacement_value=replacement_value,
-        seed=seed,
-        training=training,
-        start=start,
-        engine=engine,
-    )
+    draws = {"ratio": ratio, "seed": seed, "training": training, "start": start}
+    return SPARSE_ITEMWISE_DROPOUT.run(x, lengths, replacement_value=replacement_value, engine=engine, **draws)

@@ -13,26 +13,21 @@ A comparison and a choice are not floating-point operations; they are counted ap
 count nothing. With an engine, what it does besides: temporaries, copies, checks of the lengths.
 """
 
-import dataclasses
 import math
 from collections.abc import Sequence
 
-from workbench.cost import Cost, checked_choice, checked_count, checked_itemsize, checked_shape
-from workbench.philox import ROUNDS, WORDS_PER_BLOCK
+from workbench.cost import Cost, checked_count, checked_itemsize, checked_shape
+from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
+from workbench.machines.prediction import Work
+from workbench.operator import checked_choice
+from workbench.philox import ROUNDS, TILE, WORDS_PER_BLOCK
 
-DIRECTIONS = ("forward", "gradient")
-ENGINES = ("numba", "reference")
 SIZES = (1, 2, 4, 8)
 MARK = 1  # bytes of an element of `dropped`
 WIDE = 8  # bytes of a number in float64, and of a counter
-TILE = 256  # elements of a tile of marks, as in `loops`
 
 DRAW = Cost(random_words=1, comparisons=2)
 SCALING = Cost(multiply_adds=1, other_flops=1)
-
-# Functions that the interpreter calls on the way to the compiled loops.
-CALLS = {"forward": 174, "gradient": 161}
-SEGMENTS_CALLS, ITEMS_CALLS, STORED_CALLS = 168, 146, 259
 
 # A block of four words in NumPy: in each round two products, two halves, two shifts and four XORs; before, the counter
 # made and halved; after, the words narrowed and put in order. Every one reads and writes arrays of counters.
@@ -42,7 +37,7 @@ BLOCK_AFTER = Cost(bytes_read=4 * WIDE + 16, bytes_written=32, bytes_allocated=3
 BLOCK = BLOCK_BEFORE + ROUNDS * ROUND + BLOCK_AFTER
 BLOCK_LAUNCHES = 4 + 10 * ROUNDS + 5
 # Four words as numbers in [0, 1), and compared with the ratio.
-FATES = Cost(bytes_read=4 * (4 + WIDE), bytes_written=4 * (WIDE + MARK), bytes_allocated=4 * (WIDE + MARK))
+COMPARED = Cost(bytes_read=4 * (4 + WIDE), bytes_written=4 * (WIDE + MARK), bytes_allocated=4 * (WIDE + MARK))
 # The lengths of segments, each compared with two bounds, both put together, asked for any, and added up.
 LENGTHS_CHECKED = Cost(bytes_read=3, bytes_written=3, bytes_allocated=3, comparisons=2)
 LENGTHS_READ = 3
@@ -69,14 +64,14 @@ def cost(
             and what starts it included (of the reference the replacement being one number).
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above.
+        TypeError: a length of a shape is no int.
+        ValueError: a length is negative, or `direction`, `itemsize` or `engine` is not one of those above.
     """
     checked_choice("direction", direction, DIRECTIONS)
     elements = math.prod(checked_shape("shape", shape))
     values = math.prod(checked_shape("replacement_shape", replacement_shape))
     size = checked_itemsize(itemsize, SIZES)
-    _check_engine(engine)
-    if engine == "reference":
+    if checked_engine(engine) == "reference":
         return _of_reference(direction, elements, size, scaled)
     if direction == "forward":
         each = DRAW + (SCALING if scaled else Cost()) + Cost(bytes_read=size, bytes_written=size + MARK)
@@ -107,8 +102,7 @@ def stored_cost(
     bounds = (lines + 1) * index
     total = entries * (each + (SCALING if scaled else Cost()))
     total += Cost(bytes_read=bounds, bytes_written=bounds)
-    _check_engine(engine, ("numba",))
-    if engine is None:
+    if checked_engine(engine, ("numba",)) is None:
         return total
     # The places are compared with their bounds, and each with the one before; and copied once more, for `dropped`.
     checked = Cost(comparisons=3, bytes_read=4 * index + 1, bytes_written=1)
@@ -118,7 +112,7 @@ def stored_cost(
     lines_besides = Cost(
         mispredictions=2 * lines, bytes_read=3 * bounds, bytes_written=bounds, bytes_allocated=2 * bounds
     )
-    return total + entries * (checked + copied + near + made) + lines_besides + Cost(launches=1, calls=STORED_CALLS)
+    return total + entries * (checked + copied + near + made) + lines_besides + Cost(launches=1, runs=1)
 
 
 def segments_cost(
@@ -140,7 +134,7 @@ def segments_cost(
     kept = checked_count("kept_values", kept_values)
     if dropped > count:
         raise ValueError(f"dropped_segments={dropped}: must be at most {count}, the segments")
-    _check_engine(engine, ("numba",))
+    checked_engine(engine, ("numba",))
     lengths = count * (DRAW + Cost(bytes_read=length, bytes_written=length))
     values = kept * Cost(bytes_read=size, bytes_written=size)
     total = lengths + values + dropped * Cost(bytes_written=size)
@@ -149,13 +143,14 @@ def segments_cost(
     marks, results = _tiled(count), kept * size + dropped * size
     return total + Cost(
         comparisons=2 * count,  # a length that is negative, or too large
-        mispredictions=min(dropped, count - dropped) + 2 * dropped,  # a fate; where a stretch ends, and its remainder
+        mispredictions=min(dropped, count - dropped)
+        + 2 * dropped,  # kept or not; where a stretch ends, and its remainder
         bytes_read=count * (2 * length + MARK),  # the lengths copied, and read again where the values are; the marks
         bytes_written=count * length + marks,
         bytes_cached=count * MARK,
         bytes_allocated=2 * count * length + marks + results,
         launches=2,
-        calls=SEGMENTS_CALLS,
+        runs=1,
     )
 
 
@@ -165,18 +160,18 @@ def items_cost(
     """Count `sparse_itemwise_dropout_with_replacement`; `engine` is None or "numba"."""
     size, length = checked_itemsize(itemsize, SIZES), checked_itemsize(lengths_itemsize, SIZES, "lengths_itemsize")
     elements, count = checked_count("values", values), checked_count("segments", segments)
-    _check_engine(engine, ("numba",))
+    checked_engine(engine, ("numba",))
     total = elements * (DRAW + Cost(bytes_read=size, bytes_written=size))
     total += count * Cost(bytes_read=length, bytes_written=length)
     if engine is None:
         return total
     checked = count * (LENGTHS_CHECKED + Cost(bytes_read=LENGTHS_READ * length, bytes_allocated=length))
     drawn = _of_loops("forward", elements, 1, size, scaled=False) + Cost(bytes_written=elements * MARK)
-    return total + checked + dataclasses.replace(drawn, calls=ITEMS_CALLS)
+    return total + checked + drawn
 
 
 def _of_loops(direction: str, elements: int, values: int, size: int, scaled: bool) -> Cost:
-    """Count what the loops move within the caches, and the arrays and calls around them.
+    """Count what the loops move within the caches, and the arrays and the run around them.
 
     Forward, marks and the replacement are read from L1; in the gradient dy and the marks are, for the sums. Numbers of
     two bytes are widened before they are scaled or carried back, and narrowed after.
@@ -190,7 +185,7 @@ def _of_loops(direction: str, elements: int, values: int, size: int, scaled: boo
         bytes_cached=(MARK + size) * elements,
         bytes_allocated=results,
         launches=1,
-        calls=CALLS[direction],
+        runs=1,
     )
 
 
@@ -202,20 +197,15 @@ def _of_reference(direction: str, elements: int, size: int, scaled: bool) -> Cos
     if direction == "gradient":
         # dy converted, multiplied, converted; chosen; dy in float64; chosen; added up.
         passes = (size, size), (size, size), (size, size), (size + MARK, size), (size, WIDE), (WIDE + MARK, WIDE)
-        each = sum((_pass(*each) for each in passes), Cost(other_flops=2, comparisons=2, bytes_read=WIDE))
+        each = sum((pass_cost(*each) for each in passes), Cost(other_flops=2, comparisons=2, bytes_read=WIDE))
         if scaled:  # the kept elements' share, in float64
-            each += _pass(size, WIDE) + _pass(WIDE, WIDE) + Cost(other_flops=1, bytes_read=WIDE)
+            each += pass_cost(size, WIDE) + pass_cost(WIDE, WIDE) + Cost(other_flops=1, bytes_read=WIDE)
         return elements * each + Cost(bytes_written=size, launches=10 if scaled else 8)
     if scaled:
-        scaling = _pass(size, size) + 2 * _pass(size, size) + _pass(size, size) + SCALING
+        scaling = pass_cost(size, size) + 2 * pass_cost(size, size) + pass_cost(size, size) + SCALING
     blocks = -(-elements // WORDS_PER_BLOCK)
-    chosen = _pass(size + MARK, size) + DRAW + scaling
-    return blocks * (BLOCK + FATES) + elements * chosen + Cost(launches=BLOCK_LAUNCHES + 3 + 4 * scaled)
-
-
-def _pass(read: int, written: int) -> Cost:
-    """Count one element of a NumPy function that makes a new array."""
-    return Cost(bytes_read=read, bytes_written=written, bytes_allocated=written)
+    chosen = pass_cost(size + MARK, size) + DRAW + scaling
+    return blocks * (BLOCK + COMPARED) + elements * chosen + Cost(launches=BLOCK_LAUNCHES + 3 + 4 * scaled)
 
 
 def _tiled(elements: int) -> int:
@@ -223,6 +213,38 @@ def _tiled(elements: int) -> int:
     return -(-elements // TILE) * TILE * MARK
 
 
-def _check_engine(engine: str | None, engines: Sequence[str] = ENGINES) -> None:
-    if engine is not None:
-        checked_choice("engine", engine, engines)
+def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Work:
+    """Return what a call of a dropout operator costs, and into how many jobs the loops cut it.
+
+    The share that is dropped is taken to be the ratio.
+
+    Raises:
+        ValueError: the engine's work on such inputs is not counted.
+    """
+    from workbench.sparse_dropout import kernels
+
+    x, other = (*inputs, None)[:2]
+    tile = kernels.TILES * TILE
+    if name.startswith("Sparse"):
+        sizes = {"itemsize": x.itemsize, "lengths_itemsize": other.itemsize, "engine": engine}
+        if name.startswith("SparseItemwise"):
+            return Work(items_cost(x.size, other.size, **sizes), x.size, -(-x.size // tile))
+        ratio, segments = arguments.get("ratio", 0.0), other.size
+        count = segments_cost(segments, round(ratio * segments), round((1 - ratio) * x.size), **sizes)
+        return Work(count, x.size, -(-segments // kernels.loops_segments.CHUNK))
+    scaled = arguments.get("scaled", False)
+    if hasattr(x, "indptr"):
+        if name != "DropoutWithReplacement":
+            raise ValueError(f"{name} of a sparse matrix is not counted")
+        sizes = {"itemsize": x.data.itemsize, "index_itemsize": x.indices.itemsize}
+        count = stored_cost(x.nnz, x.indptr.size - 1, scaled=scaled, engine=engine, **sizes)
+        return Work(count, x.nnz, -(-x.nnz // kernels.ENTRIES))
+    sizes = {"scaled": scaled, "itemsize": x.itemsize, "engine": engine}
+    if name == "DropoutWithReplacement":
+        new = arguments.get("replacement", 0.0)
+        of_features = isinstance(new, str) and arguments.get("per_feature", False)
+        shape = x.shape[-1:] if of_features else getattr(new, "shape", ())
+        return Work(cost("forward", x.shape, replacement_shape=shape, **sizes), x.size, -(-x.size // tile))
+    shape = arguments.get("replacement_shape", ())
+    jobs = max(1, min(kernels.SUMS, x.size // (kernels.ROOM * max(1, math.prod(shape)))))
+    return Work(cost("gradient", x.shape, replacement_shape=shape, **sizes), x.size, jobs, "float64")  # of its sums

@@ -1,51 +1,48 @@
-"""What the operators accept, and what they say of the rest."""
+"""Check what the dropout operators are given, and hand it to the engines; the rule by which both engines drop."""
 
+import contextlib
+import dataclasses
 import math
 import numbers
 from typing import Any
 
 import numpy as np
 
-from workbench.sparse_dropout.drop_rule import RATIO
+from workbench.arrays import INTEGERS, NUMBERS, Types, as_array, check_dtype, check_sound, is_sparse, native_array
+from workbench.operator import Arg
 from workbench.sparse_dropout.sparse_entries import Stored
 from workbench.sparse_dropout.strategies import STRATEGIES, typical_value
 
 REPLACEMENTS = "a number, an array that broadcasts to x, or one of " + ", ".join(map(repr, STRATEGIES))
 WORDS = 1 << 64  # of a seed's stream, whose places are counted in uint64
-LENGTHS = (np.dtype(np.int32), np.dtype(np.int64))
+RATIO = Arg("ratio", float, 0.5, "share that is dropped", low=0.0, high=1.0, slider=(0.0, 1.0), step=0.01)
 
 
-def is_sparse(x: Any) -> bool:
-    """Say whether x is one of SciPy's sparse arrays, without importing SciPy."""
-    return any(kind.__module__.startswith("scipy.sparse") for kind in type(x).__mro__)
+@dataclasses.dataclass(frozen=True)
+class Drop:
+    """Drop element i where word start + i of the seed's stream, as a number r in [0, 1), is below the ratio.
+
+    A word w is r = w / 2^32, so r < ratio is w < threshold: ratio 0 drops none and ratio 1 drops all, exactly, and
+    between them the chance is threshold / 2^32.
+    """
+
+    ratio: float
+    seed: int
+    start: int = 0
+
+    @property
+    def threshold(self) -> int:
+        return math.ceil(self.ratio * 2**32)
 
 
-def checked_values(name: str, x: Any, types: str = "iuf") -> np.ndarray:
-    """Return x as an array of a type that is allowed, in the machine's byte order."""
-    x = _array(name, x, "an array of numbers")
-    if x.dtype.kind not in types or x.dtype.itemsize > 8:
-        allowed = "float16, float32 or float64" if types == "f" else "an integer type, float16, float32 or float64"
-        raise TypeError(f"{name} has dtype {x.dtype}: must be {allowed}; convert it, as with {name}.astype(np.float32)")
-    return x.astype(x.dtype.newbyteorder("="), copy=False)
-
-
-def _array(name: str, x: Any, wanted: str) -> np.ndarray:
-    if isinstance(x, np.ma.MaskedArray):
-        raise TypeError(f"{name}: a masked array's mask would be lost; fill it first, as with {name}.filled(0)")
-    try:
-        return np.asarray(x)
-    except ValueError as problem:
-        raise TypeError(f"{name}: must be {wanted} ({problem})") from None
-
-
-def checked_matrix(name: str, matrix: Any, types: str = "iuf") -> Stored:
+def checked_matrix(name: str, matrix: Any, types: Types = NUMBERS) -> Stored:
     """Return the stored entries of a CSR or CSC matrix that is sound and names no element twice."""
     if matrix.format not in ("csr", "csc") or matrix.ndim != 2:
         raise TypeError(
             f"{name} is a sparse {matrix.ndim}-D {matrix.format.upper()} array: must be a CSR or CSC matrix; "
             f"convert it, as with {name}.tocsr()"
         )
-    checked_values(f"{name}.data", matrix.data, types)
+    native_array(f"{name}.data", matrix.data, types)
     if matrix.data.dtype == np.float16:
         raise TypeError(f"{name}.data has dtype float16, which SciPy's sparse matrices do not support; use float32")
     check_sound(name, matrix)
@@ -53,24 +50,6 @@ def checked_matrix(name: str, matrix: Any, types: str = "iuf") -> Stored:
     if _has_duplicates(stored):
         raise ValueError(f"{name}: an element is stored twice; add such entries up first, with {name}.sum_duplicates()")
     return stored
-
-
-def check_sound(name: str, matrix: Any) -> None:
-    """Raise ValueError unless the index arrays of a CSR or CSC matrix describe one of its shape."""
-    if not _is_sound(matrix):
-        raise ValueError(f"{name}: its index arrays do not describe a matrix of shape {matrix.shape}; build it anew")
-
-
-def _is_sound(matrix: Any) -> bool:
-    """Say whether every place that the index arrays name exists."""
-    lines, width = matrix.shape if matrix.format == "csr" else matrix.shape[::-1]
-    bounds, places = matrix.indptr, matrix.indices
-    if bounds.dtype.kind not in "iu" or places.dtype.kind not in "iu" or bounds.shape != (lines + 1,):
-        return False
-    if bounds[0] != 0 or np.any(bounds[1:] < bounds[:-1]) or bounds[-1] > min(matrix.data.size, places.size):
-        return False
-    places = places[: bounds[-1]]
-    return not places.size or bool(places.min() >= 0 and places.max() < width)
 
 
 def _has_duplicates(stored: Stored) -> bool:
@@ -102,7 +81,7 @@ def checked_dropped(dropped: Any, dy: np.ndarray | Stored) -> np.ndarray | Store
             raise ValueError("dy and dropped: must store the same elements in the same format and order")
         dtype = dropped.data.dtype
     else:
-        stored = _array("dropped", dropped, "an array of bool")
+        stored = as_array("dropped", dropped, "an array of bool")
         if stored.shape != dy.shape:
             raise ValueError(f"dropped has shape {stored.shape} and dy has shape {dy.shape}: must be equal")
         dtype = stored.dtype
@@ -149,29 +128,13 @@ def checked_lengths(lengths: Any, x: np.ndarray) -> np.ndarray:
     if x.ndim != 1:
         raise ValueError(f"x has {x.ndim} axes {x.shape}: must have 1, the values of all segments one after another")
     given = lengths
-    lengths = _array("lengths", lengths, "one whole number a segment")
+    lengths = as_array("lengths", lengths, "an array of whole numbers")
     if not lengths.size and not isinstance(given, np.ndarray):
         lengths = lengths.astype(np.int64)
-    if lengths.dtype.newbyteorder("=") not in LENGTHS:
-        raise TypeError(
-            f"lengths has dtype {lengths.dtype}: must be int32 or int64, whole numbers of values; "
-            "convert it, as with lengths.astype(np.int64)"
-        )
+    check_dtype("lengths", lengths.dtype, INTEGERS)
     if lengths.ndim != 1:
         raise ValueError(f"lengths has {lengths.ndim} axes {lengths.shape}: must have 1, one length a segment")
     return np.ascontiguousarray(lengths, lengths.dtype.newbyteorder("="))
-
-
-def refuse_length(segment: int, length: int, size: int) -> None:
-    """Raise ValueError for one length that cannot be."""
-    if length < 0:
-        raise ValueError(f"lengths[{segment}]={length}: must be at least 0")
-    raise ValueError(f"lengths[{segment}]={length}: must be at most {size}, the number of values in x")
-
-
-def refuse_total(total: int, size: int) -> None:
-    """Raise ValueError for lengths that do not add up."""
-    raise ValueError(f"lengths add up to {total} and x has {size} values: must be equal")
 
 
 def check_sum(lengths: np.ndarray, size: int) -> None:
@@ -179,39 +142,32 @@ def check_sum(lengths: np.ndarray, size: int) -> None:
     wrong = (lengths < 0) | (lengths > size)
     if wrong.any():
         segment = int(wrong.argmax())
-        refuse_length(segment, int(lengths[segment]), size)
+        allowed = "at least 0" if lengths[segment] < 0 else f"at most {size}, the number of values in x"
+        raise ValueError(f"lengths[{segment}]={lengths[segment]}: must be {allowed}")
     total = int(lengths.sum(dtype=np.int64))
     if total != size:
-        refuse_total(total, size)
+        raise ValueError(f"lengths add up to {total} and x has {size} values: must be equal")
 
 
 def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
     """Return a replacement as a scalar of x's type, or raise TypeError or ValueError where it does not fit."""
     if isinstance(value, bool | np.bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}={value!r}: must be a number, not {type(value).__name__}")
-    number = _whole(value, dtype) if dtype.kind in "iu" else _floating(value, dtype)
+    given = isinstance(value, np.generic)
+    number = None
+    if dtype.kind == "f":
+        with contextlib.suppress(OverflowError), np.errstate(over="ignore"):
+            number = dtype.type(value if given else float(value))
+            if np.isinf(number) and (np.isfinite(value) if given else math.isfinite(value)):
+                number = None
+    else:
+        exact, limits = value.item() if given else value, np.iinfo(dtype)  # NumPy would compare in the value's own type
+        if limits.min <= exact <= limits.max and int(exact) == exact:
+            number = dtype.type(int(exact))
     if number is None:
         shown = repr(value) if len(repr(value)) < 40 else "a number of many digits"
         raise ValueError(f"{name}={shown}: does not fit x's dtype {dtype}; give {_fitting(dtype)}, or convert x")
     return number
-
-
-def _whole(value: numbers.Real, dtype: np.dtype) -> np.generic | None:
-    limits = np.iinfo(dtype)
-    exact = value.item() if isinstance(value, np.generic) else value  # NumPy would compare in the value's own type
-    if not limits.min <= exact <= limits.max or int(exact) != exact:
-        return None
-    return dtype.type(int(exact))
-
-
-def _floating(value: numbers.Real, dtype: np.dtype) -> np.generic | None:
-    try:
-        with np.errstate(over="ignore"):
-            number = dtype.type(value if isinstance(value, np.generic) else float(value))
-    except OverflowError:
-        return None
-    finite = np.isfinite(value) if isinstance(value, np.generic) else math.isfinite(value)
-    return number if np.isfinite(number) or not finite else None
 
 
 def checked_replacement(value: Any, x: np.ndarray | Stored, per_feature: bool) -> np.ndarray:
@@ -223,7 +179,7 @@ def checked_replacement(value: Any, x: np.ndarray | Stored, per_feature: bool) -
         raise ValueError("per_feature=True: goes with a strategy such as replacement='mean'; give an array of values")
     if isinstance(value, numbers.Real) or (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype != object):
         return np.asarray(checked_number("replacement", value if isinstance(value, numbers.Real) else value[()], dtype))
-    array = _array("replacement", value, REPLACEMENTS)
+    array = as_array("replacement", value, REPLACEMENTS)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"replacement={value!r}: must be {REPLACEMENTS}, not of dtype {array.dtype}")
     _check_broadcast("", array.shape, shape)

@@ -12,10 +12,10 @@ from collections.abc import Callable
 import numpy as np
 
 from workbench import parallel, philox
-from workbench.sparse_dropout import loops
-from workbench.sparse_dropout.broadcasting import covered_axes, inner_shape, sum_to, summed_axes
-from workbench.sparse_dropout.drop_rule import Drop
-from workbench.sparse_dropout.inputs import check_sum, refuse_length, refuse_total
+from workbench.sparse_dropout import loops_common, loops_dense, loops_segments, loops_sparse
+from workbench.sparse_dropout.inputs import Drop, check_sum
+from workbench.sparse_dropout.loops_common import TILE, Draw
+from workbench.sparse_dropout.reference import sum_to, summed_axes
 from workbench.sparse_dropout.sparse_entries import Stored
 
 TILES = 64  # of a job: 16384 elements
@@ -41,9 +41,9 @@ def dropout_of_runs(x, begins: np.ndarray, drop: Drop, replacement: np.ndarray, 
     length, first, draw = x.size // max(begins.size, 1), np.uint64(drop.start), _draw(drop)
 
     def loop(source, y, values, scales, start, stop):
-        loops.runs(source, y, marks, begins, length, first, values, period, run, scales, draw, start, stop)
+        loops_dense.runs(source, y, marks, begins, length, first, values, period, run, scales, draw, start, stop)
 
-    y = _selected(np.ascontiguousarray(x).reshape(-1), drop, values, scale, -(-x.size // loops.TILE), loop)
+    y = _selected(np.ascontiguousarray(x).reshape(-1), drop, values, scale, -(-x.size // TILE), loop)
     return y.reshape(x.shape), marks.view(np.bool_).reshape(x.shape)
 
 
@@ -60,14 +60,14 @@ def dropout_with_replacement_gradient(dy, dropped, scale: float, replacement_sha
 
 def _carry_back_dense(dy, dropped, scale: float, replacement_shape: tuple[int, ...]) -> tuple:
     """Return dx, and the sums of dy where dropped and where kept, over the axes that share a value."""
-    covered, run = covered_axes(replacement_shape, dy.shape)
+    covered, run = _covered_axes(replacement_shape, dy.shape)
     values, all_of_them = math.prod(covered), (max(dy.size, 1),)
     if covered and not 0 < values * ROOM <= dy.size:  # sums for each job would take more room than dy
         dx, _ = _carry_back(dy, dropped, scale, 1, all_of_them)
         of_kept = 0.0 if scale == 1 else _sum_where(dy, ~dropped, replacement_shape)
         return dx, (_sum_where(dy, dropped, replacement_shape), of_kept)
     dx, sums = _carry_back(dy, dropped, scale, values, run if covered else all_of_them)
-    return dx, [sum_to(each.reshape(covered), inner_shape(replacement_shape, covered)) for each in sums]
+    return dx, [sum_to(each.reshape(covered), _inner_shape(replacement_shape, covered)) for each in sums]
 
 
 def _carry_back_stored(dy: Stored, dropped: Stored, scale: float, replacement_shape: tuple[int, ...]) -> tuple:
@@ -88,11 +88,11 @@ def _carry_back(dy, dropped, scale: float, values: int, run: tuple) -> tuple[np.
     marks = np.ascontiguousarray(dropped).reshape(-1).view(np.uint8)
     dx = np.empty_like(source)
     jobs = max(1, min(SUMS, source.size // (ROOM * values)))
-    length = -(-source.size // (jobs * loops.TILE)) * loops.TILE
+    length = -(-source.size // (jobs * TILE)) * TILE
     sums = np.zeros((jobs, 2, values))
 
     def work(start: int, stop: int) -> None:
-        loops.gradient(source, dx, marks, wide.type(scale), sums, length, values, run, start, stop)
+        loops_dense.gradient(source, dx, marks, wide.type(scale), sums, length, values, run, start, stop)
 
     parallel.run(work, jobs, source.size)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -109,15 +109,16 @@ def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Dr
     lengths = lengths.copy()  # checked once and read again: nobody else may change them in between
     quads, marks, shift = _marks(drop, lengths.size)
     output_lengths = np.empty_like(lengths)
-    chunks = -(-(shift + lengths.size) // loops.CHUNK) if lengths.size else 0
+    chunks = -(-(shift + lengths.size) // loops_segments.CHUNK) if lengths.size else 0
     totals = np.zeros((chunks, 2), np.int64)
     draw = _draw(drop)
 
     def find(start: int, stop: int) -> None:
-        loops.fates(lengths, output_lengths, quads, marks, shift, draw, x.size, totals, start, stop)
+        loops_segments.draw_segments(lengths, output_lengths, quads, marks, shift, draw, x.size, totals, start, stop)
 
     parallel.run(find, chunks, lengths.size)
-    _check_totals(totals, lengths, x.size)
+    if np.any(totals[:, 0] < 0) or totals[:, 0].sum() != x.size:
+        check_sum(lengths, x.size)  # says which
     inputs, outputs = (np.concatenate([[0], np.cumsum(column)]) for column in totals.T)
     x = np.ascontiguousarray(x)
     y = np.empty(int(outputs[-1]), x.dtype)
@@ -125,7 +126,9 @@ def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Dr
     new = np.asarray(value).view(bits)[()]
 
     def fill(start: int, stop: int) -> None:
-        loops.segments(x.view(bits), y.view(bits), lengths, marks, shift, new, inputs, outputs, start, stop)
+        loops_segments.copy_segments(
+            x.view(bits), y.view(bits), lengths, marks, shift, new, inputs, outputs, start, stop
+        )
 
     parallel.run(fill, chunks, x.size)
     return y, output_lengths
@@ -143,7 +146,7 @@ def random_words(seed: int, count: int, start: int = 0) -> np.ndarray:
     draw = _draw(Drop(0.0, seed, start))
     skipped = start % philox.WORDS_PER_BLOCK
     out = np.empty(-(-(skipped + count) // 4) * 4, np.uint32)
-    loops.words(out, draw)
+    loops_common.words(out, draw)
     return out[skipped : skipped + count]
 
 
@@ -153,9 +156,9 @@ def _elements(x: np.ndarray, drop: Drop, values: np.ndarray, period: int, run: t
     draw = _draw(drop)
 
     def loop(source, y, values, scales, start, stop):
-        loops.elements(source, y, quads, marks, shift, values, period, run, scales, draw, start, stop)
+        loops_dense.elements(source, y, quads, marks, shift, values, period, run, scales, draw, start, stop)
 
-    y = _selected(x, drop, values, scale, -(-(shift + x.size) // loops.TILE), loop)
+    y = _selected(x, drop, values, scale, -(-(shift + x.size) // TILE), loop)
     return y, marks[shift : shift + x.size].view(np.bool_)
 
 
@@ -181,15 +184,15 @@ def _selected(
 def _marks(drop: Drop, count: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Return room for a byte an element, as blocks and as bytes, and how many bytes come before the first element."""
     shift = drop.start % philox.WORDS_PER_BLOCK
-    tiles = -(-(shift + count) // loops.TILE)
-    quads = np.empty(tiles * loops.TILE // 4, np.uint32)
+    tiles = -(-(shift + count) // TILE)
+    quads = np.empty(tiles * TILE // 4, np.uint32)
     return quads, quads.view(np.uint8), shift
 
 
-def _draw(drop: Drop) -> loops.Draw:
+def _draw(drop: Drop) -> Draw:
     key = philox.key_of(drop.seed)
     block = drop.start // philox.WORDS_PER_BLOCK
-    return loops.Draw(*(np.uint64(word) for word in (drop.threshold, *key, block)))
+    return Draw(*(np.uint64(word) for word in (drop.threshold, *key, block)))
 
 
 def _scales(drop: Drop, scale: float | None, dtype: np.dtype) -> tuple:
@@ -201,13 +204,13 @@ def _cycle(values: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, int,
 
     That the last axes share one value is said by `run`, how many elements that is.
     """
-    covered, run = covered_axes(values.shape, shape)
+    covered, run = _covered_axes(values.shape, shape)
     if not covered:
-        return np.full(loops.TILE + 1, values.reshape(-1)[0] if values.size else 0, values.dtype), 1, ()
-    cycle = np.broadcast_to(values.reshape(inner_shape(values.shape, covered)), covered).reshape(-1)
+        return np.full(TILE + 1, values.reshape(-1)[0] if values.size else 0, values.dtype), 1, ()
+    cycle = np.broadcast_to(values.reshape(_inner_shape(values.shape, covered)), covered).reshape(-1)
     if run:
         return cycle, cycle.size, run
-    return np.concatenate([cycle, np.resize(cycle, loops.TILE)]), cycle.size, ()
+    return np.concatenate([cycle, np.resize(cycle, TILE)]), cycle.size, ()
 
 
 def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:
@@ -226,7 +229,7 @@ def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None)
 
     def work(start: int, stop: int) -> None:
         begin, end = start * ENTRIES, min(stop * ENTRIES, x.count)
-        loops.entries(
+        loops_sparse.entries(
             *arrays, values.reshape(-1).view(view), value_steps, scales, draw, np.uint64(drop.start), begin, end
         )
 
@@ -234,15 +237,24 @@ def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None)
     return x.like(y), x.like(dropped)
 
 
-def _check_totals(totals: np.ndarray, lengths: np.ndarray, size: int) -> None:
-    wrong = np.flatnonzero(totals[:, 0] < 0)
-    if wrong.size:
-        segment = int(totals[wrong[0], 1])
-        refuse_length(segment, int(lengths[segment]), size)
-    total = int(totals[:, 0].sum())
-    if total != size:
-        refuse_total(total, size)
-
-
 def _bits(dtype: np.dtype) -> np.dtype:
     return np.dtype(f"u{dtype.itemsize}")
+
+
+def _covered_axes(values_shape: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple]:
+    """Return the lengths in `shape` of the axes from the first to the last along which values differ, () for one value.
+
+    And `run`, how many elements the axes after those make, () where there are none: so element i of the flat array has
+    value i // run % prod(lengths).
+    """
+    varying = [i - len(values_shape) for i, length in enumerate(values_shape) if length != 1]  # axes, from the end
+    if not varying:
+        return (), ()
+    first, end = len(shape) + varying[0], len(shape) + varying[-1] + 1
+    return shape[first:end], (math.prod(shape[end:]),) if end < len(shape) else ()
+
+
+def _inner_shape(values_shape: tuple[int, ...], covered: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of the values without the axes before and after those that are covered."""
+    varying = [i for i, length in enumerate(values_shape) if length != 1]
+    return tuple(values_shape[varying[0] : varying[-1] + 1]) if covered else ()

@@ -1,8 +1,4 @@
-"""What dropout with replacement looks like.
-
-Every function takes data or the operator's arguments, and `ax`, and returns the Axes (an array of Axes where it needs
-several). Called again with the same `ax` it moves what it drew.
-"""
+"""What dropout with replacement looks like."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +17,7 @@ from workbench.sparse_dropout.strategies import STRATEGIES
 KEPT, DROPPED, REPLACED, EMPTY = "#0072B2", "#8C8C8C", "#D55E00", "#FFFFFF"
 CELLS = ListedColormap([EMPTY, KEPT, DROPPED, REPLACED])
 EMPTY_CELL, KEPT_CELL, DROPPED_CELL, REPLACED_CELL = range(4)
-FATES = ListedColormap([EMPTY, KEPT, DROPPED, REPLACED, "#F0E442"])
+CELLS_AND_ZEROS = ListedColormap([*CELLS.colors, "#F0E442"])
 WASTED_CELL = 4  # a zero that was dropped
 PICTURE = (24, 32)  # examples and features
 FIELD = 64  # elements along each side of a mask field
@@ -32,13 +28,7 @@ NUMBERED = 14  # places in a row, beyond which no number would fit into its cell
 
 @drawing.plot(columns=2, size=(9.6, 4.4))
 def ragged(
-    values: np.ndarray,
-    lengths: np.ndarray,
-    ratio: float = 0.3,
-    seed: int = 1,
-    *,
-    new: int = -1,
-    ax: np.ndarray,
+    values: np.ndarray, lengths: np.ndarray, ratio: float = 0.3, seed: int = 1, *, new: int = -1, ax: np.ndarray
 ) -> None:
     """Draw the segments of a ragged array as rows, before and after: kept, dropped, replaced."""
     y, output_lengths = sparse_dropout_with_replacement(values, lengths, ratio, new, seed=seed)
@@ -86,7 +76,7 @@ def mask_fields(seed: int = 1, *, ratios: Sequence[float] = FIELD_RATIOS, ax: np
     for panel, ratio in zip(ax, ratios, strict=True):
         _, dropped = dropout_with_replacement(np.zeros((FIELD, FIELD), np.float32), ratio, seed=seed)
         drawing.image(panel, "field", dropped, 0, 1, cmap=ListedColormap(["#F1F1F1", "#222222"]))
-        drawing.bare(panel)
+        panel.set_axis_off()
         panel.set_title(f"ratio {ratio:g}: {dropped.mean():.1%} dropped", fontsize=10)
 
 
@@ -98,7 +88,7 @@ def sparse_responses(sparsity: float = 0.6, examples: int = 400, features: int =
 
 
 @drawing.plot(columns=3, size=(9.6, 3.6))
-def fates(
+def dropped_elements(
     sparsity: float = 0.6,
     ratio: float = 0.3,
     replacement: str = "mean",
@@ -107,7 +97,7 @@ def fates(
     *,
     ax: np.ndarray,
 ) -> None:
-    """Draw a matrix with many zeros, the fate of its elements, and what comes out.
+    """Draw a matrix with many zeros, which of its elements are dropped, and what comes out.
 
     `part` is "all", every element, or "stored", where the zeros are not stored and take no part.
     """
@@ -118,7 +108,7 @@ def fates(
         y, dropped = np.where(there, y, 0.0), dropped & there
     kinds = np.where(dropped, np.where(x == 0, WASTED_CELL, REPLACED_CELL), np.where(x == 0, EMPTY_CELL, KEPT_CELL))
     drawing.image(ax[0], "picture", x, 0.0, 5.0, aspect="auto")
-    drawing.image(ax[1], "picture", kinds, 0, WASTED_CELL, cmap=FATES, aspect="auto")
+    drawing.image(ax[1], "picture", kinds, 0, WASTED_CELL, cmap=CELLS_AND_ZEROS, aspect="auto")
     drawing.image(ax[2], "picture", y, 0.0, 5.0, aspect="auto")
     draws = x.size if part == "all" else int((x != 0).sum())
     wasted = int((x == 0).sum()) if part == "all" else 0
@@ -162,31 +152,14 @@ def output_distribution(
             share = np.histogram(numbers, BINS)[0] / max(numbers.size, 1)
             drawing.line(panel, name, BINS[:-1], share, drawstyle="steps-post", color=color, label=name, linewidth=1.6)
         drawing.vertical(panel, "value", value, color="C1", linestyle="--", linewidth=1.4, label="new value")
-        words = "\n".join(
-            [
-                "          derived  measured",
-                f"mean      {mean:8.3f}  {y.mean():8.3f}",
-                f"variance  {variance:8.3f}  {y.var():8.3f}",
-            ]
-        )
-        drawing.write(
-            panel,
-            "moments",
-            0.98,
-            0.97,
-            words,
-            transform=panel.transAxes,
-            ha="right",
-            multialignment="left",
-            va="top",
-            fontsize=8,
-            family="monospace",
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
-        )
+        derived = f"mean      {mean:8.3f}  {y.mean():8.3f}\nvariance  {variance:8.3f}  {y.var():8.3f}"
+        words = f"          derived  measured\n{derived}"
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+        look = {"ha": "right", "va": "top", "multialignment": "left", "fontsize": 8, "family": "monospace", "bbox": box}
+        drawing.write(panel, "moments", 0.98, 0.97, words, transform=panel.transAxes, **look)
         panel.set(title=f"replaced by {strategy}", xlabel="value", xlim=(-1.1, 7.1), ylim=(5e-4, 2), yscale="log")
     ax[0].set_ylabel("share of elements")
-    if ax[0].get_legend() is None:
-        ax[0].legend(loc="center right")
+    drawing.legend(ax[0], loc="center right")
 
 
 @drawing.plot(columns=3, size=(9.6, 3.4))
@@ -199,11 +172,9 @@ def gradient_flow(ratio: float = 0.3, seed: int = 1, scaled: bool = False, *, ax
         np.ones_like(x), dropped, ratio=ratio, scaled=scaled, replacement_shape=(features,)
     )
     largest = max(2.0, float(dx.max()))
-    panels = (("dropped", dropped, 1.0), (f"to the input: 0 or {dx.max():.3g}", dx, largest))
-    for panel, (title, picture, high) in zip(ax, panels, strict=False):
-        drawing.image(
-            panel, "picture", picture, 0.0, high, cmap="gray_r" if title == "dropped" else "cividis", aspect="auto"
-        )
+    panels = (("dropped", dropped, 1.0, "gray_r"), (f"to the input: 0 or {dx.max():.3g}", dx, largest, "cividis"))
+    for panel, (title, picture, high, colors) in zip(ax, panels, strict=False):
+        drawing.image(panel, "picture", picture, 0.0, high, cmap=colors, aspect="auto")
         panel.set(title=title, xlabel="feature", xticks=range(0, features, 2))
         panel.grid(False)
     ax[0].set_ylabel("example")

@@ -11,9 +11,7 @@ segments; the element-wise form reads the same formula over an array.
 import numpy as np
 
 from workbench import philox
-from workbench.sparse_dropout.broadcasting import sum_to
-from workbench.sparse_dropout.drop_rule import Drop
-from workbench.sparse_dropout.inputs import check_sum
+from workbench.sparse_dropout.inputs import Drop, check_sum
 from workbench.sparse_dropout.sparse_entries import Stored
 
 
@@ -112,3 +110,15 @@ def _sum_stored_to(dy: Stored, values: np.ndarray, shape: tuple[int, ...]) -> np
     with np.errstate(over="ignore", invalid="ignore"):
         np.add.at(total, places, values)
     return total
+
+
+def sum_to(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Sum over the axes that broadcasting from `shape` adds or stretches."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return values.sum(axis=summed_axes(values.ndim, shape), keepdims=True).reshape(shape)
+
+
+def summed_axes(rank: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the axes of an array of `rank` that broadcasting from `shape` adds or stretches."""
+    added = rank - len(shape)
+    return tuple(range(added)) + tuple(added + i for i, length in enumerate(shape) if length == 1)

@@ -5,53 +5,28 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import WIDE_FLOATS, check_in_place, checked_indices, native_array
 from workbench.operator import REQUIRED, Arg, Gradient, Operator, register_cpu_operator
-from workbench.sparse_lp.inputs import (
-    check_in_place,
-    checked_indices,
-    checked_values,
-)
+from workbench.sparse_lp import examples
 
 ENGINES = {"numba": "workbench.sparse_lp.kernels", "reference": "workbench.sparse_lp.reference"}
 
 
 def _exponent(default: float) -> Arg:
-    return Arg(
-        "p",
-        float,
-        default,
+    meaning, words = (
         "exponent of the penalty |w|^p: up to 1 it makes zeros",
-        low=0.0,
-        high=math.inf,
-        slider=(0.0, 4.0),
-        step=0.05,
-        words="a number of at least 0, infinity included",
+        "a number of at least 0, infinity included",
     )
+    return Arg("p", float, default, meaning, low=0.0, high=math.inf, slider=(0.0, 4.0), step=0.05, words=words)
 
 
-REG_LAMBDA = Arg(
-    "reg_lambda",
-    float,
-    1e-5,
-    "strength of one step of regularization",
-    low=0.0,
-    high=1.0,
-    open=True,
-    slider=(1e-5, 0.9),
-    scale="log",
-)
+STEP = "strength of one step of regularization"
+REG_LAMBDA = Arg("reg_lambda", float, 1e-5, STEP, low=0.0, high=1.0, open=True, slider=(1e-5, 0.9), scale="log")
 EXACT = Arg("exact", bool, False, "for p = 2 the proximal operator, 1 / (1 + lambda), instead of decay by 1 - lambda")
 WEIGHT = Arg("weight", float, REQUIRED, "weight of the penalty", low=0.0, slider=(1e-3, 10.0), scale="log")
 ALPHA = Arg("alpha", float, REQUIRED, "strength of the penalty", low=0.0, slider=(1e-4, 10.0), scale="log")
-SPARSITY_THRESHOLD = Arg(
-    "sparsity_threshold",
-    float,
-    0.0,
-    "weights up to this size become zero: a larger one is sparser",
-    low=0.0,
-    slider=(0.0, 3.0),
-    step=0.01,
-)
+SMALL = "weights up to this size become zero: a larger one is sparser"
+SPARSITY_THRESHOLD = Arg("sparsity_threshold", float, 0.0, SMALL, low=0.0, slider=(0.0, 3.0), step=0.01)
 
 
 def _prepare_rows(inputs: tuple, values: dict) -> tuple:
@@ -72,11 +47,11 @@ def _prepare_penalty(inputs: tuple, values: dict) -> tuple:
 def _prepare_gradient(inputs: tuple, values: dict) -> tuple:
     if values["p"] == math.inf:
         raise ValueError("p=inf: the penalty has no gradient; use lp_prox, which clips, or a finite p")
-    return checked_values("w", inputs[0]), values["alpha"], values["p"]
+    return native_array("w", inputs[0], WIDE_FLOATS), values["alpha"], values["p"]
 
 
 def _prepare_prox(inputs: tuple, values: dict) -> tuple:
-    return checked_values("x", inputs[0]), values["weight"], values["p"]
+    return native_array("x", inputs[0], WIDE_FLOATS), values["weight"], values["p"]
 
 
 SPARSE_LP_REGULARIZER = register_cpu_operator(
@@ -92,6 +67,9 @@ SPARSE_LP_REGULARIZER = register_cpu_operator(
         gradient=Gradient.SHOULD_NOT_DO_GRADIENT,
         cost="workbench.sparse_lp.cost",
         inplace=(("output_param", "param"),),
+        changes=("param",),
+        examples=examples.rows,
+        timed=examples.timed_rows,
     )
 )
 
@@ -107,6 +85,9 @@ SPARSE_LP = register_cpu_operator(
         prepare=_prepare_penalty,
         gradient="LpGradient",
         cost="workbench.sparse_lp.cost",
+        changes=("w",),
+        examples=examples.penalty,
+        timed=examples.timed((1.0, 0.5, 3.0), alpha=examples.STRENGTH, sparsity_threshold=0.5),
     )
 )
 
@@ -122,6 +103,9 @@ LP_GRADIENT = register_cpu_operator(
         prepare=_prepare_gradient,
         gradient=Gradient.NO_GRADIENT,
         cost="workbench.sparse_lp.cost",
+        examples=examples.gradient,
+        timed=examples.timed((1.0, 0.5, 3.0), alpha=examples.STRENGTH),
+        blockwise="elementwise",
     )
 )
 
@@ -137,6 +121,9 @@ LP_PROX = register_cpu_operator(
         prepare=_prepare_prox,
         gradient=Gradient.NO_GRADIENT,
         cost="workbench.sparse_lp.cost",
+        examples=examples.prox,
+        timed=examples.timed((1.0, 0.5, 2 / 3), weight=examples.STRENGTH),
+        blockwise="elementwise",
     )
 )
 
@@ -166,8 +153,10 @@ def sparse_lp_regularizer(
         engine: "numba" or "reference".
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above, or an index is out of range; nothing has been
-            written then.
+        TypeError: an array has another type, or an argument is not a number. Nothing has been written when one of these
+            errors is raised.
+        ValueError: `param` is read-only, has no axes or elements that share memory; an index is no row of it; `p`,
+            `reg_lambda` or `engine` is not one of those above.
 
     Source: Caffe2's SparseLpRegularizer, whose arithmetic, in param's type, p = 1 and p = 2 follow.
     """
@@ -185,17 +174,16 @@ def sparse_lp(
 
     Args:
         w: float32 or float64, any shape and memory layout, writable.
-        alpha: at least 0; with 0 the loss is 0.
+        alpha: at least 0 and finite; with 0 the loss is 0.
         p: at least 0, infinity included, where |w|^p is 0 below 1, 1 at 1 and infinite above.
-        sparsity_threshold: at least 0. A larger one sets more weights to zero.
+        sparsity_threshold: at least 0 and finite. A larger one sets more weights to zero.
         engine: "numba" or "reference".
 
     Returns:
         loss, a float summed in float64, and mask, bool, of w's shape. A NaN is not in the mask, stays in w, and makes
         the loss NaN, but for p = 0, which counts it.
 
-    Raises:
-        TypeError, ValueError: an argument is not what is said above; nothing has been written then.
+    Errors are those of `sparse_lp_regularizer`, for `w` and the numbers above; nothing has been written then.
     """
     return SPARSE_LP.run(w, alpha=alpha, p=p, sparsity_threshold=sparsity_threshold, engine=engine)
 
@@ -206,17 +194,12 @@ def lp_gradient(w: Any, alpha: float, p: float = 1.0, *, engine: str = "numba") 
     At 0 the penalty has no derivative for p <= 1. For p = 1 any number from -alpha to alpha is a subgradient, for p < 1
     any number at all (the slopes on both sides are infinite); 0, which leaves a weight where it is, is one of them.
 
-    Args:
-        w: float32 or float64, any shape.
-        alpha: at least 0.
-        p: at least 0 and finite. For p = 0 the gradient is 0 everywhere.
-        engine: "numba" or "reference".
-
-    Returns:
-        A new array of w's shape and type.
+    `w` is an array of float32 or float64, of any shape; the result is a new array of its shape and type. `p` is finite;
+    for p = 0 the gradient is 0 everywhere.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above.
+        TypeError: `w` has another type, or an argument is not a number.
+        ValueError: `alpha` or `p` is negative or not finite, or `engine` does not exist.
     """
     return LP_GRADIENT.run(w, alpha=alpha, p=p, engine=engine)
 
@@ -243,8 +226,7 @@ def lp_prox(x: Any, weight: float, p: float = 1.0, *, engine: str = "numba") -> 
         A new array of x's shape and type. Relative error below 1e-6 (float32) and 1e-12 (float64), as far as x itself
         determines the result: near p = 1 a change of x by eps changes z by up to eps / |p - 1|.
 
-    Raises:
-        TypeError, ValueError: an argument is not what is said above.
+    Errors are those of `lp_gradient`, but that p may be infinite.
 
     Source: for p = 1/2 and 2/3 Cao, Sun and Xu, Fast image deconvolution using closed-form thresholding formulas of Lq
     (q = 1/2, 2/3) regularization, 2013; the threshold for 0 < p < 1 follows from both minima being equal.

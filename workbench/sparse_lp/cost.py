@@ -1,11 +1,9 @@
 """What sparse Lp regularization costs: operations and bytes of `loops`, each element counted once.
 
-    penalty    for the sum of |w|^p: an addition for p = 0 and 1, a root and an addition for 1/2, a multiply-add for 2,
-               a power and an addition for any other; reads and writes w, writes a byte of the mask
-    gradient   nothing for p = 0 and 1, a multiplication for 2, a root and a division for 1/2, a power and a
-               multiplication for any other; reads w, writes dw
-    prox       nothing for p = 0 and infinity, a subtraction for 1, a multiplication for 2; any other takes steps of
-               Halley's method: three for p = 1/2, four for 2/3, else as many as the data need; reads x, writes z
+    penalty    `PENALTIES` for each term of the sum of |w|^p; reads and writes w, writes a byte of the mask
+    gradient   `GRADIENTS`; reads w, writes dw
+    prox       `SIMPLE_PROXES`; any other p takes steps of Halley's method, as many as `ITERATIONS` says or as the data
+               need; reads x, writes z
     rows       as prox for each element of each row that is named, each time it is named, but a division for p = 2 if
                exact; reads and writes the rows and reads their numbers
 
@@ -18,7 +16,10 @@ import math
 import numbers
 from collections.abc import Sequence
 
-from workbench.cost import Cost, checked_choice, checked_count, checked_itemsize, checked_shape
+from workbench.cost import Cost, checked_count, checked_itemsize, checked_shape
+from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
+from workbench.machines.prediction import Work
+from workbench.operator import checked_choice
 
 MARK = 1  # bytes of an element of the mask
 WIDE = 8  # bytes of a float64
@@ -50,9 +51,6 @@ POLISH = Cost(multiply_adds=2, other_flops=3, comparisons=2, divisions=1, powers
 BOUNDED = Cost(comparisons=11)  # before an iteration, what is known is put aside; after it, that and the sign put back
 SHRINKS = {1: Cost(other_flops=1, comparisons=4), 2: Cost(other_flops=1)}  # of rows, as Caffe2 does it
 
-# Functions that the interpreter calls on the way to the compiled loops.
-CALLS = {"penalty": 124, "gradient": 72, "prox": 80, "rows": 113}
-ENGINES = ("numba", "reference")
 SIZES = (4, 8)
 
 
@@ -61,7 +59,7 @@ def cost(direction: str, shape: Sequence[int], p: float = 1.0, *, itemsize: int 
 
     Arguments and errors as for `penalty_cost`.
     """
-    checked_choice("direction", direction, ("forward", "gradient"))
+    checked_choice("direction", direction, DIRECTIONS)
     return (penalty_cost if direction == "forward" else gradient_cost)(shape, p, itemsize=itemsize, engine=engine)
 
 
@@ -78,39 +76,35 @@ def penalty_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: s
     what starts it included.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above, or p is below 0.
+        TypeError: a length is no int, or p no number.
+        ValueError: a length or p is negative, or `itemsize` or `engine` is not one of those above.
     """
     size, elements = checked_itemsize(itemsize, SIZES), _elements(shape)
     each = PENALTIES.get(_exponent(p), ANY_PENALTY) + KEPT
-    if _is_reference(engine):
+    if checked_engine(engine) == "reference":
         # |w| in float64, its power, a list of all of them added up exactly; the mask; where it is not, 0.
         passes = (size, WIDE), (WIDE, WIDE), (WIDE, MARK), (WIDE, MARK)
-        moved = sum((_pass(*each) for each in passes), Cost(bytes_read=2 * WIDE + MARK, bytes_written=size))
+        moved = sum((pass_cost(*each) for each in passes), Cost(bytes_read=2 * WIDE + MARK, bytes_written=size))
         return elements * (each + moved) + Cost(launches=7 * (elements > 0))
     total = elements * (each + Cost(bytes_read=size, bytes_written=size + MARK))
-    return total + _of_loops(engine, "penalty", elements * size, elements * MARK)
+    return total + _of_loops(engine, elements * size, elements * MARK)
 
 
 def gradient_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: str | None = None) -> Cost:
     """Count `lp_gradient` on weights of `shape`; arguments and errors as for `penalty_cost`."""
     size, elements = checked_itemsize(itemsize, SIZES), _elements(shape)
     each = GRADIENTS.get(_exponent(p), ANY_GRADIENT) + SIGNED
-    if _is_reference(engine):
+    if checked_engine(engine) == "reference":
         # |w| in float64, its power, twice a product, the sign of w; whether 0, chosen, narrowed.
         passes = (size, WIDE), (WIDE, WIDE), (WIDE, WIDE), (size, size), (WIDE + size, WIDE)
         passes += (WIDE, MARK), (WIDE + MARK, WIDE), (WIDE, size)
-        return elements * sum((_pass(*each) for each in passes), each) + Cost(launches=8 * (elements > 0))
+        return elements * sum((pass_cost(*each) for each in passes), each) + Cost(launches=8 * (elements > 0))
     total = elements * (each + Cost(bytes_read=size, bytes_written=size))
-    return total + _of_loops(engine, "gradient", 0, elements * size)
+    return total + _of_loops(engine, 0, elements * size)
 
 
 def prox_cost(
-    shape: Sequence[int],
-    p: float,
-    *,
-    iterations: int | None = None,
-    itemsize: int = 4,
-    engine: str | None = None,
+    shape: Sequence[int], p: float, *, iterations: int | None = None, itemsize: int = 4, engine: str | None = None
 ) -> Cost:
     """Count `lp_prox` on numbers of `shape`, of 4 or 8 bytes.
 
@@ -118,14 +112,12 @@ def prox_cost(
     `engine` is None or "numba": how often the reference iterates depends on the data too, and is not counted.
 
     Raises:
-        TypeError, ValueError: an argument is not what is said above, p is below 0, or `iterations` is not known.
+        TypeError, ValueError: as for `penalty_cost`; and `iterations` is None where p needs it, or no count.
     """
     size, elements = checked_itemsize(itemsize, SIZES), _elements(shape)
-    each = _prox(p, iterations, size)
-    total = elements * (each + Cost(bytes_read=size, bytes_written=size))
-    if engine is not None:
-        checked_choice("engine", engine, ("numba",))
-    return total + _of_loops(engine, "prox", elements * _kept_near(p, iterations), elements * size)
+    total = elements * (_prox(p, iterations, size) + Cost(bytes_read=size, bytes_written=size))
+    checked_engine(engine, ("numba",))
+    return total + _of_loops(engine, elements * _kept_near(p, iterations), elements * size)
 
 
 def rows_cost(
@@ -148,21 +140,18 @@ def rows_cost(
     each = Cost(divisions=1) if exact and p == 2 else SHRINKS.get(p) or _prox(p, iterations, size)
     elements = count * checked_count("length", length)
     total = elements * (each + Cost(bytes_read=size, bytes_written=size)) + count * Cost(bytes_read=index)
-    if engine is None:
+    if checked_engine(engine, ("numba",)) is None:
         return total
-    checked_choice("engine", engine, ("numba",))
     # The numbers are copied, compared with both bounds, which is put together and asked for any, and sorted by range.
     checked = Cost(comparisons=2, bytes_read=5 * index + 3, bytes_written=2 * index + 3, bytes_allocated=2 * index + 3)
-    return (
-        total + count * checked + Cost(launches=1) + _of_loops(engine, "rows", elements * _kept_near(p, iterations), 0)
-    )
+    return total + count * checked + Cost(launches=1) + _of_loops(engine, elements * _kept_near(p, iterations), 0)
 
 
-def _of_loops(engine: str | None, name: str, cached: int, allocated: int) -> Cost:
-    """Count what the loops move within the caches, and the arrays and calls around them; nothing without an engine."""
+def _of_loops(engine: str | None, cached: int, allocated: int) -> Cost:
+    """Count what loops move within the caches, and the arrays and the run around them; nothing without an engine."""
     if engine is None:
         return Cost()
-    return Cost(bytes_cached=cached, bytes_allocated=allocated, launches=1, calls=CALLS[name])
+    return Cost(bytes_cached=cached, bytes_allocated=allocated, launches=1, runs=1)
 
 
 def _kept_near(p: float, iterations: int | None) -> int:
@@ -191,15 +180,6 @@ def _prox(p: float, iterations: int | None, itemsize: int) -> Cost:
     return start + steps * ABOVE_ONE + last
 
 
-def _pass(read: int, written: int) -> Cost:
-    """Count one element of a NumPy function that makes a new array."""
-    return Cost(bytes_read=read, bytes_written=written, bytes_allocated=written)
-
-
-def _is_reference(engine: str | None) -> bool:
-    return engine is not None and checked_choice("engine", engine, ENGINES) == "reference"
-
-
 def _elements(shape: Sequence[int]) -> int:
     return math.prod(checked_shape("shape", shape))
 
@@ -210,3 +190,33 @@ def _exponent(p: float) -> float:
     if not p >= 0:
         raise ValueError(f"p={p!r}: must be a number of at least 0, infinity included")
     return p
+
+
+STEPS = 4  # of Halley's method where the data decide: it takes 3 to 5
+
+
+def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Work:
+    """Return what a call of an Lp operator costs, and into how many jobs the loops cut it.
+
+    Raises:
+        ValueError: the engine's work is not counted.
+    """
+    from workbench.sparse_lp import kernels
+
+    w, p = inputs[0], arguments.get("p", 2.0 if name == "SparseLpRegularizer" else 1.0)
+    given = {"itemsize": w.itemsize, "engine": engine}
+    steps = {"iterations": None if p in ITERATIONS or p in SIMPLE_PROXES else STEPS}
+    if name == "SparseLpRegularizer":
+        indices, length = inputs[1], math.prod(w.shape[1:])
+        given |= {"exact": arguments.get("exact", False), "index_itemsize": indices.itemsize, **steps}
+        last = max(0, len(w) - 1)
+        ranges = (last >> max(0, last.bit_length() - (kernels.RANGES - 1).bit_length())) + 1
+        count = rows_cost(indices.size, length, p, **given)
+        return Work(count, indices.size * length, ranges, precision(p, w.itemsize, rows=True), w.nbytes, "rows")
+    jobs, kind = -(-w.size // kernels.SAMPLE), precision(p, w.itemsize)
+    if name == "LpProx":
+        return Work(prox_cost(w.shape, p, **steps, **given), w.size, jobs, kind)
+    if name == "LpGradient":
+        return Work(gradient_cost(w.shape, p, **given), w.size, jobs, kind)
+    in_place = w.nbytes + MARK * w.size
+    return Work(penalty_cost(w.shape, p, **given), w.size, jobs, kind, in_place, "update")

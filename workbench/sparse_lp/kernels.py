@@ -9,8 +9,10 @@ import math
 import numpy as np
 
 from workbench import parallel
-from workbench.sparse_lp import loops
-from workbench.sparse_lp.threshold import lp_threshold
+from workbench.compiling import variant
+from workbench.sparse_lp import loops_penalty, loops_prox, loops_rows
+from workbench.sparse_lp.loops_common import SAMPLE
+from workbench.sparse_lp.reference import lp_threshold
 
 RANGES = 256  # of the table's rows: jobs, and how finely row numbers are sorted
 
@@ -18,14 +20,14 @@ LARGEST_SHORT = 64  # p, up to which a shorter polynomial is right to 1e-7, as f
 
 LARGEST_FINITE = 1e15  # p, beyond which the proximal operator changes by less than 1e-13
 
-PENALTIES = {0: loops.COUNT, 0.5: loops.ROOT, 1: loops.ABSOLUTE, 2: loops.SQUARE}
+PENALTIES = {0: loops_penalty.COUNT, 0.5: loops_penalty.ROOT, 1: loops_penalty.ABSOLUTE, 2: loops_penalty.SQUARE}
 PROXES = {
-    0: loops.HARD,
-    1 / 2: loops.HALF,
-    2 / 3: loops.TWO_THIRDS,
-    1: loops.SOFT,
-    2: loops.SHRINK,
-    math.inf: loops.CLIP,
+    0: loops_prox.HARD,
+    1 / 2: loops_prox.HALF,
+    2 / 3: loops_prox.TWO_THIRDS,
+    1: loops_prox.SOFT,
+    2: loops_prox.SHRINK,
+    math.inf: loops_prox.CLIP,
 }
 
 
@@ -58,8 +60,8 @@ def sparse_lp(w: np.ndarray, alpha: float, p: float, sparsity_threshold: float) 
 def lp_gradient(w: np.ndarray, alpha: float, p: float) -> np.ndarray:
     source = np.ascontiguousarray(w).reshape(-1)
     dw = np.empty_like(source)
-    kind = _kind(PENALTIES.get(p, loops.POWER) if alpha else loops.COUNT)
-    _run(lambda start, stop: loops.gradient(source, dw, kind, alpha, p, start, stop), source.size)
+    kind = variant(PENALTIES.get(p, loops_penalty.POWER) if alpha else loops_penalty.COUNT)
+    _run(lambda start, stop: loops_penalty.gradient(source, dw, kind, alpha, p, start, stop), source.size)
     return dw.reshape(w.shape)
 
 
@@ -69,7 +71,7 @@ def lp_prox(x: np.ndarray, weight: float, p: float) -> np.ndarray:
     source = np.ascontiguousarray(x).reshape(-1)
     z = np.empty_like(source)
     kind, scalars = _prox(weight, p)
-    _run(lambda start, stop: loops.prox(source, z, kind, scalars, start, stop), source.size)
+    _run(lambda start, stop: loops_prox.prox(source, z, kind, scalars, start, stop), source.size)
     return z.reshape(x.shape)
 
 
@@ -78,17 +80,19 @@ def _shrink_rows(param: np.ndarray, indices: np.ndarray, p: float, reg_lambda: f
     shift = max(0, (len(param) - 1).bit_length() - (RANGES - 1).bit_length())
     bounds = np.zeros(((len(param) - 1) >> shift) + 2, np.int64)
     by_range = np.empty_like(indices)
-    loops.partition(indices, shift, bounds, by_range)
+    loops_rows.partition(indices, shift, bounds, by_range)
     one, strength = param.dtype.type(1), param.dtype.type(reg_lambda)
     kind, scalars = _prox(reg_lambda, p)
     if p == 1:
-        kind = _kind(loops.SUBTRACT)
+        kind = variant(loops_rows.SUBTRACT)
     elif p == 2:
-        kind, strength = (_kind(loops.DIVIDE), one + strength) if exact else (_kind(loops.DECAY), one - strength)
+        kind, strength = (
+            (variant(loops_rows.DIVIDE), one + strength) if exact else (variant(loops_rows.DECAY), one - strength)
+        )
     flat = param.reshape(-1)
 
     def work(start: int, stop: int) -> None:
-        loops.rows(flat, np.uintp(length), by_range, bounds, kind, strength, scalars, start, stop)
+        loops_rows.rows(flat, np.uintp(length), by_range, bounds, kind, strength, scalars, start, stop)
 
     parallel.run(work, bounds.size - 1, indices.size * length)
 
@@ -97,29 +101,25 @@ def _penalty(flat: np.ndarray, p: float, threshold: np.floating) -> tuple[float,
     """Return the sum of |w|^p and the mask of a flat array, and set small weights to zero."""
     mask = np.empty(flat.size, np.bool_)
     marks = mask.view(np.uint8)
-    totals = np.zeros(-(-flat.size // loops.SAMPLE))
-    any_power = loops.SHORT_POWER if flat.dtype == np.float32 and p <= LARGEST_SHORT else loops.POWER
-    kind = _kind(PENALTIES.get(p, any_power))
-    _run(lambda start, stop: loops.penalty(flat, marks, kind, p, threshold, totals, start, stop), flat.size)
+    totals = np.zeros(-(-flat.size // SAMPLE))
+    any_power = loops_penalty.SHORT_POWER if flat.dtype == np.float32 and p <= LARGEST_SHORT else loops_penalty.POWER
+    kind = variant(PENALTIES.get(p, any_power))
+    _run(lambda start, stop: loops_penalty.penalty(flat, marks, kind, p, threshold, totals, start, stop), flat.size)
     with np.errstate(over="ignore"):
         total = float(totals.sum())
     return math.fsum(totals) if math.isfinite(total) else total, mask
 
 
 def _run(work, elements: int) -> None:
-    parallel.run(work, -(-elements // loops.SAMPLE), elements)
+    parallel.run(work, -(-elements // SAMPLE), elements)
 
 
-def _kind(number: int) -> tuple[int, ...]:
-    return (0,) * number
-
-
-def _prox(weight: float, p: float) -> tuple[tuple[int, ...], loops.Prox]:
+def _prox(weight: float, p: float) -> tuple[tuple[int, ...], loops_prox.Prox]:
     p = min(p, LARGEST_FINITE) if p < math.inf else p
-    number = PROXES.get(p, loops.BELOW_ONE if p < 1 else loops.ABOVE_ONE)
+    number = PROXES.get(p, loops_prox.BELOW_ONE if p < 1 else loops_prox.ABOVE_ONE)
     strength = {0.5: (weight * p) ** (2 / 3), 2 / 3: (weight * p) ** 0.75, 2: 0.5 / (0.5 + weight)}.get(p, weight * p)
     log_strength = math.log2(weight) + (math.log2(p) if p else 0.0)
-    return _kind(number), loops.Prox(weight, p, lp_threshold(weight, p), strength, log_strength)
+    return variant(number), loops_prox.Prox(weight, p, lp_threshold(weight, p), strength, log_strength)
 
 
 def _rounded_down(threshold: float, dtype: np.dtype) -> np.floating:

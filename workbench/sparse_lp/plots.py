@@ -1,8 +1,4 @@
-"""What sparse Lp regularization looks like.
-
-Every function takes data or the operators' arguments, and `ax`, and returns the Axes (an array of Axes where it needs
-several). Called again with the same `ax` it moves what it drew.
-"""
+"""What sparse Lp regularization looks like."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +8,7 @@ from matplotlib.axes import Axes
 
 from workbench import drawing
 from workbench.sparse_lp import ball, lp_prox, sparse_lp_regularizer
-from workbench.sparse_lp.threshold import lp_threshold, smallest_nonzero
+from workbench.sparse_lp.reference import lp_threshold, smallest_nonzero
 
 CHOSEN, GONE, KEPT, MUTED = "#D55E00", "#D55E00", "#0072B2", "#8C8C8C"
 REACH = 3.0  # numbers shown run from -REACH to REACH
@@ -31,10 +27,8 @@ def ball_and_contours(p: float = 1.0, radius: float = 1.0, angle: float = 20.0, 
     touching = float(ball.loss(point[None], center)[0])
     for share in (0.25, 1.0, 2.25):
         ellipse = ball.contour(share * touching, center)
-        thick = share == 1
-        drawing.line(
-            ax, f"contour {share}", *ellipse.T, color=KEPT, linewidth=2 if thick else 1, alpha=1 if thick else 0.5
-        )
+        look = {"linewidth": 2, "alpha": 1} if share == 1 else {"linewidth": 1, "alpha": 0.5}
+        drawing.line(ax, f"contour {share}", *ellipse.T, color=KEPT, **look)
     edge = ball.boundary(p, radius if p else REACH)
     drawing.area(ax, "ball", *edge.T, facecolor="#56B4E9", edgecolor="0.3", alpha=0.45, linewidth=1.5)
     marks = {"least loss": (center, "x", KEPT), "least loss within the ball": (point, "o", CHOSEN)}
@@ -43,53 +37,29 @@ def ball_and_contours(p: float = 1.0, radius: float = 1.0, angle: float = 20.0, 
     zero = [f"w{i + 1} = 0" for i in (0, 1) if abs(point[i]) < 1e-9]
     where = zero[0] if zero else "no weight is zero"
     what = "the least loss lies in the ball" if np.allclose(point, center) else "where a contour touches the ball"
-    ax.set(
-        title=f"p = {p:.3g}: {what}, {where}",
-        xlabel="weight w1",
-        ylabel="weight w2",
-        xlim=(-2.6, 2.6),
-        ylim=(-2.6, 2.6),
-        aspect="equal",
-    )
-    if ax.get_legend() is None:
-        ax.legend(loc="lower left", fontsize=9)
+    drawing.label(ax, f"p = {p:.3g}: {what}, {where}", "weight w1", "weight w2")
+    ax.set(xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), aspect="equal")
+    drawing.legend(ax, loc="lower left", fontsize=9)
 
 
 @drawing.plot(size=(6.4, 3.6))
 def share_by_exponent(exponents: Sequence[float], shares: Sequence[float], *, ax: Axes) -> None:
     """Draw for which share of all directions the touching point has a zero, by p."""
     drawing.line(ax, "shares", exponents, shares, marker="o", color=CHOSEN)
-    ax.set(
-        title="Below p = 1 corners are sharper and catch more",
-        xlabel="exponent p",
-        ylabel="share of directions with a zero",
-        ylim=(-0.03, 1.05),
-    )
+    title = "Below p = 1 corners are sharper and catch more"
+    drawing.label(ax, title, "exponent p", "share of directions with a zero", ylim=(-0.03, 1.05))
 
 
 @drawing.plot(columns=2, size=(9.6, 4.2))
 def penalty_and_prox(p: float = 0.5, weight: float = 1.0, *, ax: np.ndarray) -> None:
     """Draw the penalty weight |z|^p, and its proximal operator between the hard and the soft threshold."""
     z = np.linspace(-REACH, REACH, 601)
-    for exponent, name in EXPONENTS.items():
-        drawing.line(
-            ax[0],
-            name,
-            z,
-            _penalty(z, weight, exponent),
-            color=MUTED,
-            linewidth=1.2,
-            linestyle=_dashes(exponent),
-            label=name,
-        )
+    for (exponent, name), dashes in zip(EXPONENTS.items(), (":", "-.", "--", "-"), strict=True):
+        look = {"color": MUTED, "linewidth": 1.2, "linestyle": dashes, "label": name}
+        drawing.line(ax[0], name, z, _penalty(z, weight, exponent), **look)
     drawing.line(ax[0], "chosen", z, _penalty(z, weight, p), color=CHOSEN, linewidth=2.4, label="chosen p")
-    ax[0].set(
-        title=f"penalty weight · |z|^p, p = {p:.3g}",
-        xlabel="z",
-        ylabel="penalty",
-        xlim=(-REACH, REACH),
-        ylim=(-0.05 * (weight or 1), 3 * (weight or 1)),
-    )
+    drawing.label(ax[0], f"penalty weight · |z|^p, p = {p:.3g}", "z", "penalty", xlim=(-REACH, REACH))
+    ax[0].set_ylim(-0.05 * (weight or 1), 3 * (weight or 1))
     x = np.linspace(-REACH, REACH, 1201)
     drawing.line(ax[1], "identity", x, x, color=MUTED, linestyle=":", linewidth=1.2, label="z = x, no penalty")
     for exponent, name, color in ((1, "p = 1: soft threshold", "#009E73"), (0, "p = 0: hard threshold", KEPT)):
@@ -97,24 +67,13 @@ def penalty_and_prox(p: float = 0.5, weight: float = 1.0, *, ax: np.ndarray) -> 
     drawing.line(ax[1], "chosen", x, _broken(x, weight, p), color=CHOSEN, linewidth=2.4, label="chosen p")
     threshold = lp_threshold(weight, p)
     for side in (-1, 1):
-        drawing.vertical(
-            ax[1],
-            f"threshold {side}",
-            side * threshold if threshold else np.nan,
-            color="0.4",
-            linestyle="--",
-            linewidth=1,
-        )
+        at = side * threshold if threshold else np.nan
+        drawing.vertical(ax[1], f"threshold {side}", at, color="0.4", linestyle="--", linewidth=1)
     jump = f", then jumps to {smallest_nonzero(weight, p):.3g}" if p < 1 else ""
     note = f"0 up to {threshold:.3g}{jump}" if threshold else "0 at x = 0 alone"
-    ax[1].set(title=f"its prox: {note}", xlabel="x", ylabel="z", xlim=(-REACH, REACH), ylim=(-REACH, REACH))
+    drawing.label(ax[1], f"its prox: {note}", "x", "z", xlim=(-REACH, REACH), ylim=(-REACH, REACH))
     for panel in ax:
-        if panel.get_legend() is None:
-            panel.legend(loc="lower right" if panel is ax[1] else "upper center", fontsize=8)
-
-
-def _dashes(exponent: float) -> str:
-    return {0: ":", 0.5: "-.", 1: "--", 2: "-"}[exponent]
+        drawing.legend(panel, loc="lower right" if panel is ax[1] else "upper center", fontsize=8)
 
 
 def _penalty(z: np.ndarray, weight: float, p: float) -> np.ndarray:
@@ -144,24 +103,14 @@ def weight_histogram(weights: np.ndarray, sparsity_threshold: float = 0.1, *, ax
     drawing.bars(ax[0], "weights", centers, counts, colors, width=edges[1] - edges[0])
     drawing.band(ax[0], "zeroed", -sparsity_threshold, sparsity_threshold, color=GONE, alpha=0.12)
     share = np.searchsorted(size, sparsity_threshold, side="right") / max(1, size.size)
-    ax[0].set(
-        title=f"|w| up to {sparsity_threshold:.3g} becomes 0: {share:.1%} of {size.size:,}",
-        xlabel="weight",
-        ylabel="weights",
-        xlim=(-reach, reach),
-    )
-    drawing.line(
-        ax[1], "shares", size, np.arange(1, size.size + 1) / max(1, size.size), color=KEPT, drawstyle="steps-post"
-    )
+    title = f"|w| up to {sparsity_threshold:.3g} becomes 0: {share:.1%} of {size.size:,}"
+    drawing.label(ax[0], title, "weight", "weights", xlim=(-reach, reach))
+    up_to = np.arange(1, size.size + 1) / max(1, size.size)
+    drawing.line(ax[1], "shares", size, up_to, color=KEPT, drawstyle="steps-post")
     drawing.vertical(ax[1], "threshold", sparsity_threshold, color=GONE, linestyle="--")
     drawing.line(ax[1], "here", [sparsity_threshold], [share], marker="o", color=GONE, linestyle="")
-    ax[1].set(
-        title="A larger threshold is sparser",
-        xlabel="sparsity threshold",
-        ylabel="share of zeros",
-        xlim=(0, reach),
-        ylim=(-0.03, 1.03),
-    )
+    drawing.label(ax[1], "A larger threshold is sparser", "sparsity threshold", "share of zeros", xlim=(0, reach))
+    ax[1].set_ylim(-0.03, 1.03)
 
 
 @drawing.plot(columns=2, size=(9.6, 4.0))
@@ -184,8 +133,8 @@ def regularization_path(
         panel.set(xscale="log", xlabel="strength alpha")
     ax[0].set(title="Weights leave zero one by one as alpha falls", ylabel="weight")
     ax[1].set(title=_title_of_path(alphas, weights, alpha), ylabel="weights that are not zero")
-    if len(names) and ax[0].get_legend() is None:
-        ax[0].legend(fontsize=8, ncols=2)
+    if len(names):
+        drawing.legend(ax[0], fontsize=8, ncols=2)
 
 
 def _title_of_path(alphas: np.ndarray, weights: np.ndarray, alpha: float | None) -> str:
@@ -232,19 +181,12 @@ def touched_rows(
     drawing.bars(ax[1], "lost", np.arange(len(table)), lost, colors, width=0.8)
     for row, count in enumerate(times):
         drawing.write(ax[1], f"count {row}", row, lost[row] + 0.02, str(count or ""), ha="center", fontsize=8)
-    ax[0].set(
-        title=f"the table after: {len(named)} of {len(table)} rows were named",
-        xlabel="column",
-        ylabel="rows that were named",
-    )
+    title = f"the table after: {len(named)} of {len(table)} rows were named"
+    drawing.label(ax[0], title, "column", "rows that were named")
     ax[0].set_yticks(named)
     ax[0].grid(False)
-    ax[1].set(
-        title=f"{np.mean(after == 0):.0%} of the table is 0; above a bar: times named",
-        xlabel="row",
-        ylabel="share of the row that is gone",
-        ylim=(0, 1.1),
-    )
+    title = f"{np.mean(after == 0):.0%} of the table is 0; above a bar: times named"
+    drawing.label(ax[1], title, "row", "share of the row that is gone", ylim=(0, 1.1))
     ax[1].set_xticks(range(0, len(table), 1 + len(table) // 12))
 
 
@@ -262,8 +204,7 @@ def by_frequency(
             medians = _medians(np.asarray(frequencies), np.asarray(each))
             drawing.line(ax, f"{name}, medians", *medians, color=f"C{i}", linewidth=2.5, label=f"{name}, median")
     ax.set(xscale="log", xlabel="chance that a batch names the row", ylabel=ylabel)
-    if ax.get_legend() is None:
-        ax.legend(fontsize=9)
+    drawing.legend(ax, fontsize=9)
 
 
 def _medians(frequencies: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -285,18 +226,10 @@ def decay_and_prox(reg_lambda: float = 0.1, steps: int = 20, *, ax: np.ndarray) 
         drawing.line(ax[0], f"here {i}", [reg_lambda], [factor(reg_lambda)], color=f"C{i}", marker="o", linestyle="")
         drawing.line(ax[1], name, count, factor(reg_lambda) ** count, color=f"C{i}", marker=".", label=name)
     drawing.vertical(ax[0], "lambda", reg_lambda, color="0.4", linestyle="--", linewidth=1)
-    ax[0].set(
-        title="One step", xlabel="reg_lambda", ylabel="what a weight is multiplied by", xlim=(0, 1), ylim=(0, 1.03)
-    )
-    ax[1].set(
-        title=f"lambda = {reg_lambda:.3g}",
-        xlabel="steps",
-        ylabel="share of the weight that is left",
-        xlim=(0, max(steps, 1)),
-        ylim=(0, 1.03),
-    )
-    if ax[0].get_legend() is None:
-        ax[0].legend(fontsize=9, loc="lower left")
+    drawing.label(ax[0], "One step", "reg_lambda", "what a weight is multiplied by", xlim=(0, 1), ylim=(0, 1.03))
+    drawing.label(ax[1], f"lambda = {reg_lambda:.3g}", "steps", "share of the weight that is left")
+    ax[1].set(xlim=(0, max(steps, 1)), ylim=(0, 1.03))
+    drawing.legend(ax[0], fontsize=9, loc="lower left")
 
 
 @drawing.plot(columns=2, size=(9.6, 4.0))
@@ -310,8 +243,7 @@ def error_by_strength(
         level = np.full(len(alphas), noise)
         drawing.line(panel, "noise", alphas, level, color=MUTED, linestyle=":", label="noise alone")
         panel.set(title=truth, xscale="log", xlabel="strength alpha", ylabel="squared error, new examples")
-    if ax[0].get_legend() is None:
-        ax[0].legend(fontsize=9)
+    drawing.legend(ax[0], fontsize=9)
 
 
 @drawing.plot(size=(6.8, 4.2))
@@ -323,5 +255,4 @@ def error_with_spread(alphas: np.ndarray, errors: Mapping[str, np.ndarray], *, a
         drawing.area(ax, f"{name}, spread", *around, color=f"C{i}", alpha=0.15, linewidth=0)
         drawing.line(ax, name, alphas, mean, color=f"C{i}", label=name)
     ax.set(xscale="log", xlabel="strength alpha", ylabel="squared error on left-out data")
-    if ax.get_legend() is None:
-        ax.legend(fontsize=9)
+    drawing.legend(ax, fontsize=9)

@@ -13,8 +13,6 @@ import math
 
 import numpy as np
 
-from workbench.sparse_lp.threshold import lp_threshold
-
 STEPS = 100  # of Newton's method at most; the slowest known, for p near 1 where z is far below x, take some 40
 ENOUGH = 1e-15  # a relative step that ends it
 POLISH = 1e-6  # a last step is small, unless a power has overflowed
@@ -141,3 +139,22 @@ def _above_one(x: np.ndarray, weight: float, p: float) -> np.ndarray:
         pull = weight * p * z ** (p - 1)
         step = (z + pull - x) / (z + (p - 1) * pull)
         return np.where(np.abs(step) < POLISH, z - z * step, z)
+
+
+def lp_threshold(weight: float, p: float) -> float:
+    """Return the largest |x| that the proximal operator of weight |z|^p maps to 0.
+
+    p = 0: sqrt(2 weight); p = 1: weight; in between (2 - p) / (2 - 2p) * (2 weight (1 - p))^(1 / (2 - p)), where the
+    minimum at 0 and that away from 0 are equal; above 1, where only 0 itself becomes 0: 0.
+    """
+    if p > 1 or weight == 0:
+        return 0.0
+    if p == 1:
+        return weight
+    return (2 - p) / (2 * (1 - p)) * smallest_nonzero(weight, p)
+
+
+def smallest_nonzero(weight: float, p: float) -> float:
+    """Return the smallest value but 0 that the proximal operator gives, for p < 1: (2 weight (1 - p))^(1 / (2 - p))."""
+    # The factor 2 is taken out so that no weight overflows.
+    return math.exp2(1 / (2 - p)) * (weight * (1 - p)) ** (1 / (2 - p))

@@ -1,21 +1,7 @@
 """Sweeps: a notebook or a function run over a space of its parameters, on one machine or a cluster; see `sweep`."""
 
-from importlib import import_module
-from typing import Any
+from workbench.lazily import lazily
 
-# Imported when asked for: the processes that run trials need none of it.
-HOMES = {
-    "Choices": "space",
-    "Range": "space",
-    "SweepError": "errors",
-    "SweepResult": "result",
-    "SweepStopped": "errors",
-    "sweep": "running",
-}
-__all__ = list(HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+__all__, __getattr__ = lazily(
+    __name__, space="Choices Range", definition="SweepError SweepStopped", folder="SweepResult", run="sweep"
+)

@@ -1,12 +1,23 @@
-"""What a sweep is: everything that its results depend on, kept in its folder as sweep.json."""
+"""What a sweep is: everything that its results depend on, kept in its folder as sweep.json; and what can go wrong."""
 
 import dataclasses
 from typing import Any
 
-from workbench.sweep.errors import SweepError
+from workbench.files import Refused
 from workbench.sweep.space import Space
 
 DIRECTIONS = {"min": "minimize", "max": "maximize"}
+
+
+class SweepError(Refused):
+    """A sweep cannot start: something that was asked for is refused, and nothing has been run."""
+
+
+class SweepStopped(RuntimeError):
+    """A sweep cannot go on; every finished trial is kept, and the same command continues."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}; finished trials are kept, and the same command continues"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +40,7 @@ class Objective:
 class Definition:
     """A sweep's target, space, objectives and way to propose trials.
 
-    `lag` is how many trials are in flight while one is proposed: how far the sampler's knowledge is behind.
+    `in_flight` is how many trials may be unfinished while one is proposed: those before them are known to the sampler.
     """
 
     name: str
@@ -40,7 +51,7 @@ class Definition:
     sampler: str
     pruner: str
     seed: int
-    lag: int
+    in_flight: int
 
     @property
     def is_ordered(self) -> bool:
@@ -50,7 +61,7 @@ class Definition:
     def as_json(self) -> dict[str, Any]:
         """Return all of it as plain values."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {**plain, "space": self.space.describe(), "objectives": [str(each) for each in self.objectives]}
+        return {**plain, "space": self.space.as_words(), "objectives": [str(each) for each in self.objectives]}
 
 
 def read_objectives(given: str | list[str] | tuple[str, ...]) -> tuple[Objective, ...]:

@@ -2,11 +2,11 @@
 
     sweep.json      the definition
     trials.jsonl    one line for each finished trial, in the order in which they finished
-    trials/00007/   what a notebook left: the executed notebook, its report, figures, and trial.json, the same line
+    trials/00007/   what a notebook left: the executed notebook, its report and figures
     lock            held while a sweep runs
     report.html, metrics.json, trials.csv, trials.parquet, figures/, and their manifest.json: written at the end
 
-A trial is finished when its line, or its folder, is whole. What a kill leaves half is removed at the next start.
+A trial is finished when its line is whole. What a kill leaves half is removed at the next start, or replaced.
 """
 
 import array
@@ -20,19 +20,41 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from workbench.report import folders
-from workbench.sweep.definition import Definition
-from workbench.sweep.errors import SweepError, SweepStopped
-from workbench.sweep.messages import Outcome
+from workbench import files
+from workbench.sweep.definition import Definition, SweepError, SweepStopped
 from workbench.sweep.records import Record
+from workbench.workers.messages import Outcome
 
 RESERVE = 2**24  # bytes that must be free before the first trial
-RECORD_BYTES = 2**11  # of a trial's line, and its share of tables and database
+RECORD_BYTES = 2**11  # of a trial's line, and its share of the tables
 LINE = re.compile(rb'\{"number": (\d{1,9}), "status": .*\}\n')  # the number is all that is read of it at first
 WRITTEN = ("report.html", "metrics.json", "trials.csv", "trials.parquet")  # at the end, again when it is continued
 FIGURES = "figures"
 NEW = -1  # place in the file of a trial that is not finished
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepResult:
+    """A sweep that has come to its end: its folder, its definition, its trials by status, and the best of them.
+
+    Of two objectives, `best` is by the first.
+    """
+
+    folder: Path
+    definition: Definition
+    counts: dict[str, int]
+    best: Record | None
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether no trial failed."""
+        return not self.counts["failed"]
+
+    def records(self) -> Iterator[Record]:
+        """Yield the finished trials in the order of their numbers."""
+        return read_records(self.folder)
 
 
 class SweepFolder:
@@ -41,7 +63,6 @@ class SweepFolder:
     def __init__(self, path: Path, definition: Definition):
         self.path = path
         self.trials = path / "trials"
-        self._journal_path = path / "trials.jsonl"
         _check_no_other(path)
         self._lock = _take_lock(path)
         try:
@@ -56,16 +77,14 @@ class SweepFolder:
             raise
 
     def _open(self, definition: Definition) -> None:
-        folders.check_files(self.path, WRITTEN)
-        folders.check_replaceable(self.path / FIGURES)
-        self._is_new = not (self.path / "sweep.json").exists()
+        files.check_files(self.path, WRITTEN)
+        files.check_replaceable(self.path / FIGURES)
         self.definition = _agree(self.path, definition)
         self.id = read_definition(self.path)["id"]
-        folders.prepare(self.trials)  # removes what a killed run has left
-        _cut_off(self._journal_path)
-        self._journal = self._journal_path.open("ab+")
-        self._places = index(self._journal_path)
-        self._take_in_folders()
+        files.prepare(self.trials)  # removes what a killed run has left
+        self._journal = (self.path / "trials.jsonl").open("ab+")
+        self._places, end = index(self._journal)
+        self._journal.truncate(end)  # an incomplete last line, left when the process was killed
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -73,13 +92,6 @@ class SweepFolder:
             self._journal.close()
         fcntl.flock(self._lock, fcntl.LOCK_UN)  # for processes too that were forked meanwhile and have it open
         self._lock.close()
-
-    def withdraw(self) -> None:
-        """Forget a sweep that is refused before its first trial, so that another may have its name."""
-        if self._is_new and not len(self):
-            self.trials.rmdir()
-            for name in ("sweep.json", "trials.jsonl", "study.db"):
-                (self.path / name).unlink(missing_ok=True)
 
     def __contains__(self, number: int) -> bool:
         return number < len(self._places) and self._places[number] != NEW
@@ -97,11 +109,17 @@ class SweepFolder:
 
     def add(self, record: Record, outcome: Outcome) -> None:
         """Write a finished trial; it is on the disk for good after `flush`."""
-        line = record.to_json()
+        name = trial_name(record.number)
         with self._writing():
             if outcome.files:
-                self._publish(record.number, line, outcome)
-            self._append(record.number, line)
+                with files.partial(self.trials, name) as folder:
+                    for file, content in outcome.files.items():
+                        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                        (folder / file).write_bytes(content)
+                    files.publish(folder, self.trials / name)
+            place = self._journal.seek(0, os.SEEK_END)
+            self._journal.write(record.to_json().encode() + b"\n")
+            _set_place(self._places, record.number, place)
 
     def flush(self) -> None:
         """Wait until everything that was added is on the disk."""
@@ -109,45 +127,17 @@ class SweepFolder:
             self._journal.flush()
             os.fsync(self._journal.fileno())
 
-    def _publish(self, number: int, line: str, outcome: Outcome) -> None:
-        name = trial_name(number)
-        with folders.partial(self.trials, name) as folder:
-            for file, content in outcome.files.items():
-                (folder / file).parent.mkdir(parents=True, exist_ok=True)
-                (folder / file).write_bytes(content)
-            (folder / "trial.json").write_text(line + "\n", encoding="utf-8")
-            folders.publish(folder, self.trials / name)
-
-    def _append(self, number: int, line: str) -> None:
-        place = self._journal.seek(0, os.SEEK_END)
-        self._journal.write(line.encode() + b"\n")
-        _set_place(self._places, number, place)
-
-    def _take_in_folders(self) -> None:
-        """Add to the journal the trials whose folder was published just before a kill."""
-        for file in sorted(self.trials.glob("*/trial.json")):
-            if file.parent.name.isdecimal() and int(file.parent.name) not in self:
-                try:
-                    record = Record.from_json(file.read_text(encoding="utf-8"))
-                except ValueError:
-                    raise SweepError(f"{str(file)!r}: is no trial; remove its folder to run it again") from None
-                self._append(record.number, record.to_json())
-        self.flush()
-
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         try:
             yield
         except OSError as problem:
-            raise SweepStopped(
-                f"folder {str(self.path)!r}: cannot be written to ({problem.strerror}); finished trials are kept, and "
-                "the same command continues"
-            ) from None
+            raise SweepStopped(f"folder {str(self.path)!r}: cannot be written to ({problem.strerror})") from None
 
 
 def reserve(directory: Path, trials: int, trial_bytes: int) -> None:
     """Make `directory`; raise SweepError unless it can be written to and has room for `trials` of some size each."""
-    folders.prepare(directory)
+    files.prepare(directory)
     needed = RESERVE + trials * (trial_bytes + RECORD_BYTES)
     try:
         with tempfile.TemporaryFile(dir=directory) as file:
@@ -174,56 +164,45 @@ def read_definition(path: Path) -> dict:
 
 def read_records(path: Path) -> Iterator[Record]:
     """Yield the finished trials of the sweep in the folder `path`, in the order of their numbers."""
-    journal = path / "trials.jsonl"
-    with journal.open("rb") as file:
-        for place in index(journal):
+    with (path / "trials.jsonl").open("rb") as journal:
+        places, _ = index(journal)
+        for place in places:
             if place != NEW:
-                yield read_at(file, place)
+                yield read_at(journal, place)
 
 
-def index(journal: Path) -> array.array:
-    """Return each finished trial's place in the journal by its number; SweepError names a line that is no trial."""
+def index(journal: BinaryIO) -> tuple[array.array, int]:
+    """Return each finished trial's place in the journal by its number, and the end of the last whole line.
+
+    Raises SweepError, which names it, if a line is no trial.
+    """
     places, place = array.array("q"), 0
-    with journal.open("rb") as file:
-        for count, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                break  # still being written, or cut off
-            found = LINE.fullmatch(line)
-            if found is None:
-                raise SweepError(f"{str(journal)!r}: line {count} is no trial; remove it to run it again")
-            _set_place(places, int(found[1]), place)
-            place += len(line)
-    return places
+    journal.seek(0)
+    for count, line in enumerate(journal, start=1):
+        if not line.endswith(b"\n"):
+            break  # still being written, or cut off
+        found = LINE.fullmatch(line)
+        if found is None:
+            raise SweepError(f"{str(journal.name)!r}: line {count} is no trial; remove it to run it again")
+        _set_place(places, int(found[1]), place)
+        place += len(line)
+    return places, place
 
 
-def read_at(file, place: int) -> Record:
+def read_at(journal: BinaryIO, place: int) -> Record:
     """Return the record whose line begins at `place` of an open journal."""
-    file.seek(place)
+    journal.seek(place)
     try:
-        return Record.from_json(file.readline().decode())
+        return Record.from_json(journal.readline().decode())
     except ValueError as problem:
-        raise SweepError(f"{file.name!r}: the line at byte {place} cannot be read ({problem}); remove it") from None
+        raise SweepError(
+            f"{str(journal.name)!r}: the line at byte {place} cannot be read ({problem}); remove it"
+        ) from None
 
 
 def _set_place(places: array.array, number: int, place: int) -> None:
     places.extend([NEW] * (number + 1 - len(places)))
     places[number] = place
-
-
-def _cut_off(journal: Path) -> None:
-    """Remove from the end of the journal a line that a kill has left half."""
-    journal.touch()
-    with journal.open("rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        while end:
-            start = max(0, end - 2**16)
-            file.seek(start)
-            last = file.read(end - start).rfind(b"\n")
-            if last >= 0:
-                file.truncate(start + last + 1)
-                return
-            end = start
-        file.truncate(0)
 
 
 def _check_no_other(path: Path) -> None:
@@ -236,7 +215,7 @@ def _check_no_other(path: Path) -> None:
 
 
 def _take_lock(path: Path):
-    folders.prepare(path)
+    files.prepare(path)
     lock = (path / "lock").open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -256,18 +235,22 @@ def _take_lock(path: Path):
 
 
 def _agree(path: Path, definition: Definition) -> Definition:
-    """Write the definition of a new sweep; for one that is there, return it, or raise SweepError if it is another."""
-    file = path / "sweep.json"
-    if not file.exists():
-        _check_no_other(path)
-        content = {"id": uuid.uuid4().hex, **definition.as_json()}
-        folders.write_text(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    """Return the definition of the sweep that is there; raise SweepError if it is another and has trials.
+
+    Where there is none, or another without trials, the definition is written.
+    """
+    file, wanted = path / "sweep.json", definition.as_json()
+    there = read_definition(path) if file.exists() else {}
+    free = {"in_flight"} & there.keys()  # decided when the sweep was begun
+    different = [name for name in wanted if name not in free and there.get(name) != wanted[name]]
+    journal = path / "trials.jsonl"
+    if different and not (journal.exists() and journal.stat().st_size):
+        content = {"id": uuid.uuid4().hex, **wanted}
+        files.write_text(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         return definition
-    there, wanted = read_definition(path), definition.as_json()
-    different = [name for name in wanted if name != "lag" and there.get(name) != wanted[name]]
     if different:
         lines = [f"  {name}: {there.get(name)!r} there, {wanted[name]!r} now" for name in different]
         raise SweepError(
             "\n".join([f"sweep {path.name!r} in {str(path.parent)!r}: is another; give another name", *lines])
         )
-    return dataclasses.replace(definition, lag=there["lag"])
+    return dataclasses.replace(definition, in_flight=there["in_flight"])

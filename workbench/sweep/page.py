@@ -1,5 +1,6 @@
 """What a sweep leaves at its end: tables, pictures, a page, and its place in the index of the folder."""
 
+import functools
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -7,17 +8,13 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from workbench import drawing
-from workbench.report import folders, page
-from workbench.report.results import Result
-from workbench.report.versions import versions
+from workbench import drawing, files
+from workbench.report import page
+from workbench.report.results import Result, versions
 from workbench.sweep import plots
-from workbench.sweep.definition import Definition
-from workbench.sweep.folder import FIGURES, trial_name
-from workbench.sweep.gathering import LISTED, Gathered, gather
-from workbench.sweep.points import MOST, Points
+from workbench.sweep.folder import FIGURES, SweepResult, trial_name
+from workbench.sweep.points import LISTED, MOST, Gathered, Points, gather
 from workbench.sweep.records import Record
-from workbench.sweep.result import SweepResult
 from workbench.sweep.table import write_tables
 from workbench.sweep.target import Target
 
@@ -27,46 +24,46 @@ DPI = 150  # of pictures, which the page shows at a third of that
 def write_report(result: SweepResult, target: Target, output: Path) -> None:
     """Write trials.parquet, trials.csv, pictures and report.html into the sweep's folder, and `output`/index.html."""
     write_tables(result.folder)
-    found = gather(result.records(), result.definition, result.counts["ok"])
-    points, notes = found.points, _thinned(found, result.counts["ok"])
+    definition, successes, trials = result.definition, result.counts["ok"], result.folder / "trials"
+    found = gather(result.records(), definition, successes)
+    points, notes = found.points, []
+    if len(points.numbers) < successes:
+        notes.append(
+            f"The pictures show {len(points.numbers):,} of {successes:,} trials, evenly spaced, and all that were the "
+            "best so far."
+        )
+    asked = [("target", definition.target)]
+    asked += [(f"parameter {name}", words) for name, words in definition.space.as_words().items()]
+    asked += [("objective", ", ".join(map(str, definition.objectives))), ("sampler", definition.sampler)]
+    asked += [("pruner", definition.pruner), ("seed", str(definition.seed))]
+    failed = [record.number for record in found.failures]
+    has_front = len(points.objectives) == 2 and len(points.numbers) > 0
     summary = _summary(result, found, _draw(points, result.folder, notes))
     html = page.template("sweep.html.j2").render(
         run=summary,
-        definition=result.definition,
-        asked=describe(result.definition),
-        again=_again(result.best, target),
+        definition=definition,
+        asked=asked,
+        command=_rerun_command(result.best, target),
         rows=found.best,
         failures=found.failures,
-        reports=_reports(result.folder, found.failures),
-        names=list(result.definition.space.dimensions),
+        reports={each for each in failed if (trials / trial_name(each) / "report.html").is_file()},  # lost: none
+        names=list(definition.space.dimensions),
         notebooks=target.is_notebook,
-        front={int(number) for number in points.numbers[points.front()]} if _has_front(points) else set(),
+        front={int(number) for number in points.numbers[points.front()]} if has_front else set(),
         shown=LISTED,
         notes=notes,
         trial_name=trial_name,
         counts=result.counts,
     )
     for name, text in {"report.html": html, "metrics.json": summary.to_json()}.items():
-        folders.replace_file(result.folder / name, lambda file, text=text: file.write_text(text, encoding="utf-8"))
+        files.replace_file(result.folder / name, lambda file, text=text: file.write_text(text, encoding="utf-8"))
     page.write_index(output)
-
-
-def _has_front(points: Points) -> bool:
-    return len(points.objectives) == 2 and len(points.numbers) > 0
-
-
-def _thinned(found: Gathered, successes: int) -> list[str]:
-    """Return a note if not all trials are drawn."""
-    drawn = len(found.points.numbers)
-    if drawn == successes:
-        return []
-    return [f"The pictures show {drawn:,} of {successes:,} trials, evenly spaced, and all that were the best so far."]
 
 
 def _draw(points: Points, sweep_folder: Path, notes: list[str]) -> list[dict[str, str]]:
     """Draw what can be drawn, as PNG and SVG in figures/; add to `notes` what cannot be, and why."""
     found = []
-    with folders.partial(sweep_folder, FIGURES) as folder:
+    with files.partial(sweep_folder, FIGURES) as folder:
         if not len(points.numbers):
             notes.append("No trial succeeded: there is nothing to draw.")
         for name, alt, draw in _pictures(points, notes) if len(points.numbers) else ():
@@ -76,46 +73,37 @@ def _draw(points: Points, sweep_folder: Path, notes: list[str]) -> list[dict[str
                 figure.set_layout_engine("none")  # it is laid out
                 figure.savefig(folder / f"{name}.png", dpi=DPI)
             found.append({"name": name, "alt": alt})
-        folders.publish(folder, sweep_folder / FIGURES)
+        files.publish(folder, sweep_folder / FIGURES)
     return found
 
 
 def _pictures(points: Points, notes: list[str]) -> list[tuple[str, str, Callable[[], Axes]]]:
     """Return name, alt text and drawing of each picture, the most telling first."""
     pictures: list[tuple[str, str, Callable[[], Axes]]] = []
-    if _has_front(points):
+
+    def add(name: str, alt: str, plot: Callable[..., Axes], *data: Any) -> None:
+        pictures.append((name, alt, functools.partial(plot, *data)))
+
+    if len(points.objectives) == 2:
         words = " against ".join(each.name for each in points.objectives)
-        pictures.append(("pareto-front", f"{words}, the Pareto front joined", lambda: plots.pareto_front(points)))
+        add("pareto-front", f"{words}, the Pareto front joined", plots.pareto_front, points)
     for place, objective in enumerate(points.objectives):
+        name, names = objective.name, list(points.parameters)
         suffix = f"-{place + 1}" if len(points.objectives) > 1 else ""
-        pictures += [
-            (name + suffix, alt, draw) for name, alt, draw in _of_objective(points, place, objective.name, notes)
-        ]
+        shares = _importance(points, place, notes)
+        ranked = list(shares) or names
+        if len(ranked) > 1:
+            alt = f"{name} over {ranked[0]} and {ranked[1]}, as coloured points and interpolated between them"
+            add(f"response-surface{suffix}", alt, plots.response_surface, points, ranked[0], ranked[1], place)
+            alt = f"Each trial as a line through {', '.join(names)} and {name}"
+            add(f"parallel-coordinates{suffix}", alt, plots.parallel_coordinates, points, place)
+        if shares:
+            words = ", ".join(f"{each} {share:.2f}" for each, share in shares.items())
+            add(f"importance{suffix}", f"Shares of the variance of {name}: {words}", plots.importance, shares, name)
+        for each in ranked[:3]:
+            add(f"response-{each}{suffix}", f"{name} of each trial against {each}", plots.response, points, each, place)
+        add(f"history{suffix}", f"{name} of each trial and the best so far", plots.history, points, place)
     return pictures
-
-
-def _of_objective(points: Points, place: int, name: str, notes: list[str]) -> list[tuple[str, str, Callable]]:
-    names = list(points.parameters)
-    shares = _importance(points, place, notes)
-    ranked = list(shares) or names
-    found: list[tuple[str, str, Callable]] = []
-    if len(ranked) > 1:
-        alt = f"{name} over {ranked[0]} and {ranked[1]}, as coloured points and interpolated between them"
-        found.append(("response-surface", alt, lambda: plots.response_surface(points, ranked[0], ranked[1], place)))
-        found.append(
-            ("parallel-coordinates", f"Each trial as a line through {', '.join(names)} and {name}",
-             lambda: plots.parallel_coordinates(points, place))
-        )  # fmt: skip
-    if shares:
-        words = ", ".join(f"{each} {share:.2f}" for each, share in shares.items())
-        found.append(
-            ("importance", f"Shares of the variance of {name}: {words}", lambda: plots.importance(shares, name))
-        )
-    for each in ranked[:3]:
-        alt = f"{name} of each trial against {each}"
-        found.append((f"response-{each}", alt, lambda each=each: plots.response(points, each, place)))
-    found.append(("history", f"{name} of each trial and the best so far", lambda: plots.history(points, place)))
-    return found
 
 
 def _importance(points: Points, place: int, notes: list[str]) -> dict[str, float]:
@@ -148,7 +136,7 @@ def _summary(result: SweepResult, found: Gathered, figures: list[dict[str, str]]
         name=result.definition.name,
         notebook=result.definition.target,
         status="ok" if error is None else "failed",
-        parameters=result.definition.space.describe(),
+        parameters=result.definition.space.as_words(),
         metrics=metrics,
         figures=figures,
         duration_seconds=round(found.seconds, 3),
@@ -158,7 +146,7 @@ def _summary(result: SweepResult, found: Gathered, figures: list[dict[str, str]]
     )
 
 
-def _again(best: Record | None, target: Target) -> str:
+def _rerun_command(best: Record | None, target: Target) -> str:
     """Return the command, or the call, that runs the best trial once more."""
     if best is None:
         return ""
@@ -167,22 +155,3 @@ def _again(best: Record | None, target: Target) -> str:
         return shlex.join(["workbench", "run", target.name, *words])
     arguments = ", ".join(f"{name}={value!r}" for name, value in best.parameters.items())
     return f"{target.stem}({arguments})"
-
-
-def _reports(folder: Path, records: list[Record]) -> set[int]:
-    """Return the numbers of those trials that have left a report: a process that is lost leaves none."""
-    return {
-        record.number for record in records if (folder / "trials" / trial_name(record.number) / "report.html").is_file()
-    }
-
-
-def describe(definition: Definition) -> list[tuple[str, str]]:
-    """Return what a sweep was asked to do, as names and words."""
-    return [
-        ("target", definition.target),
-        *((f"parameter {name}", words) for name, words in definition.space.describe().items()),
-        ("objective", ", ".join(map(str, definition.objectives))),
-        ("sampler", definition.sampler),
-        ("pruner", definition.pruner),
-        ("seed", str(definition.seed)),
-    ]

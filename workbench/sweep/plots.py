@@ -24,10 +24,10 @@ MOST_LINES = 500  # in parallel coordinates
 @drawing.plot(size=(7.2, 4.0))
 def history(points: Points, objective: int = 0, *, ax: Axes) -> None:
     """Draw an objective against the number of the trial, and the best so far, with the spread of folds as bars."""
-    values, name = points.values[:, objective], points.objectives[objective].name
+    name = points.objectives[objective].name
     _with_spread(ax, points.numbers, points, objective)
     ax.step(points.numbers, points.best_so_far(objective), where="post", color=BEST, label="best so far")
-    _scale(ax, values, points, objective)
+    _scale(ax, points, objective)
     ax.set(title=f"{name}, trial by trial", xlabel="trial", ylabel=name)
     ax.legend()
 
@@ -50,7 +50,7 @@ def response(points: Points, name: str, objective: int = 0, *, ax: Axes) -> None
     _with_spread(ax, axis.places, points, objective)
     best = points.order(objective)[0]
     ax.plot(axis.places[best], points.values[best, objective], "o", color=BEST, markersize=9, label="best")
-    _scale(ax, points.values[:, objective], points, objective)
+    _scale(ax, points, objective)
     _set_axis(ax, axis)
     ax.set(title=f"{title} by {name}", ylabel=title)
     ax.legend()
@@ -68,21 +68,12 @@ def response_surface(points: Points, across: str, up: str, objective: int = 0, *
     shown = _best_of_each_place(points, x, y, objective)
     _interpolate(ax, x, y, values, shown, norm, cmap)
     order = shown[::-1]  # the best last, on top
-    drawn = ax.scatter(
-        x.places[order],
-        y.places[order],
-        c=values[order],
-        norm=norm,
-        cmap=cmap,
-        s=36,
-        edgecolors="white",
-        linewidths=0.7,
-        rasterized=_are_many(points),
-    )
+    look = {"norm": norm, "cmap": cmap, "s": 36, "edgecolors": "white", "linewidths": 0.7}
+    drawn = ax.scatter(x.places[order], y.places[order], c=values[order], rasterized=_are_many(points), **look)
     ax.use_sticky_edges = False  # or what is filled would end the picture, and points on its edge be cut
     best = points.order(objective)[0]
     ax.plot(x.places[best], y.places[best], "o", mfc="none", mec=BEST, mew=2.2, markersize=13, label="best")
-    ax.figure.colorbar(drawn, ax=ax, label=name, extend=_extend(points, objective))
+    ax.figure.colorbar(drawn, ax=ax, label=name, extend=_extend(values, norm))
     _set_axis(ax, x)
     _set_axis(ax, y, vertical=True)
     ax.set_title(f"{name} over {across} and {up}")
@@ -92,26 +83,25 @@ def response_surface(points: Points, across: str, up: str, objective: int = 0, *
 @drawing.plot(size=(8.4, 4.6))
 def parallel_coordinates(points: Points, objective: int = 0, *, ax: Axes) -> None:
     """Draw each trial as a line through its parameters and its objective, the best ones on top."""
-    names = list(points.parameters)
-    axes = [points.axis(name) for name in names]
+    last = _objective_axis(points, objective)
+    axes = [*map(points.axis, points.parameters), last]
     order = points.order(objective)[:MOST_LINES][::-1]
-    columns = [_normalized(axis) for axis in axes] + [_normalized(_objective_axis(points, objective))]
-    heights = np.column_stack(columns)[order]
+    heights = np.column_stack([_normalized(axis) for axis in axes])[order]
     norm, cmap = _colours(points, objective)
-    places = np.arange(len(columns))
+    places = np.arange(len(axes))
     lines = LineCollection(
         [np.column_stack([places, line]) for line in heights], norm=norm, cmap=cmap, linewidths=1.3, alpha=0.8
     )
     lines.set_array(points.values[order, objective])
     ax.add_collection(lines)
-    for place, axis in enumerate([*axes, _objective_axis(points, objective)]):
+    for place, axis in enumerate(axes):
         _draw_coordinate(ax, place, axis)
-    ax.set(xlim=(-0.25, len(columns) - 0.65), ylim=(-0.05, 1.05), yticks=[])
-    ax.set_xticks(places, [*names, points.objectives[objective].name])
+    ax.set(xlim=(-0.25, len(axes) - 0.65), ylim=(-0.05, 1.05), yticks=[])
+    ax.set_xticks(places, [axis.name for axis in axes])
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.tick_params(axis="x", length=0, pad=10)
     ax.grid(visible=False)
-    ax.figure.colorbar(lines, ax=ax, label=points.objectives[objective].name, extend=_extend(points, objective))
+    ax.figure.colorbar(lines, ax=ax, label=last.name, extend=_extend(points.values[:, objective], norm))
     ax.set_title("Every trial a line, the best the darkest")
 
 
@@ -122,10 +112,9 @@ def pareto_front(points: Points, *, ax: Axes) -> None:
     first, second = points.objectives
     look = {"color": OTHER, "alpha": 0.45, "label": "trial", "rasterized": _are_many(points)}
     ax.plot(points.values[:, 0], points.values[:, 1], "o", **look)
-    where = "post" if first.sign == second.sign == 1 else "mid"
-    style = {"drawstyle": f"steps-{where}"} if where == "post" else {}
+    style = {"drawstyle": "steps-post"} if first.sign == second.sign == 1 else {}
     ax.plot(points.values[front, 0], points.values[front, 1], "o-", color=BEST, label="Pareto front", **style)
-    _scale(ax, points.values[:, 1], points, 1)
+    _scale(ax, points, 1)
     ax.set(
         title=f"{len(front)} trials on the front", xlabel=f"{first.name} ({_wish(first)})",
         ylabel=f"{second.name} ({_wish(second)})",
@@ -151,8 +140,9 @@ def _are_many(points: Points) -> bool:
     return len(points.numbers) > MOST_DRAWN
 
 
-def _scale(ax: Axes, values: np.ndarray, points: Points, objective: int) -> None:
+def _scale(ax: Axes, points: Points, objective: int) -> None:
     """Choose a logarithmic scale for values of many sizes, and leave out of the picture the worst of them."""
+    values = points.values[:, objective]
     if _is_wide(values):
         ax.set_yscale("log")
         return
@@ -176,14 +166,10 @@ def _limits(points: Points, objective: int) -> tuple[float, float]:
     return min(best, worst), max(best, worst)
 
 
-def _extend(points: Points, objective: int) -> str:
-    low, high = _limits(points, objective)
-    values = points.values[:, objective]
-    if _is_wide(values):
-        return "neither"
-    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[
-        bool(values.min() < low), bool(values.max() > high)
-    ]
+def _extend(values: np.ndarray, norm: Normalize) -> str:
+    """Return at which ends of a scale of colours there are values beyond it."""
+    ends = "min" * bool(values.min() < norm.vmin) + "max" * bool(values.max() > norm.vmax)
+    return {"": "neither", "minmax": "both"}.get(ends, ends)
 
 
 def _colours(points: Points, objective: int) -> tuple[Normalize, str]:
@@ -217,9 +203,9 @@ def _interpolate(ax: Axes, x: Axis, y: Axis, values: np.ndarray, shown: np.ndarr
 def _objective_axis(points: Points, objective: int) -> Axis:
     values = points.values[:, objective]
     is_wide = _is_wide(values)
-    low, high = _limits(points, objective)
-    shown = values if is_wide else np.clip(values, low, high)
-    return Axis(points.objectives[objective].name, shown, is_wide)
+    return Axis(
+        points.objectives[objective].name, values if is_wide else np.clip(values, *_limits(points, objective)), is_wide
+    )
 
 
 def _normalized(axis: Axis) -> np.ndarray:
@@ -243,7 +229,7 @@ def _draw_coordinate(ax: Axes, place: int, axis: Axis) -> None:
     else:
         values = np.array(_ticks(axis))
         heights = _normalized(dataclasses.replace(axis, places=np.append(axis.places, values)))[-len(values) :]
-        ticks = list(zip(heights, values, strict=True))
+        ticks = zip(heights, values, strict=True)
     for height, value in ticks:
         words = value if isinstance(value, str) else f"{value:.3g}"
         ax.text(

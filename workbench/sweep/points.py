@@ -1,18 +1,25 @@
-"""The successful trials of a sweep as arrays, for pictures and for importance."""
+"""What a sweep's page needs of its trials: the successful ones as arrays, the best, the first failures.
+
+Gathered in one pass, in an amount of memory that has a limit.
+"""
 
 import dataclasses
+import heapq
 from collections.abc import Iterable
 
 import numpy as np
 
 from workbench.sweep.definition import Definition, Objective
-from workbench.sweep.optuna_setup import quiet_optuna
 from workbench.sweep.records import Record
 from workbench.sweep.space import Choices, Range
+from workbench.sweep.trial import quiet_optuna
 
 SPAN = 100  # of choices, largest over smallest, from which they are drawn on a logarithmic axis
 TREES = 32
 MOST = 150  # trials that importance is computed from: its time grows with their square
+MOST_POINTS = 20_000  # trials that are drawn, beside those that were the best so far
+LISTED = 300  # trials in the page's table; all are in trials.csv
+FAILURES = 30  # of those that failed, the first
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +124,48 @@ def collect(records: Iterable[Record], definition: Definition) -> Points:
     )
 
 
+@dataclasses.dataclass
+class Gathered:
+    """Trials to draw, the best ones by the first objective, the first failures, and the time of all trials."""
+
+    points: Points
+    best: list[Record]
+    failures: list[Record]
+    seconds: float
+    started: str
+
+
+def gather(records: Iterable[Record], definition: Definition, successes: int) -> Gathered:
+    """Return what the page needs of a sweep's trials, of which `successes` succeeded.
+
+    Of many it draws some evenly spaced ones, and all that were on the front of those up to then.
+    """
+    signs, stride = [each.sign for each in definition.objectives], max(1, -(-successes // MOST_POINTS))
+    seconds, started, count = 0.0, "", 0
+    drawn: list[Record] = []
+    failures: list[Record] = []
+    heap: list[tuple[float, int, Record]] = []
+    front: list[tuple[float, ...]] = []
+    for record in records:
+        seconds += record.duration_seconds
+        started = min(started or record.started, record.started)
+        if record.status == "failed" and len(failures) < FAILURES:
+            failures.append(record)
+        if record.status != "ok":
+            continue
+        new = tuple(sign * value for sign, value in zip(signs, record.values, strict=True))
+        put = heapq.heappush if len(heap) < LISTED else heapq.heappushpop
+        put(heap, (-new[0], -record.number, record))
+        is_best = not any(_is_as_good(old, new) for old in front)
+        if is_best:
+            front = [old for old in front if not _is_as_good(new, old)] + [new]
+        if is_best or count % stride == 0:
+            drawn.append(record)
+        count += 1
+    best = [record for *_, record in sorted(heap, reverse=True)]
+    return Gathered(collect(drawn, definition), best, failures, seconds, started)
+
+
 def _choices_axis(name: str, dimension: Choices, values: list) -> Axis:
     points = dimension.points
     if all(isinstance(each, int | float) and not isinstance(each, bool) for each in points):
@@ -127,3 +176,7 @@ def _choices_axis(name: str, dimension: Choices, values: list) -> Axis:
 
 def _evenly_spaced(count: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int)) if count else np.zeros(0, int)
+
+
+def _is_as_good(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return all(a <= b for a, b in zip(one, other, strict=True))

@@ -8,8 +8,8 @@ from typing import Any
 
 from workbench.report.results import finite
 from workbench.sweep.definition import Objective
-from workbench.sweep.messages import Outcome, Task
 from workbench.sweep.trial import Point
+from workbench.workers.messages import Outcome, Task
 
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -68,21 +68,9 @@ def make_record(task: Task, outcome: Outcome, objectives: tuple[Objective, ...])
             values, spread = (tuple(column) for column in zip(*scored, strict=True))
         except ValueError as problem:
             status, error = "failed", {"kind": "objective", "message": str(problem), "traceback": ""}
+    kept = {name: value for name, value in vars(outcome).items() if name not in ("status", "error", "files")}
     return Record(
-        number=task.number,
-        status=status,
-        parameters=task.parameters,
-        metrics=outcome.metrics,
-        values=values,
-        spread=spread,
-        seed=task.seed,
-        started=outcome.started,
-        duration_seconds=outcome.duration_seconds,
-        attempts=outcome.attempts,
-        versions=outcome.versions,
-        error=error,
-        intermediate=outcome.intermediate,
-        attributes=outcome.attributes,
+        task.number, status, task.parameters, values=values, spread=spread, seed=task.seed, error=error, **kept
     )
 
 

@@ -1,21 +1,18 @@
 """The parameters of each trial: a grid's, or a sampler's of Optuna.
 
-Whatever is finished when, trial n is proposed from the same knowledge: grid, random and quasi-random sampling know
-nothing but the sweep's seed and n; the others, and pruning, know the trials up to n - `lag` as finished and those after
-it as running. So a sweep that was interrupted ends as one that was not, with any number of processes.
+Proposals do not depend on timing. Grid, random and quasi-random sampling know the sweep's seed and the number n of the
+trial alone. The other samplers, and pruning, see the trials up to n - `in_flight` as finished and those after it as
+running. So a sweep that was interrupted ends as one that was not, with any number of processes.
 """
 
-import importlib.util
 import math
 from typing import Any
 
 import numpy as np
 
 from workbench.sweep.definition import Definition
-from workbench.sweep.errors import SweepError
-from workbench.sweep.optuna_setup import although_experimental, quiet_optuna
 from workbench.sweep.records import Record
-from workbench.sweep.trial import Past, Pruning
+from workbench.sweep.trial import Pruning, quiet_optuna
 
 INDEPENDENT = ("grid", "random", "qmc")
 SEQUENTIAL = ("tpe", "gp")
@@ -38,16 +35,6 @@ def _derived(seed: int, *key: int) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0] >> 1)
 
 
-def check_sampler(name: str) -> None:
-    """Raise SweepError unless there is such a sampler, and what it needs."""
-    if name not in SAMPLERS:
-        raise SweepError(f"sampler={name!r}: must be one of {', '.join(map(repr, SAMPLERS))}")
-    if name == "gp" and importlib.util.find_spec("torch") is None:
-        raise SweepError(
-            "sampler='gp': Optuna's GP sampler needs torch, which is not installed; install it, or take 'tpe'"
-        )
-
-
 class Independent:
     """Proposals that depend on the sweep's seed and the trial's number alone."""
 
@@ -59,8 +46,10 @@ class Independent:
             self._shape = tuple(map(len, self._grid.values()))
             self._order = np.random.default_rng(definition.seed).permutation(math.prod(self._shape))
         elif definition.sampler == "qmc":
-            self._nothing_known = quiet_optuna().create_study()
-            self._sobol = _numbered_sobol(definition.seed)
+            from scipy.stats import qmc  # takes long to import
+
+            count = max(1, len(self._distributions))
+            self._sobol = qmc.Sobol(count, scramble=True, seed=sampler_seed(definition.seed, 0))
 
     def propose(self, number: int) -> dict[str, Any]:
         """Return the values of the dimensions for trial `number`."""
@@ -68,10 +57,18 @@ class Independent:
             places = np.unravel_index(self._order[number], self._shape)
             return {name: points[place] for (name, points), place in zip(self._grid.items(), places, strict=True)}
         if self._definition.sampler == "qmc":
-            self._sobol.number = number
-            return self._sobol.sample_relative(self._nothing_known, None, self._distributions)
-        sampler = _random(self._definition.seed, number)
+            point = zip(self._distributions.items(), self._sobol_point(number), strict=False)
+            return {name: _at(each, share) for (name, each), share in point}
+        sampler = quiet_optuna().samplers.RandomSampler(sampler_seed(self._definition.seed, number))
         return {name: sampler.sample_independent(None, None, name, each) for name, each in self._distributions.items()}
+
+    def _sobol_point(self, number: int) -> list[float]:
+        """Return point `number` of the Sobol sequence, each coordinate in [0, 1); points in order cost least."""
+        if number < self._sobol.num_generated:
+            self._sobol.reset()
+        if number > self._sobol.num_generated:
+            self._sobol.fast_forward(number - self._sobol.num_generated)
+        return self._sobol.random(1)[0].tolist()
 
 
 class Sequential:
@@ -103,7 +100,11 @@ class Sequential:
             params = self._independent.propose(number)
             self._add_running(params)
             return params
-        self._study.sampler = _sequential_sampler(self._definition, number)
+        samplers, seed = quiet_optuna().samplers, sampler_seed(self._definition.seed, number)
+        if self._definition.sampler == "gp":
+            self._study.sampler = samplers.GPSampler(seed=seed, deterministic_objective=False)
+        else:
+            self._study.sampler = samplers.TPESampler(seed=seed, constant_liar=True)
         return self._study.ask(self._distributions).params
 
     def adopt(self, record: Record) -> None:
@@ -116,12 +117,8 @@ class Sequential:
         """Return what the trial that was proposed last needs for pruning."""
         if self._definition.pruner == "none":
             return None
-        past = tuple(
-            Past(each.state.name, tuple(each.values or ()), tuple(each.intermediate_values.items()), each.system_attrs)
-            for each in self._study.get_trials(deepcopy=False)[: self._told]
-            if each.intermediate_values
-        )
-        return Pruning(self._definition.pruner, self._definition.objectives[0].direction, past)
+        past = (each for each in self._study.get_trials(deepcopy=False)[: self._told] if each.intermediate_values)
+        return Pruning(self._definition.pruner, self._definition.objectives[0].direction, tuple(past))
 
     def _add_running(self, params: dict[str, Any]) -> None:
         from optuna.trial import TrialState, create_trial
@@ -130,46 +127,34 @@ class Sequential:
 
     def _tell(self, number: int) -> None:
         """Tell the study what trial `number` may know of."""
-        while self._told <= number - self._definition.lag:
-            self._tell_one(self._finished.pop(self._told))
-            self._told += 1
-
-    def _tell_one(self, record: Record) -> None:
         from optuna.trial import TrialState
 
-        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, record.number)
-        for step, value in record.intermediate:
-            self._storage.set_trial_intermediate_value(trial_id, step, value)
-        for key, value in record.attributes.items():
-            self._storage.set_trial_system_attr(trial_id, key, value)
-        state = TrialState[STATES[record.status]]
-        self._study.tell(record.number, record.values if record.status == "ok" else None, state)
+        while self._told <= number - self._definition.in_flight:
+            record = self._finished.pop(self._told)
+            trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, record.number)
+            for step, value in record.intermediate:
+                self._storage.set_trial_intermediate_value(trial_id, step, value)
+            for key, value in record.attributes.items():
+                self._storage.set_trial_system_attr(trial_id, key, value)
+            self._study.tell(record.number, record.values or None, TrialState[STATES[record.status]])
+            self._told += 1
 
 
-def _random(seed: int, number: int) -> Any:
-    from optuna.samplers import RandomSampler
-
-    return RandomSampler(sampler_seed(seed, number))
-
-
-def _sequential_sampler(definition: Definition, number: int) -> Any:
-    from optuna.samplers import GPSampler, TPESampler
-
-    seed = sampler_seed(definition.seed, number)
-    if definition.sampler == "gp":
-        return GPSampler(seed=seed, deterministic_objective=False)
-    return TPESampler(seed=seed, constant_liar=True)
-
-
-def _numbered_sobol(seed: int) -> Any:
-    """Return Optuna's quasi-random sampler, which gives the point `number` of the sequence that it is asked for."""
-    from optuna.samplers import QMCSampler
-
-    class NumberedSobol(QMCSampler):
-        number = 0
-
-        def _find_sample_id(self, *study_and_space: Any) -> int:
-            return self.number  # instead of a counter in the study, which would have to be run through again
-
-    with although_experimental():
-        return NumberedSobol(qmc_type="sobol", scramble=True, seed=sampler_seed(seed, 0))
+def _at(distribution: Any, share: float) -> Any:
+    """Return the value at a share in [0, 1) of a distribution of Optuna's, on its scale, as Optuna itself places it."""
+    if hasattr(distribution, "choices"):
+        return distribution.choices[int(share * len(distribution.choices))]
+    is_whole = isinstance(distribution.low, int)
+    half = 0.5 * distribution.step if is_whole else 0.0  # each whole number has a stretch of the same length
+    low, high = distribution.low - half, distribution.high + half
+    if distribution.log:
+        low, high = math.log(low), math.log(high)
+    place = low + share * (high - low)
+    if distribution.log:
+        place = math.exp(place)
+    if not is_whole:
+        below = float(np.nextafter(distribution.high, distribution.high - 1))
+        return min(max(place, distribution.low), below) if distribution.log else min(place, below)
+    steps = round(place) if distribution.log else math.floor((place - distribution.low) / distribution.step + 0.5)
+    value = steps if distribution.log else distribution.low + steps * distribution.step
+    return min(max(value, distribution.low), distribution.high)

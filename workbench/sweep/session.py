@@ -1,58 +1,60 @@
-"""One run of a sweep, from the trials that are finished to all of them."""
+"""One run of a sweep, from the trials that are finished to all of them: what runs them, and what is known meanwhile."""
 
+import contextlib
+import pickle
 import time
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
 
+from workbench.parallel import available_threads
+from workbench.report.page import duration, number
 from workbench.sweep import samplers
-from workbench.sweep.database import Database
-from workbench.sweep.definition import Definition
-from workbench.sweep.executors import outcome_of, submit
+from workbench.sweep.definition import Definition, SweepError, SweepStopped
 from workbench.sweep.folder import SweepFolder
-from workbench.sweep.messages import Outcome, Setup, Task
-from workbench.sweep.progress import Silent, Tally
-from workbench.sweep.records import make_record
+from workbench.sweep.records import Record, make_record
 from workbench.sweep.target import Target
+from workbench.workers.messages import Outcome, Setup, Task, failed
+from workbench.workers.pool import run_task
+from workbench.workers.progress import Display
+from workbench.workers.worker import now
 
 REFRESH = 1.0  # seconds after which the time left is told anew, even if no trial has ended
-MIRRORED_EVERY = 1.0  # seconds between writes to the database
-BATCH = 1000  # trials in one of them
+SHOWN = 8  # running trials whose numbers are shown
 
 
 class Session:
     """One run of a sweep, from the trials that are finished to all of them."""
 
-    def __init__(
-        self, target: Target, definition: Definition, held: SweepFolder, database: Database, setup: Setup, total: int
-    ):
-        self.tally = Tally(definition, max(total, len(held)))
+    def __init__(self, target: Target, definition: Definition, folder: SweepFolder, setup: Setup, total: int):
+        self.tally = Tally(definition, max(total, len(folder)))
         self._target = target
         self._definition = definition
-        self._folder = held
-        self._database = database
+        self._folder = folder
         self._setup = setup
         self._total = total
         self._next = 0
         self._prefix = 0  # trials below it are all finished
-        self._mirrored_at = 0.0
         kind = samplers.Sequential if definition.is_ordered else samplers.Independent
         self._proposer = kind(definition)
-        for number in held.numbers():
-            self.tally.add(held[number], here=False)
+        for finished in folder.numbers():
+            self.tally.add(folder[finished], earlier=True)
         self._advance()
 
-    def run(self, executor: Executor, at_once: int, show: Silent) -> None:
+    def run(self, executor: Executor, at_once: int, show: Display) -> None:
         """Run what is not finished, at most `at_once` trials at a time."""
         running: dict[Future, Task] = {}
         try:
             while True:
                 self._start(executor, at_once, running)
-                show.update({task.number: task for task in running.values()})
+                rows = self.tally.rows(task.number for task in running.values())
+                show.update(self.tally.done, self.tally.total, rows)
                 if not running:
                     break
                 done, _ = wait(running, timeout=REFRESH, return_when=FIRST_COMPLETED)
                 if done:
-                    self._finish([(running.pop(future), outcome_of(future)) for future in done])
-            self._mirror(at_once=True)
+                    self._finish([(running.pop(future), _outcome_of(future)) for future in done])
         finally:
             for future in running:
                 future.cancel()
@@ -62,16 +64,19 @@ class Session:
         while len(running) < at_once and self._next < self._total and self._may_propose():
             task = self._task(self._next)
             self._next += 1
-            if task is not None:
-                running[submit(executor, self._setup, task)] = task
+            if task is None:
+                continue
+            try:
+                running[executor.submit(run_task, self._setup, task)] = task
+            except (RuntimeError, OSError) as problem:  # shut down, broken, or its cluster is gone
+                raise _broken(problem) from None
 
     def _may_propose(self) -> bool:
-        return not self._definition.is_ordered or self._next < self._prefix + self._definition.lag
+        return not self._definition.is_ordered or self._next < self._prefix + self._definition.in_flight
 
     def _task(self, number: int) -> Task | None:
         """Return trial `number` to run, None where it is finished."""
-        finished = number in self._folder
-        if finished:
+        if number in self._folder:
             if self._definition.is_ordered:
                 self._proposer.adopt(self._folder[number])
             return None
@@ -91,17 +96,122 @@ class Session:
                 self._proposer.finish(record)
         self._folder.flush()
         self._advance()
-        self._mirror()
 
     def _advance(self) -> None:
         while self._prefix in self._folder:
             self._prefix += 1
 
-    def _mirror(self, at_once: bool = False) -> None:
-        """Write to the database what is not there yet, now and then or at once."""
-        if not at_once and time.monotonic() < self._mirrored_at + MIRRORED_EVERY:
-            return
-        while self._database.count < self._prefix:
-            end = min(self._prefix, self._database.count + BATCH)
-            self._database.add(self._folder[number] for number in range(self._database.count, end))
-        self._mirrored_at = time.monotonic()
+
+class Tally:
+    """What is known of a sweep at any moment, in an amount of memory that does not grow with it."""
+
+    def __init__(self, definition: Definition, total: int):
+        self.definition = definition
+        self.total = total
+        self.counts = {"ok": 0, "pruned": 0, "failed": 0}
+        self.best: Record | None = None
+        self.last_error = ""
+        self._new = 0
+        self._start = time.monotonic()
+
+    @property
+    def done(self) -> int:
+        """Return how many trials are finished, well or not."""
+        return sum(self.counts.values())
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Return how long the rest may take, at the rate until now; None before its first trial."""
+        if not self._new:
+            return None
+        return (time.monotonic() - self._start) / self._new * max(0, self.total - self.done)
+
+    def add(self, record: Record, *, earlier: bool = False) -> None:
+        """Count a finished trial, or one that was finished `earlier`, before an interruption."""
+        self.counts[record.status] += 1
+        self._new += not earlier
+        if record.status == "failed":
+            self.last_error = f"trial {record.number}: {record.error['message']}".partition("\n")[0]
+        if record.status == "ok" and (self.best is None or self._rank(record) < self._rank(self.best)):
+            self.best = record
+
+    def _rank(self, record: Record) -> tuple[float, int]:
+        """Return what sorts trials by their first objective; of two that are equal the earlier is the better."""
+        return self.definition.objectives[0].sign * record.values[0], record.number
+
+    def rows(self, running: Iterable[int]) -> Iterator[tuple[str, str]]:
+        """Yield what is shown of a sweep beside how much is done, as names and words."""
+        yield "failed", f"{self.counts['failed']:,}"
+        if self.definition.pruner != "none":
+            yield "pruned", f"{self.counts['pruned']:,}"
+        if self.best is not None:
+            yield "best so far", self._best_in_words()
+        numbers = sorted(running)
+        if numbers:
+            yield "running", ", ".join(map(str, numbers[:SHOWN])) + ", ..." * (len(numbers) > SHOWN)
+        left = self.seconds_left
+        yield "time left", "not known yet" if left is None else duration(left)
+        if self.last_error:
+            yield "last error", self.last_error
+
+    def _best_in_words(self) -> str:
+        values = [
+            f"{objective.name} {number(value)}" + ("" if spread is None else f" ± {number(spread)}")
+            for objective, value, spread in zip(
+                self.definition.objectives, self.best.values, self.best.spread, strict=True
+            )
+        ]
+        varied = [f"{name}={number(self.best.parameters[name])}" for name in self.definition.space.dimensions]
+        return f"{', '.join(values)} in trial {self.best.number}" + (f" ({' '.join(varied)})" if varied else "")
+
+
+@contextlib.contextmanager
+def opened(executor: Executor | None, scheduler: str | None, jobs: int | None) -> Iterator[tuple[Executor, int]]:
+    """Give what runs trials, and how many at once: `executor`, a Dask cluster, or processes on this machine."""
+    if executor is not None:
+        yield executor, jobs or available_threads()
+    elif scheduler is not None:
+        with _dask(scheduler) as client:
+            yield client.get_executor(pure=False), jobs or max(1, sum(client.nthreads().values()))
+    else:
+        at_once = jobs or available_threads()
+        with ThreadPoolExecutor(at_once, thread_name_prefix="trial") as pool:  # each thread has a process of its own
+            yield pool, at_once
+
+
+def _dask(scheduler: str) -> Any:
+    from distributed import Client
+
+    try:
+        return Client(scheduler, timeout=10)
+    except (OSError, ValueError) as problem:
+        raise SweepError(f"scheduler={scheduler!r}: cannot be reached ({problem})") from None
+
+
+class InProcess(Executor):
+    """Run trials of a function in this process, at once."""
+
+    _run: Callable[[Task], Outcome] | None = None
+
+    def submit(self, run: Callable, /, setup: Setup, task: Task) -> Future:
+        """Run the task instead of `run`, which would start a process; the Future is done."""
+        self._run = self._run or pickle.loads(setup.work.pickled)
+        future: Future = Future()
+        future.set_result(self._run(task))
+        return future
+
+
+def _outcome_of(future: Future) -> Outcome:
+    """Return how a trial has ended; where its executor lost it, as a failure."""
+    if future.cancelled():
+        raise _broken(CancelledError("a trial was cancelled"))
+    problem = future.exception()
+    if problem is None:
+        return future.result()
+    if isinstance(problem, BrokenProcessPool):
+        raise _broken(problem)
+    return failed("lost worker", f"{type(problem).__name__}: {problem}", now(), 0.0)
+
+
+def _broken(problem: Exception) -> SweepStopped:
+    return SweepStopped(f"the executor takes no more trials ({type(problem).__name__}: {problem})")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.report.parameters import Parameter, ParameterError
+from workbench.report.parameters import Parameter, ParameterError, read_each
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -83,9 +83,10 @@ class Space:
     dimensions: dict[str, Range | Choices]
     fixed: dict[str, Any]
 
-    def describe(self) -> dict[str, str]:
+    def as_words(self) -> dict[str, str]:
         """Return each parameter's dimension or value, in words."""
-        return {name: str(each) for name, each in {**self.dimensions, **_as_choices(self.fixed)}.items()}
+        fixed = {name: Choices((value,)) for name, value in self.fixed.items()}
+        return {name: str(each) for name, each in {**self.dimensions, **fixed}.items()}
 
     def distributions(self) -> dict[str, "BaseDistribution"]:
         """Return Optuna's distributions of the dimensions."""
@@ -113,28 +114,12 @@ def read_space(declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> S
     Raises:
         ParameterError: a parameter does not exist, or may not be what it is given; all problems are named.
     """
-    dimensions, problems = {}, []
-    for name, what in given.items():
-        if name not in declared:
-            problems.append(f"{name}: there is no such parameter")
-            continue
-        try:
-            dimensions[name] = _dimension(declared[name], what)
-        except (TypeError, ValueError) as problem:
-            problems.append(str(problem))
-    if problems:
-        raise ParameterError(problems, declared)
-    dimensions = {name: dimensions[name] for name in declared if name in dimensions}  # samplers draw in this order
-    fixed = {name: each.points[0] for name, each in dimensions.items() if _is_fixed(each)}
+    found = read_each(declared, given, _dimension)
+    dimensions = {name: found[name] for name in declared if name in found}  # samplers draw in this order
+    fixed = {
+        name: each.points[0] for name, each in dimensions.items() if isinstance(each, Choices) and len(each.points) == 1
+    }
     return Space({name: each for name, each in dimensions.items() if name not in fixed}, fixed)
-
-
-def _as_choices(values: Mapping[str, Any]) -> dict[str, Choices]:
-    return {name: Choices((value,)) for name, value in values.items()}
-
-
-def _is_fixed(dimension: Range | Choices) -> bool:
-    return isinstance(dimension, Choices) and len(dimension.points) == 1
 
 
 def _dimension(parameter: Parameter, what: Any) -> Range | Choices:
@@ -142,14 +127,11 @@ def _dimension(parameter: Parameter, what: Any) -> Range | Choices:
         parameter.check(what)  # raises: it cannot be set
     if isinstance(what, Range):
         return _checked_range(parameter, what)
-    if isinstance(what, Choices):
-        return _checked_choices(parameter, [_checked(parameter, value) for value in what.points])
     if isinstance(what, str):
         return _read(parameter, what)
-    if isinstance(what, list | tuple | np.ndarray):
-        values = what.tolist() if isinstance(what, np.ndarray) else what
-        return _checked_choices(parameter, [_checked(parameter, value) for value in values])
-    return _checked_choices(parameter, [_checked(parameter, what)])
+    what = what.points if isinstance(what, Choices) else what.tolist() if isinstance(what, np.ndarray) else what
+    values = what if isinstance(what, list | tuple) else [what]
+    return _checked_choices(parameter, [_checked(parameter, value) for value in values])
 
 
 def _checked(parameter: Parameter, value: Any) -> Any:
@@ -166,7 +148,7 @@ def _read(parameter: Parameter, text: str) -> Range | Choices:
         return _checked_range(
             parameter, Range(parameter.parse(low), parameter.parse(high), *_options(parameter, options))
         )
-    return _checked_choices(parameter, [parameter.parse(word.strip()) for word in text.split(",")])
+    return _checked_choices(parameter, [_checked(parameter, parameter.parse(word.strip())) for word in text.split(",")])
 
 
 def _options(parameter: Parameter, words: list[str]) -> tuple[bool, int | None]:

@@ -15,7 +15,7 @@ import pyarrow
 import pyarrow.csv
 import pyarrow.parquet
 
-from workbench.report.folders import replace_file
+from workbench.files import replace_file
 from workbench.sweep.folder import read_records
 from workbench.sweep.records import Record
 

@@ -17,22 +17,20 @@ import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cloudpickle
 
 from workbench.operator import REQUIRED
 from workbench.report import parameters, results
 from workbench.report.parameters import Parameter
-from workbench.report.source import clean, load
-from workbench.sweep.errors import SweepError
-from workbench.sweep.messages import FunctionWork, NotebookWork
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
+from workbench.report.source import clean, load, without_outputs
+from workbench.sweep.definition import SweepError
+from workbench.sweep.trial import FunctionTrial, finish_notebook
+from workbench.workers.messages import FunctionWork, NotebookWork
 
 SEED, TRIAL = "seed", "trial"
-FILES = 10  # an executed notebook's size, as often as what it leaves may take
+MAX_OUTPUT_RATIO = 10  # what a trial leaves may take ten times the size of its notebook
 LARGEST_SEED = 2**31 - 1
 
 
@@ -40,14 +38,17 @@ LARGEST_SEED = 2**31 - 1
 class Target:
     """Something to sweep over.
 
-    `digest` changes with its code. `defaults` are given to every trial, unless its parameters say otherwise. `known`
-    are the metrics that a notebook's saved outputs have; empty where that is not known.
+    Either `notebook` or `function` is set. `takes_trial` says whether the function has a parameter `trial`. `digest`
+    changes with its code. `defaults` are given to every trial, unless its parameters say otherwise. `known` are the
+    metrics that a notebook's saved outputs have; empty where that is not known.
     """
 
     name: str
     declared: dict[str, Parameter]
     digest: str
-    work: NotebookWork | FunctionWork
+    notebook: NotebookWork | None = None
+    function: Callable | None = None
+    takes_trial: bool = False
     defaults: dict[str, Any] = dataclasses.field(default_factory=dict)
     known: tuple[str, ...] = ()
 
@@ -66,11 +67,17 @@ class Target:
     @property
     def trial_bytes(self) -> int:
         """Return what files a trial may leave: of a notebook, itself, its report and its figures."""
-        return FILES * Path(self.work.path).stat().st_size if self.is_notebook else 0
+        return MAX_OUTPUT_RATIO * Path(self.notebook.path).stat().st_size if self.is_notebook else 0
 
     @property
     def is_notebook(self) -> bool:
-        return isinstance(self.work, NotebookWork)
+        return self.notebook is not None
+
+    def work(self, objectives: tuple[str, ...]) -> NotebookWork | FunctionWork:
+        """Return what is sent to a worker; `objectives` name what a function returns as bare numbers."""
+        if self.notebook is not None:
+            return self.notebook
+        return FunctionWork(cloudpickle.dumps(FunctionTrial(self.function, self.takes_trial, objectives)))
 
     def seed(self, seed: int) -> dict[str, int]:
         """Return the trial's seed by the name of the parameter that takes it, within that one's limits; or nothing."""
@@ -83,8 +90,8 @@ class Target:
 
     def check_complete(self, given: Mapping[str, Any]) -> None:
         """Raise ParameterError if a parameter without a default is not given."""
+        given = {*given, *self.seed(0)}
         missing = [name for name, each in self.declared.items() if each.default is REQUIRED and name not in given]
-        missing = [name for name in missing if not self.seed(0).get(name, -1) >= 0]
         if missing:
             problems = [f"{name}: has no default; give {self.declared[name].allowed}" for name in missing]
             raise parameters.ParameterError(problems, self.declared)
@@ -97,10 +104,11 @@ def find_target(what: Path | str | Callable) -> Target:
     parameters are the notebook's, the numbers the function's.
 
     Raises:
-        SweepError, NotebookError: there is no such thing, or it cannot be swept over.
+        Refused: there is no such thing, or it cannot be swept over.
     """
     if callable(what):
-        return _function(what, _name_of(what))
+        owner = what if hasattr(what, "__qualname__") else type(what)
+        return _function(what, f"{owner.__module__}:{owner.__qualname__}")
     text = str(what)
     if text.endswith(".ipynb") or ":" not in text:
         return _notebook(Path(what))
@@ -116,14 +124,16 @@ def _notebook(path: Path) -> Target:
     registered = source.metadata.get("workbench", {}).get("function")
     if registered is not None:
         return _registered(path, declared, str(registered))
-    sent = clean(_without_outputs(source))
+    sent = clean(without_outputs(source))
     text = nbformat.writes(sent)
     code = "\0".join(cell.source for cell in sent.cells if cell.cell_type == "code")
     return Target(
         name=str(path),
         declared=declared,
         digest=_digest(code),
-        work=NotebookWork(text, str(path), str(path.resolve().parent)),
+        notebook=NotebookWork(
+            text, str(path), str(path.resolve().parent), finish=finish_notebook, shutdown="immediate"
+        ),  # without waiting half a second for each kernel to say that it ends
         known=tuple(results.metrics(load(path))),
     )
 
@@ -141,16 +151,6 @@ def _registered(path: Path, declared: dict[str, Parameter], name: str) -> Target
     return dataclasses.replace(function, name=str(path), declared=shared, defaults=defaults)
 
 
-def _without_outputs(notebook: "NotebookNode") -> "NotebookNode":
-    from nbformat import from_dict
-
-    bare = from_dict(notebook)
-    for cell in bare.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    return bare
-
-
 def _function(function: Callable, name: str) -> Target:
     try:
         signature, hints = inspect.signature(function), typing.get_type_hints(function, include_extras=True)
@@ -164,14 +164,19 @@ def _function(function: Callable, name: str) -> Target:
             continue
         declared[parameter.name] = _declared(parameter, hints.get(parameter.name))
     try:
-        pickled = cloudpickle.dumps(function)
+        source = inspect.getsource(function)
+    except (OSError, TypeError):  # written where no source is kept
+        source = getattr(getattr(function, "__code__", None), "co_code", b"").hex()
+    try:
+        cloudpickle.dumps(function)
     except Exception as problem:  # whatever the function's surroundings raise
         raise SweepError(f"function {name}: cannot be sent to another process ({problem})") from None
     return Target(
         name=name,
         declared=declared,
-        digest=_digest(_source(function)),
-        work=FunctionWork(pickled, TRIAL in signature.parameters),
+        digest=_digest(source),
+        function=function,
+        takes_trial=TRIAL in signature.parameters,
     )
 
 
@@ -190,21 +195,21 @@ def _declared(parameter: inspect.Parameter, hint: Any) -> Parameter:
 
 def _find_function(text: str) -> Callable:
     place, _, name = text.rpartition(":")
-    module = _load_file(Path(place)) if place.endswith(".py") else _import(place)
+    if place.endswith(".py"):
+        module = _load_file(Path(place))
+    else:
+        try:
+            module = importlib.import_module(place)
+        except (ImportError, ValueError) as problem:
+            raise SweepError(
+                f"module {place!r}: cannot be imported ({problem}); give a notebook, module:function or "
+                "file.py:function"
+            ) from None
     function = getattr(module, name, None)
     if not callable(function):
         public = [each for each, _ in inspect.getmembers(module, inspect.isfunction) if not each.startswith("_")]
         raise SweepError(f"{text}: {place} has no function {name!r}; it has {', '.join(public) or 'none'}")
     return function
-
-
-def _import(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except (ImportError, ValueError) as problem:
-        raise SweepError(
-            f"module {name!r}: cannot be imported ({problem}); give a notebook, module:function or file.py:function"
-        ) from None
 
 
 def _load_file(path: Path) -> ModuleType:
@@ -224,18 +229,6 @@ def _load_file(path: Path) -> ModuleType:
         raise SweepError(f"file {str(path)!r}: cannot be imported ({type(problem).__name__}: {problem})") from None
     cloudpickle.register_pickle_by_value(module)
     return module
-
-
-def _name_of(function: Callable) -> str:
-    owner = function if hasattr(function, "__qualname__") else type(function)
-    return f"{owner.__module__}:{owner.__qualname__}"
-
-
-def _source(function: Callable) -> str:
-    try:
-        return inspect.getsource(function)
-    except (OSError, TypeError):  # written where no source is kept
-        return getattr(getattr(function, "__code__", None), "co_code", b"").hex()
 
 
 def _digest(text: str) -> str:

@@ -1,30 +1,38 @@
-"""What a function sees of the trial that it is called for: where to report intermediate values, and whether to stop."""
+"""A trial as its function sees it, and as a worker runs it: a Task in, an Outcome out."""
 
 import dataclasses
+import time
+import warnings
+from collections.abc import Callable
+from numbers import Real
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from workbench.sweep.optuna_setup import although_experimental, quiet_optuna
+import numpy as np
+
+from workbench.report.results import versions
+from workbench.workers.messages import NotebookWork, Outcome, Task
+from workbench.workers.worker import error_of, now, writable
 
 Point = tuple[int, float]  # a step, and the intermediate value there
 
 
-@dataclasses.dataclass(frozen=True)
-class Past:
-    """What pruning needs of a trial that was finished before: its intermediate values and how it ended."""
+def quiet_optuna() -> ModuleType:
+    """Import Optuna, which takes long, have it log errors alone, and return it."""
+    import optuna
 
-    state: str
-    values: tuple[float, ...]
-    intermediate: tuple[Point, ...]
-    attributes: dict[str, Any]
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna
 
 
 @dataclasses.dataclass(frozen=True)
 class Pruning:
-    """A pruner of Optuna's by name, the direction of the objective, and the trials to compare with."""
+    """A pruner of Optuna's by name, the direction of the objective, and Optuna's trials to compare with."""
 
     pruner: str
     direction: str
-    past: tuple[Past, ...] = ()
+    past: tuple[Any, ...] = ()
 
 
 class Trial:
@@ -37,7 +45,11 @@ class Trial:
         self.number = number
         self.seed = seed
         self.intermediate: dict[int, float] = {}
-        self._optuna = None if pruning is None else _rebuild(pruning)
+        self._optuna = None
+        if pruning is not None:  # a running trial of a study in memory that holds the past ones
+            study = quiet_optuna().create_study(direction=pruning.direction, pruner=make_pruner(pruning.pruner))
+            study.add_trials(pruning.past)
+            self._optuna = study.ask()
 
     def report(self, value: float, step: int) -> None:
         """Report an intermediate value of the objective at `step`, from 0 up, once for each step."""
@@ -61,26 +73,90 @@ def make_pruner(name: str) -> Any:
     """Return Optuna's pruner of that name."""
     from optuna import pruners
 
-    makers = {
-        "median": lambda: pruners.MedianPruner(n_startup_trials=5),
-        "halving": pruners.SuccessiveHalvingPruner,
-        "wilcoxon": lambda: pruners.WilcoxonPruner(p_threshold=0.1),
-    }
-    with although_experimental():
-        return makers[name]()
+    if name == "median":
+        return pruners.MedianPruner(n_startup_trials=5)
+    if name == "halving":
+        return pruners.SuccessiveHalvingPruner()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is experimental
+        return pruners.WilcoxonPruner(p_threshold=0.1)
 
 
-def _rebuild(pruning: Pruning) -> Any:
-    """Return a running trial of a study in memory that holds the past trials."""
-    optuna = quiet_optuna()
-    study = optuna.create_study(direction=pruning.direction, pruner=make_pruner(pruning.pruner))
-    for past in pruning.past:
-        study.add_trial(
-            optuna.trial.create_trial(
-                state=optuna.trial.TrialState[past.state],
-                values=past.values or None,
-                intermediate_values=dict(past.intermediate),
-                system_attrs=past.attributes,
-            )
+class FunctionTrial:
+    """A function, to be called for one trial after another; `objectives` name what it returns as bare numbers."""
+
+    def __init__(self, function: Callable, takes_trial: bool, objectives: tuple[str, ...]):
+        self._function = function
+        self._takes_trial = takes_trial
+        self._objectives = objectives
+
+    def __call__(self, task: Task) -> Outcome:
+        """Call the function for the trial; whatever it raises is the trial's failure."""
+        trial = Trial(task.number, task.seed, task.context)
+        arguments = dict(task.parameters, trial=trial) if self._takes_trial else task.parameters
+        started, start = now(), time.perf_counter()
+        try:
+            metrics, status, error = as_metrics(self._function(**arguments), self._objectives), "ok", None
+        except KeyboardInterrupt:  # of a sweep that runs in this process
+            raise
+        except BaseException as problem:  # SystemExit too: it is the trial's end, not the sweep's
+            metrics, status, error = {}, "failed", error_of(problem)
+            if type(problem).__name__ == "TrialPruned":
+                status, error = "pruned", None
+        return Outcome(
+            status=status,
+            started=started,
+            duration_seconds=round(time.perf_counter() - start, 6),
+            metrics=metrics,
+            error=error,
+            versions=versions(),
+            intermediate=tuple(sorted(trial.intermediate.items())),
+            attributes=trial.attributes,
         )
-    return study.ask()
+
+
+def finish_notebook(work: NotebookWork, task: Task, outcome: Outcome, place: Path) -> Outcome:
+    """Write the report of a notebook's trial in the worker that ran it; return its metrics and all its files."""
+    import nbformat
+
+    from workbench.report.runs import Job, write_result
+
+    source = nbformat.reads(work.text, as_version=4)
+    job = Job(Path(work.path), source, task.parameters, f"trial {task.number}", None)
+    result = write_result(job, outcome, place, back=("../../report.html", "The sweep"))
+    files = {str(file.relative_to(place)): file.read_bytes() for file in place.rglob("*") if file.is_file()}
+    if outcome.error is not None and outcome.error["message"].startswith("TrialPruned"):
+        outcome = dataclasses.replace(outcome, status="pruned", error=None)
+    return dataclasses.replace(outcome, metrics=result.metrics, versions=result.versions, files=files)
+
+
+def as_metrics(returned: Any, objectives: tuple[str, ...]) -> dict[str, Any]:
+    """Return what a function gave back as metrics by name: a dict, a number, or as many numbers as objectives.
+
+    A list of numbers instead of one are the scores of folds.
+    """
+    if isinstance(returned, dict):
+        return {writable(str(name)): _plain(name, value) for name, value in returned.items()}
+    if len(objectives) == 1:
+        return {objectives[0]: _plain(objectives[0], returned)}
+    if isinstance(returned, list | tuple | np.ndarray) and len(returned) == len(objectives):
+        return {name: _plain(name, value) for name, value in zip(objectives, returned, strict=True)}
+    raise TypeError(f"it returned {returned!r}: must be a dict with {', '.join(map(repr, objectives))}")
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, str):
+        return writable(value)
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, Real):
+        return float(value)
+    if isinstance(value, list | tuple) and value and all(_is_number(each) for each in value):
+        return [float(each) for each in value]
+    raise TypeError(f"metric {name!r} is a {type(value).__name__}: must be a number, a text, or a list of numbers")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

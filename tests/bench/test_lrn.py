@@ -1,0 +1,143 @@
+"""The bench of LRN on small shapes: rows, ratios, wrong results, peers, accuracy, start-up and memory."""
+
+import json
+
+import numpy as np
+import pytest
+
+from workbench.bench import lrn, run_bench
+from workbench.bench.driver import Settings, present_peers
+from workbench.bench.results import Measurement
+from workbench.lrn import kernels
+from workbench.machines.prediction import BOUNDS
+from workbench.machines.timing import thread_counts
+
+
+def exactly(case):
+    return case.expected()[0].astype(np.float32)
+
+
+def is_nchw(case):
+    return case.layout == "NCHW"
+
+
+def test_rows_are_written_as_json(small, fake_peer, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(lrn, "measure_accuracy", lambda: [Measurement("error", 2e-7, "", 1e-6)])
+    monkeypatch.setattr(lrn, "measure_startup", lambda processes: [Measurement("start", 0.5, "s", 0.3)])
+    fake_peer(lrn, exactly, is_nchw)
+    assert run_bench("lrn", tmp_path / "rows.json", True, tmp_path / "ratios.png") == 0
+    content = json.loads((tmp_path / "rows.json").read_text())
+    assert set(content) == {"machine", "versions", "rows", "measurements"}
+    assert {"cpu", "threads"} <= set(content["machine"])
+    assert {"workbench", "python", "numpy", "numba", "fake"} <= set(content["versions"])
+    assert sorted((row["layout"], row["threads"], row["direction"], row["beta"]) for row in content["rows"]) == sorted(
+        2 * [(layout, n, *which) for layout in ("NCHW", "NHWC") for n in (1, 2) for which in
+             (("forward", 0.75), ("forward", 0.6), ("gradient", 0.75))]
+    )  # fmt: skip
+    for row in content["rows"]:
+        assert (row["operator"], tuple(row["shape"]) in lrn.SHAPES, "arguments" in row) == ("LRN", True, False)
+        assert 0 < row["copy_seconds"] <= row["limit_seconds"]
+        assert min(row["seconds"], row["predicted_seconds"]) > 0 <= row["iqr_seconds"]
+        assert list(row["peers"]) == (["fake"] if row["layout"] == "NCHW" else [])
+        assert row["versions"]["numba"] == content["versions"]["numba"]
+        assert row["bound"] in BOUNDS
+    assert [each["name"] for each in content["measurements"]] == ["error", "start"]
+    assert content["measurements"][1] == {"name": "start", "value": 0.5, "unit": "s", "target": 0.3}
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["ratios.png", "rows.json"]
+    assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    shown = capsys.readouterr().out
+    assert "verified 24 configurations" in shown
+    assert "| direction | beta | shape | layout | threads |" in shown
+    assert "| forward | 0.75 | 2×7×53×47 | NHWC | 2 |" in shown
+    assert "start: 0.5 s (≤ 0.3) ✗" in shown
+    assert "square roots and divisions on data that stays in L1" in shown
+
+
+def test_ratios_and_limits_of_known_times(small, known_times, monkeypatch):
+    monkeypatch.setattr(lrn, "SHAPES", ((1, 6, 5, 3),))
+    known_times(
+        {
+            "copy, two arrays into one": 2.0,
+            "copy": 1.0,
+            "180 square roots and 90 divisions": 3.0,
+            "LRN forward, 0.75, 1×6×5×3 NCHW": 6.0,
+            "LRN forward, 0.6, 1×6×5×3 NCHW": 12.0,
+            "LRN gradient, 0.75, 1×6×5×3 NCHW": 24.0,
+            "LRN forward, 0.75, 1×6×5×3 NHWC": 12.0,
+            "LRN forward, 0.6, 1×6×5×3 NHWC": 6.0,
+            "LRN gradient, 0.75, 1×6×5×3 NHWC": 18.0,
+        }
+    )
+    rows = lrn.bench(Settings(True, 1, lambda line: None)).rows[:6]
+    assert [(row.seconds, row.copy_seconds, row.limit_seconds, *map(str, row.ratios)) for row in rows] == [
+        (6.0, 1.0, 3.0, "forward / limit 2.00 (≤ 1.6) ✗"),
+        (12.0, 1.0, 1.0, "other beta / 0.75 2.00 (≤ 2.5)"),
+        (24.0, 2.0, 3.0, "gradient / forward 4.00 (≤ 2.5) ✗"),
+        (12.0, 1.0, 3.0, "forward / limit 4.00 (≤ 1.6) ✗", "NHWC / NCHW 2.00 (≤ 1.5) ✗"),
+        (6.0, 1.0, 1.0, "other beta / 0.75 0.50 (≤ 2.5)", "NHWC / NCHW 0.50 (≤ 1.5)"),
+        (18.0, 2.0, 3.0, "gradient / forward 1.50 (≤ 2.5)", "NHWC / NCHW 0.75 (≤ 1.5)"),
+    ]
+
+
+def test_a_wrong_result_is_named_and_nothing_is_timed(small, untimed, monkeypatch, tmp_path, capsys):
+    right = kernels.local_response_norm
+
+    def wrong(x, window, channels_last):
+        y = right(x, window, channels_last)
+        if channels_last and window.beta == 0.6:
+            y.reshape(-1)[-1] *= np.float32(1 + 2e-6)
+        return y
+
+    monkeypatch.setattr(kernels, "local_response_norm", wrong)
+    assert run_bench("lrn", tmp_path / "rows.json", True, None) == 1
+    shown = capsys.readouterr().out
+    assert "LRN forward, 0.6, 1×6×5×3 NHWC, 1 thread: y is wrong at 1 of 90 places" in shown
+    assert "4 wrong: nothing is timed" in shown  # two shapes, two thread counts
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_peer_fails_the_bench_by_name(small, untimed, fake_peer, capsys):
+    fake_peer(lrn, lambda case: exactly(case) * np.float32(1.001), is_nchw)
+    assert run_bench("lrn", None, True, None) == 1
+    assert "fake, LRN forward, 0.75, 1×6×5×3 NCHW, 1 thread: y is wrong at 90 of 90" in capsys.readouterr().out
+
+
+def test_every_installed_peer_agrees_with_the_reference():
+    for peer in present_peers(lrn.PEERS, lambda line: None):
+        for case in lrn.cases((2, 7, 5, 3)):
+            theirs = peer.results(case, max(thread_counts()))
+            assert theirs is None or case.problem(theirs, case.expected(), 1e-5) == "", (peer.name, str(case))
+
+
+def test_accuracy_is_measured_at_several_betas_and_meets_the_target():
+    accuracy = lrn.measure_accuracy()
+    assert [each.name for each in accuracy][7:9] == [
+        "relative error, forward, beta 2",
+        "relative error, gradient, beta 0.1",
+    ]
+    assert len(accuracy) == 16
+    assert all(0 < each.value <= 1e-6 for each in accuracy)
+
+
+def test_start_up_is_measured_in_fresh_processes():
+    figures = {each.name: each for each in lrn.measure_startup(1)}
+    assert all(0 < each.value < 300 for each in figures.values())
+    assert figures["import workbench"].target == 0.3
+
+
+def test_the_operator_makes_no_temporary_as_large_as_its_input_and_the_probe_would_see_one():
+    found = lrn.measure_memory(lambda line: pytest.skip("reads /proc"))
+    assert [each.name.removeprefix("peak extra memory / input, ") for each in found] == [
+        f"{direction} {layout}" for direction in ("forward", "gradient") for layout in ("NCHW", "NHWC")
+    ]
+    assert all(each.value < 0.5 for each in found)
+    code = (
+        "import types\n"
+        "from workbench.bench import lrn as probe\n"
+        "def with_temporary(x, order):\n"
+        "    doubled = x * 2\n"
+        "    return doubled + 1\n"
+        "probe.OPERATORS = {'LRN': types.SimpleNamespace(run=with_temporary, inputs=('x',))}\n"
+        "print(probe.extra_memory('LRN', 'NCHW'))\n"
+    )
+    assert lrn.run_fresh(code) == pytest.approx(1.0, abs=0.1)

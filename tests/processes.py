@@ -1,0 +1,35 @@
+"""What the tests of processes share: to start the command so that it can be killed, and to see what has ended."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+
+
+def workbench(*arguments, **settings) -> subprocess.Popen:
+    """Start the command, which heeds ctrl-C as in a terminal: a shell makes jobs in the background ignore it."""
+    command = [sys.executable, "-m", "workbench", *map(str, arguments)]
+    settings["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **settings)
+
+
+def wait_until(true, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
+
+
+def has_ended(process: int) -> bool:
+    """Tell whether a process has ended; one that nobody has asked for its status yet has."""
+    try:
+        return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def below(process: subprocess.Popen) -> list[int]:
+    """Return all processes that a process has started, and those that they have."""
+    return [each.pid for each in psutil.Process(process.pid).children(recursive=True)]

@@ -1,0 +1,92 @@
+"""The checks of arrays that operators share: what passes, and the whole message of what does not."""
+
+import numpy as np
+import pytest
+
+from workbench import arrays
+
+
+def test_an_array_keeps_its_byte_order_or_gets_the_machines():
+    swapped = np.array([1.5, -2.0], np.dtype(np.float32).newbyteorder("S"))
+    assert arrays.checked_array("x", swapped, arrays.FLOATS) is swapped
+    native = arrays.native_array("x", swapped, arrays.FLOATS)
+    assert native.dtype.isnative
+    assert native.tolist() == [1.5, -2.0]
+    assert arrays.native_array("x", native, arrays.FLOATS) is native
+
+
+@pytest.mark.parametrize(
+    ("types", "allowed"),
+    [
+        (arrays.FLOATS, "efd"),
+        (arrays.WIDE_FLOATS, "fd"),
+        (arrays.NUMBERS, "bhilqBHILQefd"),
+        (arrays.INTEGERS, "ilq"),
+    ],
+)
+def test_types(types, allowed):
+    for code in "?bhilqBHILQefdgFDGOSUmM":
+        if code in allowed:
+            arrays.check_dtype("x", np.dtype(code), types)
+        else:
+            with pytest.raises(TypeError, match=r"^x has dtype .*: must be .*(32|64)"):
+                arrays.check_dtype("x", np.dtype(code), types)
+
+
+@pytest.mark.parametrize(
+    ("x", "types", "message"),
+    [
+        (np.ma.masked_less([1.0, 2.0], 2), "FLOATS", "a masked array's mask would be lost; fill it first, as with "),
+        ([[1.0], [2.0, 3.0]], "NUMBERS", "must be an array of numbers (setting an array element with a sequence. "),
+        (np.arange(3), "FLOATS", "must be float16, float32 or float64; convert it, as with w.astype(np.float32)"),
+        (np.arange(3), "WIDE_FLOATS", "must be float32 or float64; convert it, as with w.astype(float)"),
+        (np.arange(3, dtype=np.int8), "INTEGERS", "must be int32 or int64; convert it, as with w.astype(np.int64)"),
+    ],
+)
+def test_refusals_name_the_argument_and_what_to_do(x, types, message):
+    with pytest.raises(TypeError) as raised:
+        arrays.checked_array("w", x, getattr(arrays, types))
+    assert str(raised.value).startswith("w")
+    assert message in str(raised.value)
+
+
+def test_a_conversion_that_loses_something_is_not_suggested():
+    with pytest.raises(TypeError, match=r"^indices has dtype float64: must be int32 or int64$"):
+        arrays.checked_indices([0.0, 1.0], 2)
+
+
+@pytest.mark.parametrize(
+    ("axes", "ranks"),
+    [("(N, in)", {2}), ("(entries,)", {1}), ("(N, C, ...)", {2, 3, 4}), ("(..., weights)", {1, 2, 3, 4})],
+)
+def test_axes(axes, ranks):
+    for rank in range(5):
+        if rank in ranks:
+            arrays.check_axes("x", np.zeros((1,) * rank), axes)
+        else:
+            with pytest.raises(ValueError, match=r"^x has shape \(.*\): must have the axes \(.*\); reshape it$"):
+                arrays.check_axes("x", np.zeros((1,) * rank), axes)
+
+
+@pytest.mark.parametrize("w", [[[1.0, 2.0]], (1.0,), 3.0, None, np.float32(3)], ids=repr)
+def test_what_is_changed_in_place_is_an_array(w):
+    message = f"^w: must be a NumPy array, which is changed in place, not {type(w).__name__}$"
+    with pytest.raises(TypeError, match=message):
+        arrays.check_in_place("w", w)
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides"), [((2, 3), (0, 8)), ((2, 3), (8, 0)), ((4,), (0,)), ((2, 1, 3), (0, 0, 8)), ((4, 3), (8, 8))]
+)
+def test_what_is_changed_in_place_has_each_element_once(shape, strides):
+    strided = np.lib.stride_tricks.as_strided
+    message = r"^w: several of its elements share one place in memory; give a copy, as with w\.copy\(\)$"
+    with pytest.raises(ValueError, match=message):
+        arrays.check_in_place("w", strided(np.zeros(6), shape, strides))
+    arrays.check_in_place("w", strided(np.zeros(6), (2, 1, 3), (24, 0, 8)))  # along one element 0 does no harm
+
+
+def test_what_is_changed_in_place_is_writable():
+    message = r"^w is read-only and is changed in place; give a copy, as with w\.copy\(\)$"
+    with pytest.raises(ValueError, match=message):
+        arrays.check_in_place("w", np.broadcast_to(np.float32(1), (2, 3)))

@@ -1,0 +1,130 @@
+"""Checks of arrays that several operators share. Every message starts with the argument's name."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Types:
+    """The element types that an argument may have, and how a message names them.
+
+    `words` lists them, `elements` completes "an array of ...", and `example` is what to convert to.
+    """
+
+    dtypes: frozenset[np.dtype]
+    words: str
+    elements: str
+    example: str
+
+    def __contains__(self, dtype: np.dtype) -> bool:
+        return dtype.newbyteorder("=") in self.dtypes
+
+
+def _types(codes: str, words: str, elements: str, example: str) -> Types:
+    return Types(frozenset(map(np.dtype, codes)), words, elements, example)
+
+
+FLOATS = _types("efd", "float16, float32 or float64", "float16, float32 or float64", "np.float32")
+WIDE_FLOATS = _types("fd", "float32 or float64", "float32 or float64", "float")
+NUMBERS = _types("bhilqBHILQefd", "an integer type, float16, float32 or float64", "numbers", "np.float32")
+INTEGERS = _types("ilq", "int32 or int64", "int32 or int64", "np.int64")
+
+
+def as_array(name: str, x: Any, wanted: str) -> np.ndarray:
+    """Return x as an array, or raise TypeError if it is masked or ragged; `wanted` says what it should be."""
+    refuse_masked(name, x)
+    try:
+        return np.asarray(x)
+    except ValueError as problem:
+        raise TypeError(f"{name}: must be {wanted} ({problem})") from None
+
+
+def checked_array(name: str, x: Any, types: Types) -> np.ndarray:
+    """Return x as an array in its own byte order, or raise TypeError if its type is not allowed."""
+    x = as_array(name, x, f"an array of {types.elements}")
+    check_dtype(name, x.dtype, types)
+    return x
+
+
+def native_array(name: str, x: Any, types: Types) -> np.ndarray:
+    """Return x as an array in the machine's byte order, or raise TypeError if its type is not allowed."""
+    x = checked_array(name, x, types)
+    return x.astype(x.dtype.newbyteorder("="), copy=False)
+
+
+def refuse_masked(name: str, x: Any) -> None:
+    """Raise TypeError for a masked array."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{name}: a masked array's mask would be lost; fill it first, as with {name}.filled(0)")
+
+
+def check_dtype(name: str, dtype: np.dtype, types: Types) -> None:
+    """Raise TypeError unless the type is allowed, in either byte order."""
+    if dtype not in types:
+        lossy = types is INTEGERS and dtype.kind not in "iu"
+        hint = "" if lossy else f"; convert it, as with {name}.astype({types.example})"
+        raise TypeError(f"{name} has dtype {dtype}: must be {types.words}{hint}")
+
+
+def check_axes(name: str, x: np.ndarray, axes: str) -> None:
+    """Raise ValueError unless x has as many axes as `axes`, such as "(N, in)", names; "..." is any number of them."""
+    needed = [axis for axis in axes.strip("(),").split(", ") if axis != "..."]
+    if x.ndim < len(needed) or (x.ndim > len(needed) and "..." not in axes):
+        raise ValueError(f"{name} has shape {x.shape}: must have the axes {axes}; reshape it")
+
+
+def check_in_place(name: str, w: Any) -> None:
+    """Raise TypeError or ValueError unless w is a writable float array whose elements are all distinct in memory."""
+    refuse_masked(name, w)
+    if not isinstance(w, np.ndarray):
+        raise TypeError(f"{name}: must be a NumPy array, which is changed in place, not {type(w).__name__}")
+    check_dtype(name, w.dtype, WIDE_FLOATS)
+    if not w.dtype.isnative:
+        raise TypeError(f"{name} has dtype {w.dtype}, not in this machine's byte order; convert it first")
+    if not w.flags.writeable:
+        raise ValueError(f"{name} is read-only and is changed in place; give a copy, as with {name}.copy()")
+    low, high = np.lib.array_utils.byte_bounds(w)
+    if w.size and high - low < w.nbytes:
+        raise ValueError(
+            f"{name}: several of its elements share one place in memory; give a copy, as with {name}.copy()"
+        )
+
+
+def checked_indices(indices: Any, rows: int) -> np.ndarray:
+    """Return row numbers as a flat copy that nobody else can change, each from 0 to rows - 1."""
+    indices = checked_array("indices", indices, INTEGERS)
+    indices = indices.astype(indices.dtype.newbyteorder("="), order="C").reshape(-1)
+    wrong = np.flatnonzero((indices < 0) | (indices >= rows))
+    if wrong.size:
+        first = int(wrong[0])
+        allowed = f"from 0 to {rows - 1}" if rows else "none, as param has no rows"
+        raise ValueError(
+            f"indices[{first}]={int(indices[first])}: must be {allowed}, the rows of param "
+            f"({wrong.size} of {indices.size} indices out of range; nothing was written)"
+        )
+    return indices
+
+
+def is_sparse(x: Any) -> bool:
+    """Say whether x is one of SciPy's sparse arrays, without importing SciPy."""
+    return any(kind.__module__.startswith("scipy.sparse") for kind in type(x).__mro__)
+
+
+def check_sound(name: str, matrix: Any) -> None:
+    """Raise ValueError unless the index arrays of a CSR or CSC matrix describe one of its shape."""
+    if not _is_sound(matrix):
+        raise ValueError(f"{name}: its index arrays do not describe a matrix of shape {matrix.shape}; build it anew")
+
+
+def _is_sound(matrix: Any) -> bool:
+    """Say whether every place that the index arrays name exists."""
+    lines, width = matrix.shape if matrix.format == "csr" else matrix.shape[::-1]
+    bounds, places = matrix.indptr, matrix.indices
+    if bounds.dtype.kind not in "iu" or places.dtype.kind not in "iu" or bounds.shape != (lines + 1,):
+        return False
+    if bounds[0] != 0 or np.any(bounds[1:] < bounds[:-1]) or bounds[-1] > min(matrix.data.size, places.size):
+        return False
+    places = places[: bounds[-1]]
+    return not places.size or bool(places.min() >= 0 and places.max() < width)

@@ -1,0 +1,95 @@
+"""Checks that several baselines share; who is dropped, and what is left without them.
+
+Dropping is a selection, so that a dropped infinity or NaN is gone.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from workbench import philox
+from workbench.arrays import FLOATS, check_axes, is_sparse, native_array
+from workbench.sparse_dropout import RATIO, SEED, TRAINING
+
+
+def checked_ratio(ratio: Any, training: Any = True) -> float:
+    """Return the share that is dropped, which is 0 outside of training."""
+    ratio = RATIO.check(ratio)
+    return ratio if TRAINING.check(training) else 0.0
+
+
+def checked_floats(name: str, x: Any, axes: str = "(...)") -> np.ndarray:
+    """Return x as a float array in the machine's byte order; `axes`, as "(N, in)", are the ones that it must have."""
+    if is_sparse(x):
+        raise TypeError(f"{name} is a sparse matrix: must be an array; convert it, as with {name}.toarray()")
+    x = native_array(name, x, FLOATS)
+    check_axes(name, x, axes)
+    return x
+
+
+def check_same_type(**arrays: np.ndarray) -> None:
+    """Raise TypeError unless all arrays have one dtype."""
+    if len({array.dtype for array in arrays.values()}) > 1:
+        found = ", ".join(f"{name} {array.dtype}" for name, array in arrays.items())
+        raise TypeError(f"the dtypes are {found}: must be equal; convert all to one")
+
+
+def check_shape(name: str, array: np.ndarray, shape: tuple[int, ...], source: str) -> None:
+    """Raise ValueError unless the array has a shape, which follows from `source`."""
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}: must be {shape}, as {source}")
+
+
+def checked_mask(dropped: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """Return a mask as the forward pass returned it, of a given shape."""
+    dropped = np.asarray(dropped)
+    if dropped.dtype != np.bool_:
+        raise TypeError(f"dropped has dtype {dropped.dtype}: must be bool, as the forward pass returned it")
+    if shape is not None:
+        check_shape("dropped", dropped, shape, "the forward pass returned it")
+    return dropped
+
+
+def drawn(shape: tuple[int, ...], ratio: float, seed: int) -> np.ndarray:
+    """Return a mask: element i, in C order, is dropped where word i of the seed's stream / 2^32 is below the ratio."""
+    return (philox.uniforms(SEED.check(seed), math.prod(shape)) < ratio).reshape(shape)
+
+
+def scale_of(ratio: float) -> float:
+    """Return 1 / (1 - ratio), what the kept are scaled by; where all are dropped none is, and any number would do."""
+    return 1 / (1 - ratio) if ratio < 1 else 1.0
+
+
+def selected(x: np.ndarray, dropped: np.ndarray, scale: float) -> np.ndarray:
+    """Return 0 where dropped and scale * x elsewhere, of x's type."""
+    return np.where(dropped, x.dtype.type(0), multiplied(x, scale))
+
+
+def multiplied(x: np.ndarray, scale: float) -> np.ndarray:
+    """Return scale * x, rounded once to x's type."""
+    wide = wide_type(x.dtype)
+    with np.errstate(over="ignore"):
+        return (x.astype(wide) * wide.type(scale)).astype(x.dtype)
+
+
+def connected(x: np.ndarray, weight: np.ndarray, dropped: np.ndarray) -> np.ndarray:
+    """Return the sums over i of x[n, i] * weight[o, i] without those that are dropped[o, i], shape (n, o)."""
+    if np.isfinite(x).all():
+        return x @ np.where(dropped, weight.dtype.type(0), weight).T
+    # A dropped connection carries nothing, but 0 * Inf is NaN: it must not be in the sum at all.
+    y = np.empty((x.shape[0], weight.shape[0]), x.dtype)
+    for o, kept in enumerate(~dropped):
+        y[:, o] = x[:, kept] @ weight[o, kept]
+    return y
+
+
+def wide_type(dtype: np.dtype) -> np.dtype:
+    """Return the type that is computed in: float32 for float16, else the type itself."""
+    return np.dtype(np.float32) if dtype == np.float16 else dtype
+
+
+def rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return values in another type, infinite where it cannot hold them."""
+    with np.errstate(over="ignore"):
+        return values.astype(dtype)

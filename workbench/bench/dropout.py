@@ -1,0 +1,237 @@
+"""The part "dropout": dense arrays, ragged arrays, and sparse matrices of one shape and more and more entries."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from workbench import philox
+from workbench.bench.case import Case, Target, bits, declared_case
+from workbench.bench.driver import Group, Settings, present_peers, run
+from workbench.bench.results import MISSED, Measurement, Results, Row, threads_of
+from workbench.data.planted import spread_matrix
+from workbench.machines import plain_loops
+from workbench.machines.timing import Contender
+
+SEGMENTS = "SparseDropoutWithReplacement"
+SEED = 17
+SIGMAS = 6  # between the share dropped and the ratio: beyond that by chance once in 5e8
+SCALE_TOLERANCE = 1e-6  # relative
+
+# The shape of the dense array, the segments of the ragged one, the shape of the matrices and their entries.
+STORED = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
+SIZES = {"dense": (65_536, 256), "segments": 500_000, "matrix": (20_000, 50_000), "stored": STORED}
+QUICK_STORED = (1000, 3000, 10_000, 30_000, 100_000)
+QUICK_SIZES = {"dense": (2048, 256), "segments": 20_000, "matrix": (2000, 5000), "stored": QUICK_STORED}
+DENSE_RATIO, SEGMENT_RATIOS, STORED_RATIO = 0.3, (0.5, 0.3), 0.05
+LONGEST = 39  # values in a segment; the shortest has none
+NO_TARGET = Target("ours / copy")
+DENSE_TARGET, SEGMENTS_TARGET = Target("ours / copy", 3.0, one_thread=True), Target("ours / copy", 2.5)
+PEER_TARGETS = {"torch": 15.0, "numpy": 15.0}  # of a peer's time, in times of ours
+SUM_TOLERANCE = 1e-6  # relative, of a sum that the engines add up in another order
+CAFFE2_SEGMENTS, CAFFE2_SECONDS = 500_000, 0.013  # Caffe2's own operator, one thread, on a machine of this kind
+
+LEGEND = (
+    "copy, and limit: a plain loop that reads as many values as the operator and writes as many, as many threads; "
+    "marks and lengths are not counted. CSR: of values and column numbers. The peers' random numbers differ from ours "
+    "and from run to run. numpy: generator and where, or for segments repeat and a boolean index; one thread whatever "
+    f"is asked for. torch: scales what it keeps. {MISSED}: misses its target."
+)
+
+
+def bench(settings: Settings) -> Results:
+    """Time the three kinds of arrays; compare segments with Caffe2, and tell how time grows with stored entries."""
+    sizes = QUICK_SIZES if settings.quick else SIZES
+    groups = [
+        Group("dense arrays", lambda: dense_cases(sizes["dense"])),
+        Group("ragged arrays", lambda: ragged_cases(sizes["segments"])),
+        Group("sparse matrices", lambda: [stored_case(sizes["matrix"], count) for count in sizes["stored"]]),
+    ]
+    peers = present_peers(PEERS, settings.say)
+    found = run(groups, peers, settings.rounds, settings.say, machine=settings.machine)
+    measurements = (*compare_with_caffe2(found.rows), *exponents(found.rows))
+    return dataclasses.replace(found, measurements=measurements, legends=(LEGEND,))
+
+
+def dense_cases(shape: tuple[int, int]) -> list[Case]:
+    """Return the forward pass with a number, with one for each feature, and scaled; and two gradients."""
+    rng = np.random.default_rng(0)
+    x, dy = (rng.standard_normal(shape, np.float32) for _ in range(2))
+    features = rng.standard_normal(shape[-1], np.float32)
+    dropped = rng.random(shape, np.float32) < DENSE_RATIO
+    copy = {"copy of x": lambda: plain_loops.copy(x.reshape(-1))}
+
+    def case(inputs: tuple, arguments: dict, replacement: float | str = 0.0, **others):
+        shown = {"ratio": DENSE_RATIO, "replacement": replacement, "scaled": arguments.get("scaled", False)}
+        given = {"ratio": DENSE_RATIO, **arguments}
+        name = "DropoutWithReplacement" + "Gradient" * (len(inputs) > 1)
+        return _case(name, inputs, given, shown, copy, **others)
+
+    back = {"tolerances": {"dreplacement": SUM_TOLERANCE}}
+    return [
+        case((x,), {"seed": SEED}, target=DENSE_TARGET, peer_targets=PEER_TARGETS),
+        case((x,), {"seed": SEED, "replacement": features}, "per feature"),
+        case((x,), {"seed": SEED, "scaled": True}),
+        case((dy, dropped), {}, **back),
+        case((dy, dropped), {"replacement_shape": features.shape}, "per feature", **back),
+    ]
+
+
+def ragged_cases(segments: int) -> list[Case]:
+    """Return whole segments at every ratio, then single values, on the same int64 values and int32 lengths."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(0, LONGEST + 1, segments, np.int32)
+    x = rng.integers(1, 1_000_000, int(lengths.sum()))  # no zeros: those are what was dropped
+
+    def case(name: str, ratio: float, limits: dict, target: Target = NO_TARGET) -> Case:
+        given, shown = {"ratio": ratio, "seed": SEED}, {"ratio": ratio, "segments": segments}
+        return _case(name, (x, lengths), given, shown, limits, target, layout="ragged")
+
+    def shortened(ratio: float) -> dict:
+        written = int(np.where(dropped_segments(segments, ratio), 1, lengths).sum())
+        return {f"copy of {x.size} values to {written}": lambda: plain_loops.move(x, written)}
+
+    copy = {f"copy of {x.size} values": lambda: plain_loops.copy(x)}
+    return [
+        *(case(SEGMENTS, ratio, shortened(ratio), SEGMENTS_TARGET) for ratio in SEGMENT_RATIOS),
+        *(case("SparseItemwiseDropoutWithReplacement", ratio, copy) for ratio in SEGMENT_RATIOS),
+    ]
+
+
+def stored_case(shape: tuple[int, int], count: int) -> Case:
+    """Return dropout of a CSR matrix at a low ratio: the cost follows the entries."""
+    x = spread_matrix(shape, count)
+    given = {"ratio": STORED_RATIO, "seed": SEED}
+    shown = {"ratio": STORED_RATIO, "replacement": 0.0, "scaled": False, "stored": count}
+    copy = {f"copy of {count} stored entries": lambda: (plain_loops.copy(x.data), plain_loops.copy(x.indices))}
+    return _case("DropoutWithReplacement", (x,), given, shown, copy, layout="CSR")
+
+
+def compare_with_caffe2(rows: tuple[Row, ...]) -> list[Measurement]:
+    """Return the times of segments with one thread, beside Caffe2's where there are as many segments as it had."""
+    found = []
+    for row in rows:
+        if row.operator == SEGMENTS and row.threads == 1:
+            segments = row.arguments["segments"]
+            name, target = f"{segments:,} segments, ratio {row.arguments['ratio']:g}, 1 thread", None
+            if segments == CAFFE2_SEGMENTS:
+                name += " (target: what Caffe2's own operator took on a machine of this kind)"
+                target = CAFFE2_SECONDS
+            found.append(Measurement(name, row.seconds, "s", target))
+    return found
+
+
+def exponents(rows: tuple[Row, ...]) -> list[Measurement]:
+    """Return b of seconds = a * entries^b over the last decade of entries, at every number of threads."""
+    by_threads: dict[int, dict[int, float]] = {}
+    for row in rows:
+        if "stored" in row.arguments:
+            by_threads.setdefault(row.threads, {})[row.arguments["stored"]] = row.seconds
+    found = []
+    for threads, seconds in by_threads.items():
+        most = max(seconds)
+        fewer = min((count for count in seconds if count * 10 >= most), default=most)
+        value = math.log(seconds[most] / seconds[fewer]) / math.log(most / fewer) if fewer < most else math.nan
+        name = f"sparse matrix, {fewer:,} to {most:,} stored entries, {threads_of(threads)}"
+        found.append(Measurement(f"{name}: time grows with the entries to the power of", value, ""))
+    return found
+
+
+def _case(
+    name: str, inputs: tuple, given: dict, shown: dict, limits: dict, target: Target = NO_TARGET, **others
+) -> Case:
+    """Return a call beside its copy and its peers, whose random numbers are their own."""
+    fields = {"limits": limits, "targets": (target,), "peer_targets": {}, "peer_problem": peer_problem, **others}
+    return declared_case(name, inputs, given, shown=shown, **fields)
+
+
+def peer_problem(name: str, case: Case, theirs: tuple, expected: tuple) -> str:
+    """Return what is wrong with a peer's result, "" for nothing.
+
+    Single values: the share dropped, and that the kept are unchanged or scaled. Segments: the share dropped, and that
+    what is timed makes the reference's result, `expected`, of the reference's draws.
+    """
+    if case.operator == SEGMENTS:
+        return _segments_problem(case, theirs, expected)
+    return _elements_problem(case, np.asarray(theirs[0]))
+
+
+def dropped_segments(segments: int, ratio: float) -> np.ndarray:
+    """Return which segments ours drops, from the random stream itself."""
+    return philox.uniforms(SEED, segments) < ratio
+
+
+def replace_segments(
+    x: np.ndarray, lengths: np.ndarray, dropped: np.ndarray, value: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Replace the dropped segments by a value each, with NumPy alone; return values and lengths."""
+    output_lengths = np.where(dropped, 1, lengths).astype(lengths.dtype)
+    y = np.full(int(output_lengths.sum()), value, x.dtype)
+    y[np.repeat(~dropped, output_lengths)] = x[np.repeat(~dropped, lengths)]
+    return y, output_lengths
+
+
+def _torch(case: Case, threads: int) -> Contender | None:
+    """Time PyTorch, which scales what it keeps and replaces by 0 alone."""
+    import torch
+
+    if case.layout != "dense" or case.direction != "forward" or case.arguments["replacement"] != 0:
+        return None
+    torch.set_num_threads(threads)
+    x, ratio = torch.from_numpy(case.inputs[0]), case.arguments["ratio"]
+
+    def run():
+        with torch.inference_mode():
+            return torch.nn.functional.dropout(x, ratio, training=True)
+
+    return Contender(run, case.reads)
+
+
+def _numpy(case: Case, threads: int) -> Contender | None:
+    """Time what takes NumPy a line or two: neither gradients nor sparse matrices, and one unscaled number put in."""
+    generator, ratio = np.random.default_rng(1), case.arguments["ratio"]
+    if case.operator == SEGMENTS:
+        x, lengths = case.inputs
+
+        def run():
+            return replace_segments(x, lengths, generator.random(lengths.size, np.float32) < ratio, 0)
+
+        return Contender(run, case.reads)
+    if case.direction != "forward" or case.layout == "CSR" or case.arguments.get("scaled"):
+        return None
+    if case.arguments.get("replacement", 0) != 0:
+        return None
+    x = case.inputs[0]
+    return Contender(lambda: np.where(generator.random(x.shape, np.float32) < ratio, x.dtype.type(0), x), case.reads)
+
+
+def _elements_problem(case: Case, theirs: np.ndarray) -> str:
+    x, ratio = case.inputs[0], case.arguments["ratio"]
+    if (theirs.shape, theirs.dtype) != (x.shape, x.dtype):
+        return f"returns {theirs.dtype} {theirs.shape}"
+    dropped = (theirs == 0) & (x != 0)
+    kept, of = theirs[~dropped], x[~dropped]
+    if not np.array_equal(kept, of) and not np.allclose(kept, of / (1 - ratio), rtol=SCALE_TOLERANCE, atol=0):
+        return "what is kept is neither unchanged nor scaled"
+    return _share_problem(int(dropped.sum()), int(np.count_nonzero(x)), ratio)
+
+
+def _segments_problem(case: Case, theirs: tuple, expected: tuple) -> str:
+    (x, lengths), ratio = case.inputs, case.arguments["ratio"]
+    with_our_draws = replace_segments(x, lengths, dropped_segments(lengths.size, ratio), 0)
+    for mine, right in zip(with_our_draws, expected, strict=True):
+        if mine.shape != right.shape or mine.dtype != right.dtype or np.any(bits(mine) != bits(right)):
+            return "makes something else of the same draws"
+    _, output_lengths = theirs
+    visible = lengths != 1  # of a segment of one value the length does not tell
+    return _share_problem(int(np.sum(output_lengths[visible] == 1)), int(visible.sum()), ratio)
+
+
+def _share_problem(dropped: int, count: int, ratio: float) -> str:
+    allowed = SIGMAS * math.sqrt(count * ratio * (1 - ratio))
+    if abs(dropped - count * ratio) <= allowed:
+        return ""
+    return f"drops {dropped:,} of {count:,}, where {count * ratio:,.0f} ± {allowed:,.0f} are allowed"
+
+
+PEERS = {"torch": (("torch",), _torch), "numpy": (("numpy",), _numpy)}

@@ -1,0 +1,268 @@
+"""The part "lrn": local response normalization in both layouts, its accuracy, and what a fresh process pays."""
+
+import dataclasses
+import os
+import statistics
+import subprocess
+import sys
+
+import numpy as np
+
+from workbench.bench.case import Case, Target, declared_case, relative_errors
+from workbench.bench.driver import Group, Say, Settings, present_peers, run
+from workbench.bench.results import MISSED, Measurement, Results, dimensions
+from workbench.files import status_kilobytes
+from workbench.machines import plain_loops
+from workbench.machines.timing import Contender
+from workbench.operator import OPERATORS
+
+# alpha is so strong that a window with one neighbour too few stands out from rounding.
+SIZE, ALPHA, BIAS = 5, 1.0, 1.0
+SHAPES = ((1, 64, 224, 224), (8, 96, 55, 55), (32, 256, 27, 27))
+ACCURACY_SHAPE = (2, 48, 31, 37)
+ACCURACY_BETAS = (0.1, 0.25, 0.5, 0.6, 0.75, 1.0, 1.3, 2.0)
+BETA, OTHER_BETA = 0.75, 0.6
+
+TOLERANCE = 1e-6  # relative, of our results against float64
+LIMIT_TARGET = 1.6  # forward / limit
+OTHER_BETA_TARGET = 2.5  # any other beta / beta 0.75
+GRADIENT_TARGET = 2.5  # gradient / forward
+LAYOUT_TARGET = 1.5  # NHWC / NCHW
+
+IMPORT_TARGET = 0.3  # seconds
+WARM_UP = (2, 64, 32, 64)  # enough elements for the threads to start
+MEMORY_SHAPE = (8, 64, 128, 192)  # 50 MB
+
+# What a fresh process prints: the seconds of importing and of a first call, and the memory of one call.
+IMPORT = "import time; start = time.perf_counter(); import workbench; print(time.perf_counter() - start)"
+FIRST_CALL = """
+import time, numpy, workbench
+x = numpy.ones((1, 7, 5, 3), numpy.float32)
+start = time.perf_counter()
+workbench.local_response_norm(x)
+print(time.perf_counter() - start)
+"""
+MEMORY = "from workbench.bench import lrn; print(lrn.extra_memory({!r}, {!r}))"
+
+LEGEND = (
+    "copy: a plain loop over the same bytes, as many threads. limit: that, or the square roots and divisions on data "
+    f"that stays in L1, whichever is longer. {MISSED}: above its target."
+)
+
+
+def bench(settings: Settings) -> Results:
+    """Time every shape, in full even if `quick`, and measure accuracy, start-up and memory."""
+    say = settings.say
+    groups = [Group(dimensions(shape), lambda shape=shape: cases(shape)) for shape in SHAPES]
+    found = run(groups, present_peers(PEERS, say), settings.rounds, say, machine=settings.machine)
+    say("measuring start-up and memory")
+    measurements = (*measure_accuracy(), *measure_startup(1 if settings.quick else 7), *measure_memory(say))
+    return dataclasses.replace(found, measurements=measurements, legends=(LEGEND,))
+
+
+def cases(shape: tuple[int, ...]) -> list[Case]:
+    """Return forward, forward with another beta, and gradient, in both layouts, on the same normal numbers."""
+    rng = np.random.default_rng(0)
+    x, dy = (rng.standard_normal(shape, np.float32) for _ in range(2))
+    copy = {"copy": lambda: plain_loops.copy(x.reshape(-1))}
+    add = {"copy, two arrays into one": lambda: plain_loops.add(dy.reshape(-1), x.reshape(-1))}
+    made: list[Case] = []
+    for layout in ("NCHW", "NHWC"):
+        mine, theirs = (np.ascontiguousarray(a if layout == "NCHW" else np.moveaxis(a, 1, -1)) for a in (x, dy))
+        common = {"layout": layout, "shape": shape}
+        forward = case("LRN", (mine,), BETA, copy, **common)
+        another = case("LRN", (mine,), OTHER_BETA, copy, **common)
+        gradient = case("LRNGradient", (theirs, mine), BETA, add, **common)
+        targets = (
+            Target("forward / limit", LIMIT_TARGET),
+            Target("other beta / 0.75", OTHER_BETA_TARGET, over=forward),
+            Target("gradient / forward", GRADIENT_TARGET, over=forward),
+        )
+        for i, (each, target) in enumerate(zip((forward, another, gradient), targets, strict=True)):
+            besides = (Target("NHWC / NCHW", LAYOUT_TARGET, over=made[i]),) if layout == "NHWC" else ()
+            made.append(dataclasses.replace(each, targets=(target, *besides)))
+    return made
+
+
+def case(name: str, inputs: tuple, beta: float, copy: dict, layout: str = "NCHW", **others) -> Case:
+    """Return a call held against its copy and, where there are any, its square roots and divisions."""
+    arguments = {"size": SIZE, "alpha": ALPHA, "beta": beta, "bias": BIAS, "order": layout}
+    made = declared_case(
+        name,
+        inputs,
+        arguments,
+        shown={"beta": beta},
+        limits=copy,
+        tolerances={"y": TOLERANCE, "dx": TOLERANCE},
+        of_largest=name == "LRNGradient",  # its two terms can cancel
+        wide=True,
+        **others,
+    )
+    count = made.work().cost
+    if not count.square_roots:
+        return made
+    what = f"{count.square_roots} square roots and {count.divisions} divisions"
+    return dataclasses.replace(made, limits={**copy, what: lambda: plain_loops.arithmetic(count)})
+
+
+def measure_accuracy() -> list[Measurement]:
+    """Return the largest relative error against float64 at several betas, over four decades of magnitudes.
+
+    With more, plain float32 arithmetic would give way to logarithms in float64, and those are not what is asked about.
+    """
+    rng = np.random.default_rng(1)
+    x, dy = (rng.standard_normal(ACCURACY_SHAPE, np.float32) for _ in range(2))
+    x *= (10.0 ** rng.uniform(-2, 2, ACCURACY_SHAPE)).astype(np.float32)
+    found = []
+    for direction, inputs in (("forward", (x,)), ("gradient", (dy, x))):
+        for beta in ACCURACY_BETAS:
+            made = case("LRN" if direction == "forward" else "LRNGradient", inputs, beta, {})
+            errors = relative_errors(made.ours()[0], made.expected()[0], made.of_largest)
+            found.append(Measurement(f"relative error, {direction}, beta {beta:g}", float(errors.max()), "", TOLERANCE))
+    return found
+
+
+def measure_startup(processes: int) -> list[Measurement]:
+    """Measure import and first call in `processes` fresh processes each, after one that fills the caches on disk."""
+
+    def median(code: str) -> float:
+        run_fresh(code)
+        return statistics.median(run_fresh(code) for _ in range(processes))
+
+    return [
+        Measurement("import workbench", median(IMPORT), "s", IMPORT_TARGET),
+        Measurement("first call in a second process, kernels from disk", median(FIRST_CALL), "s"),
+    ]
+
+
+def measure_memory(say: Say) -> list[Measurement]:
+    """Measure peak memory beyond input and result, as a fraction of the input, each in a process of its own."""
+    if sys.platform != "linux":
+        say("memory is not measured: this system does not report a process's peak in /proc")
+        return []
+    found = []
+    for direction, name in (("forward", "LRN"), ("gradient", "LRNGradient")):
+        for layout in ("NCHW", "NHWC"):
+            extra = run_fresh(MEMORY.format(name, layout))
+            found.append(Measurement(f"peak extra memory / input, {direction} {layout}", extra, "", 1.0))
+    return found
+
+
+def extra_memory(name: str, layout: str) -> float:
+    """Return (peak - what was in use before - the result) / the input, of one call in this process, its first one."""
+
+    def inputs(shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+        """Return arrays made in place: one that came and went would raise the peak beforehand."""
+        n, c, h, w = shape
+        rng = np.random.default_rng(0)
+        shape = shape if layout == "NCHW" else (n, h, w, c)
+        return tuple(rng.standard_normal(shape, np.float32) for _ in operator.inputs)
+
+    operator = OPERATORS[name]
+    operator.run(*inputs(WARM_UP), order=layout)
+    given = inputs(MEMORY_SHAPE)
+    before = status_kilobytes("VmRSS")
+    result = operator.run(*given, order=layout)
+    return ((status_kilobytes("VmHWM") - before) * 1024 - result.nbytes) / given[0].nbytes
+
+
+def run_fresh(code: str) -> float:
+    """Run Python code in a fresh process and return the number that it prints."""
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if finished.returncode:
+        raise RuntimeError(f"{code!r} failed in a fresh process:\n{finished.stderr}")
+    return float(finished.stdout)
+
+
+def _torch(case: Case, threads: int) -> Contender | None:
+    """Time PyTorch, NCHW alone; of the gradient its backward pass, with what the forward pass kept."""
+    import torch
+
+    if case.layout != "NCHW":
+        return None
+    torch.set_num_threads(threads)
+    x = torch.from_numpy(case.inputs[-1])
+    normalize = torch.nn.functional.local_response_norm
+
+    def forward():
+        with torch.inference_mode():
+            return normalize(x, SIZE, alpha=ALPHA, beta=case.arguments["beta"], k=BIAS)
+
+    if case.direction == "forward":
+        return Contender(forward, case.reads)
+    dy = torch.from_numpy(case.inputs[0])
+    y = normalize(x.requires_grad_(), SIZE, alpha=ALPHA, beta=case.arguments["beta"], k=BIAS)
+    return Contender(lambda: torch.autograd.grad(y, x, dy, retain_graph=True)[0], case.reads)
+
+
+def _onnxruntime(case: Case, threads: int) -> Contender | None:
+    """Time ONNX Runtime's LRN node: forward, NCHW."""
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    if case.direction != "forward" or case.layout != "NCHW":
+        return None
+    node = helper.make_node("LRN", ["x"], ["y"], size=SIZE, alpha=ALPHA, beta=case.arguments["beta"], bias=BIAS)
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, case.inputs[-1].shape) for name in "xy")
+    graph = helper.make_graph([node], "lrn", [x], [y])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Its idle threads would otherwise spin through the next contender's turn.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return Contender(lambda: session.run(None, {"x": case.inputs[-1]})[0], case.reads)
+
+
+def _openvino(case: Case, threads: int) -> Contender | None:
+    """Time OpenVINO (oneDNN underneath): forward; its processor plug-in normalizes across axis 1 alone."""
+    import openvino
+    from openvino import opset8
+
+    if case.direction != "forward" or case.layout != "NCHW":
+        return None
+    x = opset8.parameter(case.inputs[-1].shape, np.float32)
+    y = opset8.lrn(x, np.array([1], np.int64), ALPHA, case.arguments["beta"], BIAS, SIZE)
+    settings = {
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": "f32",
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    model = openvino.Core().compile_model(openvino.Model([y], [x], "lrn"), "CPU", settings)
+    request = model.create_infer_request()
+    # Shared: without a copy in and another out.
+    return Contender(lambda: request.infer([case.inputs[-1]], share_inputs=True, share_outputs=True)[0], case.reads)
+
+
+def _jax(case: Case, threads: int) -> Contender | None:
+    """Time JAX's compilation of the formula, and of its gradient, at all cores: its threads cannot be set."""
+    import jax
+
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if threads != processors:
+        return None
+    axis = 1 if case.layout == "NCHW" else 3
+    channels = case.inputs[-1].shape[axis]
+    ends = [(SIZE // 2, SIZE // 2) if i == axis else (0, 0) for i in range(4)]
+
+    def normalize(x):
+        squares = jax.numpy.pad(x * x, ends)
+        total = sum(jax.lax.slice_in_dim(squares, k, k + channels, axis=axis) for k in range(SIZE))
+        return x * (BIAS + ALPHA / SIZE * total) ** -case.arguments["beta"]
+
+    def differentiate(dy, x):
+        return jax.vjp(normalize, x)[1](dy)[0]
+
+    processor = jax.devices("cpu")[0]
+    inputs = [jax.device_put(array, processor) for array in case.reads]
+    compiled = jax.jit(normalize if case.direction == "forward" else differentiate)
+    return Contender(lambda: compiled(*inputs).block_until_ready(), tuple(np.asarray(array) for array in inputs))
+
+
+PEERS = {
+    "torch": (("torch",), _torch),
+    "onnxruntime": (("onnx", "onnxruntime"), _onnxruntime),
+    "openvino": (("openvino",), _openvino),
+    "jax": (("jax",), _jax),
+}

@@ -1,0 +1,187 @@
+"""What notebooks time on this machine: the worked example, operators under the roofs, the software tricks of dropout.
+
+The worked example is a convolution, ReLU and LRN, forward and backward, predicted and timed. Its convolution is
+NumPy's: the windows are laid out as the columns of a matrix (im2col), which one matrix product multiplies.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
+from workbench import local_response_norm, local_response_norm_gradient
+from workbench.architectures.layer_costs import convolution, relu
+from workbench.cost import Cost
+from workbench.hardware.tricks import TRICKS
+from workbench.lrn.cost import cost as lrn_cost
+from workbench.machines import plain_loops
+from workbench.machines.limits import Machine
+from workbench.machines.prediction import predict
+from workbench.machines.timing import Contender, measure
+from workbench.operator import OPERATORS, Operator
+from workbench.parallel import thread_limit
+
+KERNEL, PADDING = 3, 1
+WANTED = {"beta": (0.75,), "p": (0.5, 2.0), "order": ("NCHW",)}  # one call or two of each operator
+
+
+@dataclasses.dataclass(frozen=True)
+class Timed:
+    """One part of a step: what it costs, and its seconds as predicted and as measured."""
+
+    layer: str
+    direction: str
+    cost: Cost
+    predicted: float
+    bound: str
+    measured: float
+
+
+def columns_of(x: np.ndarray) -> np.ndarray:
+    """Return the 3 x 3 windows of x (channels, rows, columns), padded by one, as (channels * 9, rows * columns)."""
+    padded = np.pad(x, ((0, 0), (PADDING, PADDING), (PADDING, PADDING)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (KERNEL, KERNEL), axis=(1, 2))
+    return windows.transpose(0, 3, 4, 1, 2).reshape(len(x) * KERNEL * KERNEL, -1)
+
+
+def image_of(columns: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return the sums of what `columns_of` laid out, at the places that it came from."""
+    channels, height, width = shape
+    parts = columns.reshape(channels, KERNEL, KERNEL, height, width)
+    padded = np.zeros((channels, height + 2 * PADDING, width + 2 * PADDING), columns.dtype)
+    for row in range(KERNEL):
+        for column in range(KERNEL):
+            padded[:, row : row + height, column : column + width] += parts[:, row, column]
+    return padded[:, PADDING:-PADDING, PADDING:-PADDING]
+
+
+def convolve(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the convolution of x (batch, channels, rows, columns) with weights (filters, channels, 3, 3)."""
+    matrix = weights.reshape(len(weights), -1)
+    return np.stack([(matrix @ columns_of(image)).reshape(-1, *image.shape[1:]) for image in x])
+
+
+def convolve_back(dy: np.ndarray, x: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the gradients to x and to the weights."""
+    matrix = weights.reshape(len(weights), -1)
+    to_weights, to_input = np.zeros_like(matrix), []
+    for above, image in zip(dy, x, strict=True):
+        flat = above.reshape(len(weights), -1)
+        to_weights += flat @ columns_of(image).T
+        to_input.append(image_of(matrix.T @ flat, image.shape))
+    return np.stack(to_input), to_weights.reshape(weights.shape)
+
+
+def time_example(
+    machine: Machine, threads: int, *, batch: int, channels: int, pixels: int, size: int, beta: float, rounds: int = 5
+) -> list[Timed]:
+    """Predict and time the three layers forward and backward on this machine: medians of `rounds`, taken in turns."""
+    rng = np.random.default_rng(0)
+    shape = (batch, channels, pixels, pixels)
+    x, dy = (rng.standard_normal(shape, np.float32) for _ in range(2))
+    weights = rng.standard_normal((channels, channels, KERNEL, KERNEL), np.float32) / channels
+    given = {"filters": channels, "kernel": KERNEL, "padding": PADDING, "bias": False, "method": "im2col"}
+    arguments = {"size": size, "beta": beta}
+    parts: dict[str, tuple[Cost, Callable[[], object]]] = {
+        "convolution forward": (convolution("forward", shape, **given), lambda: convolve(x, weights)),
+        "convolution gradient": (convolution("gradient", shape, **given), lambda: convolve_back(dy, x, weights)),
+        "ReLU forward": (relu("forward", shape), lambda: np.maximum(x, 0)),
+        "ReLU gradient": (relu("gradient", shape), lambda: np.multiply(dy, x > 0)),
+        "LRN forward": (
+            lrn_cost("forward", shape, **arguments, engine="numba"),
+            lambda: local_response_norm(x, **arguments),
+        ),
+        "LRN gradient": (
+            lrn_cost("gradient", shape, **arguments, engine="numba"),
+            lambda: local_response_norm_gradient(dy, x, **arguments),
+        ),
+    }
+    reads = {"forward": (x,), "gradient": (dy, x)}
+    contenders = {part: Contender(run, reads[part.split()[1]]) for part, (_, run) in parts.items()}
+    with thread_limit(threads), threadpool_limits(threads):
+        timings = measure(contenders, rounds)
+    found = []
+    for part, (cost, _) in parts.items():
+        expected = predict(cost, machine, threads=threads)
+        found.append(Timed(*part.split(), cost, expected.seconds, expected.bound, timings[part].seconds))
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """An operator under a roof: operations a byte and a second, as compiled and, where it is counted, as NumPy does it.
+
+    Operations are FLOPs, comparisons and random words, those of the compiled loops for both: what NumPy does more is no
+    progress.
+    """
+
+    name: str
+    after: tuple[float, float]
+    before: tuple[float, float] | None = None
+
+
+def measure_points(elements: int, rounds: int = 5, threads: int = 1) -> list[Point]:
+    """Time both engines on about so many elements, in turns, and return where each operator lies."""
+    points = []
+    for operator in OPERATORS.values():
+        if operator.timed and operator.cost:
+            for inputs, arguments in operator.timed(np.random.default_rng(0), elements):
+                if all(arguments.get(name, allowed[0]) in allowed for name, allowed in WANTED.items()):
+                    points.append(_measure(operator, inputs, arguments, rounds, threads))
+    return points
+
+
+def _measure(operator: Operator, inputs: tuple, arguments: dict, rounds: int, threads: int) -> Point:
+    costs = {"numba": import_module(operator.cost).work(operator.name, inputs, arguments).cost}
+    reference = _reference_cost(operator, inputs, arguments)
+    if reference:
+        costs["reference"] = reference
+    contenders = {
+        engine: Contender(lambda engine=engine: operator.run(*inputs, engine=engine, **arguments), inputs)
+        for engine in costs
+    }
+    with thread_limit(threads):
+        timings = measure(contenders, rounds)
+    operations = costs["numba"].flops + costs["numba"].comparisons + costs["numba"].random_words
+    places = {name: (operations / cost.bytes, operations / timings[name].seconds) for name, cost in costs.items()}
+    return Point(_name(operator, arguments), places["numba"], places.get("reference"))
+
+
+def _reference_cost(operator: Operator, inputs: tuple, arguments: dict) -> Cost | None:
+    """Return what NumPy does; None where it is not counted: for single rows or segments, or as often as data need."""
+    work = import_module(operator.cost).work
+    if "engine" not in inspect.signature(work).parameters:
+        return None
+    try:
+        return work(operator.name, inputs, arguments, engine="reference").cost
+    except ValueError:
+        return None
+
+
+def _name(operator: Operator, arguments: dict) -> str:
+    """Return the operator's name, and what is unusual about the call."""
+    chosen = [
+        value for name, value in arguments.items() if isinstance(value, str) and value != operator.arg(name).default
+    ]
+    exponent = [f"p = {arguments['p']:g}"] if "p" in arguments else []
+    return " ".join([operator.name, *chosen, *exponent])
+
+
+def time_tricks(
+    x: np.ndarray,
+    ratio: float,
+    seed: int,
+    *,
+    rounds: int = 9,
+    threads: int = 1,
+    tricks: Mapping[str, Callable] = TRICKS,
+) -> dict[str, float]:
+    """Time each trick, and a plain copy of x, in turns: medians of `rounds`, in seconds, with `threads` threads."""
+    contenders = {"copy": Contender(lambda: plain_loops.copy(x), (x,))}
+    for name, trick in tricks.items():
+        contenders[name] = Contender(lambda trick=trick: trick(x, ratio, seed), (x,))
+    with thread_limit(threads):
+        return {name: timing.seconds for name, timing in measure(contenders, rounds).items()}

@@ -1,0 +1,116 @@
+"""Statistics of words and masks that tell a chip's generator from a random one."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import signal, stats
+
+MOST_CELLS = 256  # of a chi-square test
+LEAST_EXPECTED = 5  # in a cell of it, for the distribution to be chi-square's
+PATTERN_LANES = 4  # lanes whose 2^4 patterns are counted
+
+
+def lane_correlation(values: np.ndarray) -> np.ndarray:
+    """Return the correlation of every two lanes of (clocks, lanes), words or masks; NaN where a lane is constant."""
+    centred = _centred(values)
+    lengths = np.sqrt((centred**2).sum(axis=0))
+    with np.errstate(invalid="ignore"):
+        return (centred.T @ centred) / np.outer(lengths, lengths)
+
+
+def serial_correlation(values: np.ndarray, lags: Sequence[int]) -> np.ndarray:
+    """Return each lane's correlation with itself `lag` clocks later, the mean over lanes, for each of `lags`.
+
+    `values` is (clocks, lanes) or (clocks,); lags are from 0 to clocks - 1. NaN where a lane is constant.
+    """
+    centred = _centred(values.reshape(len(values), -1))
+    power = (centred**2).mean(axis=0)
+    with np.errstate(invalid="ignore"):
+        return np.array([((centred[: len(centred) - lag] * centred[lag:]).mean(axis=0) / power).mean() for lag in lags])
+
+
+def delayed_copy(first: np.ndarray, second: np.ndarray) -> tuple[int, float]:
+    """Return the delay at which the second lane (clocks,) is most alike or most opposed to the first, and how much.
+
+    The delay is at most half the clocks: second[t + delay] against first[t]. The correlation is from -1 to 1.
+    """
+    clocks = len(first)
+    delays = np.arange(-(clocks // 2), clocks // 2 + 1)
+    products = signal.correlate(_centred(second), _centred(first), method="fft")[delays + clocks - 1]
+    delay = int(delays[np.abs(products / (clocks - np.abs(delays))).argmax()])
+    early, late = max(-delay, 0), max(delay, 0)
+    overlap = clocks - abs(delay)
+    return delay, float(np.corrcoef(first[early : early + overlap], second[late : late + overlap])[0, 1])
+
+
+def word_chi_square(words: np.ndarray, bits: int) -> float:
+    """Return the p-value of the hypothesis that words of `bits` bits are uniform, by their top bits, 8 at most.
+
+    Near 0 they are too uneven. Near 1 they are too even: over a period an LFSR has each word equally often.
+    """
+    shown = min(bits, MOST_CELLS.bit_length() - 1)
+    if words.size < LEAST_EXPECTED << shown:
+        raise ValueError(
+            f"words: {words.size} of them are too few for {1 << shown} cells; take at least {LEAST_EXPECTED << shown}"
+        )
+    cells = (words.reshape(-1) >> np.uint64(bits - shown)).astype(np.int64)
+    return float(stats.chisquare(np.bincount(cells, minlength=1 << shown)).pvalue)
+
+
+def mask_chi_square(masks: np.ndarray, ratio: float) -> float:
+    """Return the p-value of the hypothesis that lanes drop with probability `ratio`, independently of each other.
+
+    Counts the patterns of the first lanes, 4 at most, of bool (clocks, lanes). Patterns that are expected fewer than 5
+    times are counted together. NaN where that leaves only one cell, and 0 where one is found that cannot be.
+    """
+    masks = masks[:, :PATTERN_LANES]
+    clocks, lanes = masks.shape
+    patterns = np.arange(1 << lanes)
+    fallen = sum(patterns >> lane & 1 for lane in range(lanes))
+    expected = clocks * ratio**fallen * (1 - ratio) ** (lanes - fallen)
+    found = np.bincount(masks @ (1 << np.arange(lanes)), minlength=1 << lanes)
+    possible = expected > 0
+    if found[~possible].any():
+        return 0.0
+    order = np.argsort(expected[possible], kind="stable")
+    expected, found = expected[possible][order], found[possible][order]
+    few = int(np.searchsorted(expected, LEAST_EXPECTED))
+    while 0 < few < len(expected) and expected[:few].sum() < LEAST_EXPECTED:
+        few += 1  # until what is counted together is expected often enough
+    starts = np.append(0, np.arange(max(few, 1), len(expected)))
+    if len(starts) < 2:
+        return math.nan
+    return float(stats.chisquare(np.add.reduceat(found, starts), np.add.reduceat(expected, starts)).pvalue)
+
+
+def dispersion(masks: np.ndarray, ratio: float) -> float:
+    """Return the variance of how many lanes drop in a clock, over what it is where they are independent.
+
+    That is lanes * ratio * (1 - ratio). `masks` is bool (clocks, lanes). NaN where the ratio is 0 or 1.
+    """
+    independent = masks.shape[1] * ratio * (1 - ratio)
+    return float(masks.sum(axis=1).var() / independent) if independent else math.nan
+
+
+def linear_complexity(bits: Sequence[int]) -> int:
+    """Return the length of the shortest LFSR that gives `bits`, by Berlekamp and Massey's algorithm.
+
+    For an LFSR's own bits that is its width as soon as twice as many are seen; for n random ones about n / 2.
+    """
+    connection, previous = 1, 1
+    length, changed, seen = 0, -1, 0
+    for i, bit in enumerate(bits):
+        seen = seen << 1 | int(bit)
+        if not (seen & connection).bit_count() & 1:
+            continue
+        shifted = connection ^ previous << (i - changed)
+        if 2 * length <= i:
+            length, changed, previous = i + 1 - length, i, connection
+        connection = shifted
+    return length
+
+
+def _centred(values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values, np.float64)
+    return values - values.mean(axis=0)

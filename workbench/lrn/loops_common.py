@@ -1,0 +1,323 @@
+"""What the compiled loops of local response normalization share: powers, sums over windows, and passes over a row.
+
+What makes the loops fast, each measured:
+
+    blocks     Loops run over blocks of a constant length, the last one overlapping its neighbour, so that all of
+               the work is whole vectors; hence a block may assign but never accumulate.
+    prefetch   Each block asks for the memory that a later block needs. With five loads an element the processor
+               looks too short a way ahead to hide memory by itself: half the time of a batch that outgrows the cache.
+    windows    Sums are direct: five terms in registers (the size of every published network), others in passes over
+               a row that stays in the first-level cache. No running sum, so no cancellation.
+    powers     How a power is found is a `variant`, so that each compiles to a loop without branches.
+
+Each loop sets `safe[job]` to whether the job's numbers stayed within `limits`; where they did not, the caller
+computes the job again in logarithms.
+"""
+
+from collections import namedtuple
+
+import numba
+import numpy as np
+from numba.extending import overload
+
+from workbench.compiling import AHEAD, compiler, prefetch_to_read, prefetch_to_write, variant
+
+# Contraction to fused multiply-adds is the one liberty taken with IEEE arithmetic. A part is inlined where it is used.
+kernel = compiler(fastmath={"contract"})
+part = compiler(fastmath={"contract"}, forceinline=True)
+
+# How scale^-beta is found, a variant. Square roots and a division are exact to the last bit or two, and faster than any
+# polynomial.
+POLYNOMIAL, LIBRARY, SQUARE_ROOT, THREE_QUARTERS, RECIPROCAL, SCALE_ITSELF = range(1, 7)
+
+# The arguments of one call, as scalars of the array's own type. `high` + `low` = beta, with so few bits in `high`
+# that its product with an exponent is exact. `lowest`, `highest` and `largest` are bit patterns: those of floats that
+# are not negative are ordered as the floats are, and an integer maximum is one vector instruction.
+Scalars = namedtuple("Scalars", "coefficient bias one beta high low slope")
+Limits = namedtuple("Limits", "lowest highest largest")
+
+BLOCK = 256  # elements; a smaller one pays more for setting out, a larger one for the overlap
+FORWARD_BLOCK = 128  # the same where one array is read and one written: there is little to set out, and more to overlap
+LINE = 16  # float32 elements of a cache line
+
+f32, i32, u = np.float32, np.int32, np.uintp  # unsigned indices need no test for Python's negative ones
+
+
+def _bits(s):
+    """Return the bit pattern of a float as a signed integer of the same width."""
+    return s.view(f"i{s.itemsize}")
+
+
+@overload(_bits)
+def _compiled_bits(s):
+    if s == numba.float32:
+        return lambda s: np.float32(s).view(np.int32)
+    return lambda s: np.float64(s).view(np.int64)
+
+
+@kernel
+def inverse_power(s, high, low):
+    """Return s^-(high + low) for a normal positive float32: 2^(-beta * log2 s), relative error 2e-7.
+
+    The two polynomials are minimax fits: log2(1 + f) / f for 1 + f in [sqrt(1/2), sqrt(2)], and 2^f for |f| <= 1/2.
+    """
+    bits = f32(s).view(np.int32)
+    exponent = i32(i32(bits - i32(0x3F3504F3)) >> i32(23))  # the bits of sqrt(1/2)
+    f = i32(bits - i32(exponent << i32(23))).view(np.float32) - f32(1)
+    p = f32(0.12925776839256287)
+    p = p * f + f32(-0.20893102884292603)
+    p = p * f + f32(0.2152133733034134)
+    p = p * f + f32(-0.23867614567279816)
+    p = p * f + f32(0.28793904185295105)
+    p = p * f + f32(-0.3607162535190582)
+    p = p * f + f32(0.4809102714061737)
+    p = p * f + f32(-0.7213472127914429)
+    p = p * f + f32(1.4426950216293335)
+    fraction = p * f
+    whole = f32(exponent)
+    product = -high * whole
+    nearest = np.rint(product - high * fraction)
+    g = ((product - nearest) - low * whole) - (high * fraction + low * fraction)
+    p = f32(0.00015345794963650405)
+    p = p * g + f32(0.0013399932067841291)
+    p = p * g + f32(0.009618489071726799)
+    p = p * g + f32(0.05550328642129898)
+    p = p * g + f32(0.24022646248340607)
+    p = p * g + f32(0.6931471824645996)
+    p = p * g + f32(1)
+    return i32(f32(p).view(np.int32) + i32(i32(nearest) << i32(23))).view(np.float32)
+
+
+@kernel
+def _divide_by_power(x, s, power, scalars):
+    """Return x * s^-beta."""
+    if len(power) == POLYNOMIAL:
+        return x * inverse_power(s, scalars.high, scalars.low)
+    if len(power) == LIBRARY:
+        return x * s**-scalars.beta
+    if len(power) == SQUARE_ROOT:
+        return x / np.sqrt(s)
+    if len(power) == THREE_QUARTERS:
+        root = np.sqrt(s)
+        return x / (root * np.sqrt(root))
+    if len(power) == RECIPROCAL:
+        return x / s
+    return s
+
+
+@kernel
+def _two_powers(s, power, scalars):
+    """Return s^-beta and s^-(beta + 1), with a single division."""
+    if len(power) == POLYNOMIAL:
+        p = inverse_power(s, scalars.high, scalars.low)
+        return p, p / s
+    if len(power) == LIBRARY:
+        p = s**-scalars.beta
+        return p, p / s
+    if len(power) == SQUARE_ROOT:
+        q = scalars.one / (s * np.sqrt(s))
+        return q * s, q
+    if len(power) == THREE_QUARTERS:
+        root = np.sqrt(s)
+        q = scalars.one / (s * (root * np.sqrt(root)))
+        return q * s, q
+    q = scalars.one / (s * s)
+    return q * s, q
+
+
+@part
+def _prefetch_block(x, at, y, to):
+    """Ask for a block of x to be read and a block of y to be written, AHEAD of these."""
+    for line in range(u(0), u(FORWARD_BLOCK), u(LINE)):
+        prefetch_to_read(x, at + u(AHEAD) + line)
+        prefetch_to_write(y, to + u(AHEAD) + line)
+
+
+# What is summed: squares, for the scale, or values, for the gradient.
+SQUARES, VALUES = variant(1), variant(0)
+
+
+@part
+def _summand(squared, value):
+    return value * value if len(squared) else value
+
+
+@part
+def _window_sum(squared, window, x, middle, step, o, i):
+    """Return the sum over the window around x[middle + i]; `o` + i is the place in `window`'s own arrays.
+
+    `window` is () for five elements a step apart, four masks for five neighbours in a row of which some belong to the
+    next pixel, or (sums,) for sums made beforehand: its length is a variant.
+    """
+    if len(window) == 1:
+        return window[0][o + i]
+    a, b = _summand(squared, x[middle - u(2) * step + i]), _summand(squared, x[middle - step + i])
+    c = _summand(squared, x[middle + i])
+    d, e = _summand(squared, x[middle + step + i]), _summand(squared, x[middle + u(2) * step + i])
+    if len(window) == 0:
+        return ((a + b) + (d + e)) + c
+    return ((window[0][o + i] * a + window[1][o + i] * b) + c) + (window[2][o + i] * d + window[3][o + i] * e)
+
+
+@part
+def _normalize_block(x, at, step, window, o, y, to, length, power, scalars, limits, low, high):
+    for i in range(u(0), length):
+        s = scalars.bias + scalars.coefficient * _window_sum(SQUARES, window, x, at, step, o, i)
+        bits = _bits(s)
+        low, high = min(low, bits), max(high, bits)
+        y[to + i] = _divide_by_power(x[at + i], s, power, scalars)
+    return low, high
+
+
+@kernel
+def normalize(x, at, step, window, period, y, to, width, power, scalars, limits):
+    """Set y = x * scale^-beta for `width` elements of x from `at`, of y from `to`; masks repeat after `period`."""
+    low, high = limits.highest, limits.lowest
+    if width < u(FORWARD_BLOCK):
+        low, high = _normalize_block(x, at, step, window, u(0), y, to, width, power, scalars, limits, low, high)
+    else:
+        for start in range(u(0), width, u(FORWARD_BLOCK)):
+            o = min(start, width - u(FORWARD_BLOCK))
+            _prefetch_block(x, at + o + u(2) * step, y, to + o)
+            low, high = _normalize_block(
+                x, at + o, step, window, o % period, y, to + o, u(FORWARD_BLOCK), power, scalars, limits, low, high
+            )
+    return low >= limits.lowest and high <= limits.highest
+
+
+@part
+def _ahead(o, width, jump):
+    """Return the place that is AHEAD of place `o` in a row, or in the next one, which begins `jump` after its end."""
+    ahead = o + u(AHEAD)
+    return ahead + jump if ahead >= width else ahead
+
+
+@part
+def _gradient_terms_block(dy, x, at, step, window, o, direct, term, to, length, power, scalars, low, high, largest):
+    for i in range(u(0), length):
+        s = scalars.bias + scalars.coefficient * _window_sum(SQUARES, window, x, at, step, o, i)
+        bits = _bits(s)
+        low, high = min(low, bits), max(high, bits)
+        p, q = _two_powers(s, power, scalars)
+        t = dy[at + i] * (x[at + i] * q)
+        largest = max(largest, _bits(abs(t)))
+        direct[to + i] = dy[at + i] * p
+        term[to + i] = t
+    return low, high, largest
+
+
+@kernel
+def gradient_terms(dy, x, at, step, window, period, direct, term, to, width, jump, power, scalars, limits):
+    """Set direct = dy * scale^-beta and term = dy * x * scale^-(beta + 1), from `to`, for x and dy from `at`.
+
+    `jump` lies between the end of this row and the start of the next: for the prefetch alone.
+    """
+    low, high, largest = limits.highest, limits.lowest, limits.lowest
+    if width < u(BLOCK):
+        low, high, largest = _gradient_terms_block(
+            dy, x, at, step, window, u(0), direct, term, to, width, power, scalars, low, high, largest
+        )
+    else:
+        for start in range(u(0), width, u(BLOCK)):
+            o = min(start, width - u(BLOCK))
+            ahead = at + _ahead(o, width, jump)
+            for line in range(u(0), u(BLOCK), u(LINE)):
+                prefetch_to_read(x, ahead + u(2) * step + line)
+                prefetch_to_read(dy, ahead + line)
+            low, high, largest = _gradient_terms_block(
+                dy,
+                x,
+                at + o,
+                step,
+                window,
+                o % period,
+                direct,
+                term,
+                to + o,
+                u(BLOCK),
+                power,
+                scalars,
+                low,
+                high,
+                largest,
+            )
+    return low >= limits.lowest and high <= limits.highest and largest <= limits.largest
+
+
+@part
+def _add_terms_block(term, middle, step, window, o, direct, at, x, dx, to, length, scalars):
+    for i in range(u(0), length):
+        total = _window_sum(VALUES, window, term, middle, step, o, i)
+        dx[to + i] = direct[at + i] - (scalars.slope * x[to + i]) * total
+
+
+@kernel
+def add_terms(term, middle, step, window, period, direct, at, x, dx, to, width, jump, scalars):
+    """Set dx = direct - slope * x * (sum of the window of term), for x and dx from `to`, direct from `at`."""
+    if width < u(BLOCK):
+        _add_terms_block(term, middle, step, window, u(0), direct, at, x, dx, to, width, scalars)
+    else:
+        for start in range(u(0), width, u(BLOCK)):
+            o = min(start, width - u(BLOCK))
+            ahead = to + _ahead(o, width, jump)
+            for line in range(u(0), u(BLOCK), u(LINE)):
+                prefetch_to_write(dx, ahead + line)
+            _add_terms_block(
+                term, middle + o, step, window, o % period, direct, at + o, x, dx, to + o, u(BLOCK), scalars
+            )
+
+
+@part
+def _sum_window_block(squared, x, at, step, terms, sums, to, length):
+    b, c, d, e = at + step, at + u(2) * step, at + u(3) * step, at + u(4) * step
+    if terms >= 5:
+        for i in range(u(0), length):
+            pair = _summand(squared, x[at + i]) + _summand(squared, x[b + i])
+            sums[to + i] = (pair + (_summand(squared, x[c + i]) + _summand(squared, x[d + i]))) + _summand(
+                squared, x[e + i]
+            )
+    elif terms >= 3:
+        for i in range(u(0), length):
+            sums[to + i] = (_summand(squared, x[at + i]) + _summand(squared, x[b + i])) + _summand(squared, x[c + i])
+    else:
+        for i in range(u(0), length):
+            sums[to + i] = _summand(squared, x[at + i])
+
+
+@kernel
+def sum_window(squared, x, at, step, terms, sums, to, width):
+    """Set sums[to + i] to the sum of x[at + k * step + i], or of their squares, over k < terms, for i < width."""
+    if width < u(BLOCK):
+        _sum_window_block(squared, x, at, step, terms, sums, to, width)
+    else:
+        for start in range(u(0), width, u(BLOCK)):
+            o = min(start, width - u(BLOCK))
+            _sum_window_block(squared, x, at + o, step, terms, sums, to + o, u(BLOCK))
+    for k in range(5 if terms >= 5 else 3 if terms >= 3 else 1, terms):
+        row = at + u(k) * step
+        for i in range(width):
+            sums[to + i] += _summand(squared, x[row + i])
+
+
+@kernel
+def spread_rows(rows, first, last, channels, gap, values):
+    """Copy rows end to end with a gap before each and after the last; the gaps are left as they are."""
+    to = u(gap)
+    at = u(first * channels)
+    for _ in range(first, last):
+        for i in range(u(channels)):
+            values[to + i] = rows[at + i]
+        at += u(channels)
+        to += u(channels + gap)
+
+
+@kernel
+def collect_rows(values, first, last, channels, gap, rows):
+    """Copy rows back from where `spread_rows` puts them."""
+    at = u(gap)
+    to = u(first * channels)
+    for _ in range(first, last):
+        for i in range(u(channels)):
+            rows[to + i] = values[at + i]
+        to += u(channels)
+        at += u(channels + gap)

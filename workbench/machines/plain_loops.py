@@ -1,0 +1,150 @@
+"""What no implementation can beat: moving the same bytes, and doing the same square roots and divisions.
+
+All are plain compiled loops that share their work between threads as the operator does.
+"""
+
+import numpy as np
+
+from workbench import parallel
+from workbench.compiling import compiler, prefetch_to_read, prefetch_to_write, variant
+from workbench.cost import Cost
+
+TILE = 1 << 14  # elements of a job
+IN_L1 = 1024  # elements; three float32 arrays of them are 12 KB
+ROWS = 256  # rows of a job
+ROWS_AHEAD = 12  # rows between a row and what it prefetches
+
+loop = compiler()
+
+
+def copy(x: np.ndarray) -> np.ndarray:
+    """Return a copy of a flat array: one array read, one written."""
+    out = np.empty_like(x)
+    parallel.run(lambda start, stop: _copy(x, out, start, stop), -(-x.size // TILE), x.size)
+    return out
+
+
+def move(x: np.ndarray, written: int) -> np.ndarray:
+    """Return `written` values after reading all of x (n,), whole numbers: the traffic of an operator that shortens.
+
+    As much as there is of both is copied; what else there is of x is added up, and what else there is to write is set.
+    """
+    out = np.empty(written, x.dtype)
+    jobs = -(-max(x.size, written) // TILE)
+    totals = np.empty(jobs, x.dtype)
+    parallel.run(lambda start, stop: _move(x, out, totals, start, stop), jobs, x.size)
+    return out
+
+
+def add(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return the sum of two flat arrays: the traffic of a gradient, two arrays read and one written."""
+    out = np.empty_like(x)
+    parallel.run(lambda start, stop: _add(dy, x, out, start, stop), -(-x.size // TILE), x.size)
+    return out
+
+
+def negate(x: np.ndarray) -> None:
+    """Change the signs of a flat array in place: one array read and written, as little work as that takes."""
+    parallel.run(lambda start, stop: _negate(x, start, stop), -(-x.size // TILE), x.size)
+
+
+def gather_and_scatter(table: np.ndarray, indices: np.ndarray, buffer: np.ndarray) -> None:
+    """Copy the rows of a table (rows, length) that `indices` (n,) names to a buffer (n, length), and then back again.
+
+    In the order of `indices`, and with prefetching, which is faster than without.
+    """
+    jobs = -(-indices.size // ROWS)
+    for back in (variant(0), variant(1)):
+        parallel.run(lambda start, stop, b=back: _rows(b, table, indices, buffer, start, stop), jobs, buffer.size)
+
+
+def arithmetic(count: Cost) -> np.ndarray | None:
+    """Do `count`'s square roots and divisions, two roots a division, on float32 data that stays in L1.
+
+    Returns the last numbers found. Raises ValueError for any other proportion.
+    """
+    if count.square_roots != 2 * count.divisions:
+        raise ValueError(
+            f"square_roots={count.square_roots}, divisions={count.divisions}: this loop does two roots a division; "
+            "write another for another beta"
+        )
+    last = None
+
+    def work(start: int, stop: int) -> None:
+        nonlocal last
+        x, s, y = np.ones(IN_L1, np.float32), np.full(IN_L1, 1.1, np.float32), np.ones(IN_L1, np.float32)
+        _roots_and_division(x, s, y, start, stop)
+        last = y
+
+    parallel.run(work, -(-count.divisions // IN_L1), count.divisions)
+    return last
+
+
+@loop
+def _copy(x, out, start, stop):
+    for job in range(start, stop):
+        source = x[job * TILE : (job + 1) * TILE]
+        to = out[job * TILE : (job + 1) * TILE]
+        for i in range(source.shape[0]):
+            to[i] = source[i]
+
+
+@loop
+def _move(x, out, totals, start, stop):
+    jobs = totals.shape[0]
+    for job in range(start, stop):
+        source = x[x.shape[0] * job // jobs : x.shape[0] * (job + 1) // jobs]
+        to = out[out.shape[0] * job // jobs : out.shape[0] * (job + 1) // jobs]
+        both = min(source.shape[0], to.shape[0])
+        for i in range(both):
+            to[i] = source[i]
+        total = x.dtype.type(0)
+        for value in source[both:]:
+            total += value
+        to[both:] = total
+        totals[job] = total
+
+
+@loop
+def _add(dy, x, out, start, stop):
+    for job in range(start, stop):
+        first = dy[job * TILE : (job + 1) * TILE]
+        second = x[job * TILE : (job + 1) * TILE]
+        to = out[job * TILE : (job + 1) * TILE]
+        for i in range(second.shape[0]):
+            to[i] = first[i] + second[i]
+
+
+@loop
+def _negate(x, start, stop):
+    for job in range(start, stop):
+        part = x[job * TILE : (job + 1) * TILE]
+        for i in range(part.shape[0]):
+            part[i] = -part[i]
+
+
+@loop
+def _rows(back, table, indices, buffer, start, stop):
+    """Copy rows of the table to the buffer, or back."""
+    flat, length, last = table.reshape(-1), np.uintp(table.shape[1]), indices.shape[0] - 1
+    line = np.uintp(64 // table.itemsize)
+    for i in range(start * ROWS, min(stop * ROWS, indices.shape[0])):
+        ahead = np.uintp(indices[min(i + ROWS_AHEAD, last)]) * length
+        for j in range(np.uintp(0), length, line):
+            if len(back):
+                prefetch_to_write(flat, ahead + j)
+            else:
+                prefetch_to_read(flat, ahead + j)
+        row, place = table[indices[i]], buffer[i]
+        source, to = (place, row) if len(back) else (row, place)
+        for j in range(source.shape[0]):
+            to[j] = source[j]
+
+
+@loop
+def _roots_and_division(x, s, y, start, stop):
+    for _ in range(start, stop):
+        for i in range(x.shape[0]):
+            root = np.sqrt(s[i])
+            y[i] = x[i] / (root * np.sqrt(root))
+        x[0] = y[1]  # a pass that depends on the one before cannot be left out

@@ -1,0 +1,68 @@
+"""The loops over segments of a ragged array.
+
+draw_segments   one draw a segment, output lengths, and what they add up to
+copy_segments   stretches of kept values copied, dropped segments replaced
+"""
+
+import numpy as np
+
+from workbench.sparse_dropout.loops_common import draw_marks, kernel, part, u
+
+CHUNK = 4096  # segments of a job; a multiple of four, so that no block of words is shared
+
+
+@kernel
+def draw_segments(lengths, output_lengths, quads, marks, shift, draw, size, totals, start, stop):
+    """Draw the segments of chunks start .. stop, write their output lengths, and add them up.
+
+    totals[chunk] is the values taken in and given out; (-1, segment) where a length is negative or above `size`.
+    """
+    first, end = u(shift), u(shift) + u(lengths.shape[0])
+    for chunk in range(u(start), u(stop)):
+        m = chunk * u(CHUNK)
+        begin, finish = max(m, first), min(m + u(CHUNK), end)
+        draw_marks(quads, m // u(4), (finish - m + u(3)) // u(4), draw)
+        taken, given, wrong = np.int64(0), np.int64(0), 0
+        for i in range(finish - begin):
+            length = np.int64(lengths[begin - first + i])
+            wrong += (length < 0) | (length > size)
+            new = np.int64(1) if marks[begin + i] else length
+            output_lengths[begin - first + i] = new
+            taken += length
+            given += new
+        totals[chunk, 0], totals[chunk, 1] = taken, given
+        if wrong:
+            i = begin - first
+            while 0 <= lengths[i] <= size:
+                i += u(1)
+            totals[chunk, 0], totals[chunk, 1] = -1, np.int64(i)
+
+
+@part
+def _copy(x, at, y, to, count):
+    for i in range(count):
+        y[to + i] = x[at + i]
+
+
+@kernel
+def copy_segments(x, y, lengths, marks, shift, value, inputs, outputs, start, stop):
+    """Copy what was kept of chunks start .. stop and replace what was dropped; chunk c begins at inputs[c], outputs[c].
+
+    Kept segments that follow one another are one stretch in x and in y, and are copied at once.
+    """
+    first, end = u(shift), u(shift) + u(lengths.shape[0])
+    for chunk in range(u(start), u(stop)):
+        m = chunk * u(CHUNK)
+        begin, finish = max(m, first), min(m + u(CHUNK), end)
+        at, to = u(inputs[chunk]), u(outputs[chunk])
+        kept = at
+        for i in range(begin, finish):
+            if marks[i]:
+                _copy(x, kept, y, to, at - kept)
+                to += at - kept + u(1)
+                y[to - u(1)] = value
+                at += u(lengths[i - first])
+                kept = at
+            else:
+                at += u(lengths[i - first])
+        _copy(x, kept, y, to, at - kept)

@@ -1,0 +1,88 @@
+"""The loops of the penalty.
+
+penalty     the sum of |w|^p and the mask, and small weights set to zero, in one pass
+gradient    alpha p |w|^(p-1) sign(w)
+"""
+
+import numpy as np
+
+from workbench.compiling import AHEAD, compiler, prefetch_tile, prefetch_to_write
+from workbench.sparse_lp.loops_common import SAMPLE, TILE, exp2, f64, kernel, log2, part, power, short_power, u
+
+sums_part = compiler(fastmath={"contract", "reassoc"}, forceinline=True)  # the order is still the same in every run
+
+# The penalty, and the slope, of a weight: variants.
+COUNT, ROOT, ABSOLUTE, SQUARE, POWER, SHORT_POWER = 1, 2, 3, 4, 5, 6
+
+
+@sums_part
+def _add_powers(w, at, count, kind, p):
+    total = 0.0
+    for i in range(at, at + count):
+        size = abs(f64(w[i]))
+        if len(kind) == COUNT:
+            total += 0.0 if size == 0.0 else 1.0
+        elif len(kind) == ROOT:
+            total += f64(np.sqrt(abs(w[i])))  # in w's own type: as exact as w, and half the time for float32
+        elif len(kind) == ABSOLUTE:
+            total += size
+        elif len(kind) == SQUARE:
+            total += size * size
+        elif len(kind) == SHORT_POWER:
+            total += short_power(size, p)
+        else:
+            total += power(size, p)
+    return total
+
+
+@part
+def _keep_large(w, mask, at, count, threshold):
+    for i in range(at, at + count):
+        value = w[i]
+        mask[i] = np.uint8(abs(value) > threshold)
+        w[i] = w.dtype.type(0) if abs(value) <= threshold else value
+
+
+@kernel
+def penalty(w, mask, kind, p, threshold, totals, start, stop):
+    """Add up |w|^p of jobs start .. stop of w (n,) in totals (jobs,), mark what is above the threshold, zero others."""
+    step = u(64 // w.itemsize)
+    for job in range(u(start), u(stop)):
+        end = min((job + u(1)) * u(SAMPLE), u(w.shape[0]))
+        total = 0.0
+        for at in range(job * u(SAMPLE), end, u(TILE)):
+            for line in range(u(0), u(TILE), step):
+                prefetch_to_write(w, at + u(AHEAD) + line)
+            if at + u(TILE) <= end:
+                total += _add_powers(w, at, u(TILE), kind, p)
+                _keep_large(w, mask, at, u(TILE), threshold)
+            else:
+                total += _add_powers(w, at, end - at, kind, p)
+                _keep_large(w, mask, at, end - at, threshold)
+        totals[job] = total
+
+
+@kernel
+def gradient(w, dw, kind, alpha, p, start, stop):
+    """Write the slope of alpha |w|^p for jobs start .. stop of w (n,) to dw (n,)."""
+    for job in range(u(start), u(stop)):
+        end = min((job + u(1)) * u(SAMPLE), u(w.shape[0]))
+        for at in range(job * u(SAMPLE), end, u(TILE)):
+            prefetch_tile(w, dw, at, TILE)
+            for i in range(at, min(at + u(TILE), end)):
+                value = f64(w[i])
+                size = abs(value)
+                if len(kind) == COUNT:
+                    slope = 0.0 if size <= np.inf else size
+                elif len(kind) == ABSOLUTE:
+                    slope = alpha if size <= np.inf else size
+                elif len(kind) == SQUARE:
+                    slope = 2.0 * alpha * size
+                elif len(kind) == ROOT:
+                    slope = 0.5 * alpha / np.sqrt(size)
+                else:
+                    power = exp2((p - 1.0) * log2(size))
+                    beyond = size if p > 1.0 else 1.0 / size  # of an infinity, or NaN
+                    slope = alpha * p * (power if size < np.inf else beyond)
+                slope = 0.0 if size == 0.0 else slope
+                dw[i] = w.dtype.type(-slope if (value < 0.0) & (slope != 0.0) else slope)

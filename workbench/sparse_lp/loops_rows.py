@@ -1,0 +1,68 @@
+"""The loops over rows of a table.
+
+partition   row numbers sorted into ranges of the table, which threads can work on without meeting
+rows        rows of a table shrunk in place
+"""
+
+import numpy as np
+
+from workbench.compiling import prefetch_to_write
+from workbench.sparse_lp.loops_common import TILE, kernel, part, u
+from workbench.sparse_lp.loops_prox import CLIP, prox_tile
+
+ROWS_AHEAD = 12  # rows between a row and what it prefetches
+
+# Rows are shrunk as Caffe2 does it, in their own type: w - lambda towards 0, w * (1 - lambda), w / (1 + lambda).
+SUBTRACT, DECAY, DIVIDE = range(CLIP + 1, CLIP + 4)  # variants, after those of `loops_prox`
+
+
+@kernel
+def partition(indices, shift, bounds, sorted_indices):
+    """Sort row numbers (n,) by range, index >> shift; bounds (ranges + 1,) are where each range begins."""
+    ranges = bounds.shape[0] - 1
+    following = np.zeros(ranges + 1, np.int64)
+    for i in range(u(indices.shape[0])):
+        following[u(indices[i] >> shift) + u(1)] += 1
+    for r in range(ranges):
+        following[r + 1] += following[r]
+        bounds[r + 1] = following[r + 1]
+    for i in range(u(indices.shape[0])):
+        at = u(indices[i] >> shift)
+        sorted_indices[u(following[at])] = indices[i]
+        following[at] += 1
+
+
+@part
+def _shrink_row(param, at, count, kind, strength):
+    """Shrink param[at : at + count] in its own type."""
+    zero = param.dtype.type(0)
+    for i in range(at, at + count):
+        value = param[i]
+        if len(kind) == SUBTRACT:
+            new = value + strength if value < zero else value - strength
+            param[i] = zero if abs(value) <= strength else new
+        elif len(kind) == DECAY:
+            param[i] = value * strength
+        else:
+            param[i] = value / strength
+
+
+@kernel
+def rows(param, length, indices, bounds, kind, strength, scalars, start, stop):
+    """Shrink the rows of ranges start .. stop, once for each time they are named.
+
+    `param` is flat, row r is param[r * length : (r + 1) * length]. `strength` is of param's type.
+    """
+    buffers = np.empty((3, TILE))
+    line = u(64 // param.itemsize)
+    last = indices.shape[0] - 1
+    for i in range(bounds[start], bounds[stop]):
+        ahead = u(indices[min(i + ROWS_AHEAD, last)]) * length
+        for j in range(u(0), length, line):
+            prefetch_to_write(param, ahead + j)
+        at = u(indices[i]) * length
+        if len(kind) >= SUBTRACT:
+            _shrink_row(param, at, length, kind, strength)
+        else:
+            for j in range(at, at + length, u(TILE)):
+                prox_tile(param, param, j, j, min(u(TILE), at + length - j), kind, scalars, buffers)

@@ -1,0 +1,73 @@
+"""A sweep's finished trials in a database of Optuna's, for Optuna's own tools to read, through its public functions.
+
+The truth is the sweep's folder. Trial n of the study is trial n of the sweep, so that none is ever added twice.
+"""
+
+import datetime
+import math
+from typing import Any
+
+from workbench.sweep.definition import Definition, SweepError, SweepStopped
+from workbench.sweep.folder import SweepFolder
+from workbench.sweep.records import Record
+from workbench.sweep.samplers import STATES
+from workbench.sweep.trial import quiet_optuna
+
+OWNER = "workbench"  # the study's attribute that holds the id of the sweep
+
+
+def open_study(url: str, definition: Definition, owner: str) -> Any:
+    """Return the study of a sweep's name in the database at `url`, made if it is not there.
+
+    Raises:
+        SweepError: the database cannot be used, or the study is not that of the sweep with the id `owner`.
+    """
+    optuna, name = quiet_optuna(), definition.name
+    directions = [each.direction for each in definition.objectives]
+    try:
+        study = optuna.create_study(storage=url, study_name=name, directions=directions, load_if_exists=True)
+        there = study.user_attrs.get(OWNER)
+        is_ours = there == owner or (there is None and not study.get_trials(deepcopy=False))
+        if is_ours:
+            study.set_user_attr(OWNER, owner)
+    except Exception as problem:  # each kind of database raises its own
+        raise SweepError(f"storage: the database cannot be used ({_in_short(problem)})") from None
+    if not is_ours:
+        raise SweepError(f"storage: the database holds another study of the name {name!r}; give another name")
+    return study
+
+
+def export(study: Any, folder: SweepFolder) -> None:
+    """Add to the study the finished trials that it does not have, up to the first that is not finished."""
+    distributions = folder.definition.space.distributions()
+    try:
+        number = len(study.get_trials(deepcopy=False))
+        while number in folder:
+            study.add_trial(_trial(folder[number], distributions))
+            number += 1
+    except Exception as problem:
+        raise SweepStopped(f"the database cannot be written to ({_in_short(problem)})") from None
+
+
+def _trial(record: Record, distributions: dict[str, Any]) -> Any:
+    optuna = quiet_optuna()
+    values = list(record.values)
+    if record.status == "pruned" and record.intermediate:
+        values = [record.intermediate[-1][1]]  # as Optuna has it
+    error = record.error and f"{record.error['kind']}: {record.error['message']}"
+    trial = optuna.trial.create_trial(
+        state=optuna.trial.TrialState[STATES[record.status]],
+        values=None if not values or math.isnan(values[0]) else values,
+        params={name: record.parameters[name] for name in distributions},
+        distributions=distributions,
+        intermediate_values=dict(record.intermediate),
+        user_attrs={"seed": record.seed} | ({"error": error} if error else {}),
+    )
+    start = datetime.datetime.fromisoformat(record.started).astimezone().replace(tzinfo=None)  # as Optuna writes times
+    trial.datetime_start = start
+    trial.datetime_complete = start + datetime.timedelta(seconds=record.duration_seconds)
+    return trial
+
+
+def _in_short(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {problem.__cause__ or problem}".partition("\n")[0]

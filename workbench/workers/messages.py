@@ -1,0 +1,81 @@
+"""What is sent to a worker process and what comes back; all of it can be pickled."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class NotebookWork:
+    """A notebook to run: its text, the file it came from, and the folder in which its code runs.
+
+    A run leaves `notebook.ipynb` in the folder `place`, and what the notebook saves in `place`/figures, if that exists.
+    Without a `place` that is a temporary folder. At the end the worker calls `finish(work, task, outcome, place)`, if
+    given, and sends back the outcome that this returns. `shutdown` is how papermill ends the kernel: "graceful" or
+    "immediate".
+    """
+
+    text: str
+    path: str
+    folder: str
+    place: str | None = None
+    finish: Callable[..., "Outcome"] | None = None
+    shutdown: str = "graceful"
+
+
+@dataclasses.dataclass(frozen=True)
+class FunctionWork:
+    """A function to run: pickled by cloudpickle, it takes a Task and returns an Outcome."""
+
+    pickled: bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """What all tasks of a worker have in common.
+
+    `session` names the workers that are ended together. `timeout` is in seconds for each task, None for no limit.
+    `threads` is how many a task may use, None for as many as the environment says. `path` is where modules are found.
+    """
+
+    session: str
+    work: NotebookWork | FunctionWork
+    timeout: float | None = None
+    threads: int | None = None
+    path: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One run: its number, every parameter that it is given, its seed, and what else a function needs to know."""
+
+    number: int
+    parameters: dict[str, Any]
+    seed: int = 0
+    context: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a task has ended.
+
+    `status` is "ok", "pruned" or "failed"; if failed, `error` has kind, message and traceback. `files` are those that a
+    notebook leaves, by their path in its folder. `attempts` is 2 after a retry.
+    """
+
+    status: str
+    started: str
+    duration_seconds: float
+    metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
+    error: dict[str, str] | None = None
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    intermediate: tuple[tuple[int, float], ...] = ()
+    attributes: dict[str, Any] = dataclasses.field(default_factory=dict)
+    files: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    attempts: int = 1
+
+
+def failed(kind: str, message: str, started: str, seconds: float, traceback: str = "") -> Outcome:
+    """Return the outcome of a task that failed."""
+    error = {"kind": kind, "message": message, "traceback": traceback}
+    return Outcome("failed", started, round(seconds, 6), error=error)
