@@ -16,6 +16,7 @@ from rich.table import Table
 from typer.core import TyperCommand
 
 from workbench.files import Refused
+from workbench.lazily import MissingExtra, naming_the_extra
 
 REFUSED = 2  # exit status if a request is refused and nothing has been run
 INTERRUPTED = 130  # exit status after Ctrl-C
@@ -205,6 +206,8 @@ def lab(context: typer.Context) -> None:
     """Open JupyterLab on notebooks/; further arguments are passed on to it."""
     if not Path("notebooks").is_dir():
         _refuse("there is no folder notebooks/ here; change to the folder that holds it")
+    import jupyterlab  # noqa: F401 - so that its absence is a message of ours
+
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", "notebooks", *context.args])
 
 
@@ -275,6 +278,16 @@ def operators() -> None:
         signature = f"{operator.name}({', '.join(operator.inputs)}) -> {', '.join(operator.outputs) or 'nothing'}"
         title = f"[bold]{escape(signature)}[/]\n{escape(operator.meaning)}\ngradient: {escape(gradient)}"
         console.print(_table(title, "argument", operator.args))
+
+
+def main() -> None:
+    """Run the command line; where a package of an extra is missing, say which extra brings it."""
+    try:
+        with naming_the_extra():
+            app(prog_name="workbench")
+    except MissingExtra as problem:
+        Console(stderr=True).print(f"[bold red]refused:[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
+        sys.exit(REFUSED)
 
 
 @contextlib.contextmanager
