@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -323,7 +323,7 @@ def _table(title: str, first: str, args: Iterable[Any]) -> Table:
     return table
 
 
-def _refuse(*messages: str) -> None:
+def _refuse(*messages: str) -> NoReturn:
     for message in messages:
         _say("refused:", message)
     raise typer.Exit(REFUSED)
@@ -331,7 +331,7 @@ def _refuse(*messages: str) -> None:
 
 def _refuse_with_parameters(problem: Refused) -> None:
     """Print the problem and exit; for a wrong parameter, also print the table of existing parameters."""
-    from workbench.report import ParameterError
+    from workbench.report.parameters import ParameterError
 
     if not isinstance(problem, ParameterError) or not problem.declared:
         _refuse(str(problem))

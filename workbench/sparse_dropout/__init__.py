@@ -201,8 +201,8 @@ def dropout_with_replacement(
     Source: the element-wise reading of Caffe2's SparseDropoutWithReplacement; for scaled=True and new = 0 Srivastava,
     Hinton, Krizhevsky, Sutskever and Salakhutdinov, Dropout, 2014.
     """
-    draws = {"ratio": ratio, "seed": seed, "training": training, "start": start}
-    new = {"replacement": replacement, "per_feature": per_feature, "scaled": scaled}
+    draws: dict[str, Any] = {"ratio": ratio, "seed": seed, "training": training, "start": start}
+    new: dict[str, Any] = {"replacement": replacement, "per_feature": per_feature, "scaled": scaled}
     return DROPOUT.run(x, engine=engine, **draws, **new)
 
 
@@ -236,7 +236,7 @@ def dropout_with_replacement_gradient(
         ValueError: the shapes or entries of dy and `dropped` differ, `replacement_shape` does not broadcast to them, or
             `dropped` contradicts `ratio` or `training`, such as dropped elements with training=False.
     """
-    drawn = {"ratio": ratio, "training": training, "scaled": scaled}
+    drawn: dict[str, Any] = {"ratio": ratio, "training": training, "scaled": scaled}
     return DROPOUT_GRADIENT.run(dy, dropped, replacement_shape=replacement_shape, engine=engine, **drawn)
 
 
@@ -274,7 +274,7 @@ def sparse_dropout_with_replacement(
 
     Source: Caffe2's SparseDropoutWithReplacement. As in Caffe2, no gradient flows back.
     """
-    draws = {"ratio": ratio, "seed": seed, "training": training, "start": start}
+    draws: dict[str, Any] = {"ratio": ratio, "seed": seed, "training": training, "start": start}
     return SPARSE_DROPOUT.run(x, lengths, replacement_value=replacement_value, engine=engine, **draws)
 
 
@@ -296,5 +296,5 @@ def sparse_itemwise_dropout_with_replacement(
 
     Source: Caffe2's SparseItemwiseDropoutWithReplacement.
     """
-    draws = {"ratio": ratio, "seed": seed, "training": training, "start": start}
+    draws: dict[str, Any] = {"ratio": ratio, "seed": seed, "training": training, "start": start}
     return SPARSE_ITEMWISE_DROPOUT.run(x, lengths, replacement_value=replacement_value, engine=engine, **draws)
