@@ -3,11 +3,12 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 VENV := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup report test lab notebooks figures bench lock clean
+.PHONY: help setup report test docs lab notebooks figures bench lock clean
 
 help:
 	@echo 'make report     run every notebook and write reports/index.html'
-	@echo 'make test       style checks, unit tests, and the notebooks against their saved outputs'
+	@echo 'make test       style and type checks, unit tests, and the notebooks against their saved outputs'
+	@echo 'make docs       build the documentation and check its links: docs/_build/html/index.html'
 	@echo 'make lab        JupyterLab on notebooks/'
 	@echo 'make notebooks  execute the notebooks and save their outputs'
 	@echo 'make figures    draw the pictures in figures/'
@@ -24,7 +25,12 @@ report: setup
 
 test: setup
 	@echo '== ruff' && $(VENV) -m ruff check . && $(VENV) -m ruff format --check .
-	@echo '== pytest, with the notebooks under nbval' && $(VENV) -m pytest
+	@echo '== mypy' && $(VENV) -m mypy
+	@echo '== pytest, with the notebooks under nbval' && $(VENV) -m pytest -n auto --dist loadfile
+
+docs: setup
+	@$(VENV) -m sphinx -W --keep-going -n -q -j auto -b html -d docs/_build/read docs docs/_build/html
+	@echo 'docs/_build/html/index.html'
 
 lab: setup
 	@$(VENV) -m jupyterlab notebooks
@@ -41,10 +47,11 @@ bench: setup
 # In an environment of its own, so that the resolver is not among what it resolves.
 lock:
 	@rm -rf .lock && $(PYTHON) -m venv .lock && .lock/bin/python -m pip install -qq uv
-	@.lock/bin/uv pip compile pyproject.toml --extra test --extra build --universal --python-version 3.11 --upgrade \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock
+	@.lock/bin/uv pip compile pyproject.toml --extra test --extra docs --extra build \
+		--universal --python-version 3.11 --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --quiet --output-file requirements.lock
 	@rm -rf .lock && echo 'requirements.lock is written; make test installs and checks it'
 
 clean:
-	rm -rf .venv reports .pytest_cache .ruff_cache
+	rm -rf .venv reports docs/_build docs/reference docs/tutorials .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,7 @@
 """Neural-network operators made readable, fast, measurable and playable.
 
-Every folder beside this file that holds a `reference.py` declares operators and is imported, and so is every package
-that the environment variable WORKBENCH_OPERATORS names, separated by commas.
+The public functions are imported here. Importing this package also imports each folder beside this file that holds a
+`reference.py`, and each package named in the environment variable WORKBENCH_OPERATORS (separated by commas).
 """
 
 import os
@@ -53,7 +53,7 @@ def __getattr__(name: str) -> Any:
 for _file in sorted(Path(__file__).parent.glob("*/reference.py")):
     _room = import_module(f"{__name__}.{_file.parent.name}")
     for _operator in OPERATORS.values():
-        if _operator.room == _room.__name__:  # in place of the folder, where it has the same name
+        if _operator.room == _room.__name__:  # the function replaces a folder of the same name
             globals()[_operator.function] = getattr(_room, _operator.function)
 for _package in filter(None, os.environ.get("WORKBENCH_OPERATORS", "").split(",")):
     import_module(_package.strip())

@@ -1,6 +1,6 @@
-"""`python -m workbench`, the same as the command `workbench`."""
+"""Run the command line with `python -m workbench`, the same as the command `workbench`."""
 
-from workbench.cli import app
+from workbench.cli import main
 
 if __name__ == "__main__":
-    app(prog_name="workbench")
+    main()

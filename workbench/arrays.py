@@ -1,4 +1,4 @@
-"""Checks of arrays that several operators share. Every message starts with the argument's name."""
+"""Check the array arguments of operators. Every error message starts with the argument's name."""
 
 import dataclasses
 from typing import Any
@@ -8,9 +8,9 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Types:
-    """The element types that an argument may have, and how a message names them.
+    """The element types that an argument may have, and the words for them in error messages.
 
-    `words` lists them, `elements` completes "an array of ...", and `example` is what to convert to.
+    `words` lists the types, `elements` completes "an array of ...", and `example` is a type to convert to.
     """
 
     dtypes: frozenset[np.dtype]
@@ -33,7 +33,7 @@ INTEGERS = _types("ilq", "int32 or int64", "int32 or int64", "np.int64")
 
 
 def as_array(name: str, x: Any, wanted: str) -> np.ndarray:
-    """Return x as an array, or raise TypeError if it is masked or ragged; `wanted` says what it should be."""
+    """Return x as an array; raise TypeError if it is masked, or, saying what is `wanted`, if it is ragged."""
     refuse_masked(name, x)
     try:
         return np.asarray(x)
@@ -42,14 +42,14 @@ def as_array(name: str, x: Any, wanted: str) -> np.ndarray:
 
 
 def checked_array(name: str, x: Any, types: Types) -> np.ndarray:
-    """Return x as an array in its own byte order, or raise TypeError if its type is not allowed."""
+    """Return x as an array in its own byte order; raise TypeError if its type is not allowed."""
     x = as_array(name, x, f"an array of {types.elements}")
     check_dtype(name, x.dtype, types)
     return x
 
 
 def native_array(name: str, x: Any, types: Types) -> np.ndarray:
-    """Return x as an array in the machine's byte order, or raise TypeError if its type is not allowed."""
+    """Return x as an array in the machine's byte order; raise TypeError if its type is not allowed."""
     x = checked_array(name, x, types)
     return x.astype(x.dtype.newbyteorder("="), copy=False)
 
@@ -69,14 +69,14 @@ def check_dtype(name: str, dtype: np.dtype, types: Types) -> None:
 
 
 def check_axes(name: str, x: np.ndarray, axes: str) -> None:
-    """Raise ValueError unless x has as many axes as `axes`, such as "(N, in)", names; "..." is any number of them."""
+    """Raise ValueError unless x has the axes listed in `axes`, such as "(N, in)"; "..." means any number of axes."""
     needed = [axis for axis in axes.strip("(),").split(", ") if axis != "..."]
     if x.ndim < len(needed) or (x.ndim > len(needed) and "..." not in axes):
         raise ValueError(f"{name} has shape {x.shape}: must have the axes {axes}; reshape it")
 
 
 def check_in_place(name: str, w: Any) -> None:
-    """Raise TypeError or ValueError unless w is a writable float array whose elements are all distinct in memory."""
+    """Raise TypeError or ValueError unless w is a writable float array whose elements do not share memory."""
     refuse_masked(name, w)
     if not isinstance(w, np.ndarray):
         raise TypeError(f"{name}: must be a NumPy array, which is changed in place, not {type(w).__name__}")
@@ -93,7 +93,7 @@ def check_in_place(name: str, w: Any) -> None:
 
 
 def checked_indices(indices: Any, rows: int) -> np.ndarray:
-    """Return row numbers as a flat copy that nobody else can change, each from 0 to rows - 1."""
+    """Return a flat copy of row numbers; raise ValueError unless each is from 0 to rows - 1."""
     indices = checked_array("indices", indices, INTEGERS)
     indices = indices.astype(indices.dtype.newbyteorder("="), order="C").reshape(-1)
     wrong = np.flatnonzero((indices < 0) | (indices >= rows))
@@ -108,18 +108,18 @@ def checked_indices(indices: Any, rows: int) -> np.ndarray:
 
 
 def is_sparse(x: Any) -> bool:
-    """Say whether x is one of SciPy's sparse arrays, without importing SciPy."""
+    """Return whether x is a SciPy sparse array, without importing SciPy."""
     return any(kind.__module__.startswith("scipy.sparse") for kind in type(x).__mro__)
 
 
 def check_sound(name: str, matrix: Any) -> None:
-    """Raise ValueError unless the index arrays of a CSR or CSC matrix describe one of its shape."""
+    """Raise ValueError unless the index arrays of a CSR or CSC matrix are valid for its shape."""
     if not _is_sound(matrix):
         raise ValueError(f"{name}: its index arrays do not describe a matrix of shape {matrix.shape}; build it anew")
 
 
 def _is_sound(matrix: Any) -> bool:
-    """Say whether every place that the index arrays name exists."""
+    """Return whether the index arrays have valid types and sizes and name only existing positions."""
     lines, width = matrix.shape if matrix.format == "csr" else matrix.shape[::-1]
     bounds, places = matrix.indptr, matrix.indices
     if bounds.dtype.kind not in "iu" or places.dtype.kind not in "iu" or bounds.shape != (lines + 1,):

@@ -1,4 +1,4 @@
-"""The command line: run notebooks, report on them, save them, time and list the operators."""
+"""Define the command line `workbench`: run notebooks and sweeps, write reports, and time and list the operators."""
 
 import contextlib
 import itertools
@@ -16,9 +16,10 @@ from rich.table import Table
 from typer.core import TyperCommand
 
 from workbench.files import Refused
+from workbench.lazily import MissingExtra, naming_the_extra
 
-REFUSED = 2  # exit status when nothing has been run
-INTERRUPTED = 130
+REFUSED = 2  # exit status if a request is refused and nothing has been run
+INTERRUPTED = 130  # exit status after Ctrl-C
 
 app = typer.Typer(
     help="Neural-network operators made readable, fast, measurable and playable.",
@@ -29,9 +30,9 @@ app = typer.Typer(
 
 
 class ParameterCommand(TyperCommand):
-    """A command with an option `-p NAME VALUE`: two words, as papermill takes them, as often as wanted.
+    """A command with a repeatable option `-p NAME VALUE` of two words, as in papermill.
 
-    Typer has no repeated option of two words, so that each pair reaches it as one word of JSON.
+    Typer does not support repeated options of two words, so each pair is passed to it as one word of JSON.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -74,8 +75,8 @@ def run(
 ) -> None:
     """Run one notebook with parameters.
 
-    The parameters are checked before anything runs. The result goes to DIR/NAME, by default the notebook's name and
-    the parameters given, as in reports/01-lrn--alpha=0.01.
+    The parameters are checked before anything runs. The result is written to DIR/NAME. The default NAME is the
+    notebook's name and the given parameters, as in reports/01-lrn--alpha=0.01.
     """
     from workbench.report import run_notebook
 
@@ -94,7 +95,7 @@ def run(
 def report(
     notebooks: Notebooks = None, jobs: Jobs = None, output: Output = Path("reports"), timeout: Timeout = None
 ) -> None:
-    """Run notebooks side by side and write DIR/index.html."""
+    """Run notebooks in parallel and write DIR/index.html."""
     from workbench.report import run_all
 
     with _refusals():
@@ -104,7 +105,7 @@ def report(
 
 @app.command()
 def save(notebooks: Notebooks = None, jobs: Jobs = None, timeout: Timeout = None) -> None:
-    """Run notebooks and save them in place with their outputs; one that fails stays as it was."""
+    """Run notebooks and save them in place with their outputs; a notebook that fails is not changed."""
     from workbench.report import save_all
 
     with _refusals():
@@ -156,7 +157,7 @@ def sweep(
 ) -> None:
     """Run trials of a notebook or a function over a space of its parameters.
 
-    Everything is in DIR/NAME as it is finished: the same command goes on with a sweep that was interrupted.
+    Each finished trial is saved in DIR/NAME at once, so the same command continues a sweep that was interrupted.
     """
     from workbench.sweep import SweepStopped, sweep
 
@@ -188,7 +189,7 @@ def sweep(
 
 
 def _space(words: list[str]) -> dict[str, str]:
-    """Return the words NAME=WHAT by name, or refuse them."""
+    """Return a dict of the words NAME=WHAT; exit if a word has another form or a name is given twice."""
     space: dict[str, str] = {}
     for word in words:
         name, equals, what = word.partition("=")
@@ -202,9 +203,11 @@ def _space(words: list[str]) -> dict[str, str]:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(context: typer.Context) -> None:
-    """Open JupyterLab on notebooks/; further words are passed on to it."""
+    """Open JupyterLab on notebooks/; further arguments are passed on to it."""
     if not Path("notebooks").is_dir():
         _refuse("there is no folder notebooks/ here; change to the folder that holds it")
+    import jupyterlab  # noqa: F401 - so that its absence is a message of ours
+
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", "notebooks", *context.args])
 
 
@@ -217,7 +220,7 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions and smaller shapes.")] = False,
     figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the result.")] = None,
 ) -> None:
-    """Check the operators, then time them beside a plain copy and their peers."""
+    """Check the operators, then time them beside a plain copy and other libraries."""
     from workbench.bench import run_bench
 
     try:
@@ -232,9 +235,9 @@ def machine(
     name: Annotated[str | None, typer.Argument(help="A published machine; without it, this one.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Measure even if the limits are known.")] = False,
 ) -> None:
-    """Show what a machine can do: arithmetic, functions, bandwidth of each cache, and what starting costs.
+    """Show the limits of a machine: speed of arithmetic and functions, bandwidth of each cache, start-up times.
 
-    This machine is measured once, in some ten seconds; run nothing else meanwhile.
+    This machine is measured once, in about ten seconds; run nothing else meanwhile.
     """
     from workbench.machines.limits import limit_rows
     from workbench.machines.published import known_machine
@@ -257,7 +260,7 @@ def machine(
 def figures(
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the pictures.")] = Path("figures"),
 ) -> None:
-    """Draw the pictures that README and notebooks show."""
+    """Draw the figures that the README and the notebooks show."""
     from workbench.experiments.readme_figures import draw_all
 
     for path in draw_all(output):
@@ -266,7 +269,7 @@ def figures(
 
 @app.command()
 def operators() -> None:
-    """List the operators and their arguments as they are declared."""
+    """List the declared operators and their arguments."""
     from workbench.operator import OPERATORS, Gradient
 
     console = Console()
@@ -277,9 +280,19 @@ def operators() -> None:
         console.print(_table(title, "argument", operator.args))
 
 
+def main() -> None:
+    """Run the command line; where a package of an extra is missing, say which extra brings it."""
+    try:
+        with naming_the_extra():
+            app(prog_name="workbench")
+    except MissingExtra as problem:
+        Console(stderr=True).print(f"[bold red]refused:[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
+        sys.exit(REFUSED)
+
+
 @contextlib.contextmanager
 def _refusals(interrupted: str = "interrupted: what had not finished has left nothing") -> Iterator[None]:
-    """Turn what the block refuses, or an interrupt, into a message and an exit status."""
+    """Turn a `Refused` error or an interrupt in the block into a message and an exit status."""
     try:
         yield
     except Refused as problem:
@@ -294,13 +307,13 @@ def _found(notebooks: list[Path] | None) -> list[Path]:
 
 
 def _say(heading: str, words: str = "") -> None:
-    """Print to standard error, the heading in red."""
+    """Print a message to standard error, with the heading in red."""
     shown = f"[bold red]{escape(heading)}[/] " if heading else ""
     Console(stderr=True).print((shown + escape(words)).rstrip(), highlight=False, soft_wrap=True)
 
 
 def _table(title: str, first: str, args: Iterable[Any]) -> Table:
-    """Return a table of parameters, or of an operator's arguments."""
+    """Return a table of parameters or of an operator's arguments."""
     table = Table(title=title, title_justify="left", title_style="")
     for column in (first, "type", "default", "allowed", "meaning"):
         table.add_column(column, no_wrap=column == first)
@@ -317,7 +330,7 @@ def _refuse(*messages: str) -> None:
 
 
 def _refuse_with_parameters(problem: Refused) -> None:
-    """Print what is wrong and, if it is a parameter, the table of those that exist; exit."""
+    """Print the problem and exit; for a wrong parameter, also print the table of existing parameters."""
     from workbench.report import ParameterError
 
     if not isinstance(problem, ParameterError) or not problem.declared:
@@ -333,7 +346,7 @@ def _print_failure(heading: str, error: dict[str, str]) -> None:
 
 
 def _end(results: list, page: Path) -> None:
-    """Print the tracebacks of what failed and where to look; exit."""
+    """Print the tracebacks of failed notebooks and the path of the page; exit."""
     failed = [result for result in results if not result.ok]
     for result in failed:
         _print_failure(f"{result.notebook} failed", result.error)

@@ -1,7 +1,7 @@
-"""Compile with Numba and keep the result on disk; and the compiled pieces that several folders share.
+"""Compile functions with Numba, keep the result on disk, and share compiled functions between folders.
 
-`compiler` makes decorators, `variant` lets a compiled function choose a branch before it runs, `philox4x32` draws
-random words, and the prefetches ask for memory ahead of its use.
+`compiler` makes decorators, `variant` lets a compiled function choose a branch at compile time, `philox4x32` draws
+random words, and the prefetch functions load memory into the cache before it is used.
 """
 
 import ast
@@ -24,16 +24,16 @@ from workbench import philox
 
 
 def compiler(**options: Any) -> Callable[[Callable], Callable]:
-    """Return a decorator that compiles a function: it releases the interpreter's lock, and divides as NumPy does.
+    """Return a decorator that compiles a function, which then runs without the GIL and divides as NumPy does.
 
-    Compiled code is kept beside the source or in the user's cache folder, so that the next process starts at once.
-    Where both are read-only, every process compiles anew. A function may call compiled functions of other files: an
-    edit of any file that it imports makes it compile again.
+    Compiled code is cached beside the source or in the user's cache folder, so that the next process starts at once.
+    If both are read-only, every process compiles again. A function may call compiled functions of other files: it is
+    compiled again when any file that it imports has changed.
     """
 
     def compiled(function: Callable) -> Callable:
         dispatcher = numba.njit(function, nogil=True, error_model="numpy", **options)
-        with contextlib.suppress(RuntimeError):  # Numba's way of saying that no folder can be written to
+        with contextlib.suppress(RuntimeError):  # Numba raises it if no cache folder is writable
             dispatcher._cache = _Cache(function, options)
         return dispatcher
 
@@ -41,20 +41,20 @@ def compiler(**options: Any) -> Callable[[Callable], Callable]:
 
 
 def variant(number: int) -> tuple[int, ...]:
-    """Return a tuple of `number` zeros: an argument by which a compiled function chooses a branch before it runs.
+    """Return a tuple of `number` zeros, an argument that selects a branch when a function is compiled.
 
     Numba compiles a function once for each combination of argument types, and a tuple's length is part of its type.
-    So `if len(kind) == SQUARE:` is decided while the function is compiled: each variant becomes a loop without that
-    branch, which can be vectorized. In the same way `()` stands for an optional argument that is not given.
+    So `if len(kind) == SQUARE:` is decided at compile time: each variant becomes a loop without that branch, which can
+    be vectorized. In the same way, `()` stands for an optional argument that is not given.
     """
     return (0,) * number
 
 
 class _Cache(FunctionCache):
-    """Numba's cache on disk, in files whose names hold a digest of every source that the function depends on.
+    """Numba's cache on disk, with a digest of all sources that the function depends on in the file names.
 
-    Numba itself watches the function's own file alone. A name for each digest, and not a stamp within one file, keeps
-    processes that run different sources from reading each other's code.
+    Numba itself checks only the function's own file. Since each digest has its own file, processes that run different
+    sources cannot read each other's code.
     """
 
     def __init__(self, function: Callable, options: dict[str, Any]) -> None:
@@ -67,14 +67,14 @@ class _Cache(FunctionCache):
     def save_overload(self, sig: Any, data: Any) -> None:
         for old in Path(self.cache_path).glob(f"{self._impl.filename_base}-*.nb?"):
             if not old.name.startswith(self._stem):
-                with contextlib.suppress(OSError):  # in use, or already removed by another process
+                with contextlib.suppress(OSError):  # the file is in use, or another process has removed it
                     old.unlink()
         super().save_overload(sig, data)
 
 
 @functools.cache
 def _sources(name: str) -> list[tuple[str, str]]:
-    """Return names and digests: of a loaded module, and of all that it imports from its package, directly or not."""
+    """Return the names and digests of a loaded module and of all modules of its package that it needs."""
     found, waiting = {}, [name]
     while waiting:
         name = waiting.pop()
@@ -86,7 +86,7 @@ def _sources(name: str) -> list[tuple[str, str]]:
 
 @functools.cache
 def _source(name: str) -> tuple[str, tuple[str, ...]]:
-    """Return the digest of a loaded module's source, and the modules of its package that it imports as it is loaded."""
+    """Return the digest of a loaded module's source, and the modules of its package that its top level imports."""
     module = sys.modules.get(name)
     path = Path(getattr(module, "__file__", None) or "")
     if not path.is_file():
@@ -106,7 +106,7 @@ def _source(name: str) -> tuple[str, tuple[str, ...]]:
 def _prefetch_intrinsic(write):
     @intrinsic
     def prefetch(typing_context, array, index):
-        """Ask for the cache line of array[index]; any index will do, even one outside the array."""
+        """Prefetch the cache line of array[index]; the index may be outside the array."""
 
         def generate(context, builder, signature, arguments):
             data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
@@ -129,12 +129,12 @@ prefetch_to_write = _prefetch_intrinsic(write=1)
 
 philox4x32 = compiler(forceinline=True)(philox.philox4x32)
 
-AHEAD = 1024  # elements between a tile and what it prefetches
+AHEAD = 1024  # elements; each tile prefetches memory this far ahead
 
 
 @compiler(forceinline=True)
 def prefetch_tile(x, y, at, tile):
-    """Ask for a tile of x to be read and one of y, of the same type, to be written, AHEAD of `at`."""
+    """Prefetch a tile of x to read and a tile of y, of the same type, to write, AHEAD elements after `at`."""
     for line in range(np.uintp(0), np.uintp(tile), np.uintp(64 // x.itemsize)):
         prefetch_to_read(x, at + np.uintp(AHEAD) + line)
         prefetch_to_write(y, at + np.uintp(AHEAD) + line)

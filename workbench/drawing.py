@@ -1,8 +1,8 @@
-"""What every plot function shares: one style, axes made when none are given, artists drawn once and then moved.
+"""Common helpers of the plot functions: one style, axes made if none are given, artists that can be updated.
 
-A plot function takes data or arguments, and `ax`, and returns the Axes: an array of Axes where it needs several. It
-draws on a fresh Axes or moves what it drew there before, and need not know which: each artist has a key, and the
-functions here find it by that key or make it.
+A plot function takes data or arguments, and `ax`, and returns the Axes, or an array of Axes if it needs several. It can
+draw on new Axes or update what it drew there before, without knowing which: each artist has a key, and the functions
+here find the artist by its key or make it.
 """
 
 import contextlib
@@ -21,30 +21,30 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-WIDTH = 0.8  # of a bar, Matplotlib's own default
+WIDTH = 0.8  # width of a bar, Matplotlib's default
 STYLE_FILE = Path(__file__).with_name("plots.mplstyle")
 
-# Matplotlib's settings belong to the process: a slider's thread and a cell's must not restore them under each other.
+# Matplotlib's settings are global: the threads of sliders and of cells must not change them at the same time.
 _settings = threading.RLock()
 
 
 @functools.cache
 def style() -> dict[str, Any]:
-    """Return the settings of the one style file."""
+    """Return the settings of the style file."""
     return dict(matplotlib.rc_params_from_file(STYLE_FILE, use_default_template=False))
 
 
 @contextlib.contextmanager
 def styled() -> Iterator[None]:
-    """Draw in the one style within the block, one thread at a time."""
+    """Use the style within the block; one thread at a time may do so."""
     with _settings, matplotlib.rc_context(style()):
         yield
 
 
 def plot(rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 4.0)) -> Callable:
-    """Make a function that draws on `ax` a plot function: styled, with new axes where `ax` is None, which it returns.
+    """Return a decorator for functions that draw on `ax`: it applies the style, makes `ax` if None, and returns it.
 
-    With several rows or columns `ax` is an array of Axes. `size` is in inches.
+    With several rows or columns, `ax` is an array of Axes. `size` is (width, height) in inches.
     """
 
     def decorate(draw: Callable) -> Callable:
@@ -62,7 +62,7 @@ def plot(rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 4.0)
 
 
 def figure_of(axes: Axes | np.ndarray) -> Figure:
-    """Return the figure that holds an Axes, or an array of them."""
+    """Return the figure that holds an Axes or an array of Axes."""
     return np.ravel(np.asarray(axes, dtype=object))[0].figure
 
 
@@ -78,7 +78,7 @@ def encode(figure: Figure) -> bytes:
 
 
 def keep(figure: Figure, name: str) -> None:
-    """Save a figure as NAME.png and NAME.svg where a report run wants it: in the folder WORKBENCH_FIGURES, if set."""
+    """Save a figure as NAME.png and NAME.svg in the folder WORKBENCH_FIGURES, if set, as in report runs."""
     folder = os.environ.get("WORKBENCH_FIGURES")
     if not folder:
         return
@@ -89,7 +89,7 @@ def keep(figure: Figure, name: str) -> None:
 
 
 def compact(png: bytes) -> bytes:
-    """Return a picture in 256 colours and packed tightly: a third of the size, for a notebook that is kept."""
+    """Return a PNG with 256 colours and stronger compression, a third of the size, for notebooks that are saved."""
     file = io.BytesIO()
     Image.open(io.BytesIO(png)).quantize(256).save(file, "png", optimize=True)
     return file.getvalue()
@@ -101,12 +101,12 @@ def line(ax: Axes, key: str, x: Sequence, y: Sequence, **look: Any) -> None:
 
 
 def area(ax: Axes, key: str, x: Sequence, y: Sequence, **look: Any) -> None:
-    """Fill the polygon through the points."""
+    """Draw a filled polygon through the points."""
     _draw(ax, key, lambda: ax.fill(x, y, gid=key, **look), xy=np.column_stack([x, y]))
 
 
 def vertical(ax: Axes, key: str, x: float, **look: Any) -> None:
-    """Mark x with a line over the whole height; NaN draws none."""
+    """Draw a vertical line at x over the whole height; for NaN, draw none."""
     _draw(ax, key, lambda: ax.axvline(x, gid=key, **look), xdata=[x, x])
 
 
@@ -136,18 +136,18 @@ def write(ax: Axes, key: str, x: float, y: float, words: str, **look: Any) -> No
 
 
 def label(ax: Axes, title: str, x: str, y: str, **settings: Any) -> None:
-    """Set a panel's title, the labels of its axes, and further settings, as of its limits."""
+    """Set a panel's title, its axis labels, and further settings such as its limits."""
     ax.set(title=title, xlabel=x, ylabel=y, **settings)
 
 
 def legend(ax: Axes, **look: Any) -> None:
-    """Add a legend where there is none yet."""
+    """Add a legend if there is none yet."""
     if ax.get_legend() is None:
         ax.legend(**look)
 
 
 def _draw(ax: Axes, key: str, make: Callable, **moved: Any) -> Any:
-    """Move the artist that was drawn under a key, or make it, and return it."""
+    """Update the artist with this key, or make it, and return it."""
     artist = _drawn(ax, key)
     if artist is None:
         return make()

@@ -1,11 +1,11 @@
-"""Files and folders that appear whole or not at all, and that replace nothing but what the workbench wrote.
+"""Write files and folders completely or not at all, and replace only what the workbench wrote.
 
-A file is written under another name and renamed. A folder is written under a hidden name beside its place and renamed
-into it; the hidden name carries the host and the process it belongs to, so that a later run can tell what a killed one
-has left behind.
+A file is written under another name and then renamed. A folder is written under a hidden name beside its final path and
+then renamed. The hidden name contains the host and the process number, so that a later run can find and remove what a
+killed process has left.
 
 A folder's manifest.json lists the files that the workbench wrote there, each with a digest of its content. A file is
-replaced or removed only if its content is in that list, so that a file which somebody added or changed is never lost.
+replaced or removed only if its digest is in that list, so that a file that somebody added or changed is never lost.
 """
 
 import contextlib
@@ -20,25 +20,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-LONGEST = 120  # characters of a folder's name
+LONGEST = 120  # characters in a folder's name, at most
 UNSAFE = re.compile(r"[^\w.=+-]+")
 MANIFEST = "manifest.json"
-INDEX_MARK = '<meta name="generator" content="operator-workbench">'  # in the head of every index.html we write
+INDEX_MARK = '<meta name="generator" content="operator-workbench">'  # in the head of each written index.html
 HIDDEN = re.compile(r"\.(?P<role>partial|replaced)@(?P<host>[^@]*)@(?P<process>\d+)@(?P<random>[^@]*)@(?P<name>.+)")
 
 
 class Refused(ValueError):
-    """Something that was asked for is refused, and nothing has been run: a file, a folder, a notebook, a sweep."""
+    """A request is refused and nothing has been run, because of a file, a folder, a notebook or a sweep."""
 
 
 def status_kilobytes(field: str) -> int:
-    """Return a field of this process's status on Linux: VmRSS, memory in use, or VmHWM, its peak."""
+    """Return a field of this process's status on Linux, in kB: VmRSS is the memory in use and VmHWM its peak."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
 
 
 def write_whole(file: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `file`, then put it in its place."""
+    """Let `write` fill a temporary file beside `file`, then rename it to `file`."""
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem}-", suffix=file.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -51,14 +51,14 @@ def write_whole(file: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write a file that is at every moment either the earlier or the new one."""
+    """Write a text file in UTF-8; at every moment, the file has either the old or the new content."""
     write_whole(file, lambda new: new.write_text(text, encoding="utf-8"))
 
 
 def folder_name(stem: str, parameters: Mapping[str, Any]) -> str:
-    """Name the folder of a run: the notebook's stem and the parameters given, as in `01-lrn--alpha=0.01--size=7`.
+    """Return the name of a run's folder: the notebook's stem and parameters, as in `01-lrn--alpha=0.01--size=7`.
 
-    What a file name cannot hold is replaced, and a checksum keeps names apart that would then be equal.
+    Characters that a file name cannot hold are replaced, and a checksum then keeps different names different.
     """
     wanted = "--".join([stem, *(f"{name}={value}" for name, value in parameters.items())])
     safe = UNSAFE.sub("_", wanted).lstrip(".")
@@ -68,7 +68,7 @@ def folder_name(stem: str, parameters: Mapping[str, Any]) -> str:
 
 
 def check_name(name: str) -> str:
-    """Return a folder name given by hand, or raise Refused."""
+    """Return a folder name given by the user; raise Refused if it is not a safe file name."""
     if not isinstance(name, str) or not name or name != folder_name(name, {}):
         raise Refused(
             f"name {name!r}: must be letters, digits and _.=+- alone, at most {LONGEST}, and not begin with a dot"
@@ -77,7 +77,7 @@ def check_name(name: str) -> str:
 
 
 def prepare(directory: Path) -> None:
-    """Make `directory` and see that it can be written to, or raise Refused naming it."""
+    """Make `directory` and remove what killed processes left there; raise Refused if it cannot be written to."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
@@ -91,7 +91,7 @@ def prepare(directory: Path) -> None:
 
 @contextlib.contextmanager
 def partial(directory: Path, name: str) -> Iterator[Path]:
-    """Give a new hidden folder to write to; it is removed at the end, unless it has been published."""
+    """Yield a new hidden folder to write to; it is removed at the end unless it has been published."""
     folder = _hidden(directory, "partial", name)
     folder.mkdir()
     try:
@@ -101,9 +101,9 @@ def partial(directory: Path, name: str) -> Iterator[Path]:
 
 
 def publish(folder: Path, place: Path) -> None:
-    """Add a manifest to `folder` and rename it to `place`; an earlier result of ours there is replaced.
+    """Add a manifest to `folder` and rename it to `place`, replacing an earlier result of the workbench.
 
-    Raises Refused, as `check_replaceable` does; `place` is then as it was.
+    Raises Refused in the same cases as `check_replaceable`; `place` is then unchanged.
     """
     check_replaceable(place)
     _write_manifest(folder, {name: [digest] for name, digest in _digests(folder)})
@@ -119,12 +119,12 @@ def publish(folder: Path, place: Path) -> None:
                 with contextlib.suppress(FileNotFoundError):
                     replaced.rename(place)
                 raise
-            _remove(replaced)  # another run has published the same name in between: the later one stays
+            _remove(replaced)  # meanwhile, another run has published this name: the later result wins
     _remove(replaced)
 
 
 def check_replaceable(place: Path) -> None:
-    """Raise Refused if something is at `place` that the workbench did not write, or that was changed since."""
+    """Raise Refused if `place` holds anything that the workbench did not write or that was changed since."""
     if not os.path.lexists(place):
         return
     if place.is_symlink() or not place.is_dir():
@@ -145,7 +145,7 @@ def check_index(directory: Path) -> None:
 
 
 def check_files(folder: Path, names: Iterable[str]) -> None:
-    """Raise Refused if `folder` has a file of one of these names that the workbench did not write."""
+    """Raise Refused if `folder` has a file with one of these names that the workbench did not write."""
     known = _read_manifest(folder)
     for name in names:
         file = folder / name
@@ -154,16 +154,16 @@ def check_files(folder: Path, names: Iterable[str]) -> None:
 
 
 def replace_file(file: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a new file and put it in the place of `file`, which the folder's manifest then lists.
+    """Let `write` fill a new file, replace `file` with it, and list it in the folder's manifest.
 
-    Raises Refused, as `check_files` does; `file` is then as it was.
+    Raises Refused in the same cases as `check_files`; `file` is then unchanged.
     """
     folder = file.parent
 
     def write_and_list(new: Path) -> None:
         write(new)
         check_files(folder, [file.name])
-        # Old and new are both listed until the next time, so that a kill between the two steps leaves a true manifest.
+        # Old and new are both listed until the next call, so that the manifest is right even after a kill in between.
         known = _read_manifest(folder)
         _write_manifest(folder, {**known, file.name: [*known.get(file.name, [])[-1:], _digest(new)]})
 
@@ -186,7 +186,7 @@ def _digest(file: Path) -> str:
 
 
 def _digests(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield each file below `folder` with its digest; what is no plain file has none."""
+    """Yield each file below `folder` with its digest, or an empty one if it is not a plain file."""
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not path.is_dir():
             yield path.relative_to(folder).as_posix(), _digest(path) if _is_plain(path) else ""
@@ -213,7 +213,7 @@ def _hidden(directory: Path, role: str, name: str) -> Path:
 
 
 def _remove_stale(directory: Path) -> None:
-    """Remove what killed processes have left, and put back a result that one of them was about to replace."""
+    """Remove what killed processes have left, and restore a result that one of them was about to replace."""
     for path in directory.iterdir():
         found = HIDDEN.fullmatch(path.name)
         if found is None or found["host"] != _host() or _is_alive(int(found["process"])):
@@ -234,7 +234,7 @@ def _remove(path: Path) -> None:
 
 def _is_alive(process: int) -> bool:
     with contextlib.suppress(ProcessLookupError):
-        with contextlib.suppress(PermissionError):  # somebody else's
+        with contextlib.suppress(PermissionError):  # the process of another user
             os.kill(process, 0)
         return True
     return False

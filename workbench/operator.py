@@ -1,8 +1,7 @@
-"""Operators and their arguments: declared once, read by everything.
+"""Declare operators and their arguments in one place, for all parts of the workbench.
 
-An `Operator` says what an operator takes, which values are allowed, where its implementations are and what kind
-of gradient it has. Argument checks, sliders, the parameter checks of notebook runs, tests and benchmarks all read
-the declaration.
+An `Operator` describes an operator's inputs and arguments, the allowed values, its implementations and its gradient.
+Argument checks, sliders, the parameter checks of notebook runs, tests and benchmarks all read this declaration.
 """
 
 import dataclasses
@@ -20,7 +19,7 @@ from workbench.arrays import WIDE_FLOATS, Types
 
 
 class _Required:
-    """The default of an argument that has none."""
+    """The type of REQUIRED, the default of an argument that must be given."""
 
     def __repr__(self) -> str:
         return "required"
@@ -31,13 +30,13 @@ REQUIRED = _Required()
 
 @dataclasses.dataclass(frozen=True)
 class Arg:
-    """Declare one argument: its type, default, allowed values, and how a slider should move it.
+    """Declare one argument: its type, default, allowed values, and the range of its slider.
 
-    `low` and `high` bound the allowed values (None for no bound); they are allowed themselves unless `open`. Infinity
-    is allowed where `high` is infinite. An int is allowed where it is `low + k * step`. `choices` replaces the range
-    for a str. `slider` is the range worth exploring, on a linear or a log `scale`; `step` is also the slider's step.
-    The default REQUIRED stands for none. The type object leaves the check to the operator's `prepare`, which sees the
-    inputs as well; `words` then says what is allowed.
+    `low` and `high` bound the allowed values (None for no bound); the bounds are allowed unless `open`. Infinity is
+    allowed if `high` is infinite. An int must be `low + k * step`. `choices` replaces the range for a str. `slider` is
+    the range worth exploring, on a linear or log `scale`; `step` is also the slider's step. The default REQUIRED means
+    that the argument must be given. For the type `object`, the operator's `prepare` checks the value together with the
+    inputs, and `words` describes the allowed values. `words` replaces the generated description for other types too.
     """
 
     name: str
@@ -54,7 +53,7 @@ class Arg:
     open: bool = False
 
     def check(self, value: Any) -> Any:
-        """Return `value` as this argument's type, or raise TypeError or ValueError saying what is allowed."""
+        """Return `value` as this argument's type; raise TypeError for a wrong type, ValueError for a wrong value."""
         if value is REQUIRED:
             raise TypeError(f"{self.name}: is missing; give {self.allowed}")
         if self.type is object:
@@ -74,7 +73,7 @@ class Arg:
 
     @property
     def allowed(self) -> str:
-        """Say in words which values are allowed."""
+        """Return a description of the allowed values."""
         if self.words:
             return self.words
         if self.choices:
@@ -106,7 +105,7 @@ class Arg:
 
 
 def checked_choice(name: str, value: Any, choices: Iterable[str]) -> Any:
-    """Return `value`, or raise ValueError unless it is one of `choices`; for functions that are no operators."""
+    """Return `value`; raise ValueError unless it is one of `choices`. Functions that are not operators use it too."""
     choices = tuple(choices)
     if value not in choices:
         raise ValueError(f"{name}={value!r}: must be {_one_of(choices)}")
@@ -120,7 +119,7 @@ def _one_of(choices: Iterable[str]) -> str:
 class Gradient(enum.Enum):
     """The two kinds of operator without a gradient operator, named as in Caffe2.
 
-    `NO_GRADIENT`: no gradient flows back, and asking for it is allowed. `SHOULD_NOT_DO_GRADIENT`: asking is an error.
+    `NO_GRADIENT`: no gradient flows back; asking for one is allowed. `SHOULD_NOT_DO_GRADIENT`: asking is an error.
     """
 
     NO_GRADIENT = "no gradient"
@@ -134,28 +133,27 @@ Example = tuple[tuple, dict[str, Any]]  # the inputs and the arguments of one ca
 class Operator:
     """Declare an operator.
 
-    `engines` maps an engine's name to the module that holds `function`; a module is imported when first used, so
-    that declaring compiles nothing. `prepare` sees all inputs and checked arguments at once, refuses what only
-    shows together, and returns the positional arguments for the engine's function. `gradient` names the gradient
-    operator or is a `Gradient`. `inplace` lists (output, input) pairs that must be one and the same array.
+    `engines` maps the name of an engine to the module that holds `function`. A module is imported on first use, so a
+    declaration compiles nothing. `prepare` receives all inputs and the checked arguments, raises an error if they do
+    not fit together, and returns the positional arguments of the engine's function. `gradient` is the name of the
+    gradient operator or a `Gradient`. `inplace` lists (output, input) pairs that must be the same array.
 
-    `cost` is a module with a function `work(name, inputs, arguments)` that returns a `Work`: what a call costs and how
-    it is shared between threads. If the reference is counted as well, `work` takes `engine` too. `changes` names the
+    `cost` is a module with a function `work(name, inputs, arguments)` that returns a `Work`: the cost of a call and the
+    number of jobs it is cut into. If the reference is counted too, `work` also takes `engine`. `changes` names the
     inputs that a run changes in place. Engines return the same bits if `exact`; otherwise their float32 results differ
     by at most `tolerance`, relative to the largest element.
 
-    `examples(rng)` yields (inputs, arguments), small enough to test and rich enough to matter: both signs, ties, empty
-    arrays, a window larger than the array. Their arrays of floats are float32; tests convert them to the other `types`
-    that are allowed. `timed(rng, elements)` yields what a bench times, of about so many elements; without it, the
-    operator is not timed.
+    `examples(rng)` yields (inputs, arguments) for tests: small arrays that cover both signs, ties, empty arrays, and a
+    window larger than the array. Their float arrays are float32; tests convert them to the other allowed `types`.
+    `timed(rng, elements)` yields calls to time, with about `elements` elements; without it, the operator is not timed.
 
-    A gradient operator's names say what it needs: its input `dy` is the gradient that reaches the output `y`, and its
-    output `dx` is the gradient with respect to `x`, an input or an argument. Other inputs are inputs or outputs of the
-    forward operator, and an argument `replacement_shape` is the shape of the argument `replacement`. Where no input
-    begins with d, the gradient is that of the output that is a single number, a loss.
+    The names of a gradient operator define its meaning. Its input `dy` is the gradient with respect to the output `y`,
+    and its output `dx` is the gradient with respect to `x`, an input or argument. Other inputs are inputs or outputs of
+    the forward operator; an argument `replacement_shape` is the shape of the argument `replacement`. If no input begins
+    with d, the operator returns the gradient of the output that is a single number, a loss.
 
-    `blockwise` says how an array may be cut into blocks: "elementwise" where each block can be computed alone, None
-    where it cannot, or where another module knows how.
+    `blockwise` is "elementwise" if an array can be cut into blocks that are computed independently. It is None if that
+    is not possible, or if another module defines how.
     """
 
     name: str
@@ -179,11 +177,11 @@ class Operator:
 
     @property
     def room(self) -> str:
-        """Return the package that declares the operator: the one that its engines are in."""
+        """Return the name of the package that declares the operator and holds its engines."""
         return next(iter(self.engines.values())).rpartition(".")[0]
 
     def arg(self, name: str) -> Arg:
-        """Return the declaration of the argument `name`, or raise TypeError with the names that exist."""
+        """Return the declaration of the argument `name`; raise TypeError if it does not exist."""
         for arg in self.args:
             if arg.name == name:
                 return arg
@@ -191,19 +189,19 @@ class Operator:
         raise TypeError(f"{self.name} has no argument {name!r}; it has {known}")
 
     def check(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Return every argument's checked value, with defaults for those not given."""
+        """Return the checked value of every argument, with defaults for arguments that are not given."""
         for name in arguments:
             self.arg(name)
         return {arg.name: arg.check(arguments.get(arg.name, arg.default)) for arg in self.args}
 
     def implementation(self, engine: str) -> Callable:
-        """Return the function of one engine, or raise ValueError with the engines that exist."""
+        """Return the function of one engine; raise ValueError if the engine does not exist."""
         if not isinstance(engine, str) or engine not in self.engines:
             raise ValueError(f"engine={engine!r}: must be {_one_of(self.engines)}")
         return getattr(import_module(self.engines[engine]), self.function)
 
     def cost_module(self) -> ModuleType:
-        """Return the module that counts what a call costs, or raise TypeError if none is declared."""
+        """Return the module that counts the cost of a call; raise TypeError if none is declared."""
         if self.cost is None:
             raise TypeError(f"{self.name} declares no cost")
         return import_module(self.cost)
@@ -211,9 +209,10 @@ class Operator:
     def run(
         self, *inputs: Any, engine: str = "numba", outputs: Mapping[str, Any] | None = None, **arguments: Any
     ) -> Any:
-        """Run on `inputs` and return the declared outputs: the array itself for one, a tuple for several.
+        """Run on `inputs` and return the declared outputs: one output as it is, several as a tuple.
 
-        `outputs` names arrays to write to, for operators that work in place; any other is refused.
+        `outputs` maps output names to arrays to write to. It must hold the input arrays of an operator that works in
+        place; other arrays raise ValueError, other names TypeError.
         """
         if len(inputs) != len(self.inputs):
             raise TypeError(
@@ -225,7 +224,7 @@ class Operator:
         return self.implementation(engine)(*self.prepare(inputs, values))
 
     def gradient_operator(self) -> "Operator | None":
-        """Return the operator that computes this one's gradient, None where none flows, or raise if asking is wrong."""
+        """Return the gradient operator, or None for NO_GRADIENT; raise TypeError for SHOULD_NOT_DO_GRADIENT."""
         if self.gradient is Gradient.SHOULD_NOT_DO_GRADIENT:
             raise TypeError(
                 f"{self.name} should not be differentiated: it changes parameters after the optimizer's step"
@@ -251,10 +250,10 @@ OPERATORS: dict[str, Operator] = {}
 
 
 def register_cpu_operator(operator: Operator) -> Operator:
-    """Make `operator` known by name in OPERATORS and return it.
+    """Add `operator` to OPERATORS by its name and return it.
 
     Raises:
-        ValueError: the name is taken, or the operator has no examples to be tested with.
+        ValueError: the name is already registered, or the operator has no examples for its tests.
     """
     if operator.name in OPERATORS:
         raise ValueError(f"an operator named {operator.name!r} is already registered")

@@ -1,8 +1,8 @@
-"""Threads for kernels: independent jobs shared between the caller and a pool.
+"""Run independent jobs of the kernels in threads: the calling thread and a pool share them.
 
-Kernels are compiled to release the interpreter's lock, so plain Python threads run them side by side. That
-needs no OpenMP and no TBB: it is safe from any number of calling threads, in spawned workers and in forked
-children, and gives the same result at every thread count because a job's work does not depend on who does it.
+Compiled kernels release the GIL, so plain Python threads can run them in parallel without OpenMP or TBB. This is safe
+for any number of calling threads, in spawned workers and in forked processes. The result is the same for any number of
+threads, because a job does not depend on the thread that runs it.
 """
 
 import contextlib
@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 
-SMALL = 1 << 15  # elements; below this, waking a thread costs more than the work it would do
-LARGE = 1 << 20  # elements; from this on it costs less, whatever is done to them
-WORTH_WAKING = 2e-4  # seconds of work left, between the two; waking an idle core can take half of that
-CHUNKS_PER_THREAD = 4  # more than one, so that a thread that is held up does not hold up the call
+SMALL = 1 << 15  # elements; below this, waking a thread costs more than it saves
+LARGE = 1 << 20  # elements; from this on, waking a thread is worth its cost for any kernel
+WORTH_WAKING = 2e-4  # seconds; between the two, threads are woken for this much work (waking may take half of it)
+CHUNKS_PER_THREAD = 4  # more than one, so that a delayed thread does not delay the whole call
 
 _limit: ContextVar[int | None] = ContextVar("thread_limit", default=None)
 _pool: ThreadPoolExecutor | None = None
 
 
 def available_threads() -> int:
-    """Return the threads that this process may use: WORKBENCH_NUM_THREADS, else the processors granted to it."""
+    """Return the number of threads this process may use: WORKBENCH_NUM_THREADS, else the number of its processors."""
     setting = os.environ.get("WORKBENCH_NUM_THREADS", "")
     if setting:
         if not setting.isdecimal() or int(setting) < 1:
@@ -36,7 +36,7 @@ def available_threads() -> int:
 
 @contextlib.contextmanager
 def thread_limit(threads: int) -> Iterator[None]:
-    """Use at most `threads` threads a call within the block, in this Python thread alone."""
+    """Use at most `threads` threads per call within the block; other Python threads are not affected."""
     if threads < 1:
         raise ValueError(f"threads={threads}: must be at least 1")
     token = _limit.set(threads)
@@ -47,10 +47,10 @@ def thread_limit(threads: int) -> Iterator[None]:
 
 
 def run(work: Callable[[int, int], None], jobs: int, elements: int) -> None:
-    """Call `work(start, stop)` over ranges that cover 0..jobs, on several threads where `elements` make it worth while.
+    """Call `work(start, stop)` on ranges that cover 0..jobs, on several threads if there are enough `elements`.
 
-    The caller takes part, so a pool that is busy with other calls delays nothing and cannot deadlock. Between SMALL and
-    LARGE it does the first range alone, and asks for help where the others will take WORTH_WAKING at that pace.
+    The caller works too, so a pool that is busy with other calls delays nothing and cannot deadlock. Between SMALL and
+    LARGE, it does the first range alone, and wakes threads if the rest would take at least WORTH_WAKING at that speed.
     """
     threads = min(_limit.get() or available_threads(), jobs)
     if threads <= 1 or elements < SMALL:
@@ -86,11 +86,11 @@ def run(work: Callable[[int, int], None], jobs: int, elements: int) -> None:
 
 
 def parallel_part(jobs: int, elements: int, seconds: float, threads: int) -> tuple[float, float]:
-    """Return how `run` would share out work that takes one thread `seconds`.
+    """Return how `run` would divide work that takes one thread `seconds`.
 
     Returns:
-        The part that the caller does alone, and of the rest the part that the busiest thread does. (1, 0) where no
-        other thread takes part.
+        The share of the work that the caller does alone, and the share of the rest that the busiest thread does;
+        (1, 0) if no other thread takes part.
     """
     threads = min(threads, jobs)
     if threads <= 1 or elements < SMALL:
@@ -113,7 +113,7 @@ def _executor() -> ThreadPoolExecutor:
 
 def _forget_pool() -> None:
     global _pool
-    _pool = None  # a forked child inherits the object but not its threads
+    _pool = None  # a forked process inherits the object but not its threads
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,4 +1,4 @@
-"""Whole networks, counted: what layers cost, well-known networks, an operator's overhead in them, published sizes.
+"""Count whole networks: costs of layers, well-known networks, an operator's overhead in them, published sizes.
 
-What one call of an operator costs is counted in the operator's own folder.
+The cost of one call of an operator is counted in the operator's own folder.
 """

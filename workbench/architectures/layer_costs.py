@@ -1,9 +1,9 @@
-"""What layers cost: their operations, and the bytes that they must move.
+"""Count the cost of network layers: their operations, and the bytes that they must move.
 
-Bytes are the compulsory ones: an array counts once, however often a loop passes over it. A direction is one compiled
-loop; `bytes_allocated` are its results. An empty batch leaves no operations. For layers with weights "gradient" is both
-gradients, two loops, one after the other. A first term begins a sum, so m terms take m - 1 additions or multiply-adds.
-Windows of pooling are clipped: padding, and what `ceil` adds beyond the border, counts nothing.
+Only compulsory bytes count: an array counts once, however often a loop passes over it. A direction is one compiled
+loop, and `bytes_allocated` are its results. For layers with weights, "gradient" is both gradients: two loops, one after
+the other. An empty batch has no operations. A sum starts with its first term, so m terms take m - 1 additions or
+multiply-adds. Pooling windows are clipped: padding, and places that `ceil` adds beyond the border, do not count.
 """
 
 import dataclasses
@@ -18,14 +18,14 @@ from workbench.operator import checked_choice
 WEIGHTED_DIRECTIONS = ("forward", "gradient to input", "gradient to weights", "gradient")
 BATCH_NORM_DIRECTIONS = ("forward", "gradient", "inference")
 METHODS = ("direct", "im2col")
-MARK = 1  # bytes of an element of a mask
-PLACE = 4  # bytes of the place of a maximum, an int32 as in Caffe
+MARK = 1  # bytes per element of a mask
+PLACE = 4  # bytes of a maximum's position, an int32 as in Caffe
 
 Pair = int | Sequence[int]  # one number, or one for the rows and one for the columns
 
 
 def _checked(direction: str, itemsize: int, directions: Sequence[str] = DIRECTIONS) -> int:
-    """Return the bytes of a number; raise ValueError for others, and for a `direction` that is none of `directions`."""
+    """Return `itemsize`; raise ValueError if it is not 2, 4 or 8, or if `direction` is not one of `directions`."""
     checked_choice("direction", direction, directions)
     return checked_itemsize(itemsize)
 
@@ -33,7 +33,7 @@ def _checked(direction: str, itemsize: int, directions: Sequence[str] = DIRECTIO
 def convolution_shape(
     shape: Sequence[int], filters: int, kernel: Pair, *, stride: Pair = 1, padding: Pair = 0, groups: int = 1
 ) -> tuple[int, int, int, int]:
-    """Return the shape (batch, filters, rows, columns) that a convolution makes of (batch, channels, rows, columns)."""
+    """Return the output shape (batch, filters, rows, columns) of a convolution of (batch, channels, rows, columns)."""
     batch, channels, _, _ = checked_shape("shape", shape, 4)
     filters, groups = checked_count("filters", filters, 1), checked_count("groups", groups, 1)
     if channels % groups or filters % groups:
@@ -57,17 +57,17 @@ def convolution(
 ) -> Cost:
     """Count a convolution of shape (batch, channels, rows, columns), or its gradients.
 
-    forward               y = W * x + b. A multiply-add for each output and each element of its window in
-                          channels / groups planes; an addition an output for the bias.
-    gradient to input     as many multiply-adds.
-    gradient to weights   as many multiply-adds; the bias's gradient adds up dy, outputs - filters additions.
+    forward               y = W * x + b. One multiply-add for each output and each element of its window in
+                          channels / groups planes; one addition per output for the bias.
+    gradient to input     the same number of multiply-adds.
+    gradient to weights   the same number of multiply-adds; outputs - filters additions to sum dy for the bias.
 
-    A window over padding counts as full, and a sum begins at zero: published totals count so, and so does im2col.
+    Windows over padding count as full, and sums start at zero, as in published totals and in im2col.
 
-    "direct" moves what it must: x, W and b to y; dy and W to dx; dy and x to dW and db. "im2col" also writes, allocates
-    and reads back a matrix of batch * rows * columns of y times channels * kernel elements, in two loops: the windows,
-    for the forward pass and the weights' gradient; the windows' gradient, whose elements off the padding are then added
-    to dx, an addition each. That holds for 1 x 1 kernels too.
+    "direct" reads x, W and b and writes y; reads dy and W and writes dx; reads dy and x and writes dW and db. "im2col"
+    also allocates, writes and reads back, in two loops, a matrix of batch * rows * columns of y times channels * kernel
+    elements. The forward pass and the gradient to the weights make a matrix of windows. The gradient to the input makes
+    their gradient, and adds its elements off the padding to dx, one addition each. 1 x 1 kernels are no exception.
     """
     size = _checked(direction, itemsize, WEIGHTED_DIRECTIONS)
     checked_choice("method", method, METHODS)
@@ -90,11 +90,11 @@ def convolution(
 def dense(direction: str, shape: Sequence[int], units: int, *, bias: bool = True, itemsize: int = 4) -> Cost:
     """Count a fully connected layer on shape (batch, features), or its gradients.
 
-    forward               y = x W + b. batch * features * units multiply-adds; an addition an output for the bias.
-    gradient to input     as many multiply-adds.
-    gradient to weights   as many multiply-adds; the bias's gradient adds up dy, batch * units - units additions.
+    forward               y = x W + b. batch * features * units multiply-adds; one addition per output for the bias.
+    gradient to input     the same number of multiply-adds.
+    gradient to weights   the same number of multiply-adds; batch * units - units additions to sum dy for the bias.
 
-    A sum begins at zero. Moves x, W and b to y; dy and W to dx; dy and x to dW and db.
+    Sums start at zero. Reads x, W and b, writes y; reads dy and W, writes dx; reads dy and x, writes dW and db.
     """
     batch, features = checked_shape("shape", shape, 2)
     units, size = checked_count("units", units, 1), _checked(direction, itemsize, WEIGHTED_DIRECTIONS)
@@ -102,7 +102,7 @@ def dense(direction: str, shape: Sequence[int], units: int, *, bias: bool = True
 
 
 def _weighted(direction: str, inputs: int, outputs: int, *, fan_in: int, units: int, bias: bool, size: int) -> Cost:
-    """Count a layer of `units` weighted sums of `fan_in` terms; the counts of arrays are of elements."""
+    """Count a layer of `units` weighted sums of `fan_in` terms; `inputs` and `outputs` count elements."""
     weights, biases = units * fan_in, units if bias else 0
     products = Cost(multiply_adds=outputs * fan_in)
     if direction == "forward":
@@ -116,9 +116,9 @@ def _weighted(direction: str, inputs: int, outputs: int, *, fan_in: int, units: 
 
 
 def relu(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
-    """Count max(x, 0): a comparison an element.
+    """Count max(x, 0): one comparison per element.
 
-    The gradient is dy where y > 0, else 0: a comparison an element; reads dy and y, writes dx.
+    The gradient is dy where y > 0, else 0: one comparison per element. It reads dy and y and writes dx.
     """
     elements, size = math.prod(checked_shape("shape", shape)), _checked(direction, itemsize)
     arrays = 1 if direction == "forward" else 2
@@ -126,10 +126,10 @@ def relu(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
 
 
 def dropout(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
-    """Count standard dropout in its inverted form: a random word, a comparison, a multiplication an element.
+    """Count standard dropout in its inverted form: a random word, a comparison and a multiplication per element.
 
-    forward writes y and a byte of mask an element. The gradient reads dy and the mask and writes dx: a multiplication
-    an element, and the choice by the mask counts nothing.
+    forward writes y, and one byte of mask per element. The gradient reads dy and the mask and writes dx, with one
+    multiplication per element; the choice by the mask does not count.
     """
     elements, size = math.prod(checked_shape("shape", shape)), _checked(direction, itemsize)
     if direction == "forward":
@@ -139,16 +139,16 @@ def dropout(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
 
 
 def concatenation(direction: str, shapes: Sequence[Sequence[int]], *, axis: int = 1, itemsize: int = 4) -> Cost:
-    """Count joining arrays along an axis: no operations, every element is copied.
+    """Count joining arrays along an axis: every element is copied, without operations.
 
-    The gradient takes dy apart again: the same copies the other way.
+    The gradient splits dy again, with the same copies in the other direction.
     """
     size = _checked(direction, itemsize) * math.prod(concatenated_shape(shapes, axis=axis))
     return loop_cost(size, size)
 
 
 def concatenated_shape(shapes: Sequence[Sequence[int]], *, axis: int = 1) -> tuple[int, ...]:
-    """Return the shape of arrays joined along an axis, or raise ValueError where another axis differs."""
+    """Return the shape of arrays joined along an axis; raise ValueError if they differ in another axis."""
     checked = [checked_shape(f"shapes[{index}]", shape) for index, shape in enumerate(shapes)]
     if not checked:
         raise ValueError(f"shapes={shapes!r}: must be at least one")
@@ -163,7 +163,7 @@ def concatenated_shape(shapes: Sequence[Sequence[int]], *, axis: int = 1) -> tup
 def pooled_shape(
     shape: Sequence[int], kernel: Pair, *, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False
 ) -> tuple[int, int, int, int]:
-    """Return the shape that pooling makes of (batch, channels, rows, columns); without a stride, it is the kernel."""
+    """Return the output shape of pooling (batch, channels, rows, columns); by default the stride is the kernel."""
     batch, channels, _, _ = checked_shape("shape", shape, 4)
     windows = _checked_windows(shape, kernel, stride, padding, ceil)
     kernels, paddings = _checked_pair("kernel", kernel, 1), _checked_pair("padding", padding, 0)
@@ -173,12 +173,12 @@ def pooled_shape(
 
 
 def max_pool(direction: str, shape: Sequence[int], kernel: Pair, *, itemsize: int = 4, **windows: Any) -> Cost:
-    """Count the largest element of each window: a comparison less than the window has elements.
+    """Count max pooling: a window of m elements takes m - 1 comparisons.
 
     `windows` are stride, padding and ceil, as for `pooled_shape`.
 
-    forward reads x, writes y and four bytes an output for the place of the maximum. The gradient reads dy and the
-    places, and adds each dy to a dx that begins as zeros: an addition an output.
+    forward reads x, and writes y and four bytes per output for the position of the maximum. The gradient reads dy and
+    the positions, and adds each dy to dx, which starts as zeros: one addition per output.
     """
     size = _checked(direction, itemsize)
     elements, outputs, inside = _pooled(shape, kernel, **windows)
@@ -188,12 +188,10 @@ def max_pool(direction: str, shape: Sequence[int], kernel: Pair, *, itemsize: in
 
 
 def average_pool(direction: str, shape: Sequence[int], kernel: Pair, *, itemsize: int = 4, **windows: Any) -> Cost:
-    """Count the mean of each window: an addition less than the window has elements, and a division.
+    """Count average pooling: a window of m elements takes m - 1 additions and a division.
 
-    `windows` as for `max_pool`.
-
-    The gradient divides each dy, and adds it to every dx of its window, which begin as zeros: a division an output, an
-    addition an element of its window.
+    `windows` are those of `max_pool`. The gradient divides each dy and adds it to every dx of its window; dx starts as
+    zeros. That takes a division per output and an addition per element of its window.
     """
     size = _checked(direction, itemsize)
     elements, outputs, inside = _pooled(shape, kernel, **windows)
@@ -203,7 +201,7 @@ def average_pool(direction: str, shape: Sequence[int], kernel: Pair, *, itemsize
 
 
 def _pooled(shape: Sequence[int], kernel: Pair, **windows: Any) -> tuple[int, int, int]:
-    """Return how many elements there are, how many outputs, and how many elements all windows hold together."""
+    """Return the number of elements, of outputs, and of elements in all windows together."""
     outputs = pooled_shape(shape, kernel, **windows)
     inside = _checked_windows(shape, kernel, **windows).inside
     return math.prod(checked_shape("shape", shape)), math.prod(outputs), outputs[0] * outputs[1] * inside
@@ -212,9 +210,9 @@ def _pooled(shape: Sequence[int], kernel: Pair, **windows: Any) -> tuple[int, in
 def softmax(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
     """Count y = exp(x - max x) / sum of exp(x - max x) along the last axis.
 
-    For each row of m elements, m - 1 comparisons; then an element takes a subtraction, an exponential and a division,
-    and the sum m - 1 additions. The gradient, y (dy - sum of dy y), takes 1 multiplication and m - 1 multiply-adds for
-    the sum, then a subtraction and a multiplication an element; reads dy and y, writes dx.
+    A row of m elements takes m - 1 comparisons and m - 1 additions, and each element a subtraction, an exponential and
+    a division. In the gradient, y (dy - sum of dy y), the sum takes a multiplication and m - 1 multiply-adds, and each
+    element a subtraction and a multiplication. The gradient reads dy and y, and writes dx.
     """
     size = _checked(direction, itemsize)
     rows, length = _rows_of(shape)
@@ -230,15 +228,15 @@ def softmax(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
 def batch_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Cost:
     """Count batch normalization, y = gamma (x - mean) / sqrt(variance + epsilon) + beta by channel, axis 1.
 
-    forward     in training, over the m elements of a channel: m - 1 additions and a division for the mean; m
+    forward     in training, for the m elements of a channel: m - 1 additions and a division for the mean; m
                 subtractions, a multiplication, m - 1 multiply-adds and a division for the variance; an addition, a
-                root, a division; then a subtraction, a multiplication and a multiply-add an element. Writes y, and
-                mean and 1 / root for the gradient. The running averages that inference uses count nothing.
-    gradient    x^ = (x - mean) / root is worked out in both passes, 4 flops an element. The gradient of beta takes
-                m - 1 additions, of gamma a multiplication and m - 1 multiply-adds; both are divided by m, and gamma is
-                multiplied by 1 / root; then a subtraction, a multiply-add and a multiplication an element,
+                root and a division for 1 / root; then a subtraction, a multiplication and a multiply-add per element.
+                Writes y, mean and 1 / root. The running averages that inference uses do not count.
+    gradient    x^ = (x - mean) / root is computed in both passes, 4 flops per element. dbeta takes m - 1 additions,
+                dgamma a multiplication and m - 1 multiply-adds. Both are divided by m, and gamma is multiplied by
+                1 / root. Then each element takes a subtraction, a multiply-add and a multiplication:
                 dx = gamma / root (dy - dbeta / m - x^ dgamma / m).
-    inference   folded into y = a x + b: a multiply-add an element. Reads x, a and b.
+    inference   folded into y = a x + b: one multiply-add per element. Reads x, a and b.
     """
     shape, size = checked_shape("shape", shape, least=2), _checked(direction, itemsize, BATCH_NORM_DIRECTIONS)
     channels, elements = shape[1], math.prod(shape)
@@ -248,7 +246,7 @@ def batch_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Co
     if direction == "forward":
         arrays = elements + 2 * channels
         return _normalized(elements, groups) + loop_cost(arrays * size, arrays * size)
-    sums = Cost(other_flops=elements, multiply_adds=elements - groups)  # dbeta and dgamma, m and m - 1 a channel
+    sums = Cost(other_flops=elements, multiply_adds=elements - groups)  # dbeta and dgamma: m and m - 1 per channel
     each = Cost(other_flops=4 + 2, multiply_adds=1)
     return (
         elements * each
@@ -262,11 +260,11 @@ def layer_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Co
     """Count layer normalization, y = gamma (x - mean) / sqrt(variance + epsilon) + beta by row, the last axis.
 
     forward     as for `batch_norm`, over the m elements of a row; gamma and beta have m elements.
-    gradient    x^ and g = gamma dy are worked out in both passes, 6 flops an element. For each row the sum of g takes
-                m - 1 additions, of g x^ a multiplication and m - 1 multiply-adds; both are divided by m; then a
-                subtraction, a multiply-add and a multiplication an element, dx = (g - mean g - x^ mean g x^) / root.
-                For each of the m features, over r rows, dbeta takes r - 1 additions, and dgamma a multiplication and
-                r - 1 multiply-adds.
+    gradient    x^ and g = gamma dy are computed in both passes, 6 flops per element. In each row, the sum of g takes
+                m - 1 additions, and the sum of g x^ a multiplication and m - 1 multiply-adds. Both are divided by m.
+                Then each element takes a subtraction, a multiply-add and a multiplication:
+                dx = (g - mean g - x^ mean g x^) / root. For each of the m features, over r rows, dbeta takes r - 1
+                additions, and dgamma a multiplication and r - 1 multiply-adds.
     """
     size = _checked(direction, itemsize)
     rows, length = _rows_of(shape)
@@ -286,7 +284,7 @@ def layer_norm(direction: str, shape: Sequence[int], *, itemsize: int = 4) -> Co
 
 
 def _normalized(elements: int, groups: int) -> Cost:
-    """Count mean, variance, 1 / root and the normalization of `groups` that share the elements evenly."""
+    """Count mean, variance, 1 / root and the normalization of `groups` groups of equal size."""
     means = Cost(other_flops=elements - groups, divisions=groups)
     variances = Cost(other_flops=elements + groups, multiply_adds=elements - groups, divisions=groups)
     roots = Cost(other_flops=groups, square_roots=groups, divisions=groups)
@@ -294,12 +292,12 @@ def _normalized(elements: int, groups: int) -> Cost:
 
 
 def _rows_of(shape: Sequence[int]) -> tuple[int, int]:
-    """Return how many rows a shape has along its last axis, none if they are empty, and their length."""
+    """Return the number of rows along the last axis (0 if they are empty), and their length."""
     *others, length = checked_shape("shape", shape, least=1)
     return math.prod(others) if length else 0, length
 
 
-# What a parameter takes, and the numbers of state beside it. The arithmetic is spelled out in `optimizer_step`.
+# The cost per parameter, and how many numbers of state are kept for it. `optimizer_step` spells out the arithmetic.
 OPTIMIZERS = {
     "sgd": (Cost(multiply_adds=1), 0),
     "momentum": (Cost(multiply_adds=2), 1),
@@ -311,8 +309,8 @@ OPTIMIZERS = {
 def embedding_lookup(direction: str, indices: int, length: int, *, itemsize: int = 4, index_itemsize: int = 8) -> Cost:
     """Count gathering `indices` rows of `length` elements from a table.
 
-    forward reads the indices and the rows, and writes the rows: no operations. The gradient reads the indices, dy and
-    the table's rows, and writes the rows back, in place: an addition an element, once for each time a row is named.
+    forward reads the indices and the rows, and writes the rows, without operations. The gradient reads the indices, dy
+    and the table's rows, and writes the rows back in place: one addition per element each time a row is named.
     """
     indices, length = checked_count("indices", indices), checked_count("length", length)
     size, elements = _checked(direction, itemsize), indices * length
@@ -323,7 +321,7 @@ def embedding_lookup(direction: str, indices: int, length: int, *, itemsize: int
 
 
 def optimizer_step(name: str, parameters: int, *, itemsize: int = 4) -> Cost:
-    """Count one step of an optimizer, in place: reads parameters w, gradient g and state, writes w and state.
+    """Count one step of an optimizer, in place: it reads parameters w, gradient g and state, and writes w and state.
 
     sgd        w -= rate g                                                      1 multiply-add
     momentum   v = mu v + g;  w -= rate v                                       2 multiply-adds
@@ -332,8 +330,8 @@ def optimizer_step(name: str, parameters: int, *, itemsize: int = 4) -> Cost:
     adam       m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g g;                 2 multiply-adds, 1 root, 1 division, and
                w -= rate_t m / (sqrt(v) + epsilon)                              6 flops: 4 products, 1 each for + and -
 
-    Adam's rate_t holds both corrections of the bias, as at the end of section 2 of Kingma and Ba, 2014; it is worked
-    out once a step and counts nothing.
+    Adam's rate_t contains both bias corrections, as at the end of section 2 of Kingma and Ba, 2014. It is computed
+    once per step and does not count.
     """
     checked_choice("name", name, tuple(OPTIMIZERS))
     parameters, size = checked_count("parameters", parameters), checked_itemsize(itemsize)
@@ -344,9 +342,9 @@ def optimizer_step(name: str, parameters: int, *, itemsize: int = 4) -> Cost:
 
 @dataclasses.dataclass(frozen=True)
 class _Windows:
-    """Describe the windows over one plane: `rows` x `columns` of them, of `size` elements each.
+    """The windows over one plane: `rows` x `columns` of them, with `size` elements each.
 
-    `inside` adds up, over all windows, the elements that lie in the plane; the others lie on padding or beyond.
+    `inside` counts the elements of all windows that lie in the plane, and not on padding or beyond.
     """
 
     size: int
@@ -356,7 +354,7 @@ class _Windows:
 
 
 def _checked_pair(name: str, value: Pair, least: int) -> tuple[int, int]:
-    """Return a number for the rows and one for the columns, from two ints or from one that serves both."""
+    """Return (rows, columns) from two ints, or from one int that serves for both."""
     if isinstance(value, (tuple, list)):
         if len(value) != 2:
             raise ValueError(f"{name}={value!r}: must be an int, or two, for the rows and for the columns")
@@ -369,11 +367,11 @@ def _checked_pair(name: str, value: Pair, least: int) -> tuple[int, int]:
 def _checked_windows(
     shape: Sequence[int], kernel: Pair, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False
 ) -> _Windows:
-    """Return the windows over the planes of (batch, channels, rows, columns), or raise TypeError or ValueError.
+    """Return the windows over the planes of (batch, channels, rows, columns).
 
-    Without a stride, it is the kernel. Along an axis, floor((length + 2 padding - kernel) / stride) + 1 windows; with
-    `ceil` the quotient is rounded up, as Caffe's pooling does, and a window that would begin beyond the plane is left
-    out, as in PyTorch.
+    By default the stride is the kernel. An axis has floor((length + 2 padding - kernel) / stride) + 1 windows. With
+    `ceil` the quotient is rounded up, as in Caffe's pooling, and a window that would start beyond the plane is left
+    out, as in PyTorch. ValueError is raised if the kernel is larger than the padded plane.
     """
     planes = checked_shape("shape", shape, 4)[2:]
     kernels = _checked_pair("kernel", kernel, 1)
@@ -391,7 +389,7 @@ def _checked_windows(
 
 
 def _windows_along(length: int, kernel: int, stride: int, padding: int, ceil: bool) -> tuple[int, int]:
-    """Return how many windows there are along an axis, and how many elements of it they hold together."""
+    """Return the number of windows along an axis, and the number of its elements that they hold together."""
     room = length + 2 * padding - kernel
     starts = range(-padding, room - padding + 1, stride)
     if ceil and room % stride and starts[-1] + stride < length:

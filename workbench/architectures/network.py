@@ -1,7 +1,7 @@
-"""A network as a list of layers that a user writes: shapes, parameters and costs, layer by layer.
+"""Describe a network as a list of layers, and count its shapes, parameters and costs layer by layer.
 
-Shapes have the batch in front. The direction "gradient" is all that a backward pass computes. A `Network` leaves out
-what nobody asks for: the gradient to its own input.
+The first axis of a shape is the batch. The direction "gradient" is all that a backward pass computes. By default, a
+`Network` leaves out the gradient to its own input, because nothing needs it.
 """
 
 import dataclasses
@@ -34,13 +34,13 @@ RATIO = Arg("ratio", float, 0.5, "the chance that an element is dropped", low=0,
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """What all layers have: this one keeps the shape, and has no parameters. The fields are what `count` takes."""
+    """Base class of the layers. It keeps the shape and has no parameters; its fields are arguments of `count`."""
 
     name: str = dataclasses.field(default="", kw_only=True)
-    count: ClassVar[Callable[..., Cost]]  # the function of `layer_costs` that counts it
+    count: ClassVar[Callable[..., Cost]]  # the function of `layer_costs` that counts this layer
 
     def output_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """Return the shape that this layer makes of `shape`, or raise TypeError or ValueError."""
+        """Return the output shape for an input of `shape`; raise TypeError or ValueError if `shape` does not fit."""
         return checked_shape("shape", shape)
 
     def parameters(self, shape: Sequence[int]) -> int:
@@ -58,7 +58,7 @@ class Layer:
 
 @dataclasses.dataclass(frozen=True)
 class Convolution(Layer):
-    """Convolve (batch, channels, rows, columns); a direction may also be "gradient to input" or "... to weights"."""
+    """Convolve (batch, channels, rows, columns); directions are also "gradient to input" and "... to weights"."""
 
     filters: int
     kernel: Pair
@@ -81,7 +81,7 @@ class Convolution(Layer):
 
 @dataclasses.dataclass(frozen=True)
 class Dense(Layer):
-    """Flatten all but the batch, and connect fully; directions as for `Convolution`."""
+    """Flatten all axes but the batch and connect fully; directions are those of `Convolution`."""
 
     units: int
     bias: bool = True
@@ -103,7 +103,7 @@ class Dense(Layer):
 
 @dataclasses.dataclass(frozen=True)
 class ReLU(Layer):
-    """Put 0 in the place of what is negative."""
+    """Replace negative elements by 0."""
 
     count = relu
 
@@ -165,10 +165,10 @@ class Dropout(Layer):
 
 @dataclasses.dataclass(frozen=True)
 class OperatorLayer(Layer):
-    """Run a declared operator of one input, as "LRN" or "DropoutWithReplacement"; its own cost function counts.
+    """Run a declared operator with one input, such as "LRN"; the operator's own cost function counts it.
 
-    `arguments` are the operator's. Those that its cost does not depend on, as a seed, may be left out. What must be
-    written is new, and made by one loop, as in the other layers.
+    `arguments` are the operator's. Those that do not change its cost, such as a seed, may be left out. As in the other
+    layers, one loop writes all results, to new memory.
     """
 
     operator: str
@@ -191,7 +191,7 @@ class OperatorLayer(Layer):
 def operator_cost(
     operator: Operator, direction: str, shape: Sequence[int], arguments: Mapping[str, Any], **options: Any
 ) -> Cost:
-    """Return what a declared operator's own cost function counts, given those `arguments` that its cost depends on."""
+    """Return the cost from a declared operator's own cost function, given those `arguments` that the function takes."""
     count = operator.cost_module().cost
     known = inspect.signature(count).parameters
     return count(direction, shape, **{name: value for name, value in arguments.items() if name in known}, **options)
@@ -201,7 +201,7 @@ def operator_cost(
 class Branches(Layer):
     """Run several lists of layers on the same input and concatenate their outputs along the channels, axis 1.
 
-    Its own cost is the concatenation's; going back, also the sum of the branches' gradients to the input they share.
+    Its own row in a trace counts the concatenation and, backward, the sum of the branches' gradients to their input.
     """
 
     branches: tuple[tuple[Layer, ...], ...]
@@ -225,7 +225,7 @@ class Branches(Layer):
 
 @dataclasses.dataclass(frozen=True)
 class Traced:
-    """One row of a network's trace: a layer on a shape. The row of `Branches` follows those of its layers."""
+    """One row of a network's trace, for one layer. The row of `Branches` comes after the rows of its layers."""
 
     name: str
     layer: Layer
@@ -238,11 +238,11 @@ class Traced:
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A list of layers on an input of (channels, rows, columns) or (features,); the batch comes with each question.
+    """A list of layers on an input of (channels, rows, columns) or (features,); the methods take the batch size.
 
-    Nothing learns from the gradient to the network's input, so it is not counted: a layer with weights that has no
-    weights before it computes its weights' gradient alone, and layers before it compute none. Batch normalization
-    computes both at once. With `input_gradient`, as for a part of a larger network, all is counted.
+    The gradient to the network's input is not counted, because nothing learns from it: a layer with weights and none
+    before it computes only its weights' gradient, and layers before it compute none. Batch normalization computes both
+    gradients at once. With `input_gradient`, as for a part of a larger network, all gradients are counted.
     """
 
     name: str
@@ -256,10 +256,10 @@ class Network:
             raise ValueError(f"input_shape={shape}: must be (channels, rows, columns) or (features,)")
         object.__setattr__(self, "input_shape", shape)
         object.__setattr__(self, "layers", _checked_layers("layers", self.layers))
-        _output_shape(self.layers, (1, *shape))  # a network that can be made can be traced
+        _output_shape(self.layers, (1, *shape))  # raises an error now if the layers do not fit together
 
     def trace(self, batch: int = 1, itemsize: int = 4) -> tuple[Traced, ...]:
-        """Return a row for each layer, those inside branches included, in the order of the forward pass."""
+        """Return a row for each layer, including those inside branches, in the order of the forward pass."""
         shape = (checked_count("batch", batch), *self.input_shape)
         return tuple(_rows(self.layers, shape, itemsize, before=self.input_gradient))
 
@@ -274,7 +274,7 @@ class Network:
         return sum((getattr(row, direction) for row in self.trace(batch, itemsize)), Cost())
 
     def without(self, operator_name: str) -> "Network":
-        """Return this network without the layers of one operator, or raise ValueError if it has none."""
+        """Return this network without the layers of one operator; raise ValueError if it has none."""
         present = sorted({row.layer.operator for row in self.trace() if isinstance(row.layer, OperatorLayer)})
         if operator_name not in present:
             there = f"must be one of {', '.join(map(repr, present))}" if present else "it has no operators"
@@ -352,7 +352,7 @@ def _branch_rows(layer: Branches, shape: Sequence[int], itemsize: int, before: b
     except ValueError as problem:
         raise ValueError(f"layer {place}, {name!r}, on shape {tuple(shape)}: the branches' {problem}") from None
     forward, gradient = (concatenation(direction, shapes, itemsize=itemsize) for direction in DIRECTIONS)
-    if before and len(shapes) > 1:  # the gradients that the branches carry back to the input they share are added up
+    if before and len(shapes) > 1:  # the branches' gradients to their common input are added up
         elements = math.prod(shape)
         sums = Cost(other_flops=(len(shapes) - 1) * elements)
         gradient += sums + loop_cost(len(shapes) * elements * itemsize, elements * itemsize)

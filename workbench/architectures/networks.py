@@ -1,7 +1,7 @@
-"""Networks that normalized local responses, or were tried with and without, and a single convolution to compare with.
+"""Networks that used local response normalization (LRN) or were tried with it, and one convolution to compare with.
 
-Local response normalization keeps the AlexNet paper's constants, n = 5, k = 2, beta = 3/4 and alpha = 1e-4: the paper
-does not divide the sum by n, our convention does, so that alpha is 5e-4 here. GoogLeNet's paper gives no constants.
+LRN has the constants of the AlexNet paper: n = 5, k = 2, beta = 3/4 and alpha = 1e-4. The paper does not divide the sum
+by n, but our convention does, so alpha is 5e-4 here. GoogLeNet's paper gives no constants.
 """
 
 from workbench.architectures.network import (
@@ -24,7 +24,7 @@ ALEXNET_LRN = {"size": 5, "alpha": 5e-4, "beta": 0.75, "bias": 2.0}
 def alexnet() -> Network:
     """Return AlexNet as trained on two GPUs: conv2, conv4 and conv5 in two groups.
 
-    The input is 227 x 227: the paper's 224 do not give its 55 x 55 outputs.
+    The input is 227 x 227, because the paper's 224 x 224 does not give its 55 x 55 outputs.
 
     Source: Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks, 2012.
     """
@@ -88,9 +88,9 @@ def googlenet() -> Network:
 
 
 def one_convolution(size: int = 5) -> Network:
-    """Return a 3 x 3 convolution of 64 channels on 224 x 224 pixels, as VGG's second, ReLU, and LRN over `size`.
+    """Return a 3 x 3 convolution of 64 channels on 224 x 224 pixels, like VGG's second, then ReLU and LRN.
 
-    A part of a network: the gradient to its input is counted.
+    It is a part of a network, so the gradient to its input is counted.
     """
     layers = (
         *_convolved("conv", 64, 3, padding=1),

@@ -1,4 +1,4 @@
-"""What an operator adds to a network: operations, bytes, time and memory, forward and backward."""
+"""Compute what an operator adds to a network: operations, bytes, time and memory, forward and backward."""
 
 import dataclasses
 import math
@@ -17,11 +17,11 @@ PARAMETER = 4  # bytes of a number, float32
 
 @dataclasses.dataclass(frozen=True)
 class Passed:
-    """One direction of a network, without an operator and what it adds: costs, seconds (None without a machine), bytes.
+    """One direction of a network: its cost without an operator, and what the operator adds.
 
-    `memory` is the most that is held at once: forward, the parameters and the input and the output of a layer; in the
-    gradient, the parameters, their gradients, every layer's output from the input on to the layer, and the gradients
-    of its output and input. No layer works in place.
+    Seconds are None without a machine. `memory` is the most bytes held at once. The forward pass holds the parameters
+    and one layer's input and output. The gradient holds the parameters, their gradients, the network's input, all
+    outputs up to one layer, and the gradients to that layer's output and input. No layer works in place.
     """
 
     without: Cost
@@ -44,13 +44,13 @@ class Passed:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Return what is added over what is there without, by quantity."""
+        """Return added / without, by quantity."""
         return {name: added / without for name, (without, added) in self.quantities.items()}
 
 
 @dataclasses.dataclass(frozen=True)
 class Overhead:
-    """What an operator adds to a network with a batch of images, forward and backward."""
+    """The overhead of an operator in a network with a batch of images, forward and backward."""
 
     network: str
     operator: str
@@ -61,7 +61,7 @@ class Overhead:
 
     @property
     def seconds_added(self) -> float | None:
-        """Return the seconds that a step of training takes longer, None without a machine."""
+        """Return the additional seconds of a training step; None without a machine."""
         if self.forward.seconds_added is None:
             return None
         return self.forward.seconds_added + self.gradient.seconds_added
@@ -88,17 +88,17 @@ def overhead(
     """Return what an operator adds to a network.
 
     Args:
-        operator: a declared operator's name. One that stands among the layers, such as "LRN", is compared with the
-            network without it. One that takes the weights, such as "SparseLp", is applied once to all parameters.
-        machine: to predict seconds for; without it there are none.
-        batch: images at once.
-        threads: of the machine; without it, all.
-        arguments: of an operator that takes the weights, such as {"p": 0.5}.
+        operator: name of a declared operator. If it is a layer, such as "LRN", the network is compared with the same
+            network without it. If it takes the weights, such as "SparseLp", it is applied once to all parameters.
+        machine: machine to predict seconds for; by default no seconds are predicted.
+        batch: number of images in a batch.
+        threads: number of threads of the machine; by default all.
+        arguments: arguments of an operator that takes the weights, such as {"p": 0.5}.
 
     Raises:
-        TypeError: `network` is no Network, `batch` no int, or an argument is not the operator's.
-        ValueError: no operator, or no layer of the network, is called `operator`; `batch` is below 1; the machine has
-            no limits for so many threads; or `arguments` are given for an operator among the layers.
+        TypeError: `network` is not a Network, `batch` is not an int, or the operator has no such argument.
+        ValueError: `operator` is not declared, fits neither layers nor weights, or is not in the network; `batch` is
+            below 1; the machine has no limits for `threads`; or `arguments` are given for a layer.
     """
     if not isinstance(network, Network):
         raise TypeError(f"network={network!r}: must be a Network, as `workbench.architectures.networks` makes them")
@@ -119,7 +119,7 @@ def overhead(
     fewer = rows if declared.inputs == ("w",) else network.without(operator).trace(batch)
 
     def seconds(costs: Iterable[Cost], precision: str = "float32") -> float | None:
-        """Return the seconds of costs one after another, None without a machine."""
+        """Return the total seconds of `costs`; None without a machine."""
         if machine is None:
             return None
         there = (cost for cost in costs if cost != Cost())
@@ -144,13 +144,13 @@ def overhead(
 
 
 def _less(whole: Cost, part: Cost) -> Cost:
-    """Return what is left of a cost; a layer that is taken out costs no other layer anything."""
+    """Return `whole` - `part`; no count is negative, as removing a layer makes no other layer cost more."""
     theirs = part.counts()
     return Cost(**{name: count - theirs[name] for name, count in whole.counts().items()})
 
 
 def _memory(rows: tuple[Traced, ...], direction: str, parameters: int) -> int:
-    """Return the bytes that are held at the peak, as `Passed` says; a layer's output is what its forward pass makes."""
+    """Return the most bytes held at once, as in `Passed`; a layer's output is all that its forward pass allocates."""
     most, kept = 0, _bytes(rows[0].input_shape)
     for row in rows:
         into, made = _bytes(row.input_shape), row.forward.bytes_allocated

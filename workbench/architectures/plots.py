@@ -1,4 +1,4 @@
-"""What cost looks like: rooflines, shares of a network, times against sizes, predictions against the clock."""
+"""Plot costs: rooflines, shares of a network, times against sizes, predicted against measured times."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,12 +18,12 @@ from workbench.operator import Arg
 
 QUANTITIES = {"flops": "FLOPs", "bytes": "bytes", "seconds": "time", "memory": "memory at the peak"}
 BEFORE, AFTER, ROOF = "#D55E00", "#0072B2", "0.25"
-COLOURS, MARKERS = 7, "os^D"  # of groups: a colour each, then the next marker
+COLOURS, MARKERS = 7, "os^D"  # groups get different colours, then the next marker
 SIZES = range(1, 32, 2)
 FILTER = 3  # rows and columns of the convolution's filters
 FORMS = {"direct": "n terms a sum", "running": "running sums"}
 
-# What the sliders of `layers_time` move beside the operator's own arguments.
+# Sliders of `layers_time`, in addition to those of the operator's own arguments.
 CHANNELS = Arg("channels", int, 64, "channels of the convolution and of LRN", low=1, slider=(1, 512))
 PIXELS = Arg("pixels", int, 224, "rows and columns of the image", low=1, slider=(7, 448))
 ORDER = Arg("order", str, "NCHW", "where the channels are", choices=("NCHW", "NHWC"))
@@ -40,9 +40,9 @@ def roofline(
     memory: float,
     ax: Axes,
 ) -> None:
-    """Draw the roofs of a machine and operators under them, each as (operations a byte, operations a second).
+    """Draw the roofs of a machine and operators under them, each as (operations per byte, operations per second).
 
-    `before` may lack some of those in `after`. `memory` is the bytes a second that the lower roof is drawn for.
+    `before` may lack some operators of `after`. `memory` is the bytes per second of the roof "from memory".
     """
     points = [*before.values(), *after.values()]
     peak = limits.flops["float32"]
@@ -78,7 +78,7 @@ def roofline(
 
 @drawing.plot(columns=2, size=(9.6, 3.6))
 def shares(overheads: Sequence[Overhead], *, ax: np.ndarray) -> None:
-    """Draw what an operator adds to networks, in shares of what is there without it, forward and gradient."""
+    """Draw what an operator adds to networks, as a share of the network without it, forward and gradient."""
     width = 0.8 / len(overheads)
     for panel, direction in zip(ax, DIRECTIONS, strict=True):
         parts = [getattr(each, direction) for each in overheads]
@@ -131,14 +131,14 @@ def layers_time(
         title="and what a wider window adds", xlabel="n", ylabel="share of the step, percent", ylim=(0, 1.15 * most)
     )
     for panel in ax:
-        panel.yaxis.set_label_coords(-0.13, 0.5)  # laid out once, with room for longer numbers
+        panel.yaxis.set_label_coords(-0.13, 0.5)  # the layout is computed once: leave room for longer numbers
         drawing.legend(panel)
 
 
 def _times(
     size: int, arguments: dict, channels: int, pixels: int, batch: int, machine: Machine
 ) -> dict[str, list[float]]:
-    """Return the predicted seconds forward and backward of the layers, by what they are called."""
+    """Return the predicted seconds, forward and backward, by name of the layer."""
     shape = (batch, channels, pixels, pixels)
     last = (batch, pixels, pixels, channels) if arguments["order"] == "NHWC" else shape
     counts = {

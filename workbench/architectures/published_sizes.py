@@ -1,6 +1,6 @@
-"""What was published of the size of networks, as it was printed, to compare with what `networks` counts.
+"""Published sizes of networks, as printed, to compare with the counts of `networks`.
 
-Where the two differ, the reason is given, or that none is known; neither is bent to fit.
+Where the two differ, `differs` gives the reason as far as it is known. Neither number is adjusted to fit.
 """
 
 import dataclasses
@@ -20,11 +20,11 @@ SUFFIXES = {"M": 10**6, "G": 10**9}
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """One printed number: of a network, by its name; of one part; of one quantity.
+    """One printed number: one quantity of one part of a network.
 
-    A part is "all", "convolution", "dense", or what the names of its layers begin with. "parameters" hold biases,
-    "weights" do not; "multiply_adds" are those of one image in convolutions and dense layers. "K" stands for `kilo`.
-    `differs` says why what we count does not round to what was printed, and is empty where it does.
+    `part` is "all", "convolution", "dense", or the beginning of its layers' names. `quantity` is "parameters" (with
+    biases), "weights" (without), or "multiply_adds" (for one image, in convolutions and dense layers). "K" stands for
+    `kilo`. `differs` says why our count does not round to the printed number; it is empty if it does.
     """
 
     network: str
@@ -37,7 +37,7 @@ class Published:
 
     @property
     def unit(self) -> Fraction:
-        """Return what the last printed digit stands for."""
+        """Return the value of one unit in the last printed digit."""
         decimals = len(self.printed.rstrip("KMG").partition(".")[2])
         return Fraction({"K": self.kilo, **SUFFIXES}.get(self.printed[-1], 1), 10**decimals)
 
@@ -47,11 +47,11 @@ class Published:
         return int(self.printed.rstrip("KMG").replace(".", "")) * self.unit
 
     def agrees(self, computed: int) -> bool:
-        """Tell whether a count rounds to the printed number; a half may go either way."""
+        """Return whether a count rounds to the printed number; a half may be rounded up or down."""
         return 2 * abs(computed - self.count) <= self.unit
 
     def computed(self, network: Network) -> int:
-        """Return what we count of `network`, or raise ValueError if it is another."""
+        """Return our count for `network`; raise ValueError if it is not the network of this figure."""
         if network.name != self.network:
             raise ValueError(f"network={network.name!r}: must be {self.network!r}, which this figure is about")
         kinds = PARTS.get(self.part, PARTS["all"])
@@ -72,7 +72,7 @@ def _surveyed(network: str, part: str, weights: str, multiply_adds: str, differs
 
 
 def _tabled(part: str, params: str, ops: str, params_differ: str = "", ops_differ: str = "") -> tuple[Published, ...]:
-    """Return a row of GoogLeNet's table, whose K is 1024 for parameters and whose M is a million for operations."""
+    """Return a row of GoogLeNet's table, where K is 1024 for parameters and M is a million for operations."""
     return (
         Published("GoogLeNet", part, "weights", params, SZEGEDY, kilo=1024, differs=params_differ),
         Published("GoogLeNet", part, "multiply_adds", ops, SZEGEDY, differs=ops_differ),

@@ -1,7 +1,7 @@
-"""How costs grow, on paper: as many machines as a rate or a table takes, each as fast as one is predicted to be.
+"""Estimate how many machines a training rate or an embedding table needs, from predicted times of one machine.
 
-Assumed throughout: work is divided evenly and nothing is lost in between. Networks are data-parallel, and what machines
-tell each other about gradients is left out; a table's rows stay where they are, and each machine treats its own.
+Work is assumed to be divided evenly, without losses. Networks are data-parallel, and the exchange of gradients between
+machines is left out. Rows of a table stay on their machine, and each machine updates its own.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ NUMBER = 4  # bytes
 
 @dataclasses.dataclass(frozen=True)
 class Fleet:
-    """What a rate takes: FLOPs and bytes a second, and machines, rounded up."""
+    """Resources for a rate: FLOPs per second, bytes per second, and the number of machines, rounded up."""
 
     flops: float
     bytes: float
@@ -26,10 +26,11 @@ class Fleet:
 
 
 def images_at_rate(network: Network, machine: Machine, images_per_second: float, *, batch: int = 32) -> Fleet:
-    """Return what training a network on so many images a second takes, forward and backward in batches.
+    """Return the resources to train a network on `images_per_second`, forward and backward in batches.
 
     Raises:
-        TypeError, ValueError: a rate that is not above 0, or a batch below 1.
+        TypeError: `images_per_second` is not a number, or `batch` is not an int.
+        ValueError: `images_per_second` is not above 0, or `batch` is below 1.
     """
     if not images_per_second > 0:
         raise ValueError(f"images_per_second={images_per_second!r}: must be above 0")
@@ -42,9 +43,9 @@ def images_at_rate(network: Network, machine: Machine, images_per_second: float,
 
 @dataclasses.dataclass(frozen=True)
 class TableStep:
-    """A step on an embedding table that many machines hold: machines, and seconds of what each does to its part.
+    """A step on an embedding table that many machines hold: the number of machines, and the seconds that each takes.
 
-    `look_up` reads the rows that a batch names; `named` regularizes them, and `every` all rows of the table.
+    `look_up` is the time to read the rows that a batch names, `named` to regularize these, `every` to regularize all.
     """
 
     machines: int
@@ -56,16 +57,17 @@ class TableStep:
 def table_step(
     parameters: int, length: int, named: int, machine: Machine, memory: int, *, optimizer_numbers: int = 1
 ) -> TableStep:
-    """Return a step of shrinking rows of an embedding table of float32, p = 2, a multiplication an element.
+    """Return a step that shrinks rows of a float32 embedding table: p = 2, one multiplication per element.
 
     Args:
-        parameters, length: of the table, and of a row.
-        named: rows that a batch names, spread evenly over the machines.
-        memory: bytes of a machine that the table may take.
-        optimizer_numbers: kept for each parameter beside itself, such as Adagrad's sum of squares.
+        parameters, length: number of elements of the table, and of one row.
+        named: number of rows that a batch names, spread evenly over the machines.
+        memory: bytes that the table may take on a machine.
+        optimizer_numbers: additional numbers kept for each parameter, such as Adagrad's sum of squares.
 
     Raises:
-        TypeError, ValueError: a count below 1, or more rows named than there are.
+        TypeError: a count is not an int.
+        ValueError: a count is below 1, or `named` is more than the rows of the table.
     """
     counts = {"parameters": parameters, "length": length, "named": named, "memory": memory}
     parameters, length, named, memory = (checked_count(name, value, 1) for name, value in counts.items())

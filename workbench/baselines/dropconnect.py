@@ -1,4 +1,4 @@
-"""DropConnect: a dense layer whose connections are dropped, where dropout drops its inputs.
+"""DropConnect: a dense layer that drops its connections, whereas dropout drops its inputs.
 
     r_oi   = word o * in + i of the seed's stream / 2^32
     m_oi   = r_oi < ratio ? 0 : 1
@@ -6,10 +6,10 @@
     dx_ni  = s * sum over o of m_oi dy_no w_oi
     dw_oi  = s * m_oi * sum over n of dy_no x_ni
 
-One mask serves the whole batch, and the kept are scaled up in training, so that evaluation is the plain layer.
+The whole batch shares one mask. Kept connections are scaled up in training, so that evaluation is the plain layer.
 
-Source: Wan, Zeiler, Zhang, LeCun and Fergus, Regularization of Neural Networks using DropConnect, 2013, which draws a
-mask for each example and, in evaluation, averages over masks instead of scaling in training.
+Source: Wan, Zeiler, Zhang, LeCun and Fergus, Regularization of Neural Networks using DropConnect, 2013. The paper draws
+a mask for each example and, instead of scaling in training, averages over masks in evaluation.
 """
 
 from typing import Any
@@ -22,17 +22,17 @@ from workbench.baselines import _common as common
 def dropconnect(
     x: Any, weight: Any, ratio: float = 0.5, *, seed: int, training: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute a dense layer each of whose weights is dropped with chance `ratio`.
+    """Compute a dense layer in which each weight is dropped with probability `ratio`.
 
     Args:
         x: shape (N, in), float16, float32 or float64.
         weight: shape (out, in), of x's type.
-        ratio: from 0, which is the plain layer, to 1, which returns zeros.
+        ratio: from 0 (the plain layer) to 1 (return zeros).
         seed, training: as for `dropout`.
 
     Returns:
-        y, shape (N, out), of x's type, and `dropped`, bool, of the weight's shape. A dropped connection carries
-        nothing, even where its weight or its input is infinite or NaN.
+        y, shape (N, out), of x's type, and `dropped`, bool, of the weight's shape. A dropped connection contributes
+        nothing, even if its weight or its input is infinite or NaN.
     """
     x, weight = _checked_layer(x, weight)
     ratio = common.checked_ratio(ratio, training)
@@ -43,9 +43,9 @@ def dropconnect(
 def dropconnect_gradient(
     dy: Any, x: Any, weight: Any, dropped: Any, ratio: float, *, training: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Carry the gradient dy of a loss in y = dropconnect(x, weight) back: return dx and dweight.
+    """Return dx and dweight, given dy, the gradient of a loss with respect to y = dropconnect(x, weight).
 
-    dy has y's shape and type. The other arguments are those of the forward pass, and the mask that it returned.
+    dy has y's shape and type. The other arguments are those of the forward pass and the mask that it returned.
     """
     x, weight = _checked_layer(x, weight)
     dy = common.checked_floats("dy", dy)

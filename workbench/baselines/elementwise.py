@@ -1,25 +1,25 @@
-"""The dropouts of single elements or channels, each a function and its gradient: y and what was drawn, then dx.
+"""Dropouts of single elements or channels. Each returns y and its random draws; its gradient returns dx.
 
-Standard dropout, in its inverted form: what is kept is scaled up in training, so that evaluation does nothing.
+Standard dropout, in its inverted form, scales up the kept elements in training, so that evaluation does nothing:
 
     r_i  = word i of the seed's stream / 2^32
     y_i  = r_i < ratio ? 0 : s x_i         s = 1 / (1 - ratio)
     dx_i = r_i < ratio ? 0 : s dy_i
 
-E y_i = x_i and Var y_i = x_i^2 ratio / (1 - ratio). Feature dropout, also called spatial dropout, drops a channel of an
-example as a whole, by word n * C + c: neighbours in a feature map are alike, so that a pixel dropped alone is told by
-the ones around it.
+E y_i = x_i and Var y_i = x_i^2 ratio / (1 - ratio). Feature dropout, also called spatial dropout, drops whole channels:
+channel c of example n by word n * C + c. Neighbours in a feature map are similar, so the pixels around a single dropped
+pixel would reveal it.
 
 Alpha dropout keeps mean 0 and variance 1, for networks of SELU units:
 
     y_i  = a (r_i < ratio ? alpha' : x_i) + b       alpha' = -lambda alpha, SELU's value at minus infinity
     dx_i = r_i < ratio ? 0 : a dy_i
 
-With q = 1 - ratio, an x of mean 0 and variance 1 has after the replacement the mean (1 - q) alpha' and the variance
-q + alpha'^2 q (1 - q), so a = (q + alpha'^2 q (1 - q))^-1/2 and b = -a (1 - q) alpha'. As ratio goes to 1,
-a alpha' + b = a q alpha' goes to 0: where all are dropped, all are 0.
+Let q = 1 - ratio. If x has mean 0 and variance 1, the replacement changes the mean to (1 - q) alpha' and the variance
+to q + alpha'^2 q (1 - q), so a = (q + alpha'^2 q (1 - q))^-1/2 and b = -a (1 - q) alpha'. As ratio goes to 1,
+a alpha' + b = a q alpha' goes to 0; therefore ratio 1 returns zeros.
 
-Gaussian dropout drops nothing. Its noise has the mean and the variance of inverted dropout's factor:
+Gaussian dropout drops nothing. It multiplies by noise with the mean and variance of inverted dropout's factor:
 
     noise_i = 1 + sqrt(ratio / (1 - ratio)) normal_i
     y_i     = x_i noise_i
@@ -28,7 +28,7 @@ Gaussian dropout drops nothing. Its noise has the mean and the variance of inver
 normal_i comes from words 2 i and 2 i + 1 of the seed's stream, by Box and Muller's transformation.
 
 Sources: Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, Dropout: A Simple Way to Prevent Neural Networks
-from Overfitting, 2014, section 10 of which has the Gaussian form; Tompson, Goroshin, Jain, LeCun and Bregler, Efficient
+from Overfitting, 2014 (section 10 has the Gaussian form); Tompson, Goroshin, Jain, LeCun and Bregler, Efficient
 Object Localization Using Convolutional Networks, 2015; Klambauer, Unterthiner, Mayr and Hochreiter, Self-Normalizing
 Neural Networks, 2017.
 """
@@ -50,16 +50,16 @@ _CHANNELS = "(N, C, ...)"
 
 
 def dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Drop each element with chance `ratio` and scale the others by 1 / (1 - ratio).
+    """Drop each element with probability `ratio` and scale the others by 1 / (1 - ratio).
 
     Args:
         x: float16, float32 or float64, any shape.
-        ratio: from 0, which returns x as it is, to 1, which returns zeros.
-        seed: a whole number below 2^64; the mask is that of `workbench.dropout_with_replacement` at the same seed.
-        training: False returns x as it is, a copy.
+        ratio: from 0 (return a copy of x) to 1 (return zeros).
+        seed: a whole number below 2^64; `workbench.dropout_with_replacement` with this seed has the same mask.
+        training: False returns a copy of x.
 
     Returns:
-        y, new, of x's shape and type, and `dropped`, bool, of x's shape. A dropped infinity or NaN is gone.
+        y, new, of x's shape and type, and `dropped`, bool, of x's shape. A dropped infinity or NaN becomes 0.
     """
     x, ratio = common.checked_floats("x", x), common.checked_ratio(ratio, training)
     dropped = common.drawn(x.shape, ratio, seed)
@@ -67,9 +67,9 @@ def dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = True) -> 
 
 
 def dropout_gradient(dy: Any, dropped: Any, ratio: float, *, training: bool = True) -> np.ndarray:
-    """Carry the gradient dy of a loss in y = dropout(x) back to x: return dx, new, of dy's shape and type.
+    """Return dx, given dy, the gradient of a loss with respect to y = dropout(x); dx is new, of dy's shape and type.
 
-    `dropped` is as the forward pass returned it, ratio and training are as it was given them.
+    `dropped` is the mask that the forward pass returned; ratio and training are as in the forward pass.
     """
     dy = common.checked_floats("dy", dy)
     return common.selected(
@@ -78,7 +78,7 @@ def dropout_gradient(dy: Any, dropped: Any, ratio: float, *, training: bool = Tr
 
 
 def feature_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Drop each channel of each example with chance `ratio`; as `dropout`, but x has the shape (N, C, ...).
+    """Drop each channel of each example with probability `ratio`; like `dropout`, but x has shape (N, C, ...).
 
     Returns:
         y, new, of x's shape and type, and `dropped`, bool, of shape (N, C, 1, ...), which broadcasts to x.
@@ -89,7 +89,7 @@ def feature_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = T
 
 
 def feature_dropout_gradient(dy: Any, dropped: Any, ratio: float, *, training: bool = True) -> np.ndarray:
-    """Carry the gradient dy of a loss in y = feature_dropout(x) back to x; as `dropout_gradient`."""
+    """Return dx, given dy, the gradient of a loss in y = feature_dropout(x); arguments as for `dropout_gradient`."""
     dy = common.checked_floats("dy", dy, _CHANNELS)
     return common.selected(
         dy, common.checked_mask(dropped, _of_channels(dy)), common.scale_of(common.checked_ratio(ratio, training))
@@ -97,9 +97,9 @@ def feature_dropout_gradient(dy: Any, dropped: Any, ratio: float, *, training: b
 
 
 def alpha_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Replace each element with chance `ratio` by SELU's lowest value, then restore mean 0 and variance 1.
+    """Replace each element by SELU's lowest value with probability `ratio`, then restore mean 0 and variance 1.
 
-    Arguments and results are those of `dropout`; it is made for an x of mean 0 and variance 1.
+    Arguments and results are as for `dropout`. x should have mean 0 and variance 1.
     """
     x, ratio = common.checked_floats("x", x), common.checked_ratio(ratio, training)
     dropped = common.drawn(x.shape, ratio, seed)
@@ -113,7 +113,7 @@ def alpha_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = Tru
 
 
 def alpha_dropout_gradient(dy: Any, dropped: Any, ratio: float, *, training: bool = True) -> np.ndarray:
-    """Carry the gradient dy of a loss in y = alpha_dropout(x) back to x; as `dropout_gradient`."""
+    """Return dx, given dy, the gradient of a loss in y = alpha_dropout(x); arguments as for `dropout_gradient`."""
     dy = common.checked_floats("dy", dy)
     return common.selected(
         dy, common.checked_mask(dropped, dy.shape), alpha_dropout_affine(common.checked_ratio(ratio, training))[0]
@@ -121,7 +121,7 @@ def alpha_dropout_gradient(dy: Any, dropped: Any, ratio: float, *, training: boo
 
 
 def alpha_dropout_affine(ratio: float) -> tuple[float, float]:
-    """Return a and b, which restore mean 0 and variance 1; for ratio 1, those that map the lowest value to 0."""
+    """Return a and b that restore mean 0 and variance 1; for ratio 1, a and b that map the lowest value to 0."""
     q = 1 - common.checked_ratio(ratio)
     if q == 0:
         return 1.0, -LOWEST
@@ -130,10 +130,10 @@ def alpha_dropout_affine(ratio: float) -> tuple[float, float]:
 
 
 def gaussian_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Multiply each element by normal noise of mean 1 and variance ratio / (1 - ratio); as `dropout`, ratio below 1.
+    """Multiply by normal noise of mean 1 and variance ratio / (1 - ratio); arguments as for `dropout`, ratio below 1.
 
     Returns:
-        y, new, of x's shape and type, and noise, of x's shape and type (float32 for float16, which may not hold it).
+        y, new, of x's shape and type, and noise, of x's shape and type (float32 if x is float16, to avoid overflow).
     """
     x, given = common.checked_floats("x", x), common.checked_ratio(ratio)
     if given == 1:
@@ -148,7 +148,7 @@ def gaussian_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = 
 
 
 def gaussian_dropout_gradient(dy: Any, noise: Any) -> np.ndarray:
-    """Carry the gradient dy of a loss in y = gaussian_dropout(x) back to x, with the noise of the forward pass."""
+    """Return dx, given dy, the gradient of a loss in y = gaussian_dropout(x), and the noise of the forward pass."""
     dy, noise = common.checked_floats("dy", dy), common.checked_floats("noise", noise)
     common.check_shape("noise", noise, dy.shape, "the forward pass returned it")
     return _product(dy, noise)

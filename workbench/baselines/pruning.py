@@ -1,14 +1,14 @@
-"""Magnitude pruning: set the smallest weights to zero, as many as are asked for.
+"""Magnitude pruning: set a given share of the weights, the smallest ones, to zero.
 
-    prune_global       the smallest |w| of all layers together
-    prune_layers       the smallest |w| of each layer
-    prune_rows         the rows with the smallest norm
-    gradual_sparsity   how many, as training goes on
+    prune_global       remove the smallest |w| of all layers together
+    prune_layers       remove the smallest |w| of each layer
+    prune_rows         remove the rows with the smallest norm
+    gradual_sparsity   compute the share to remove at a step of training
 
-Exactly round(sparsity * n) of n weights are removed (Python's round: a half goes to the even number), and of weights
-that are equally small the first in C order, so that the result depends on the weights alone. Zeros are the smallest, so
-that pruning again to the same sparsity removes the same weights. What is removed is set to zero, not multiplied by it:
-an infinity would become NaN.
+Exactly round(sparsity * n) of n weights are removed (Python's round: a half goes to the even number). Among equally
+small weights the first in C order go, so that the result depends on the weights alone. Zeros are the smallest, so
+pruning again to the same sparsity removes the same weights. Removed weights are set to zero, not multiplied by it: an
+infinity would become NaN.
 
 Source of the schedule: Zhu and Gupta, To prune, or not to prune: exploring the efficacy of pruning for model
 compression, 2017.
@@ -37,12 +37,12 @@ Masks = dict[Any, np.ndarray] | list[np.ndarray]
 
 
 def prune_global(layers: Layers, sparsity: float) -> Masks:
-    """Set the smallest of all weights to zero, in place, whichever layers they are in.
+    """Set the smallest weights of all layers together to zero, in place.
 
     Args:
-        layers: the weights by name, or one after another; arrays of float32 or float64, any shape and memory layout,
-            writable, without NaN, no two in the same memory.
-        sparsity: the share of all weights that is removed, from 0 to 1.
+        layers: a mapping or a sequence of arrays of weights, float32 or float64, any shape and memory layout, writable,
+            without NaN, no two of which share memory.
+        sparsity: the share of all weights to remove, from 0 to 1.
 
     Returns:
         The masks, bool, True where a weight is kept: a dict for a mapping, else a list.
@@ -59,7 +59,7 @@ def prune_global(layers: Layers, sparsity: float) -> Masks:
 
 
 def prune_layers(layers: Layers, sparsity: float) -> Masks:
-    """Set the smallest weights of each layer to zero, in place: the same share of every layer; as `prune_global`."""
+    """Set the same share of each layer's weights, the smallest, to zero in place; arguments as for `prune_global`."""
     names, arrays = _checked_layers(layers)
     sparsity = SPARSITY.check(sparsity)
     masks = [_kept(np.abs(w).reshape(-1), sparsity).reshape(w.shape) for w in arrays]
@@ -67,11 +67,12 @@ def prune_layers(layers: Layers, sparsity: float) -> Masks:
 
 
 def prune_rows(w: np.ndarray, sparsity: float, p: float = 2.0) -> np.ndarray:
-    """Set the rows with the smallest p-norm to zero, in place, so that a smaller matrix would do.
+    """Set the rows with the smallest p-norm to zero, in place, so that a smaller matrix can replace w.
 
     Args:
-        w: shape (rows, ...), float32 or float64, any memory layout, writable, without NaN. All of a row's axes count.
-        sparsity: the share of the rows that is removed, from 0 to 1.
+        w: shape (rows, ...), float32 or float64, any memory layout, writable, without NaN. A norm is over all axes of a
+            row.
+        sparsity: the share of rows to remove, from 0 to 1.
         p: at least 1; infinity ranks the rows by their largest weight.
 
     Returns:
@@ -91,7 +92,7 @@ def prune_rows(w: np.ndarray, sparsity: float, p: float = 2.0) -> np.ndarray:
 def gradual_sparsity(
     step: float, begin: float, end: float, initial: float, final: float, exponent: float = 3.0
 ) -> float:
-    """Return the sparsity to prune to at a step of training: it rises fast at first, when most can be spared.
+    """Return the sparsity to prune to at a step of training; it rises fast at first, when pruning does least harm.
 
     final + (initial - final) * (1 - (step - begin) / (end - begin))^exponent
 
@@ -99,7 +100,7 @@ def gradual_sparsity(
         step: any number; `initial` up to `begin`, `final` from `end` on.
         begin, end: steps, begin < end.
         initial, final: from 0 to 1, initial <= final.
-        exponent: above 0; 1 is a straight line, and 3 Zhu and Gupta's schedule.
+        exponent: above 0; 1 gives a straight line, and 3 the schedule of Zhu and Gupta.
     """
     steps = {"step": step, "begin": begin, "end": end}
     step, begin, end = (Arg(name, float, REQUIRED, "").check(value) for name, value in steps.items())
@@ -115,7 +116,7 @@ def gradual_sparsity(
 
 
 def _checked_layers(layers: Any) -> tuple[list | None, list[np.ndarray]]:
-    """Return the names, None for a sequence, and the arrays, all of them checked."""
+    """Return the names (None for a sequence) and the checked arrays."""
     if isinstance(layers, np.ndarray) or not isinstance(layers, Mapping | Sequence) or isinstance(layers, str | bytes):
         hint = "; give it as [w]" if isinstance(layers, np.ndarray) else ""
         raise TypeError(f"layers: must be a mapping or a sequence of arrays, not {type(layers).__name__}{hint}")
@@ -152,13 +153,13 @@ def _kept(sizes: np.ndarray, sparsity: float) -> np.ndarray:
 
 
 def _row_norms(rows: np.ndarray, p: float) -> np.ndarray:
-    """Return the p-norm of each row, shape (rows,), float64, without overflow or underflow on the way."""
+    """Return the p-norm of each row, shape (rows,), float64, without intermediate overflow or underflow."""
     sizes = np.abs(rows, dtype=np.float64)
     largest = sizes.max(axis=1, initial=0)
     if p == math.inf:
         return largest
-    # A power of two scales without rounding, so that norms that are equal stay so; but powers of its remainder, from
-    # 1 to 2, overflow for a large p.
+    # Scaling by a power of two does not round, so equal norms stay equal. But it leaves values from 1 to 2, and their
+    # powers overflow for a large p.
     scale = largest if p > 2 else np.ldexp(1.0, np.frexp(largest)[1] - 1)
     scale = np.where((largest > 0) & (largest < math.inf), scale, 1)
     with np.errstate(over="ignore", under="ignore"):

@@ -1,4 +1,4 @@
-"""Caffe2's regularizers: what each adds to the loss, and what it does to the weights after the optimizer's step.
+"""Caffe2's regularizers: each adds a term to the loss, or changes the weights after the optimizer's step.
 
     here                       in Caffe2                  adds to the loss
     L1                         L1Norm                     reg_lambda * sum |w|
@@ -17,15 +17,15 @@
     ConstantNorm               ConstantNorm               |row| = norm
     SparseLp                   SparseLpNorm               `sparse_lp_regularizer`
 
-What is not named adds 0 to the loss, or leaves the weights. |w_j|, |w_g| and |row| are Euclidean lengths; in a matrix
-(out, in), as Caffe2's fully connected layers have it, column j holds the weights of input j. Caffe2's SparseL1Norm and
-SparseL2Norm are SparseLp with p of 1 and 2.
+Other regularizers add 0 to the loss, or do not change the weights after the step. |w_j|, |w_g| and |row| are Euclidean
+lengths. A matrix has the shape (out, in) of Caffe2's fully connected layers; column j holds the weights of input j.
+Caffe2's SparseL1Norm and SparseL2Norm are SparseLp with p = 1 and p = 2.
 
-Formulas and defaults are Caffe2's, with these differences: a strength of 0 is allowed wherever a loss is added, and a
-negative one nowhere (Caffe2's elastic nets take any); sums are in float64; where a length is 0 the gradient is 0, a
-subgradient, where Caffe2 divides by 0; what Caffe2 refuses to do to dense weights is done to all rows.
+Formulas and defaults are Caffe2's, with these differences. A strength that adds to the loss may be 0 and must not be
+negative (Caffe2's elastic nets take any). Sums are in float64. If a length is 0, the gradient is 0, a subgradient;
+Caffe2 divides by 0. Steps that Caffe2 refuses for dense weights are applied to all rows.
 
-Source: Caffe2's python/regularizer.py and the operators that it builds upon.
+Source: Caffe2's python/regularizer.py and the operators that it uses.
 """
 
 import dataclasses
@@ -39,16 +39,16 @@ from workbench.arrays import WIDE_FLOATS, check_axes, check_in_place, checked_in
 from workbench.operator import REQUIRED, Arg
 from workbench.sparse_lp import REG_LAMBDA, SPARSE_LP_REGULARIZER, sparse_lp_regularizer
 
-SMALLEST = 1e-9  # what "above 0" means to Caffe2's barrier, and how far inside an open bound is
-TINY = 1e-12  # what Caffe2 adds to a length that it divides by
-PART = 1 << 18  # weights that are normalized together
+SMALLEST = 1e-9  # smallest positive weight for Caffe2's barrier, and default distance to an open bound
+TINY = 1e-12  # Caffe2 adds this to a length before dividing by it
+PART = 1 << 18  # number of weights that are normalized at a time
 
 _NO_BOUND = "a number, or None for no bound"
 _ITERATION = Arg("iteration", int, 1, "step of training", low=0, high=2**63 - 1)
 
 
 def _declared(arg: Arg) -> Any:
-    """Return the field of an argument, which is checked when a regularizer is made."""
+    """Return a dataclass field for an argument; its value is checked when a regularizer is created."""
     default = {} if arg.default is REQUIRED else {"default": arg.default}
     return dataclasses.field(**default, metadata={"arg": arg})
 
@@ -67,7 +67,7 @@ def _trimmed_count() -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Regularizer:
-    """Regularize by two hooks, on the loss and after the optimizer's step; each does nothing unless a class says so."""
+    """Base class of the regularizers. Its two hooks, on the loss and after the step, do nothing unless overridden."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -76,18 +76,18 @@ class Regularizer:
                 object.__setattr__(self, field.name, arg.check(value))
 
     def on_loss(self, w: Any, iteration: int = 1) -> float:
-        """Return what is added to the loss.
+        """Return the term that is added to the loss.
 
         Args:
             w: weights, float32 or float64; any shape, unless the class names one.
-            iteration: the step of training, at least 0; `LogBarrier` alone depends on it. Caffe2's first is 1.
+            iteration: the step of training, at least 0; only `LogBarrier` uses it. Caffe2 starts at 1.
         """
         w = native_array("w", w, WIDE_FLOATS).astype(np.float64, copy=False)
         with np.errstate(over="ignore", invalid="ignore"):
             return float(self._discount(_ITERATION.check(iteration)) * self._loss(w))
 
     def gradient_on_loss(self, w: Any, iteration: int = 1) -> np.ndarray:
-        """Return the gradient of `on_loss` in w, new, of w's shape and type; computed in float64, rounded once."""
+        """Return the gradient of `on_loss` in w, new, of w's shape and type; computed in float64 and rounded once."""
         w = native_array("w", w, WIDE_FLOATS)
         wide = w.astype(np.float64, copy=False)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
@@ -98,8 +98,8 @@ class Regularizer:
 
         Args:
             param: weights, shape (rows, ...), float32 or float64, writable, in any memory layout.
-            indices: the rows that the step has touched, int32 or int64, of any shape; the others are left alone.
-                None stands for all rows. All are checked before anything is written.
+            indices: the rows that the step has changed, int32 or int64, of any shape; other rows do not change. None
+                means all rows. All indices are checked before anything is written.
         """
         check_in_place("param", param)
         if indices is not None:
@@ -124,7 +124,7 @@ class Regularizer:
 class L1(Regularizer):
     """Add reg_lambda * sum |w| to the loss.
 
-    The gradient is reg_lambda sign(w), 0 at 0; Caffe2 takes 0 wherever |w| <= 1e-12.
+    The gradient is reg_lambda sign(w), 0 at 0; Caffe2 uses 0 if |w| <= 1e-12.
     """
 
     reg_lambda: float = _strength()
@@ -138,7 +138,7 @@ class L1(Regularizer):
 
 @dataclasses.dataclass(frozen=True)
 class L2(Regularizer):
-    """Add reg_lambda * sum w^2 to the loss: the square, without a half, and without the root that "norm" promises.
+    """Add reg_lambda * sum w^2 to the loss, without a factor 1/2 and, despite Caffe2's name L2Norm, without a root.
 
     The gradient is 2 reg_lambda w.
     """
@@ -154,7 +154,7 @@ class L2(Regularizer):
 
 @dataclasses.dataclass(frozen=True)
 class ElasticNet(Regularizer):
-    """Add l1 * sum |w| + l2 * sum w^2 to the loss; `penalties.ElasticNet` has scikit-learn's convention, with a half.
+    """Add l1 * sum |w| + l2 * sum w^2 to the loss; `penalties.ElasticNet` follows scikit-learn, with a factor 1/2.
 
     The gradient is l1 sign(w) + 2 l2 w, 0 at 0.
     """
@@ -171,12 +171,12 @@ class ElasticNet(Regularizer):
 
 @dataclasses.dataclass(frozen=True)
 class TrimmedL1(Regularizer):
-    """Add reg_lambda * (sum |w| - the k largest |w| of each row) to the loss, so that k weights a row are free.
+    """Add reg_lambda * (sum |w| - the k largest |w| of each row) to the loss, so that k weights per row are free.
 
-    A row is a line along the last axis, as in the TopK operator that Caffe2 uses: of a matrix (out, in) every output
-    keeps k inputs. A vector is one row. A row of at most k adds 0. w has at least one axis.
+    A row is a line along the last axis, as in the TopK operator that Caffe2 uses: in a matrix (out, in), each output
+    has k free inputs. A vector is one row. A row of at most k weights adds 0. w has at least one axis.
 
-    The gradient is reg_lambda sign(w), 0 at 0, and 0 for the k largest; of equal ones the first are the largest.
+    The gradient is reg_lambda sign(w), 0 at 0, and 0 for the k largest; among equal weights the first count as largest.
 
     Source: Caffe2, which names Bertsimas, Copenhaver and Mazumder, The Trimmed Lasso: Sparsity and Robustness, 2017.
     """
@@ -211,13 +211,13 @@ class TrimmedElasticNet(Regularizer):
 
 @dataclasses.dataclass(frozen=True)
 class LpNorm(Regularizer):
-    """Add reg_lambda * (sum over columns j of |w_j|^p)^(1/p) to the loss: few inputs, not few weights.
+    """Add reg_lambda * (sum over columns j of |w_j|^p)^(1/p) to the loss; it selects inputs, not single weights.
 
-    |w_j| is the Euclidean length of column j of w, shape (out, in). p = 1 is a group lasso with the columns as groups,
-    p = 2 the length of all of w. p, Caffe2's p_value, is above 0 and finite.
+    |w_j| is the Euclidean length of column j of w, shape (out, in). p = 1 is a group lasso with the columns as groups;
+    p = 2 is the Euclidean length of all of w. p, Caffe2's p_value, is above 0 and finite.
 
-    The gradient is reg_lambda S^(1/p - 1) |w_j|^(p - 2) w_ij with S the sum above, and 0 in a column of zeros. There,
-    0 is a subgradient; for p < 1 the slope away from it is infinite, and such a column stays zero.
+    The gradient is reg_lambda S^(1/p - 1) |w_j|^(p - 2) w_ij, where S is the sum above, and 0 in a column of zeros.
+    There, 0 is a subgradient; for p < 1 the slope away from zero is infinite, and such a column stays zero.
     """
 
     reg_lambda: float = _strength()
@@ -232,12 +232,12 @@ class LpNorm(Regularizer):
         largest, powers = self._powers(lengths)
         if not powers.any():
             return np.zeros_like(w)
-        # |w_j|^(p - 1) by way of t^p / t, with t <= 1, so that neither a small nor a large length overflows.
+        # |w_j|^(p - 1) is computed as t^p / t with t <= 1, so that neither a small nor a large length overflows.
         slopes = _over_positive(largest * powers, lengths) * powers.sum() ** (1 / self.p - 1)
         return self.reg_lambda * slopes * _over_positive(w, lengths)
 
     def _powers(self, lengths: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the largest length, and every length's share of it to the power of p."""
+        """Return the largest length, and (length / largest)^p for every length."""
         largest = lengths.max(initial=0)
         if largest in (0, np.inf):
             return largest, (lengths == largest) & (lengths > 0)
@@ -248,12 +248,12 @@ class LpNorm(Regularizer):
 class L0Approximation(Regularizer):
     """Add reg_lambda * max(0, sum over columns j of min(|w_j| / alpha, 1) - budget) to the loss.
 
-    |w_j| is the Euclidean length of column j of w, shape (out, in). The sum counts the columns that are at least alpha
-    long, and the shorter ones in part: an approximation of how many inputs are used, of which `budget` are free. alpha
-    is above 0 and budget at least 0.
+    |w_j| is the Euclidean length of column j of w, shape (out, in). The sum counts a column as 1 if its length is
+    at least alpha, else as a fraction. It approximates the number of inputs that are used; `budget` of them are free.
+    alpha is above 0 and budget at least 0.
 
-    The gradient is reg_lambda / alpha * w_ij / |w_j| where 0 < |w_j| < alpha, else 0; and 0 where the sum is at most
-    the budget. Columns longer than alpha are not moved at all: it shortens what is short already.
+    The gradient is reg_lambda / alpha * w_ij / |w_j| if 0 < |w_j| < alpha, else 0. It is also 0 if the sum is at most
+    the budget. Thus columns longer than alpha do not move; only short ones become shorter.
     """
 
     reg_lambda: float = _strength()
@@ -277,12 +277,12 @@ class L0Approximation(Regularizer):
 class GroupL1(Regularizer):
     """Add reg_lambda * sum over groups g of sqrt(size_g) * sqrt(|w_g|^2 + stabilizer) to the loss: a group lasso.
 
-    A group is a run of columns of w, shape (out, in): the first groups[0] inputs, then the next groups[1], and so on;
-    they add up to `in`. |w_g| is the Euclidean length of all weights of the group's columns, and size_g = groups[g]
-    (Caffe2's text scales by the size and its code by the root of the size, which is taken here). The stabilizer,
-    Caffe2's stabilizing_val, is at least 0; above 0 it makes the loss smooth, and Caffe2 recommends 1e-8.
+    Groups are consecutive columns of w, shape (out, in): the first groups[0] inputs, then the next groups[1], and so
+    on; the sizes add up to `in`. |w_g| is the Euclidean length of all weights in the group's columns, and size_g =
+    groups[g]. (Caffe2's documentation scales by the size; its code, and this class, by the root of the size.) The
+    stabilizer, Caffe2's stabilizing_val, is at least 0. Above 0 it makes the loss smooth; Caffe2 recommends 1e-8.
 
-    The gradient is reg_lambda sqrt(size_g) w_ij / sqrt(|w_g|^2 + stabilizer), and 0 where that divides by 0.
+    The gradient is reg_lambda sqrt(size_g) w_ij / sqrt(|w_g|^2 + stabilizer), and 0 if that would divide by 0.
 
     Source: Caffe2, which names Scardapane, Comminiello, Hussain and Uncini, Group sparse regularization for deep neural
     networks, 2017.
@@ -327,14 +327,14 @@ def _checked_groups(groups: Any) -> tuple[int, ...]:
 class LogBarrier(Regularizer):
     """Add -reg_lambda * discount * sum log(max(w, 1e-9)) to the loss; after the step, raise w to at least 1e-9.
 
-    The barrier keeps weights positive, and weakens as training goes on, with t the iteration:
+    The barrier keeps weights positive, and weakens during training. At iteration t:
 
     discount = "inv" (1 + gamma t)^-power, "exp" gamma^t, "fixed" 1
 
-    gamma and power are at least 0, for "exp" gamma is at most 1. (Caffe2 takes any policy of its learning rates; these
-    are those that never rise and need no other options.)
+    gamma and power are at least 0; for "exp", gamma is at most 1. (Caffe2 accepts every policy of its learning rates;
+    these three never rise and need no other options.)
 
-    The gradient is -reg_lambda discount / w, and 0 where w <= 1e-9. A NaN stays NaN after the step.
+    The gradient is -reg_lambda discount / w, and 0 if w <= 1e-9. A NaN stays NaN after the step.
 
     Source: Caffe2, which names Nocedal and Wright, Numerical Optimization, chapter 19.
     """
@@ -370,9 +370,9 @@ class LogBarrier(Regularizer):
 class BoundedGradientProjection(Regularizer):
     """After the step, clip the weights to [lower, upper]: gradient descent becomes projected gradient descent.
 
-    An open bound is moved inwards by epsilon, which is above 0; the bounds must leave a weight to choose. They are then
-    rounded to the type of the weights: in float32 a bound of 1 that is moved by 1e-9 is still 1. None is no bound.
-    Caffe2 names the bounds lb and ub. A NaN stays NaN.
+    An open bound is moved inwards by epsilon, which is above 0. The interval must not be empty. Bounds are rounded to
+    the type of the weights: in float32, a bound of 1 that is moved by 1e-9 is still 1. None means no bound. Caffe2
+    names the bounds lb and ub. A NaN stays NaN.
 
     Source: Caffe2, which names Nocedal and Wright, Numerical Optimization, chapter 16.
     """
@@ -411,9 +411,9 @@ class BoundedGradientProjection(Regularizer):
 class MaxNorm(Regularizer):
     """After the step, shorten every row that is longer than `norm`: row <- row norm / (|row| + 1e-12).
 
-    |row| is the Euclidean length over all axes but the first, norm is above 0. A row whose length is not a finite
-    number is left as it is: it has no direction. A row is shortened once, however often it is named; a second time,
-    as in Caffe2, would change no more than rounding.
+    |row| is the Euclidean length over all axes but the first; norm is above 0. A row whose length is not finite does
+    not change, as it has no direction. A row that `indices` repeats is shortened once; shortening it again, as Caffe2
+    does, would only change rounding.
     """
 
     norm: float = _above_0("norm", 1.0, "largest length of a row")
@@ -426,8 +426,8 @@ class MaxNorm(Regularizer):
 class ConstantNorm(Regularizer):
     """After the step, give every row the length `norm`: row <- row norm / (|row| + 1e-12).
 
-    As `MaxNorm`, but short rows are stretched. A row of zeros stays, and one of about 1e-12 comes out shorter than
-    `norm` (and is stretched further where Caffe2 finds it named again).
+    Like `MaxNorm`, but short rows are stretched. A row of zeros does not change. A row of length about 1e-12 becomes
+    shorter than `norm` (Caffe2 stretches it further if `indices` repeats it).
     """
 
     norm: float = _above_0("norm", 1.0, "length of a row")
@@ -438,10 +438,10 @@ class ConstantNorm(Regularizer):
 
 @dataclasses.dataclass(frozen=True)
 class SparseLp(Regularizer):
-    """After the step, shrink rows by `sparse_lp_regularizer`, once for each time a row is named.
+    """After the step, shrink rows with `sparse_lp_regularizer`, once for each time that `indices` names a row.
 
-    p is at least 0, infinity included; reg_lambda is above 0 and below 1. Caffe2 takes p of 1 and 2, and named rows
-    alone.
+    p is at least 0, infinity included; reg_lambda is above 0 and below 1. Caffe2 accepts only p = 1 and p = 2, and
+    requires `indices`.
     """
 
     p: float = _declared(dataclasses.replace(SPARSE_LP_REGULARIZER.arg("p"), default=REQUIRED))
@@ -460,9 +460,9 @@ def _clip(param: np.ndarray, indices: np.ndarray | None, lowest: float | None, h
 
 
 def _normalize(param: np.ndarray, indices: np.ndarray | None, norm: float, longest: float) -> None:
-    """Give each row that is longer than `longest` the length `norm`, once; a part at a time, to need little memory.
+    """Scale each row that is longer than `longest` to the length `norm`, once, in parts that need little memory.
 
-    It is computed in float64 and rounded once.
+    The computation is in float64 and rounds once.
     """
     check_axes("param", param, "(rows, ...)")
     every = np.arange(len(param)) if indices is None else np.unique(indices)
@@ -477,7 +477,7 @@ def _normalize(param: np.ndarray, indices: np.ndarray | None, norm: float, longe
 
 
 def _sum_but_largest(w: np.ndarray, k: int) -> float:
-    """Return the sum of |w| without the k largest of each row; summed directly, as a difference would cancel."""
+    """Return the sum of |w| without the k largest of each row. A difference of two sums would be less accurate."""
     check_axes("w", w, "(..., weights)")
     sizes = np.abs(w)
     rest = max(w.shape[-1] - k, 0)
@@ -496,11 +496,11 @@ def _sign_but_largest(w: np.ndarray, k: int) -> np.ndarray:
 
 
 def _column_lengths(w: np.ndarray) -> np.ndarray:
-    """Return the Euclidean length of each column, shape (in,), without overflow on the way."""
+    """Return the Euclidean length of each column, shape (in,), without intermediate overflow."""
     check_axes("w", w, "(out, in)")
     return np.hypot.reduce(w, axis=0)
 
 
 def _over_positive(w: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Return w / lengths, and 0 where the length is 0."""
+    """Return w / lengths, or 0 where the length is 0."""
     return np.divide(w, lengths, out=np.zeros_like(w), where=lengths != 0)

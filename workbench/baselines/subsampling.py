@@ -1,15 +1,15 @@
-"""Random subsampling of sparse inputs: what is dropped is taken out of the structure, and makes no more work.
+"""Random subsampling of sparse inputs: dropped entries are removed from the structure, and cause no further work.
 
-Entries of a sparse matrix, each by a draw of its own (that of its place in the dense matrix, so that a CSR and a CSC
-matrix lose the same ones):
+Each entry of a sparse matrix has its own draw. It belongs to the entry's place in the dense matrix, so that a CSR and a
+CSC matrix lose the same entries:
 
     r_ij  = word i * columns + j of the seed's stream / 2^32
     y     = the stored x_ij with r_ij >= ratio, times s        s = scaled ? 1 / (1 - ratio) : 1
     dx_ij = r_ij < ratio ? 0 : s dy_ij
 
-Ids of ragged lists, at most `keep` of each list: with word k of the stream for the k-th of all ids, a list keeps its
-ids with the `keep` smallest words, which makes every choice of `keep` ids equally likely. (Two equal words, one pair of
-ids in 2^32, are told apart by their order.)
+A ragged list keeps at most `keep` of its ids: id k of all lists has word k of the stream, and a list keeps the ids
+with the `keep` smallest words. Every choice of `keep` ids is then equally likely. (If two words are equal, as for one
+pair of ids in 2^32, the earlier id counts as smaller.)
 """
 
 from typing import Any
@@ -24,25 +24,25 @@ from workbench.sparse_dropout import SCALED, SEED
 
 _KEEP = Arg("keep", int, REQUIRED, "ids that a list keeps at most", low=0)
 
-PLACES = 1 << 64  # words in a seed's stream
+PLACES = 1 << 64  # number of words in a seed's stream
 
 
 def subsample_entries(
     x: Any, ratio: float = 0.5, *, seed: int, training: bool = True, scaled: bool = False
 ) -> tuple[Any, np.ndarray]:
-    """Take each stored entry out of a sparse matrix with chance `ratio`.
+    """Remove each stored entry of a sparse matrix with probability `ratio`.
 
     Args:
         x: a `scipy.sparse` CSR or CSC matrix or 2-D array of float16, float32 or float64. Stored zeros take part, and
             an element that is stored twice is kept or dropped as one.
-        ratio: from 0, which keeps all, to 1, which returns a matrix without entries.
-        seed: a whole number below 2^64. An entry's fate is that of its element in `dropout` of the dense matrix.
+        ratio: from 0 (keep all) to 1 (return a matrix without entries).
+        seed: a whole number below 2^64. The same elements are dropped as by `dropout` of the dense matrix.
         training: False returns a copy.
         scaled: whether kept entries are scaled by 1 / (1 - ratio), so that the expectation of y is x.
 
     Returns:
-        y, new, of x's kind, format and type, its entries in x's order, and `dropped`, bool, shape (stored entries of
-        x,). A dropped infinity or NaN is gone.
+        y, a new matrix of x's class, format and dtype with its entries in x's order, and `dropped`, bool, shape (stored
+        entries of x,). A dropped infinity or NaN leaves no trace.
     """
     _check_matrix(x)
     ratio = common.checked_ratio(ratio, training)
@@ -50,7 +50,7 @@ def subsample_entries(
     kept = np.flatnonzero(~dropped)
     scale = common.scale_of(ratio) if SCALED.check(scaled) else 1.0
     data = common.multiplied(x.data[kept].astype(x.dtype.newbyteorder("=")), scale)
-    kept_before = np.concatenate([[0], np.cumsum(~dropped)])  # entry k of x
+    kept_before = np.concatenate([[0], np.cumsum(~dropped)])  # kept entries before entry k of x
     indptr = kept_before[x.indptr].astype(x.indptr.dtype)
     return type(x)((data, x.indices[kept], indptr), shape=x.shape), dropped
 
@@ -58,7 +58,7 @@ def subsample_entries(
 def subsample_entries_gradient(
     dy: Any, dropped: Any, ratio: float, *, training: bool = True, scaled: bool = False
 ) -> np.ndarray:
-    """Carry the gradient dy of a loss in y = subsample_entries(x), at y.data, back to x.data; as in `elementwise`."""
+    """Return the gradient of a loss in x.data, given its gradient dy in y.data, for y = subsample_entries(x)."""
     dy, dropped = common.checked_floats("dy", dy, "(entries,)"), common.checked_mask(dropped)
     check_axes("dropped", dropped, "(entries,)")
     common.check_shape("dy", dy, (int(np.count_nonzero(~dropped)),), "many as dropped has entries that are kept")
@@ -69,31 +69,31 @@ def subsample_entries_gradient(
 
 
 def subsample_lists(values: Any, lengths: Any, keep: int, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Keep at most `keep` ids of each ragged list, chosen uniformly without replacement, in their order.
+    """Keep at most `keep` ids of each ragged list, chosen uniformly without replacement; their order is preserved.
 
     Args:
         values: the ids of all lists, one after another, shape (values,), integers or floats.
-        lengths: ids in each list, shape (lists,), int32 or int64; they add up to `values`.
-        keep: a whole number of at least 0. Lists that are no longer than that come back whole.
+        lengths: the number of ids in each list, shape (lists,), int32 or int64; their sum is len(values).
+        keep: a whole number, at least 0. Lists that are not longer than this are returned unchanged.
         seed: a whole number below 2^64.
 
     Returns:
-        The values that are kept, min(lengths, keep), of the type of lengths, and the mask of the kept among all values.
+        The kept values, the new lengths min(lengths, keep) in the dtype of lengths, and the mask of the kept values.
     """
     values, lengths = _checked_lists(values, lengths)
     keep = _KEEP.check(keep)
     words = philox.words(SEED.check(seed), values.size)
     lists = np.repeat(np.arange(lengths.size), lengths)
     starts = np.cumsum(lengths, dtype=np.int64) - lengths
-    order = np.lexsort((words, lists))  # by list, within a list by word; stable
-    rank = np.arange(values.size) - starts[lists]  # of the value order[k] in its list
+    order = np.lexsort((words, lists))  # sort by list, then by word; the sort is stable
+    rank = np.arange(values.size) - starts[lists]  # rank[k] is that of the value order[k] in its list
     kept = np.empty(values.size, bool)
     kept[order] = rank < keep
     return values[kept], np.minimum(lengths, min(keep, values.size)).astype(lengths.dtype), kept
 
 
 def _checked_lists(values: Any, lengths: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values and the lengths of ragged lists, which add up."""
+    """Return the checked values and lengths of ragged lists; raise ValueError if they do not fit together."""
     values, lengths = native_array("values", values, NUMBERS), native_array("lengths", lengths, INTEGERS)
     check_axes("values", values, "(values,)")
     check_axes("lengths", lengths, "(lists,)")

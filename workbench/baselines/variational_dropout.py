@@ -1,29 +1,28 @@
-"""Sparse variational dropout: a dense layer whose weights each learn how noisy they may be, and are pruned if very.
+"""Sparse variational dropout: a dense layer in which each weight learns its own noise; very noisy weights are pruned.
 
-A weight is normal with mean theta_oi and variance sigma2_oi. The sums that it enters are normal too, so the layer draws
-those (the local reparameterization), one draw for each example and output:
+A weight is normal with mean theta_oi and variance sigma2_oi. The sums y are normal too, so the layer draws these
+instead (the local reparameterization), with one draw for each example and output:
 
     v_no = eps + sum over i of x_ni^2 sigma2_oi                      sigma2 = exp(log_sigma2)
     y_no = sum over i of x_ni theta_oi + sqrt(v_no) normal_no
 
-normal_no comes from words 2 k and 2 k + 1 of the seed's stream, k = n * out + o. With g_no = dy_no normal_no /
-(2 sqrt(v_no)), the gradient that arrives at v_no,
+normal_no comes from words 2 k and 2 k + 1 of the seed's stream, k = n * out + o. With respect to v_no, the gradient is
+g_no = dy_no normal_no / (2 sqrt(v_no)), and
 
     dx_ni          = sum over o of dy_no theta_oi + 2 x_ni g_no sigma2_oi
     dtheta_oi      = sum over n of dy_no x_ni
     dlog_sigma2_oi = sigma2_oi * sum over n of g_no x_ni^2
 
-The ratio of variance to squared mean is alpha, and log alpha = log sigma2 - log theta^2, clipped to [-8, 8]. The loss
-adds for each weight the Kullback-Leibler divergence of its normal from the log-uniform prior, approximately
+alpha is the ratio of variance to squared mean; log alpha = log sigma2 - log theta^2 is clipped to [-8, 8]. For each
+weight, the loss adds the Kullback-Leibler divergence of its distribution from the log-uniform prior, approximately
 
     KL = k1 - k1 sigmoid(k2 + k3 log alpha) + 1/2 log(1 + 1 / alpha)
 
-which falls to 0 as alpha grows, and grows like k1 - 1/2 log alpha as alpha falls.
+It falls to 0 as alpha grows, and grows like k1 - 1/2 log alpha as alpha falls.
 
-The clip keeps log alpha, and the slope -2 / theta, finite where theta or sigma2 is 0. Outside of [-8, 8] the clipped
-value no longer depends on the weight, so KL's gradient there is exactly 0. Above, little is lost: the slope by
-log alpha has fallen below 0.0002, and the weight is pruned anyway. Below, a weight with next to no noise is left to the
-data.
+Clipping keeps log alpha and the slope -2 / theta finite if theta or sigma2 is 0. Outside [-8, 8] the clipped value does
+not depend on the weight, so the gradient of KL is exactly 0. Above 8 this loses little: the slope in log alpha is below
+0.0002, and the weight is pruned anyway. Below -8, the weight has almost no noise and only the data determine it.
 
 Source: Molchanov, Ashukha and Vetrov, Variational Dropout Sparsifies Deep Neural Networks, 2017; the local
 reparameterization is from Kingma, Salimans and Welling, Variational Dropout and the Local Reparameterization Trick,
@@ -40,25 +39,25 @@ from workbench.operator import Arg
 from workbench.sparse_dropout import SEED, TRAINING
 
 K1, K2, K3 = 0.63576, 1.87320, 1.48695
-LIMIT = 8.0  # of log alpha, to both sides
-THRESHOLD = 3.0  # of log alpha, above which a weight is pruned: its dropout ratio, alpha / (1 + alpha), is above 0.95
-EPSILON = 1e-8  # keeps the square root differentiable where x is 0
+LIMIT = 8.0  # log alpha is clipped to [-LIMIT, LIMIT]
+THRESHOLD = 3.0  # larger log alpha prunes a weight: its dropout ratio, alpha / (1 + alpha), is then above 0.95
+EPSILON = 1e-8  # keeps the square root differentiable if x is 0
 
 
 def variational_dropout(
     x: Any, theta: Any, log_sigma2: Any, *, seed: int, training: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute a dense layer with normal weights, or in evaluation with their means, those of noisy weights pruned.
+    """Compute a dense layer with normal weights; in evaluation, with their means and without noisy weights.
 
     Args:
         x: shape (N, in), float16, float32 or float64.
         theta: means of the weights, shape (out, in), of x's type.
         log_sigma2: logarithms of their variances, of theta's shape and type.
         seed: a whole number below 2^64.
-        training: False computes x @ theta.T without the weights that are `pruned`.
+        training: False computes x @ theta.T without the `pruned` weights.
 
     Returns:
-        y, shape (N, out), of x's type, and the normal numbers drawn, alike, which in evaluation are 0.
+        y, shape (N, out), of x's type, and the normal numbers drawn, of the same shape and type; 0 in evaluation.
     """
     x, theta, log_sigma2 = _checked_layer(x, theta, log_sigma2)
     seed, training = SEED.check(seed), TRAINING.check(training)
@@ -78,9 +77,9 @@ def variational_dropout(
 def variational_dropout_gradient(
     dy: Any, x: Any, theta: Any, log_sigma2: Any, normal: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Carry the gradient dy of a loss in y = variational_dropout(...), in training, back: dx, dtheta, dlog_sigma2.
+    """Return dx, dtheta and dlog_sigma2, given dy, the gradient of a loss in y = variational_dropout(...) in training.
 
-    dy has y's shape and type. The other arguments are those of the forward pass, and the normal numbers it returned.
+    dy has y's shape and type. The other arguments are inputs of the forward pass and the normal numbers it returned.
     """
     x, theta, log_sigma2 = _checked_layer(x, theta, log_sigma2)
     dy, normal = common.checked_floats("dy", dy), common.checked_floats("normal", normal)
@@ -100,14 +99,14 @@ def variational_dropout_gradient(
 def log_alpha(theta: Any, log_sigma2: Any) -> np.ndarray:
     """Return log sigma2 - log theta^2, clipped to [-8, 8], of theta's shape and type; float32 for float16.
 
-    A theta of 0 gives 8, and with a variance of 0, log_sigma2 = -inf, NaN. Any one shape and type.
+    theta = 0 gives 8, or NaN if the variance is 0 too (log_sigma2 = -inf). Both arguments have the same shape and type.
     """
     theta, log_sigma2 = _checked_weights(theta, log_sigma2)
     return np.clip(_log_alpha(theta, log_sigma2), -LIMIT, LIMIT).astype(common.wide_type(theta.dtype))
 
 
 def pruned(log_alpha: Any, threshold: float = THRESHOLD) -> np.ndarray:
-    """Return a mask of the weights that are more noise than they are worth: log alpha > threshold."""
+    """Return a mask of the weights that are too noisy to be useful: log alpha > threshold."""
     threshold = Arg("threshold", float, THRESHOLD, "").check(threshold)
     return np.asarray(common.checked_floats("log_alpha", log_alpha) > threshold)
 
@@ -126,15 +125,15 @@ def variational_dropout_kl(theta: Any, log_sigma2: Any) -> float:
 
 
 def variational_dropout_kl_gradient(theta: Any, log_sigma2: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the gradient of `variational_dropout_kl`: dtheta and dlog_sigma2, of the shape and the type of theta.
+    """Return the gradient of `variational_dropout_kl`: dtheta and dlog_sigma2, with theta's shape and type.
 
-    dlog_sigma2 = -k1 k3 s (1 - s) - 1/2 sigmoid(-log alpha),  s = sigmoid(k2 + k3 log alpha);  0 outside of the clip
+    dlog_sigma2 = -k1 k3 s (1 - s) - 1/2 sigmoid(-log alpha),  s = sigmoid(k2 + k3 log alpha);  0 if clipped
     dtheta      = -2 / theta dlog_sigma2
     """
     theta, log_sigma2 = _checked_weights(theta, log_sigma2)
     dtype = theta.dtype
     raw = _log_alpha(theta, log_sigma2)
-    inside = ~(np.abs(raw) > LIMIT) & (theta != 0)  # a NaN is inside, and passed on
+    inside = ~(np.abs(raw) > LIMIT) & (theta != 0)  # NaN counts as inside, so that it is passed on
     point = np.where(inside, raw, 0.0)
     s = _sigmoid(K2 + K3 * point)
     slope = np.where(inside, -K1 * K3 * s * (1 - s) - _sigmoid(-point) / 2, 0.0)

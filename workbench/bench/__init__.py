@@ -1,4 +1,4 @@
-"""Time the operators beside what limits them and beside their peers; see `run_bench` and `run_declared`."""
+"""Time the operators beside their limits and their peers; see `run_bench` and `run_declared`."""
 
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +10,7 @@ from workbench.machines.this_machine import this_machine
 
 __all__ = ["PARTS", "run_bench", "run_declared"]
 
-# Each a module with a function `bench(settings)` that returns Results.
+# Each part is a module with a function `bench(settings)` that returns Results.
 PARTS = {
     "lrn": "workbench.bench.lrn",
     "dropout": "workbench.bench.dropout",
@@ -20,23 +20,23 @@ PARTS = {
     "explore": "workbench.bench.explore",
 }
 ALL = "all"
-UNDRAWN = ("sweep", "explore")  # parts without ratios
+UNDRAWN = ("sweep", "explore")  # parts without ratios to draw
 ROUNDS, QUICK_ROUNDS = 31, 3
 
 
 def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | None) -> int:
-    """Check and time `what`, one of PARTS or "all", show it, and write what is asked for.
+    """Check and time `what`, one of PARTS or "all"; print the results, and write the files that are asked for.
 
     Args:
-        json_file: where to write every figure as JSON, or None.
-        quick: few rounds, and small sizes but of "lrn": to see that everything works, not to trust the figures.
-        figure: where to draw the ratios of all parts but "sweep" and "explore", or None.
+        json_file: file to write all results to, as JSON, or None.
+        quick: use few rounds, and small sizes except for "lrn": a test that everything works, not a measurement.
+        figure: file to draw the ratios of all parts but "sweep" and "explore" to, or None.
 
     Returns:
-        0 when every result was right, even if a target was missed; 1 when one was wrong, and then nothing is written.
+        0 if every result is right, even if a target is missed; 1 if a result is wrong, and then nothing is written.
 
     Raises:
-        ValueError: an unknown `what`, or a file that cannot be written.
+        ValueError: `what` is unknown or has no ratios for `figure`, or a file is to be written to a missing folder.
     """
     if what not in (*PARTS, ALL):
         raise ValueError(f"what={what!r}: must be one of {', '.join(map(repr, (*PARTS, ALL)))}")

@@ -1,4 +1,4 @@
-"""One call to verify and time: what runs, what it must return, and what its time is held against."""
+"""Define a case of the bench: a call to verify and time, with its limits and targets."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -13,12 +13,12 @@ from workbench.operator import OPERATORS
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A ratio to report: a case's time over its limit, or over another case's; and what it should be at most."""
+    """A ratio to report: a case's time over its limit, or over another case's time. It should be at most `most`."""
 
     name: str
     most: float | None = None
     over: "Case | None" = None
-    one_thread: bool = False  # `most` holds for one thread alone
+    one_thread: bool = False  # `most` holds only for one thread
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -26,19 +26,19 @@ class Case:
     """A call that is verified and timed.
 
     Attributes:
-        arguments: what a table shows: what tells the case apart from others of its operator, direction and shape.
-        inputs: arrays or sparse matrices; `changed` are the places of those that a run changes.
-        run: makes the call on such inputs with the engine that it is given, and returns a tuple of results.
-        results: a name for each result.
-        limits: plain loops over the same bytes or with the same arithmetic, the first of which is the copy.
-            The slowest is the limit. Those of one name are timed once for a group.
-        tolerances: relative errors allowed, by result; of any other result all bits must be the reference's.
-        of_largest: errors are relative to the largest element, and not each to its own.
-        wide: the reference computes in float64.
-        peer_targets: what a peer's time should be at least, in times of ours, by peer; None: no ratios to peers.
-        peer_problem: judges a peer's results in the place of `problem`: called with the peer's name, the case, the
-            peer's results and the expected ones.
-        work: returns what a prediction is made from, of the engine that it is given; None: nothing is predicted.
+        arguments: arguments that tables show, to distinguish the case from others of its operator and shape.
+        inputs: arrays or sparse matrices; `changed` are the indices of those that a run changes.
+        run: function of inputs and engine that makes the call and returns a tuple of results.
+        results: the name of each result.
+        limits: plain loops over the same bytes or with the same arithmetic, by name. The first is the copy; the
+            slowest is the limit. Loops with the same name are timed once for a group.
+        tolerances: allowed relative errors, by result; all other results must equal the reference's bit for bit.
+        of_largest: whether errors are relative to the largest element, instead of each element's own size.
+        wide: whether the reference computes in float64.
+        peer_targets: least ratio wanted of a peer's time to ours, by peer; None for no ratios to peers.
+        peer_problem: function that checks a peer's results instead of `problem`; it takes the peer's name, the case,
+            the peer's results and the expected ones.
+        work: function that returns the Work to predict the time from; None if nothing is predicted.
     """
 
     operator: str
@@ -65,7 +65,7 @@ class Case:
 
     @property
     def reads(self) -> list[np.ndarray]:
-        """Return all arrays that a call takes in."""
+        """Return all arrays of the inputs."""
         return flat(self.inputs)
 
     def ours(self) -> tuple:
@@ -73,7 +73,7 @@ class Case:
         return self.run(self.inputs, "numba")
 
     def fresh(self) -> "Case":
-        """Return the case on copies of the inputs that it would change."""
+        """Return the case with copies of the inputs that it changes."""
         inputs = tuple(each.copy() if i in self.changed else each for i, each in enumerate(self.inputs))
         return dataclasses.replace(self, inputs=inputs)
 
@@ -83,7 +83,7 @@ class Case:
         return self.run(tuple(each.astype(np.float64) for each in inputs) if self.wide else inputs, "reference")
 
     def problem(self, results: tuple, expected: tuple, least: float = 0.0) -> str:
-        """Return what is wrong with results, "" for nothing; every relative error up to `least` is allowed."""
+        """Return what is wrong with `results`, "" if nothing; relative errors up to `least` are always allowed."""
         if len(results) != len(expected):
             return f"{len(results)} results, where there should be {len(expected)}"
         for name, mine, theirs in zip(self.results, results, expected, strict=True):
@@ -112,8 +112,8 @@ def declared_case(
 ) -> Case:
     """Return a call of a declared operator as a case.
 
-    `shown` are the arguments that a table shows; without it, those given. `others` are fields of `Case`, in the place
-    of what follows from the declaration. A gradient operator named after its operator is shown as its gradient.
+    `shown` are the arguments that tables show; by default all of `arguments`. `others` are fields of `Case` that
+    replace those from the declaration. A gradient operator named after its operator is shown as its gradient.
     """
     operator = OPERATORS[name]
     backward = any(each.gradient == name for each in OPERATORS.values())
@@ -140,14 +140,14 @@ def declared_case(
 
 
 def relative_errors(found: np.ndarray, right: np.ndarray, of_largest: bool = False) -> np.ndarray:
-    """Return the error of each element, over its own size or the largest; an element that is no number has NaN."""
+    """Return the error of each element relative to its own size or the largest; NaN for an element that is NaN."""
     sizes = np.abs(right.astype(np.float64))
     least = np.max(sizes, initial=0.0) if of_largest else 0.0
     return np.abs(found.astype(np.float64) - right) / np.maximum(sizes, max(least, np.finfo(np.float32).tiny))
 
 
 def flat(results: tuple) -> list[np.ndarray]:
-    """Return all arrays of results, those of a sparse matrix one after another."""
+    """Return all arrays of results; a sparse matrix gives its data, indices and indptr."""
     arrays: list[np.ndarray] = []
     for each in results:
         arrays += [each.data, each.indices, each.indptr] if hasattr(each, "indptr") else [np.asarray(each)]
@@ -155,5 +155,5 @@ def flat(results: tuple) -> list[np.ndarray]:
 
 
 def bits(array: np.ndarray) -> np.ndarray:
-    """Return an array as unsigned integers, which compare equal where all bits do."""
+    """Return an array as unsigned integers, which are equal where all bits are."""
     return np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}")

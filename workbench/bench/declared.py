@@ -1,4 +1,4 @@
-"""The part "cost": every operator whose declaration says what to time, beside a copy and beside its prediction."""
+"""The part "cost" of the bench: every operator declared with `timed`, beside a copy and a prediction of its time."""
 
 import dataclasses
 import math
@@ -17,9 +17,9 @@ from workbench.operator import OPERATORS, Example, Operator
 
 ELEMENTS = (10_000, 50_000, 250_000, 1_000_000, 5_000_000, 31_500_000)
 QUICK_ELEMENTS = ELEMENTS[:3]
-FEWEST = 3  # rounds
+FEWEST = 3  # rounds, at least
 
-MEDIAN_TARGET, WORST_TARGET = 0.4, 1.0  # of |log2(predicted / measured)|
+MEDIAN_TARGET, WORST_TARGET = 0.4, 1.0  # at most, of |log2(predicted / measured)|
 
 LEGEND = (
     "predicted: counts times this machine's limits, nothing fitted to an operator. copy: a plain loop over the first "
@@ -42,15 +42,15 @@ def run_declared(
     machine: Machine | None = None,
     say: Say = lambda line: None,
 ) -> Results:
-    """Verify declared operators, then time them at about so many elements, beside a copy and a prediction.
+    """Verify declared operators, then time them beside a copy and a prediction, at about `elements` elements.
 
     Args:
-        names: of operators; without it, all that are declared with `timed` and `cost`.
-        machine: to predict for; without it, this one.
+        names: names of operators; by default all that are declared with `timed` and `cost`.
+        machine: machine to predict for; by default this one.
 
     Raises:
-        ValueError: an operator is not declared, or without `timed` or `cost`.
-        WrongResult: a result is not the reference's; nothing has been timed then.
+        ValueError: an operator is not declared, or is declared without `timed` or `cost`.
+        WrongResult: a result differs from the reference's; nothing has been timed then.
     """
     known = [name for name, operator in OPERATORS.items() if operator.timed and operator.cost]
     names = known if names is None else list(names)
@@ -68,7 +68,7 @@ def run_declared(
 
 
 def declared_cases(name: str, elements: int) -> list[Case]:
-    """Return the calls that an operator's declaration wants timed, beside a copy of the first input."""
+    """Return a case for each call that an operator's `timed` yields, beside a copy of the first input."""
     operator = OPERATORS[name]
     calls = list(operator.timed(np.random.default_rng(0), elements))
     results = () if operator.exact else (*operator.changes, *operator.outputs)
@@ -84,7 +84,7 @@ def declared_cases(name: str, elements: int) -> list[Case]:
 
 
 def summary(rows: Iterable[Row]) -> list[Measurement]:
-    """Return how far predictions are from the clock, in factors of two: the median row and the worst."""
+    """Return the errors of predictions, as |log2(predicted / measured)|: the median and the worst row."""
     errors = [(abs(math.log2(row.predicted_seconds / row.seconds)), row) for row in rows]
     if not errors:
         return []
@@ -97,7 +97,7 @@ def summary(rows: Iterable[Row]) -> list[Measurement]:
 
 
 def _shown(operator: Operator, calls: list[Example]) -> list[dict[str, float | str]]:
-    """Return what a table shows of each call: arguments that vary, or that have sliders; sizes of further inputs."""
+    """Return what tables show of each call: arguments that vary, else those with sliders; sizes of further inputs."""
     given = dict.fromkeys(name for _, arguments in calls for name in arguments if name != "order")
     names = [name for name in given if len({repr(arguments.get(name)) for _, arguments in calls}) > 1]
     names = names or [name for name in given if operator.arg(name).slider and name != "seed"]

@@ -1,4 +1,4 @@
-"""The one driver of the bench: verify everything, then time it beside its limits and its peers."""
+"""Run the bench: verify every case against the reference, then time it beside its limits and its peers."""
 
 import contextlib
 import dataclasses
@@ -13,19 +13,19 @@ from workbench.machines.limits import Machine
 from workbench.machines.timing import PAUSE, Contender, Timing, measure_steadily, thread_counts
 from workbench.parallel import thread_limit
 
-PEER_TOLERANCE = 1e-5  # relative, of a peer's results: some take powers or add up in float32
-FEWEST = 3  # rounds
+PEER_TOLERANCE = 1e-5  # relative error allowed to peers: some compute powers or sums in float32
+FEWEST = 3  # rounds, at least
 
 Say = Callable[[str], None]
 
 
 class WrongResult(Exception):
-    """Something to be timed does not compute what it should."""
+    """Something that the bench runs gives a wrong result."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How a part of the bench is run: small and short if `quick`; `machine` is None where nothing is predicted."""
+    """Settings to run a part of the bench: small and short if `quick`; without predictions if `machine` is None."""
 
     quick: bool
     rounds: int
@@ -35,9 +35,9 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True)
 class Peer:
-    """An installed peer: `build`, called with a case and a number of threads, makes what is timed.
+    """An installed library to compare with: `build(case, threads)` returns the contender to time.
 
-    It returns None where the peer has no such operator. Peers make new arrays for their results where ours does.
+    It returns None if the peer has no such operator. Peers make new arrays for their results where our operator does.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Peer:
     build: Callable[[Case, int], Contender | None]
 
     def results(self, case: Case, threads: int) -> tuple | None:
-        """Build and run once; return the results, None where the peer has no such operator."""
+        """Run the peer once and return its results, or None if it has no such operator."""
         contender = self.build(case, threads)
         results = None if contender is None else contender.run()
         return results if results is None or isinstance(results, tuple) else (results,)
@@ -55,8 +55,8 @@ class Peer:
 class Group:
     """Cases that share arrays and are timed in the same rounds.
 
-    `cases` makes them, once to be verified and once to be timed: only one group's arrays are in memory at a time. A
-    group has one in `share` of the rounds. `spins`: idle threads of the linear algebra may spin.
+    `cases` is called once to verify and once to time, so that only one group's arrays are in memory at a time. A group
+    runs in one of `share` rounds. `spins` says that idle threads of the linear algebra library may spin.
     """
 
     name: str
@@ -71,7 +71,7 @@ def run(
     """Verify all cases and peers, then time them at every thread count; a peer that cannot be run is left out.
 
     Raises:
-        WrongResult: names all that is wrong; nothing has been timed then.
+        WrongResult: some results are wrong; the message names all of them, and nothing has been timed then.
     """
     groups = tuple(groups)
     peers = verify(groups, peers, say)
@@ -93,7 +93,7 @@ def present_peers(declared: Mapping[str, tuple[tuple[str, ...], Callable]], say:
     """Return the peers that can be imported, and say which are absent.
 
     Args:
-        declared: by the name of a peer, the modules that it needs and its `build`.
+        declared: the modules that a peer needs and its `build`, by name of the peer.
     """
     found, absent = [], []
     for name, (modules, build) in declared.items():
@@ -115,7 +115,7 @@ def verify(groups: Iterable[Group], peers: list[Peer], say: Say) -> list[Peer]:
     """Compare every case with the reference at every thread count, and the peers; return the peers that ran.
 
     Raises:
-        WrongResult: names all that is wrong.
+        WrongResult: some results are wrong; the message names all of them.
     """
     verified, wrong = 0, []
     for group in groups:
@@ -135,7 +135,7 @@ def verify(groups: Iterable[Group], peers: list[Peer], say: Say) -> list[Peer]:
 
 @contextlib.contextmanager
 def all_threads(threads: int) -> Iterator[None]:
-    """Let our kernels, and the linear algebra that some peers and solvers call, use as many threads."""
+    """Limit our kernels, and the linear algebra that some peers and solvers call, to `threads` threads."""
     with thread_limit(threads), threadpool_limits(threads):
         yield
 
@@ -143,7 +143,7 @@ def all_threads(threads: int) -> Iterator[None]:
 def _verify(
     case: Case, expected: tuple, peers: list[Peer], threads: int, say: Say
 ) -> tuple[list[Peer], list[tuple[str, str]]]:
-    """Return the peers that could be run, and who is wrong and why; each starts from fresh inputs."""
+    """Return the peers that could be run, and (who, problem) for wrong results; each run has fresh inputs."""
     problem = case.problem(case.fresh().ours(), expected)
     if problem:
         return peers, [("", problem)]
@@ -166,7 +166,7 @@ def _verify(
 
 
 def _contenders(cases: Sequence[Case], peers: list[Peer], threads: int) -> dict[str, Contender]:
-    """Return limits, cases and the peers that have them, by the names that `_row` looks for."""
+    """Return what to time: limits, cases, and peers that have the operator, by the names that `_row` uses."""
     contenders: dict[str, Contender] = {}
     for case in cases:
         for name, limit in case.limits.items():

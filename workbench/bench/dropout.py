@@ -1,4 +1,4 @@
-"""The part "dropout": dense arrays, ragged arrays, and sparse matrices of one shape and more and more entries."""
+"""The part "dropout" of the bench: dense arrays, ragged arrays, and sparse matrices with more and more entries."""
 
 import dataclasses
 import math
@@ -15,20 +15,20 @@ from workbench.machines.timing import Contender
 
 SEGMENTS = "SparseDropoutWithReplacement"
 SEED = 17
-SIGMAS = 6  # between the share dropped and the ratio: beyond that by chance once in 5e8
+SIGMAS = 6  # standard deviations allowed between share dropped and ratio; chance exceeds them once in 5e8
 SCALE_TOLERANCE = 1e-6  # relative
 
-# The shape of the dense array, the segments of the ragged one, the shape of the matrices and their entries.
+# Shape of the dense array, segments of the ragged array, shape of the matrices and their numbers of entries.
 STORED = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 SIZES = {"dense": (65_536, 256), "segments": 500_000, "matrix": (20_000, 50_000), "stored": STORED}
 QUICK_STORED = (1000, 3000, 10_000, 30_000, 100_000)
 QUICK_SIZES = {"dense": (2048, 256), "segments": 20_000, "matrix": (2000, 5000), "stored": QUICK_STORED}
 DENSE_RATIO, SEGMENT_RATIOS, STORED_RATIO = 0.3, (0.5, 0.3), 0.05
-LONGEST = 39  # values in a segment; the shortest has none
+LONGEST = 39  # values in the longest segment; the shortest has none
 NO_TARGET = Target("ours / copy")
 DENSE_TARGET, SEGMENTS_TARGET = Target("ours / copy", 3.0, one_thread=True), Target("ours / copy", 2.5)
-PEER_TARGETS = {"torch": 15.0, "numpy": 15.0}  # of a peer's time, in times of ours
-SUM_TOLERANCE = 1e-6  # relative, of a sum that the engines add up in another order
+PEER_TARGETS = {"torch": 15.0, "numpy": 15.0}  # peer's time / our time, at least
+SUM_TOLERANCE = 1e-6  # relative error of a sum, as the engines add in different orders
 CAFFE2_SEGMENTS, CAFFE2_SECONDS = 500_000, 0.013  # Caffe2's own operator, one thread, on a machine of this kind
 
 LEGEND = (
@@ -40,7 +40,7 @@ LEGEND = (
 
 
 def bench(settings: Settings) -> Results:
-    """Time the three kinds of arrays; compare segments with Caffe2, and tell how time grows with stored entries."""
+    """Time the three kinds of arrays; compare segments with Caffe2, and compute how time grows with stored entries."""
     sizes = QUICK_SIZES if settings.quick else SIZES
     groups = [
         Group("dense arrays", lambda: dense_cases(sizes["dense"])),
@@ -54,7 +54,7 @@ def bench(settings: Settings) -> Results:
 
 
 def dense_cases(shape: tuple[int, int]) -> list[Case]:
-    """Return the forward pass with a number, with one for each feature, and scaled; and two gradients."""
+    """Return the forward pass with one replacement, with one per feature, and scaled; and two gradients."""
     rng = np.random.default_rng(0)
     x, dy = (rng.standard_normal(shape, np.float32) for _ in range(2))
     features = rng.standard_normal(shape[-1], np.float32)
@@ -78,10 +78,10 @@ def dense_cases(shape: tuple[int, int]) -> list[Case]:
 
 
 def ragged_cases(segments: int) -> list[Case]:
-    """Return whole segments at every ratio, then single values, on the same int64 values and int32 lengths."""
+    """Return dropout of segments, then of single values, at every ratio, on the same int64 values and int32 lengths."""
     rng = np.random.default_rng(0)
     lengths = rng.integers(0, LONGEST + 1, segments, np.int32)
-    x = rng.integers(1, 1_000_000, int(lengths.sum()))  # no zeros: those are what was dropped
+    x = rng.integers(1, 1_000_000, int(lengths.sum()))  # no zeros, as a zero marks a dropped value
 
     def case(name: str, ratio: float, limits: dict, target: Target = NO_TARGET) -> Case:
         given, shown = {"ratio": ratio, "seed": SEED}, {"ratio": ratio, "segments": segments}
@@ -99,7 +99,7 @@ def ragged_cases(segments: int) -> list[Case]:
 
 
 def stored_case(shape: tuple[int, int], count: int) -> Case:
-    """Return dropout of a CSR matrix at a low ratio: the cost follows the entries."""
+    """Return dropout of a CSR matrix with `count` entries at a low ratio; its cost depends on the entries."""
     x = spread_matrix(shape, count)
     given = {"ratio": STORED_RATIO, "seed": SEED}
     shown = {"ratio": STORED_RATIO, "replacement": 0.0, "scaled": False, "stored": count}
@@ -108,7 +108,7 @@ def stored_case(shape: tuple[int, int], count: int) -> Case:
 
 
 def compare_with_caffe2(rows: tuple[Row, ...]) -> list[Measurement]:
-    """Return the times of segments with one thread, beside Caffe2's where there are as many segments as it had."""
+    """Return the times of segments with one thread; Caffe2's time is the target for the same number of segments."""
     found = []
     for row in rows:
         if row.operator == SEGMENTS and row.threads == 1:
@@ -122,7 +122,7 @@ def compare_with_caffe2(rows: tuple[Row, ...]) -> list[Measurement]:
 
 
 def exponents(rows: tuple[Row, ...]) -> list[Measurement]:
-    """Return b of seconds = a * entries^b over the last decade of entries, at every number of threads."""
+    """Return b in seconds = a * entries^b over the last decade of entries, for every number of threads."""
     by_threads: dict[int, dict[int, float]] = {}
     for row in rows:
         if "stored" in row.arguments:
@@ -140,16 +140,16 @@ def exponents(rows: tuple[Row, ...]) -> list[Measurement]:
 def _case(
     name: str, inputs: tuple, given: dict, shown: dict, limits: dict, target: Target = NO_TARGET, **others
 ) -> Case:
-    """Return a call beside its copy and its peers, whose random numbers are their own."""
+    """Return a call as a case beside its copy and its peers, which draw their own random numbers."""
     fields = {"limits": limits, "targets": (target,), "peer_targets": {}, "peer_problem": peer_problem, **others}
     return declared_case(name, inputs, given, shown=shown, **fields)
 
 
 def peer_problem(name: str, case: Case, theirs: tuple, expected: tuple) -> str:
-    """Return what is wrong with a peer's result, "" for nothing.
+    """Return what is wrong with a peer's result, "" if nothing.
 
-    Single values: the share dropped, and that the kept are unchanged or scaled. Segments: the share dropped, and that
-    what is timed makes the reference's result, `expected`, of the reference's draws.
+    Single values must have the right share dropped, and the others unchanged or scaled. Segments must have the right
+    share dropped, and the timed code must give the reference's result, `expected`, for the reference's draws.
     """
     if case.operator == SEGMENTS:
         return _segments_problem(case, theirs, expected)
@@ -157,14 +157,14 @@ def peer_problem(name: str, case: Case, theirs: tuple, expected: tuple) -> str:
 
 
 def dropped_segments(segments: int, ratio: float) -> np.ndarray:
-    """Return which segments ours drops, from the random stream itself."""
+    """Return which segments our operator drops, computed from the random stream."""
     return philox.uniforms(SEED, segments) < ratio
 
 
 def replace_segments(
     x: np.ndarray, lengths: np.ndarray, dropped: np.ndarray, value: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Replace the dropped segments by a value each, with NumPy alone; return values and lengths."""
+    """Replace each dropped segment by one value, with NumPy only; return values and lengths."""
     output_lengths = np.where(dropped, 1, lengths).astype(lengths.dtype)
     y = np.full(int(output_lengths.sum()), value, x.dtype)
     y[np.repeat(~dropped, output_lengths)] = x[np.repeat(~dropped, lengths)]
@@ -172,7 +172,7 @@ def replace_segments(
 
 
 def _torch(case: Case, threads: int) -> Contender | None:
-    """Time PyTorch, which scales what it keeps and replaces by 0 alone."""
+    """Time PyTorch, which scales the values that it keeps and can replace others only by 0."""
     import torch
 
     if case.layout != "dense" or case.direction != "forward" or case.arguments["replacement"] != 0:
@@ -188,7 +188,7 @@ def _torch(case: Case, threads: int) -> Contender | None:
 
 
 def _numpy(case: Case, threads: int) -> Contender | None:
-    """Time what takes NumPy a line or two: neither gradients nor sparse matrices, and one unscaled number put in."""
+    """Time NumPy where a line or two is enough: unscaled, replacement 0, no gradients and no sparse matrices."""
     generator, ratio = np.random.default_rng(1), case.arguments["ratio"]
     if case.operator == SEGMENTS:
         x, lengths = case.inputs
@@ -223,7 +223,7 @@ def _segments_problem(case: Case, theirs: tuple, expected: tuple) -> str:
         if mine.shape != right.shape or mine.dtype != right.dtype or np.any(bits(mine) != bits(right)):
             return "makes something else of the same draws"
     _, output_lengths = theirs
-    visible = lengths != 1  # of a segment of one value the length does not tell
+    visible = lengths != 1  # a dropped segment of one value keeps its length
     return _share_problem(int(np.sum(output_lengths[visible] == 1)), int(visible.sum()), ratio)
 
 

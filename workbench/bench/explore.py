@@ -1,4 +1,4 @@
-"""The part "explore": the time from a slider's event to the encoded frame."""
+"""The part "explore" of the bench: the time from a slider's event to the encoded frame."""
 
 import time
 from collections.abc import Callable
@@ -14,14 +14,14 @@ TARGET = 0.060  # seconds
 PNG = b"\x89PNG\r\n\x1a\n"
 STEPS = 11  # values tried along a slider's range
 CHANGES, QUICK_CHANGES = 40, 8
-STRIDE = 4  # steps from one value to the next; prime to STEPS, so that all come up and neighbours differ
+STRIDE = 4  # steps from one value to the next; coprime to STEPS, so that every value comes up
 
 
 def bench(settings: Settings) -> Results:
     """Change the sliders of LRN's response curve one after the other, and wait for each frame.
 
     Raises:
-        WrongResult: what came back is no picture, or the picture does not follow the sliders.
+        WrongResult: a frame is not a picture, or the pictures do not change with the sliders.
     """
     from workbench.explore import explore
     from workbench.lrn import plots
@@ -62,7 +62,7 @@ def measure_changes(
 
 
 def slider_value(arg: Arg, step: int) -> float | int:
-    """Return the legal value nearest to step 0..STEPS-1 along a slider's range, on its scale."""
+    """Return the allowed value nearest to step 0..STEPS-1 along a slider's range, on its scale."""
     values = (np.geomspace if arg.scale == "log" else np.linspace)(*arg.slider, STEPS)
     if arg.type is not int:
         return float(values[step])

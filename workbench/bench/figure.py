@@ -1,4 +1,4 @@
-"""Draw what a bench found: ratios as bars beside their targets, curves over stored entries, and the peers."""
+"""Draw the results of a bench: ratios as bars beside their targets, curves over stored entries, and the peers."""
 
 import functools
 import math
@@ -16,18 +16,18 @@ MET, MISSED, PEER, FREE = "#0072B2", "#D55E00", "#009E73", "#767676"  # Okabe-It
 
 COLUMNS = 2
 PEERS = "peers"
-LABEL = 54  # characters in a line beside a bar
-CURVE_LINES = 10  # a panel of curves is at least as high as so many lines
-SCATTER_LINES = 26  # the same of a panel of dots
-LEGEND_ROOM = 0.7  # of the curves' height, above them
+LABEL = 54  # characters per line of a bar's label
+CURVE_LINES = 10  # height of a panel of curves, in lines of labels
+SCATTER_LINES = 26  # height of a panel of dots, in lines of labels
+LEGEND_ROOM = 0.7  # free space above the curves, as a share of their height
 
-Panel = tuple[int, Callable]  # how many lines of labels it is high, and what draws it on axes
+Panel = tuple[int, Callable]  # its height in lines of labels, and a function that draws it on axes
 
 
 def draw_ratios(rows: tuple[Row, ...], file: Path) -> None:
-    """Write bars of every ratio of ours, and every peer's times over ours, to `file`.
+    """Draw bars of all our ratios, and all peers' times over ours, and write them to `file`.
 
-    The times of sparse matrices are curves over their stored entries.
+    The times of sparse matrices are drawn as curves over their stored entries.
     """
     from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -47,7 +47,7 @@ def draw_ratios(rows: tuple[Row, ...], file: Path) -> None:
 
 
 def _arrange(rows: tuple[Row, ...]) -> tuple[list[list[str]], dict[str, Panel]]:
-    """Return the names of the panels line by line, and the panels: two a line, the peers last and across."""
+    """Return the rows of panel names, and the panels: two in a row; the peers' panel is last and fills a row."""
     predicted = [row for row in rows if any(ratio.name == PREDICTION for ratio in row.ratios)]
     rows = tuple(row for row in rows if row not in predicted)
     several = len({row.operator for row in rows}) > 1
@@ -78,7 +78,7 @@ def _arrange(rows: tuple[Row, ...]) -> tuple[list[list[str]], dict[str, Panel]]:
 
 
 def _peer_ratios(rows: tuple[Row, ...], several: bool) -> dict[str, list[Ratio]]:
-    """Return the times over ours in every configuration, by peer and case."""
+    """Return the peers' times over ours in every configuration, by peer and case."""
     ratios: dict[str, list[Ratio]] = {}
     for row in rows:
         targets = {ratio.name: ratio.target for ratio in row.ratios if ratio.at_least}
@@ -90,7 +90,7 @@ def _peer_ratios(rows: tuple[Row, ...], several: bool) -> dict[str, list[Ratio]]
 
 
 def _lines(labels: Iterable[str]) -> int:
-    """Return the lines that labels take up at equal distances."""
+    """Return the lines that labels take up if each gets the height of the highest."""
     heights = [1 + label.count("\n") for label in labels]
     return len(heights) * max(heights)
 
@@ -110,7 +110,7 @@ def _draw_bars(ax, name: str, labels: list[str], ratios: list[Ratio]) -> None:
 
 
 def _draw_curves(ax, rows: list[Row]) -> None:
-    """Draw seconds against stored entries, and those of the copy, a pair of lines for each number of threads."""
+    """Draw seconds of the operator and of the copy against stored entries, two lines per number of threads."""
     for i, threads in enumerate(sorted({row.threads for row in rows})):
         own = sorted((row for row in rows if row.threads == threads), key=lambda row: row.arguments["stored"])
         stored = [row.arguments["stored"] for row in own]
@@ -139,10 +139,10 @@ def _draw_peers(ax, peers: dict[str, list[Ratio]]) -> None:
 
 
 def _draw_errors(ax, rows: list[Row]) -> None:
-    """Draw predicted over measured against the elements, a dot a row, with the lines of a factor of two."""
+    """Draw predicted / measured against elements, one dot per row, with lines at a factor of two."""
     for i, threads in enumerate(sorted({row.threads for row in rows})):
         own = [row for row in rows if row.threads == threads]
-        elements = [math.prod(row.shape) * 1.07**i for row in own]  # side by side
+        elements = [math.prod(row.shape) * 1.07**i for row in own]  # shifted, so that dots lie side by side
         found = [row.predicted_seconds / row.seconds for row in own]
         ax.scatter(elements, found, color=f"C{i}", alpha=0.6, label=threads_of(threads))
     for factor, line in ((1, "-"), (2, ":"), (0.5, ":")):

@@ -1,9 +1,9 @@
-"""The Lasso by coordinate descent: problems with a known answer, their solvers, and how far each must be sent.
+"""Time the Lasso by coordinate descent beside other solvers, each with the tolerance that it needs.
 
-Every solver minimizes 1/(2n) |y - X w|^2 + alpha |w|_1 until the duality gap is at most GAP * |y|^2 / n, which is what
-scikit-learn's `tol` means. A solver asked for a gap may stop well below it, or above: one that looks at optimality
-conditions knows no gap. Each, ours too, is therefore given the largest tolerance with which its weights get there, as
-judged here. All take X as it is and fit no intercept.
+Every solver minimizes 1/(2n) |y - X w|^2 + alpha |w|_1 until the duality gap is at most GAP * |y|^2 / n, the meaning of
+scikit-learn's `tol`. A solver may stop well below the gap that it is asked for, or above it if it checks optimality
+conditions instead. So each solver, ours too, gets the largest tolerance with which its weights reach the gap, as
+computed here. All solvers take X as it is and fit no intercept.
 """
 
 import dataclasses
@@ -23,12 +23,12 @@ from workbench.solvers.penalties import Lp
 from workbench.solvers.solve import solve
 
 OURS = "workbench"
-SHARE = 3  # one in so many rounds; a solver takes as long as many calls of an operator
-PEER_TARGETS = {"scikit-learn": 1.0}  # of a peer's time, in times of ours
-MANY = 100_000  # passes at most, more than any of these problems takes
-GAP = 1e-6  # of |y|^2 / n
-FRACTION = 20  # alpha is as much below the smallest for which all weights are 0
-TOLERANCES = tuple(GAP * 2.0**k for k in range(10, -21, -1))  # what a solver is asked for, one after another
+SHARE = 3  # one round in so many, because a solver takes as long as many calls of an operator
+PEER_TARGETS = {"scikit-learn": 1.0}  # peer's time / our time, at least
+MANY = 100_000  # passes at most; no problem here needs as many
+GAP = 1e-6  # largest duality gap, in units of |y|^2 / n
+FRACTION = 20  # alpha is the smallest alpha for which all weights are 0, divided by this
+TOLERANCES = tuple(GAP * 2.0**k for k in range(10, -21, -1))  # tried one after another
 
 LEGEND = (
     "copy, and limit: a plain loop that reads X once, as many threads. gap: of |y - Xw|²/(2n) + alpha |w|₁, in units "
@@ -40,8 +40,8 @@ LEGEND = (
 def relative_gap(matrix: Any, y: np.ndarray, alpha: float, weights: np.ndarray) -> float:
     """Return (objective - a lower bound on every objective) / (|y|^2 / n), at least 0 up to rounding.
 
-    The bound is the dual objective 1/(2n) (|y|^2 - |y - u|^2) of the multiple u of the residual y - X w that is as near
-    to it as |X^T u| <= n alpha allows. Weights of another shape, or not finite, have an infinite gap.
+    The bound is the dual objective 1/(2n) (|y|^2 - |y - u|^2), where u is the residual y - X w, scaled down until
+    |X^T u| <= n alpha. Weights of a wrong shape, or not finite, have an infinite gap.
     """
     if np.shape(weights) != (matrix.shape[1],) or not np.isfinite(weights).all():
         return np.inf
@@ -55,9 +55,9 @@ def relative_gap(matrix: Any, y: np.ndarray, alpha: float, weights: np.ndarray) 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class LassoCase(Case):
-    """A problem to solve: X (n, features), float64, in columns or CSC; y (n,); and alpha.
+    """A Lasso problem: X (n, features), float64, column-major or CSC; y (n,); and alpha.
 
-    `settled` holds, by solver, the tolerance that it is asked for and the gap that it gets to.
+    `settled` holds, by solver, the tolerance that it is asked for and the gap that it reaches.
     """
 
     alpha: float
@@ -72,16 +72,16 @@ class LassoCase(Case):
         return relative_gap(*self.inputs, self.alpha, weights)
 
     def expected(self) -> tuple:
-        """Return nothing: results are judged by their duality gap."""
+        """Return (), because results are checked by their duality gap."""
         return ()
 
     def problem(self, results: tuple, expected: tuple, least: float = 0.0) -> str:
-        """Return what is wrong with a solver's weights, "" for nothing."""
+        """Return what is wrong with a solver's weights, "" if nothing."""
         gap = self.gap(results[0])
         return "" if gap <= GAP else f"duality gap {gap:.3g}, at most {GAP:g} allowed"
 
     def tolerance(self, solver: str, fit: Callable[[float], np.ndarray]) -> float:
-        """Return the largest of TOLERANCES with which `fit` gets to GAP at every thread count, else the smallest."""
+        """Return the largest of TOLERANCES with which `fit` reaches GAP at every thread count, else the smallest."""
         if solver not in self.settled:
             for tolerance in TOLERANCES:
                 gaps = []
@@ -95,7 +95,7 @@ class LassoCase(Case):
         return self.settled[solver][0]
 
     def gaps(self) -> list[Measurement]:
-        """Return how near to the minimum each solver gets."""
+        """Return the duality gap that each solver reaches."""
         return [
             Measurement(f"{self.name}, {name} asked for {tolerance:.2g}: duality gap", gap, "", GAP)
             for name, (tolerance, gap) in self.settled.items()
@@ -103,17 +103,17 @@ class LassoCase(Case):
 
 
 def case(matrix: Any, y: np.ndarray) -> LassoCase:
-    """Return coordinate descent beside one pass over X, alpha a part of the smallest for which all weights are 0."""
+    """Return coordinate descent as a case beside one pass over X; see FRACTION for alpha."""
     dense = isinstance(matrix, np.ndarray)
     alpha = float(np.abs(matrix.T @ y).max() / y.size / FRACTION)
 
     def read_once() -> None:
         for array in [matrix] if dense else [matrix.data, matrix.indices]:
             flat = array.reshape(-1, order="A")
-            plain_loops.move(flat.view(f"i{flat.itemsize}"), 0)  # sums of whole numbers, which need no order
+            plain_loops.move(flat.view(f"i{flat.itemsize}"), 0)  # integer sums, whose order does not matter
 
     def fit(tolerance: float) -> np.ndarray:
-        return solve(matrix, y, Lp(alpha), tolerance=2 * tolerance).weights  # of |y|^2 / (2n)
+        return solve(matrix, y, Lp(alpha), tolerance=2 * tolerance).weights  # in units of |y|^2 / (2n)
 
     made = LassoCase(
         operator="Lasso",
@@ -133,7 +133,7 @@ def case(matrix: Any, y: np.ndarray) -> LassoCase:
 
 
 def solver(name: str, model: Callable[[float, float], Any]) -> Callable[[Case, int], Contender | None]:
-    """Return what builds a peer of the Lasso from a model with `fit` and `coef_`, sent as far as it must be."""
+    """Return the `build` of a Lasso peer: a model with `fit` and `coef_`, and the tolerance that reaches GAP."""
 
     def build(case: Case, threads: int) -> Contender | None:
         if not isinstance(case, LassoCase):
@@ -154,10 +154,10 @@ def _lasso(module: str, alpha: float, tolerance: float, **options: Any) -> Any:
 
 
 MODELS = {
-    # It also goes on until no weight moves by more than the tolerance.
+    # It also continues until no weight changes by more than the tolerance.
     "scikit-learn": lambda alpha, tolerance: _lasso("sklearn.linear_model", alpha, tolerance, max_iter=MANY),
     "celer": lambda alpha, tolerance: _lasso("celer", alpha, tolerance),
-    # It stops at a violation of the optimality conditions; a gap is about the square of one.
+    # Its tolerance is for the violation of optimality conditions; the gap is about the square of that.
     "skglm": lambda alpha, tolerance: _lasso("skglm", alpha, alpha * math.sqrt(tolerance)),
 }
 MODULES = {"scikit-learn": "sklearn"}

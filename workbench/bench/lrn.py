@@ -1,4 +1,4 @@
-"""The part "lrn": local response normalization in both layouts, its accuracy, and what a fresh process pays."""
+"""The part "lrn" of the bench: local response normalization in both layouts; accuracy, start-up and memory."""
 
 import dataclasses
 import os
@@ -16,14 +16,14 @@ from workbench.machines import plain_loops
 from workbench.machines.timing import Contender
 from workbench.operator import OPERATORS
 
-# alpha is so strong that a window with one neighbour too few stands out from rounding.
+# alpha is large, so that a missing neighbour in a window changes results far more than rounding.
 SIZE, ALPHA, BIAS = 5, 1.0, 1.0
 SHAPES = ((1, 64, 224, 224), (8, 96, 55, 55), (32, 256, 27, 27))
 ACCURACY_SHAPE = (2, 48, 31, 37)
 ACCURACY_BETAS = (0.1, 0.25, 0.5, 0.6, 0.75, 1.0, 1.3, 2.0)
 BETA, OTHER_BETA = 0.75, 0.6
 
-TOLERANCE = 1e-6  # relative, of our results against float64
+TOLERANCE = 1e-6  # relative error of our results against float64
 LIMIT_TARGET = 1.6  # forward / limit
 OTHER_BETA_TARGET = 2.5  # any other beta / beta 0.75
 GRADIENT_TARGET = 2.5  # gradient / forward
@@ -33,7 +33,7 @@ IMPORT_TARGET = 0.3  # seconds
 WARM_UP = (2, 64, 32, 64)  # enough elements for the threads to start
 MEMORY_SHAPE = (8, 64, 128, 192)  # 50 MB
 
-# What a fresh process prints: the seconds of importing and of a first call, and the memory of one call.
+# Code for fresh processes, which print the seconds of an import or of a first call, or the memory of one call.
 IMPORT = "import time; start = time.perf_counter(); import workbench; print(time.perf_counter() - start)"
 FIRST_CALL = """
 import time, numpy, workbench
@@ -51,7 +51,7 @@ LEGEND = (
 
 
 def bench(settings: Settings) -> Results:
-    """Time every shape, in full even if `quick`, and measure accuracy, start-up and memory."""
+    """Time every shape, at full size even if `quick`, and measure accuracy, start-up and memory."""
     say = settings.say
     groups = [Group(dimensions(shape), lambda shape=shape: cases(shape)) for shape in SHAPES]
     found = run(groups, present_peers(PEERS, say), settings.rounds, say, machine=settings.machine)
@@ -61,7 +61,7 @@ def bench(settings: Settings) -> Results:
 
 
 def cases(shape: tuple[int, ...]) -> list[Case]:
-    """Return forward, forward with another beta, and gradient, in both layouts, on the same normal numbers."""
+    """Return forward, forward with another beta, and gradient, in both layouts, on the same random numbers."""
     rng = np.random.default_rng(0)
     x, dy = (rng.standard_normal(shape, np.float32) for _ in range(2))
     copy = {"copy": lambda: plain_loops.copy(x.reshape(-1))}
@@ -85,7 +85,7 @@ def cases(shape: tuple[int, ...]) -> list[Case]:
 
 
 def case(name: str, inputs: tuple, beta: float, copy: dict, layout: str = "NCHW", **others) -> Case:
-    """Return a call held against its copy and, where there are any, its square roots and divisions."""
+    """Return a call as a case; its limits are a copy and, if it has any, its square roots and divisions."""
     arguments = {"size": SIZE, "alpha": ALPHA, "beta": beta, "bias": BIAS, "order": layout}
     made = declared_case(
         name,
@@ -108,7 +108,7 @@ def case(name: str, inputs: tuple, beta: float, copy: dict, layout: str = "NCHW"
 def measure_accuracy() -> list[Measurement]:
     """Return the largest relative error against float64 at several betas, over four decades of magnitudes.
 
-    With more, plain float32 arithmetic would give way to logarithms in float64, and those are not what is asked about.
+    With more decades, the kernels would use float64 logarithms instead of the float32 arithmetic to be measured.
     """
     rng = np.random.default_rng(1)
     x, dy = (rng.standard_normal(ACCURACY_SHAPE, np.float32) for _ in range(2))
@@ -136,7 +136,7 @@ def measure_startup(processes: int) -> list[Measurement]:
 
 
 def measure_memory(say: Say) -> list[Measurement]:
-    """Measure peak memory beyond input and result, as a fraction of the input, each in a process of its own."""
+    """Measure peak memory beyond input and result, as a fraction of the input, each in its own process."""
     if sys.platform != "linux":
         say("memory is not measured: this system does not report a process's peak in /proc")
         return []
@@ -149,10 +149,10 @@ def measure_memory(say: Say) -> list[Measurement]:
 
 
 def extra_memory(name: str, layout: str) -> float:
-    """Return (peak - what was in use before - the result) / the input, of one call in this process, its first one."""
+    """Return (peak - memory used before - result) / input of one call, the first large one in this process."""
 
     def inputs(shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
-        """Return arrays made in place: one that came and went would raise the peak beforehand."""
+        """Return arrays made without temporary ones, which would raise the peak beforehand."""
         n, c, h, w = shape
         rng = np.random.default_rng(0)
         shape = shape if layout == "NCHW" else (n, h, w, c)
@@ -175,7 +175,7 @@ def run_fresh(code: str) -> float:
 
 
 def _torch(case: Case, threads: int) -> Contender | None:
-    """Time PyTorch, NCHW alone; of the gradient its backward pass, with what the forward pass kept."""
+    """Time PyTorch, NCHW only; the gradient is its backward pass, with the arrays that the forward pass saved."""
     import torch
 
     if case.layout != "NCHW":
@@ -196,7 +196,7 @@ def _torch(case: Case, threads: int) -> Contender | None:
 
 
 def _onnxruntime(case: Case, threads: int) -> Contender | None:
-    """Time ONNX Runtime's LRN node: forward, NCHW."""
+    """Time ONNX Runtime's LRN node: forward and NCHW only."""
     import onnxruntime
     from onnx import TensorProto, helper
 
@@ -216,7 +216,7 @@ def _onnxruntime(case: Case, threads: int) -> Contender | None:
 
 
 def _openvino(case: Case, threads: int) -> Contender | None:
-    """Time OpenVINO (oneDNN underneath): forward; its processor plug-in normalizes across axis 1 alone."""
+    """Time OpenVINO, which uses oneDNN: forward and NCHW only, as its CPU plug-in normalizes only across axis 1."""
     import openvino
     from openvino import opset8
 
@@ -231,12 +231,12 @@ def _openvino(case: Case, threads: int) -> Contender | None:
     }
     model = openvino.Core().compile_model(openvino.Model([y], [x], "lrn"), "CPU", settings)
     request = model.create_infer_request()
-    # Shared: without a copy in and another out.
+    # Share the arrays, to avoid copies of input and output.
     return Contender(lambda: request.infer([case.inputs[-1]], share_inputs=True, share_outputs=True)[0], case.reads)
 
 
 def _jax(case: Case, threads: int) -> Contender | None:
-    """Time JAX's compilation of the formula, and of its gradient, at all cores: its threads cannot be set."""
+    """Time the formula and its gradient, compiled by JAX, on all cores only, as its threads cannot be set."""
     import jax
 
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

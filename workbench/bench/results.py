@@ -1,4 +1,4 @@
-"""What a bench found: rows, ratios against targets, single figures; and how it is written as JSON."""
+"""Records of the results of a bench: rows, ratios with targets, single figures; and writing them as JSON."""
 
 import dataclasses
 import json
@@ -11,13 +11,13 @@ from workbench.files import write_whole
 from workbench.machines.this_machine import processor
 from workbench.parallel import available_threads
 
-MISSED = "✗"  # beside a figure that is above its target
-PREDICTION = "predicted / measured"  # the ratio of rows that are held against what was predicted of them
+MISSED = "✗"  # beside a figure that misses its target
+PREDICTION = "predicted / measured"  # name of the ratio in rows that have a prediction
 
 
 @dataclasses.dataclass(frozen=True)
 class Ratio:
-    """One time over another, and what it should be at most, or at least (None: no target)."""
+    """One time over another; it should be at most `target`, or at least if `at_least` (None: no target)."""
 
     name: str
     value: float
@@ -39,11 +39,11 @@ class Ratio:
 class Row:
     """One timed configuration. Times in seconds, medians.
 
-    `arguments` are those of the operator that vary, and what else tells apart configurations of one shape.
-    `copy_seconds` is a plain loop over the same bytes with the same threads; `limit_seconds` is that or the
-    arithmetic that the operator cannot do without, whichever is longer. `peers` maps a name to its time.
-    `predicted_seconds` is what `workbench.machines.prediction` expects of the machine, and `bound` what it expects to
-    take longest; None where nothing is expected.
+    `arguments` are arguments of the operator that vary, and others that distinguish configurations of one shape.
+    `copy_seconds` is the time of a plain loop over the same bytes with the same threads. `limit_seconds` is the longer
+    of that and the time of the arithmetic that the operator needs. `peers` maps names to times. `predicted_seconds` is
+    the prediction of `workbench.machines.prediction`, and `bound` names the part of it that takes longest; both are
+    None without a prediction.
     """
 
     operator: str
@@ -71,7 +71,7 @@ class Row:
         return f"{self.case}, {dimensions(self.shape)} {self.layout}, {threads_of(self.threads)}"
 
     def as_json(self) -> dict:
-        """Return the fields, with each argument as one of them."""
+        """Return the fields as a dict, with each argument as a field."""
         content = dataclasses.asdict(self)
         arguments = content.pop("arguments")
         return {**content, **arguments}
@@ -79,7 +79,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """A single figure, and what it should be at most (None: no target)."""
+    """A single figure; it should be at most `target` (None: no target)."""
 
     name: str
     value: float
@@ -97,7 +97,7 @@ class Measurement:
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """Everything that one or several parts of the bench found; `legends` say how their tables are to be read."""
+    """The results of one or several parts of the bench; `legends` explain how to read their tables."""
 
     rows: tuple[Row, ...] = ()
     measurements: tuple[Measurement, ...] = ()
@@ -114,7 +114,7 @@ class Results:
 
 
 def describe(arguments: dict[str, float | str]) -> str:
-    """Return arguments as words: the value where there is one alone, else names and values, without what is False."""
+    """Return arguments as text: the value if there is only one, else names and values, without False ones."""
     if len(arguments) == 1:
         return shown(*arguments.values())
     given = {name: value for name, value in arguments.items() if value is not False}
@@ -122,7 +122,7 @@ def describe(arguments: dict[str, float | str]) -> str:
 
 
 def shown(value: float | str) -> str:
-    """Return a value of an argument as it stands in a table."""
+    """Return an argument's value as tables show it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else value
@@ -147,7 +147,7 @@ def machine() -> dict[str, str | int]:
 
 
 def base_versions() -> dict[str, str]:
-    """Return the versions of what our own times depend on."""
+    """Return the versions of the packages that our own times depend on, and of Python."""
     versions = {"workbench": __version__, "python": platform.python_version()}
     return versions | {name: metadata.version(name) for name in ("numpy", "numba", "llvmlite")}
 

@@ -1,4 +1,4 @@
-"""The part "sparse-lp": rows of a table and weights of a layer, in place and into new arrays; and the Lasso."""
+"""The part "sparse-lp" of the bench: rows of a table, weights in place, weights into new arrays, and the Lasso."""
 
 import dataclasses
 import math
@@ -15,20 +15,20 @@ from workbench.machines import plain_loops
 from workbench.machines.timing import Contender
 
 ROWS = "SparseLpRegularizer"
-REG_LAMBDA = 2.0**-13  # small, so that rows that are shrunk in every round stay far from 0; the same in float32
+REG_LAMBDA = 2.0**-13  # small, so that rows shrunk in every round stay far from 0; exact in float32
 ALPHA = 0.125
-WEIGHT = 0.125  # of lp_prox: sqrt(2 * 0.125) = 1/2, so that the hard threshold is the same number in float32
+WEIGHT = 0.125  # for lp_prox: the hard threshold sqrt(2 * 0.125) = 1/2 is exact in float32
 THRESHOLD = 0.5
 
-# The table and how many rows are named; the weights; both X of the Lasso, and how many places of the second are not 0.
+# Shape of the table and number of indices; shape of the weights; shapes of the Lasso's X, and density of the sparse X.
 SIZES = {"rows": ((1_000_000, 64), 200_000), "weights": (4096, 4096)}
 SIZES |= {"dense": (1000, 10_000), "sparse": ((10_000, 50_000), 0.001)}
 QUICK_SIZES = {"rows": ((20_000, 64), 4000), "weights": (512, 480)}
 QUICK_SIZES |= {"dense": (200, 1000), "sparse": ((1000, 4000), 0.01)}
 IN_PLACE, NEW_ARRAYS = (1.0, 2.0, 1 / 2, 2 / 3, 3.0, 0.3), (0.0, 1 / 2, 2 / 3, 1.0, 1.5, 2.0)  # exponents of weights
-SIMPLE = (1.0, 2.0, 1 / 2)  # whose power takes a root at most
-TOLERANCE = 1e-6  # relative, but what follows Caffe2 has the reference's bits
-ROWS_TARGET = 2.0  # ours / gather and scatter, of what Caffe2 has too, p = 1 and 2
+SIMPLE = (1.0, 2.0, 1 / 2)  # exponents whose power needs at most a root
+TOLERANCE = 1e-6  # relative error; results that follow Caffe2 equal the reference's bit for bit
+ROWS_TARGET = 2.0  # ours / gather and scatter, for Caffe2's exponents p = 1 and 2
 SIMPLE_TARGET, TARGET = 2.0, 6.0  # ours / pass in place
 
 LEGEND = (
@@ -40,7 +40,7 @@ LEGEND = (
 
 
 def bench(settings: Settings) -> Results:
-    """Time rows, weights and both Lassos, and tell how near to the minimum each solver gets."""
+    """Time rows, weights and both Lassos, and compute the duality gap that each solver reaches."""
     sizes = QUICK_SIZES if settings.quick else SIZES
     problems = planted_dense(sizes["dense"]), planted_sparse(*sizes["sparse"])
     solved = [lasso.case(*each) for each in problems]
@@ -57,9 +57,9 @@ def bench(settings: Settings) -> Results:
 
 
 def row_cases(shape: tuple[int, int], count: int) -> list[Case]:
-    """Return `count` rows of a float32 table of `shape`, with several p; with int64 indices; and with a few favourites.
+    """Return calls on `count` rows of a float32 table of `shape`: several p, int64 indices, and a few favoured rows.
 
-    All work on the same table. Every call changes its numbers a little, too little for a time to change.
+    All cases share one table. Every call changes its numbers, but too little to change the times.
     """
     rng = np.random.default_rng(0)
     table = rng.standard_normal(shape, np.float32)
@@ -94,17 +94,17 @@ def row_cases(shape: tuple[int, int], count: int) -> list[Case]:
 
 
 def favour_few(rng: np.random.Generator, rows: int, count: int) -> np.ndarray:
-    """Draw `count` row numbers, int32, the k-th favourite about 1/k as often as the first (Zipf's law)."""
-    ranks = np.exp(rng.random(count) * np.log(rows)).astype(np.int64)  # from 1
+    """Draw `count` row numbers, int32; the k-th favourite is drawn about 1/k as often as the first (Zipf's law)."""
+    ranks = np.exp(rng.random(count) * np.log(rows)).astype(np.int64)  # from 1 to `rows`
     return rng.permutation(rows)[np.minimum(ranks, rows) - 1].astype(np.int32)
 
 
 def penalty_cases(shape: tuple[int, int]) -> list[Case]:
     """Return `sparse_lp` on float32 weights of `shape`, for several p.
 
-    All work on the same array with the same threshold. The first call, which is not timed, sets what is below it to
-    zero; after that every call finds the same numbers and leaves them as they are. Masks are new arrays, and not among
-    the bytes of the pass that the time is compared with.
+    All cases share one array and one threshold. The first call, which is not timed, sets the weights below the
+    threshold to zero. Later calls find the same weights and do not change them. Masks are new arrays; the pass that
+    the time is compared with does not write them.
     """
     w = _weights(shape)
     negate = {"pass in place, weights": lambda: plain_loops.negate(w.reshape(-1))}
@@ -140,7 +140,7 @@ def _weights(shape: tuple[int, int]) -> np.ndarray:
 
 
 def peer_problem(name: str, case: Case, theirs: tuple, expected: tuple) -> str:
-    """Return what is wrong with a peer's results, "" for nothing; of rows, each of which it shrinks once, or copies."""
+    """Return what is wrong with a peer's results, "" if nothing; a peer copies rows (numpy) or shrinks each once."""
     if case.operator == ROWS:
         table, indices = case.inputs
         once = dataclasses.replace(case, inputs=(table, np.unique(indices)))
@@ -149,7 +149,7 @@ def peer_problem(name: str, case: Case, theirs: tuple, expected: tuple) -> str:
 
 
 def _numpy(case: Case, threads: int) -> Contender | None:
-    """Time NumPy's gather and scatter of rows, without any arithmetic, where p is one of Caffe2's."""
+    """Time NumPy's gather and scatter of rows, without arithmetic, for Caffe2's p = 1 and 2."""
     if case.operator != ROWS or case.arguments["exact"] or case.arguments["p"] not in (1, 2):
         return None
     param, indices = case.inputs
@@ -162,10 +162,10 @@ def _numpy(case: Case, threads: int) -> Contender | None:
 
 
 def _torch(case: Case, threads: int) -> Contender | None:
-    """Time PyTorch; of rows p = 1 and 2 alone, of proximal operators 0, 1 and 2, of gradients none.
+    """Time PyTorch: rows for p = 1 and 2, weights for all p, proximal operators for p = 0, 1 and 2, no gradients.
 
     Rows: `index_select`, the arithmetic, `index_copy_`, which shrinks a row once however often it is named. Weights:
-    the powers, the mask and the product one after another. Proximal operators: `softshrink`, `hardshrink`, a division.
+    the powers, the mask and the product, one after another. Proximal operators: `softshrink`, `hardshrink`, a division.
     """
     import torch
 

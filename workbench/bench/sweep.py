@@ -1,7 +1,7 @@
-"""The part "sweep": what sweeps cost beyond their trials: short functions, notebooks, memory, and very many trials.
+"""The part "sweep" of the bench: time and memory of sweeps over short functions, notebooks and very many trials.
 
-`python -m workbench.bench.sweep KIND TRIALS` runs one sweep, checks it, and prints what it took as JSON. Each has a
-process of its own, since the system keeps one peak of memory, and importing is part of what a sweep takes.
+`python -m workbench.bench.sweep KIND TRIALS` runs one sweep, checks it, and prints its times and memory as JSON. Each
+sweep has its own process, because a process has only one memory peak, and because importing is part of a sweep.
 """
 
 import contextlib
@@ -29,13 +29,13 @@ from workbench.workers.messages import Outcome, Setup, Task
 
 FUNCTION_TARGET = 10.0  # seconds for FUNCTION_TRIALS trials of a millisecond, with two processes, from start to end
 FUNCTION_TRIALS = 1000
-NOTEBOOK_TARGET = 1.5  # seconds that a trial takes beyond its notebook's own
+NOTEBOOK_TARGET = 1.5  # seconds that a trial takes beyond its notebook's own time
 MEMORY_TARGET = 0.1  # kB of memory that a trial may leave behind
-# Trials: simulated, of a notebook, and simulated with TPE, of which the last hundred proposals are timed.
+# Numbers of trials: simulated, of a notebook, and simulated with TPE, whose proposals are timed.
 TRIALS, QUICK_TRIALS = ((1000, 10_000, 100_000), 100, 2000), ((200, 1000, 4000), 6, 200)
 
 SPACE = {"x": "0..1", "y": "1e-3..1:log", "n": "1..9"}
-TIMED = 100  # proposals, of which the median is taken
+TIMED = 100  # proposals whose median is taken
 PARTS = {
     "run": (Session, "run"),
     "proposing": (Independent, "propose"),
@@ -56,7 +56,7 @@ PARAMETERS = "x: float = 0.5  # [0 .. 1]\nn: int = 5  # [1 .. 9]"
 
 
 def bench(settings: Settings) -> Results:
-    """Run sweeps in fresh processes, check every trial's result, and return what they took.
+    """Run sweeps in fresh processes, check every trial's result, and return times and memory.
 
     Raises:
         WrongResult: a sweep has lost, repeated or miscounted a trial.
@@ -103,7 +103,7 @@ def bench(settings: Settings) -> Results:
 
 
 def run_probe(kind: str, trials: int) -> dict[str, float]:
-    """Return what one of KINDS finds in a fresh process."""
+    """Return the measurements of one of KINDS, run in a fresh process."""
     finished = subprocess.run(
         [sys.executable, "-m", "workbench.bench.sweep", kind, str(trials)], capture_output=True, text=True
     )
@@ -121,7 +121,7 @@ def one_millisecond(x: float, y: float, n: int) -> float:
 
 
 class Simulated(Executor):
-    """Give the result of `one_millisecond` at once."""
+    """Executor that returns the result of `one_millisecond` at once."""
 
     def submit(self, run: Callable, /, setup: Setup, task: Task) -> Future:
         """Return a Future that is done."""
@@ -158,7 +158,7 @@ def notebook(trials: int, place: Path) -> dict[str, float]:
 
 
 def simulated(trials: int, place: Path) -> dict[str, float]:
-    """Sweep over results that cost nothing, then write tables and page."""
+    """Sweep over simulated trials, then write tables and page."""
     with _parts() as parts:
         result = _simulate("random", trials, place, report=False)
     peak = status_kilobytes("VmHWM")
@@ -175,7 +175,7 @@ def simulated(trials: int, place: Path) -> dict[str, float]:
 
 
 def guided(trials: int, place: Path) -> dict[str, float]:
-    """Let TPE propose trials whose results cost nothing."""
+    """Let TPE propose simulated trials, and time the proposals."""
     taken: list[float] = []
     with _timed(Sequential, "propose", taken.append):
         result = _simulate("tpe", trials, place, report=False)
@@ -191,7 +191,7 @@ def _simulate(sampler: str, trials: int, place: Path, report: bool) -> SweepResu
 
 @contextlib.contextmanager
 def _parts() -> Iterator[dict[str, float]]:
-    """Give the seconds that the block spends in each part of a sweep, and in running trials altogether."""
+    """Yield the seconds that the block spends in each part of a sweep; "run" is the time of all trials."""
     parts: dict[str, float] = {}
     with contextlib.ExitStack() as stack:
         for name, (owner, method) in PARTS.items():
@@ -204,7 +204,7 @@ def _parts() -> Iterator[dict[str, float]]:
 
 
 def _timed(owner: type, method: str, count: Callable[[float], None]) -> contextlib.AbstractContextManager:
-    """Tell `count` the seconds of each call of a method within the block."""
+    """Call `count` with the seconds of each call of a method within the block."""
     original = getattr(owner, method)
 
     def timed(*arguments: Any, **named: Any) -> Any:
@@ -218,7 +218,7 @@ def _timed(owner: type, method: str, count: Callable[[float], None]) -> contextl
 
 
 def _check(result: SweepResult, trials: int) -> None:
-    """Exit with a message unless every trial is there once, with the result that its parameters lead to."""
+    """Exit with a message unless every trial is there once, with the right result for its parameters."""
     count = 0
     for count, record in enumerate(result.records(), start=1):
         if record.number != count - 1 or abs(record.values[0] - sum(record.parameters.values())) > 1e-9:

@@ -1,4 +1,4 @@
-"""Show what a bench found: tables on the console, and in Markdown."""
+"""Show the results of a bench as tables, on the console and in Markdown."""
 
 from rich.table import Table
 
@@ -9,7 +9,7 @@ TIMES = ("ms", "± IQR", "copy ms", "limit ms")
 
 
 def rows_tables(rows: tuple[Row, ...]) -> list[Table]:
-    """Return a console table of the timed rows of each operator, with every argument that any of the rows has."""
+    """Return a console table of timed rows for each operator, with a column for every argument of any row."""
     by_operator: dict[str, list[Row]] = {}
     for row in rows:
         by_operator.setdefault(row.operator, []).append(row)
@@ -63,7 +63,7 @@ def markdown(results: Results) -> str:
 
 
 def missed_targets(results: Results) -> list[str]:
-    """Name every target that was missed, one a line."""
+    """Return a line for every missed target."""
     several = len({row.operator for row in results.rows}) > 1
     rows = [
         f"{row.operator} {row.label}: {ratio}" if several else f"{row.label}: {ratio}"

@@ -1,23 +1,22 @@
-"""Every operator applied to `dask.array` arrays, block by block: for arrays that outgrow memory, or one machine.
+"""Apply the operators to `dask.array` arrays, block by block, for arrays too large for memory or for one machine.
 
     x = cluster.from_memmap(np.load("activations.npy", mmap_mode="r"))
     y, dropped = cluster.dropout_with_replacement(cluster.local_response_norm(x), seed=0)
     dask.array.to_npy_stack("normalized", y)
 
-The functions have the names and arguments of the plain ones in `workbench` and return the same values: an array that is
-cut into blocks, whatever blocks, gives the result of the whole, dropout bit for bit. Where a window crosses a border
-between blocks, they are computed with a halo; a draw depends on an element's place in the whole array.
+The functions have the names and arguments of the plain functions in `workbench` and return the same values, however the
+array is cut into blocks; dropout is the same bit for bit. If a window crosses the border of a block, the block is
+computed with a halo. Random draws depend on an element's place in the whole array.
 
 Arrays are dask arrays whose chunks have known sizes. A memory-mapped file is read block by block (`from_memmap`); any
-other array is copied and cut, as `dask.array.asarray` does. Results are lazy dask arrays, and no block is ever changed
-in place.
+other array is copied and cut, as `dask.array.asarray` does. Results are lazy dask arrays. No block is changed in place.
 
-Arguments are checked at once, with the messages of the plain functions. What depends on the values, such as a base of
-LRN that is not positive, is an error of the computation. A block is computed on one thread: it is dask that shares out
-the blocks.
+Arguments are checked at once, with the messages of the plain functions. Errors that depend on the values, such as a
+base of LRN that is not positive, are raised by the computation. Each block is computed on one thread, since dask
+computes several blocks at once.
 
-An operator that is declared as blockwise="elementwise" has a function here by itself, in whatever package it is
-declared; `run` calls any operator by its name.
+An operator declared with blockwise="elementwise" gets its function here without further code, in whatever package it is
+declared. `run` calls any operator by its name.
 """
 
 from typing import Any
@@ -45,10 +44,10 @@ __all__ = [
 
 
 def run(name: str, *inputs: Any, **arguments: Any) -> Any:
-    """Run a declared operator on dask arrays, and return its results as lazy ones.
+    """Run a declared operator on dask arrays, and return its results as lazy dask arrays.
 
     Raises:
-        ValueError: there is no such operator, or it has no form for blocks.
+        ValueError: no operator is called `name`, or it has no form for blocks.
     """
     if name not in OPERATORS:
         raise ValueError(f"name={name!r}: must be one of {', '.join(map(repr, OPERATORS))}")

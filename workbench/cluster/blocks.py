@@ -1,4 +1,4 @@
-"""What all operators need: dask arrays from arguments and files, checks that read no data, calls block by block."""
+"""Shared tools of the operators on dask arrays: converting and checking arguments, and calls block by block."""
 
 import dataclasses
 import functools
@@ -18,7 +18,7 @@ from workbench.operator import Operator
 
 
 def like(plain: Callable) -> Callable[[Callable], Callable]:
-    """Give a function the signature of a plain one; it is called with every argument by name, defaults included."""
+    """Give a function the signature of `plain`; it then receives every argument by name, defaults included."""
     signature = inspect.signature(plain).replace(return_annotation=inspect.Signature.empty)
 
     def decorate(form: Callable) -> Callable:
@@ -35,9 +35,9 @@ def like(plain: Callable) -> Callable[[Callable], Callable]:
 
 
 def elementwise(operator: Operator) -> Callable:
-    """Return the form for dask arrays of an operator that is declared as blockwise="elementwise".
+    """Return the function for dask arrays of an operator that is declared with blockwise="elementwise".
 
-    Each block is computed alone by the operator's public function, which other processes import by its name.
+    The operator's public function, which other processes import by its name, computes each block alone.
     """
     plain = getattr(import_module(operator.room), operator.function)
 
@@ -45,7 +45,7 @@ def elementwise(operator: Operator) -> Callable:
         first, *others = (as_dask(name, given.pop(name)) for name in operator.inputs)
         check(operator, given, engine, *map(stand_in, (first, *others)))
         arrays = [first, *(other.rechunk(first.chunks) for other in others)]
-        empty = plain(*(np.zeros((0,) * x.ndim, x.dtype) for x in arrays), engine=engine, **given)  # says of what types
+        empty = plain(*(np.zeros((0,) * x.ndim, x.dtype) for x in arrays), engine=engine, **given)  # shows the types
         many = isinstance(empty, tuple)
         dtype = first.dtype if many else empty.dtype
         blocks = map_blocks(on_one_thread, *arrays, dtype=dtype, plain=plain, engine=engine, **given)
@@ -62,15 +62,15 @@ def elementwise(operator: Operator) -> Callable:
 def from_memmap(x: np.memmap, chunks: int | str | tuple | dict = "auto") -> da.Array:
     """Return a dask array whose blocks are read from the file when they are needed.
 
-    `dask.array.from_array` would copy the whole file into memory, and send it to other processes; here each process
+    `dask.array.from_array` would copy the whole file into memory and send it to other processes. Here, each process
     opens the file itself, under the same path.
 
     Args:
-        x: as `np.memmap` or `np.load(path, mmap_mode="r")` return it. Slice the result rather than x.
+        x: a file as returned by `np.memmap` or `np.load(path, mmap_mode="r")`. Slice the result rather than x.
         chunks: as for `dask.array.from_array`.
 
     Raises:
-        ValueError: x is a part of a file, has no file of its own name, or may differ from it (mode "c").
+        ValueError: x is a slice of another array, its file has no name, or it may differ from the file (mode "c").
     """
     if not isinstance(x.base, mmap.mmap) or x.filename is None or x.mode == "c":
         raise ValueError(
@@ -83,7 +83,7 @@ def from_memmap(x: np.memmap, chunks: int | str | tuple | dict = "auto") -> da.A
 
 @dataclasses.dataclass(frozen=True)
 class _File:
-    """What it takes to map a file anew, wherever a block of it is read."""
+    """A file to map again in each process that reads a block of it."""
 
     path: str
     dtype: np.dtype
@@ -100,7 +100,7 @@ class _File:
 
 
 def as_dask(name: str, x: Any) -> da.Array:
-    """Return x as a dask array of known chunks, in the machine's byte order."""
+    """Return x as a dask array in native byte order; raise unless its blocks are NumPy arrays of known sizes."""
     if isinstance(x, np.memmap):
         x = from_memmap(x)
     try:
@@ -129,41 +129,41 @@ def _native(block: np.ndarray) -> np.ndarray:
 
 
 def stand_in(x: da.Array) -> np.ndarray:
-    """Return an array of x's shape and type that takes no memory: what a check of arguments may look at."""
+    """Return an array of x's shape and type that takes no memory, for checks of arguments."""
     return np.broadcast_to(np.zeros((), x.dtype), x.shape)
 
 
 def check(operator: Operator, arguments: dict, engine: str, *inputs: np.ndarray) -> tuple:
-    """Check as `Operator.run` does, and return what it would give to the engine's function."""
+    """Check arguments as `Operator.run` does; return the arguments that it would pass to the engine's function."""
     values = operator.check(arguments)
     operator.implementation(engine)
     return operator.prepare(inputs, values)
 
 
 def on_one_thread(*blocks: np.ndarray, plain: Callable, **arguments: Any) -> Any:
-    """Call a plain function: dask has a block for each of its threads already."""
+    """Call a plain function on one thread, since each of dask's threads already has a block of its own."""
     with parallel.thread_limit(1):
         return plain(*blocks, **arguments)
 
 
 def map_blocks(function: Callable, /, *arrays: da.Array, dtype: np.dtype, **options: Any) -> da.Array:
-    """Return function(block, ...) for each block of the first array, with those of the others that belong to it."""
+    """Return function(block, ...) for each block of the first array and the matching blocks of the others."""
     meta = np.empty((0,) * arrays[0].ndim, dtype)
     return da.map_blocks(function, *arrays, dtype=dtype, meta=meta, **options)
 
 
 def pick(tuples: da.Array, place: int, dtype: np.dtype, **options: Any) -> da.Array:
-    """Return one array of those that a function returned together: blocks of `tuples` are tuples of arrays."""
+    """Return one of the arrays that a function returned as a tuple; the blocks of `tuples` are these tuples."""
     return map_blocks(arithmetic.itemgetter(place), tuples, dtype=dtype, **options)
 
 
 def one_each(arrays: list[np.ndarray]) -> da.Array:
-    """Return an array with one of the arrays, all of one type and with one axis, as each chunk."""
+    """Return a dask array whose chunks are the given arrays, which have one type and one axis."""
     return da.from_array(np.concatenate(arrays), chunks=(tuple(map(len, arrays)),))
 
 
 def sum_over(x: da.Array, axes: tuple[int, ...]) -> da.Array:
-    """Sum over axes, which stay as axes of length 1; a sum that overflows is infinite, without a warning."""
+    """Return the sum over `axes`, kept with length 1; a sum that overflows is infinite, without a warning."""
     return da.reduction(x, _sum, _sum, axis=axes, keepdims=True, dtype=x.dtype)
 
 

@@ -1,4 +1,4 @@
-"""Dropout with replacement of dask arrays: each block draws the words of its elements' places in the whole array."""
+"""Dropout with replacement for dask arrays; a block's random words depend on its place in the whole array."""
 
 import dataclasses
 from collections.abc import Callable
@@ -20,16 +20,16 @@ DROPOUT_OF_RUNS = dataclasses.replace(plain.DROPOUT, function="dropout_of_runs")
 def dropout_with_replacement(
     x: Any, replacement: Any, per_feature: bool, engine: str, **arguments: Any
 ) -> tuple[da.Array, da.Array]:
-    """Replace each element with chance `ratio`.
+    """Replace each element with probability `ratio`.
 
-    Arguments and errors as for `workbench.dropout_with_replacement`, with x a dask array, chunked in any way. Element i
-    of the whole array, in C order, has word start + i of the seed's stream: the result is the same, bit for bit,
-    however the array is cut. It is drawn fastest where blocks hold the last axes whole.
+    Arguments and errors are those of `workbench.dropout_with_replacement`, but x is a dask array, chunked in any way.
+    Element i of the whole array, in C order, uses word start + i of the seed's stream, so the result is the same, bit
+    for bit, however the array is cut. The draws are fastest if the blocks are not cut along the last axes.
 
-    "mean" and "median" are computed at once: a lazy one would keep every block of x in memory until the last one had
-    been read. A mean takes one pass over x and all that x is computed from, and may differ from that of the whole array
-    in its last bits. A median is exact and takes a pass for each 16 bits of x's type, or with per_feature=True for each
-    8 bits, and then 4 kB for each feature.
+    "mean" and "median" are computed at once, since a lazy one would keep every block of x in memory until the last
+    block was read. A mean takes one pass over x and all that x is computed from; its last bits may differ from the mean
+    of the whole array. A median is exact. It takes one pass for each 16 bits of x's type; with per_feature=True, one
+    pass for each 8 bits, and 4 kB for each feature.
 
     Returns:
         y, of x's type, and `dropped`, bool: lazy dask arrays of x's shape and chunks, best computed together.
@@ -52,13 +52,13 @@ def dropout_with_replacement(
 def dropout_with_replacement_gradient(
     dy: Any, dropped: Any, replacement_shape: tuple[int, ...], engine: str, **arguments: Any
 ) -> tuple[da.Array, da.Array]:
-    """Carry the gradient dy of a loss in y = dropout_with_replacement(x) back to x and to the replacement.
+    """Return the gradients of a loss in x and in the replacement, given its gradient dy in the output y.
 
-    Arguments and errors as for `workbench.dropout_with_replacement_gradient`, with dask arrays dy and dropped whose
-    chunks may differ. That `dropped` contradicts the ratio is an error of the computation.
+    Arguments and errors are those of `workbench.dropout_with_replacement_gradient`, but dy and dropped are dask arrays,
+    whose chunks may differ. If `dropped` contradicts the ratio, the computation raises the error.
 
     Returns:
-        dx and dreplacement, lazy dask arrays. The sums of dreplacement are added up block by block, in float64.
+        dx and dreplacement, lazy dask arrays. The sums in dreplacement are added block by block in float64.
     """
     dy, dropped = as_dask("dy", dy), as_dask("dropped", dropped)
     check(plain.DROPOUT_GRADIENT, arguments, engine, np.empty(0, dy.dtype), np.empty(0, bool))
@@ -90,10 +90,10 @@ def _drop(
 
 
 def run_begins(location: list[tuple[int, int]], shape: tuple[int, ...]) -> np.ndarray:
-    """Return where each run of neighbours in a block begins, counted in C order in the whole array, uint64.
+    """Return the place in the whole array, in C order, at which each run of a block's neighbours begins, uint64.
 
-    The block spans location[axis] = (begin, end) of an array of `shape`. The last axes that it holds whole, and what it
-    holds of the one before them, are one run.
+    The block spans location[axis] = (begin, end) of an array of `shape`. The last axes that are not cut, and the
+    block's part of the axis before them, form one run.
     """
     split = max(
         (a for a, ((begin, end), length) in enumerate(zip(location, shape, strict=True)) if end - begin < length),
@@ -108,7 +108,7 @@ def run_begins(location: list[tuple[int, int]], shape: tuple[int, ...]) -> np.nd
 
 
 def _alongside(x: da.Array, values: np.ndarray) -> da.Array:
-    """Return an array that broadcasts to x in chunks that go with those of x."""
+    """Return `values` as a dask array that broadcasts to x and has matching chunks."""
     chunks = [
         (1,) if length == 1 else sizes
         for length, sizes in zip(values.shape, x.chunks[x.ndim - values.ndim :], strict=True)
@@ -123,7 +123,7 @@ def _gradient_of_x(dy: np.ndarray, dropped: np.ndarray, **arguments: Any) -> np.
 def _gradient_of_replacement(
     dy: np.ndarray, dropped: np.ndarray, *, summed: tuple[int, ...], **arguments: Any
 ) -> np.ndarray:
-    """Return a block's share in float64: the sums of all blocks are rounded once."""
+    """Return a block's part of the sums in float64; the sums over all blocks are rounded once, at the end."""
     shape = tuple(1 if axis in summed else length for axis, length in enumerate(dy.shape))
     return on_one_thread(
         dy.astype(float), dropped, plain=plain.dropout_with_replacement_gradient, replacement_shape=shape, **arguments

@@ -1,4 +1,4 @@
-"""What changes weights in place, for dask arrays: any block does for itself, and new weights are a result."""
+"""Lp regularization of dask arrays: each block is computed alone, and changed weights are returned as a new array."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,18 +13,18 @@ from workbench.sparse_lp import SPARSE_LP, SPARSE_LP_REGULARIZER
 
 @like(workbench.sparse_lp_regularizer)
 def sparse_lp_regularizer(param: Any, indices: Any, engine: str, **arguments: Any) -> da.Array:
-    """Return the table with the rows that `indices` names shrunk, once for each time a row is named.
+    """Return the table with the rows in `indices` shrunk, once for each time that a row is listed.
 
     The plain function works in place; a dask array cannot be changed, so here the new table is the result.
 
-    Arguments and errors as for `workbench.sparse_lp_regularizer`, with param a dask array, shape (rows, ...), chunked
-    in any way. The indices are a NumPy array, and one that is out of range is an error at once.
+    Arguments and errors are those of `workbench.sparse_lp_regularizer`, but param is a dask array, shape (rows, ...),
+    chunked in any way. The indices are a NumPy array; an index that is out of range is an error at once.
 
     Returns:
-        A lazy dask array of param's shape, type and chunks. A block none of whose rows is named is passed on as it is.
+        A lazy dask array of param's shape, type and chunks. A block without a row in `indices` is passed on unchanged.
     """
     param = as_dask("param", param)
-    # All but the rows takes no part in the checks, and an array without elements no memory.
+    # The checks look only at the number of rows, so an array without elements, which takes no memory, is enough.
     table = np.empty((*param.shape[:1], 0), param.dtype) if param.ndim else np.empty((), param.dtype)
     _, indices, *values = check(SPARSE_LP_REGULARIZER, arguments, engine, table, indices)
     borders = np.cumsum((0, *param.chunks[0]))
@@ -49,14 +49,14 @@ def sparse_lp_regularizer(param: Any, indices: Any, engine: str, **arguments: An
 
 @like(workbench.sparse_lp)
 def sparse_lp(w: Any, engine: str, **arguments: Any) -> tuple[da.Array, da.Array, da.Array]:
-    """Return the penalty of the weights, which are kept, and the weights with the others set to zero.
+    """Return the penalty of the weights, the mask of the kept weights, and the weights with the others set to zero.
 
     The plain function changes w in place; a dask array cannot be changed, so here the new weights are a third result.
-    Arguments and errors as for `workbench.sparse_lp`, with w a dask array, chunked in any way.
+    Arguments and errors are those of `workbench.sparse_lp`, but w is a dask array, chunked in any way.
 
     Returns:
-        loss, float64, with no axes; mask, bool, and the new w, of w's shape and chunks: lazy dask arrays, best computed
-        together. The loss is added up block by block, and may differ from that of the whole array in its last bits.
+        Lazy dask arrays, best computed together: loss, float64, with no axes; mask, bool, and the new w, of w's shape
+        and chunks. The loss is a sum over blocks, so its last bits may differ from the loss of the whole array.
     """
     w = as_dask("w", w)
     _, *values = check(SPARSE_LP, arguments, engine, np.empty(0, w.dtype))

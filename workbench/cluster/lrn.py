@@ -1,4 +1,4 @@
-"""Local response normalization of dask arrays: a block is computed with a halo as deep as the windows reach."""
+"""Local response normalization for dask arrays; each block is computed with a halo as wide as the windows reach."""
 
 from typing import Any
 
@@ -15,13 +15,12 @@ from workbench.operator import Operator
 def local_response_norm(x: Any, engine: str, **arguments: Any) -> da.Array:
     """Normalize each response by the energy of its neighbours.
 
-    Arguments and errors as for `workbench.local_response_norm`, with x a dask array, chunked in any way along any axis.
-    Along the axes of the window a block has a halo of size // 2; chunks that are shorter than that are merged, and so
-    are those of an axis that is no longer.
+    Arguments and errors are those of `workbench.local_response_norm`, but x is a dask array, chunked in any way along
+    any axis. Along the axes of the window, a block has a halo of size // 2. Chunks shorter than the halo are merged; if
+    the whole axis is not longer than the halo, it becomes one chunk.
 
     Returns:
-        y, a lazy dask array of x's shape and type. A base that is not positive is an error of the computation, which
-        speaks of one block.
+        y, a lazy dask array of x's shape and type. The computation of a block raises if a base is not positive.
     """
     return _normalize(lrn.LRN, (x,), engine, **arguments)
 
@@ -30,17 +29,17 @@ def local_response_norm(x: Any, engine: str, **arguments: Any) -> da.Array:
 def local_response_norm_scale(x: Any, engine: str, **arguments: Any) -> da.Array:
     """Return scale_i = bias + alpha/n * sum of x_j^2 over the window around i.
 
-    Arguments, chunks and errors as for `local_response_norm`; the result is a lazy dask array.
+    Arguments, chunks and errors are those of `local_response_norm`; the result is a lazy dask array.
     """
     return _normalize(lrn.LRN_SCALE, (x,), engine, **arguments)
 
 
 @like(lrn.local_response_norm_gradient)
 def local_response_norm_gradient(dy: Any, x: Any, engine: str, **arguments: Any) -> da.Array:
-    """Carry the gradient dy of a loss in y = local_response_norm(x) back to x.
+    """Return the gradient of a loss in x, given its gradient dy in y = local_response_norm(x).
 
-    Arguments and errors as for `workbench.local_response_norm_gradient`, with dask arrays dy and x whose chunks may
-    differ. The halo is twice that of the forward pass: dx_i needs the scale of its neighbours, and those need theirs.
+    Arguments and errors are those of `workbench.local_response_norm_gradient`, but dy and x are dask arrays, whose
+    chunks may differ. The halo is twice that of the forward pass: dx_i needs its neighbours' scale, which needs theirs.
 
     Returns:
         dx, a lazy dask array of x's shape and type.
@@ -52,10 +51,10 @@ def _normalize(operator: Operator, inputs: tuple, engine: str, **arguments: Any)
     arrays = [as_dask(name, x) for name, x in zip(operator.inputs, inputs, strict=True)]
     *_, window, channels_last = check(operator, arguments, engine, *map(stand_in, arrays))
     x = arrays[-1]
-    windows = len(inputs)  # around one another: an element of a gradient needs its neighbours' scale, and so theirs
+    windows = len(inputs)  # 2 for a gradient: it needs its neighbours' scale, which needs their neighbours
     halo = windows * window.before
     axes = window_axes(x.ndim, window.region, channels_last)
-    # An axis that is no longer than the halo is taken in one chunk, which needs none.
+    # An axis that is not longer than the halo becomes one chunk, which needs no halo.
     arrays = [array.rechunk({axis: -1 for axis in axes if halo >= x.shape[axis]}) for array in arrays]
     between_ones = {"axes": axes} if window.bias == 0 else {}
     return da.map_overlap(
@@ -73,10 +72,10 @@ def _normalize(operator: Operator, inputs: tuple, engine: str, **arguments: Any)
 
 
 def _between_ones(*blocks: np.ndarray, axes: tuple[int, ...], block_info: dict, **arguments: Any) -> np.ndarray:
-    """Compute a block between ones, which lie beyond its halo, so that the windows of the halo's elements hold one.
+    """Compute a block padded with ones beyond its halo, so that the windows of the halo's elements hold a one.
 
-    Without them such a window, cut off where the halo ends, might hold zeros alone, and with a bias of 0 the base would
-    be refused there, though that of the whole window is positive. No window of the block itself reaches so far.
+    The halo cuts off such a window, which might then hold only zeros. With a bias of 0, its base would be refused,
+    although the base of the whole window is positive. No window of the block itself reaches the padding.
     """
     place, count = block_info[0]["chunk-location"], block_info[0]["num-chunks"]
     widths = [(0, 0)] * blocks[0].ndim

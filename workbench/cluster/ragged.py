@@ -1,4 +1,4 @@
-"""Dropout of ragged dask arrays: their values are cut anywhere, in the middle of a segment too."""
+"""Dropout of ragged dask arrays, whose values may be cut anywhere, even in the middle of a segment."""
 
 import dataclasses
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from workbench.sparse_dropout.inputs import Drop, check_sum
 
 @like(plain.sparse_dropout_with_replacement)
 def sparse_dropout_with_replacement(x: Any, lengths: Any, engine: str, **arguments: Any) -> tuple[da.Array, da.Array]:
-    """Replace whole segments of a ragged array by one value each, with chance `ratio`.
+    """Replace whole segments of a ragged array by one value each, with probability `ratio`.
 
-    Arguments and errors as for `workbench.sparse_dropout_with_replacement`, with dask arrays x and lengths, chunked in
-    any way. The lengths are computed at once and held in memory: the sizes of the result depend on them.
+    Arguments and errors are those of `workbench.sparse_dropout_with_replacement`, but x and lengths are dask arrays,
+    chunked in any way. The lengths are computed at once and held in memory: the sizes of the result depend on them.
 
     Returns:
-        y, a lazy dask array with as many chunks as x, of known sizes, where a dropped segment's one value is in the
-        chunk in which the segment began; and output_lengths, a dask array with the chunks of lengths.
+        y, a lazy dask array with as many chunks as x, of known sizes (the value of a dropped segment is in the chunk in
+        which the segment begins); and output_lengths, a dask array with the chunks of lengths.
     """
     x, lengths, chunks, drop, value = _prepared(plain.SPARSE_DROPOUT, x, lengths, engine, **arguments)
     function = plain.SPARSE_DROPOUT.implementation(engine)
@@ -38,10 +38,10 @@ def sparse_dropout_with_replacement(x: Any, lengths: Any, engine: str, **argumen
 def sparse_itemwise_dropout_with_replacement(
     x: Any, lengths: Any, engine: str, **arguments: Any
 ) -> tuple[da.Array, da.Array]:
-    """Replace single values of a ragged array, each with chance `ratio`.
+    """Replace single values of a ragged array, each with probability `ratio`.
 
-    Arguments and errors as for `workbench.sparse_itemwise_dropout_with_replacement`, with dask arrays x and lengths,
-    chunked in any way. The lengths are computed at once and held in memory, to be checked.
+    Arguments and errors are those of `workbench.sparse_itemwise_dropout_with_replacement`, but x and lengths are dask
+    arrays, chunked in any way. The lengths are computed at once and held in memory, to be checked.
 
     Returns:
         y and output_lengths, dask arrays with the chunks of x and of lengths.
@@ -53,11 +53,11 @@ def sparse_itemwise_dropout_with_replacement(
 
 
 def _pieces(lengths: np.ndarray, dropped: np.ndarray, sizes: tuple[int, ...]) -> list[tuple]:
-    """Cut the segments at the borders of chunks; an empty one at a border belongs to the chunk that begins there.
+    """Cut the segments at the borders of chunks; an empty segment at a border belongs to the chunk that begins there.
 
-    Return, for each chunk of x, the lengths of its parts of segments, the first one's number, a surplus, and how many
-    values come out. The surplus is 1 where the first segment began in an earlier chunk and is dropped: its value is
-    there. All but the last are arrays.
+    Return, for each chunk of x, four items: the lengths of its parts of segments, the number of the first segment, a
+    surplus (these three as arrays), and the number of output values. The surplus is 1 if the first segment began in an
+    earlier chunk and is dropped, since its value is in that chunk.
     """
     pieces = []
     ends = np.cumsum(lengths, dtype=np.int64)
@@ -66,7 +66,7 @@ def _pieces(lengths: np.ndarray, dropped: np.ndarray, sizes: tuple[int, ...]) ->
     for number, length in enumerate(sizes):
         at, stop = stop, stop + length
         first, last = np.searchsorted(begins, (at, stop))
-        last = len(lengths) if number == len(sizes) - 1 else last  # with the empty segments at the very end
+        last = len(lengths) if number == len(sizes) - 1 else last  # include empty segments at the very end
         continued = int(first > 0 and ends[first - 1] > at)
         part = slice(first - continued, last)
         held = np.minimum(ends[part], stop) - np.maximum(begins[part], at)
@@ -80,7 +80,7 @@ def _pieces(lengths: np.ndarray, dropped: np.ndarray, sizes: tuple[int, ...]) ->
 def _prepared(
     operator: Operator, x: Any, lengths: Any, engine: str, **arguments: Any
 ) -> tuple[da.Array, np.ndarray, Any, Drop, np.generic]:
-    """Check everything; return x, the lengths and their chunks, and what says who is dropped and what for."""
+    """Check all arguments; return x, the lengths, their chunks, the rule of what to drop, and the replacement value."""
     x = as_dask("x", x)
     chunks = lengths.chunks if isinstance(lengths, da.Array) else "auto"
     lengths = as_dask("lengths", lengths).compute() if isinstance(lengths, da.Array) else lengths

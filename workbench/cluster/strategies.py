@@ -1,4 +1,4 @@
-"""Replacements that are computed from a dask array, in passes over its blocks that keep little of each."""
+"""Replacement values computed from a dask array, in passes over its blocks that keep little data from each block."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +11,9 @@ from workbench.sparse_dropout.strategies import present
 
 
 def typical_value(name: str, x: da.Array, per_feature: bool) -> np.ndarray:
-    """Return what `workbench.sparse_dropout.strategies.typical_value` returns for the whole array.
+    """Return the value of `workbench.sparse_dropout.strategies.typical_value` for the whole array.
 
-    Exactly for "median"; for "mean" but for the rounding of sums in another order.
+    "median" is exact; "mean" may differ by rounding, since the sum has another order.
     """
     per_feature = per_feature and x.ndim > 0
     if name == "zero":
@@ -23,7 +23,7 @@ def typical_value(name: str, x: da.Array, per_feature: bool) -> np.ndarray:
 
 
 def _mean(x: da.Array, per_feature: bool) -> np.ndarray:
-    """Add up the means of the blocks, each by its share in the count, so that no sum overflows."""
+    """Return the mean as the sum of the blocks' means, weighted by their counts / total, so that no sum overflows."""
     parts = _of_blocks(_count_and_mean, x, per_feature, (2,), np.dtype(float))
     axes = _summed(x, per_feature)
     counts, means = parts[..., 0], parts[..., 1]
@@ -40,14 +40,14 @@ def _count_and_mean(block: np.ndarray, *, per_feature: bool) -> np.ndarray:
 
 
 def _median(x: da.Array, per_feature: bool) -> np.ndarray:
-    """Find the two middle values digit by digit, the highest first, by counting those that share the digits found.
+    """Return the median: find the two middle values digit by digit, by counting values that share the digits so far.
 
-    As integers in the order of the values, numbers have 16 bits a digit, or for the many histograms of `per_feature` 8.
+    Values are mapped to integers of the same order. A digit has 16 bits, or 8 with `per_feature`, for small histograms.
     """
     features = x.shape[-1] if per_feature else 1
     bits = 8 if per_feature else 16
     found = np.zeros((2, features), np.uint64)
-    left = None  # of the values with the digits found: how many are smaller than the middle one
+    left = None  # rank of each middle value among the values that share its digits found so far
     for shift in range(x.dtype.itemsize * 8 - bits, -1, -bits):
         parts = _of_blocks(
             _histograms, x, per_feature, (2, 1 << bits), np.dtype(np.int64), found=found, shift=shift, bits=bits
@@ -67,7 +67,7 @@ def _median(x: da.Array, per_feature: bool) -> np.ndarray:
 def _histograms(
     block: np.ndarray, *, per_feature: bool, found: np.ndarray, shift: int, bits: int, block_info: dict
 ) -> np.ndarray:
-    """Count the digits at `shift` of the values that have, above it, the digits found for either middle value."""
+    """Count the digits at `shift` of those values whose higher digits are the ones found for a middle value."""
     features = block.shape[-1] if per_feature else 1
     values, columns = present(block, features if per_feature else None)
     first = block_info[0]["array-location"][-1][0] if per_feature else 0
@@ -83,14 +83,14 @@ def _histograms(
 
 
 def _keys(values: np.ndarray) -> np.ndarray:
-    """Return unsigned integers in the order of the values: the bits, of a negative number all of them flipped."""
+    """Return unsigned integers in the order of the values: flip all bits if negative, otherwise the sign bit."""
     unsigned = np.dtype(f"u{values.itemsize}")
     bits, sign = values.view(unsigned), unsigned.type(1 << (unsigned.itemsize * 8 - 1))
     return np.where(bits & sign, ~bits, bits | sign)
 
 
 def _values(keys: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Return the values that have these keys."""
+    """Return the values of the given keys, the inverse of `_keys`."""
     unsigned = np.dtype(f"u{dtype.itemsize}")
     keys, sign = keys.astype(unsigned), unsigned.type(1 << (unsigned.itemsize * 8 - 1))
     return np.where(keys & sign, keys & ~sign, ~keys).view(dtype)
@@ -99,7 +99,7 @@ def _values(keys: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def _of_blocks(
     function: Callable, x: da.Array, per_feature: bool, shape: tuple[int, ...], dtype: np.dtype, **options: Any
 ) -> da.Array:
-    """Return an array of `shape` for each block, or for each feature of each block, as the last axes."""
+    """Return the results of `function`, with `shape` as the last axes, for each block or each feature of a block."""
     sizes = [(1,) * len(chunks) for chunks in x.chunks]
     if per_feature:
         sizes[-1] = x.chunks[-1]
@@ -116,7 +116,7 @@ def _of_blocks(
 
 
 def _as_part(values: np.ndarray, ndim: int, per_feature: bool) -> np.ndarray:
-    """Give the values of one block the axes that x has."""
+    """Return the values of one block, reshaped to have an axis for each axis of x."""
     return values.reshape((1,) * (ndim - per_feature) + values.shape)
 
 

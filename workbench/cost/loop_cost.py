@@ -1,4 +1,4 @@
-"""What every loop over arrays has in common: bytes that move, new arrays, a launch."""
+"""Count one loop over arrays, for estimators: the bytes that it moves, the arrays that it makes, its launch."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ ENGINES = ("numba", "reference")
 
 
 def loop_cost(read: int, written: int, *, allocated: int | None = None) -> Cost:
-    """Count a compiled loop that reads and writes so many bytes; what it writes is new unless `allocated` says less."""
+    """Return the cost of a compiled loop, given its bytes; by default all bytes written are new memory."""
     return Cost(
         bytes_read=read, bytes_written=written, bytes_allocated=written if allocated is None else allocated, launches=1
     )
 
 
 def pass_cost(read: int, written: int, **operations: int) -> Cost:
-    """Count one element of a NumPy function that makes a new array; starting it is counted once for the array."""
+    """Return the cost per element of a NumPy function that makes a new array; its launch is not included."""
     return Cost(bytes_read=read, bytes_written=written, bytes_allocated=written, **operations)
 
 
 def checked_engine(engine: str | None, engines: Sequence[str] = ENGINES) -> str | None:
-    """Return `engine`, or raise ValueError unless it is None or one of `engines`."""
+    """Return `engine`; raise ValueError if it is neither None nor one of `engines`."""
     return engine if engine is None else checked_choice("engine", engine, engines)

@@ -1,4 +1,4 @@
-"""The record that every estimator returns, and the one convention it needs."""
+"""The `Cost` record that every estimator returns. By convention a multiply-add is two floating-point operations."""
 
 import dataclasses
 import operator as arithmetic
@@ -9,21 +9,21 @@ FLOPS_PER_MULTIPLY_ADD = 2
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """Count what a computation does; costs add up, and scale by a whole number.
+    """Exact counts of what a computation does. Costs can be added, and multiplied by a whole number.
 
     Operations: `other_flops` are additions, subtractions and multiplications that are not part of a multiply-add. A
-    comparison, or a choice by one, takes an instruction and is no floating-point operation. An exponential, logarithm
-    or power is one call of that function, whatever it takes. `random_words` are 32-bit words.
+    comparison, or a choice that depends on one, is an instruction but not a floating-point operation. An exponential,
+    logarithm or power counts as one call of that function. `random_words` are 32-bit words.
 
-    Bytes: read from and written to arrays; `bytes_cached` go to and from caches besides, where work is done in tiles,
-    as when a neighbour is read again; `bytes_allocated` is the size of new arrays, results included.
+    Bytes: `bytes_read` and `bytes_written` count arrays. `bytes_cached` are further bytes that move only to and from
+    caches, when work is done in tiles and a neighbour is read again. `bytes_allocated` are new arrays, with results.
 
-    Waiting: `mispredictions` are branches that follow random data and that a processor is expected to guess wrong.
-    `launches` are compiled loops, passes of NumPy or kernels of a GPU that are started; `runs` are calls of
-    `Operator.run` around compiled loops, which check arguments and make arrays.
+    Waiting: `mispredictions` are branches that depend on random data and that a processor is expected to guess wrong.
+    `launches` are starts of compiled loops, NumPy passes or GPU kernels. `runs` are calls of `Operator.run`, which
+    checks arguments and makes arrays around compiled loops.
 
-    All are exact, at least 0. What is not known of an implementation, because none is meant, is 0. Add up several with
-    `sum(costs, Cost())`.
+    All counts are whole numbers, at least 0. Counts that depend on the implementation are 0 where none is specified.
+    Use `sum(costs, Cost())` to add up several costs.
     """
 
     multiply_adds: int = 0
@@ -52,13 +52,13 @@ class Cost:
 
     @property
     def flops(self) -> int:
-        """Return the floating-point operations: 2 a multiply-add, 1 any other, also a root, division or function."""
+        """Return the floating-point operations: 2 per multiply-add, 1 per other operation or function call."""
         single = self.other_flops + self.divisions + self.square_roots
         return FLOPS_PER_MULTIPLY_ADD * self.multiply_adds + single + self.exponentials + self.logarithms + self.powers
 
     @property
     def bytes(self) -> int:
-        """Return the bytes read and written, but for those that stay in caches."""
+        """Return the bytes read and written, without `bytes_cached`."""
         return self.bytes_read + self.bytes_written
 
     def counts(self) -> dict[str, int]:
@@ -80,9 +80,9 @@ class Cost:
 
 
 def checked_count(name: str, value: int, least: int = 0) -> int:
-    """Return a length or a number of things, or raise TypeError or ValueError unless it is an int of at least `least`.
+    """Return `value` as an int; raise TypeError if it is not an integer, or ValueError if it is below `least`.
 
-    A whole number of NumPy's counts as an int.
+    NumPy integers are accepted; bools are not.
     """
     try:
         if isinstance(value, bool):
@@ -96,9 +96,9 @@ def checked_count(name: str, value: int, least: int = 0) -> int:
 
 
 def checked_shape(name: str, shape: Sequence[int], rank: int | None = None, *, least: int = 0) -> tuple[int, ...]:
-    """Return a shape as a tuple of ints, or raise TypeError or ValueError unless it is one.
+    """Return a shape as a tuple of ints; raise TypeError if it is not a sequence of ints.
 
-    It must have `rank` axes if that is given, and at least `least`.
+    Raise ValueError if a length is negative, or if the number of axes is not `rank` (if given) or is below `least`.
     """
     if isinstance(shape, str) or not isinstance(shape, Sequence):
         raise TypeError(f"{name}={shape!r}: must be a tuple of ints, the lengths of the axes")
@@ -111,7 +111,7 @@ def checked_shape(name: str, shape: Sequence[int], rank: int | None = None, *, l
 
 
 def checked_itemsize(value: int, sizes: Sequence[int] = (2, 4, 8), name: str = "itemsize") -> int:
-    """Return the bytes of a number, or raise ValueError unless they are one of `sizes`."""
+    """Return `value`, the bytes of a number; raise ValueError if it is not one of `sizes`."""
     if isinstance(value, bool) or value not in sizes:
         *most, last = map(str, sizes)
         raise ValueError(f"{name}={value!r}: must be {', '.join(most)} or {last}, the bytes of a number")

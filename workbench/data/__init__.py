@@ -1,1 +1,1 @@
-"""Data sets that ship with a library, or are generated from a seed. What is computed from them is in experiments."""
+"""Data sets that ship with a library or are generated from a seed. The folder experiments holds what uses them."""

@@ -1,8 +1,8 @@
-"""Synthetic id lists, as a recommender's examples hold them: what was read, what was bought, what was searched for.
+"""Generate id lists like those of a recommender system: ids of things that a person read, bought or searched for.
 
-A person has a taste, a hidden vector. Each feature draws its ids by that taste, some features many and some few, and
-whether the person likes an offer depends on the taste alone. So every list says something about the label and no list
-says all: one that is missing can be made up for by the others.
+Each person has a taste, which is a hidden vector. Each feature draws its ids by that taste; some features draw many ids
+and some few. Whether the person likes an offer, the label, depends on the taste alone. Every list therefore says
+something about the label and no list says all, so the other lists can make up for a missing one.
 """
 
 import dataclasses
@@ -10,18 +10,17 @@ import dataclasses
 import numpy as np
 
 FEATURES = ("read", "bought", "searched")
-MEAN_LENGTHS = (12, 4, 3)  # ids in a list; geometric, so that empty ones occur
-VOCABULARY = 400  # ids of a feature
+MEAN_LENGTHS = (12, 4, 3)  # mean ids in a list; lengths are geometric, so that empty lists occur
+VOCABULARY = 400  # number of ids of each feature
 TASTE = 6  # length of the hidden vector
 
 
 @dataclasses.dataclass(frozen=True)
 class IdLists:
-    """Ragged lists of several features, list f of example e at place e * features + f.
+    """Ragged lists of several features; list f of example e is at place e * features + f.
 
-    `values` (ids,) int64 and `lengths` (examples * features,) int32 are what the ragged operators take; an id is a
-    whole number below features * vocabulary, of which each feature has a range of its own. `labels` (examples,) are 0
-    or 1.
+    `values` (all ids,) int64 and `lengths` (examples * features,) int32 are inputs of the ragged operators. An id is a
+    whole number in [0, features * vocabulary); each feature has its own range of ids. `labels` (examples,) are 0 or 1.
     """
 
     values: np.ndarray
@@ -31,12 +30,12 @@ class IdLists:
 
     @property
     def ids(self) -> int:
-        """Return how many ids there are; the next number stands for a missing list."""
+        """Return the number of ids of all features. This number is itself the id for a missing list."""
         return len(FEATURES) * self.vocabulary
 
 
 def make_id_lists(examples: int = 2000, vocabulary: int = VOCABULARY, *, seed: int = 0) -> IdLists:
-    """Return the lists of `examples` people, whose tastes and lists depend on `seed`; what an id means does not."""
+    """Return the lists of `examples` people. Tastes and lists depend on `seed`; the meaning of an id does not."""
     if examples < 1 or vocabulary < 2:
         raise ValueError(f"examples={examples}, vocabulary={vocabulary}: must be at least 1 and 2")
     world = np.random.default_rng(2026)
@@ -56,15 +55,15 @@ def make_id_lists(examples: int = 2000, vocabulary: int = VOCABULARY, *, seed: i
 
 
 def _draw(rng: np.random.Generator, scores: np.ndarray, count: int) -> np.ndarray:
-    """Draw ids with chances that grow as exp(score), by the largest of scores with Gumbel noise; none twice."""
+    """Draw `count` distinct ids with chances that grow as exp(score): the largest scores after adding Gumbel noise."""
     noisy = scores + rng.gumbel(size=scores.size)
     return np.argsort(-noisy)[:count]
 
 
 def multi_hot(values: np.ndarray, lengths: np.ndarray, examples: int, ids: int):
-    """Return the ids of each example as a CSR matrix (examples, ids + 1) of ones; its last column is "missing".
+    """Return how often each id occurs in each example, as a CSR matrix (examples, ids + 1).
 
-    Each example has the same number of lists. An id or a "missing" that occurs twice counts twice.
+    Each example has the same number of lists. The last column counts the id for a missing list.
     """
     from scipy.sparse import csr_array
 

@@ -1,6 +1,6 @@
-"""Real photographs, and what a fixed bank of oriented filters answers to them.
+"""Real photographs, and the responses of a fixed bank of oriented filters to them.
 
-The photographs ship with scikit-learn. The filters stand in for a trained first layer, which learns much the same.
+The photographs ship with scikit-learn. The filters replace a trained first layer, which learns similar filters.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ PHOTOGRAPHS = ("china.jpg", "flower.jpg")
 
 
 def photograph(name: str = "china.jpg", height: int = 120) -> np.ndarray:
-    """Return a sample photograph as grey values in [0, 1], shape (height, width), about `height` rows high."""
+    """Return a sample photograph as grey values in [0, 1], shape (about `height`, width)."""
     from sklearn.datasets import load_sample_image
 
     checked_choice("name", name, PHOTOGRAPHS)
@@ -26,8 +26,8 @@ def photograph(name: str = "china.jpg", height: int = 120) -> np.ndarray:
 def oriented_filters(orientations: int = 16, width: float = 2.0) -> np.ndarray:
     """Return Gabor filters at evenly spaced orientations, shape (orientations, side, side).
 
-    Odd-symmetric, so that they answer to edges, and of unit norm. Neighbouring channels prefer neighbouring
-    orientations. `width` is the envelope's standard deviation in pixels.
+    The filters are odd-symmetric, so that they respond to edges, and have unit norm. Neighbouring channels prefer
+    neighbouring orientations. `width` is the envelope's standard deviation in pixels.
     """
     half = int(np.ceil(3 * width))
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
@@ -40,7 +40,7 @@ def oriented_filters(orientations: int = 16, width: float = 2.0) -> np.ndarray:
 def feature_maps(image: np.ndarray, orientations: int = 16) -> np.ndarray:
     """Return the rectified responses of `oriented_filters` to an image, shape (orientations, height, width).
 
-    Either sign of an edge counts, and the mean over all responses is 1, so that alpha means the same for any picture.
+    Both signs of an edge count. The mean of all responses is 1, so that alpha means the same for any image.
     """
     from scipy.ndimage import convolve
 

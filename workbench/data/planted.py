@@ -1,23 +1,23 @@
-"""Generated regression problems, y = X w and noise with few weights in w; and evenly spread sparse matrices."""
+"""Generate regression problems y = X w + noise with few non-zero weights, and evenly spread sparse matrices."""
 
 import math
 from typing import Any
 
 import numpy as np
 
-NOISE = 0.3  # standard deviation, of that of X w
-PLANTED = 0.01  # of the weights are not 0
+NOISE = 0.3  # standard deviation of the noise, as a share of that of X w
+PLANTED = 0.01  # share of the weights that are not 0
 
 
 def planted_dense(shape: tuple[int, int], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return X (n, features), normal numbers in columns, and y (n,)."""
+    """Return X (n, features), standard normal numbers in Fortran order, and y (n,)."""
     rng = np.random.default_rng(seed)
     matrix = np.asfortranarray(rng.standard_normal(shape))
     return matrix, _planted(matrix, rng)
 
 
 def planted_sparse(shape: tuple[int, int], density: float, seed: int = 0) -> tuple[Any, np.ndarray]:
-    """Return X in CSC, normal numbers in about as many places as `density` says, drawn evenly, and y (n,)."""
+    """Return X, a CSC array whose share of normal entries is about `density`, at uniformly drawn places, and y (n,)."""
     from scipy.sparse import csc_array
 
     rng = np.random.default_rng(seed)
@@ -28,12 +28,12 @@ def planted_sparse(shape: tuple[int, int], density: float, seed: int = 0) -> tup
 
 
 def spread_matrix(shape: tuple[int, int], count: int) -> Any:
-    """Return a CSR matrix with `count` float32 entries, spread evenly and without order over all of it."""
+    """Return a CSR matrix with `count` float32 entries: one at a random place in each of `count` equal stretches."""
     from scipy.sparse import csr_array
 
     rng = np.random.default_rng(0)
     step = math.prod(shape) // count
-    places = np.arange(count) * step + rng.integers(0, step, count)  # one in each of `count` equal stretches
+    places = np.arange(count) * step + rng.integers(0, step, count)
     rows, columns = np.divmod(places, shape[1])
     starts = np.searchsorted(rows, np.arange(shape[0] + 1)).astype(np.int32)
     return csr_array((rng.standard_normal(count, np.float32), columns.astype(np.int32), starts), shape=shape)

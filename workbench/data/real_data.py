@@ -1,4 +1,4 @@
-"""Real data sets that ship with scikit-learn, made ready for solvers: centered, scaled, and without an intercept."""
+"""Real data sets from scikit-learn, prepared for the solvers: centered, scaled, and without an intercept."""
 
 import dataclasses
 
@@ -11,10 +11,10 @@ NAMES = ("diabetes", "breast cancer", "digits")
 
 @dataclasses.dataclass(frozen=True)
 class DataSet:
-    """Features X (examples, features) with mean 0 and variance 1, targets y (examples,), and the loss they are for.
+    """Features X (examples, features) with mean 0 and variance 1, targets y (examples,), and the loss to use.
 
-    A feature that is constant is all zeros. For "least squares" y has mean 0 and variance 1, for "logistic" it is -1 or
-    1.
+    A constant feature becomes all zeros. y has mean 0 and variance 1 for "least squares", and is -1 or 1 for
+    "logistic".
     """
 
     X: np.ndarray
@@ -24,10 +24,10 @@ class DataSet:
 
 
 def load(name: str) -> DataSet:
-    """Return one of NAMES.
+    """Return the data set with one of the NAMES.
 
-    diabetes (442 x 10): the disease's progress after a year. breast cancer (569 x 30): benign (1) or malignant (-1).
-    digits (1797 x 64): is the digit in the picture odd (1) or even (-1)?
+    diabetes (442 x 10): progress of the disease after a year. breast cancer (569 x 30): benign (1) or malignant (-1).
+    digits (1797 x 64): is the digit in the image odd (1) or even (-1)?
     """
     checked_choice("name", name, NAMES)
     from sklearn import datasets

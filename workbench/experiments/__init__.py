@@ -1,4 +1,4 @@
 """Experiments: functions of parameters and a seed that return numbers, run by notebooks and sweeps alike.
 
-The data that they use is in data, the models that they fit in solvers; what runs many of them is in sweep.
+Their data sets are in data, and the models that they fit in solvers. The folder sweep runs many trials of them.
 """

@@ -1,8 +1,8 @@
-"""An experiment: what becomes of an embedding table when only the rows that a batch touched are regularized?
+"""An experiment: how does an embedding table change if only the rows that a batch uses are regularized?
 
-Each id stands for a hidden vector. A batch holds ids, common ones often and rare ones seldom, and a noisy look at the
-vector of each. Gradient descent pulls the id's row towards what was seen, and after each step rows are shrunk. The rows
-start at random, as embedding tables do.
+Each id has a hidden vector. A batch holds ids, some of them common and others rare, and a noisy observation of each
+id's vector. Gradient descent moves the id's row towards the observation, and rows are shrunk at each step. The rows
+start at random, like those of real embedding tables.
 """
 
 import dataclasses
@@ -13,14 +13,14 @@ from workbench.operator import checked_choice
 from workbench.sparse_lp import sparse_lp_regularizer
 
 METHODS = ("none", "rows of the batch", "every row", "caught up")
-STEP = 0.05  # of gradient descent, for each time that a row is named
-NOISE = 1.5  # standard deviation of what is seen, around vectors whose elements have standard deviation 1
+STEP = 0.05  # gradient step, for each time that an id occurs in a batch
+NOISE = 1.5  # standard deviation of an observation around its vector, whose elements have standard deviation 1
 START = 0.5  # standard deviation of the rows before training
 
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """What training left: the table (rows, columns), and how many rows were shrunk on the way, repeats counted."""
+    """Result of training: the table (rows, columns), and how many rows were shrunk in total, counting repeats."""
 
     table: np.ndarray
     rows_shrunk: int
@@ -28,7 +28,7 @@ class Training:
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """Ids: the chance of each, the vectors that they stand for (rows, columns), and batches (steps, batch) of ids."""
+    """The chance of each id (rows,), its hidden vector (rows, columns), and batches of ids (steps, batch)."""
 
     chances: np.ndarray
     vectors: np.ndarray
@@ -37,12 +37,12 @@ class World:
 
     @property
     def frequencies(self) -> np.ndarray:
-        """Return the chance that a batch names each row."""
+        """Return the chance that a batch contains each id, shape (rows,)."""
         return 1 - (1 - self.chances) ** self.batches.shape[1]
 
 
 def make_world(rows: int = 2000, columns: int = 8, steps: int = 1000, batch: int = 32, *, seed: int = 0) -> World:
-    """Return ids whose chances fall as 1 / rank, and batches drawn by them."""
+    """Return a world in which the chance of an id falls as 1 / rank, with batches drawn by these chances."""
     for name, value in (("rows", rows), ("columns", columns), ("steps", steps), ("batch", batch)):
         if value < 1:
             raise ValueError(f"{name}={value}: must be at least 1")
@@ -54,10 +54,10 @@ def make_world(rows: int = 2000, columns: int = 8, steps: int = 1000, batch: int
 
 
 def train(world: World, method: str, p: float = 2.0, reg_lambda: float = 0.01) -> Training:
-    """Train a table on the batches of a world, regularizing by one of METHODS.
+    """Train a table on the batches of a world, with one of METHODS as regularization.
 
-    "rows of the batch" shrinks each row once for each time that the batch names it, as Caffe2 does; "every row" all
-    rows once after each step. "caught up" gives a row all that it missed, in one call, before the row is used again.
+    "rows of the batch" shrinks a row once for each time that its id occurs in the batch, as Caffe2 does. "every row"
+    shrinks all rows once after each step. "caught up" applies a row's missed shrinking in one call before its next use.
     """
     checked_choice("method", method, METHODS)
     rng = np.random.default_rng(world.seed + 1)

@@ -1,7 +1,7 @@
-"""An experiment: does dropping whole id lists in training help when a list is missing in use?
+"""An experiment: does dropping whole id lists in training help when a list is missing at prediction time?
 
-A logistic regression on id lists (`id_lists`) is trained on several copies of its examples, each with draws of its own,
-and then asked about new people, once with all lists and once with one feature's list replaced as a dropped one is.
+A logistic regression on id lists (`id_lists`) is trained on several copies of its examples, each with its own dropout.
+It is then tested on new people, once with all lists and once with one feature's list replaced by "missing".
 """
 
 import dataclasses
@@ -16,14 +16,14 @@ METHODS = {
     "whole lists": sparse_dropout_with_replacement,
     "single ids": sparse_itemwise_dropout_with_replacement,
 }
-STRENGTHS = (0.03, 0.1, 0.3)  # of scikit-learn's C, the best of which is chosen on a validation set
-COPIES = 5  # of the examples, each with other draws
-TRAINING, VALIDATION, TEST = 1000, 1000, 4000  # examples
+STRENGTHS = (0.03, 0.1, 0.3)  # values of scikit-learn's C; a validation set chooses the best
+COPIES = 5  # copies of the training examples, each with other random draws
+TRAINING, VALIDATION, TEST = 1000, 1000, 4000  # number of examples
 
 
 @dataclasses.dataclass(frozen=True)
 class Losses:
-    """Log losses of new examples: with all lists, and with one feature's list missing, by its name."""
+    """Log losses on new examples: with all lists, and with one list missing, by the name of its feature."""
 
     method: str
     ratio: float
@@ -33,12 +33,12 @@ class Losses:
 
 
 def run(ratios: Sequence[float], seeds: Sequence[int], methods: Sequence[str] = tuple(METHODS)) -> list[Losses]:
-    """Train and test each method at each ratio for each seed, which gives all three sets of examples."""
+    """Train and test each method at each ratio for each seed; the seed generates all three sets of examples."""
     return [outcome for seed in seeds for outcome in _with_examples(ratios, methods, seed, *_three_sets(seed))]
 
 
 def with_missing_list(lists: IdLists, feature: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return values and lengths with one feature's list of every example replaced by the id for "missing"."""
+    """Return values and lengths after replacing one feature's list in every example by the id for "missing"."""
     of_feature = np.arange(lists.lengths.size) % len(FEATURES) == feature
     segments = np.split(lists.values, np.cumsum(lists.lengths)[:-1])
     replaced = [np.array([lists.ids]) if gone else segment for gone, segment in zip(of_feature, segments, strict=True)]
@@ -64,7 +64,7 @@ def _with_examples(
 
 
 def _best_model(training: IdLists, validation: IdLists, method: str, ratio: float, seed: int):
-    """Return the model that is best on complete validation examples, among several strengths of regularization."""
+    """Return the model that is best on complete validation examples, among those with different STRENGTHS."""
     from scipy.sparse import vstack
     from sklearn.linear_model import LogisticRegression
 

@@ -1,4 +1,4 @@
-"""The pictures that the README shows."""
+"""Draw the pictures of the README."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from workbench.sweep.points import Points
 
 
 def _tuned() -> Points:
-    """Return the trials of a sweep over LRN's strength and exponent on digits of different contrasts."""
+    """Return the trials of a sweep over LRN's strength and exponent, on digits with different contrasts."""
     space = {"alpha": "1e-3..1e3:log", "beta": "0..1", "C": 3.0, "contrast": 1.0}
     return tuning_studies.pool([tuning_studies.run_sweep(tuning.lrn_on_digits, space, trials=64, sampler="qmc")])
 

@@ -1,7 +1,7 @@
 """An experiment: which penalty predicts best when the truth is sparse, and which when it is not?
 
-Linear data with more features than examples. In one world a few features matter, in the other all do, a little each;
-the signal is as strong. Each penalty is fitted at many strengths, and its error on new examples is measured.
+The data are linear, with more features than examples. In one world a few features matter; in the other all matter, a
+little each. The signal is equally strong. Each penalty is fitted at many strengths and tested on new examples.
 """
 
 import dataclasses
@@ -14,17 +14,17 @@ from workbench.solvers.penalties import Lp
 from workbench.solvers.solve import solve
 
 TRUTHS = ("few features matter", "all features matter")
-TRAINING, TEST = 80, 2000  # examples
+TRAINING, TEST = 80, 2000  # number of examples
 FEATURES, RELEVANT = 120, 6
-NOISE = 0.5  # standard deviation, of a signal with standard deviation 1
+NOISE = 0.5  # standard deviation of the noise; that of the signal is 1
 
 
 @dataclasses.dataclass(frozen=True)
 class Errors:
-    """What each fit is worth, each (seeds, strengths).
+    """Quality of each fit; every array has shape (seeds, strengths).
 
-    Mean squared errors on new examples, of which no model has 1 + NOISE^2, and in training; non-zero weights, and those
-    of them that are among the first six.
+    `test` and `training` are mean squared errors; predicting 0 gives an expected test error of 1 + NOISE^2. `nonzeros`
+    counts the non-zero weights, and `first_six` those among the first six features.
     """
 
     test: np.ndarray

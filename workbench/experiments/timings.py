@@ -1,7 +1,7 @@
-"""What notebooks time on this machine: the worked example, operators under the roofs, the software tricks of dropout.
+"""Timings for the notebooks: the worked example, the operators in a roofline plot, and software tricks of dropout.
 
-The worked example is a convolution, ReLU and LRN, forward and backward, predicted and timed. Its convolution is
-NumPy's: the windows are laid out as the columns of a matrix (im2col), which one matrix product multiplies.
+The worked example is a convolution, ReLU and LRN, forward and backward, predicted and timed. The convolution uses
+NumPy: it copies the windows into the columns of a matrix (im2col) and computes one matrix product.
 """
 
 import dataclasses
@@ -25,12 +25,12 @@ from workbench.operator import OPERATORS, Operator
 from workbench.parallel import thread_limit
 
 KERNEL, PADDING = 3, 1
-WANTED = {"beta": (0.75,), "p": (0.5, 2.0), "order": ("NCHW",)}  # one call or two of each operator
+WANTED = {"beta": (0.75,), "p": (0.5, 2.0), "order": ("NCHW",)}  # selects one or two calls of each operator
 
 
 @dataclasses.dataclass(frozen=True)
 class Timed:
-    """One part of a step: what it costs, and its seconds as predicted and as measured."""
+    """One part of the worked example: its cost, and its predicted and measured time in seconds."""
 
     layer: str
     direction: str
@@ -48,7 +48,7 @@ def columns_of(x: np.ndarray) -> np.ndarray:
 
 
 def image_of(columns: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return the sums of what `columns_of` laid out, at the places that it came from."""
+    """Add up columns laid out as by `columns_of` at the places that they came from; return an array of `shape`."""
     channels, height, width = shape
     parts = columns.reshape(channels, KERNEL, KERNEL, height, width)
     padded = np.zeros((channels, height + 2 * PADDING, width + 2 * PADDING), columns.dtype)
@@ -65,7 +65,7 @@ def convolve(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def convolve_back(dy: np.ndarray, x: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the gradients to x and to the weights."""
+    """Return the gradients of a loss with respect to x and to the weights, given its gradient dy in the output."""
     matrix = weights.reshape(len(weights), -1)
     to_weights, to_input = np.zeros_like(matrix), []
     for above, image in zip(dy, x, strict=True):
@@ -78,7 +78,7 @@ def convolve_back(dy: np.ndarray, x: np.ndarray, weights: np.ndarray) -> tuple[n
 def time_example(
     machine: Machine, threads: int, *, batch: int, channels: int, pixels: int, size: int, beta: float, rounds: int = 5
 ) -> list[Timed]:
-    """Predict and time the three layers forward and backward on this machine: medians of `rounds`, taken in turns."""
+    """Predict and time the three layers, forward and backward: medians of `rounds` rounds in which they take turns."""
     rng = np.random.default_rng(0)
     shape = (batch, channels, pixels, pixels)
     x, dy = (rng.standard_normal(shape, np.float32) for _ in range(2))
@@ -112,10 +112,10 @@ def time_example(
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """An operator under a roof: operations a byte and a second, as compiled and, where it is counted, as NumPy does it.
+    """An operator in a roofline plot: (operations per byte, operations per second), compiled and in NumPy.
 
-    Operations are FLOPs, comparisons and random words, those of the compiled loops for both: what NumPy does more is no
-    progress.
+    Operations are FLOPs, comparisons and random words. Both points use the count of the compiled loops, since extra
+    work of NumPy is no progress. `before` is None if NumPy's cost is not counted.
     """
 
     name: str
@@ -124,7 +124,7 @@ class Point:
 
 
 def measure_points(elements: int, rounds: int = 5, threads: int = 1) -> list[Point]:
-    """Time both engines on about so many elements, in turns, and return where each operator lies."""
+    """Time both engines in turns on about `elements` elements, and return a point for each call of an operator."""
     points = []
     for operator in OPERATORS.values():
         if operator.timed and operator.cost:
@@ -151,7 +151,7 @@ def _measure(operator: Operator, inputs: tuple, arguments: dict, rounds: int, th
 
 
 def _reference_cost(operator: Operator, inputs: tuple, arguments: dict) -> Cost | None:
-    """Return what NumPy does; None where it is not counted: for single rows or segments, or as often as data need."""
+    """Return the cost of the NumPy engine; None if it is not counted (rows, segments) or depends on the data."""
     work = import_module(operator.cost).work
     if "engine" not in inspect.signature(work).parameters:
         return None
@@ -162,7 +162,7 @@ def _reference_cost(operator: Operator, inputs: tuple, arguments: dict) -> Cost 
 
 
 def _name(operator: Operator, arguments: dict) -> str:
-    """Return the operator's name, and what is unusual about the call."""
+    """Return the operator's name, followed by its text arguments that are not defaults and by p."""
     chosen = [
         value for name, value in arguments.items() if isinstance(value, str) and value != operator.arg(name).default
     ]
@@ -179,7 +179,7 @@ def time_tricks(
     threads: int = 1,
     tricks: Mapping[str, Callable] = TRICKS,
 ) -> dict[str, float]:
-    """Time each trick, and a plain copy of x, in turns: medians of `rounds`, in seconds, with `threads` threads."""
+    """Time each trick and a plain copy of x in turns, with `threads` threads; return medians of `rounds` in seconds."""
     contenders = {"copy": Contender(lambda: plain_loops.copy(x), (x,))}
     for name, trick in tricks.items():
         contenders[name] = Contender(lambda trick=trick: trick(x, ratio, seed), (x,))

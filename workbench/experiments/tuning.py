@@ -1,14 +1,13 @@
-"""Functions to sweep over: hyperparameters of LRN and of sparse Lp, judged by cross-validation.
+"""Functions for sweeps: they score hyperparameters of LRN and of sparse Lp by cross-validation.
 
     workbench sweep workbench.experiments.tuning:lrn_on_digits -p alpha=1e-3..1e3:log -p beta=0..1
     workbench sweep workbench.experiments.tuning:sparse_lp_on_breast_cancer -p alpha=1e-4..0.3:log -p p=0.3..2
 
-Each returns the scores of all folds by metric, of which a sweep takes the mean and the standard deviation; the function
-of the same name and `_apart` takes the same arguments, `folds` and `reports` to no effect. After each fold it tells the
-trial how it goes. What it tells depends on who listens: Optuna's median and successive halving pruners hold values at
-the same step against each other and take each for an estimate of the final one, so they need the mean so far ("mean");
-its Wilcoxon pruner tests the differences to the best trial fold by fold and needs each fold's own score ("fold"), since
-means so far repeat their first folds and are not independent.
+Each function returns the scores of all folds by metric; a sweep computes their mean and standard deviation. The
+function with the suffix `_apart` takes the same arguments but ignores `folds` and `reports`. After each fold, a
+function reports to the trial what its pruner needs. Optuna's median and successive halving pruners compare values at
+the same step as estimates of the final one, so they need the mean so far ("mean"). Its Wilcoxon pruner tests the
+differences to the best trial fold by fold, so it needs each fold's own score ("fold"): means are not independent.
 """
 
 import functools
@@ -25,12 +24,12 @@ from workbench.solvers.solve import solve
 from workbench.sparse_lp import sparse_lp
 from workbench.sweep.trial import Trial
 
-CLASSIFIER_TOLERANCE = 1e-3  # a fifth of the iterations of 1e-5, and up to C = 10 a loss within a few percent of its
+CLASSIFIER_TOLERANCE = 1e-3  # a fifth of the iterations of 1e-5; for C <= 10 the loss is within a few percent
 CLASSIFIER_ITERATIONS = 500
 SOLVER_TOLERANCE = 1e-4
 
 Scores = dict[str, list[float]]
-Losses = np.ndarray  # one for each example
+Losses = np.ndarray  # one loss for each example
 
 
 def lrn_on_digits(
@@ -46,15 +45,15 @@ def lrn_on_digits(
 ) -> Scores:
     """Cross-validate fixed filters, rectification, LRN, pooling and multinomial logistic regression on 300 digits.
 
-    The features of each fold are centered and divided by one number, their spread where it learns: what LRN does to
-    their scale is then no part of the result, which C would otherwise make up for, and of alpha and bias only the ratio
-    matters.
+    The features of each fold are centered and divided by one number, their standard deviation on the training examples.
+    The effect of LRN on their scale, for which C could otherwise compensate, is thus not part of the result, and only
+    the ratio of alpha and bias matters.
 
     Returns:
         "loss" and "error" of each fold: the mean log loss, and the share of wrong answers.
 
     Raises:
-        optuna.TrialPruned: the trial's pruner says so after a fold other than the last.
+        optuna.TrialPruned: the trial's pruner stops the trial after a fold other than the last.
         ValueError: `reports` is neither "mean" nor "fold", or an argument of LRN or of the penalty is not allowed.
     """
     places = tuning_data.digits_parts().folds
@@ -76,7 +75,7 @@ def lrn_on_digits_apart(
     contrast: float = 0.0,
     **of_the_folds: Any,
 ) -> Losses:
-    """Return the log loss of each of the 1497 digits kept apart, after learning from all those in the folds."""
+    """Return the log loss of each of the 1497 digits kept apart, after training on all digits of the folds."""
     places, targets = tuning_data.digits_parts(), tuning_data.digits_targets()
     X, X_apart = (_lrn_features(each, size, alpha, beta, bias, contrast) for each in (places.folds, places.apart))
     return _classify(X, targets[places.folds], X_apart, targets[places.apart], C)[0]
@@ -92,11 +91,11 @@ def sparse_lp_on_breast_cancer(
 ) -> Scores:
     """Cross-validate logistic regression with the penalty alpha sum |w|^p on 300 of the breast cancer examples.
 
-    Solved by coordinate descent, for p < 1 from the Lasso's solution; then `sparse_lp` applies the threshold.
+    Coordinate descent solves it, for p < 1 from the Lasso's solution; then `sparse_lp` applies the threshold.
 
     Returns:
-        "loss", "error" and "nonzeros" of each fold: the mean log loss, the share of wrong answers, and the weights that
-        are not zero. Errors are those of `lrn_on_digits`.
+        "loss", "error" and "nonzeros" of each fold: the mean log loss, the share of wrong answers, and the number of
+        weights that are not zero. The function raises the same errors as `lrn_on_digits`.
     """
 
     def score(fold: tuning_data.Fold) -> dict[str, float]:
@@ -111,7 +110,7 @@ def sparse_lp_on_breast_cancer(
 def sparse_lp_on_breast_cancer_apart(
     alpha: float = 0.01, p: float = 1.0, sparsity_threshold: float = 0.0, **of_the_folds: Any
 ) -> Losses:
-    """Return the log loss of each of the 269 examples kept apart, after learning from all those in the folds."""
+    """Return the log loss of each of the 269 examples kept apart, after training on all examples of the folds."""
     fold = tuning_data.cancer_apart()
     with _one_thread():
         return _logistic_losses(fold, _sparse_weights(fold, alpha, p, sparsity_threshold))
@@ -129,7 +128,7 @@ def _cross_validate(
         if trial is not None:
             losses = scores["loss"]
             trial.report(losses[-1] if reports == "fold" else float(np.mean(losses)), step)
-            if step + 1 < folds and trial.should_prune():  # after the last there is nothing to save
+            if step + 1 < folds and trial.should_prune():  # pruning after the last fold saves nothing
                 from optuna import TrialPruned
 
                 raise TrialPruned
@@ -144,7 +143,7 @@ def _lrn_features(places: np.ndarray, size: int, alpha: float, beta: float, bias
 def _classify(
     X: np.ndarray, y: np.ndarray, X_left_out: np.ndarray, y_left_out: np.ndarray, C: float
 ) -> tuple[Losses, np.ndarray]:
-    """Return the log loss of each example that was left out, and whether the answer is wrong."""
+    """Return the log loss of each left-out example, and whether the predicted class is wrong."""
     from sklearn.linear_model import LogisticRegression
 
     mean, spread = X.mean(axis=0), X.std()
@@ -158,7 +157,7 @@ def _classify(
 
 def _sparse_weights(fold: tuning_data.Fold, alpha: float, p: float, sparsity_threshold: float) -> np.ndarray:
     how = {"loss": "logistic", "tolerance": SOLVER_TOLERANCE}
-    start = solve(fold.X, fold.y, Lp(alpha), **how).weights if p < 1 else None  # from zero it stays nearer to zero
+    start = solve(fold.X, fold.y, Lp(alpha), **how).weights if p < 1 else None  # from zero they stay nearer to zero
     weights = solve(fold.X, fold.y, Lp(alpha, p), start=start, **how).weights
     sparse_lp(weights, alpha, p, sparsity_threshold)
     return weights
@@ -176,5 +175,5 @@ def _libraries() -> Any:
 
 
 def _one_thread() -> Any:
-    """Keep linear algebra on one thread: matrices are small, and sums in another order would be other sums."""
+    """Limit linear algebra to one thread: the matrices are small, and another order of sums rounds differently."""
     return _libraries().limit(limits=1)

@@ -1,4 +1,4 @@
-"""Pictures of tuning: how samplers come down, which ranges matter, how sure one can be, what pruning saves."""
+"""Plots of tuning: progress of samplers, effect of hyperparameters, differences between folds, savings of pruning."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,13 +16,13 @@ CLOSE, FAR = "#D55E00", "#999999"
 
 @drawing.plot(columns=2, size=(9.6, 4.0))
 def samplers(problems: Mapping[str, Mapping[str, np.ndarray]], *, ax: np.ndarray) -> None:
-    """Draw the best so far (seeds, trials) by problem and sampler: the mean over seeds, thin lines the single seeds."""
+    """Draw the best loss so far (seeds, trials) by problem and sampler: the mean over seeds, and each seed thinly."""
     for panel, (problem, curves) in zip(ax, problems.items(), strict=True):
         for name, curve in curves.items():
             steps = np.arange(1, curve.shape[1] + 1)
             panel.plot(steps, curve.T, color=COLOURS[name], alpha=0.35, linewidth=0.8)
             look = {"marker": MARKERS[name], "markevery": max(1, len(steps) // 8), "markersize": 5}
-            if name == "random":  # seen through, as tpe begins with the same trials
+            if name == "random":  # dashed, since tpe starts with the same trials
                 look |= {"linestyle": (0, (2, 2)), "zorder": 3}
             panel.plot(steps, curve.mean(axis=0), color=COLOURS[name], label=name, **look)
         panel.set(title=problem, xlabel="trials", ylabel="best loss so far", yscale="log")
@@ -33,9 +33,9 @@ def samplers(problems: Mapping[str, Mapping[str, np.ndarray]], *, ax: np.ndarray
 
 @drawing.plot(rows=2, columns=4, size=(11.0, 5.6))
 def responses(problems: Mapping[str, tuple[Points, np.ndarray, Mapping[str, float]]], *, ax: np.ndarray) -> None:
-    """Draw the loss against each hyperparameter, a row for each problem, at most four hyperparameters.
+    """Draw the loss against each hyperparameter, at most four of them, with a row for each problem.
 
-    A problem is given by its trials, whether each is known to be worse than the best, and each hyperparameter's share.
+    A problem is given by its trials, whether each is known to be worse than the best, and `main_effects`.
     """
     for row, (problem, (points, worse, shares)) in zip(ax, problems.items(), strict=True):
         for panel, name in zip(row, points.parameters, strict=False):
@@ -55,7 +55,7 @@ def responses(problems: Mapping[str, tuple[Points, np.ndarray, Mapping[str, floa
 
 @drawing.plot(size=(7.2, 4.0))
 def folds(scores: np.ndarray, shown: int = 8, *, ax: Axes) -> None:
-    """Draw the best trials of `scores` (trials, folds) fold by fold, the best of all in colour."""
+    """Draw the `shown` best trials of `scores` (trials, folds) fold by fold, with the best one in colour."""
     best = np.argsort(scores.mean(axis=1), kind="stable")[:shown]
     places = np.arange(1, scores.shape[1] + 1)
     for i, trial in enumerate(best[:0:-1]):
@@ -70,7 +70,7 @@ def folds(scores: np.ndarray, shown: int = 8, *, ax: Axes) -> None:
 
 @drawing.plot(size=(6.8, 4.0))
 def winners_curse(trials: Sequence[int], seeming: Sequence[float], true: Sequence[float], *, ax: Axes) -> None:
-    """Draw what the best of several trials seems to be worth, and what it is, against their number."""
+    """Draw the seeming and the true loss of the best of several trials against their number."""
     ax.fill_between(trials, seeming, true, color="#E5E5E5")
     ax.plot(trials, true, "o-", color="C0", label="on folds that did not choose it")
     ax.plot(trials, seeming, "s-", color="C1", label="on the folds that chose it")
@@ -84,7 +84,7 @@ def winners_curse(trials: Sequence[int], seeming: Sequence[float], true: Sequenc
 
 @drawing.plot(columns=4, size=(10.4, 2.9))
 def pruned(folds_of: Mapping[str, Sequence[int]], best: Mapping[str, int], *, ax: np.ndarray) -> None:
-    """Draw how many folds each trial was given, by pruner, four of them, and the best trial in colour."""
+    """Draw how many folds each trial computed, for four pruners, with the best trial in colour."""
     for panel, (name, counts) in zip(ax, folds_of.items(), strict=True):
         colours = [CLOSE if number == best[name] else "C5" for number in range(len(counts))]
         panel.bar(range(len(counts)), counts, color=colours, width=0.9)
@@ -108,7 +108,7 @@ def front(points: Points, name: str, *, ax: Axes) -> None:
 
 
 def _plain_log(ax: Axes, which: str = "y") -> None:
-    """Write 0.1 instead of a power of ten on a logarithmic axis, at few places."""
+    """Write numbers such as 0.1 instead of powers of ten on a logarithmic axis, at few places."""
     axis = getattr(ax, f"{which}axis")
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_major_formatter(ScalarFormatter())

@@ -1,6 +1,6 @@
-"""Experiments on tuning itself: samplers beside each other, what the best of many trials is worth, what pruning saves.
+"""Experiments on tuning: compare samplers, estimate the true loss of the best of many trials, and measure pruning.
 
-Sources: Bergstra and Bengio, Random search for hyper-parameter optimization, 2012, for grids beside random trials;
+Sources: Bergstra and Bengio, Random search for hyper-parameter optimization, 2012, for grids and random trials;
 Nadeau and Bengio, Inference for the generalization error, 2003, for the standard error of cross-validation.
 """
 
@@ -24,19 +24,19 @@ Space = Mapping[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A sweep that was run in a folder of its own, which is gone."""
+    """Records of a sweep that ran in a temporary folder."""
 
     records: tuple[Record, ...]
     definition: Definition
 
     @property
     def best(self) -> Record:
-        """Return the successful trial with the least objective."""
+        """Return the successful trial with the smallest objective."""
         return min((record for record in self.records if record.values), key=lambda record: record.values[0])
 
     @property
     def folds(self) -> int:
-        """Return how many folds were computed, those of pruned trials included."""
+        """Return how many folds were computed, including those of pruned trials."""
         return sum(len(record.intermediate) for record in self.records)
 
 
@@ -50,10 +50,10 @@ def run_sweep(
     seed: int = 0,
     objective: str | Sequence[str] = "loss",
 ) -> Run:
-    """Sweep over a function in this process and return its trials; a grid gets as many points as fit into `trials`.
+    """Run a sweep over a function in this process and return its trials; a grid has at most `trials` points.
 
     Raises:
-        SweepError: as `workbench.sweep.sweep`.
+        SweepError: as for `workbench.sweep.sweep`.
     """
     with tempfile.TemporaryDirectory() as folder:
         result = sweep(
@@ -75,7 +75,7 @@ def run_sweep(
 def compare_samplers(
     function: Callable, space: Space, samplers: Sequence[str], trials: int, repeats: int
 ) -> dict[str, list[Run]]:
-    """Return sweeps of the same budget by sampler, one for each of the seeds 0, 1, ..."""
+    """Return sweeps with the same number of trials by sampler, one for each of the seeds 0 to repeats - 1."""
     return {
         sampler: [run_sweep(function, space, trials=trials, sampler=sampler, seed=seed) for seed in range(repeats)]
         for sampler in samplers
@@ -83,7 +83,7 @@ def compare_samplers(
 
 
 def samplers(gp: bool) -> tuple[tuple[str, ...], str]:
-    """Return the samplers to compare, and a sentence about the one that may be missing."""
+    """Return the samplers to compare, and a sentence that says whether gp is among them."""
     names = ("grid", "random", "qmc", "tpe")
     if not gp:
         return names, "gp is left out: it needs torch; where torch is installed, give -p gp True"
@@ -93,9 +93,9 @@ def samplers(gp: bool) -> tuple[tuple[str, ...], str]:
 
 
 def gridded(space: Space, trials: int) -> dict[str, Any]:
-    """Return the space with points for a grid: as many of each dimension as fit into `trials`, the first ones first.
+    """Return the space with grid points, as many per dimension as `trials` allows; earlier dimensions get more.
 
-    Points lie in the middle of equal parts of a range: with two or three of them, its ends would be poor places.
+    Points are the middles of equal parts of a range. With two or three points, its ends would be poor places.
     """
     sizes = {
         name: math.inf if _is_range(what) else len(what)
@@ -109,17 +109,17 @@ def gridded(space: Space, trials: int) -> dict[str, Any]:
 
 
 def best_so_far(records: Iterable[Record]) -> np.ndarray:
-    """Return the least objective up to each trial, infinite before the first that succeeded."""
+    """Return the smallest objective up to each trial, infinity before the first successful trial."""
     return np.minimum.accumulate([record.values[0] if record.values else math.inf for record in records])
 
 
 def curves(runs: Sequence[Run]) -> np.ndarray:
-    """Return the best so far of several sweeps, shape (sweeps, trials)."""
+    """Return `best_so_far` for several sweeps, shape (sweeps, trials)."""
     return np.array([best_so_far(run.records) for run in runs])
 
 
 def pool(runs: Iterable[Run]) -> Points:
-    """Return the successful trials of several sweeps over one space together."""
+    """Return the successful trials of several sweeps over the same space together."""
     runs = list(runs)
     return collect(itertools.chain.from_iterable(run.records for run in runs), runs[0].definition)
 
@@ -130,21 +130,22 @@ def fold_scores(records: Iterable[Record]) -> np.ndarray:
 
 
 def main_effects(points: Points, parts: int = 5) -> dict[str, float]:
-    """Return by hyperparameter the share of the variance of the logarithm of the loss that its place explains.
+    """Return the share of the variance of the log loss that each hyperparameter explains, by name.
 
-    Its place is the part of its range that a trial is in, of `parts` equal ones. What as many parts would explain by
-    chance is taken off: shares are epsilon squared (Kelley, An unbiased correlation ratio measure, 1935), or 0.
+    The trials are grouped by `parts` equal parts of the hyperparameter's range. The share that groups explain by chance
+    is subtracted: the result is epsilon squared (Kelley, An unbiased correlation ratio measure, 1935), or 0 if that is
+    negative.
     """
     loss = np.log(points.values[:, 0])
     return {name: _explained(loss, _part(points, name, parts)) for name in points.parameters}
 
 
 def paired_difference(scores: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean of scores - others over the folds, the last axis, and its standard error.
+    """Return the mean of scores - others over the folds (the last axis), and its standard error.
 
-    Folds share most of what they learn from, so their scores are not independent. As Nadeau and Bengio propose, the
-    variance of the mean of k folds is taken as (1/k + 1/(k - 1)) times that of one, 1/(k - 1) being the examples
-    left out over those learned from.
+    Folds share most of their training examples, so their scores are not independent. Following Nadeau and Bengio, the
+    variance of the mean of k folds is (1/k + 1/(k - 1)) times that of one fold; 1/(k - 1) is the ratio of left-out to
+    training examples.
     """
     differences = np.asarray(scores) - others
     k = differences.shape[-1]
@@ -152,26 +153,26 @@ def paired_difference(scores: np.ndarray, others: np.ndarray) -> tuple[np.ndarra
 
 
 def worse(scores: np.ndarray, level: float = 0.05) -> np.ndarray:
-    """Return which trials, of scores (trials, folds), are worse than the best by Wilcoxon's signed-rank test.
+    """Return which trials are worse than the best one by Wilcoxon's signed-rank test; scores are (trials, folds).
 
-    One-sided, of the differences fold by fold. Ranks, since a model that is sure of a wrong answer has a loss in that
-    fold which outweighs all others. Four folds are too few for a level of 0.05; of five all must be worse.
+    The test is one-sided, on the differences fold by fold. It uses ranks because a model that is sure of one wrong
+    answer has a huge loss in that fold. For a level of 0.05, four folds are too few; of five folds, all must be worse.
     """
     from scipy.stats import wilcoxon
 
     differences = scores - scores[scores.mean(axis=1).argmin()]
-    # One by one: where some are zero, as for the best itself, SciPy would go through all signs for each of them.
+    # One trial at a time: if some differences are zero, as for the best trial, SciPy goes through all signs for each.
     return np.array([each.any() and wilcoxon(each, alternative="greater").pvalue < level for each in differences])
 
 
 def winners_curse(scores: np.ndarray, trials: int, draws: int = 2000, seed: int = 0) -> tuple[float, float]:
-    """Return what the best of some trials seems to be worth, and what it is worth on folds that did not choose it.
+    """Return the loss of the best of some trials on the folds that chose it, and on folds that did not.
 
-    Half of the folds choose the best of `trials` trials, drawn at random, the other half judges it; the means over many
-    draws are returned. Halves change places, so that neither is the easier one.
+    Half of the folds choose the best of `trials` random trials, and the other half judges it. The results are means
+    over many draws. The halves also swap roles, so that neither is easier.
 
     Args:
-        scores: shape (trials, folds), an even number of folds.
+        scores: shape (trials in all, folds), with an even number of folds.
     """
     rng = np.random.default_rng(seed)
     count, folds = scores.shape

@@ -1,6 +1,6 @@
-"""For notebooks: sliders bound to a figure, built from a declaration; and to show, record and check what was found.
+"""Tools for notebooks: sliders that move a figure, and functions to show figures, record results and check predictions.
 
-Drawing itself belongs to the plot functions beside each operator.
+The sliders are made from an operator's declaration. The plot functions beside each operator do the drawing.
 """
 
 from workbench.lazily import lazily

@@ -1,4 +1,4 @@
-"""One widget for each declared argument."""
+"""Make a widget for a declared argument: a slider, buttons or a check box."""
 
 import dataclasses
 import math
@@ -7,13 +7,13 @@ import ipywidgets as widgets
 
 from workbench.operator import Arg
 
-WIDTH, CHARACTER = 64, 8  # pixels of a name beside its control, at least, and of each of its characters
+WIDTH, CHARACTER = 64, 8  # pixels: the least width of a control's name, and the width of one character
 
 
 def control(arg: Arg, value: object) -> widgets.Widget:
     """Return the widget that moves `arg`, at `value`: a slider for a number, buttons for a choice, a box for a bool.
 
-    The range is the declared slider range, widened where `value` lies outside; the meaning is the tooltip.
+    The range is the declared slider range, widened if `value` lies outside it. The tooltip is the argument's meaning.
     """
     common = {
         "description": arg.name,
@@ -25,7 +25,7 @@ def control(arg: Arg, value: object) -> widgets.Widget:
         return widgets.Checkbox(value=value, layout=wide, **common)
     if arg.type is str:
         return widgets.ToggleButtons(value=value, options=list(arg.choices), **common)
-    if arg.scale == "log" and value <= 0:  # no logarithm: an even range around it
+    if arg.scale == "log" and value <= 0:  # it has no logarithm: use a linear range around it
         arg = dataclasses.replace(
             arg, scale="linear", step=None, slider=(-2 * abs(value) or -1.0, 2 * abs(value) or 1.0)
         )

@@ -1,4 +1,4 @@
-"""The explorer: controls, a persistent figure, and the lines that reproduce what is seen."""
+"""The explorer: sliders that move one figure, with the Python and command lines that reproduce it."""
 
 import base64
 import dataclasses
@@ -15,7 +15,7 @@ from workbench import drawing
 from workbench.explore.controls import control
 from workbench.operator import OPERATORS, Arg, Operator
 
-_numbers = itertools.count(1)  # to tell the figures of explorers without a name apart
+_numbers = itertools.count(1)  # gives each explorer without a name its own number
 
 CODE = "<code style='user-select: all; font-family: monospace; font-size: 12px; white-space: pre-wrap'>{}</code>"
 MESSAGE = (
@@ -37,22 +37,25 @@ def explore(
     sliders: Mapping[str, tuple[float, float]] | None = None,
     **values: Any,
 ) -> "Explorer":
-    """Bind sliders to a plot function's picture.
+    """Return a figure with sliders that redraw it with a plot function.
 
     Args:
-        operator: a declared operator, or its name. Every argument of it that `plot` takes gets a control.
-        plot: a plot function (`workbench.drawing.plot`), called with `ax` to move what it drew.
+        operator: a declared operator, or its name. Each of its arguments that `plot` takes gets a control.
+        plot: a plot function (`workbench.drawing.plot`); it is called with `ax` to redraw its figure.
         notebook: the notebook that the shown `workbench run` command names.
-        parameters: names of further controls, beside the operator's arguments, that the notebook has as parameters.
-        python: the line to show where it is not a call of the operator, with the names of controls in braces.
-        name: the figure's name, for the files of a report run.
-        alt: what the first picture shows, for those who cannot see it.
-        extra: declarations of further arguments of `plot` to control, or in place of the operator's own.
-        sliders: linear ranges in place of the declared ones, by argument.
-        values: where the controls start, and whatever else `plot` takes, such as data.
+        parameters: names of controls that are parameters of the notebook, in addition to the operator's arguments.
+        python: the line of Python to show instead of a call of the operator, with names of controls in braces.
+        name: the figure's name, used for the files of a report run.
+        alt: alt text of the first picture, for readers who cannot see it.
+        extra: declarations of further arguments of `plot` to control; they replace the operator's own of the same name.
+        sliders: linear ranges that replace the declared ones, by argument.
+        values: the initial values of controls, and other arguments of `plot`, such as data.
 
     Returns:
         An `Explorer`, a widget; `sliders` holds its controls by name.
+
+    Raises:
+        ValueError: `operator` is not declared, an initial value is not allowed, or a number has no range for a slider.
     """
     if isinstance(operator, str):
         if operator not in OPERATORS:
@@ -74,9 +77,9 @@ def explore(
 class Explorer(widgets.VBox):
     """A figure that follows its sliders.
 
-    `sliders` are the controls by name, `frame` the newest picture as a PNG file (kept while a message is shown), and
-    `message` what is wrong with the values, or None. `wait()` blocks until the newest values are drawn. Where there is
-    no kernel, the first frame is shown as a picture.
+    `sliders` holds the controls by name. `frame` is the newest picture as PNG bytes, kept while a message is shown;
+    `message` says what is wrong with the values, or is None. `wait()` blocks until the newest values are drawn. Without
+    a kernel, the notebook shows the first frame as a picture.
     """
 
     def __init__(
@@ -116,12 +119,12 @@ class Explorer(widgets.VBox):
 
     @property
     def values(self) -> dict[str, Any]:
-        """Return where the controls stand."""
+        """Return the current values of the controls by name."""
         return {name: self._shown(name, slider.value) for name, slider in self.sliders.items()}
 
     @property
     def python(self) -> str:
-        """Return the line of Python that computes what is seen."""
+        """Return the line of Python that computes what the figure shows."""
         if self._python is not None:
             return self._python.format(**self.values)
         inputs = ", ".join(self.operator.inputs)
@@ -130,7 +133,7 @@ class Explorer(widgets.VBox):
 
     @property
     def command(self) -> str | None:
-        """Return the command that runs the notebook with what is seen, or None where no notebook is named."""
+        """Return the command that runs the notebook with the current values, or None if no notebook was given."""
         if self._notebook is None:
             return None
         chosen = "".join(
@@ -145,7 +148,7 @@ class Explorer(widgets.VBox):
         return self._renderer.wait(timeout)
 
     def _shown(self, name: str, value: Any) -> Any:
-        """Return a slider's value as its readout shows it, so that the lines below say what the picture shows."""
+        """Return a slider's value rounded as its readout shows it, so that the lines below agree with the picture."""
         if isinstance(value, float) and value != self._start[name]:
             return float(f"{value:.3g}")
         return value
@@ -159,8 +162,8 @@ class Explorer(widgets.VBox):
             self._axes = self._plot(**self._data, **values, ax=self._axes)
             figure = drawing.figure_of(self._axes)
             frame = drawing.encode(figure)
-            figure.set_layout_engine("none")  # laid out once: the axes keep their places
-        except Exception as problem:  # whatever it is, the reader sees it and the sliders go on working
+            figure.set_layout_engine("none")  # lay out only once, so that the axes keep their places
+        except Exception as problem:  # show any error to the reader; the sliders keep working
             self.message = f"{type(problem).__name__}: {problem}"
             self._alert.value = MESSAGE.format(html.escape(str(problem)))
             self._picture.layout.display = "none"
@@ -185,10 +188,9 @@ class Explorer(widgets.VBox):
 
 
 class Renderer:
-    """Call `draw(values)` for the newest requested values in a thread of its own, never a queue of old ones.
+    """Call `draw(values)` in its own thread, for the newest requested values only.
 
-    Values that arrive while a drawing is under way replace one another; the last of them is drawn next. So slow work
-    keeps the last frame, and then catches up.
+    Values that arrive during a drawing replace one another, so that no queue builds up; the last is drawn next.
     """
 
     def __init__(self, draw: Callable[[dict[str, Any]], None]) -> None:

@@ -1,4 +1,4 @@
-"""What a notebook needs: show a picture, record what was found, check an answer."""
+"""Functions for notebooks: show a figure, record a result, check a prediction."""
 
 import base64
 import math
@@ -13,9 +13,9 @@ METRIC_TYPE = "application/vnd.workbench.metric+json"
 
 
 def show(axes: Any, name: str, alt: str) -> None:
-    """Show the figure that holds `axes`, with `alt` for those who cannot see it.
+    """Show the figure that holds `axes`, with the alt text `alt` for readers who cannot see it.
 
-    In a report run (WORKBENCH_FIGURES names a folder) it is saved there as well, as NAME.png and NAME.svg.
+    In a report run, WORKBENCH_FIGURES names a folder; the figure is saved there too, as NAME.png and NAME.svg.
     """
     from IPython.display import display
 
@@ -34,8 +34,8 @@ def show(axes: Any, name: str, alt: str) -> None:
 def record(name: str, value: Any) -> None:
     """Record a finding under `name`, for the reader and for the report's metrics.
 
-    A number is rounded to six significant digits: what is left does not depend on the machine. A list of numbers are
-    the scores of folds: shown as mean and standard deviation, and as an objective of a sweep counted by the mean.
+    A float is rounded to six significant digits, so that it does not depend on the machine. A list of numbers holds the
+    scores of folds: it is shown as mean and standard deviation, and counts as its mean in a sweep's objective.
     """
     if isinstance(value, list | tuple | np.ndarray):
         value = _scores(name, value)
@@ -67,9 +67,9 @@ def _scores(name: str, values: Any) -> list[float]:
 
 
 def check(prediction: float | str | None, truth: float | str, tolerance: float = 0.02, hint: str = "") -> None:
-    """Compare a reader's prediction with the truth, without giving the truth away.
+    """Print whether a reader's prediction is right, without printing the truth.
 
-    `tolerance` is relative. None stands for no prediction yet.
+    `tolerance` is relative. A `prediction` of None means that there is none yet.
     """
     if prediction is None:
         print("No prediction yet: write one instead of None, and run the cell again.")

@@ -1,1 +1,1 @@
-"""Dropout masks drawn by a chip, and what makes drawing them fast in software. The operators are in sparse_dropout."""
+"""Draw dropout masks in hardware, and fast in software. The dropout operators themselves are in sparse_dropout."""

@@ -1,26 +1,26 @@
-"""How a chip draws a dropout mask, bit by bit: a shift register, a comparator and W lanes.
+"""Simulate, bit by bit, a chip that draws dropout masks with shift registers and one comparator per lane.
 
-A linear-feedback shift register (LFSR) of n bits is a polynomial s over GF(2), bit i the coefficient of x^i, and each
-step multiplies it by x modulo a primitive polynomial P: shift left, and where a 1 falls out at the top, XOR P into the
-rest. In this form, Galois's, every XOR stands alone, so one level of logic is enough. As P is primitive, a step walks
-through all 2^n - 1 states but zero, which stays zero and must not be a seed.
+A linear-feedback shift register (LFSR) of n bits holds a polynomial s over GF(2); bit i is the coefficient of x^i. Each
+step multiplies s by x modulo a primitive polynomial P: shift left, and if a 1 leaves at the top, XOR P into the rest.
+In this form, named after Galois, no XOR depends on another, so one level of logic is enough. Because P is primitive,
+the steps visit all 2^n - 1 non-zero states. Zero stays zero and must not be a seed.
 
-A lane reads b bits as a number, and drops its element where that is below a threshold. Three ways to feed W lanes:
+A lane reads b bits as a number, and drops its element if this is below a threshold. W lanes are fed in three ways:
 
-    separate  a register for each lane, with a state of its own
-    shared    one register; lane j reads it rotated left by j * n // W bits (and beyond n lanes, lanes repeat)
-    leap      one register that moves W * b steps a clock through an unrolled XOR network: lane j reads what it would
-              hold after j * b steps, so that no two lanes and no two clocks read the same bits of the stream, until
-              all 2^n - 1 of them have been read
+    separate  each lane has its own register, with its own state
+    shared    one register; lane j reads it rotated left by j * n // W bits (with more than n lanes, lanes repeat)
+    leap      one register that moves W * b steps per clock through an unrolled XOR network; lane j reads the register
+              as it would be after j * b steps. No two lanes and no two clocks read the same bits of the stream until
+              all 2^n - 1 bits have been read
 
-Gates are counted in the plainest technology, XOR, AND and OR with two inputs, and inverters free:
+Gates are XOR, AND and OR with two inputs; inverters are free. The counts are:
 
-    feedback    1 XOR for each inner term of P and step. Several steps a clock are a network: chained, step after
-                step, which takes few gates, or flat, each wire a tree of its own as the steps' matrix over GF(2) has
-                it, which a signal passes sooner.
-    comparator  word < threshold, with a threshold from a register: 1 AND for the lowest bit, a majority of 4 gates for
-                the borrow of every other, and 1 OR for the threshold's extra bit, with which ratio 1 drops all: 4b - 2
-    flip-flops  n for each register, and b + 1 for the threshold, once
+    feedback    1 XOR for each inner term of P and step. Several steps per clock form a network. A chained network
+                builds step after step and needs few gates. A flat network follows the steps' matrix over GF(2), with
+                its own tree for each wire, and has a shorter delay.
+    comparator  4b - 2 gates for word < threshold: 1 AND for the lowest bit, 4 gates (a majority) for the borrow of
+                every other bit, and 1 OR for the threshold's extra bit, which makes ratio 1 drop everything
+    flip-flops  n for each register, and once b + 1 for the threshold
 
 Sources: Golomb, Shift Register Sequences, 1967. Massey, Shift-Register Synthesis and BCH Decoding, 1969.
 """
@@ -38,8 +38,8 @@ from workbench.compiling import compiler
 from workbench.operator import Arg
 from workbench.sparse_dropout import RATIO
 
-# The inner exponents of a primitive P = x^n + ... + 1, by n: the fewest, then the lowest, that there are. Low ones make
-# a wide network cheap, for what a step feeds back is not fed back again for a long time.
+# The inner exponents of a primitive P = x^n + ... + 1, by n: as few as possible, then as low as possible. Low exponents
+# make a wide network cheap, because it takes many steps until a bit that was fed back is fed back again.
 # fmt: off
 INNER_TERMS = {
     8: (4, 3, 2), 9: (4,), 10: (3,), 11: (2,), 12: (6, 4, 1), 13: (4, 3, 1), 14: (5, 3, 1), 15: (1,), 16: (5, 3, 2),
@@ -64,13 +64,13 @@ SEED = Arg("seed", int, 1, "which states the registers start in", low=0, high=ph
 
 
 def feedback(width: int) -> int:
-    """Return what a step XORs into the register where a 1 falls out: P without x^width, as a whole number."""
+    """Return P without x^width as a whole number; a step XORs it into the register if a 1 leaves at the top."""
     return 1 | sum(1 << exponent for exponent in INNER_TERMS[WIDTH.check(width)])
 
 
 @compiler()
 def _walk(state, feedback, width, steps, states):
-    """Write the states before each of len(states) moves of `steps` steps."""
+    """Write to `states` the state before each move of `steps` steps."""
     top = np.uint64(width - 1)
     one = np.uint64(1)
     mask = (((one << top) - one) << one) | one
@@ -82,7 +82,7 @@ def _walk(state, feedback, width, steps, states):
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """An XOR network: gates with two inputs, and how many of them a signal passes on the longest way."""
+    """An XOR network: the number of two-input gates, and the number of gates on the longest path of a signal."""
 
     xors: int
     levels: int
@@ -90,7 +90,7 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class Area:
-    """What a generator of `lanes` lanes is made of, in all."""
+    """Total numbers of parts of a generator with `lanes` lanes."""
 
     lanes: int
     flip_flops: int
@@ -109,11 +109,11 @@ class Area:
 
 @dataclasses.dataclass(frozen=True)
 class MaskGenerator:
-    """A generator of dropout masks as a chip has it; the module explains the arguments, their ranges are above.
+    """A generator of dropout masks on a chip. The module explains the arguments; WIDTH to STEP hold their ranges.
 
-    A word is the top `bits` of a register. The step "word" moves a register `bits` steps a clock, "bit" one step, which
-    leaves successive words overlapping; a leap moves lanes * bits steps and takes "word" alone. An argument of the
-    wrong type raises TypeError, and one that is out of its range ValueError.
+    A word is the top `bits` bits of a register. Per clock, the step "word" moves a register by `bits` steps, and "bit"
+    by one step, so that successive words overlap. A leap moves lanes * bits steps and accepts only "word". An argument
+    of the wrong type raises TypeError, and an argument out of its range ValueError.
     """
 
     width: int = WIDTH.default
@@ -138,48 +138,48 @@ class MaskGenerator:
 
     @property
     def advance(self) -> int:
-        """Return the steps that a register moves in a clock."""
+        """Return the number of steps that a register moves per clock."""
         if self.feed == "leap":
             return self.lanes * self.bits
         return self.bits if self.step == "word" else 1
 
     @property
     def period(self) -> int:
-        """Return the clocks after which a register's state returns: (2^n - 1) / gcd(2^n - 1, steps a clock)."""
+        """Return the number of clocks until a register's state repeats: (2^n - 1) / gcd(2^n - 1, steps per clock)."""
         states = (1 << self.width) - 1
         return states // math.gcd(states, self.advance)
 
     def masks_per_second(self, clock_hertz: float) -> float:
-        """Return how many elements a second draws for: each clock for as many as there are lanes."""
+        """Return the number of elements per second: the number of lanes times the clock rate."""
         if not (math.isfinite(clock_hertz) and clock_hertz > 0):
             raise ValueError(f"clock_hertz={clock_hertz!r}: must be above 0 and finite, as 200e6 for 200 MHz")
         return self.lanes * clock_hertz
 
     def threshold(self, ratio: float) -> int:
-        """Return the whole number nearest to ratio * 2^bits (the even one of two): words below it are dropped."""
+        """Return the whole number nearest to ratio * 2^bits (a half goes to the even one); words below it drop."""
         return round(RATIO.check(ratio) * (1 << self.bits))
 
     def quantized_ratio(self, ratio: float) -> float:
-        """Return the share of all words that is below the threshold."""
+        """Return the share of all words that are below the threshold."""
         return self.threshold(ratio) / (1 << self.bits)
 
     def exact_ratio(self, ratio: float) -> Fraction:
-        """Return the dropped share over a period, (T 2^(n - b) - 1) / (2^n - 1): one dropped state, zero, never comes.
+        """Return the dropped share over a period, (T 2^(n - b) - 1) / (2^n - 1), T the threshold; state 0 never occurs.
 
-        Where steps a clock and 2^n - 1 share a factor, a period holds some of the states, and this is the mean over all
-        seeds.
+        If the steps per clock and 2^n - 1 have a common factor, a period contains only some of the states, and this is
+        the mean over all seeds.
         """
         below = self.threshold(ratio) << (self.width - self.bits)
         return Fraction(max(below - 1, 0), (1 << self.width) - 1)
 
     def start(self, seed: int) -> tuple[int, ...]:
-        """Return a state for each register, drawn from Philox: never zero; two may be close on the cycle, or equal."""
+        """Return a non-zero state for each register, drawn from Philox; two may be equal or close on the cycle."""
         halves = philox.words(SEED.check(seed), 2 * self.registers).reshape(self.registers, 2)
         draws = (int(low) | int(high) << 32 for low, high in halves)
         return tuple(1 + draw % ((1 << self.width) - 1) for draw in draws)
 
     def words(self, clocks: int, states: Sequence[int]) -> np.ndarray:
-        """Return what the comparators read, uint64 (clocks, lanes), from registers that start in `states`."""
+        """Return the words that the comparators read, uint64 (clocks, lanes), if registers start in `states`."""
         states = self._checked_states(states)
         if clocks < 0:
             raise ValueError(f"clocks={clocks}: must be at least 0")
@@ -201,11 +201,11 @@ class MaskGenerator:
         return words <= np.uint64(threshold - 1)  # the threshold itself may be 2^64
 
     def dropped(self, count: int, ratio: float, seed: int) -> np.ndarray:
-        """Return who is dropped of `count` elements, bool: element i is lane i % lanes of clock i // lanes."""
+        """Return which of `count` elements are dropped, bool: element i is lane i % lanes of clock i // lanes."""
         return self.masks(ratio, -(-count // self.lanes), self.start(seed)).reshape(-1)[:count]
 
     def area(self, flat: bool = False) -> Area:
-        """Count what the generator is made of, by the conventions above, with chained networks or flat ones."""
+        """Count the generator's parts as the module docstring says, with a chained or a flat network."""
         if flat:
             network = flat_network(self.width, self.bits, self.lanes if self.feed == "leap" else 1, self.advance)
         else:
@@ -245,7 +245,7 @@ class MaskGenerator:
 
 @functools.lru_cache(maxsize=1024)
 def chained_network(width: int, steps: int) -> Network:
-    """Count `steps` steps built one after the other: an XOR for each inner term and step."""
+    """Count the network of `steps` steps built one after the other, with one XOR for each inner term and step."""
     inner = INNER_TERMS[WIDTH.check(width)]
     levels = [0] * width
     deepest = 0
@@ -260,9 +260,9 @@ def chained_network(width: int, steps: int) -> Network:
 
 @functools.lru_cache(maxsize=1024)
 def flat_network(width: int, bits: int, lanes: int, steps: int) -> Network:
-    """Count `steps` steps, and `lanes` words `bits` steps apart, as a tree of XORs for each wire that differs.
+    """Count the network for `steps` steps and `lanes` words that are `bits` steps apart, one tree per distinct wire.
 
-    A wire that is the XOR of k of the register's bits takes k - 1 gates, ceil(log2 k) deep.
+    A wire that is the XOR of k bits of the register needs k - 1 gates in ceil(log2 k) levels.
     """
     wires = set()
     for step, rows in enumerate(_unrolled(width, max(steps, (lanes - 1) * bits))):
@@ -275,7 +275,7 @@ def flat_network(width: int, bits: int, lanes: int, steps: int) -> Network:
 
 
 def _unrolled(width: int, steps: int) -> Iterator[list[int]]:
-    """Yield, after 0, 1, ... steps, the bits of the first state whose XOR each bit is, as whole numbers."""
+    """Yield after 0, 1, ... steps, for each bit, the bits of the first state whose XOR it is, as a whole number."""
     inner = INNER_TERMS[WIDTH.check(width)]
     rows = [1 << place for place in range(width)]
     yield rows
@@ -288,7 +288,7 @@ def _unrolled(width: int, steps: int) -> Iterator[list[int]]:
 
 
 def philox_words(seed: int, clocks: int, lanes: int, bits: int) -> np.ndarray:
-    """Return what comparators of `bits` bits would read from Philox, uint64 (clocks, lanes): a word for each."""
+    """Return the top `bits` bits of one Philox word per clock and lane, uint64 (clocks, lanes)."""
     if not 1 <= bits <= 32:
         raise ValueError(f"bits={bits}: must be from 1 to 32, for a word of Philox has 32 bits")
     words = philox.words(SEED.check(seed), clocks * lanes).reshape(clocks, lanes)

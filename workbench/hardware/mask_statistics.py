@@ -1,4 +1,4 @@
-"""Statistics of words and masks that tell a chip's generator from a random one."""
+"""Statistics of words and masks that show how a chip's generator differs from a truly random one."""
 
 import math
 from collections.abc import Sequence
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import signal, stats
 
-MOST_CELLS = 256  # of a chi-square test
-LEAST_EXPECTED = 5  # in a cell of it, for the distribution to be chi-square's
-PATTERN_LANES = 4  # lanes whose 2^4 patterns are counted
+MOST_CELLS = 256  # largest number of cells of a chi-square test
+LEAST_EXPECTED = 5  # expected count that a cell needs for the chi-square distribution to be accurate
+PATTERN_LANES = 4  # the 2^4 patterns of the first lanes are counted
 
 
 def lane_correlation(values: np.ndarray) -> np.ndarray:
-    """Return the correlation of every two lanes of (clocks, lanes), words or masks; NaN where a lane is constant."""
+    """Return the correlations of all pairs of lanes of words or masks (clocks, lanes); NaN if a lane is constant."""
     centred = _centred(values)
     lengths = np.sqrt((centred**2).sum(axis=0))
     with np.errstate(invalid="ignore"):
@@ -20,9 +20,9 @@ def lane_correlation(values: np.ndarray) -> np.ndarray:
 
 
 def serial_correlation(values: np.ndarray, lags: Sequence[int]) -> np.ndarray:
-    """Return each lane's correlation with itself `lag` clocks later, the mean over lanes, for each of `lags`.
+    """Return, for each lag, the correlation of a lane with itself `lag` clocks later, averaged over lanes.
 
-    `values` is (clocks, lanes) or (clocks,); lags are from 0 to clocks - 1. NaN where a lane is constant.
+    `values` is (clocks, lanes) or (clocks,); lags are from 0 to clocks - 1. The result is NaN if a lane is constant.
     """
     centred = _centred(values.reshape(len(values), -1))
     power = (centred**2).mean(axis=0)
@@ -31,9 +31,9 @@ def serial_correlation(values: np.ndarray, lags: Sequence[int]) -> np.ndarray:
 
 
 def delayed_copy(first: np.ndarray, second: np.ndarray) -> tuple[int, float]:
-    """Return the delay at which the second lane (clocks,) is most alike or most opposed to the first, and how much.
+    """Return the delay at which two lanes (clocks,) are most strongly correlated, and the correlation, from -1 to 1.
 
-    The delay is at most half the clocks: second[t + delay] against first[t]. The correlation is from -1 to 1.
+    The sign does not matter. The delay compares second[t + delay] with first[t], and is at most half the clocks.
     """
     clocks = len(first)
     delays = np.arange(-(clocks // 2), clocks // 2 + 1)
@@ -45,9 +45,9 @@ def delayed_copy(first: np.ndarray, second: np.ndarray) -> tuple[int, float]:
 
 
 def word_chi_square(words: np.ndarray, bits: int) -> float:
-    """Return the p-value of the hypothesis that words of `bits` bits are uniform, by their top bits, 8 at most.
+    """Return the p-value of the hypothesis that words of `bits` bits are uniform; the test uses the top 8 bits at most.
 
-    Near 0 they are too uneven. Near 1 they are too even: over a period an LFSR has each word equally often.
+    Near 0, the counts are too uneven. Near 1, they are too even: over a period, an LFSR gives each word equally often.
     """
     shown = min(bits, MOST_CELLS.bit_length() - 1)
     if words.size < LEAST_EXPECTED << shown:
@@ -61,8 +61,8 @@ def word_chi_square(words: np.ndarray, bits: int) -> float:
 def mask_chi_square(masks: np.ndarray, ratio: float) -> float:
     """Return the p-value of the hypothesis that lanes drop with probability `ratio`, independently of each other.
 
-    Counts the patterns of the first lanes, 4 at most, of bool (clocks, lanes). Patterns that are expected fewer than 5
-    times are counted together. NaN where that leaves only one cell, and 0 where one is found that cannot be.
+    `masks` is bool (clocks, lanes). It counts the patterns of at most the first 4 lanes. Patterns with an expected
+    count below 5 share a cell. The result is NaN if only one cell is left, and 0 if an impossible pattern occurs.
     """
     masks = masks[:, :PATTERN_LANES]
     clocks, lanes = masks.shape
@@ -77,7 +77,7 @@ def mask_chi_square(masks: np.ndarray, ratio: float) -> float:
     expected, found = expected[possible][order], found[possible][order]
     few = int(np.searchsorted(expected, LEAST_EXPECTED))
     while 0 < few < len(expected) and expected[:few].sum() < LEAST_EXPECTED:
-        few += 1  # until what is counted together is expected often enough
+        few += 1  # add cells until their joint expected count is large enough
     starts = np.append(0, np.arange(max(few, 1), len(expected)))
     if len(starts) < 2:
         return math.nan
@@ -85,18 +85,18 @@ def mask_chi_square(masks: np.ndarray, ratio: float) -> float:
 
 
 def dispersion(masks: np.ndarray, ratio: float) -> float:
-    """Return the variance of how many lanes drop in a clock, over what it is where they are independent.
+    """Return the variance of the number of lanes that drop in a clock, divided by that of independent lanes.
 
-    That is lanes * ratio * (1 - ratio). `masks` is bool (clocks, lanes). NaN where the ratio is 0 or 1.
+    The latter is lanes * ratio * (1 - ratio). `masks` is bool (clocks, lanes). The result is NaN for ratio 0 or 1.
     """
     independent = masks.shape[1] * ratio * (1 - ratio)
     return float(masks.sum(axis=1).var() / independent) if independent else math.nan
 
 
 def linear_complexity(bits: Sequence[int]) -> int:
-    """Return the length of the shortest LFSR that gives `bits`, by Berlekamp and Massey's algorithm.
+    """Return the length of the shortest LFSR that generates `bits`, by the algorithm of Berlekamp and Massey.
 
-    For an LFSR's own bits that is its width as soon as twice as many are seen; for n random ones about n / 2.
+    For the bits of an LFSR this is its width, given at least twice as many bits; for n random bits it is about n / 2.
     """
     connection, previous = 1, 1
     length, changed, seen = 0, -1, 0

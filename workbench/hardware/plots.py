@@ -1,4 +1,4 @@
-"""What a mask generator in hardware looks like, beside Philox."""
+"""Plots of masks from a hardware generator and from Philox, of the generator's size, and of software timings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,10 +13,10 @@ from workbench.hardware import mask_generator, mask_statistics
 from workbench.hardware.mask_generator import MaskGenerator
 
 LANE_STEPS = tuple(2**power for power in range(9))  # 1 to 256
-STAIRS = (2, 3, 4)  # bits whose stairs are wide enough to see
+STAIRS = (2, 3, 4)  # numbers of bits for which the steps are wide enough to see
 MOST_BITS = 16
 
-# Feeds whose curves coincide are told apart by markers of different sizes.
+# Markers of different sizes tell feeds apart whose curves coincide.
 LOOKS = {
     "separate": {"marker": "o", "markersize": 10},
     "shared": {"marker": "s", "markersize": 7},
@@ -26,7 +26,7 @@ LOOKS = {
 
 
 def _words_of_feeds(width: int, bits: int, lanes: int, step: str, seed: int, clocks: int) -> Mapping[str, np.ndarray]:
-    """Return the words (clocks, lanes) of each feed and of Philox, by a panel's title; a leap has no one-bit steps."""
+    """Return the words (clocks, lanes) of each feed and of Philox, by the panel's title; a leap ignores `step`."""
     titles = {
         "separate registers": MaskGenerator(width, bits, lanes, "separate", step),
         "one shared register": MaskGenerator(width, bits, lanes, "shared", step),
@@ -37,14 +37,14 @@ def _words_of_feeds(width: int, bits: int, lanes: int, step: str, seed: int, clo
 
 
 def _words_one_by_one(width: int, bits: int, seed: int, clocks: int) -> list[np.ndarray]:
-    """Return the words (clocks,) of a register that moves one bit a clock, of one that moves `bits`, and of Philox."""
+    """Return the words (clocks,) of registers that move one bit and `bits` bits per clock, and of Philox."""
     generators = [MaskGenerator(width, bits, 1, step=step) for step in mask_generator.STEPS]
     words = [generator.words(clocks, generator.start(seed)) for generator in generators]
     return [each[:, 0] for each in (*words, mask_generator.philox_words(seed, clocks, 1, bits))]
 
 
 def _draw_lanes(panel: Axes, what: str, values: np.ndarray, low: float, title: str, **look: Any) -> AxesImage:
-    """Draw a row for a clock or lane, a column for a lane."""
+    """Draw an array with a row for each clock or lane, and a column for each lane."""
     rows, lanes = values.shape
     picture = drawing.image(panel, what, values, low, 1, **look)
     picture.set_extent((-0.5, lanes - 0.5, rows - 0.5, -0.5))
@@ -57,7 +57,7 @@ def _draw_lanes(panel: Axes, what: str, values: np.ndarray, low: float, title: s
 
 @drawing.plot(columns=3, size=(9.6, 3.6))
 def lattice(width: int = 16, bits: int = 8, seed: int = 1, *, clocks: int = 1500, ax: np.ndarray) -> None:
-    """Draw each word against the one before it, as numbers in [0, 1): an LFSR's one-bit steps, its leaps, Philox."""
+    """Draw each word against the one before it, as numbers in [0, 1): an LFSR's one-bit and word steps, and Philox."""
     titles = ("LFSR, one bit a clock", f"LFSR, {bits} bits a clock", "Philox")
     for panel, title, words in zip(ax, titles, _words_one_by_one(width, bits, seed, clocks), strict=True):
         uniform = words / 2.0**bits
@@ -78,7 +78,7 @@ def mask_fields(
     clocks: int = 48,
     ax: np.ndarray,
 ) -> None:
-    """Draw which elements each feed drops: a row for a clock, a column for a lane, dark where dropped."""
+    """Draw which elements each feed drops: a row for each clock, a column for each lane, dark if dropped."""
     threshold = MaskGenerator(width, bits).threshold(ratio)
     fields = _words_of_feeds(width, bits, lanes, step, seed, clocks)
     for panel, (title, words) in zip(ax, fields.items(), strict=True):
@@ -92,11 +92,11 @@ def mask_fields(
 def serial_correlation(
     width: int = 32, bits: int = 8, seed: int = 1, *, clocks: int = 8192, lags: int = 16, ax: Axes
 ) -> None:
-    """Draw how a word correlates with the one some clocks later, where a register moves one bit and `bits` bits."""
+    """Draw how a word correlates with the one some clocks later, for one-bit steps, word steps and Philox."""
     looks = ("one bit", "LFSR, one bit a clock", "o"), ("word", "LFSR, a word a clock", "^"), ("philox", "Philox", "s")
     lag = np.arange(1, lags + 1)
     chance = 2 / np.sqrt(clocks)
-    # Of b bits, the word `lag` clocks later shares b - lag, each worth 2^-lag of what it was.
+    # The word `lag` clocks later shares b - lag of the b bits, and each has 2^-lag of its former value.
     shared = np.where(lag < bits, 0.5**lag * (1 - 0.25 ** np.maximum(bits - lag, 0)) / (1 - 0.25**bits), 0.0)
     drawing.line(ax, "theory", lag, shared, color="0.5", linestyle=":", label="from the bits that two words share")
     streams = _words_one_by_one(width, bits, seed, clocks)
@@ -121,7 +121,7 @@ def lane_correlations(
     clocks: int = 4096,
     ax: np.ndarray,
 ) -> None:
-    """Draw the correlation of every two lanes' words, for each feed and for Philox; the diagonal is left out."""
+    """Draw the correlation between all pairs of lanes, for each feed and for Philox, without the diagonal."""
     for panel, (title, words) in zip(ax, _words_of_feeds(width, bits, lanes, step, seed, clocks).items(), strict=True):
         found = mask_statistics.lane_correlation(words)
         np.fill_diagonal(found, np.nan)
@@ -135,7 +135,7 @@ def lane_correlations(
 
 @drawing.plot(columns=2, size=(9.6, 3.8))
 def quantized_ratio(ratio: float = 0.3, bits: int = 8, *, ax: np.ndarray) -> None:
-    """Draw the ratio that a comparator of few bits gives for each that is wanted, and by how much it misses one."""
+    """Draw the ratio that a comparator gives against the wanted ratio for few bits, and its error against bits."""
     wanted = np.linspace(0, 1, 1001)
     drawing.line(ax[0], "identity", (0, 1), (0, 1), color="0.6", linestyle=":", linewidth=1.2, label="as wanted")
     for count in STAIRS:
@@ -158,7 +158,7 @@ def quantized_ratio(ratio: float = 0.3, bits: int = 8, *, ax: np.ndarray) -> Non
 
 @drawing.plot(columns=3, size=(10.4, 3.8))
 def area_per_lane(width: int = 32, bits: int = 8, lanes: int = 16, step: str = "word", *, ax: np.ndarray) -> None:
-    """Draw flip-flops and gates per lane, and the XORs that a signal passes in a clock, against lanes for each feed."""
+    """Draw flip-flops per lane, gates per lane and levels of XORs against the number of lanes, for each feed."""
     areas = {
         "separate": [MaskGenerator(width, bits, count, "separate", step).area() for count in LANE_STEPS],
         "shared": [MaskGenerator(width, bits, count, "shared", step).area() for count in LANE_STEPS],
@@ -189,7 +189,7 @@ def area_per_lane(width: int = 32, bits: int = 8, lanes: int = 16, step: str = "
 
 @drawing.plot(size=(8.4, 4.0))
 def trick_times(times: Mapping[int, Mapping[str, float]], *, ax: Axes) -> None:
-    """Draw times by threads and name, each over that of the `copy` with as many threads."""
+    """Draw times by trick and number of threads, divided by the time of a `copy` with as many threads."""
     names = [name for name in next(iter(times.values())) if name != "copy"]
     places = np.arange(len(names))
     width = 0.8 / len(times)
@@ -210,7 +210,7 @@ def trick_times(times: Mapping[int, Mapping[str, float]], *, ax: Axes) -> None:
 
 @drawing.plot(size=(6.8, 4.0))
 def times_by_ratio(ratios: Sequence[float], times: Mapping[str, Sequence[float]], *, ax: Axes) -> None:
-    """Draw times against the ratio, each a multiple of the `copy` at that ratio."""
+    """Draw times against the ratio, divided by the time of the `copy` at that ratio."""
     for name, measured in times.items():
         relative = np.divide(measured, times["copy"])
         look = {"color": "0.4", "linestyle": "--"} if name == "copy" else {"marker": "o", "markersize": 5}
@@ -222,6 +222,6 @@ def times_by_ratio(ratios: Sequence[float], times: Mapping[str, Sequence[float]]
 
 
 def _in_doublings(ax: Axes) -> None:
-    """Make the vertical axis logarithmic, its ticks powers of 2 and written out."""
+    """Make the vertical axis logarithmic, with powers of 2 as ticks, written as plain numbers."""
     ax.set_yscale("log", base=2)
     ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

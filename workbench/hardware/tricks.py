@@ -1,12 +1,12 @@
-"""What makes dropout fast in software: one function for each trick, all of (x, ratio, seed) -> (y, dropped).
+"""Tricks that make dropout fast in software, one function for each: (x, ratio, seed) -> (y, dropped).
 
-    separate_mask      the plain way: three passes over memory, for uniform numbers, for the comparison, for the choice
-    fused_32           one pass: a tile's words, its comparisons and its choices stay in the first-level cache
-    fused_16, fused_8  one pass, and a 32-bit word serves two or four elements, at a ratio rounded to 2^-16 or 2^-8
-    skipping           draw how many elements are kept until the next dropped one: y is a copy, and then patched
+    separate_mask      no trick: three passes over memory, for uniform numbers, comparisons and choices
+    fused_32           one pass: a tile's words, comparisons and choices stay in the first-level cache
+    fused_16, fused_8  one pass; a 32-bit word serves two or four elements, with the ratio rounded to 2^-16 or 2^-8
+    skipping           copy x, draw how many elements are kept until the next dropped one, and set only that one to 0
 
-x is flat float32, and what is dropped becomes 0. Each runs on as many threads as `workbench.parallel` allows; no fate
-depends on how many. `fused_32` is `dropout_with_replacement` itself.
+x is float32 with one axis, and dropped elements become 0. Each function runs on as many threads as `workbench.parallel`
+allows; results do not depend on their number. `fused_32` is `dropout_with_replacement` itself.
 """
 
 import math
@@ -19,8 +19,8 @@ from workbench.compiling import prefetch_tile
 from workbench.sparse_dropout import RATIO, SEED, dropout_with_replacement
 from workbench.sparse_dropout.loops_common import TILE, kernel, part, random_block, u, u64, write_words
 
-JOB_TILES = 64  # tiles of a job
-STRETCH = 1 << 14  # elements after which skipping starts anew, with words of its own, so that threads can share
+JOB_TILES = 64  # number of tiles in a job
+STRETCH = 1 << 14  # skipping restarts with other words after this many elements, so that threads can share the work
 
 
 @part
@@ -31,7 +31,7 @@ def _choose(x, y, dropped, at, count):
 
 @kernel
 def _uniforms(uniforms, start, stop, key):
-    """Write uniform numbers, of 24 bits, to the tiles start .. stop."""
+    """Write uniform numbers with 24 bits to tiles start .. stop."""
     words = np.empty(TILE, np.uint32)
     for tile in range(u(start), u(stop)):
         at = tile * u(TILE)
@@ -53,9 +53,9 @@ def _select(x, y, dropped, start, stop):
 
 @kernel
 def _fused(x, y, dropped, start, stop, words, fields, last, key):
-    """Drop in tiles start .. stop where a field of `words` is at most `last`; an element has one of `fields`.
+    """Drop an element in tiles start .. stop if its field is at most `last`; `fields` is a view of `words`.
 
-    Drawing is pure arithmetic: meanwhile the memory of a later tile is asked for.
+    Drawing is pure arithmetic, so the memory of a later tile is prefetched meanwhile.
     """
     blocks = u(words.shape[0] // 4)
     for tile in range(u(start), u(stop)):
@@ -70,17 +70,17 @@ def _fused(x, y, dropped, start, stop, words, fields, last, key):
 
 @kernel
 def _skip(x, y, dropped, start, stop, scale, key):
-    """Copy stretches start .. stop, and drop an element after each gap of log(r) * scale kept ones."""
+    """Copy stretches start .. stop, and drop one element after each gap of log(r) * scale kept elements."""
     for stretch in range(u(start), u(stop)):
         at = stretch * u(STRETCH)
         end = min(at + u(STRETCH), u(x.shape[0]))
         y[at:end] = x[at:end]
         dropped[at:end] = False
-        block = stretch * u(STRETCH // 4 + 1)  # a stretch takes a word for each element and one more, at most
+        block = stretch * u(STRETCH // 4 + 1)  # a stretch needs at most one word per element and one more
         while at < end:
             for word in random_block(block, key[0], key[1]):
                 gap = math.log((word + 1.0) * 2.0**-32) * scale
-                if at >= end or not gap < end - at:  # a NaN, too, is a gap without end
+                if at >= end or not gap < end - at:  # NaN counts as an infinite gap
                     at = end
                 else:
                     at += u(gap)
@@ -90,7 +90,7 @@ def _skip(x, y, dropped, start, stop, scale, key):
 
 
 def separate_mask(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Drop where uniform numbers of 24 bits, all drawn first, are below the ratio."""
+    """Drop an element if its uniform number of 24 bits is below the ratio; all numbers are drawn first."""
     y, dropped, key = _prepare(x, ratio, seed)
     uniforms = np.empty_like(x)
     below = np.float32(math.ceil(ratio * 2**24) * 2.0**-24)
@@ -101,25 +101,25 @@ def separate_mask(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, n
 
 
 def fused_32(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Drop where a word is below the ratio * 2^32: `dropout_with_replacement` itself."""
+    """Drop an element if its word is below ratio * 2^32; this is `dropout_with_replacement` itself."""
     _check(x)
     return dropout_with_replacement(x, ratio, seed=seed)
 
 
 def fused_16(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Drop where half a word, the low half first, is below the nearest whole number to ratio * 2^16."""
+    """Drop an element if its half of a word (low half first) is below the whole number nearest to ratio * 2^16."""
     return _fuse(x, ratio, seed, np.uint16)
 
 
 def fused_8(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Drop where a byte of a word, the lowest first, is below the nearest whole number to ratio * 2^8."""
+    """Drop an element if its byte of a word (lowest first) is below the whole number nearest to ratio * 2^8."""
     return _fuse(x, ratio, seed, np.uint8)
 
 
 def skipping(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Drop after gaps of kept elements, geometrically distributed: floor(log(r) / log(1 - ratio)), r in (0, 1].
+    """Drop an element after each gap of floor(log(r) / log(1 - ratio)) kept elements, with r uniform in (0, 1].
 
-    A gap has no memory, so each stretch of 2^14 elements starts with a new one.
+    The gaps are geometric and thus have no memory, so each stretch of 2^14 elements starts with a new one.
     """
     y, dropped, key = _prepare(x, ratio, seed)
     if not ratio:
@@ -140,7 +140,7 @@ def _fuse(x: np.ndarray, ratio: float, seed: int, field: type) -> tuple[np.ndarr
     threshold = round(ratio * 256 ** np.dtype(field).itemsize)
     if not threshold:
         return x.copy(), np.zeros(x.size, bool)
-    last = field(threshold - 1)  # the threshold itself may be one more than a field holds
+    last = field(threshold - 1)  # the threshold itself may be too large for a field by 1
 
     def work(start: int, stop: int) -> None:
         words = np.empty(TILE * np.dtype(field).itemsize // 4, np.dtype("u4"))
@@ -151,7 +151,7 @@ def _fuse(x: np.ndarray, ratio: float, seed: int, field: type) -> tuple[np.ndarr
 
 
 def _prepare(x: np.ndarray, ratio: float, seed: int) -> tuple[np.ndarray, np.ndarray, tuple]:
-    """Check the arguments; return room for y and for dropped, and the seed as a key."""
+    """Check the arguments; return empty arrays for y and dropped, and the key of the seed."""
     _check(x)
     RATIO.check(ratio)
     key = tuple(map(u64, philox.key_of(SEED.check(seed))))
@@ -171,5 +171,5 @@ def _share(work: Callable[[int, int], None], elements: int) -> None:
 
 
 def _elements(start: int, stop: int, x: np.ndarray) -> tuple[int, int]:
-    """Return the range of elements of a range of tiles."""
+    """Return the range of elements in a range of tiles."""
     return start * TILE, min(stop * TILE, x.size)

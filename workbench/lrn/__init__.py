@@ -1,4 +1,4 @@
-"""Local response normalization: y_i = x_i / (bias + alpha/n * sum of x_j^2 over i's window)^beta."""
+"""Declare local response normalization: y_i = x_i / (bias + alpha/n * sum of x_j^2 over i's window)^beta."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from workbench.lrn import examples
 from workbench.lrn.window import Window, own_window
 from workbench.operator import Arg, Gradient, Operator, register_cpu_operator
 
-# Where the channels are. NCHW and NHWC serve every rank from 2 up; the others fit the rank they spell.
+# Whether the channel axis is the last. NCHW and NHWC take every rank from 2 up; the others take the rank they spell.
 CHANNELS_LAST = {
     "NCHW": False,
     "NHWC": True,
@@ -45,7 +45,7 @@ def _checked_array(name: str, x: np.ndarray, order: str, region: str) -> np.ndar
 
 
 def check_rank(name: str, shape: tuple[int, ...], order: str, region: str) -> None:
-    """Raise ValueError unless a shape has as many axes as the order and the region take."""
+    """Raise ValueError unless the number of axes of `shape` fits the order and the region."""
     axes = f"{name} has {len(shape)} axes {shape}"
     if region == "within" and len(shape) != 4:
         raise ValueError(f"{axes}: region='within' takes 4, batch, channels, height and width")
@@ -61,7 +61,7 @@ def _prepare(inputs: tuple, values: dict) -> tuple:
 
 
 def prepare_with_window(inputs: tuple, window: Window, order: str) -> tuple:
-    """Check the arrays (dy and x, or x) against each other and the order; return what an engine's function takes."""
+    """Check the arrays (dy and x, or x alone); return the positional arguments of an engine's function."""
     *dy, x = inputs
     x = _checked_array("x", x, order, window.region)
     dy = [_checked_array("dy", each, order, window.region) for each in dy]
@@ -105,7 +105,7 @@ LRN_GRADIENT = register_cpu_operator(
     )
 )
 
-# Caffe2's LRN can return this as a second output; here it is a function of its own.
+# Caffe2's LRN can return the scale as a second output; here a separate function returns it.
 LRN_SCALE = dataclasses.replace(LRN, outputs=("scale",), function="local_response_norm_scale")
 
 
@@ -125,16 +125,16 @@ def local_response_norm(
     y_i = x_i / scale_i^beta,  scale_i = bias + alpha/n * sum of x_j^2 over the window around i
 
     The window holds `size` channels (n = size), or with region="within" a square of size x size pixels of the same
-    channel (n = size^2). At the borders it is clipped, and n stays what it is.
+    channel (n = size^2). At the borders the window is clipped, and n does not change.
 
     Args:
         x: responses, float16 (computed in float32), float32 or float64, of rank 2 or more; rank 4 for "within".
         size: odd, at least 1; may exceed the number of channels.
-        alpha: any finite number. Above 0 inhibits, below 0 excites.
+        alpha: any finite number. A positive alpha inhibits, a negative one excites.
         beta: at least 0.
         bias: at least 0.
-        order: where the channels are: axis 1 (NCHW, NC, NCW, NCDHW) or the last (NHWC, NWC, NDHWC). NCHW and NHWC
-            take any rank.
+        order: position of the channel axis: axis 1 (NCHW, NC, NCW, NCDHW) or the last (NHWC, NWC, NDHWC). NCHW and
+            NHWC take any rank.
         region: "across" channels or "within" a channel.
         engine: "numba" or "reference".
 
@@ -142,9 +142,9 @@ def local_response_norm(
         y, a new array of x's shape and type. Finite x with alpha >= 0 and bias > 0 never gives NaN.
 
     Raises:
-        TypeError: x is of another element type or masked, or an argument is not of its type (a number, a str).
-        ValueError: an argument is out of its range, x has too few axes or others than `order` spells, or the base
-            scale_i is not positive somewhere; the message then says how often, and which argument would do.
+        TypeError: x has another element type or is masked, or an argument has the wrong type.
+        ValueError: an argument is out of its range, the number of axes of x does not fit `order` or `region`, or the
+            base scale_i is not positive somewhere; the message then gives the count and a value that works.
 
     Source: Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks, 2012;
     conventions as in Caffe2's LRN. For other frameworks' arguments see `workbench.lrn.conventions`.
@@ -165,8 +165,8 @@ def local_response_norm_scale(
 ) -> np.ndarray:
     """Return scale_i = bias + alpha/n * sum of x_j^2 over the window around i.
 
-    Arguments, shapes, types and errors as for `local_response_norm`; `beta` is checked and has no effect. Infinite
-    where the true value is beyond the type's range.
+    Arguments, shapes, types and errors are those of `local_response_norm`; `beta` is checked and has no effect. The
+    result is infinite where the true value is beyond the type's range.
     """
     return LRN_SCALE.run(x, size=size, alpha=alpha, beta=beta, bias=bias, order=order, region=region, engine=engine)
 
@@ -183,12 +183,12 @@ def local_response_norm_gradient(
     region: str = "across",
     engine: str = "numba",
 ) -> np.ndarray:
-    """Carry the gradient dy of a loss in y = local_response_norm(x) back to x.
+    """Return dx, the gradient of a loss with respect to x, from dy, the gradient with respect to y.
 
     dx_i = dy_i * scale_i^-beta - 2 * alpha/n * beta * x_i * sum of dy_j * x_j * scale_j^(-beta - 1) over j
 
-    where j runs over the elements whose window holds i. Arguments, types and errors as for `local_response_norm`;
-    dy has x's shape and type, and so has dx.
+    where y = local_response_norm(x) and j runs over the elements whose window holds i. Arguments, types and errors are
+    those of `local_response_norm`. dy must have x's shape and type, and dx has them too.
     """
     return LRN_GRADIENT.run(
         dy, x, size=size, alpha=alpha, beta=beta, bias=bias, order=order, region=region, engine=engine

@@ -1,13 +1,13 @@
-"""Every framework's arguments of local response normalization, translated to one.
+"""Translate the arguments of local response normalization from other frameworks.
 
-The frameworks give the same names to different things: what alpha multiplies, on which side an even window has its
-extra neighbour, what the bias is called and whether it is heard at all. Each function here takes one framework's
-arguments, under its names and with its defaults, and returns the `Window` that says what it computes:
+The frameworks differ in what alpha multiplies, on which side an even window has its extra neighbour, how the bias is
+called, and whether it is used at all. Each function here takes the arguments of one framework, with its names and
+defaults, and returns the `Window` that describes the computation:
 
     window = conventions.pytorch(size=4, alpha=1e-4, beta=0.75, k=2.0)
     y = conventions.local_response_norm(x, window)
 
-A window that reaches as far to both sides can be had from the public functions too: `arguments(window)` gives theirs.
+The public functions can compute a symmetric window too: `arguments(window)` returns the arguments to give them.
 """
 
 import numpy as np
@@ -20,17 +20,16 @@ _ALPHA, _BETA = (next(arg for arg in ARGS if arg.name == name) for name in ("alp
 
 
 def caffe2(size: int, alpha: float, beta: float, bias: float = 1.0) -> Window:
-    """Translate Caffe2's LRN: alpha is divided by size, which must be odd."""
+    """Translate the arguments of Caffe2's LRN: alpha is divided by size, which must be odd."""
     return _own("size", size, alpha, beta, _offset("bias", bias))
 
 
 def caffe(
     local_size: int = 5, alpha: float = 1.0, beta: float = 0.75, k: float = 1.0, norm_region: str = "ACROSS_CHANNELS"
 ) -> Window:
-    """Translate Caffe's LRN layer: alpha is divided by local_size, or WITHIN_CHANNEL by its square.
+    """Translate the arguments of Caffe's LRN layer: alpha is divided by local_size, for WITHIN_CHANNEL by its square.
 
-    WITHIN_CHANNEL Caffe always adds 1 and does not hear k, so a k other than 1 is refused: what Caffe computes is not
-    what was asked for. Our own region="within" takes any bias.
+    For WITHIN_CHANNEL, Caffe ignores k and adds 1, so any other k raises ValueError. `region="within"` takes any bias.
     """
     regions = {"ACROSS_CHANNELS": "across", "WITHIN_CHANNEL": "within"}
     region = regions[checked_choice("norm_region", norm_region, regions)]
@@ -43,20 +42,22 @@ def caffe(
 
 
 def onnx(size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Window:
-    """Translate ONNX's LRN: alpha is divided by size; an even window has one neighbour more on the high side."""
+    """Translate ONNX's arguments: alpha is divided by size; an even window has one neighbour more on the high side."""
     size = _whole("size", size, 1)
     return _window((size - 1) // 2, size // 2, alpha, size, beta, _offset("bias", bias))
 
 
 def pytorch(size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Window:
-    """Translate torch.nn.functional.local_response_norm: alpha is divided by size; an even window has one neighbour
-    more on the low side."""
+    """Translate the arguments of torch.nn.functional.local_response_norm: alpha is divided by size.
+
+    An even window has one neighbour more on the low side.
+    """
     size = _whole("size", size, 1)
     return _window(size // 2, (size - 1) // 2, alpha, size, beta, _offset("k", k))
 
 
 def tensorflow(depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5) -> Window:
-    """Translate tf.nn.local_response_normalization: depth_radius neighbours to each side, and alpha undivided.
+    """Translate the arguments of tf.nn.local_response_normalization: a radius, and an alpha that is not divided.
 
     TensorFlow's arrays are NHWC: pass order="NHWC" to the functions below.
     """
@@ -65,13 +66,13 @@ def tensorflow(depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, bet
 
 
 def alexnet(n: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75) -> Window:
-    """Translate the AlexNet paper's constants: n neighbours in all, and alpha undivided."""
+    """Translate the AlexNet paper's constants: a window of n channels, and an alpha that is not divided."""
     n = _whole("n", n, 1, step=2)
     return _window(n // 2, n // 2, alpha, 1, beta, _offset("k", k))
 
 
 def arguments(window: Window) -> dict[str, int | float | str]:
-    """Return the arguments that make `workbench.local_response_norm` compute the same, or raise ValueError."""
+    """Return equal arguments of `workbench.local_response_norm`; raise ValueError if the window is not symmetric."""
     if window.before != window.after:
         raise ValueError(
             f"a window of {window.before} before and {window.after} after: local_response_norm takes one that reaches "
@@ -89,21 +90,21 @@ def arguments(window: Window) -> dict[str, int | float | str]:
 
 
 def local_response_norm(x: np.ndarray, window: Window, *, order: str = "NCHW", engine: str = "numba") -> np.ndarray:
-    """Normalize x with a translated window; arrays, order, engine and errors as in `workbench.local_response_norm`."""
+    """Normalize x with a window; arrays, order, engine and errors are those of `workbench.local_response_norm`."""
     return _run(LRN, (x,), window, order, engine)
 
 
 def local_response_norm_scale(
     x: np.ndarray, window: Window, *, order: str = "NCHW", engine: str = "numba"
 ) -> np.ndarray:
-    """Return the base of the power for a translated window."""
+    """Return the scale, the base of the power, for a window."""
     return _run(LRN_SCALE, (x,), window, order, engine)
 
 
 def local_response_norm_gradient(
     dy: np.ndarray, x: np.ndarray, window: Window, *, order: str = "NCHW", engine: str = "numba"
 ) -> np.ndarray:
-    """Carry a gradient back through `local_response_norm(x, window)`."""
+    """Return the gradient with respect to x from dy, the gradient for `local_response_norm(x, window)`."""
     return _run(LRN_GRADIENT, (dy, x), window, order, engine)
 
 

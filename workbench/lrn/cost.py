@@ -1,21 +1,21 @@
-"""What local response normalization costs: operations, each element counted once, and bytes.
+"""Count the operations and bytes of local response normalization, with each element counted once.
 
     scale_i   1 multiplication and k - 1 multiply-adds for k squares, 1 multiply-add for bias + alpha/n * sum
-    y_i       by beta: 0.75 is two square roots, 1 multiplication and a division; 0.5 a square root and a division;
-              1 a division; any other a power and a multiplication (a power of float64 is the C library's, one element
-              at a time: it takes several times as long as the powers that a machine's limits were measured with)
+    y_i       depends on beta. 0.75: two square roots, 1 multiplication and a division; 0.5: a square root and a
+              division; 1: a division; any other: a power and a multiplication. The C library computes a float64 power
+              one element at a time, several times slower than the powers used to measure a machine's limits
     dx_i      the two powers of scale_i share one division; then 3 multiplications for the terms dy * scale^-beta and
               dy * x * scale^(-beta - 1), k - 1 additions for the sum, 1 multiplication and 1 multiply-add for dx
 
-How a window of n (across) or n x n (within) is summed is its `form`:
+The `form` says how a window of n (across) or n x n (within) elements is summed:
 
-    direct      all its terms: n or n^2
-    separable   a square first along one axis and then along the other: 2n
-    running     from its neighbour's sum: along each axis one addition and one subtraction, whatever n; squares once.
-                Its cancellation is why no engine does it (see `loops`)
+    direct      add all terms: n or n^2
+    separable   add along one axis of the square, then along the other: 2n
+    running     update the neighbour's sum: one addition and one subtraction along each axis for any n; squares once.
+                No engine does this because the running sum loses digits by cancellation (see `loops_common`)
 
-Neighbours outside the array count nothing, and neither do zeros that a loop adds in their place, halos that two jobs
-both work out, and flags of a byte a job.
+Not counted: neighbours outside the array, zeros that a loop adds in their place, halos that two jobs both compute, and
+the flags of one byte per job.
 """
 
 import math
@@ -31,7 +31,7 @@ from workbench.operator import checked_choice
 FORMS = {"across": ("direct", "running"), "within": ("direct", "separable", "running")}
 OF_LOOPS = {"across": "direct", "within": "separable"}
 
-# What an element takes to get x * scale^-beta, and to get both scale^-beta and scale^(-beta - 1).
+# Cost per element of x * scale^-beta (forward), and of scale^-beta and scale^(-beta - 1) together (gradient).
 FORWARD_POWER = {
     0.5: Cost(square_roots=1, divisions=1),
     0.75: Cost(square_roots=2, other_flops=1, divisions=1),
@@ -46,9 +46,9 @@ GRADIENT_POWERS = {
 GRADIENT_ANY_POWERS = Cost(powers=1, divisions=1)
 GRADIENT_TERMS = Cost(other_flops=3) + Cost(other_flops=1, multiply_adds=1)
 
-GUARDS = {"forward": 2, "gradient": 3}  # comparisons an element that tell what must be computed in logarithms
-FIVE = 5  # terms that the loops add up in registers
-WIDE = 8  # bytes of the reference's numbers
+GUARDS = {"forward": 2, "gradient": 3}  # comparisons per element that find what must be computed in logarithms
+FIVE = 5  # number of terms that the loops add up in registers
+WIDE = 8  # bytes of a float64, the type the reference computes in
 
 
 def cost(
@@ -67,17 +67,17 @@ def cost(
 
     Args:
         direction: "forward" (reads x, writes y) or "gradient" (reads dy and x, writes dx).
-        shape: of x; rank 2 or more, 4 for region="within".
+        shape: the shape of x; rank 2 or more, 4 for region="within".
         size, beta, order, region: as for `local_response_norm`.
         itemsize: bytes of an element: 2, 4 or 8.
-        form: how windows are summed; without it, as the loops do it: direct across, separable within.
-        engine: None counts the compulsory bytes. "numba" and "reference" count all that the engine does, temporaries
-            and what starts it included, in its own form.
+        form: how windows are summed. None means the form of the loops: direct across, separable within.
+        engine: None counts the compulsory bytes. "numba" and "reference" count everything that the engine does in its
+            own form, including temporary arrays and start-up.
 
     Raises:
-        TypeError: a length of the shape is no int, or size or beta no number.
-        ValueError: an argument is not among the values named above, the shape has too few axes for the order, or a form
-            and an engine are given together.
+        TypeError: a length in `shape` is not an int, or size or beta is not a number.
+        ValueError: an argument is not one of the values above, the number of axes in `shape` does not fit `order` or
+            `region`, or both `form` and `engine` are given.
     """
     checked_choice("direction", direction, DIRECTIONS)
     checked_itemsize(itemsize)
@@ -93,7 +93,7 @@ def cost(
     if engine == "reference":
         return _of_reference(direction, shape, axes, reach, itemsize)
     additions, elements = _additions(shape, axes, reach, form), math.prod(shape)
-    # A square is found again for each window that it is in, as one multiply-add, unless sums run on.
+    # Each window squares its terms again, with a multiply-add for each, except in the running form.
     fused = {"direct": additions, "separable": _line_additions(shape, axes[0], reach), "running": 0}[form]
     total = Cost(other_flops=elements + additions - fused, multiply_adds=fused + elements)
     if direction == "forward":
@@ -111,34 +111,34 @@ def _additions(shape: tuple[int, ...], axes: tuple[int, ...], reach: int, form: 
     elements = math.prod(shape)
     if not elements:
         return 0
-    if form == "running":  # of a line every element but the first is added once, and subtracted where it leaves
+    if form == "running":  # every element of a line but the first is added once, and subtracted when it leaves
         of_lines = {axis: shape[axis] - 1 + max(0, shape[axis] - 1 - reach) for axis in axes}
         return sum(elements // shape[axis] * of_line for axis, of_line in of_lines.items())
     if form == "separable":
         return sum(_line_additions(shape, axis, reach) for axis in axes)
     terms = elements // math.prod(shape[axis] for axis in axes)
-    for axis in axes:  # the terms of all windows are products of those along each axis
+    for axis in axes:  # the number of terms is the product of those along each axis
         terms *= sum(_terms(shape[axis], reach))
     return terms - elements
 
 
 def _line_additions(shape: tuple[int, ...], axis: int, reach: int) -> int:
-    """Count the additions of direct sums along `axis`: for each element one less than the terms of its window."""
+    """Count the additions of direct sums along `axis`: one less per element than its window has terms."""
     length = shape[axis]
     return math.prod(shape) // length * (sum(_terms(length, reach)) - length) if length else 0
 
 
 def _terms(length: int, reach: int) -> list[int]:
-    """Return how many elements of a line are in the window around each of its places."""
+    """Return how many elements of a line lie in the window around each position."""
     return [min(length, i + reach + 1) - max(0, i - reach) for i in range(length)]
 
 
 def _of_loops(
     direction: str, shape: tuple[int, ...], axes: tuple[int, ...], reach: int, last: bool, itemsize: int
 ) -> Cost:
-    """Count what the loops move within the caches, and the arrays and the run around them.
+    """Count what the loops add: comparisons, bytes moved in the caches, bytes allocated, and starting a run.
 
-    Of float16, which is converted block by block, the conversions: both ways, and read and written again.
+    float16 arrays are converted block by block, which moves and allocates further bytes.
     """
     elements = math.prod(shape)
     arrays = 2 if direction == "forward" else 3
@@ -157,15 +157,15 @@ def _of_loops(
 def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], reach: int, last: bool) -> float:
     """Estimate how many elements the loops load and store for each element of x.
 
-    Right within 15 percent where an axis is at least two windows long and a row about as long as a block of the loops.
-    Sums over a window are made once forward and twice in the gradient, by kind of loop:
+    The error is within 15 percent if an axis is at least two windows long and a row about as long as a block.
+    Window sums are computed once in the forward pass and twice in the gradient. By kind of loop:
 
-        channels first   `_summing` the terms that there are; four accesses for a window of five, added where it is used
-        channels last    `_summing` the window, of rows that are laid out with gaps and taken up again; eight for a
-                         window of five, which has four masks instead
-        within           `_summing` along both axes; short rows are laid out and taken up, twice
+        channels first   `_summing` over the existing terms; four accesses for a window of five, summed where it is used
+        channels last    `_summing` over the window, of rows that are copied to a buffer with gaps and back; eight
+                         accesses for a window of five, which uses four masks instead
+        within           `_summing` along both axes; short rows are copied to a buffer and back, twice
 
-    Then come sums, x and y; in the gradient sums, x, dy, direct and term, and again sums, direct, x and dx.
+    Then the forward pass accesses sums, x and y. The gradient accesses sums, x, dy, direct, term; sums, direct, x, dx.
     """
     times, finish = (2, 9) if direction == "gradient" else (1, 3)
     there = _summing(sum(_terms(shape[axes[0]], reach)) / shape[axes[0]])
@@ -180,14 +180,14 @@ def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], rea
 
 
 def _summing(terms: float) -> float:
-    """Return the loads and stores of a sum: up to five terms at once, then one more at a time."""
+    """Return the number of loads and stores of a sum: up to five terms at once, then one at a time."""
     return terms + 1 + 2 * max(0, terms - FIVE)
 
 
 def _of_reference(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], reach: int, itemsize: int) -> Cost:
-    """Count NumPy's passes, each of which reads and writes whole arrays of float64.
+    """Count NumPy's passes; most read and write whole float64 arrays.
 
-    Windows hold zeros where the array ends, and those are added too.
+    Windows hold zeros beyond the ends of the array, and their additions count too.
     """
     elements = math.prod(shape)
     if not elements:
@@ -210,7 +210,7 @@ def _of_reference(direction: str, shape: tuple[int, ...], axes: tuple[int, ...],
 
 
 def _sums(shape: tuple[int, ...], axes: tuple[int, ...], reach: int) -> Cost:
-    """Count, along each axis, a padded copy and the sum over a view of its windows."""
+    """Count a padded copy and the sum over a view of its windows, along each axis."""
     total, elements = Cost(), math.prod(shape)
     for axis in axes:
         ends = 2 * min(reach, shape[axis] - 1)
@@ -221,7 +221,7 @@ def _sums(shape: tuple[int, ...], axes: tuple[int, ...], reach: int) -> Cost:
 
 
 def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Work:
-    """Return what a call of LRN or LRNGradient costs, and into how many jobs the loops cut it."""
+    """Return the cost of a call of LRN or LRNGradient, and the number of jobs the loops cut it into."""
     from workbench.lrn.kernels import count_jobs
 
     values, x = LRN.check(arguments), inputs[-1]

@@ -1,4 +1,4 @@
-"""Calls of LRN and its gradient: small ones that matter for tests, and large ones that a bench times."""
+"""Example calls of LRN and its gradient: small calls for tests and large calls for timing."""
 
 import math
 from collections.abc import Iterator
@@ -18,29 +18,29 @@ SHAPES = {
 }
 EMPTY = ((0, 7, 3, 5), (2, 0, 3, 5), (2, 7, 0, 5), (2, 7, 3, 0))
 BETAS = (0.0, 0.25, 0.5, 0.6, 0.75, 1.0, 1.3, 2.0)
-SIZES = (1, 3, 7, 15)  # one, some, all and more channels than there are
-CHANNELS, SIDE = 64, 56  # of the arrays that are timed
+SIZES = (1, 3, 7, 15)  # windows of one, some, all, and more channels than the array has
+CHANNELS, SIDE = 64, 56  # channels, height and width of the timed arrays
 
 
 def forward(rng: np.random.Generator) -> Iterator[Example]:
-    """Yield calls of LRN: every order, region and kind of exponent, windows up to larger than the array."""
+    """Yield calls of LRN with every order, region and kind of exponent, and windows up to larger than the array."""
     for x, arguments in _cases(rng):
         yield (x,), arguments
 
 
 def gradient(rng: np.random.Generator) -> Iterator[Example]:
-    """Yield calls of LRNGradient: those of LRN, with a gradient of both signs."""
+    """Yield calls of LRNGradient: the calls of LRN with a dy of both signs."""
     for x, arguments in _cases(rng):
         yield (_responses(rng, x.shape), x), arguments
 
 
 def timed_forward(rng: np.random.Generator, elements: int) -> Iterator[Example]:
-    """Yield the calls of LRN that are timed, of about so many elements, which share their array."""
+    """Yield calls of LRN to time, on arrays of about `elements` elements with the same values."""
     yield from _timed(rng, elements, 1)
 
 
 def timed_gradient(rng: np.random.Generator, elements: int) -> Iterator[Example]:
-    """Yield the calls of LRNGradient that are timed, of about so many elements, which share their arrays."""
+    """Yield calls of LRNGradient to time, on arrays of about `elements` elements with the same values."""
     yield from _timed(rng, elements, 2)
 
 
@@ -57,7 +57,7 @@ def _cases(rng: np.random.Generator) -> Iterator[tuple[np.ndarray, dict]]:
                 yield _responses(rng, SHAPES[order]), arguments
     yield _responses(rng, (3, 19, 11, 8)), {}
     yield _responses(rng, (3, 1)), {"alpha": 1.0}
-    yield _responses(rng, (2, 9, 4)), {"alpha": -0.02, "bias": 3.0}  # excites
+    yield _responses(rng, (2, 9, 4)), {"alpha": -0.02, "bias": 3.0}  # a negative alpha excites
     yield _responses(rng, (2, 9, 4)), {"alpha": 0.0}
     yield 0.5 + rng.random((2, 9, 4), np.float32), {"alpha": 1.0, "bias": 0.0}
     yield 1000 * _responses(rng, (2, 9, 4)), {"alpha": 1.0}
@@ -77,7 +77,7 @@ def _responses(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 def _timed(rng: np.random.Generator, elements: int, count: int) -> Iterator[Example]:
     batch = max(1, round(elements / (CHANNELS * SIDE * SIDE)))
     side = max(1, round(math.sqrt(elements / CHANNELS / batch)))
-    arrays = [rng.standard_normal((batch, CHANNELS, side, side), np.float32) for _ in range(count)][::-1]  # x was first
+    arrays = [rng.standard_normal((batch, CHANNELS, side, side), np.float32) for _ in range(count)][::-1]  # x is last
     wanted = (("NCHW", "across", 0.75), ("NCHW", "across", 0.6), ("NHWC", "across", 0.75), ("NCHW", "within", 0.75))
     for order, region, beta in wanted:
         arguments = {"size": 5, "alpha": 1.0, "beta": beta, "bias": 1.0, "order": order, "region": region}

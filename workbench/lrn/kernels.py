@@ -1,7 +1,7 @@
-"""Local response normalization, fast: the same functions as in `reference`, through compiled loops.
+"""Fast local response normalization: the functions of `reference`, computed by compiled loops.
 
-Chooses the loop that fits the layout, cuts the work into jobs for the threads, and computes again in logarithms
-what plain arithmetic cannot. Memory beyond the result is a few rows a thread.
+This module chooses the loop that fits the memory layout, cuts the work into jobs for the threads, and recomputes in
+logarithms what plain arithmetic cannot represent. It needs a few rows of memory per thread beside the result.
 """
 
 import dataclasses
@@ -27,13 +27,13 @@ from workbench.lrn.loops_common import (
 )
 from workbench.lrn.window import SHORT_ROW, Window, compute_dtype, safe_limits, window_axes
 
-NATIVE = (np.dtype(np.float32), np.dtype(np.float64))  # what the loops read as it is
-CONVERTED = 1 << 20  # elements of an array that must be converted before a loop can read it, converted at a time
-ROW = 16384  # pixels of a tile, forward: few rows, and none that breaks the stream of prefetches
-GRADIENT_ROW = 4096  # the same for the gradient, which keeps more rows
-CHUNK = 32768  # elements of the rows that the gradient takes in at a time
-BUFFER = 16384  # elements of a tile of pixels with all their channels
-BAND = 32  # rows of an image in a job
+NATIVE = (np.dtype(np.float32), np.dtype(np.float64))  # types that the loops read without conversion
+CONVERTED = 1 << 20  # elements converted at a time, if an array must be converted before a loop can read it
+ROW = 16384  # pixels of a forward tile: long rows, so that they are few and do not interrupt prefetching
+GRADIENT_ROW = 4096  # pixels of a gradient tile: smaller, because the gradient keeps more rows
+CHUNK = 32768  # elements in the rows that the gradient processes at a time
+BUFFER = 16384  # elements of a tile that holds pixels with all their channels
+BAND = 32  # image rows in a job
 
 
 def local_response_norm_scale(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
@@ -51,10 +51,10 @@ def local_response_norm_gradient(dy: np.ndarray, x: np.ndarray, window: Window, 
 
 @dataclasses.dataclass(frozen=True)
 class _Plan:
-    """How one call is carried out: the shape that the loop sees, its jobs, and where a job's elements are.
+    """The plan of one call: the shape that the loop sees, its arguments, and the number of jobs.
 
-    `part` and `axes` serve what must be computed again: a part's slice of the array in `shape`, and the axes that the
-    window runs over within that slice in `part_shape`. A part is `jobs_a_part` jobs that follow one another.
+    The other fields serve elements that must be recomputed. `part(i)` is the slice of part i in an array of `shape`.
+    `axes` are the window's axes in that slice, reshaped to `part_shape`. A part is `jobs_a_part` consecutive jobs.
     """
 
     loop: Callable
@@ -68,7 +68,7 @@ class _Plan:
 
 
 def _run(arrays: tuple, window: Window, channels_last: bool, power: tuple, fallback: Callable) -> np.ndarray:
-    """Fill a new array from `arrays` (dy and x, or x), block by block where they need a conversion."""
+    """Return a new array computed from `arrays` (dy and x, or x), block by block if they must be converted."""
     x = arrays[-1]
     if x.size and all(array.flags.c_contiguous and array.dtype in NATIVE for array in arrays):
         out = np.empty_like(x, subok=False)
@@ -89,7 +89,7 @@ def _run(arrays: tuple, window: Window, channels_last: bool, power: tuple, fallb
 
 
 def _blocks(shape: tuple[int, ...], axes: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    """Cut the longest axis that no window crosses, so that a block has about CONVERTED elements."""
+    """Yield slices that cut the longest axis that no window crosses into blocks of about CONVERTED elements."""
     free = [axis for axis in range(len(shape)) if axis not in axes]
     longest = max(free, key=lambda axis: shape[axis])
     length = max(1, CONVERTED * shape[longest] // math.prod(shape))
@@ -106,7 +106,7 @@ def _fill(
     fallback: Callable,
     all_x: np.ndarray,
 ) -> None:
-    """Fill `out` from arrays that the loops can read, a part of `all_x` among them."""
+    """Fill `out` from arrays that the loops can read; the last array is a block of `all_x`."""
     x, direction = arrays[-1], "forward" if len(arrays) == 1 else "gradient"
     plan, scalars, limits = _preparation(x.shape, x.dtype, window, channels_last, direction)
     flat = [array.reshape(-1) for array in (*arrays, out)]
@@ -134,16 +134,15 @@ def _fill(
 def _preparation(
     shape: tuple[int, ...], dtype: np.dtype, window: Window, channels_last: bool, direction: str
 ) -> tuple[_Plan, Scalars, Limits]:
-    """Return all that a call needs beside its arrays.
+    """Return everything that a call needs beside its arrays.
 
-    It is remembered, for a large call leaves no Python in the processor's caches, and working it out anew then takes a
-    tenth of a millisecond.
+    The result is cached: computing it after a large call, which empties the processor's caches of Python, takes 0.1 ms.
     """
     return _plan(shape, window, channels_last, direction), *_constants(dtype, window)
 
 
 def count_jobs(shape: tuple[int, ...], window: Window, channels_last: bool, direction: str) -> int:
-    """Return how many jobs a call is cut into, of which a thread does one at a time; none where there is no element."""
+    """Return the number of jobs that a call is cut into, 0 for an empty array; a thread does one job at a time."""
     return _plan(shape, window, channels_last, direction).jobs if math.prod(shape) else 0
 
 
@@ -158,7 +157,7 @@ def _plan(shape: tuple[int, ...], window: Window, channels_last: bool, direction
 
 def _planes_plan(batch: int, channels: int, pixels: int, window: Window, direction: str) -> _Plan:
     tiles = -(-pixels // (ROW if direction == "forward" else GRADIENT_ROW))
-    tile = min(pixels, -(-pixels // tiles // BLOCK) * BLOCK)  # tiles of nearly one size
+    tile = min(pixels, -(-pixels // tiles // BLOCK) * BLOCK)  # tiles of nearly equal size
     tiles = -(-pixels // tile)
     chunk = () if direction == "forward" else (max(4, CHUNK // tile),)
     return _Plan(
@@ -198,7 +197,7 @@ def _image_plan(shape: tuple[int, ...], window: Window, channels_last: bool, dir
         shape=(planes, height, width * step),
         arguments=(BAND, step, window.clipped(height), window.clipped(width)),
         jobs=planes * bands,
-        part=lambda plane: (plane,),  # as a whole: a band's windows reach into its neighbours
+        part=lambda plane: (plane,),  # a whole plane: the windows of a band reach into other bands
         part_shape=(height, width, step),
         axes=(0, 1),
         jobs_a_part=bands,

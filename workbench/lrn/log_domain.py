@@ -1,7 +1,7 @@
-"""The same formulas evaluated in logarithms, for numbers whose squares or powers a float cannot hold.
+"""Compute local response normalization in logarithms, for numbers whose squares or powers a float cannot hold.
 
-Slow, and right at any magnitude: finite input never gives NaN, and a result is infinite or zero only where the true
-value is beyond the type's range. Both engines come here for the elements that plain arithmetic would get wrong.
+These functions are slow and right at any magnitude: finite input never gives NaN, and a result is infinite or zero only
+where the true value is beyond the type's range. Both engines use them for elements that plain arithmetic gets wrong.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ def local_response_norm(x: np.ndarray, window: Window, axes: tuple[int, ...]) ->
 
 
 def local_response_norm_gradient(dy: np.ndarray, x: np.ndarray, window: Window, axes: tuple[int, ...]) -> np.ndarray:
-    """Return dx, each element a sum of signed powers of two that share their largest exponent."""
+    """Return dx, with each element computed as a sum of signed powers of two, scaled by the largest of them."""
     with np.errstate(all="ignore"):
         log2_x, log2_dy = _log2_abs(x), _log2_abs(dy)
         log2_scale = _log2_scale(log2_x, window, axes)
@@ -44,7 +44,7 @@ def local_response_norm_gradient(dy: np.ndarray, x: np.ndarray, window: Window, 
 
 
 def refuse_vanishing_base(x: np.ndarray, window: Window, axes: tuple[int, ...]) -> None:
-    """Raise ValueError if the base is zero or negative anywhere, with the count and the nearest argument that works."""
+    """Raise ValueError if the base is zero or negative anywhere; the message says how to avoid it."""
     with np.errstate(all="ignore"):
         log2_squares = _log2_sum_of_squares(_log2_abs(x.astype(np.float64)), window, axes)
         if window.alpha >= 0:
@@ -74,7 +74,7 @@ def refuse_vanishing_base(x: np.ndarray, window: Window, axes: tuple[int, ...]) 
 
 
 def _exponent(beta: float, log2_scale: np.ndarray) -> np.ndarray:
-    """Return beta * log2_scale, kept finite: the difference of two infinite exponents would be no number."""
+    """Return beta * log2_scale, kept finite: the difference of two infinite exponents would be NaN."""
     return np.clip(beta * log2_scale, -1e300, 1e300)
 
 
@@ -97,7 +97,7 @@ def _log2_sum_of_squares(log2_x: np.ndarray, window: Window, axes: tuple[int, ..
 
 
 def windows(values: np.ndarray, before: int, after: int, axes: tuple[int, ...], outside: float) -> np.ndarray:
-    """Return each element's window along new last axes, with `outside` for neighbours that do not exist."""
+    """Return each element's window along new last axes, with `outside` for neighbours beyond the array."""
     padding = [(0, 0)] * values.ndim
     for axis in axes:
         longest = max(values.shape[axis] - 1, 0)

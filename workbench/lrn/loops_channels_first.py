@@ -1,4 +1,4 @@
-"""The loops where the channel axis is outside and long rows of pixels inside (NCHW): whole rows are added up."""
+"""Compiled loops for channels first (NCHW): the rows of pixels of neighbouring channels are added up."""
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def forward(x, y, start, stop, shape, tile, before, after, power, scalars, limit
         while r < channels:
             at = u(origin + r * pixels)
             if before == 2 and after == 2 and 2 <= r < channels - 2:
-                # Where a tile is a whole image, the rows that have all five neighbours are one long row.
+                # If a tile is a whole image, the rows that have all five neighbours form one long row.
                 rows = channels - 4 if width == pixels else 1
                 ok &= normalize(x, at, step, (), u(BLOCK), y, at, u(rows * width), power, scalars, limits)
             else:
@@ -45,7 +45,7 @@ def forward(x, y, start, stop, shape, tile, before, after, power, scalars, limit
 
 @kernel
 def gradient(dy, x, dx, start, stop, shape, tile, chunk, before, after, power, scalars, limits, safe):
-    """Differentiate `forward`, `chunk` rows at a time: their terms follow those of the rows before them."""
+    """Compute the gradient of `forward`, `chunk` rows at a time; the last terms of a chunk are kept for the next."""
     _, channels, pixels = shape
     tiles = (pixels + tile - 1) // tile
     kept = before + after
@@ -58,7 +58,7 @@ def gradient(dy, x, dx, start, stop, shape, tile, chunk, before, after, power, s
         n, begin = job // tiles, job % tiles * tile
         origin = n * channels * pixels + begin
         width = min(pixels, begin + tile) - begin
-        whole = five and width == pixels  # then several rows are one long row
+        whole = five and width == pixels  # then several rows form one long row
         jump = u(pixels - width)
         term[: kept * tile] = 0
         ok = True

@@ -1,4 +1,4 @@
-"""The loops where the channel axis is innermost (NHWC): neighbours in a row, masked where another pixel begins."""
+"""Compiled loops for channels last (NHWC): neighbours are adjacent, and masked if they belong to another pixel."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from workbench.lrn.loops_common import (
 
 @kernel
 def _neighbour_masks(channels, like):
-    """Return, for the neighbours -2, -1, 1 and 2 of each channel, 1 where they exist; repeated for one block more."""
+    """Return a mask for each of the neighbours -2, -1, 1 and 2: 1 where it exists; each is extended by one block."""
     masks = np.empty((4, channels + BLOCK), like.dtype)
     for i in range(channels + BLOCK):
         c = i % channels
@@ -43,7 +43,7 @@ def forward(x, y, start, stop, shape, tile, before, after, power, scalars, limit
     out = np.empty(gap + tile * pitch, x.dtype)
     for job in range(start, stop):
         first, last = job * tile, min(pixels, job * tile + tile)
-        if five and first > 0 and last < pixels:  # neighbours beyond the tile exist, if only to be masked
+        if five and first > 0 and last < pixels:  # there is memory beyond the tile; the masks remove its values
             at, width = u(first * channels), u((last - first) * channels)
             safe[job] = normalize(x, at, u(1), masks, u(channels), y, at, width, power, scalars, limits)
             continue
@@ -57,7 +57,7 @@ def forward(x, y, start, stop, shape, tile, before, after, power, scalars, limit
 
 @kernel
 def gradient(dy, x, dx, start, stop, shape, tile, before, after, power, scalars, limits, safe):
-    """Differentiate `forward`."""
+    """Compute the gradient of `forward`."""
     pixels, channels = shape
     five = before == 2 and after == 2
     masks = _neighbour_masks(channels, x)
@@ -75,7 +75,7 @@ def gradient(dy, x, dx, start, stop, shape, tile, before, after, power, scalars,
         if five and first > 0 and last < pixels:
             at, width, period = u(first * channels), u((last - first) * channels), u(channels)
             end = gap + (last - first) * channels
-            term[end : end + gap] = 0  # a mask of 0 needs something finite to multiply
+            term[end : end + gap] = 0  # a mask of 0 must multiply something finite
             safe[job] = gradient_terms(
                 dy, x, at, u(1), masks, period, direct, term, inside, width, u(0), power, scalars, limits
             )
@@ -89,7 +89,7 @@ def gradient(dy, x, dx, start, stop, shape, tile, before, after, power, scalars,
         safe[job] = gradient_terms(
             above, values, inside, u(0), (sums,), width, direct, term, inside, width, u(0), power, scalars, limits
         )
-        term[gap + used : gap + used + gap] = 0  # what an earlier, longer job left behind the last row
+        term[gap + used : gap + used + gap] = 0  # clear what an earlier, longer job left after the last row
         sum_window(VALUES, term, u(gap - after), u(1), before + after + 1, sums, u(0), width)
         add_terms(term, u(0), u(0), (sums,), width, direct, inside, values, out, inside, width, u(0), scalars)
         collect_rows(out, first, last, channels, gap, dx)

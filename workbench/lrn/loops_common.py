@@ -1,17 +1,17 @@
-"""What the compiled loops of local response normalization share: powers, sums over windows, and passes over a row.
+"""Common parts of the compiled loops of local response normalization: powers, window sums and passes over a row.
 
-What makes the loops fast, each measured:
+These techniques make the loops fast; each was measured:
 
-    blocks     Loops run over blocks of a constant length, the last one overlapping its neighbour, so that all of
-               the work is whole vectors; hence a block may assign but never accumulate.
-    prefetch   Each block asks for the memory that a later block needs. With five loads an element the processor
-               looks too short a way ahead to hide memory by itself: half the time of a batch that outgrows the cache.
-    windows    Sums are direct: five terms in registers (the size of every published network), others in passes over
-               a row that stays in the first-level cache. No running sum, so no cancellation.
-    powers     How a power is found is a `variant`, so that each compiles to a loop without branches.
+    blocks     Loops run over blocks of a constant length, so that all work is done in whole vectors. The last block
+               overlaps the one before it, so a block may assign values but must not accumulate them.
+    prefetch   Each block prefetches the memory of a later block. With five loads per element, the processor alone does
+               not look far enough ahead. Prefetching halves the time of a batch that is larger than the cache.
+    windows    Sums are direct: five terms in registers (the size that every published network uses), other sizes in
+               passes over a row that stays in the L1 cache. There is no running sum and so no cancellation.
+    powers     The method of computing a power is a `variant`: each compiles to a loop without branches.
 
-Each loop sets `safe[job]` to whether the job's numbers stayed within `limits`; where they did not, the caller
-computes the job again in logarithms.
+Each loop sets `safe[job]` to whether the job's numbers stayed within `limits`. If they did not, the caller recomputes
+the job in logarithms.
 """
 
 from collections import namedtuple
@@ -22,23 +22,23 @@ from numba.extending import overload
 
 from workbench.compiling import AHEAD, compiler, prefetch_to_read, prefetch_to_write, variant
 
-# Contraction to fused multiply-adds is the one liberty taken with IEEE arithmetic. A part is inlined where it is used.
+# The only deviation from IEEE arithmetic is contraction to fused multiply-adds. A part is inlined where it is used.
 kernel = compiler(fastmath={"contract"})
 part = compiler(fastmath={"contract"}, forceinline=True)
 
-# How scale^-beta is found, a variant. Square roots and a division are exact to the last bit or two, and faster than any
-# polynomial.
+# Variants: the method of computing scale^-beta. Square roots and a division are exact to the last bit or two, and
+# faster than any polynomial.
 POLYNOMIAL, LIBRARY, SQUARE_ROOT, THREE_QUARTERS, RECIPROCAL, SCALE_ITSELF = range(1, 7)
 
-# The arguments of one call, as scalars of the array's own type. `high` + `low` = beta, with so few bits in `high`
-# that its product with an exponent is exact. `lowest`, `highest` and `largest` are bit patterns: those of floats that
-# are not negative are ordered as the floats are, and an integer maximum is one vector instruction.
+# The arguments of one call, as scalars of the array's type. `high` + `low` = beta; `high` has so few bits that its
+# product with an exponent is exact. `lowest`, `highest` and `largest` are bit patterns: the bit patterns of floats >= 0
+# have the same order as the floats, and an integer maximum is one vector instruction.
 Scalars = namedtuple("Scalars", "coefficient bias one beta high low slope")
 Limits = namedtuple("Limits", "lowest highest largest")
 
-BLOCK = 256  # elements; a smaller one pays more for setting out, a larger one for the overlap
-FORWARD_BLOCK = 128  # the same where one array is read and one written: there is little to set out, and more to overlap
-LINE = 16  # float32 elements of a cache line
+BLOCK = 256  # elements; a smaller block pays more for starting, a larger one for the overlap
+FORWARD_BLOCK = 128  # elements; smaller, as a block that reads one array and writes one starts cheaply
+LINE = 16  # float32 elements in a cache line
 
 f32, i32, u = np.float32, np.int32, np.uintp  # unsigned indices need no test for Python's negative ones
 
@@ -127,13 +127,13 @@ def _two_powers(s, power, scalars):
 
 @part
 def _prefetch_block(x, at, y, to):
-    """Ask for a block of x to be read and a block of y to be written, AHEAD of these."""
+    """Prefetch a block of x to read and a block of y to write, AHEAD elements after `at` and `to`."""
     for line in range(u(0), u(FORWARD_BLOCK), u(LINE)):
         prefetch_to_read(x, at + u(AHEAD) + line)
         prefetch_to_write(y, to + u(AHEAD) + line)
 
 
-# What is summed: squares, for the scale, or values, for the gradient.
+# Variants: sum squares (for the scale) or values (for the gradient).
 SQUARES, VALUES = variant(1), variant(0)
 
 
@@ -144,10 +144,10 @@ def _summand(squared, value):
 
 @part
 def _window_sum(squared, window, x, middle, step, o, i):
-    """Return the sum over the window around x[middle + i]; `o` + i is the place in `window`'s own arrays.
+    """Return the sum over the window around x[middle + i]; `o` + i is the index in the arrays of `window`.
 
-    `window` is () for five elements a step apart, four masks for five neighbours in a row of which some belong to the
-    next pixel, or (sums,) for sums made beforehand: its length is a variant.
+    The length of `window` is a variant: () for five elements that are `step` apart; four masks for five adjacent
+    elements of which some may belong to another pixel; (sums,) for sums computed before.
     """
     if len(window) == 1:
         return window[0][o + i]
@@ -171,7 +171,7 @@ def _normalize_block(x, at, step, window, o, y, to, length, power, scalars, limi
 
 @kernel
 def normalize(x, at, step, window, period, y, to, width, power, scalars, limits):
-    """Set y = x * scale^-beta for `width` elements of x from `at`, of y from `to`; masks repeat after `period`."""
+    """Set y = x * scale^-beta for `width` elements, from x[at] and y[to] on; masks repeat after `period`."""
     low, high = limits.highest, limits.lowest
     if width < u(FORWARD_BLOCK):
         low, high = _normalize_block(x, at, step, window, u(0), y, to, width, power, scalars, limits, low, high)
@@ -187,7 +187,7 @@ def normalize(x, at, step, window, period, y, to, width, power, scalars, limits)
 
 @part
 def _ahead(o, width, jump):
-    """Return the place that is AHEAD of place `o` in a row, or in the next one, which begins `jump` after its end."""
+    """Return the position AHEAD elements after `o`; past the row's end skip `jump` elements to the next row."""
     ahead = o + u(AHEAD)
     return ahead + jump if ahead >= width else ahead
 
@@ -208,9 +208,9 @@ def _gradient_terms_block(dy, x, at, step, window, o, direct, term, to, length, 
 
 @kernel
 def gradient_terms(dy, x, at, step, window, period, direct, term, to, width, jump, power, scalars, limits):
-    """Set direct = dy * scale^-beta and term = dy * x * scale^-(beta + 1), from `to`, for x and dy from `at`.
+    """Set direct = dy * scale^-beta and term = dy * x * scale^-(beta + 1), from index `to` on, for x and dy from `at`.
 
-    `jump` lies between the end of this row and the start of the next: for the prefetch alone.
+    `jump` elements lie between the end of this row and the start of the next; only the prefetch uses it.
     """
     low, high, largest = limits.highest, limits.lowest, limits.lowest
     if width < u(BLOCK):
@@ -253,7 +253,7 @@ def _add_terms_block(term, middle, step, window, o, direct, at, x, dx, to, lengt
 
 @kernel
 def add_terms(term, middle, step, window, period, direct, at, x, dx, to, width, jump, scalars):
-    """Set dx = direct - slope * x * (sum of the window of term), for x and dx from `to`, direct from `at`."""
+    """Set dx = direct - slope * x * (window sum of term), for x and dx from index `to`, direct from `at`."""
     if width < u(BLOCK):
         _add_terms_block(term, middle, step, window, u(0), direct, at, x, dx, to, width, scalars)
     else:
@@ -301,7 +301,7 @@ def sum_window(squared, x, at, step, terms, sums, to, width):
 
 @kernel
 def spread_rows(rows, first, last, channels, gap, values):
-    """Copy rows end to end with a gap before each and after the last; the gaps are left as they are."""
+    """Copy rows to `values` with a gap before each row and after the last; the gaps are not written."""
     to = u(gap)
     at = u(first * channels)
     for _ in range(first, last):
@@ -313,7 +313,7 @@ def spread_rows(rows, first, last, channels, gap, values):
 
 @kernel
 def collect_rows(values, first, last, channels, gap, rows):
-    """Copy rows back from where `spread_rows` puts them."""
+    """Copy rows back from the layout of `spread_rows`."""
     at = u(gap)
     to = u(first * channels)
     for _ in range(first, last):

@@ -1,6 +1,6 @@
-"""The loops where the window is a square within a channel.
+"""Compiled loops for a window that is a square within one channel.
 
-Rows are added up, then neighbours along the row; of a small image, many rows at once.
+They add up rows, then neighbours along each row. For small images they process many rows at once.
 """
 
 import numpy as np
@@ -21,9 +21,9 @@ from workbench.lrn.loops_common import (
 
 @kernel
 def forward(x, y, start, stop, shape, band, step, vertical, horizontal, power, scalars, limits, safe):
-    """Normalize within a channel, `shape` (planes, height, width * step); a job is a band of a plane's rows.
+    """Normalize within a channel of `shape` (planes, height, width * step); a job is a band of rows of a plane.
 
-    Neighbours in a row are `step` apart: 1 where channels are outside, their number where they are innermost.
+    Neighbours in a row are `step` apart: 1 for channels first, the number of channels for channels last.
     """
     _, height, row = shape
     bands = (height + band - 1) // band
@@ -46,7 +46,7 @@ def forward(x, y, start, stop, shape, band, step, vertical, horizontal, power, s
 
 @kernel
 def gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizontal, power, scalars, limits, safe):
-    """Differentiate `forward`. The rows that a window needs are kept in two rings."""
+    """Compute the gradient of `forward`. Two ring buffers keep the rows that a window needs."""
     _, height, row = shape
     bands = (height + band - 1) // band
     above, below = vertical
@@ -76,7 +76,7 @@ def gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizontal, po
                 )
             else:
                 term[slot : slot + row] = 0
-            i = r - above  # the ring now holds the rows i - below to i + above, whose windows hold row i
+            i = r - above  # the ring now holds rows i - below to i + above, whose windows hold row i
             if i >= begin:
                 sum_window(VALUES, term, u(0), width, size, terms, u(after * step), width)
                 sum_window(VALUES, terms, u(0), u(step), before + after + 1, sums, u(0), width)
@@ -87,9 +87,9 @@ def gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizontal, po
 
 @kernel
 def _sum_down(squared, x, origin, height, row, begin, end, above, below, sums):
-    """Sum rows begin .. end of a plane of `height` rows from x[origin] over their windows, to sums from its start.
+    """Sum rows begin .. end of a plane (x[origin] on, `height` rows) over their vertical windows; write to `sums`.
 
-    Rows that have the whole of their window are one long row.
+    Rows with a complete window are processed as one long row.
     """
     r = begin
     while r < end:
@@ -104,9 +104,9 @@ def _sum_down(squared, x, origin, height, row, begin, end, above, below, sums):
 
 @kernel
 def _sum_along(values, rows, row, gap, reach, step, terms, laid_out, summed, sums):
-    """Sum `terms` neighbours, `step` apart from `reach` before on, along each of the first rows of `values`, to `sums`.
+    """Sum `terms` neighbours, `step` apart, along each of the first `rows` rows of `values`; write to `sums`.
 
-    The rows are laid out with a gap of zeros after each, so that one long loop sums all of them.
+    The first neighbour is `reach` elements before. Gaps of zeros between the rows let one long loop sum them all.
     """
     spread_rows(values, 0, rows, row, gap, laid_out)
     length = u(rows * (row + gap) - gap)
@@ -116,7 +116,7 @@ def _sum_along(values, rows, row, gap, reach, step, terms, laid_out, summed, sum
 
 @kernel
 def small_forward(x, y, start, stop, shape, band, step, vertical, horizontal, power, scalars, limits, safe):
-    """Normalize as `forward` does, a band of rows at once: short rows alone would leave vectors half empty."""
+    """Normalize as `forward` does, a band of rows at once: single short rows would not fill the vectors."""
     _, height, row = shape
     bands = (height + band - 1) // band
     above, below = vertical
@@ -139,7 +139,7 @@ def small_forward(x, y, start, stop, shape, band, step, vertical, horizontal, po
 
 @kernel
 def small_gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizontal, power, scalars, limits, safe):
-    """Differentiate `small_forward`: a band's terms, and those of the rows whose windows reach into it."""
+    """Compute the gradient of `small_forward`, from the terms of a band and of rows whose windows reach into it."""
     _, height, row = shape
     bands = (height + band - 1) // band
     above, below = vertical

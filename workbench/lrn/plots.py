@@ -1,4 +1,4 @@
-"""What local response normalization looks like."""
+"""Plot local response normalization."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ def _curve(x: np.ndarray, energy: float, **arguments) -> np.ndarray:
 
 @drawing.plot(size=(6.6, 4.2))
 def response_curve(size: int = 5, alpha: float = 1.0, beta: float = 0.75, bias: float = 1.0, *, ax: Axes) -> None:
-    """Draw y(x) of one response, for neighbours that are silent, busy and loud."""
+    """Draw the output y(x) of one response, for neighbours that are silent, active and strong."""
     x = np.linspace(-REACH, REACH, 401)
     drawing.line(ax, "identity", x, x, color="0.6", linestyle=":", linewidth=1.2, label="y = x, no normalization")
     for energy in ENERGIES:
@@ -35,13 +35,13 @@ def response_curve(size: int = 5, alpha: float = 1.0, beta: float = 0.75, bias: 
 def inhibition_and_excitation(
     size: int = 5, alpha: float = 0.1, beta: float = 0.75, bias: float = 1.0, *, energy: float = 10.0, ax: np.ndarray
 ) -> None:
-    """Draw y(x) for alpha beside y(x) for -alpha, whose base falls to zero at a finite response: the pole."""
+    """Draw y(x) for |alpha| and for -|alpha|, where the base falls to zero at a finite response: the pole."""
     arguments = {"size": size, "beta": beta, "bias": bias}
     strength = abs(alpha)
     for panel, sign, name in ((ax[0], 1, "Inhibition"), (ax[1], -1, "Excitation")):
         pole = _pole(size, sign * strength, bias, energy)
         end = min(REACH, 0.999 * pole) if np.isfinite(pole) else REACH
-        # Where there is no pole because the neighbours alone bring the base to zero, there is no curve.
+        # If the neighbours alone bring the base to zero or below, there is no pole and no curve.
         x = np.zeros(0) if np.isnan(pole) else np.linspace(-end, end, 801)
         y = _curve(x, energy, alpha=sign * strength, **arguments) if x.size else x
         drawing.line(panel, "identity", (-REACH, REACH), (-REACH, REACH), color="0.6", linestyle=":", linewidth=1.2)
@@ -63,7 +63,7 @@ def inhibition_and_excitation(
 
 
 def _pole(size: int, alpha: float, bias: float, energy: float) -> float:
-    """Return the response at which bias + alpha/size * (x^2 + energy) = 0: infinite for none, NaN if always below."""
+    """Return the x >= 0 where bias + alpha/size * (x^2 + energy) = 0; inf if there is none, NaN if it is never > 0."""
     if alpha >= 0:
         return np.inf
     square = -bias * size / alpha - (energy if size > 1 else 0.0)
@@ -81,7 +81,7 @@ def window_over_channels(
     channel: int = 0,
     ax: np.ndarray,
 ) -> None:
-    """Draw the responses (channels,) at one pixel before and after, with the window of one channel marked."""
+    """Draw the responses (channels,) of one pixel before and after normalization, and mark one channel's window."""
     after = local_response_norm(responses[None], size, alpha, beta, bias)[0]
     channels = np.arange(len(responses))
     inside = np.abs(channels - channel) <= size // 2
@@ -102,7 +102,7 @@ def window_over_channels(
 def feature_maps(
     before: np.ndarray, after: np.ndarray, channels: tuple[int, ...] | None = None, *, ax: np.ndarray
 ) -> None:
-    """Draw six feature maps of (channels, height, width), before above after, each row on one scale of its own."""
+    """Draw six feature maps of (channels, height, width) in two rows, before and after; each row has its own scale."""
     channels = tuple(np.linspace(0, len(before) - 1, 6).astype(int)) if channels is None else channels
     for row, (maps, name) in enumerate(((before, "before"), (after, "after"))):
         high = max(float(np.percentile(maps, 99.5)), 1e-30)
@@ -127,7 +127,7 @@ def normalized_maps(
     *,
     ax: np.ndarray,
 ) -> None:
-    """Draw six feature maps of (channels, height, width) before and after normalizing them."""
+    """Draw six feature maps of (channels, height, width) before and after normalization."""
     after = local_response_norm(maps[None], size, alpha, beta, bias, region=region)[0]
     feature_maps(maps, after, ax=ax)
 
@@ -136,9 +136,9 @@ def normalized_maps(
 def gradient_matrix(
     responses: np.ndarray, size: int = 5, alpha: float = 1.0, beta: float = 0.75, bias: float = 1.0, *, ax: Axes
 ) -> None:
-    """Draw the derivatives of every output by every input, for the responses (channels,) at one pixel."""
+    """Draw the derivative of every output with respect to every input, for the responses (channels,) of one pixel."""
     count = len(responses)
-    # Row j of the identity asks for the gradient of output j alone.
+    # Row j of the identity matrix gives the gradient of output j.
     pixels = np.broadcast_to(responses, (count, count))
     jacobian = local_response_norm_gradient(np.eye(count), pixels.astype(np.float64), size, alpha, beta, bias)
     largest = max(float(np.abs(jacobian).max()), 1e-30)
@@ -153,7 +153,7 @@ def gradient_matrix(
 def gain_by_argument(
     maps: np.ndarray, size: int = 5, alpha: float = 1.0, beta: float = 0.75, bias: float = 1.0, *, ax: np.ndarray
 ) -> None:
-    """Draw what is left of the maps' mean response as each argument is varied and the others stay."""
+    """Draw the ratio of mean output to mean input while one argument varies and the others stay fixed."""
     arguments = {"size": size, "alpha": alpha, "beta": beta, "bias": bias}
     ranges = {
         "size": np.arange(1, 2 * len(maps), 4),

@@ -1,11 +1,11 @@
-"""What local response normalization means, as close to the formula as NumPy gets.
+"""Reference implementation of local response normalization in NumPy, as close to the formula as possible.
 
     scale_i = bias + alpha / n * sum over j in window(i) of x_j^2
     y_i     = x_i * scale_i^-beta
     dx_i    = dy_i * scale_i^-beta
               - 2 * alpha / n * beta * x_i * sum over j with i in window(j) of dy_j * x_j * scale_j^(-beta - 1)
 
-Everything is computed in float64 and rounded once to the input's type.
+All values are computed in float64 and rounded once to the input's type.
 Source: Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks, 2012,
 section 3.3, with Caffe2's divisor n; the gradient is its derivative.
 """
@@ -55,7 +55,7 @@ def _scale(x: np.ndarray, window: Window, axes: tuple[int, ...]) -> np.ndarray:
 
 
 def _window_sum(values: np.ndarray, before: int, after: int, axes: tuple[int, ...]) -> np.ndarray:
-    """Sum over [i - before, i + after] along each of `axes`, with zeros outside."""
+    """Return the sum over [i - before, i + after] along each of `axes`, with zeros outside the array."""
     if not values.size:
         return values
     for axis in axes:

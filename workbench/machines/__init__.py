@@ -1,1 +1,1 @@
-"""Machines: their limits, measured or published, and predictions of time from counts. It knows no operator."""
+"""Limits of machines, measured or published, and predictions of time from counts, for no particular operator."""

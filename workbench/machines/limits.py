@@ -1,4 +1,4 @@
-"""What a machine can do, as records: its limits by number of threads, each a rate a second or a time."""
+"""Records of what a machine can do: its limits for each number of threads, as rates per second and as times."""
 
 import dataclasses
 import itertools
@@ -12,11 +12,11 @@ PRECISIONS = ("float32", "float64")
 OPERATIONS = ("divisions", "square_roots", "exponentials", "logarithms", "powers")  # fields of a Cost
 WORDS = "random_words"
 FUNCTIONS = (*OPERATIONS, WORDS)
-MADE_OF_ARITHMETIC = ("exponentials", "logarithms", "powers", WORDS)  # on a processor that has no unit for them
-UNITS = ("divisions", "square_roots")  # a processor has units for these, which delay multiply-adds more or less
+MADE_OF_ARITHMETIC = ("exponentials", "logarithms", "powers", WORDS)  # no unit of their own on a processor
+UNITS = ("divisions", "square_roots")  # processors have units for these, which may delay multiply-adds
 
 GIGA, NANO, MICRO = 1e9, 1e-9, 1e-6
-BEYOND = 4  # times the last cache: surely in memory
+BEYOND = 4  # an array of so many times the last cache's size does not fit into caches
 
 CURVES = ("copy", "read", "update", "copy_again", "read_again", "rows", "allocation_bandwidth")
 
@@ -25,22 +25,22 @@ Curve = tuple[tuple[float, float], ...]
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What a machine can do with a number of threads; rates are per second.
+    """Limits of a machine with a given number of threads. Rates are per second.
 
     Attributes:
-        flops: floating-point operations, as multiply-adds, by precision ("float32", "float64").
-        functions: calls by name (a field of Cost) and precision; a random word is the same in either.
-        copy, read, update: bytes read and written, read, or read and written in place, against the bytes of all arrays
-            that take part, after other work.
-        copy_again, read_again: the same of arrays that are gone through again and again: what each cache can do.
-        rows: bytes read and written in place, in rows of a table in no order, against the bytes of the table.
-        allocation_bandwidth: bytes of new memory that the system hands out, against the bytes of the array.
-        launch_seconds: starting a compiled loop on an array, after other work.
-        run_seconds: what `Operator.run` does around its loops: checking, and making arrays and results.
-        wake_seconds: getting the other threads to take part, and waiting for the last; 0 for one thread.
-        misprediction_seconds: a branch that was guessed wrong.
-        overlap: the share of a function's time, by name, in which multiply-adds have to wait: 1 where it is made of the
-            same instructions, 0 where it has a unit of its own.
+        flops: floating-point operations, measured with multiply-adds, by precision ("float32", "float64").
+        functions: calls by name (a field of Cost) and precision; random words have the same rate in both.
+        copy, read, update: bytes copied (read and written), read, or read and written in place, as a curve over the
+            bytes of all arrays involved; measured after other work.
+        copy_again, read_again: the same for arrays passed over again and again: caches hold those that fit.
+        rows: bytes read and written in place, for rows of a table in random order, over the bytes of the table.
+        allocation_bandwidth: bytes of new memory that the system hands out, over the bytes of the array.
+        launch_seconds: time to start a compiled loop on an array, after other work.
+        run_seconds: time that `Operator.run` takes around its loops, to check arguments and to make arrays and results.
+        wake_seconds: time to wake the other threads and to wait for the last; 0 for one thread.
+        misprediction_seconds: time lost by a branch that was guessed wrong.
+        overlap: share of a function's time, by name, in which multiply-adds have to wait: 1 if the function is made of
+            the same instructions, 0 if it has a unit of its own.
     """
 
     flops: Mapping[str, float]
@@ -78,10 +78,10 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """A machine: its limits by number of threads, its data caches in bytes from the nearest on, and where that is from.
+    """A machine: its limits for each number of threads, its data caches in bytes (nearest first), and their source.
 
-    `fits` is what a measurement holds for: the processor, the threads, the versions and the file's format; empty where
-    it was published. `cpu_share` is the share of the processors' time that the measurement got.
+    `fits` holds the conditions of a measurement: processor, threads, versions and file format. It is empty for a
+    published machine. `cpu_share` is the share of the processors' time that the measurement got.
     """
 
     name: str
@@ -93,11 +93,11 @@ class Machine:
 
     @property
     def threads(self) -> int:
-        """Return the most threads there are limits for."""
+        """Return the largest number of threads with known limits."""
         return max(self.limits)
 
     def with_threads(self, threads: int) -> Limits:
-        """Return the limits with a number of threads, or raise ValueError naming those that are known."""
+        """Return the limits for a number of threads; raise ValueError if they are not known."""
         if threads not in self.limits:
             known = ", ".join(map(str, sorted(self.limits)))
             raise ValueError(f"threads={threads!r}: {self.name} has limits for {known} alone")
@@ -105,16 +105,16 @@ class Machine:
 
 
 def rate_at(curve: Curve, size: float) -> float:
-    """Return a curve's rate at a size: interpolated between logarithms, that of the nearest end outside."""
+    """Return a curve's rate at a size, by log-log interpolation; outside the curve, the rate of the nearest end."""
     sizes, rates = np.log(np.array(curve, np.float64)).T
     return float(np.exp(np.interp(math.log(max(size, 1.0)), sizes, rates)))
 
 
 def limit_rows(machine: Machine) -> list[tuple[str, str, dict[int, float]]]:
-    """Return a machine's limits as rows to print: (what, unit, value by number of threads).
+    """Return a machine's limits as rows to print: (name, unit, value by number of threads).
 
-    Rates are in giga a second, functions in nanoseconds a call. Arrays fill half of a cache, or are four times as large
-    as the last one, and are gone through again and again.
+    Rates are in billions per second, functions in nanoseconds per call. Arrays take half of a cache, or four times the
+    last cache, and are passed over again and again.
     """
     kinds = [(f"multiply-adds, {each}", "GFLOP/s", lambda of, each=each: of.flops[each] / GIGA) for each in PRECISIONS]
     levels = {"memory": 1 << 28}

@@ -1,4 +1,4 @@
-"""Measure what this machine can do: every limit as the best of several tries, for a limit is what nothing disturbed.
+"""Measure what this machine can do, with several tries for each limit, since other processes disturb some of them.
 
 Raise `FORMAT` in this_machine.py whenever a limit is measured in another way: files of another format are not used.
 """
@@ -17,31 +17,31 @@ from workbench.machines.limits import MADE_OF_ARITHMETIC, OPERATIONS, PRECISIONS
 from workbench.operator import OPERATORS
 
 TRIES = 7
-SHORT = 1e-3  # seconds of a try that measures arithmetic
-SIZES = tuple(1 << k for k in range(14, 29))  # bytes of the arrays together, from within L1 to beyond any cache
-PASSED = 1 << 27  # bytes of a try: a small array is gone through many times, so that starting does not count
+SHORT = 1e-3  # seconds that one try takes when arithmetic is measured
+SIZES = tuple(1 << k for k in range(14, 29))  # bytes of all arrays, from within L1 to beyond any cache
+PASSED = 1 << 27  # bytes in a try: passes over a small array are repeated, so that the start does not count
 NEW_MEMORY = (1 << 20, 1 << 22, 1 << 24, 30 << 20, 34 << 20, 1 << 26, 1 << 27)  # bytes
 TABLES = (1 << 21, 1 << 23, 1 << 25, 1 << 27, 1 << 28)  # bytes
 ROW = 64  # float32 elements of a row
-NAMED = 0.2  # share of a table's rows
+NAMED = 0.2  # share of a table's rows that are updated
 PAGE = 4096
-SETTLED = 1 << 21  # bytes of arrays, from which on it matters what was done before
-SHARED = 1 << 25  # bytes, from which on going through them once takes much longer than waking a thread
-OTHER_WORK = 1 << 27  # bytes
-SWEPT = 1 << 21  # elements read before each launch, so that the caches hold other things
-PASSES, BUSY = 2000, 48  # of jobs of about a millisecond: passes over a tile, and jobs a thread
+SETTLED = 1 << 21  # bytes; for arrays of this size or more it matters what ran before
+SHARED = 1 << 25  # bytes; one pass over this many takes much longer than waking a thread
+OTHER_WORK = 1 << 27  # bytes of an array that is changed before each try
+SWEPT = 1 << 21  # elements read before each launch, so that the caches hold other data
+PASSES, BUSY = 2000, 48  # passes over a tile in a job of about a millisecond; jobs per thread
 STREAMS = ("copy", "read", "update")
-STRETCHES = 1 << 18  # too many for a processor to learn by heart
+STRETCHES = 1 << 18  # too many for a branch predictor to remember
 CALLS = 60
 OTHER = {"name": [1, 2.5, None, True]}
-WORK = 5e-4  # seconds of work shared out to find what waking costs
+WORK = 5e-4  # seconds of work that threads share when the time to wake them is measured
 
 
 def measure(threads: int) -> tuple[dict[int, Limits], float]:
-    """Return the limits with one thread and, where there are more, with `threads`; and the share of processor time.
+    """Return the limits with 1 thread and with `threads`, by number of threads, and the share of processor time.
 
-    The share is what this process got of the processors' time while it kept all threads busy: less than 1 where other
-    processes, or other guests of a virtual machine's host, took theirs.
+    The share is the part of the processors' time that this process got while it kept all threads busy. It is below 1
+    if other processes, or other virtual machines on the same host, used the processors too.
     """
     before = _cpu_share(threads)
     limits = {count: _limits(count) for count in sorted({1, threads})}
@@ -74,7 +74,7 @@ def _limits(threads: int) -> Limits:
 
 
 def _cpu_share(threads: int) -> float:
-    """Return the processor time over the time on the wall, for each thread, of work that needs nothing else."""
+    """Return processor time / wall time, per thread, for work that keeps all threads busy."""
 
     def work(start: int, stop: int) -> None:
         x = np.full(probes.TILE, 0.5, np.float32)
@@ -89,7 +89,7 @@ def _cpu_share(threads: int) -> float:
 
 
 def _measurable(sizes: Sequence[int], threads: int) -> list[int]:
-    """Return the sizes without those that are gone through once in about the time that waking a thread takes."""
+    """Return `sizes` without those for which one pass takes about as long as waking a thread."""
     return [size for size in sizes if threads == 1 or not SETTLED <= size < SHARED]
 
 
@@ -98,7 +98,7 @@ def _curve(sizes: Sequence[int], rate: Callable[..., float], *arguments: Any) ->
 
 
 def _best(run: Callable[[], object], tries: int = TRIES) -> float:
-    """Return the shortest time of several, after one that is not timed."""
+    """Return the shortest of several times, after one untimed call."""
     run()
     return min(_timed(run) for _ in range(tries))
 
@@ -114,14 +114,14 @@ def _shared(work: Callable[[int, int], None], jobs: int) -> None:
 
 
 def _rate(work: Callable[[int, int], None], elements: int, threads: int) -> float:
-    """Return how many elements a second jobs of `elements` each get through, many enough to hide how they start."""
+    """Return the elements per second of jobs of `elements` each, with enough jobs to hide the start."""
     once = max(_best(lambda: work(0, 8), 3) / 8, 1e-8)
     jobs = max(8, round(SHORT / once)) * threads
     return jobs * elements / _best(lambda: _shared(work, jobs))
 
 
 def _tile_rate(threads: int, numbers: np.ndarray, scalars: Sequence[float], loop: Callable, *kind: tuple) -> float:
-    """Return how many elements a second a loop gets through that passes over a tile of numbers again and again."""
+    """Return the elements per second of a loop that passes over a tile of numbers again and again."""
 
     def work(start: int, stop: int) -> None:
         x = numbers.copy()
@@ -140,14 +140,14 @@ def _function(name: str, kind: str, threads: int) -> float:
 
 
 def _overlap(name: str, functions: float, flops: float, threads: int) -> float:
-    """Return for how much of a function's time multiply-adds have to wait: both at once, beyond these alone."""
+    """Return the share of a function's time in which multiply-adds wait: (both - multiply-adds alone) / function."""
     numbers = np.linspace(1.1, 1.9, probes.TILE).astype(np.float32)
     both = 1 / _tile_rate(threads, numbers, (0.7, 0.2), probes.mixed, probes.FUNCTIONS["float32"][name])
     return float(np.clip((both - 2 * probes.DEGREE / flops) * functions, 0, 1))
 
 
 def _misprediction() -> float:
-    """Return the seconds of a wrong guess: of stretches of no or one element at random, half are guessed wrong."""
+    """Return the seconds of a wrong guess: half of the stretches, of 0 or 1 elements at random, are guessed wrong."""
     x, y = np.ones(probes.TILE, np.float32), np.ones(probes.TILE, np.float32)
     lengths = np.random.default_rng(0).integers(0, 2, STRETCHES, np.int32)
     seconds = [
@@ -165,11 +165,11 @@ def _words(threads: int) -> float:
 
 
 def _stream(size: int, name: str, threads: int, wake: float | None = None) -> float:
-    """Return the bytes a second of a copy, a sum or an update in place of arrays that make up `size` bytes.
+    """Return the bytes per second of a copy, a sum or an in-place update of arrays of `size` bytes together.
 
-    They are gone through again and again. With `wake`, the seconds that waking the threads takes, arrays that the
-    nearer caches do not hold are gone through once, after other work and after the input has been read: what a cache
-    keeps of that then decides.
+    The arrays are passed over again and again. If `wake`, the seconds that waking the threads takes, is given, arrays
+    of SETTLED bytes or more are passed over once, after other work and after the input has been read. The rate then
+    depends on what the caches still hold.
     """
     once = wake is not None and size >= SETTLED
     x = np.ones(size // (8 if name == "copy" else 4), np.float32)
@@ -197,12 +197,12 @@ def _rows(size: int, threads: int, wake: float) -> float:
 
 
 def _less(seconds: float, wake: float) -> float:
-    """Return the seconds without those of waking threads, of which at least half are left whatever the noise."""
+    """Return `seconds` without the time to wake threads, but at least half of `seconds`, because of noise."""
     return max(seconds - wake, seconds / 2)
 
 
 def _after_other_work(run: Callable[[], object], array: np.ndarray) -> float:
-    """Return the median time of calls that come after other work and after `array` has been read."""
+    """Return the median time of calls, each made after other work and after `array` has been read."""
     run()
     other, times = np.ones(OTHER_WORK // 4, np.float32), []
     for _ in range(TRIES):
@@ -223,9 +223,9 @@ def _allocation_bandwidth(size: int) -> float:
 
 
 def _launch_and_run() -> tuple[float, float]:
-    """Return the seconds of a launch, and of what `Operator.run` does around it.
+    """Return the seconds of a launch, and of the work that `Operator.run` does around it.
 
-    Each is the median of tries that come after other work. What is run is the first example that an operator declares.
+    Both come from medians of tries after other work. The call is the first example of the first operator that has one.
     """
     x, swept = np.ones(16, np.float32), np.ones(SWEPT, np.float32)
     scalars = (np.float32(1), np.float32(2), np.float32(3))
@@ -237,7 +237,7 @@ def _launch_and_run() -> tuple[float, float]:
         tries = []
         for _ in range(CALLS):
             swept.max()
-            json.loads(json.dumps(OTHER))  # and other code
+            json.loads(json.dumps(OTHER))  # run other code too
             re.sub("e+", "", operator.meaning)
             np.array2string(x)
             tries.append(_timed(run))
@@ -247,7 +247,7 @@ def _launch_and_run() -> tuple[float, float]:
 
 
 def _wake(threads: int) -> float:
-    """Return what sharing out work costs beyond the work itself."""
+    """Return the seconds that sharing work between threads takes beyond the work itself."""
     x, y = np.full(probes.TILE, 0.5, np.float32), np.empty(probes.TILE, np.float32)
 
     def work(passes: int, start: int, stop: int) -> None:
@@ -258,6 +258,6 @@ def _wake(threads: int) -> float:
     alone = _best(lambda: work(passes, 0, jobs))
     times = []
     for _ in range(CALLS):
-        time.sleep(1e-3)  # the others have gone to sleep
+        time.sleep(1e-3)  # lets the other threads fall asleep
         times.append(_timed(lambda: _shared(lambda start, stop: work(passes, start, stop), jobs)))
     return max(0.0, float(np.median(times)) - alone / threads)

@@ -1,6 +1,6 @@
-"""What no implementation can beat: moving the same bytes, and doing the same square roots and divisions.
+"""Loops that no implementation can beat: they move the same bytes, or do the same square roots and divisions.
 
-All are plain compiled loops that share their work between threads as the operator does.
+All are plain compiled loops that share their work between threads as the operators do.
 """
 
 import numpy as np
@@ -10,9 +10,9 @@ from workbench.compiling import compiler, prefetch_to_read, prefetch_to_write, v
 from workbench.cost import Cost
 
 TILE = 1 << 14  # elements of a job
-IN_L1 = 1024  # elements; three float32 arrays of them are 12 KB
+IN_L1 = 1024  # elements; three float32 arrays of this length take 12 KB
 ROWS = 256  # rows of a job
-ROWS_AHEAD = 12  # rows between a row and what it prefetches
+ROWS_AHEAD = 12  # each row prefetches the one that comes so many rows later
 
 loop = compiler()
 
@@ -25,9 +25,9 @@ def copy(x: np.ndarray) -> np.ndarray:
 
 
 def move(x: np.ndarray, written: int) -> np.ndarray:
-    """Return `written` values after reading all of x (n,), whole numbers: the traffic of an operator that shortens.
+    """Read all of x (n,), integers, and return `written` values: the traffic of an operator that shortens its input.
 
-    As much as there is of both is copied; what else there is of x is added up, and what else there is to write is set.
+    Values are copied as far as both arrays reach. The rest of x is added up, or the rest of the result is filled.
     """
     out = np.empty(written, x.dtype)
     jobs = -(-max(x.size, written) // TILE)
@@ -44,14 +44,14 @@ def add(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def negate(x: np.ndarray) -> None:
-    """Change the signs of a flat array in place: one array read and written, as little work as that takes."""
+    """Change the signs of a flat array in place: one array is read and written, with as little work as possible."""
     parallel.run(lambda start, stop: _negate(x, start, stop), -(-x.size // TILE), x.size)
 
 
 def gather_and_scatter(table: np.ndarray, indices: np.ndarray, buffer: np.ndarray) -> None:
-    """Copy the rows of a table (rows, length) that `indices` (n,) names to a buffer (n, length), and then back again.
+    """Copy the rows `indices` (n,) of a table (rows, length) to a buffer (n, length), and then back again.
 
-    In the order of `indices`, and with prefetching, which is faster than without.
+    Rows are copied in the order of `indices`, with prefetching, which is faster than without.
     """
     jobs = -(-indices.size // ROWS)
     for back in (variant(0), variant(1)):
@@ -59,9 +59,9 @@ def gather_and_scatter(table: np.ndarray, indices: np.ndarray, buffer: np.ndarra
 
 
 def arithmetic(count: Cost) -> np.ndarray | None:
-    """Do `count`'s square roots and divisions, two roots a division, on float32 data that stays in L1.
+    """Do `count`'s square roots and divisions, two roots per division, on float32 data that stays in L1.
 
-    Returns the last numbers found. Raises ValueError for any other proportion.
+    Returns the last numbers found. Raises ValueError unless there are exactly two roots per division.
     """
     if count.square_roots != 2 * count.divisions:
         raise ValueError(
@@ -147,4 +147,4 @@ def _roots_and_division(x, s, y, start, stop):
         for i in range(x.shape[0]):
             root = np.sqrt(s[i])
             y[i] = x[i] / (root * np.sqrt(root))
-        x[0] = y[1]  # a pass that depends on the one before cannot be left out
+        x[0] = y[1]  # the compiler cannot remove a pass that depends on the one before

@@ -1,18 +1,18 @@
-"""From counts to seconds: what a cost takes on a machine, and what bounds it.
+"""Predict how many seconds a cost takes on a machine, and what bounds it.
 
     seconds = max(arithmetic, special functions, memory) + launch
 
-    arithmetic          (multiply-adds + other FLOPs + comparisons) / half of the peak FLOP/s, a multiply-add being two;
-                        and the part of the special functions that delays these (`Limits.overlap`): all of those that
+    arithmetic          (multiply-adds + other FLOPs + comparisons) / half of the peak FLOP/s (a multiply-add is 2);
+                        plus the time of special functions that delays these (`Limits.overlap`): all of it where they
                         are made of the same instructions
     special functions   every division, root, exponential, logarithm, power and random word at its measured rate
-    memory              the bytes at the rate of where the arrays lie, by the size of all of them together, or these and
-                        the bytes that only go to and from the nearest caches at the rate of those, whichever is longer
-    launch              starting loops, what `Operator.run` does around them, waking threads, branches that are guessed
-                        wrong, and memory that the system hands out anew, page by page: meanwhile nothing else is done
+    memory              the longer of two: the bytes, at the rate for the size of all arrays together; or these and
+                        the bytes that only go to and from caches, at the rate of the nearest caches
+    launch              starting loops, what `Operator.run` does around them, waking threads, wrong guesses of branches,
+                        and new memory from the system, page by page; nothing else is done meanwhile
 
-No constant belongs to an operator. Source of the largest-of-several: Williams, Waterman and Patterson, Roofline: An
-Insightful Visual Performance Model for Multicore Architectures, 2009.
+No constant is fitted to an operator. Source of the maximum: Williams, Waterman and Patterson, Roofline: An Insightful
+Visual Performance Model for Multicore Architectures, 2009.
 """
 
 import dataclasses
@@ -24,14 +24,14 @@ from workbench.cost.record import FLOPS_PER_MULTIPLY_ADD, Cost, checked_count
 from workbench.machines.limits import FUNCTIONS, PRECISIONS, Limits, Machine, rate_at
 from workbench.operator import checked_choice
 
-TILE = 1 << 18  # bytes: what is done in tiles is done within the second-level cache
+TILE = 1 << 18  # bytes; tiles of this size stay in the second-level cache
 ACCESSES = ("copy", "update", "rows")
 BOUNDS = ("arithmetic", "special functions", "memory", "launch")
 
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """One call: what it costs, the precision it computes in, and how it is shared out; see `predict` for the rest."""
+    """One call to predict: its cost, its precision, and how threads share it; see `predict` for each field."""
 
     cost: Cost
     elements: int
@@ -41,13 +41,13 @@ class Work:
     access: str = "copy"
 
     def predict(self, machine: Machine, threads: int = 1) -> "Prediction":
-        """Predict how long the call takes with so many threads."""
+        """Predict how long the call takes with `threads` threads."""
         return predict(**vars(self), machine=machine, threads=threads)
 
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """Seconds of each part, and of all: the longest of the first three, and the launch."""
+    """Predicted seconds of each part; together they take the longest of the first three plus the launch."""
 
     arithmetic: float
     special: float
@@ -84,18 +84,18 @@ def predict(
     """Predict how long a cost takes.
 
     Args:
-        cost: of one call, as an engine does it.
-        threads: as many as the machine has limits for.
-        precision: of the arithmetic, "float32" or "float64".
-        working_set: bytes of all arrays that the call goes through, which decide where they lie; without it, the bytes
-            of the cost.
-        access: "copy" from arrays to others, "update" in place, or "rows" of a table in no order, in place.
-        elements, jobs: what the call is shared out by, as `workbench.parallel.run` has it; small work stays with one
-            thread. Without elements every thread has its share; without jobs there are many.
+        cost: counts of one call, as the engine computes it.
+        threads: number of threads; the machine must have limits for it.
+        precision: precision of the arithmetic, "float32" or "float64".
+        working_set: bytes of all arrays of the call, which decide what cache holds them; by default the cost's bytes.
+        access: "copy" to other arrays, "update" in place, or "rows" of a table, updated in place in random order.
+        elements, jobs: numbers of elements and jobs, as for `workbench.parallel.run`; small work stays with one
+            thread. Without `elements`, every thread has its share; without `jobs`, there are many jobs.
 
     Raises:
-        TypeError: `cost` is no Cost, `machine` no Machine, or `working_set` no int.
-        ValueError: `precision` or `access` has another name, or the machine has no limit for what the cost counts.
+        TypeError: `cost` is not a Cost, `machine` is not a Machine, or `working_set` is not an int.
+        ValueError: `precision` or `access` is unknown, `working_set` is negative, or the machine has no limits for
+            `threads` or for a function that the cost counts.
     """
     if not isinstance(cost, Cost):
         raise TypeError(f"cost={cost!r}: must be a Cost, as an estimator returns it")
@@ -114,7 +114,7 @@ def predict(
 
 
 def _mixed(together: Prediction, alone: Prediction, before: float, shared: float) -> Prediction:
-    """Return the prediction where one thread does the part `before` alone, and all do `shared` of the whole."""
+    """Return the prediction if one thread does the share `before` alone, and all threads do the share `shared`."""
     parts = zip(dataclasses.astuple(together)[:-1], dataclasses.astuple(alone)[:-1], strict=True)
     return Prediction(*(shared * ours + before * theirs for ours, theirs in parts), together.launch)
 
@@ -137,7 +137,7 @@ def _parts(cost: Cost, limits: Limits, precision: str, working_set: int, access:
 
 
 def _moving(cost: Cost, limits: Limits, working_set: int, access: str) -> float:
-    """Return the seconds of moving bytes: as many as are written are copied, or updated, what else is read is read."""
+    """Return the seconds of moving bytes: reads that match writes are a copy or update, the others only reads."""
     read = max(0, cost.bytes_read - cost.bytes_written)
     rate = rate_at(getattr(limits, access), working_set)
     far = (cost.bytes - read) / rate + read / rate_at(limits.read, working_set)

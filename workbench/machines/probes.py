@@ -1,18 +1,18 @@
-"""The compiled loops that measure a machine: each does one thing as fast as compiled NumPy-like code does it.
+"""Compiled loops that measure a machine. Each does one thing, as fast as compiled NumPy-like code can.
 
-    fused        multiply-adds in registers, two polynomials of an element at a time
-    function     one division, root, exponential, logarithm or power an element, of numbers that stay in L1
-    mixed        one division or root and so many multiply-adds an element: whether they take turns
-    words        Philox4x32-10
-    stretches    short loops of lengths that cannot be foreseen
+    fused        multiply-adds in registers: two polynomials of each element
+    function     one division, root, exponential, logarithm or power of each element; the numbers stay in L1
+    mixed        one division or root and several multiply-adds of each element, to see whether they overlap
+    words        random words of Philox4x32-10
+    stretches    short loops of unpredictable lengths
     copy, read, update
-                 bytes that come from where the working set lies, asked for ahead of their use
-    rows         rows of a table in no order, read, changed and written
-    touch        one byte of every page of new memory
-    nothing      what starting a loop costs
+                 bytes moved from wherever the working set lies, with prefetching
+    rows         rows of a table in random order: each is read, changed and written
+    touch        one byte written to every page of new memory
+    nothing      a call without work, to measure the start of a loop
 
-An exponential is 2^x and a logarithm log2 x, as polynomials that become vector instructions; a power is both. The
-operators find theirs in the same way, and a call of a C library's function for each element takes several times as
+An exponential is 2^x and a logarithm is log2 x, both as polynomials that compile to vector instructions; a power uses
+both. Operators compute theirs in the same way. A call of a C library function for each element takes several times as
 long.
 """
 
@@ -27,11 +27,11 @@ kernel = compiler(fastmath={"contract"})
 part = compiler(fastmath={"contract"}, forceinline=True)
 sums_kernel = compiler(fastmath={"contract", "reassoc"})
 
-TILE = 1024  # elements of a pass over numbers that stay in L1
+TILE = 1024  # elements of an array that stays in L1
 BLOCK = 256  # elements
 ROWS_AHEAD = 12
-DEGREE = 16  # of each of the two polynomials
-FUSED = 2 * DEGREE  # multiply-adds an element
+DEGREE = 16  # degree of each of the two polynomials
+FUSED = 2 * DEGREE  # multiply-adds per element
 
 DIVISION, SQUARE_ROOT = 1, 2
 EXP_SINGLE, LOG_SINGLE, POWER_SINGLE, EXP_DOUBLE, LOG_DOUBLE, POWER_DOUBLE = range(3, 9)
@@ -115,10 +115,10 @@ def _log2_double(x):
 
 @part
 def _power_single(x, high, low):
-    """Return x^(high + low) for a normal x > 0 and result, to 2e-7, and `_power_double` to 4e-13.
+    """Return x^(high + low) to 2e-7 (`_power_double`: to 4e-13), for x > 0, where x and the result are normal.
 
-    The exponent is in two parts, of which the first has few digits: that keeps those that a product with log2 x would
-    lose.
+    The exponent has two parts. The first has few digits, so that its product with log2 x keeps digits that would
+    otherwise be lost.
     """
     whole, m = _split_single(x)
     fraction = _log2_of_fraction(m)
@@ -135,7 +135,7 @@ def _power_double(x, high, low):
 
 @kernel
 def fused(x, y, a, b, start, stop):
-    """Set y (TILE,) to two polynomials of x (TILE,) with the coefficients a and b, `stop` - `start` times over."""
+    """Set y (TILE,) to the sum of two polynomials of x (TILE,) with coefficients a and b, `stop` - `start` times."""
     for _ in range(start, stop):
         for i in range(u(x.shape[0])):
             first, second = a, b
@@ -143,12 +143,12 @@ def fused(x, y, a, b, start, stop):
                 first = first * x[i] + a
                 second = second * x[i] + b
             y[i] = first + second
-        x[0] = y[1]  # a pass that depends on the one before cannot be left out
+        x[0] = y[1]  # the compiler cannot remove a pass that depends on the one before
 
 
 @kernel
 def function(kind, x, y, a, b, start, stop):
-    """Set y (TILE,) to a function of x (TILE,), `stop` - `start` times over; `a` divides, `a` + `b` is the exponent."""
+    """Set y (TILE,) to a function of x (TILE,), `stop` - `start` times; `a` is the divisor, `a` + `b` the exponent."""
     for _ in range(start, stop):
         for i in range(u(x.shape[0])):
             if len(kind) == DIVISION:
@@ -172,7 +172,7 @@ def function(kind, x, y, a, b, start, stop):
 
 @kernel
 def mixed(kind, x, y, a, b, start, stop):
-    """Set y (TILE,) to a function of x (TILE,) and a polynomial of it, `stop` - `start` times over."""
+    """Set y (TILE,) to a function of x (TILE,) plus a polynomial of x, `stop` - `start` times."""
     for _ in range(start, stop):
         for i in range(u(x.shape[0])):
             total = a
@@ -184,7 +184,7 @@ def mixed(kind, x, y, a, b, start, stop):
 
 @kernel
 def words(out, key0, key1, start, stop):
-    """Write the four words of each block, counted from 0, to out (4, TILE), over and over: TILE blocks a job."""
+    """Write the words of each block, numbered from 0, to out (4, TILE); each job has TILE blocks and overwrites it."""
     for job in range(start, stop):
         for b in range(u(out.shape[1])):
             block = u64(job) * u64(out.shape[1]) + u64(b)
@@ -206,7 +206,7 @@ def copy(x, y, length, times, start, stop):
 
 @kernel
 def stretches(x, y, lengths, start, stop):
-    """Copy from x (TILE,) to y (TILE,) stretches start .. stop of the given lengths, none longer than half of that."""
+    """Copy stretches start .. stop of the given lengths, at most TILE / 2 each, from x (TILE,) to y (TILE,)."""
     for k in range(start, stop):
         at, count = u(k * 7 % (TILE // 2)), u(lengths[k])
         for i in range(count):

@@ -1,9 +1,9 @@
-"""Machines that one may not have, from published figures, to predict for.
+"""Describe machines by published figures, to predict times on machines that the reader may not have.
 
-The peak FLOP/s and the bandwidth of memory are the makers'. What no maker publishes is assumed, the same for all
-processors: how many multiply-adds fit into the time of a division, a root or a function (as on one that was measured),
-and a second-level cache of 32 bytes a cycle and core. Starting is assumed too: on a processor 1 µs a loop and 10 µs a
-run of an operator, on a GPU 5 µs a kernel and nothing around it.
+Peak FLOP/s and memory bandwidth are the makers' figures. What makers do not publish is assumed, alike for all
+processors: how many multiply-adds fit into the time of a division, a root or a function (as on one measured processor),
+and 32 bytes per cycle and core for the second-level cache. Start-up times are assumed too: on a processor, 1 µs per
+loop and 10 µs per run of an operator; on a GPU, 5 µs per kernel and nothing per run.
 """
 
 import math
@@ -19,7 +19,7 @@ AMPERE = "NVIDIA A100 Tensor Core GPU Architecture, 2020: 19.5 and 9.7 TFLOP/s, 
 GUIDE = "NVIDIA's CUDA C++ Programming Guide, throughput of native arithmetic instructions"
 EXAMPLE = "the worked example of a text: 10^12 operations a second; memory and special functions of the GeForce GTX 580"
 
-MULTIPLY_ADDS = {  # that fit into the time of a call, assumed of processors
+MULTIPLY_ADDS = {  # multiply-adds in the time of one call; assumed for processors
     "divisions": 4,
     "square_roots": 8,
     "exponentials": 8,
@@ -27,14 +27,14 @@ MULTIPLY_ADDS = {  # that fit into the time of a call, assumed of processors
     "powers": 26,
     WORDS: 24,
 }
-WORD_OF_A_GPU = 20  # multiplications of integers take as long as multiply-adds, and five of them make a word
-LANES = 32  # float32 operations a cycle and core, of two 256-bit or one 512-bit multiply-add
-L2_BYTES = 32  # a cycle and core
+WORD_OF_A_GPU = 20  # in multiply-adds; five are integer multiplications, which take as long as multiply-adds
+LANES = 32  # float32 operations per cycle and core: two 256-bit multiply-adds or one of 512 bits
+L2_BYTES = 32  # bytes per cycle and core
 PROCESSOR_LAUNCH, PROCESSOR_RUN, GPU_LAUNCH = 1e-6, 1e-5, 5e-6  # seconds, assumed
 
 
 def _processor(name: str, cores: int, hertz: float, memory: float, caches: tuple[int, ...], source: str) -> Machine:
-    """Return a processor whose caches hold so many bytes, of each core but for the last, which all share."""
+    """Return a processor; `caches` are bytes per core, except for the last cache, which all cores share."""
     single = cores * hertz * LANES
     flops = {"float32": single, "float64": single / 2}
     functions = {
@@ -48,12 +48,12 @@ def _processor(name: str, cores: int, hertz: float, memory: float, caches: tuple
 
 
 def _gpu(name: str, single: float, double: float, memory: float, special: float, source: str) -> Machine:
-    """Return a GPU; a double-precision function takes as many times longer as a multiply-add does."""
+    """Return a GPU; in double precision, functions are slower by the same factor as multiply-adds."""
     flops = {"float32": single, "float64": double}
     functions = {
         name: {precision: special * flops[precision] / single for precision in PRECISIONS} for name in OPERATIONS
     }
-    functions["powers"] = {precision: rate / 2 for precision, rate in functions["powers"].items()}  # log2 and 2^x
+    functions["powers"] = {precision: rate / 2 for precision, rate in functions["powers"].items()}  # log2, 2^x
     functions[WORDS] = dict.fromkeys(PRECISIONS, single / 2 / WORD_OF_A_GPU)
     others = {
         "launch_seconds": GPU_LAUNCH,
@@ -81,5 +81,5 @@ KNOWN = {
 
 
 def known_machine(name: str) -> Machine:
-    """Return a published machine, or raise ValueError naming those there are."""
+    """Return a published machine; raise ValueError if `name` is not a known one."""
     return KNOWN[checked_choice("machine", name, KNOWN)]

@@ -1,7 +1,7 @@
-"""This machine's limits: measured once, and the file that keeps them.
+"""Measure this machine's limits once, and keep them in a file.
 
-`this_machine()` is the one to call. A measurement holds for one processor, number of threads, set of library versions
-and format of the file. A file that was made with others is refused, and the machine measured anew.
+Call `this_machine()`. A measurement holds for one processor, number of threads, set of library versions and file
+format. If the file was made under other conditions, the machine is measured again.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ from workbench.files import write_whole
 from workbench.machines.limits import CURVES, Limits, Machine
 from workbench.parallel import available_threads
 
-FORMAT = 2  # of the file; raise it when a limit is added, or measured in another way
-QUIET = 0.9  # share of the processors' time, below which a measurement is not kept
+FORMAT = 2  # version of the file format; raise it when a limit is added, or measured in another way
+QUIET = 0.9  # a measurement that got a smaller share of the processors' time is not kept
 
 
 class MachineError(ValueError):
@@ -38,7 +38,7 @@ def processor() -> str:
 
 
 def data_caches() -> tuple[int, ...]:
-    """Return the sizes in bytes of the first processor's data caches from the nearest on, () where nobody tells."""
+    """Return the bytes of the first processor's data caches, nearest first; () if the system does not report them."""
     sizes = {}
     for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
         try:
@@ -51,7 +51,7 @@ def data_caches() -> tuple[int, ...]:
 
 
 def conditions() -> dict[str, Any]:
-    """Return what a measurement here holds for: processor, threads, versions and the format of the file."""
+    """Return the conditions that a measurement here holds for: processor, threads, versions and file format."""
     return {
         "processor": processor(),
         "threads": available_threads(),
@@ -62,14 +62,14 @@ def conditions() -> dict[str, Any]:
 
 
 def this_machine(file: Path | None = None, *, again: bool = False) -> Machine:
-    """Return this machine's limits: from the file that keeps them, or measured, which takes some ten seconds.
+    """Return this machine's limits, from their file if it can be used; measuring them takes about ten seconds.
 
     Args:
-        file: where they are kept; without it, in the user's folder for caches.
-        again: measure even if they are there.
+        file: file that keeps the limits; by default one in the user's cache folder.
+        again: measure even if the file can be used.
 
-    A file that cannot be read or does not fit this machine is replaced. A folder that cannot be written to, and other
-    processes that take the processors' time meanwhile, cost a warning, and the next process its own measurement.
+    A file that cannot be read or does not fit this machine is replaced. If the folder cannot be written to, or other
+    processes take the processors' time, the limits are not kept: a warning is given, and the next process measures.
     """
     import fcntl
 
@@ -79,7 +79,7 @@ def this_machine(file: Path | None = None, *, again: bool = False) -> Machine:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with open(file.with_suffix(".lock"), "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # others wait: two at once would measure each other
+            fcntl.flock(lock, fcntl.LOCK_EX)  # others wait: two measurements at once would disturb each other
             if not again:
                 with contextlib.suppress(MachineError, OSError):
                     return load(file, here)
@@ -110,11 +110,11 @@ def load(file: Path, fits: Mapping[str, Any] | None = None) -> Machine:
     """Read a machine from a file.
 
     Args:
-        fits: what it must have been measured with, such as `conditions()`; None takes any.
+        fits: conditions that it must have been measured under, such as `conditions()`; None accepts any.
 
     Raises:
-        MachineError: the file is no machine's, or was measured elsewhere or with other versions; says which.
-        OSError: it cannot be read.
+        MachineError: the file does not hold a machine, or was measured under other conditions; the message says which.
+        OSError: the file cannot be read.
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Time contenders side by side: all of them once a round, many rounds, so that a slow minute is slow for all."""
+"""Time contenders side by side: every round runs each of them once, so that a slow minute is slow for all."""
 
 import dataclasses
 import gc
@@ -10,15 +10,15 @@ import numpy as np
 
 from workbench import parallel
 
-UNSTEADY = 0.2  # interquartile range / median, above which a measurement is repeated
-PAUSE = 0.003  # seconds before a turn, where threads that a peer keeps waiting could still be spinning
+UNSTEADY = 0.2  # a measurement is repeated if interquartile range / median is above this
+PAUSE = 0.003  # seconds before a timed call, for idle threads of other contenders that may still spin
 
 
 @dataclasses.dataclass(frozen=True)
 class Contender:
-    """One thing to time. `reads` are the arrays that it takes in.
+    """One thing to time. `reads` are its input arrays.
 
-    `run` returns a new result each time and keeps none: making it and letting it go are part of the time.
+    `run` returns a new result each time and keeps none: the time includes making and freeing the result.
     """
 
     run: Callable[[], object]
@@ -49,10 +49,10 @@ def measure(
     clock: Callable[[], float] = time.perf_counter,
     pause: float = 0.0,
 ) -> dict[str, Timing]:
-    """Run every contender once untimed and then once in each of `rounds`, garbage collection off, and time them.
+    """Time every contender once in each of `rounds`, after one untimed run, with garbage collection off.
 
-    Before a timed call the inputs are read, so that all start with equal caches; before that is a pause, so that other
-    contenders' idle threads fall asleep.
+    Before each timed call there is a pause of `pause` seconds, in which other contenders' idle threads fall asleep.
+    Then the inputs are read, so that all contenders start with the same data in the caches.
     """
     for contender in contenders.values():
         contender.run()
@@ -79,7 +79,7 @@ def measure(
 def measure_steadily(
     contenders: Mapping[str, Contender], rounds: int, say: Callable[[str], None], *, threads: int, **options: Any
 ) -> dict[str, Timing]:
-    """Measure with `threads` threads a call; say what was unsteady, and measure all once more if anything was.
+    """Measure with `threads` threads; if any times are unsteady, say which, and measure all once more.
 
     `options` are those of `measure`.
     """
@@ -95,5 +95,5 @@ def measure_steadily(
 
 
 def thread_counts() -> tuple[int, ...]:
-    """Return one thread, and all that this process may use."""
+    """Return the numbers of threads to time: 1, and all that this process may use."""
     return tuple(sorted({1, parallel.available_threads()}))

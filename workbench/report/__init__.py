@@ -1,4 +1,4 @@
-"""Notebooks run through papermill: parameters checked, results kept in a folder each, reports in HTML."""
+"""Reports: run notebooks with checked parameters through papermill, save each run in a folder, and write HTML pages."""
 
 from workbench.lazily import lazily
 

@@ -1,4 +1,4 @@
-"""Notebooks as HTML that loads nothing: mathematics as MathML, pictures inlined, scripts left out."""
+"""Convert notebooks to HTML that loads nothing: mathematics becomes MathML, pictures are inlined, scripts removed."""
 
 import base64
 import contextlib
@@ -29,17 +29,17 @@ NO_KERNEL = '<p class="note">An interactive control: open the notebook in Jupyte
 
 
 def mathml(latex: str, display: str) -> str:
-    """Turn LaTeX into MathML, `display` being "inline" or "block"; what cannot be turned is shown as written."""
+    """Convert LaTeX to MathML; `display` is "inline" or "block". LaTeX that cannot be converted is shown as it is."""
     body = re.sub(r"\\(begin|end)\{(equation|displaymath|math)\*?\}", "", latex).strip()
     body = re.sub(r"\\(begin|end)\{(align|aligned|gather|gathered|split)\*?\}", r"\\\1{align*}", body)
     try:
         return convert(body, display=display)
-    except Exception:  # latex2mathml raises many kinds on what it does not know
+    except Exception:  # latex2mathml raises many kinds of error on LaTeX that it does not know
         return f'<code class="latex">{html.escape(latex)}</code>'
 
 
 class MathRenderer(IPythonRenderer):
-    """Render Markdown as nbconvert does, with mathematics as MathML instead of text for a script."""
+    """Render Markdown as nbconvert does, but with mathematics as MathML, which needs no script."""
 
     def inline_math(self, body: str) -> str:
         return mathml(body, "inline")
@@ -56,7 +56,7 @@ class BodyExporter(HTMLExporter):
 
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
-        """Render Markdown with pictures attached to the cell inlined."""
+        """Render Markdown; pictures that are attached to the cell are inlined."""
         renderer = MathRenderer(
             escape=False,
             attachments=context.get("cell", {}).get("attachments", {}),
@@ -66,7 +66,7 @@ class BodyExporter(HTMLExporter):
 
 
 def body(notebook: NotebookNode, path: Path) -> str:
-    """Return the cells of an executed notebook as HTML; `path` is where the notebook came from."""
+    """Return the cells of an executed notebook as HTML; `path` is the file of the source notebook."""
     shown = from_dict(notebook)
     _drop_title(shown)
     shown.cells = [cell for cell in shown.cells if ERROR_MARKER not in tags(cell)]
@@ -79,7 +79,7 @@ def body(notebook: NotebookNode, path: Path) -> str:
 
 @functools.cache
 def _exporter() -> BodyExporter:
-    """Return the one exporter of this process: its templates take longer to compile than a notebook to export."""
+    """Return this process's exporter; one is shared, since compiling its templates takes longer than an export."""
     return BodyExporter(
         template_name="basic",
         exclude_input_prompt=True,
@@ -95,7 +95,7 @@ def inline(markdown: str) -> str:
 
 
 def scrub(markup: str, folder: Path | None = None) -> str:
-    """Take out of HTML everything that runs or that would be loaded; pictures found from `folder` are inlined."""
+    """Remove everything from HTML that runs or loads something; picture files in `folder` are inlined first."""
     soup = BeautifulSoup(markup, "html.parser")
     for picture in soup("img", src=True) if folder else ():
         _inline(picture, folder)
@@ -122,7 +122,7 @@ def _inline(picture: Tag, folder: Path) -> None:
     kind, _ = mimetypes.guess_type(picture["src"])
     if ":" in picture["src"] or not (kind or "").startswith("image/"):
         return
-    with contextlib.suppress(OSError, ValueError):  # not a file: it will be left out
+    with contextlib.suppress(OSError, ValueError):  # no such file: the picture is removed later
         content = (folder / unquote(picture["src"])).read_bytes()
         picture["src"] = f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
@@ -142,7 +142,7 @@ def _scrub_attributes(tag: Tag) -> None:
 
 
 def _drop_title(notebook: NotebookNode) -> None:
-    """Remove the notebook's title, which the page shows at its top."""
+    """Remove the notebook's title; the page shows it at the top."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and re.search(r"^# ", cell.source, re.MULTILINE):
             cell.source = re.sub(r"^# .*\n?", "", cell.source, count=1, flags=re.MULTILINE)
@@ -150,7 +150,7 @@ def _drop_title(notebook: NotebookNode) -> None:
 
 
 def _showable(output: NotebookNode) -> NotebookNode:
-    """Return an output with mathematics as MathML, and a note where only a live session could show it."""
+    """Return an output with mathematics as MathML, and with a note if only a live session can show it."""
     data = output.get("data", {})
     if "text/latex" in data and "text/html" not in data:
         data["text/html"] = _latex_output("".join(data["text/latex"]).strip())

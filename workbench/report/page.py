@@ -1,4 +1,4 @@
-"""The pages of a report: one for each run, and an index of all."""
+"""Write the HTML pages of a report: one page for each run, and an index of all runs."""
 
 import functools
 import json
@@ -20,13 +20,13 @@ from workbench.report.source import title
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-Link = tuple[str, str]  # an address, relative to the page, and the words that are shown
+Link = tuple[str, str]  # an address relative to the page, and the text of the link
 ALL_RUNS: Link = ("../index.html", "All runs")
-ROUNDS = 20  # rewrites of the index while other runs keep adding to it
+ROUNDS = 20  # maximum number of times the index is rewritten while other runs add to it
 
 
 def number(value: Any) -> str:
-    """Show a parameter or a metric: floats with six digits, scores of folds as mean and standard deviation."""
+    """Format a parameter or a metric: a float with six digits, scores of folds as mean ± standard deviation."""
     if isinstance(value, list) and len(value) > 1 and all(isinstance(each, int | float) for each in value):
         return f"{statistics.fmean(value):.6g} ± {statistics.stdev(value):.2g}"
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -35,7 +35,7 @@ def number(value: Any) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Show seconds as `12 ms`, `3.2 s` or `2 min 05 s`."""
+    """Format seconds as `12 ms`, `3.2 s` or `2 min 05 s`."""
     if 0 < seconds < 0.095:
         return f"{1000 * seconds:.2g} ms"
     if seconds < 59.95:
@@ -45,7 +45,7 @@ def duration(seconds: float) -> str:
 
 
 def moment(iso: str) -> str:
-    """Show a time in UTC to the minute."""
+    """Format a time, ISO text in UTC, to the minute."""
     return f"{iso[:16].replace('T', ' ')} UTC"
 
 
@@ -56,7 +56,7 @@ def report(
     source: Path,
     back: Link = ALL_RUNS,
 ) -> str:
-    """Return the page of one run; `source` is where the notebook came from, `back` a link at the top and the end."""
+    """Return the page of one run; `source` is the notebook's file, `back` the link at the top and the end."""
     from workbench.report import markup
 
     heading = title(executed)
@@ -71,9 +71,9 @@ def report(
 
 
 def write_index(directory: Path) -> None:
-    """Write `directory`/index.html over all runs in it, and again as long as other runs add to them meanwhile.
+    """Write `directory`/index.html with all runs in it; rewrite it if other runs were added meanwhile.
 
-    Raises Refused if there is an index.html that the workbench did not write.
+    Raises Refused if the folder has an index.html that the workbench did not write.
     """
     files.check_index(directory)
     runs = scan(directory)
@@ -85,7 +85,7 @@ def write_index(directory: Path) -> None:
 
 
 def scan(directory: Path) -> list[dict[str, Any]]:
-    """Return what is known of each run in `directory`, by name; one that cannot be read says so in its `problem`."""
+    """Return a dict for each run in `directory`, by name; an unreadable run has the reason as its `problem`."""
     folders = sorted(path.parent for path in directory.glob("*/metrics.json") if not path.parent.name.startswith("."))
     return [_read_run(folder) for folder in folders]
 
@@ -111,7 +111,7 @@ def _read_run(folder: Path) -> dict[str, Any]:
 
 
 def template(name: str) -> jinja2.Template:
-    """Return one of the templates; number, duration, moment and path (of a URL) are filters in it."""
+    """Return a template by file name; its filters are number, duration, moment and path (which quotes a URL)."""
     return _environment().get_template(name)
 
 

@@ -1,9 +1,9 @@
-"""Parameters of a notebook: read from its tagged cell, checked before any kernel starts.
+"""Read a notebook's parameters from its tagged cell, and check values for them before any kernel starts.
 
-A line of the cell declares one: `alpha: float = 1e-4  # strength [0 .. 10]`. The brackets hold a range, open on a
-side that is left out, or choices: `[china.jpg | flower.jpg]`. In a notebook with the metadata
-`{"workbench": {"operator": "LRN"}}`, a parameter named like an argument of that operator obeys its declaration, within
-the line's own range if it has one.
+Each line of the cell declares one parameter: `alpha: float = 1e-4  # strength [0 .. 10]`. The brackets hold choices, as
+in `[china.jpg | flower.jpg]`, or a range; a side that is left out has no limit. If the notebook has the metadata
+`{"workbench": {"operator": "LRN"}}`, a parameter named like an argument of that operator follows the argument's
+declaration, and also the range on its own line.
 """
 
 import ast
@@ -30,7 +30,7 @@ BRACKETS = re.compile(r"\s*\[([^\[\]]*(?:\.\.|\|)[^\[\]]*)\]\s*$")
 
 @dataclasses.dataclass(frozen=True)
 class Parameter:
-    """One declared parameter. `arg` is None where the line does not say what values could be allowed."""
+    """One declared parameter. `arg` is None if the parameter cannot be set."""
 
     name: str
     type_name: str
@@ -40,13 +40,13 @@ class Parameter:
 
     @property
     def allowed(self) -> str:
-        """Say in words which values are allowed."""
+        """Return the allowed values in words."""
         if self.arg is None:
             return "not settable: needs a bool, int, float or str, on a line with one equals sign"
         return "any text" if self.arg.type is str and not self.arg.choices else self.arg.allowed
 
     def check(self, value: Any) -> Any:
-        """Return `value` as the declared type, or raise ValueError or TypeError saying what is allowed."""
+        """Return `value` converted to the declared type; raise TypeError or ValueError if it is not allowed."""
         if self.arg is None:
             raise TypeError(f"{self.name}: {self.allowed}")
         if value == "":
@@ -54,7 +54,7 @@ class Parameter:
         return self.arg.check(value)
 
     def parse(self, text: str) -> Any:
-        """Return what `text` from a command line says, as the declared type and checked."""
+        """Return `text`, from a command line, converted to the declared type; raise as `check` does."""
         if self.arg is None or not text:
             return self.check(text)
         try:
@@ -65,7 +65,7 @@ class Parameter:
 
 
 class ParameterError(NotebookError):
-    """Parameters that a notebook refuses. `declared` lists what exists."""
+    """Values or names of parameters are refused. `declared` holds the parameters that exist."""
 
     def __init__(self, problems: list[str], declared: Mapping[str, Parameter]):
         self.problems = problems
@@ -75,7 +75,7 @@ class ParameterError(NotebookError):
 
 
 def declared(notebook: "NotebookNode") -> dict[str, Parameter]:
-    """Return the parameters that the cell tagged `parameters` declares, by name, in order."""
+    """Return the parameters by name, in the order in which the cell tagged `parameters` declares them."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code" and "parameters" in tags(cell)]
     if not cells:
         return {}
@@ -90,9 +90,9 @@ def declared(notebook: "NotebookNode") -> dict[str, Parameter]:
 
 
 def check(notebook: "NotebookNode", given: Mapping[str, Any], *, text: bool = False) -> dict[str, Any]:
-    """Return the checked values of `given`, or raise ParameterError naming everything that is wrong.
+    """Return the checked values of `given`; raise ParameterError, which names all problems, if any is refused.
 
-    With `text`, the values are words from a command line and are converted to the declared types.
+    With `text`, the values are text from a command line and are converted to the declared types.
     """
     known = declared(notebook)
     if given and not known:
@@ -104,7 +104,7 @@ def check(notebook: "NotebookNode", given: Mapping[str, Any], *, text: bool = Fa
 def read_each(
     known: Mapping[str, Parameter], given: Mapping[str, Any], read: Callable[[Parameter, Any], Any]
 ) -> dict[str, Any]:
-    """Return read(parameter, value) of each given value by name, or raise ParameterError naming all that is wrong."""
+    """Return read(parameter, value) for each given value; raise ParameterError, which names all problems, if any."""
     values, problems = {}, []
     for name, value in given.items():
         if name not in known:
@@ -120,7 +120,7 @@ def read_each(
 
 
 def from_help(name: str, type_name: str, default: Any, help_text: str) -> Parameter:
-    """Return a parameter whose meaning and limits stand in one line of text, as in `strength [0 .. 10]`."""
+    """Return a parameter; `help_text` holds its meaning and limits, as in `strength [0 .. 10]`."""
     limits = BRACKETS.search(help_text)
     meaning = BRACKETS.sub("", help_text).strip()
     return Parameter(
@@ -140,7 +140,7 @@ def _operator(notebook: "NotebookNode") -> Operator | None:
 
 
 def _assigned(source: str) -> dict[str, str]:
-    """Return the names that `source` assigns at its top level and the expressions, as written."""
+    """Return the names that `source` assigns at its top level, with the source text of their values."""
     try:
         statements = ast.parse(source).body
     except SyntaxError:
@@ -154,7 +154,7 @@ def _assigned(source: str) -> dict[str, str]:
 
 
 def _parameter(line: Any, expression: str, operator: Operator | None) -> Parameter:
-    """Turn papermill's reading of a line (name, inferred_type_name, help) and its default into a Parameter."""
+    """Return the Parameter of a line, as papermill reads it (name, inferred_type_name, help), with its default."""
     default = literal(expression)
     type_name = line.inferred_type_name if line.inferred_type_name != "None" else type(default).__name__
     own = from_help(line.name, type_name, default, line.help or "")
@@ -187,7 +187,7 @@ def _arg(name: str, type_name: str, default: Any, meaning: str, limits: str) -> 
 
 
 def _narrowed(declared: Arg, own: Arg | None) -> Arg:
-    """Return a declaration with a line's own range of numbers where that is the narrower one."""
+    """Return a declaration; for a float, each limit of the line's own range replaces a wider one."""
     if own is None or declared.type is not float:
         return declared
     low = max((each for each in (declared.low, own.low) if each is not None), default=None)

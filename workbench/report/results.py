@@ -1,4 +1,4 @@
-"""What a run leaves: recorded metrics and figures, and the versions that it was made with."""
+"""The result of a run: its recorded metrics and figures, and the versions of the packages that it used."""
 
 import base64
 import dataclasses
@@ -21,7 +21,7 @@ PACKAGES = {"workbench": "operator-workbench", **{name: name for name in ("numpy
 
 @dataclasses.dataclass
 class Result:
-    """One run, as `metrics.json` holds it. `status` is "ok" or "failed"; `error` has kind, message and traceback."""
+    """One run, saved as `metrics.json`. `status` is "ok" or "failed"; `error` has kind, message and traceback."""
 
     name: str
     notebook: str
@@ -44,16 +44,16 @@ class Result:
 
 
 def metrics(notebook: "NotebookNode") -> dict[str, Any]:
-    """Return the metrics that an executed notebook has recorded, by name; of several by one name the last."""
+    """Return the metrics that an executed notebook has recorded, by name; if a name repeats, the last one counts."""
     recorded = [output.data[METRIC_TYPE] for output in _displayed(notebook) if METRIC_TYPE in output.data]
     whole = [metric for metric in recorded if isinstance(metric, dict) and {"name", "value"} <= metric.keys()]
     return {str(metric["name"]): metric["value"] for metric in whole}
 
 
 def figures(notebook: "NotebookNode", folder: Path) -> list[dict[str, str]]:
-    """Return name and alt text of an executed notebook's figures, in order of appearance.
+    """Return the name and alt text of each figure in an executed notebook, in order of appearance.
 
-    A picture that the notebook has not saved in `folder` itself is written there as PNG.
+    If the notebook did not save a picture in `folder` itself, the picture is written there as PNG.
     """
     found: dict[str, dict[str, str]] = {}
     for number, output in enumerate((o for o in _displayed(notebook) if "image/png" in o.data), start=1):
@@ -73,7 +73,7 @@ def _displayed(notebook: "NotebookNode") -> "list[NotebookNode]":
 
 
 def finite(value: Any) -> Any:
-    """Return a value as standard JSON can hold it: numbers that are not finite become text."""
+    """Return a value in a form that standard JSON can hold: numbers that are not finite become text."""
     if isinstance(value, dict):
         return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Runs of notebooks: checked together, run side by side in processes of their own, published one by one."""
+"""Run notebooks: check all of them first, run them side by side in worker processes, and publish each when it ends."""
 
 import dataclasses
 import threading
@@ -22,12 +22,12 @@ from workbench.workers.messages import NotebookWork, Outcome, Setup, Task
 from workbench.workers.pool import close_workers, run_alone
 from workbench.workers.progress import Display, display
 
-REFRESH = 1.0  # seconds after which the time is shown anew, even if nothing has happened
+REFRESH = 1.0  # seconds between updates of the time shown, even if nothing has happened
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One notebook to run: its file, its content, the checked parameters, and the seconds it may take."""
+    """One notebook to run: its file, its content, its checked parameters, its name, and the seconds it may take."""
 
     path: Path
     notebook: NotebookNode
@@ -37,21 +37,21 @@ class Job:
 
     @property
     def cells(self) -> int:
-        """Count the cells that a kernel will run; papermill adds one that sets the parameters given."""
+        """Return the number of cells that a kernel will run; papermill adds one that sets the given parameters."""
         code = [cell for cell in self.notebook.cells if cell.cell_type == "code" and cell.source.strip()]
         return len(code) + bool(self.parameters)
 
 
 def read_executed(job: Job, folder: Path) -> NotebookNode:
-    """Return the notebook as far as it was executed in `folder`; without outputs if nothing readable was written."""
+    """Return the notebook as far as it was executed in `folder`, without outputs if no readable file was written."""
     try:
         return nbformat.read(folder / "notebook.ipynb", as_version=4)
-    except Exception:  # absent, or cut off where the process that wrote it ended
+    except Exception:  # the file is missing, or incomplete because its writer was killed
         return without_outputs(job.notebook)
 
 
 def write_result(job: Job, outcome: Outcome, folder: Path, back: page.Link = page.ALL_RUNS) -> Result:
-    """Write into `folder`, where a job was run, everything that it leaves; its page has a link `back`."""
+    """Write the page, notebook, metrics and figures of a job into `folder`, where it ran; the page links `back`."""
     known = parameters.declared(job.notebook)
     executed = read_executed(job, folder)
     result = Result(
@@ -74,7 +74,7 @@ def write_result(job: Job, outcome: Outcome, folder: Path, back: page.Link = pag
 
 
 class Batch:
-    """Jobs that run side by side: the session of their workers, and the count of their finished cells."""
+    """Jobs that run side by side: it holds the session of their workers and counts their finished cells."""
 
     def __init__(self, jobs: list[Job], show: Display):
         self.session = uuid.uuid4().hex
@@ -83,10 +83,10 @@ class Batch:
         self._done = dict.fromkeys(self._cells, 0)
         self._running: list[str] = []
         self._start = time.monotonic()
-        self._lock = threading.Lock()  # jobs report from threads of their own
+        self._lock = threading.Lock()  # each job reports from its own thread
 
     def execute(self, job: Job, folder: Path) -> Outcome:
-        """Run a job's notebook in a worker, which leaves it in `folder`."""
+        """Run a job's notebook in a worker, which saves the executed notebook in `folder`."""
         with self._lock:
             self._running.append(job.name)
             self._show.event(f"{job.name}: started", passing=True)
@@ -97,7 +97,7 @@ class Batch:
         return run_alone(setup, Task(0, job.parameters), lambda cell_index: self._count(job.name))
 
     def finish(self, job: Job, outcome: Outcome) -> None:
-        """Say how a job has ended; cells that were not run count as done."""
+        """Show how a job has ended; cells that did not run count as done."""
         took, error = page.duration(outcome.duration_seconds), outcome.error
         words = f"ok, {took}" if error is None else f"FAILED ({error['kind']}), {took}: {error['message']}"
         with self._lock:
@@ -107,7 +107,7 @@ class Batch:
         self.refresh()
 
     def refresh(self) -> None:
-        """Show how far all jobs are."""
+        """Show the progress of all jobs."""
         with self._lock:
             rows = [("running", ", ".join(self._running)), ("time", page.duration(time.monotonic() - self._start))]
             self._show.update(sum(self._done.values()), sum(self._cells.values()), rows)
@@ -129,13 +129,13 @@ def run_notebook(
     text: bool = False,
     console: Console | None = None,
 ) -> Result:
-    """Run one notebook with parameters, publish `output`/name/ and the index, and return what it left.
+    """Run one notebook with parameters, publish `output`/name/ and the index, and return the result.
 
-    With `text`, the values of `given` are words of a command line. `timeout` is in seconds, for the whole notebook.
+    With `text`, the values of `given` are text from a command line. `timeout` is in seconds for the whole notebook.
 
     Raises:
-        Refused: the notebook or a parameter (then it is a NotebookError), the name or the folder cannot be used;
-            nothing has been run.
+        Refused: the notebook, a parameter or the timeout is refused (a NotebookError), or the name or the folder cannot
+            be used; nothing has been run.
     """
     path = Path(notebook)
     source = load(path)
@@ -153,9 +153,9 @@ def run_all(
     timeout: float | None = None,
     console: Console | None = None,
 ) -> list[Result]:
-    """Run notebooks as they are, at most `jobs` at once, publish each and the index; return results in their order.
+    """Run notebooks with their defaults, at most `jobs` at once; publish each and the index; return their results.
 
-    Raises Refused, as `run_notebook` does, before any is run.
+    Raises Refused, as `run_notebook` does, before any notebook is run. The results have the order of `notebooks`.
     """
     return _report(_jobs(notebooks, timeout), Path(output), jobs, console)
 
@@ -167,9 +167,9 @@ def save_all(
     timeout: float | None = None,
     console: Console | None = None,
 ) -> dict[Path, dict[str, str] | None]:
-    """Run notebooks and save each in its place with its outputs; return the errors of those that fail by path.
+    """Run notebooks and save each with its outputs in its own file; return each notebook's error, or None, by path.
 
-    A notebook that fails stays as it was. One that succeeds is replaced at once and whole.
+    The file of a notebook that fails stays as it was. One that succeeds is replaced in one step.
     """
     found = _jobs(notebooks, timeout)
     for parent in {job.path.parent for job in found}:
@@ -208,7 +208,7 @@ def _check_timeout(timeout: float | None) -> float | None:
 
 def _report(found: list[Job], output: Path, jobs: int | None, console: Console | None) -> list[Result]:
     for job in found:
-        parameters.declared(job.notebook)  # refuses a declaration that cannot be read
+        parameters.declared(job.notebook)  # raises if a declaration cannot be read
     files.prepare(output)
     files.check_index(output)
     for job in found:
@@ -230,7 +230,7 @@ def _report(found: list[Job], output: Path, jobs: int | None, console: Console |
 def _side_by_side(
     found: list[Job], work: Callable[[Job, Batch], Any], jobs: int | None, console: Console | None
 ) -> list[Any]:
-    """Call work(job, batch) for each job, at most `jobs` at once; end all of them on an exception."""
+    """Call work(job, batch) for each job, at most `jobs` at once; if one raises, end all of them."""
     if jobs is not None and jobs < 1:
         raise NotebookError(f"jobs={jobs}: must be at least 1")
     at_once = min(jobs or available_threads(), len(found))

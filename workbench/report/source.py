@@ -1,4 +1,4 @@
-"""Notebook files: read and cleaned."""
+"""Read notebook files, and clean notebooks of everything that changes from run to run."""
 
 import ast
 import re
@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 from workbench.files import Refused
 
-if TYPE_CHECKING:  # what reads notebooks takes a second to import; sweeps over functions need none of it
+if TYPE_CHECKING:  # nbformat takes a second to import, and sweeps over functions do not need it
     from nbformat import NotebookNode
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-ERROR_MARKER = "papermill-error-cell-tag"  # papermill's tag on the notes it adds to a notebook that failed
+ERROR_MARKER = "papermill-error-cell-tag"  # papermill's tag on the cells that it adds to a failed notebook
 VOLATILE = ("papermill", "execution", "ExecuteTime")
 
 
 class NotebookError(Refused):
-    """A notebook or one of its parameters is not what is needed; nothing has been run."""
+    """A notebook or one of its parameters is refused; nothing has been run."""
 
 
 def load(path: Path) -> "NotebookNode":
-    """Read a Python notebook as format 4, or raise NotebookError saying what the file is instead."""
+    """Read a Python notebook in format 4; raise NotebookError if the file is not one or cannot be read."""
     import nbformat
 
     if not path.is_file():
@@ -30,7 +30,7 @@ def load(path: Path) -> "NotebookNode":
         nbformat.validate(notebook)
     except OSError as problem:
         raise NotebookError(f"notebook {str(path)!r}: cannot be read ({problem.strerror})") from None
-    except Exception as problem:  # nbformat raises whatever the odd content leads to
+    except Exception as problem:  # nbformat raises many kinds of error on bad content
         reason = str(problem).strip().splitlines() or [type(problem).__name__]
         raise NotebookError(
             f"notebook {str(path)!r}: is no Jupyter notebook ({reason[0][:120]}); give the path of an .ipynb file"
@@ -48,7 +48,7 @@ def tags(cell: "NotebookNode") -> list[str]:
 
 
 def title(notebook: "NotebookNode") -> str | None:
-    """Return the text of the notebook's first heading of the first level, None without one."""
+    """Return the text of the notebook's first level-1 heading, or None without one."""
     for cell in notebook.cells:
         heading = re.search(r"^# +(.+?) *#*$", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else None
         if heading:
@@ -57,7 +57,7 @@ def title(notebook: "NotebookNode") -> str | None:
 
 
 def clean(notebook: "NotebookNode") -> "NotebookNode":
-    """Remove from `notebook`, in place, what changes from run to run or belongs to a live session; return it."""
+    """Remove data that changes from run to run or belongs to a live session, in place; return the notebook."""
     from nbformat import NotebookNode
 
     own = {key: value for key, value in notebook.metadata.items() if key == "workbench"}
@@ -82,7 +82,7 @@ def without_outputs(notebook: "NotebookNode") -> "NotebookNode":
 
 
 def literal(source: str) -> bool | int | float | str | None:
-    """Return the bool, int, float or str that `source` writes out, None for anything else."""
+    """Return the value of `source` if it is a literal bool, int, float or str, otherwise None."""
     try:
         value = ast.literal_eval(source)
     except (ValueError, SyntaxError):

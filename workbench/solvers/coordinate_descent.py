@@ -1,8 +1,7 @@
-"""Coordinate descent on working sets: the weights that matter, or may soon, and the compiled loops on those.
+"""Coordinate descent on working sets: small problems in the weights that are not zero or may soon become non-zero.
 
-Sources: Massias, Gramfort and Salmon, Celer: a fast solver for the Lasso with dual extrapolation, 2018, on working
-sets; Lee, Sun and Saunders, Proximal Newton-type methods for minimizing composite functions, 2014, on other losses than
-least squares.
+Sources: Massias, Gramfort and Salmon, Celer: a fast solver for the Lasso with dual extrapolation, 2018 (working sets);
+Lee, Sun and Saunders, Proximal Newton-type methods for minimizing composite functions, 2014 (the logistic loss).
 """
 
 import functools
@@ -18,14 +17,14 @@ from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp
 from workbench.solvers.problem import Iterate, Options, Problem
 from workbench.sparse_lp.reference import lp_threshold
 
-FIRST_SET = 100  # features of the first working set, at least
-PASSES = 200  # over a working set, at most, before the whole problem is looked at again
-INNER = 0.1  # of the largest violation of the whole problem, to which a working set is solved
-NEWTON_STEPS = 10  # on a working set, at most
-SHORTEST = 1e-10  # part of a Newton step
-ARMIJO = 0.01  # of the decrease that the slope promises, at least
-ROUNDING = 1e-12  # of an eigenvalue
-FLATTEST = 1e-6  # second derivative of a loss, below which it is not followed
+FIRST_SET = 100  # least number of features in a working set
+PASSES = 200  # largest number of passes over a working set at a time
+INNER = 0.1  # tolerance of a working set, as a share of the whole problem's largest violation
+NEWTON_STEPS = 10  # largest number of Newton steps on a working set
+SHORTEST = 1e-10  # the line search gives up at this share of a Newton step
+ARMIJO = 0.01  # a step must give at least this share of the decrease that the slope predicts
+ROUNDING = 1e-12  # relative error of an eigenvalue
+FLATTEST = 1e-6  # smaller second derivatives of the loss are replaced by this one
 
 Columns = coordinate_loops.Dense | coordinate_loops.Sparse
 
@@ -33,7 +32,7 @@ Columns = coordinate_loops.Dense | coordinate_loops.Sparse
 def coordinate_descent(problem: Problem, options: Options) -> Iterator[Iterate]:
     blocks = _Blocks(problem)
     weights = options.start
-    weights[problem.squares == 0] = 0.0  # they predict nothing
+    weights[problem.squares == 0] = 0.0  # a column of zeros predicts nothing
     predictions = problem.predictions(weights) if weights.any() else np.zeros(problem.matrix.shape[0])
     passes, size, work = 0, math.ceil(FIRST_SET / blocks.size), None
     while True:
@@ -52,7 +51,7 @@ def coordinate_descent(problem: Problem, options: Options) -> Iterator[Iterate]:
 
 
 class _Blocks:
-    """What coordinate descent moves at a time: single weights, or groups of them."""
+    """Blocks of weights that coordinate descent moves together: single weights, or groups."""
 
     def __init__(self, problem: Problem) -> None:
         penalty = problem.penalty
@@ -64,10 +63,10 @@ class _Blocks:
             self.terms = coordinate_loops.Terms(penalty.alpha, penalty.p if isinstance(penalty, Lp) else 1.0, 0.0)
         self.features = problem.features
         self.curvatures = problem.coordinate_lipschitz
-        self.all_active = self.terms.weight == 0 or self.terms.p > 1  # nothing is held at zero
+        self.all_active = self.terms.weight == 0 or self.terms.p > 1  # the penalty holds no weight at zero
 
     def violations(self, gradient: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Return by how much each block misses its own minimum, in units of the gradient."""
+        """Return the distance of each block from its own minimum, in units of the gradient, shape (blocks,)."""
         if not self.grouped:
             out = np.empty_like(weights)
             coordinate_loops.violations(gradient, weights, self.curvatures, self.terms, out)
@@ -78,7 +77,7 @@ class _Blocks:
         return np.where(norms > 0, distance, np.maximum(self._norms(gradient) - self.terms.weight, 0))
 
     def choose(self, size: int, gradient: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Return `size` blocks, in order: those that are not zero, then those that are nearest to becoming so."""
+        """Return `size` block numbers, sorted: all non-zero blocks, and those closest to becoming non-zero."""
         blocks = self.bounds.size
         if self.all_active or size >= blocks:
             return np.arange(blocks)
@@ -87,7 +86,7 @@ class _Blocks:
         return np.sort(np.argpartition(score, blocks - size)[blocks - size :])
 
     def count_active(self, weights: np.ndarray) -> int:
-        """Return how many blocks are not zero."""
+        """Return the number of blocks that are not zero."""
         return int(np.count_nonzero(self._sizes(weights)))
 
     def _sizes(self, values: np.ndarray) -> np.ndarray:
@@ -95,23 +94,23 @@ class _Blocks:
 
     @functools.cached_property
     def scales(self) -> np.ndarray:
-        """Return what turns a gradient's size into the distance that the loss would go: 1 / sqrt(curvature)."""
+        """Return 1 / sqrt(curvature) of each block; it scales a gradient so that `bounds` applies."""
         curvatures = self._norms(np.sqrt(self.curvatures)) ** 2 if self.grouped else self.curvatures
         return np.divide(1.0, np.sqrt(curvatures), out=np.zeros_like(curvatures), where=curvatures > 0)
 
     @functools.cached_property
     def bounds(self) -> np.ndarray:
-        """Return the distance, as scaled, from which on a block that is zero becomes another."""
+        """Return the size of the scaled gradient above which a zero block becomes non-zero."""
         p, scales = self.terms.p, self.scales
         if p > 1:
             return np.zeros_like(scales)
-        # (threshold of weight / curvature) * sqrt(curvature), and infinite for a column of zeros, which never becomes
+        # lp_threshold(weight / curvature, p) * sqrt(curvature), and infinite for a column of zeros: it stays zero.
         power = 2 / (2 - p) - 1
         bounds = lp_threshold(1.0, p) * self.terms.weight ** (1 / (2 - p)) * (scales if power == 1 else scales**power)
         return np.where(scales > 0, bounds, np.inf)
 
     def members(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the weights of the chosen blocks, and where each block begins among them, and the end."""
+        """Return the indices of the chosen blocks' weights, and where each block starts among them, plus the end."""
         if not self.grouped:
             return chosen, np.arange(chosen.size + 1)
         features = (chosen[:, None] * self.size + np.arange(self.size)).reshape(-1)
@@ -126,7 +125,7 @@ class _Blocks:
 
 
 class _WorkingSet:
-    """The problem in some of the weights, the others being zero."""
+    """The problem restricted to the weights of the chosen blocks; all other weights are zero."""
 
     def __init__(
         self, problem: Problem, blocks: _Blocks, chosen: np.ndarray, weights: np.ndarray, predictions: np.ndarray
@@ -142,15 +141,15 @@ class _WorkingSet:
             self.squares = _largest_eigenvalues(self.columns, self.starts, blocks.size, predictions.size)
 
     def covers(self, violations: np.ndarray, tolerance: float) -> bool:
-        """Say whether what is missing from the set may stay so for now."""
+        """Return whether all blocks outside the set have a violation of at most `tolerance`."""
         missing = violations.copy()
         missing[self.chosen] = 0.0
         return bool(missing.max() <= tolerance)
 
     def solve(self, tolerance: float) -> int:
-        """Minimize until no violation is above the tolerance, or enough passes are made; return their number.
+        """Minimize until no violation is above the tolerance or the limit of passes is reached; return their number.
 
-        A loss that is not quadratic is replaced by quadratic models of it, one after another.
+        A loss that is not quadratic is replaced by a sequence of quadratic models.
         """
         if self.loss.quadratic:
             found, passes = self._minimum_of_model(None, tolerance)
@@ -161,12 +160,12 @@ class _WorkingSet:
             before = self.weights
             done = self._newton_step(tolerance) if self.penalty.convex else self._safe_step(tolerance)
             passes += done
-            if done == 1 or np.array_equal(before, self.weights):  # the model was at its minimum as it came
+            if done == 1 or np.array_equal(before, self.weights):  # the model had its minimum at these weights
                 break
         return passes
 
     def _newton_step(self, tolerance: float) -> int:
-        """Go to the minimum of Newton's model, or, where the objective is not low enough there, a part of the way."""
+        """Go to the minimum of Newton's model, or part of the way if the objective is not low enough there."""
         found, passes = self._minimum_of_model(self.loss.curvatures(self.predictions), tolerance)
         way, penalty = found - self.weights, self.penalty
         ahead = _product(self.columns, way, self.predictions.size)
@@ -182,7 +181,7 @@ class _WorkingSet:
         return passes
 
     def _safe_step(self, tolerance: float) -> int:
-        """Go to the minimum of a model that is nowhere below the loss, then to that of Newton's if it is lower."""
+        """Go to the minimum of a model that is never below the loss, then to that of Newton's model if it is lower."""
         found, passes = self._minimum_of_model(np.full_like(self.predictions, self.loss.curvature), tolerance)
         self._go_to(found)
         if passes > 1:
@@ -194,10 +193,10 @@ class _WorkingSet:
         return passes
 
     def _minimum_of_model(self, bends: np.ndarray | None, tolerance: float) -> tuple[np.ndarray, int]:
-        """Return the weights that minimize a quadratic model, and the passes this took.
+        """Return the weights that minimize a quadratic model, and the number of passes.
 
-        The model of n times the loss is 1/2 |r - A (w - weights)|^2, where A = sqrt(bends) X and r = -n dual /
-        sqrt(bends) with the derivative `dual` of the loss by each prediction.
+        The model of n times the loss is 1/2 |r - A (w - weights)|^2, where A = sqrt(bends) X, r = -n dual /
+        sqrt(bends), and `dual` is the gradient of the loss with respect to the predictions.
         """
         n = self.predictions.size
         columns, squares, residual = self.columns, self.squares, -n * self.loss.gradient(self.predictions)
@@ -228,7 +227,7 @@ class _WorkingSet:
 
 
 def _columns(matrix: Any, features: np.ndarray) -> Columns:
-    """Return columns one after another, a copy only where they are not so already."""
+    """Return some columns of the matrix, each contiguous in memory; copy them only if necessary."""
     every = features.size == matrix.shape[1]
     if isinstance(matrix, np.ndarray):
         return coordinate_loops.Dense(np.ascontiguousarray(matrix.T if every else matrix[:, features].T))
@@ -237,7 +236,7 @@ def _columns(matrix: Any, features: np.ndarray) -> Columns:
 
 
 def _scaled(columns: Columns, by: np.ndarray) -> Columns:
-    """Return columns whose rows are multiplied by numbers."""
+    """Return the columns with row i multiplied by by[i]."""
     if len(columns) == 1:
         return coordinate_loops.Dense(columns.columns * by)
     return columns._replace(data=columns.data * by[columns.indices])

@@ -1,16 +1,16 @@
-"""The compiled loops of coordinate descent.
+"""Compiled loops of coordinate descent.
 
     descend          minimize 1/2 |r|^2 + penalty(w), r = z - A w, over one weight or one group of weights at a time
-    violations       by how much each weight misses its own minimum
-    block_products   A_g^T A_g of each group g of columns
+    violations       compute the distance of each weight from its own minimum
+    block_products   compute A_g^T A_g for each group g of columns
 
-What makes them fast:
+They are fast for three reasons:
 
-    columns        A's columns lie one after another, dense or sparse, and r is kept: a step reads one column twice.
-    products       Where there are more rows than columns that matter, A^T A is kept and A^T r instead of r: a weight
-                   that stays costs nothing then, and one that moves costs one row of A^T A.
+    columns        Each column of A is contiguous, dense or sparse, and r is updated: a step reads one column twice.
+    products       If A is dense and has no more columns than rows, A^T A is stored, and A^T r instead of r. Then a
+                   weight that does not change costs nothing, and one that changes costs one row of A^T A.
     extrapolation  After every `MEMORY` passes, the combination of the last iterates that makes their differences
-                   cancel best (Anderson acceleration) is tried, and taken where the objective is lower.
+                   cancel best (Anderson acceleration) is tried, and used if it lowers the objective.
 
 Sources: Friedman, Hastie and Tibshirani, Regularization paths for generalized linear models via coordinate descent,
 2010; Bertrand and Massias, Anderson acceleration of coordinate descent, 2021.
@@ -23,19 +23,19 @@ import numpy as np
 
 from workbench.compiling import compiler
 
-kernel = compiler(fastmath={"reassoc", "contract"})  # sums in vectors: their order is still the same in every run
+kernel = compiler(fastmath={"reassoc", "contract"})  # sums are vectorized, with the same order in every run
 part = compiler(forceinline=True, fastmath={"reassoc", "contract"})
 
-# How A is given. Loops tell the three apart by their lengths, at compile time.
+# Three forms of A. The loops tell them apart by their lengths, at compile time.
 Dense = namedtuple("Dense", "columns")  # (k, n): row j is column j of A
 Products = namedtuple("Products", "products start")  # A^T A (k, k), and A^T z (k,); A^T r (k,) stands for r
 Sparse = namedtuple("Sparse", "data indices bounds")  # CSC
 
-# weight |w|^p + ridge/2 w^2 for each weight, or for groups weight |w_g| + ridge/2 |w_g|^2.
+# The penalty is weight |w|^p + ridge/2 w^2 for each weight, or weight |w_g| + ridge/2 |w_g|^2 for each group.
 Terms = namedtuple("Terms", "weight p ridge")
 
-MEMORY = 5  # iterates of an extrapolation
-NEWTON_STEPS = 60  # more than any input needs: steps shrink quadratically
+MEMORY = 5  # number of iterates that an extrapolation combines
+NEWTON_STEPS = 60  # more than any input needs: Newton's method converges quadratically
 
 
 @part
@@ -69,8 +69,8 @@ def _move(columns, residual, j, by):
 def _below_one(x, weight, p):
     """Return the z >= 0 that minimizes 1/2 (z - x)^2 + weight z^p for x > 0, weight > 0 and 0 < p < 1.
 
-    A minimum above 0 is lower than that at 0 where it is beyond `least`. From there on the derivative is convex and
-    grows by more than 1/2, so Newton's method from z = x comes down to its root and never past it.
+    A minimum above 0 is the lowest if it is beyond `least`. From there on, the derivative is convex with a slope above
+    1/2, so Newton's method from z = x decreases to its root and never passes it.
     """
     least = (2 * weight * (1 - p)) ** (1 / (2 - p))
     if x <= least + weight * p * least ** (p - 1):
@@ -89,8 +89,8 @@ def _below_one(x, weight, p):
 def _above_one(x, weight, p):
     """Return the z that minimizes 1/2 (z - x)^2 + weight z^p for x > 0, weight > 0 and finite p > 1.
 
-    With u = log z the root of z + weight p z^(p - 1) = x is that of a softmax of two lines in u, which is convex and
-    rises: Newton's method from a u above the root comes down to it and never past it, without overflow for any p.
+    With u = log z, the equation z + weight p z^(p - 1) = x says that a log-sum-exp of two lines in u equals log x. It
+    is convex and increasing, so Newton's method from above decreases to the root, without overflow for any p.
     """
     steep, height, goal = p - 1, math.log(weight) + math.log(p), math.log(x)
     u = min(goal, (goal - height) / steep)
@@ -107,7 +107,7 @@ def _above_one(x, weight, p):
 
 @part
 def _prox(x, weight, p):
-    """Return argmin_z 1/2 (z - x)^2 + weight |z|^p; of two minima the one at 0."""
+    """Return argmin_z 1/2 (z - x)^2 + weight |z|^p; if there are two minima, the one at 0."""
     if weight == 0 or x == 0:
         return x
     if p == 1:
@@ -183,7 +183,7 @@ def _power_sum(weights, terms, groups):
             total += abs(weights[j])
     elif terms.p == 2:
         total = squares
-    elif terms.p < math.inf:  # within the bounds that p = inf stands for, the penalty is 0
+    elif terms.p < math.inf:  # for p = inf the penalty is 0, as weights stay within [-1, 1]
         for j in range(weights.shape[0]):
             if weights[j] != 0:
                 total += abs(weights[j]) ** terms.p
@@ -192,7 +192,7 @@ def _power_sum(weights, terms, groups):
 
 @part
 def _objective(columns, residual, weights, terms, groups):
-    """Return 1/2 |r|^2 + penalty, with products less the constant 1/2 |z|^2."""
+    """Return 1/2 |r|^2 + penalty, minus the constant 1/2 |z|^2 if A is given as products."""
     total = 0.0
     if len(columns) == 2:
         for j in range(weights.shape[0]):
@@ -205,9 +205,9 @@ def _objective(columns, residual, weights, terms, groups):
 
 @part
 def _extrapolation(history, mixed):
-    """Set mixed[1:] to the shares, which add up to 1, of the iterates history[1:] (MEMORY, k); say whether it could.
+    """Set mixed[1:] to the shares of the iterates history[1:] (MEMORY, k); return whether this was possible.
 
-    They minimize the length of the same mixture of the differences history[1:] - history[:-1].
+    The shares add up to 1 and minimize the length of the mixture of the differences history[1:] - history[:-1].
     """
     k = history.shape[1]
     system = np.empty((MEMORY, MEMORY))
@@ -226,7 +226,7 @@ def _extrapolation(history, mixed):
     for a in range(MEMORY):
         system[a, a] += 1e-12 * trace
         mixed[a + 1] = 1.0
-    for a in range(MEMORY):  # elimination: the matrix is positive definite, so no rows are exchanged
+    for a in range(MEMORY):  # Gaussian elimination; a positive definite matrix needs no exchange of rows
         for b in range(a + 1, MEMORY):
             factor = system[b, a] / system[a, a]
             for c in range(a, MEMORY):
@@ -256,11 +256,12 @@ def _mix(history, mixed, out):
 
 @kernel
 def descend(columns, residual, weights, curvatures, terms, groups, tolerance, limit):
-    """Minimize 1/2 |r|^2 + penalty(w) by cyclic passes over w (k,); w and r, or A^T r, are changed in place.
+    """Minimize 1/2 |r|^2 + penalty(w) by cyclic passes over w (k,); return their number.
 
-    `curvatures` are |A_j|^2, or for groups = (starts,), with group g the weights starts[g] .. starts[g + 1], the
-    largest eigenvalue of A_g^T A_g or more. What has curvature 0 is left alone. It ends after the first pass in which
-    no step, times its curvature, is above `tolerance`, at the latest after `limit` passes, and returns their number.
+    w and r (or A^T r) are changed in place. `groups` is () or (starts,); group g is the weights starts[g] to
+    starts[g + 1] - 1. `curvatures` are |A_j|^2, or for groups at least the largest eigenvalue of A_g^T A_g. Weights
+    with curvature 0 do not change. The loop ends after `limit` passes, or before that when no step of a pass, times its
+    curvature, was above `tolerance`.
     """
     k, n = weights.shape[0], residual.shape[0]
     iterates, residuals = np.empty((MEMORY + 1, k)), np.empty((MEMORY + 1, n))
@@ -280,7 +281,7 @@ def descend(columns, residual, weights, curvatures, terms, groups, tolerance, li
         if at <= MEMORY:
             continue
         at = 0
-        if terms.p < math.inf and _extrapolation(iterates, mixed):  # a mixture may leave the bounds of p = inf
+        if terms.p < math.inf and _extrapolation(iterates, mixed):  # for p = inf a mixture may leave [-1, 1]
             _mix(iterates, mixed, trial)
             _mix(residuals, mixed, trial_residual)
             value = _objective(columns, residual, weights, terms, groups)
@@ -295,7 +296,7 @@ def descend(columns, residual, weights, curvatures, terms, groups, tolerance, li
 
 @kernel
 def violations(gradient, weights, curvatures, terms, out):
-    """Set out to curvature |w - its own minimum| for each weight, given the loss's gradient; 0 for curvature 0."""
+    """Set out to curvature * |w - its own minimum| for each weight, given the loss's gradient; 0 for curvature 0."""
     for j in range(weights.shape[0]):
         out[j] = 0.0
         if curvatures[j] > 0:
@@ -304,7 +305,7 @@ def violations(gradient, weights, curvatures, terms, out):
 
 @kernel
 def block_products(columns, starts, rows, out):
-    """Set out[g] (size, size), zero before, to A_g^T A_g of each group of columns, for A of `rows` rows."""
+    """Set out[g] (size, size), initially zero, to A_g^T A_g for each group g of columns; A has `rows` rows."""
     column = np.zeros(rows)
     for g in range(starts.shape[0] - 1):
         for j in range(starts[g], starts[g + 1]):

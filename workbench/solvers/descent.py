@@ -1,4 +1,4 @@
-"""The solvers that move all weights at once, along a gradient; `solve` lists them, with their formulas.
+"""Solvers that move all weights at once, along a gradient; the module `solve` lists them with their formulas.
 
 Sources: Beck and Teboulle, A fast iterative shrinkage-thresholding algorithm for linear inverse problems, 2009;
 O'Donoghue and Candes, Adaptive restart for accelerated gradient schemes, 2015; Blumensath and Davies, Iterative hard
@@ -88,7 +88,7 @@ def _proximal_step(problem: Problem, point: np.ndarray, step: float) -> np.ndarr
 
 
 def _largest(weights: np.ndarray, count: int) -> np.ndarray:
-    """Return the weights with all but the `count` largest in magnitude set to zero; of equal ones the first stay."""
+    """Return the weights with all but the `count` largest in magnitude set to zero; among equal ones keep the first."""
     kept = np.argsort(-np.abs(weights), kind="stable")[:count]
     result = np.zeros_like(weights)
     result[kept] = weights[kept]
@@ -96,7 +96,7 @@ def _largest(weights: np.ndarray, count: int) -> np.ndarray:
 
 
 def _normalized_step(problem: Problem, weights: np.ndarray, gradient: np.ndarray, count: int) -> float:
-    """Return the step that is best along the gradient's elements where weights are not zero."""
+    """Return the best step along the gradient restricted to the non-zero weights."""
     support = weights != 0 if weights.any() else _largest(gradient, count) != 0
     direction = np.where(support, gradient, 0.0)
     squares, bent = float(direction @ direction), _bend(problem, direction)
@@ -104,12 +104,12 @@ def _normalized_step(problem: Problem, weights: np.ndarray, gradient: np.ndarray
 
 
 def _is_too_long(problem: Problem, step: float, weights: np.ndarray, following: np.ndarray) -> bool:
-    """Say whether a step to another support may raise the loss."""
+    """Return whether a step that changes which weights are zero may raise the loss."""
     moved = following - weights
     return not np.array_equal(weights != 0, following != 0) and step * _bend(problem, moved) > 0.99 * moved @ moved
 
 
 def _bend(problem: Problem, direction: np.ndarray) -> float:
-    """Return the largest second derivative of the loss along a direction, times the direction's square."""
+    """Return an upper bound on the second derivative of t -> loss at weights + t * direction."""
     ahead = problem.predictions(direction)
     return problem.loss.curvature / ahead.size * float(ahead @ ahead)

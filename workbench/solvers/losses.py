@@ -1,10 +1,10 @@
-"""The losses of linear models, least squares and logistic, as functions of the predictions u = X w.
+"""Losses of linear models, least squares and logistic, as functions of the predictions u = X w.
 
     least squares    f(u) = 1/(2 n) sum_i (y_i - u_i)^2
     logistic         f(u) = 1/n sum_i log(1 + exp(-y_i u_i)),  y_i = -1 or 1
 
-Both are convex and smooth, and n times the second derivative by a prediction is at most `curvature`: so the gradient
-by w changes at most curvature / n * |X|_2^2 times as much as w, and that by w_j curvature / n * |X_j|^2 times.
+Both are convex and smooth, and n d^2 f / d u_i^2 is at most `curvature`. With respect to w, the Lipschitz constant of
+the gradient is therefore at most curvature / n * |X|_2^2, and that of df / dw_j at most curvature / n * |X_j|^2.
 """
 
 import dataclasses
@@ -13,13 +13,13 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit, xlog1py, xlogy
 
-SMALL = 256  # rows or columns up to which all eigenvalues of the product are found, and the largest is taken
-ACCURACY = 1e-3  # of the largest singular value's square in larger matrices, by which it is then increased
+SMALL = 256  # a matrix with at most this many rows or columns gets all its eigenvalues computed
+ACCURACY = 1e-3  # relative accuracy of the largest squared singular value of a larger matrix
 
 
 @dataclasses.dataclass(frozen=True)
 class LeastSquares:
-    """Half the mean square of y - u; `targets` y, predictions, duals and derivatives are float64, shape (n,)."""
+    """Half the mean square of y - u; `targets` is y. All arrays are float64, shape (n,)."""
 
     targets: np.ndarray
     name: ClassVar[str] = "least squares"
@@ -32,21 +32,21 @@ class LeastSquares:
         return float(residual @ residual) / (2 * residual.size)
 
     def gradient(self, predictions: np.ndarray) -> np.ndarray:
-        """Return the derivative by each prediction, (u - y) / n."""
+        """Return the gradient with respect to u, (u - y) / n."""
         return (predictions - self.targets) / predictions.size
 
     def curvatures(self, predictions: np.ndarray) -> np.ndarray:
-        """Return n times the second derivative by each prediction, at most `curvature`: ones."""
+        """Return n times the second derivative with respect to each u_i, which is 1."""
         return np.ones_like(predictions)
 
     def conjugate(self, dual: np.ndarray) -> float:
-        """Return the Fenchel conjugate sup_u <dual, u> - f(u), which is n/2 |dual|^2 + <dual, y>."""
+        """Return the Fenchel conjugate sup_u <dual, u> - f(u) = n/2 |dual|^2 + <dual, y>."""
         return float(dual @ dual) * dual.size / 2 + float(dual @ self.targets)
 
 
 @dataclasses.dataclass(frozen=True)
 class Logistic:
-    """The mean negative log likelihood of labels y, -1 or 1, whose log odds are u; methods as in `LeastSquares`."""
+    """Mean negative log likelihood of labels y (-1 or 1) with log odds u; methods as in `LeastSquares`."""
 
     targets: np.ndarray
     name: ClassVar[str] = "logistic"
@@ -54,7 +54,7 @@ class Logistic:
     quadratic: ClassVar[bool] = False
 
     def value(self, predictions: np.ndarray) -> float:
-        """Return the mean of log(1 + exp(-y u)), which grows as -y u and does not overflow."""
+        """Return the mean of log(1 + exp(-y u)), computed without overflow."""
         return float(np.logaddexp(0, -self.targets * predictions).mean())
 
     def gradient(self, predictions: np.ndarray) -> np.ndarray:
@@ -66,7 +66,7 @@ class Logistic:
         return expit(predictions) * expit(-predictions)
 
     def conjugate(self, dual: np.ndarray) -> float:
-        """Return the mean of t log t + (1 - t) log(1 - t) with t = -n y dual; infinite where a t is outside [0, 1]."""
+        """Return the mean of t log t + (1 - t) log(1 - t), t = -n y dual; infinity if any t is outside [0, 1]."""
         t = -dual.size * self.targets * dual
         if t.min() < 0 or t.max() > 1:
             return np.inf
@@ -85,7 +85,7 @@ def column_squares(matrix: Any) -> np.ndarray:
 
 
 def stretch_squares(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """Return the sum of squares of each stretch values[bounds[k] : bounds[k + 1]]; 0 for an empty one."""
+    """Return the sum of squares of each slice values[bounds[k] : bounds[k + 1]], 0 for an empty one."""
     filled = np.diff(bounds) > 0
     sums = np.zeros(filled.size)
     if filled.any():
@@ -94,14 +94,14 @@ def stretch_squares(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
 
 
 def largest_square(matrix: Any) -> float:
-    """Return the square of the largest singular value of a float64 array or CSC matrix, or a little more.
+    """Return the square of the largest singular value of a float64 array or CSC matrix, or slightly more.
 
-    In larger matrices Lanczos iteration finds it to a relative accuracy of `ACCURACY`, and it is increased by as much,
-    so that a step of its inverse is safe.
+    For larger matrices it is found by Lanczos iteration to a relative accuracy of `ACCURACY`. It is then increased by
+    this share, so that a gradient step of 1 / the Lipschitz constant is safe.
     """
     from scipy.sparse.linalg import LinearOperator, eigsh
 
-    total = float(column_squares(matrix).sum())  # of all singular values
+    total = float(column_squares(matrix).sum())  # sum of all squared singular values, an upper bound
     if total == 0:
         return 0.0
     rows, features = matrix.shape
@@ -118,5 +118,5 @@ def largest_square(matrix: Any) -> float:
 
 
 def lipschitz(matrix: Any, loss: Loss) -> float:
-    """Return the Lipschitz constant of the gradient by all weights, curvature / n times the largest square."""
+    """Return the Lipschitz constant of the gradient with respect to w: curvature / n times `largest_square`."""
     return loss.curvature * largest_square(matrix) / matrix.shape[0]

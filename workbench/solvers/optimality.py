@@ -1,4 +1,4 @@
-"""How far from a solution weights are at most: the duality gap, or by how much they miss a step's fixed point."""
+"""Measure how close weights are to a solution, by the duality gap or by the violation of the fixed-point equation."""
 
 import math
 
@@ -7,12 +7,12 @@ import numpy as np
 from workbench.solvers.problem import Iterate, Problem
 
 GAP, VIOLATION = "duality gap", "violation"
-DUAL_RANGE = -28.0  # logarithm of the smallest share by which a dual point is scaled down
-DUAL_STEPS = 10  # of a golden section
+DUAL_RANGE = -28.0  # natural logarithm of the smallest relative reduction of a dual point that is tried
+DUAL_STEPS = 10  # steps of the golden-section search
 
 
 class Meter:
-    """Measure iterates: objective and duality gap or violation, and the target of the latter."""
+    """Measure the objective of iterates and their duality gap or violation; at most `target` means converged."""
 
     def __init__(self, problem: Problem, tolerance: float, has_gap: bool) -> None:
         self.problem = problem
@@ -25,7 +25,7 @@ class Meter:
             self.target = tolerance * float(np.abs(problem.gradient(zero)).max())
 
     def read(self, iterate: Iterate) -> tuple[float, float]:
-        """Return the objective and the optimality."""
+        """Return the objective of an iterate, and its duality gap or violation."""
         problem, weights = self.problem, iterate.weights
         predictions = problem.predictions(weights) if iterate.predictions is None else iterate.predictions
         value = problem.objective(weights, predictions)
@@ -41,15 +41,15 @@ class Meter:
 
 
 def dual_value(problem: Problem, dual: np.ndarray, gradient: np.ndarray, enough: float = math.inf) -> float:
-    """Return a lower bound on every objective, the dual objective of the best multiple of a dual point found.
+    """Return a lower bound on every objective: the dual objective at the best multiple s of a dual point.
 
     max_s  -loss*(s dual) - penalty*(-s X^T dual),  0 <= s <= 1
 
     Args:
-        problem: with a convex penalty.
-        dual: the derivative of the loss by each prediction, shape (n,).
+        problem: a problem with a convex penalty.
+        dual: the gradient of the loss with respect to the predictions, shape (n,).
         gradient: X^T dual, shape (features,).
-        enough: where the largest possible s gives that much, no better one is looked for.
+        enough: if the largest feasible s gives at least this value, no better s is searched for.
     """
 
     def value(s: float) -> float:
@@ -62,7 +62,7 @@ def dual_value(problem: Problem, dual: np.ndarray, gradient: np.ndarray, enough:
     best = value(most)
     if best >= enough or problem.penalty.conjugate(-most * gradient) == 0:
         return best
-    # The best s is often next to the largest, so what is looked for is the logarithm of the share that is missing.
+    # The best s is often close to the largest, so the search is over log(1 - s / largest).
     low, high, ratio = DUAL_RANGE, 0.0, (math.sqrt(5) - 1) / 2
     inner, outer = high + ratio * (low - high), low + ratio * (high - low)
     at_inner, at_outer = value_without(inner), value_without(outer)

@@ -1,4 +1,4 @@
-"""Regularization paths: the same problem for falling strengths of its penalty, each started from the last solution."""
+"""Regularization paths: solve a problem for decreasing strengths of its penalty, each from the previous solution."""
 
 import dataclasses
 import math
@@ -19,10 +19,10 @@ EPS = Arg("eps", float, 1e-3, "smallest strength as a share of the largest", low
 
 @dataclasses.dataclass(frozen=True)
 class Path:
-    """Solutions along a path; entry k of an array belongs to alphas[k], the strengths of the penalty, falling.
+    """Solutions along a path. `alphas` are the strengths of the penalty, decreasing; entry k belongs to alphas[k].
 
-    `weights` has the shape (alphas, features). The other fields are those of `workbench.solvers.solve.Result`, each for
-    the last iterate, with `passes` and `seconds` for what a solution cost.
+    `weights` has shape (alphas, features). The other fields are those of `workbench.solvers.solve.Result` for the last
+    iterate; `passes` and `seconds` are the cost of a solution.
     """
 
     alphas: np.ndarray
@@ -40,9 +40,9 @@ class Path:
 def lambda_max(X: Any, y: Any, penalty: Penalty, loss: str = "least squares") -> float:
     """Return the smallest alpha for which all weights are zero.
 
-    For a convex penalty they are zero at the minimum. For Lp with p < 1, where zero is a minimum among its neighbours
-    for any alpha > 0, they are where no weight alone improves the objective (of its majorizer, for the logistic loss),
-    so that coordinate descent from zero stays there; a little above that, since rounding decides there:
+    For a convex penalty, "all zero" means that zero is the minimum. For Lp with p < 1, zero is a local minimum for any
+    alpha > 0. There it means that no change of a single weight improves the objective (for the logistic loss, its
+    majorizer), so coordinate descent from zero stays at zero; the result is slightly larger, to allow for rounding.
 
     Lp, p = 1     max_j |g_j|,  g the gradient of the loss at zero weights
     Lp, p < 1     max_j L_j (|g_j| / (L_j t))^(2 - p),  t = lp_threshold(1, p),  L_j the Lipschitz constant of weight j
@@ -51,10 +51,11 @@ def lambda_max(X: Any, y: Any, penalty: Penalty, loss: str = "least squares") ->
 
     Args:
         X, y, loss: as for `workbench.solvers.solve.solve`.
-        penalty: any alpha.
+        penalty: its alpha is ignored.
 
     Raises:
-        TypeError, ValueError: as for `solve`; and no alpha makes all weights zero, as for p > 1 and l1_ratio = 0.
+        TypeError: as for `solve`.
+        ValueError: as for `solve`; or no alpha makes all weights zero, as for p > 1 or l1_ratio = 0.
     """
     return _largest_alpha(make_problem(X, y, penalty, loss))
 
@@ -72,23 +73,24 @@ def regularization_path(
     warm: bool = True,
     **how: Any,
 ) -> Path:
-    """Solve for each of several alphas, from the largest down, each started from the solution before it.
+    """Solve a problem for several alphas, from the largest to the smallest, each from the previous solution.
 
     Args:
         X, y, loss: as for `workbench.solvers.solve.solve`.
-        penalty: whose alpha is replaced.
-        alphas: strengths, at least 0, which are sorted; if not given, `count` of them, from `lambda_max` down to `eps`
-            times that, with equal ratios.
-        count: 100 if not given; only without alphas.
-        eps: 1e-3 if not given; only without alphas.
-        start: weights to start the first from, zeros if not given.
-        warm: False starts all from there.
-        how: solver, tolerance, step, sparsity_threshold, restart, and for each alpha max_iterations and max_seconds: as
-            for `solve`.
+        penalty: its alpha is replaced by each of `alphas`.
+        alphas: strengths, at least 0, in any order. By default `count` of them, from `lambda_max` down to `eps` times
+            `lambda_max`, with equal ratios.
+        count: default 100; only without alphas.
+        eps: default 1e-3; only without alphas.
+        start: weights to start from for the largest alpha; default zeros.
+        warm: False starts every alpha from `start`.
+        how: options of `solve`: solver, tolerance, step, sparsity_threshold, restart, and the limits for each alpha,
+            max_iterations and max_seconds.
 
     Raises:
-        TypeError, ValueError: as for `solve`; and alphas are missing where `lambda_max` has none, or given beside
-            `count` or `eps`.
+        TypeError: as for `solve`; or `penalty` is None, or `alphas` is not a list of one or more numbers.
+        ValueError: as for `solve`; or `alphas` is given together with `count` or `eps`, or is missing although
+            `lambda_max` is 0 or does not exist.
     """
     if penalty is None:
         raise TypeError("penalty=None: must be a penalty such as Lp(alpha=1.0), whose alpha is replaced")
@@ -133,7 +135,7 @@ def _largest_alpha(problem: Problem) -> float:
 
 
 def _checked_alphas(problem: Problem, alphas: Any, count: int | None, eps: float | None) -> np.ndarray:
-    """Return alphas, falling."""
+    """Return the alphas, checked, in decreasing order."""
     if alphas is None:
         count, eps = (arg.check(arg.default if given is None else given) for arg, given in ((COUNT, count), (EPS, eps)))
         largest = _largest_alpha(problem)

@@ -1,12 +1,12 @@
-"""Penalties of linear models behind one protocol, and proximal operators that are not element by element.
+"""Penalties of linear models, all with the methods of `Penalty`, and proximal operators as plain functions.
 
     Lp            alpha sum |w_j|^p, any p >= 0
     ElasticNet    alpha (l1_ratio sum |w_j| + (1 - l1_ratio)/2 sum w_j^2)
     GroupLasso    alpha sum_g |w_g|, the Euclidean norms of groups: the L2,1 norm
 
-The proximal operator is prox(v, step) = argmin_z 1/2 |z - v|^2 + step * penalty(z), and the Fenchel conjugate
-conjugate(v) = sup_w <v, w> - penalty(w), which a duality gap is computed with. Penalties and operators raise TypeError
-for an argument of the wrong type, and ValueError for one that is out of its range or not finite (p may be infinite).
+The proximal operator is prox(v, step) = argmin_z 1/2 |z - v|^2 + step * penalty(z). The Fenchel conjugate is
+conjugate(v) = sup_w <v, w> - penalty(w); duality gaps are computed with it. Penalties and operators raise TypeError if
+an argument has the wrong type, and ValueError if it is outside its range or not finite (p may be infinite).
 
 Sources: Parikh and Boyd, Proximal algorithms, 2014, for the operators and Moreau's decomposition; Zou and Hastie,
 Regularization and variable selection via the elastic net, 2005; Yuan and Lin, Model selection and estimation in
@@ -32,25 +32,25 @@ _WEIGHT = Arg("weight", float, REQUIRED, "weight of the penalty", low=0.0)
 
 
 class Penalty(Protocol):
-    """What a solver asks of a penalty; w and v are float64, shape (features,), and alpha = 0 stands for no penalty."""
+    """Methods that a solver needs of a penalty. w and v are float64, shape (features,); alpha = 0 means no penalty."""
 
     alpha: float
 
     @property
     def convex(self) -> bool:
-        """Say whether the penalty is convex. `conjugate` and `feasible_scale` are for convex ones."""
+        """Return whether the penalty is convex; only then may `conjugate` and `feasible_scale` be called."""
 
     def value(self, w: np.ndarray) -> float:
-        """Return the penalty, which is 0 for w = 0."""
+        """Return the penalty of w; it is 0 for w = 0."""
 
     def subgradient(self, w: np.ndarray) -> np.ndarray:
-        """Return a subgradient, or the gradient where there is one; its elements are 0 where w is 0."""
+        """Return the gradient, or a subgradient where there is none; its elements are 0 where w is 0."""
 
     def prox(self, v: np.ndarray, step: float) -> np.ndarray:
         """Return argmin_z 1/2 |z - v|^2 + step * value(z)."""
 
     def conjugate(self, v: np.ndarray) -> float:
-        """Return sup_w <v, w> - value(w), which may be infinite."""
+        """Return sup_w <v, w> - value(w); it may be infinite."""
 
     def feasible_scale(self, v: np.ndarray) -> float:
         """Return the largest s from 0 to 1 for which conjugate(s * v) is finite."""
@@ -58,9 +58,9 @@ class Penalty(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Lp:
-    """alpha * sum |w_j|^p: the number of non-zeros for p = 0, the Lasso's L1 norm for p = 1, a ridge for p = 2.
+    """alpha * sum |w_j|^p: it counts non-zeros for p = 0, and is the Lasso for p = 1 and a ridge for p = 2.
 
-    For p = inf it is the limit: 0 where all weights are within [-1, 1], and infinite elsewhere. Convex for p >= 1.
+    p = inf is the limit: the penalty is 0 if all weights are in [-1, 1], else infinite. It is convex for p >= 1.
     """
 
     alpha: float
@@ -93,7 +93,7 @@ class Lp:
         return lp_prox(v, step * self.alpha, self.p) if self.alpha else v.copy()
 
     def conjugate(self, v: np.ndarray) -> float:
-        """Return (p - 1) alpha sum (|v_j| / (alpha p))^(p / (p - 1)); for p = 1 0 or inf, for p = inf sum |v_j|."""
+        """Return (p - 1) alpha sum (|v_j| / (alpha p))^(p / (p - 1)); 0 or inf for p = 1, sum |v_j| for p = inf."""
         self._refuse_unless_convex()
         size = np.abs(v)
         if self.alpha == 0 or self.p == 1:
@@ -117,7 +117,7 @@ class Lp:
 
 @dataclasses.dataclass(frozen=True)
 class ElasticNet:
-    """alpha * (l1_ratio * sum |w_j| + (1 - l1_ratio)/2 * sum w_j^2), as scikit-learn's, l1_ratio from 0 to 1."""
+    """alpha * (l1_ratio * sum |w_j| + (1 - l1_ratio)/2 * sum w_j^2), as in scikit-learn; l1_ratio is in [0, 1]."""
 
     alpha: float
     l1_ratio: float = 0.5
@@ -128,12 +128,12 @@ class ElasticNet:
 
     @property
     def lasso(self) -> float:
-        """Return what multiplies the L1 norm."""
+        """Return the factor of the L1 norm."""
         return self.alpha * self.l1_ratio
 
     @property
     def ridge(self) -> float:
-        """Return what multiplies half the sum of squares."""
+        """Return the factor of half the sum of squares."""
         return self.alpha * (1 - self.l1_ratio)
 
     def value(self, w: np.ndarray) -> float:
@@ -158,7 +158,7 @@ class ElasticNet:
 
 @dataclasses.dataclass(frozen=True)
 class GroupLasso:
-    """alpha * sum_g |w_g|, the Euclidean norms of groups of `size` consecutive weights; the last may be shorter."""
+    """alpha * sum_g |w_g|, Euclidean norms of groups of `size` consecutive weights; the last group may be shorter."""
 
     alpha: float
     size: int
@@ -183,15 +183,15 @@ class GroupLasso:
         return group_prox(self._groups(v), step * self.alpha).reshape(-1)[: v.size]
 
     def conjugate(self, v: np.ndarray) -> float:
-        """Return 0 where no group's norm is above alpha, else inf."""
+        """Return 0 if no group's norm is above alpha, else inf."""
         return 0.0 if np.all(self.norms(v) <= self.alpha) else math.inf
 
     def feasible_scale(self, v: np.ndarray) -> float:
-        rounding = (min(self.size, v.size) + 4) * np.finfo(np.float64).eps  # of a norm
+        rounding = (min(self.size, v.size) + 4) * np.finfo(np.float64).eps  # relative error of a norm
         return _scale_into(self.norms(v) * (1 + rounding), self.alpha)
 
     def _groups(self, w: np.ndarray) -> np.ndarray:
-        """Return w as rows (groups, size), the last filled up with zeros, which change no norm."""
+        """Return w as rows (groups, size); the last row is padded with zeros, which change no norm."""
         size = max(1, min(self.size, w.size))
         missing = -w.size % size
         return (np.append(w, np.zeros(missing, w.dtype)) if missing else w).reshape(-1, size)
@@ -200,7 +200,7 @@ class GroupLasso:
 def elastic_net_prox(x: Any, weight: float, l1_ratio: float = 0.5) -> np.ndarray:
     """Return argmin_z 1/2 (z - x)^2 + weight (l1_ratio |z| + (1 - l1_ratio)/2 z^2) for every element.
 
-    That is sign(x) max(|x| - weight l1_ratio, 0) / (1 + weight (1 - l1_ratio)).
+    The minimum is at sign(x) max(|x| - weight l1_ratio, 0) / (1 + weight (1 - l1_ratio)).
 
     Args:
         x: float32 or float64, any shape.
@@ -216,18 +216,17 @@ def elastic_net_prox(x: Any, weight: float, l1_ratio: float = 0.5) -> np.ndarray
 
 
 def group_prox(x: Any, weight: float, axis: int = -1) -> np.ndarray:
-    """Return argmin_z 1/2 |z - x|^2 + weight |z|, Euclidean norms, for each row of x along an axis.
+    """Return argmin_z 1/2 |z - x|^2 + weight |z| with Euclidean norms, for each line of x along `axis`.
 
-    That is x max(1 - weight / |x|, 0), and 0 for x = 0. Norms are those of x divided by its largest element, so that
-    no square overflows or vanishes. x has at least one axis; the rest is as for
-    `elastic_net_prox`.
+    The minimum is at x max(1 - weight / |x|, 0), and at 0 for x = 0. Norms are computed after a division by the largest
+    element, so that no square overflows or vanishes. x has at least one axis; the rest is as for `elastic_net_prox`.
     """
     x, weight = native_array("x", x, WIDE_FLOATS), _WEIGHT.check(weight)
     if x.ndim == 0:
         raise ValueError("x has no axes: must have at least 1, along which a group lies")
     wide = x.astype(np.float64, copy=False)
     norms, unit = _norms_in_units(wide, axis)
-    with np.errstate(over="ignore"):  # of a weight in units of a tiny group: nothing passes
+    with np.errstate(over="ignore"):  # weight / unit may be infinite for a tiny group: then it becomes zero
         kept = np.maximum(norms - weight / unit, 0)
     return (wide * np.divide(kept, norms, out=np.zeros_like(norms), where=norms != 0)).astype(x.dtype)
 
@@ -235,9 +234,9 @@ def group_prox(x: Any, weight: float, axis: int = -1) -> np.ndarray:
 def max_norm_prox(x: Any, weight: float) -> np.ndarray:
     """Return argmin_z 1/2 |z - x|^2 + weight max |z|, over all elements of x together.
 
-    By Moreau's decomposition that is x minus its projection onto the L1 ball of radius `weight`: x clipped to
-    [-t, t], with t such that what is clipped off adds up to `weight`, and 0 where all of x adds up to no more. It is
-    found by sorting. x and weight are as for `elastic_net_prox`.
+    By Moreau's decomposition, the minimum is x minus its projection onto the L1 ball of radius `weight`. This is x
+    clipped to [-t, t]; t is such that clipping removes `weight` in total. If sum |x| is at most `weight`, the minimum
+    is 0. t is found by sorting. x and weight are as for `elastic_net_prox`.
     """
     x, weight = native_array("x", x, WIDE_FLOATS), _WEIGHT.check(weight)
     sizes = np.sort(np.abs(x.astype(np.float64, copy=False)).reshape(-1))[::-1]
@@ -250,27 +249,27 @@ def max_norm_prox(x: Any, weight: float) -> np.ndarray:
         sums, radius = np.cumsum(sizes / unit), weight / unit
     if sums[-1] <= radius:
         return np.zeros_like(x)
-    levels = (sums - radius) / np.arange(1, sizes.size + 1)  # t, if it were that of the first 1, 2, ... elements
+    levels = (sums - radius) / np.arange(1, sizes.size + 1)  # t, if the first 1, 2, ... elements were clipped
     above = np.flatnonzero(sizes / unit > levels)
-    level = levels[above[-1]] * unit if above.size else unit  # none where the weight is lost in rounding
+    level = levels[above[-1]] * unit if above.size else unit  # no element is above if rounding loses the weight
     return np.clip(x, -x.dtype.type(level), x.dtype.type(level))
 
 
 def _norms_in_units(x: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return norms along an axis and the units that they are in, the largest elements, in which no square overflows."""
+    """Return norms along an axis divided by units, and the units: the largest elements, so that no square overflows."""
     largest = np.abs(x).max(axis=axis, keepdims=True, initial=0)
     unit = np.where(largest > 0, largest, 1)
     return np.sqrt(np.square(x / unit).sum(axis=axis, keepdims=True)), unit
 
 
 def _check(penalty: Any, *args: Arg) -> None:
-    """Check the fields of a frozen record, and keep each as the type that it is declared with."""
+    """Check the fields of a frozen record, and convert each to its declared type."""
     for arg in args:
         object.__setattr__(penalty, arg.name, arg.check(getattr(penalty, arg.name)))
 
 
 def _scale_into(sizes: np.ndarray, bound: float) -> float:
-    """Return the largest s from 0 to 1 for which s * sizes is at most `bound`, after rounding too."""
+    """Return the largest s in [0, 1] for which s * sizes is at most `bound`, even after rounding."""
     largest = float(sizes.max(initial=0))
     if largest <= bound:
         return 1.0

@@ -1,4 +1,4 @@
-"""Pictures of the data, and of what was learned from them."""
+"""Plots of the data sets, and of the weights that a linear model learns from them."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,12 +9,12 @@ from workbench.solvers.paths import lambda_max
 from workbench.solvers.penalties import Lp
 from workbench.solvers.solve import solve
 
-NAMED = 30  # features at most that are named below their bars
+NAMED = 30  # with more features than this, the bars have no names
 
 
 @drawing.plot(columns=2, size=(8.4, 2.9))
 def photograph_and_filters(photograph: np.ndarray, filters: np.ndarray, *, ax: np.ndarray) -> None:
-    """Draw a photograph (height, width) in grey beside the filters (count, side, side) that look at it, eight a row."""
+    """Draw a photograph (height, width) in grey beside the filters (count, side, side) applied to it, eight a row."""
     drawing.image(ax[0], "photograph", photograph, 0.0, 1.0, cmap="gray")
     ax[0].set_title("photograph")
     framed = np.pad(filters, [(0, 0), (1, 1), (1, 1)], constant_values=np.nan)
@@ -31,7 +31,7 @@ def photograph_and_filters(photograph: np.ndarray, filters: np.ndarray, *, ax: n
 def solution(data: DataSet, p: float = 1.0, strength: float = 0.05, *, ax: Axes) -> None:
     """Draw the weights that coordinate descent finds for the penalty alpha |w|^p, from zero weights.
 
-    `strength` is alpha as a share of that at which the Lasso's weights are all zero.
+    `strength` is alpha as a share of the smallest alpha for which all weights of the Lasso are zero.
     """
     alpha = strength * lambda_max(data.X, data.y, Lp(1.0), data.loss)
     found = solve(data.X, data.y, Lp(alpha, p), loss=data.loss, tolerance=1e-4, max_iterations=50)

@@ -1,4 +1,4 @@
-"""A penalized linear model to be solved, what a solver is told of it, and what it yields."""
+"""Records that solvers share: the `Problem` to solve, the `Options` of a solver, and the `Iterate` that it yields."""
 
 import dataclasses
 import functools
@@ -21,7 +21,7 @@ class Problem:
     matrix: Any
     loss: Loss
     penalty: Penalty
-    squares: np.ndarray  # of each column, summed: shape (features,)
+    squares: np.ndarray  # sum of squares of each column of X, shape (features,)
 
     @property
     def features(self) -> int:
@@ -29,16 +29,16 @@ class Problem:
 
     @functools.cached_property
     def lipschitz(self) -> float:
-        """Return the Lipschitz constant of the loss's gradient by w; 1 for an X of zeros, where any step will do."""
+        """Return the Lipschitz constant of the loss's gradient with respect to w, or 1 if X is all zeros."""
         return lipschitz(self.matrix, self.loss) or 1.0
 
     @property
     def coordinate_lipschitz(self) -> np.ndarray:
-        """Return the Lipschitz constant of the loss's derivative by each weight; 0 for a column of zeros."""
+        """Return the Lipschitz constant of each partial derivative of the loss in w; 0 for a column of zeros."""
         return self.loss.curvature * self.squares / self.matrix.shape[0]
 
     def with_penalty(self, penalty: Penalty) -> "Problem":
-        """Return the problem with another penalty; what is known of the loss stays known."""
+        """Return the problem with another penalty; a Lipschitz constant that was already computed is reused."""
         other = dataclasses.replace(self, penalty=penalty)
         if "lipschitz" in self.__dict__:
             other.__dict__["lipschitz"] = self.lipschitz
@@ -49,7 +49,7 @@ class Problem:
         return self.matrix @ weights
 
     def gradient(self, predictions: np.ndarray) -> np.ndarray:
-        """Return the gradient of the loss by w."""
+        """Return the gradient of the loss with respect to w."""
         return self.matrix.T @ self.loss.gradient(predictions)
 
     def objective(self, weights: np.ndarray, predictions: np.ndarray) -> float:
@@ -59,7 +59,7 @@ class Problem:
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What a solver is told besides the problem; None is for it to choose, and `start` is its own to change."""
+    """Options of a solver. It chooses a value for each None, and it may change `start` in place."""
 
     start: np.ndarray
     step: float | None = None
@@ -70,18 +70,18 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class Iterate:
-    """Weights, and what the solver knows of them anyway."""
+    """Weights after an iteration, and quantities that the solver has computed for them; None for the others."""
 
     weights: np.ndarray
     predictions: np.ndarray | None = None
-    gradient: np.ndarray | None = None  # of the loss
+    gradient: np.ndarray | None = None  # gradient of the loss
     violation: float | None = None
-    step: float | None = None  # that a violation is measured with
-    passes: int | None = None  # so far
+    step: float | None = None  # step length with which the violation is measured
+    passes: int | None = None  # passes made so far
 
 
 def make_problem(X: Any, y: Any, penalty: Penalty | None, loss: str) -> Problem:
-    """Return a checked problem, for `run`; arguments and errors as for `solve`."""
+    """Return a checked problem for `run`; arguments and errors are as for `solve`."""
     checked_choice("loss", loss, LOSSES)
     penalty = Lp(0.0) if penalty is None else penalty
     if not isinstance(getattr(penalty, "alpha", None), float) or not callable(getattr(penalty, "prox", None)):
@@ -106,7 +106,7 @@ def checked_vector(name: str, values: Any, length: int, meaning: str) -> np.ndar
 
 
 def _checked_matrix(matrix: Any) -> Any:
-    """Return X as a float64 array, contiguous, or CSC array that stores no element twice; copied only where needed."""
+    """Return X as a contiguous float64 array or a CSC array without duplicates; copy it only if necessary."""
     if is_sparse(matrix):
         from scipy.sparse import csc_array
 
@@ -141,7 +141,7 @@ def _checked_numbers(name: str, values: Any) -> np.ndarray:
 
 
 def _check_finite(matrix: Any, squares: np.ndarray) -> None:
-    """Raise ValueError unless X is finite, which its columns' sums of squares show at no further cost."""
+    """Raise ValueError if X is not finite, or if a column's sum of squares overflows or underflows to 0."""
     for first in np.flatnonzero(~np.isfinite(squares))[:1]:
         column = matrix[:, [first]]
         column = (column.toarray() if is_sparse(column) else column).reshape(-1)

@@ -3,13 +3,13 @@
     subgradient descent             w - step_k (gradient + subgradient of the penalty), step_k = step / sqrt(k)
     thresholded gradient descent    the same with a constant step, and small weights then set to zero by `sparse_lp`
     proximal gradient               prox(w - step gradient, step)
-    FISTA                           the same from a point further on, restarted where that leads astray
+    FISTA                           proximal gradient with momentum, which a restart drops where it does harm
     coordinate descent              one weight, or one group, at a time, on a growing working set; compiled
     iterative hard thresholding     w - step gradient with all but the largest `nonzeros` weights set to zero
 
 A solver is a generator: it takes a `Problem` and `Options` and yields an `Iterate`, the start first, then one after
-each iteration. What it is worth, and when to stop, is measured by `solve`, at no cost to the solver's time. Sources are
-named where the solvers are, in `descent` and `coordinate_descent`.
+each iteration. `solve` measures each iterate and decides when to stop; the solver's time excludes this work. The
+modules of the solvers, `descent` and `coordinate_descent`, name their sources.
 """
 
 import dataclasses
@@ -41,35 +41,34 @@ OPTIONS = (
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a solver found and how it got there; entry k of an array is after k iterations, entry 0 the start.
+    """Result of a solver and the way to it. Entry k of an array is after k iterations; entry 0 is the start.
 
-    `measure` is "duality gap", the objective less a lower bound on all objectives, the best found so far; or
-    "violation", max_j L_j |w_j - prox(w_j - g_j / L_j, 1 / L_j)| with the gradient g of the loss, which is 0 where no
-    step of length 1 / L_j changes a weight. Coordinate descent takes the Lipschitz constant of each weight for L_j,
-    other solvers 1 / step for all; iterative hard thresholding sets all but the largest weights to zero instead of the
-    proximal operator.
+    `measure` is "duality gap" or "violation". The duality gap is the objective minus the best lower bound on all
+    objectives found so far. The violation is max_j L_j |w_j - prox(w_j - g_j / L_j, 1 / L_j)|, g the gradient of the
+    loss; it is 0 if no step of length 1 / L_j changes a weight. L_j is the Lipschitz constant of weight j for
+    coordinate descent, else 1 / step. Iterative hard thresholding uses its own thresholding in place of prox.
     """
 
     weights: np.ndarray  # the last iterate, float64, shape (features,)
     objective: np.ndarray  # f(X w) + penalty(w)
-    optimality: np.ndarray  # how far from a solution each iterate is at most, in terms of `measure`
+    optimality: np.ndarray  # distance of each iterate from a solution, by `measure`
     measure: str
-    target: float  # the optimality at which the solver stops as converged
-    seconds: np.ndarray  # of the solver's own work, without that of measuring
-    nonzeros: np.ndarray  # weights that are not 0
-    passes: int  # over the data or, for coordinate descent, over working sets
+    target: float  # the solver has converged when the optimality is at most this
+    seconds: np.ndarray  # the solver's own time since the start, without measuring
+    nonzeros: np.ndarray  # number of weights that are not 0
+    passes: int  # passes over the data or, for coordinate descent, over working sets
     converged: bool  # whether the last optimality is at most `target`
     solver: str
 
     @property
     def iterations(self) -> int:
-        """Return how many iterations were made."""
+        """Return the number of iterations."""
         return self.objective.size - 1
 
 
 @dataclasses.dataclass(frozen=True)
 class Solver:
-    """A generator of iterates, the options that it reads, and the iterations that it is given by default."""
+    """A generator of iterates, the options that it uses, and its default limit of iterations."""
 
     iterates: Callable[[Problem, Options], Iterator[Iterate]]
     options: tuple[str, ...]
@@ -105,41 +104,41 @@ def solve(
 ) -> Result:
     """Minimize f(X w) + penalty(w), where f is 1/(2n) |y - u|^2 or 1/n sum log(1 + exp(-y_i u_i)).
 
-    Without an intercept: center X and y first, or append a column of ones (which is then penalized).
+    There is no intercept: center X and y first, or append a column of ones (which is then penalized).
 
-    A solver stops as converged where the duality gap is at most tolerance times the objective of zero weights,
-    |y|^2/(2n) or log 2 (scikit-learn's Lasso stops at twice that for the same number); or, where the penalty is not
-    convex or is none at all, where the violation is at most tolerance times the largest element of the gradient at
-    zero weights.
+    With a convex penalty, a solver has converged when the duality gap is at most tolerance times the objective at zero
+    weights, |y|^2/(2n) or log 2 (scikit-learn's Lasso stops at twice this gap for the same tolerance). With another
+    penalty or none, it has converged when the violation is at most tolerance times the largest element of the gradient
+    at zero weights.
 
     Args:
-        X: shape (n, features), float32, float64 or integers; or a `scipy.sparse` CSR or CSC matrix. It is computed with
-            in float64, and not copied where it is a float64 array or CSC matrix already.
-        y: shape (n,); for the logistic loss -1 or 1.
-        penalty: one of `workbench.solvers.penalties`; None or alpha = 0 for none.
+        X: shape (n, features), float32, float64 or integers; or a `scipy.sparse` CSR or CSC matrix. Computations are in
+            float64. A float64 array or CSC matrix is not copied.
+        y: shape (n,); -1 or 1 for the logistic loss.
+        penalty: one of `workbench.solvers.penalties`; None or alpha = 0 means no penalty.
         loss: "least squares" or "logistic".
-        solver: one of those at the top of this page.
+        solver: a name from the list at the top of this module.
         tolerance: above 0 and below 1.
-        max_iterations: 10,000 if not given, for coordinate descent 1000; an iteration of coordinate descent solves the
-            problem on one working set.
-        max_seconds: of the solver's own time; looked at after each iteration.
-        start: weights to start from, shape (features,); zeros if not given.
-        step: of the solvers that take gradient steps: 1 / the Lipschitz constant of the loss's gradient if not given,
-            and for iterative hard thresholding one that fits the weights that are kept.
-        sparsity_threshold: of thresholded gradient descent, 1e-3 if not given: a larger one is sparser.
-        nonzeros: of iterative hard thresholding, which has no other penalty: how many weights to keep.
-        restart: of FISTA: "gradient" (where the step goes against the momentum), "function" (where the objective
-            rises; the step is then repeated without momentum) or "none". If not given, "gradient" for convex
-            penalties, else "function".
+        max_iterations: default 10,000; 1000 for coordinate descent, whose iterations each solve the problem on one
+            working set.
+        max_seconds: limit of the solver's own time, checked after each iteration.
+        start: weights to start from, shape (features,); default zeros.
+        step: length of a gradient step, not for coordinate descent; default 1 / the Lipschitz constant of the loss's
+            gradient. Iterative hard thresholding by default chooses a step that suits the weights it keeps.
+        sparsity_threshold: only for thresholded gradient descent; default 1e-3. A larger value gives sparser weights.
+        nonzeros: number of weights to keep; only for iterative hard thresholding, which takes no penalty.
+        restart: when FISTA drops its momentum: "gradient" (when the step goes against the momentum), "function" (when
+            the objective rises; the step is then repeated without momentum) or "none". The default is "gradient" for
+            convex penalties, else "function".
 
     Returns:
-        A `Result`. Where the iterations end before it has converged, its `converged` says so; so it does where a step
-        was too large and the objective overflowed.
+        A `Result`. Its `converged` is False if the solver ended before it converged, or if the step was too large and
+        the objective overflowed.
 
     Raises:
-        TypeError: X, y or start is no array of numbers, or `penalty` is not one that the solver knows.
+        TypeError: X, y or start is not an array of numbers, or the solver does not support the penalty.
         ValueError: X, y and start do not fit together or are not finite; an argument is outside its range; or the
-            solver does not use an option that is given, or misses one that it needs.
+            solver does not use a given option, or needs an option that is missing.
     """
     options = {"step": step, "sparsity_threshold": sparsity_threshold, "nonzeros": nonzeros, "restart": restart}
     problem = make_problem(X, y, penalty, loss)
@@ -155,7 +154,7 @@ def run(
     start: Any = None,
     **options: Any,
 ) -> Result:
-    """Run a solver on a problem and measure each iterate; arguments, errors and result as for `solve`."""
+    """Run a solver on a problem and measure each iterate; arguments, errors and result are as for `solve`."""
     chosen = SOLVERS[checked_choice("solver", solver, SOLVERS)]
     tolerance = TOLERANCE.check(tolerance)
     limit = chosen.max_iterations if max_iterations is None else ITERATIONS.check(max_iterations)
@@ -164,7 +163,7 @@ def run(
     start = np.zeros(problem.features) if start is None else start
     start = checked_vector("start", start, problem.features, "one weight a feature of X").copy()
     iterates = chosen.iterates(problem, Options(start, **checked))
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a step too large: the objective shows it
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the objective shows a step that is too large
         return _measured(problem, solver, iterates, tolerance, limit, seconds)
 
 
@@ -204,7 +203,7 @@ def _measured(
 
 
 def _checked_options(solver: str, problem: Problem, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that are given, checked; refuse those that the solver would not read."""
+    """Return the given options, checked; raise ValueError if the solver does not use one of them."""
     penalty, given = problem.penalty, {name: value for name, value in options.items() if value is not None}
     for name, value in given.items():
         if name not in SOLVERS[solver].options:

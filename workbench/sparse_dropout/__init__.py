@@ -1,4 +1,4 @@
-"""Dropout with replacement: y = r < ratio ? replacement : x, by element, by item of a list, or by whole lists."""
+"""Declare dropout with replacement, y = r < ratio ? replacement : x, by element, list item or whole list."""
 
 import dataclasses
 from typing import Any
@@ -40,7 +40,7 @@ def _drop(values: dict) -> Drop:
 
 
 def _scale(ratio: float, scaled: bool) -> float | None:
-    """Return what the kept are scaled by, None for nothing: where none or all are dropped, no scale is needed."""
+    """Return the scale of kept elements, or None if there is none: not scaled, or a ratio of 0 or 1."""
     return 1 / (1 - ratio) if scaled and 0 < ratio < 1 else None
 
 
@@ -171,32 +171,32 @@ def dropout_with_replacement(
 
     y_i = r_i < ratio ? new_i : x_i,  r_i = word start + i of the seed's stream / 2^32
 
-    where i counts the elements in C order, whatever the layout in memory. With scaled=True a kept element becomes
+    where i counts the elements in C order, for any memory layout. With scaled=True a kept element becomes
     new_i + (x_i - new_i) / (1 - ratio), so that the expectation of y is x; for new = 0 that is inverted dropout.
 
     Args:
-        x: an array of an integer type, float16, float32 or float64; or a `scipy.sparse` CSR or CSC matrix, whose stored
-            entries alone take part, each with the draw of its place in the dense matrix.
-        ratio: from 0, which keeps all, to 1, which drops all.
-        replacement: new: a number; an array that broadcasts to x, such as (features,), one value for each feature; or a
-            value computed from x, as a constant in the gradient: "mean" or "median" of its finite non-zero values,
-            or "zero".
-        seed: a whole number below 2^64. The same seed gives the same draws: use another for each layer and step.
-        training: False returns x as it is, a copy.
+        x: an array of an integer type, float16, float32 or float64; or a `scipy.sparse` CSR or CSC matrix. Only the
+            stored entries of a matrix take part, each with the random word of its position in the dense matrix.
+        ratio: from 0 (keep all) to 1 (drop all).
+        replacement: the value `new`: a number; an array that broadcasts to x, such as (features,), one value for each
+            feature; or the name of a strategy: "mean" or "median" of x's finite non-zero values, or "zero". The
+            gradient treats such a value as a constant.
+        seed: from 0 to 2^64 - 1. The same seed gives the same draws, so use another seed for each layer and step.
+        training: False returns a copy of x.
         scaled: whether kept elements are scaled. Float types only.
-        per_feature: a mean or median for each feature, which is the last axis, instead of one of all.
-        start: where in the stream x begins, so that a large array can be done in parts.
+        per_feature: compute the mean or median separately for each feature, the last axis.
+        start: position in the stream where x begins, so that a large array can be processed in parts.
         engine: "numba" or "reference"; both return the same bits.
 
     Returns:
-        y, new, of x's type and shape (for a sparse matrix: of its kind, format and index arrays), and `dropped`, bool,
-        alike. What is dropped is gone, an infinity or NaN too.
+        y, a new array with x's type and shape (a sparse matrix: with the same kind, format and index arrays), and
+        `dropped`, the same with bool elements. Dropped values are replaced even if they are infinite or NaN.
 
     Raises:
-        TypeError: x is of another element type, masked, or a sparse matrix of another format; `replacement` is none of
-            these, or a mean of whole numbers; scaled=True for whole numbers; an argument is not of its type.
-        ValueError: an argument is out of its range; `replacement` does not broadcast or fit x's type, or is not finite
-            and scaled=True; per_feature=True without a strategy; a sparse matrix is unsound or names an element twice.
+        TypeError: x has another element type, is masked, or is a sparse matrix of another format; `replacement` is none
+            of the above; "mean", "median" or scaled=True with integers; an argument has the wrong type.
+        ValueError: an argument is out of range; `replacement` does not broadcast or fit x's type; it is not finite and
+            scaled=True; per_feature=True without a strategy; a sparse matrix is invalid or stores an element twice.
 
     Source: the element-wise reading of Caffe2's SparseDropoutWithReplacement; for scaled=True and new = 0 Srivastava,
     Hinton, Krizhevsky, Sutskever and Salakhutdinov, Dropout, 2014.
@@ -216,25 +216,25 @@ def dropout_with_replacement_gradient(
     replacement_shape: tuple[int, ...] = (),
     engine: str = "numba",
 ) -> tuple[Any, np.ndarray]:
-    """Carry the gradient dy of a loss in y = dropout_with_replacement(x) back to x and to the replacement.
+    """Return the gradients of a loss with respect to x and to the replacement, from dy, the gradient with respect to y.
 
     dx_i = dropped_i ? 0 : s dy_i;  dnew_i = dropped_i ? dy_i : (1 - s) dy_i;  s = scaled ? 1 / (1 - ratio) : 1
 
     Args:
-        dy: float16, float32 or float64, of y's shape; a sparse matrix where y is one, with the same entries.
-        dropped: as the forward pass returned it.
+        dy: float16, float32 or float64, with the shape of the output y; for a sparse y, one with the same entries.
+        dropped: the second result of the forward pass.
         ratio, training, scaled: as in the forward pass; scaled=True needs the ratio.
-        replacement_shape: the shape of the replacement: () for a number, (features,) for one a feature.
+        replacement_shape: the shape of the replacement: () for a number, (features,) for one value per feature.
         engine: "numba" or "reference".
 
     Returns:
-        dx, of dy's shape and type, and dreplacement, of `replacement_shape` and dy's type: dnew summed (in float64)
-        over the elements that share a value.
+        dx, with dy's shape and type, and dreplacement, with shape `replacement_shape` and dy's type: dnew summed (in
+        float64) over the elements that share a value.
 
     Raises:
-        TypeError: dy or `dropped` is of another element type, one alone is sparse, or scaled=True has no ratio.
-        ValueError: their shapes or entries differ, `replacement_shape` does not broadcast to them, or `ratio` or
-            `training` cannot have dropped these.
+        TypeError: an argument has the wrong type, only one of dy and `dropped` is sparse, or a needed ratio is missing.
+        ValueError: the shapes or entries of dy and `dropped` differ, `replacement_shape` does not broadcast to them, or
+            `dropped` contradicts `ratio` or `training`, such as dropped elements with training=False.
     """
     drawn = {"ratio": ratio, "training": training, "scaled": scaled}
     return DROPOUT_GRADIENT.run(dy, dropped, replacement_shape=replacement_shape, engine=engine, **drawn)
@@ -253,26 +253,26 @@ def sparse_dropout_with_replacement(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Replace whole segments of a ragged array by one value each, with chance `ratio`.
 
-    Segment s, the next lengths[s] values of x, is dropped where r_s = word start + s of the seed's stream / 2^32 is
-    below `ratio`. A dropped segment becomes the single value `replacement_value`, even if it was empty.
+    Segment s, the next lengths[s] values of x, is dropped if r_s = word start + s of the seed's stream / 2^32 is below
+    `ratio`. A dropped segment becomes the single value `replacement_value`, even if it was empty.
 
     Args:
-        x: the values of all segments, one after another, shape (values,), of any integer type, float16, float32 or
+        x: the values of all segments, one after another, shape (values,); any integer type, float16, float32 or
             float64.
-        lengths: values in each segment, shape (segments,), int32 or int64; they add up to `values`.
-        ratio: from 0, which keeps all, to 1, which drops all.
+        lengths: number of values in each segment, shape (segments,), int32 or int64; they must add up to `len(x)`.
+        ratio: from 0 (keep all) to 1 (drop all).
         replacement_value: a number that fits x's type.
         seed, training, start, engine: as for `dropout_with_replacement`.
 
     Returns:
-        y, of x's type, and output_lengths, of the type of lengths; both new.
+        y, with x's type, and output_lengths, with the type of lengths; both are new arrays.
 
     Raises:
-        TypeError: x or lengths is of another element type, or an argument is not of its type.
-        ValueError: `ratio` is not in [0, 1]; x or lengths has not one axis; a length is negative, or they do not add up
-            to `len(x)`; `replacement_value` does not fit x's type.
+        TypeError: x or lengths has another element type, or an argument has the wrong type.
+        ValueError: an argument is out of range; x or lengths does not have one axis; a length is negative; the lengths
+            do not add up to `len(x)`; `replacement_value` does not fit x's type.
 
-    Source: Caffe2's SparseDropoutWithReplacement. No gradient flows, as there.
+    Source: Caffe2's SparseDropoutWithReplacement. As in Caffe2, no gradient flows back.
     """
     draws = {"ratio": ratio, "seed": seed, "training": training, "start": start}
     return SPARSE_DROPOUT.run(x, lengths, replacement_value=replacement_value, engine=engine, **draws)
@@ -291,8 +291,8 @@ def sparse_itemwise_dropout_with_replacement(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Replace single values of a ragged array, each with chance `ratio`.
 
-    Value i is dropped where r_i = word start + i of the seed's stream / 2^32 is below `ratio`. Arguments, types and
-    errors as for `sparse_dropout_with_replacement`; output_lengths is a copy of lengths.
+    Value i is dropped if r_i = word start + i of the seed's stream / 2^32 is below `ratio`. Arguments, types and errors
+    are those of `sparse_dropout_with_replacement`; output_lengths is a copy of lengths.
 
     Source: Caffe2's SparseItemwiseDropoutWithReplacement.
     """

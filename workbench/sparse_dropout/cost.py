@@ -1,16 +1,16 @@
-"""What dropout with replacement costs: the operations and the bytes of `loops`, each element counted once.
+"""Count the operations and bytes of dropout with replacement, as the loops do it, with each element counted once.
 
-    dense      a word an element, a comparison and a choice; reads x, writes y and a byte of `dropped`; scaled, a
-               multiply-add and a multiplication
-    gradient   reads dy and `dropped`, writes dx; a multiplication, an addition for the replacement's gradient, and
-               three choices: dx, and what is added to the sums of the dropped and of the kept
-    stored     a block of four words an entry, of which it uses one: its neighbours in the stream are not its neighbours
-               in the matrix. A comparison, and four choices. Reads and writes the index arrays as well
-    segments   a word a segment, a comparison and a choice; what is dropped is not read
-    items      a word a value, a comparison and a choice, and the lengths copied
+    dense      per element a random word, a comparison and a choice; reads x, writes y and a byte of `dropped`. With
+               scaled=True also a multiply-add and a multiplication
+    gradient   per element a multiplication, an addition for the replacement's gradient, and three choices: of dx and of
+               the terms added to the sums of dropped and of kept elements; reads dy and `dropped`, writes dx
+    stored     per entry a block of four random words, of which one is used, since neighbours in the matrix are not
+               neighbours in the stream; a comparison and four choices. Also reads and writes the index arrays
+    segments   per segment a random word, a comparison and a choice; dropped values are not read
+    items      per value a random word, a comparison and a choice; the lengths are copied
 
-A comparison and a choice are not floating-point operations; they are counted apart. Words drawn to fill up a last tile
-count nothing. With an engine, what it does besides: temporaries, copies, checks of the lengths.
+Comparisons and choices are not floating-point operations and are counted separately. Words drawn to fill the last tile
+are not counted. With an engine, its further work counts too: temporary arrays, copies, checks of the lengths.
 """
 
 import math
@@ -24,21 +24,21 @@ from workbench.philox import ROUNDS, TILE, WORDS_PER_BLOCK
 
 SIZES = (1, 2, 4, 8)
 MARK = 1  # bytes of an element of `dropped`
-WIDE = 8  # bytes of a number in float64, and of a counter
+WIDE = 8  # bytes of a float64, and of a counter
 
 DRAW = Cost(random_words=1, comparisons=2)
 SCALING = Cost(multiply_adds=1, other_flops=1)
 
-# A block of four words in NumPy: in each round two products, two halves, two shifts and four XORs; before, the counter
-# made and halved; after, the words narrowed and put in order. Every one reads and writes arrays of counters.
+# Drawing a block of four words in NumPy. Before the rounds, the counter is made and split; each round computes two
+# products, two halves, two shifts and four XORs; then the words are narrowed and put in order. All are array passes.
 ROUND = Cost(bytes_read=12 * WIDE, bytes_written=10 * WIDE, bytes_allocated=10 * WIDE)
 BLOCK_BEFORE = Cost(bytes_read=2 * WIDE, bytes_written=4 * WIDE, bytes_allocated=4 * WIDE)
 BLOCK_AFTER = Cost(bytes_read=4 * WIDE + 16, bytes_written=32, bytes_allocated=32)
 BLOCK = BLOCK_BEFORE + ROUNDS * ROUND + BLOCK_AFTER
 BLOCK_LAUNCHES = 4 + 10 * ROUNDS + 5
-# Four words as numbers in [0, 1), and compared with the ratio.
+# Converting four words to numbers in [0, 1) and comparing them with the ratio.
 COMPARED = Cost(bytes_read=4 * (4 + WIDE), bytes_written=4 * (WIDE + MARK), bytes_allocated=4 * (WIDE + MARK))
-# The lengths of segments, each compared with two bounds, both put together, asked for any, and added up.
+# Checking a segment's length: two comparisons with bounds, their `or`, `any` over all of them, and the sum.
 LENGTHS_CHECKED = Cost(bytes_read=3, bytes_written=3, bytes_allocated=3, comparisons=2)
 LENGTHS_READ = 3
 
@@ -52,20 +52,20 @@ def cost(
     itemsize: int = 4,
     engine: str | None = None,
 ) -> Cost:
-    """Count the operations and the bytes of `dropout_with_replacement` or its gradient on a dense array.
+    """Count the operations and bytes of `dropout_with_replacement` or its gradient on a dense array.
 
     Args:
         direction: "forward" or "gradient".
-        shape: of x.
-        replacement_shape: of the replacement, () for one number.
+        shape: the shape of x.
+        replacement_shape: the shape of the replacement, () for one number.
         scaled: as in the call.
         itemsize: bytes of an element: 1, 2, 4 or 8.
-        engine: None counts the compulsory bytes; "numba" and "reference" count all that the engine does, temporaries
-            and what starts it included (of the reference the replacement being one number).
+        engine: None counts the compulsory bytes. "numba" and "reference" count everything that the engine does,
+            including temporary arrays and start-up; "reference" assumes that the replacement is one number.
 
     Raises:
-        TypeError: a length of a shape is no int.
-        ValueError: a length is negative, or `direction`, `itemsize` or `engine` is not one of those above.
+        TypeError: a length in a shape is not an int.
+        ValueError: a length is negative, or `direction`, `itemsize` or `engine` is not one of the values above.
     """
     checked_choice("direction", direction, DIRECTIONS)
     elements = math.prod(checked_shape("shape", shape))
@@ -91,7 +91,7 @@ def stored_cost(
     index_itemsize: int = 4,
     engine: str | None = None,
 ) -> Cost:
-    """Count `dropout_with_replacement` on the `entries` of a CSR (CSC) matrix of `lines` rows (columns).
+    """Count `dropout_with_replacement` on a CSR (CSC) matrix with `lines` rows (columns) and `entries` stored entries.
 
     `engine` is None or "numba".
     """
@@ -104,10 +104,10 @@ def stored_cost(
     total += Cost(bytes_read=bounds, bytes_written=bounds)
     if checked_engine(engine, ("numba",)) is None:
         return total
-    # The places are compared with their bounds, and each with the one before; and copied once more, for `dropped`.
+    # Each index is compared with its bounds and with the one before, and copied once more for `dropped`.
     checked = Cost(comparisons=3, bytes_read=4 * index + 1, bytes_written=1)
     copied = Cost(bytes_read=index, bytes_written=index)
-    near = Cost(bytes_cached=4 * WIDE + 2 * MARK)  # where an entry is and which value it takes, and its mark
+    near = Cost(bytes_cached=4 * WIDE + 2 * MARK)  # an entry's position, the index of its value, its mark
     made = Cost(bytes_allocated=size + 2 * index + 2 * MARK)
     lines_besides = Cost(
         mispredictions=2 * lines, bytes_read=3 * bounds, bytes_written=bounds, bytes_allocated=2 * bounds
@@ -124,10 +124,10 @@ def segments_cost(
     lengths_itemsize: int = 4,
     engine: str | None = None,
 ) -> Cost:
-    """Count `sparse_dropout_with_replacement`, which depends on what was dropped.
+    """Count `sparse_dropout_with_replacement`, whose cost depends on which segments were dropped.
 
-    `kept_values` are the values of the segments that were kept; each of `dropped_segments` becomes one value. `engine`
-    is None or "numba": the reference handles segments one by one in Python, which is not counted.
+    `kept_values` counts the values in kept segments; each of the `dropped_segments` becomes one value. `engine` is
+    None or "numba": the reference processes segments one by one in Python, which is not counted.
     """
     size, length = checked_itemsize(itemsize, SIZES), checked_itemsize(lengths_itemsize, SIZES, "lengths_itemsize")
     count, dropped = checked_count("segments", segments), checked_count("dropped_segments", dropped_segments)
@@ -142,10 +142,10 @@ def segments_cost(
         return total
     marks, results = _tiled(count), kept * size + dropped * size
     return total + Cost(
-        comparisons=2 * count,  # a length that is negative, or too large
+        comparisons=2 * count,  # is a length negative or too large
         mispredictions=min(dropped, count - dropped)
-        + 2 * dropped,  # kept or not; where a stretch ends, and its remainder
-        bytes_read=count * (2 * length + MARK),  # the lengths copied, and read again where the values are; the marks
+        + 2 * dropped,  # kept or dropped; the end of a stretch, and its remainder
+        bytes_read=count * (2 * length + MARK),  # lengths copied, then read again with the values; marks
         bytes_written=count * length + marks,
         bytes_cached=count * MARK,
         bytes_allocated=2 * count * length + marks + results,
@@ -171,10 +171,10 @@ def items_cost(
 
 
 def _of_loops(direction: str, elements: int, values: int, size: int, scaled: bool) -> Cost:
-    """Count what the loops move within the caches, and the arrays and the run around them.
+    """Count what the loops add: bytes moved in the caches, bytes allocated, and starting a run.
 
-    Forward, marks and the replacement are read from L1; in the gradient dy and the marks are, for the sums. Numbers of
-    two bytes are widened before they are scaled or carried back, and narrowed after.
+    The forward pass reads marks and the replacement from the L1 cache; the gradient reads dy and marks there for its
+    sums. float16 is widened before scaling and before the gradient, and narrowed afterwards.
     """
     forward = direction == "forward"
     widened = Cost()
@@ -195,10 +195,10 @@ def _of_reference(direction: str, elements: int, size: int, scaled: bool) -> Cos
         return Cost()
     scaling = Cost()
     if direction == "gradient":
-        # dy converted, multiplied, converted; chosen; dy in float64; chosen; added up.
+        # dx: convert, multiply, convert, choose. The replacement's gradient: convert dy to float64, choose, add up.
         passes = (size, size), (size, size), (size, size), (size + MARK, size), (size, WIDE), (WIDE + MARK, WIDE)
         each = sum((pass_cost(*each) for each in passes), Cost(other_flops=2, comparisons=2, bytes_read=WIDE))
-        if scaled:  # the kept elements' share, in float64
+        if scaled:  # the share of the kept elements, in float64
             each += pass_cost(size, WIDE) + pass_cost(WIDE, WIDE) + Cost(other_flops=1, bytes_read=WIDE)
         return elements * each + Cost(bytes_written=size, launches=10 if scaled else 8)
     if scaled:
@@ -209,17 +209,17 @@ def _of_reference(direction: str, elements: int, size: int, scaled: bool) -> Cos
 
 
 def _tiled(elements: int) -> int:
-    """Return the bytes of the marks, which fill whole tiles."""
+    """Return the number of bytes of the marks, which fill whole tiles."""
     return -(-elements // TILE) * TILE * MARK
 
 
 def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Work:
-    """Return what a call of a dropout operator costs, and into how many jobs the loops cut it.
+    """Return the cost of a call of a dropout operator, and the number of jobs the loops cut it into.
 
-    The share that is dropped is taken to be the ratio.
+    The share of dropped segments is assumed to be the ratio.
 
     Raises:
-        ValueError: the engine's work on such inputs is not counted.
+        ValueError: there is no count for this engine with such inputs.
     """
     from workbench.sparse_dropout import kernels
 
@@ -247,4 +247,4 @@ def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Wo
         return Work(cost("forward", x.shape, replacement_shape=shape, **sizes), x.size, -(-x.size // tile))
     shape = arguments.get("replacement_shape", ())
     jobs = max(1, min(kernels.SUMS, x.size // (kernels.ROOM * max(1, math.prod(shape)))))
-    return Work(cost("gradient", x.shape, replacement_shape=shape, **sizes), x.size, jobs, "float64")  # of its sums
+    return Work(cost("gradient", x.shape, replacement_shape=shape, **sizes), x.size, jobs, "float64")  # type of sums

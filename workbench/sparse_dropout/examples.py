@@ -1,4 +1,4 @@
-"""Calls of the dropout operators: small ones that matter for tests, and large ones that a bench times."""
+"""Example calls of the dropout operators: small calls for tests and large calls for timing."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,14 +12,14 @@ SHAPES = ((), (13,), (3, 5), SHAPE)
 EMPTY = ((0,), (0, 5), (3, 0, 5))
 INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 RATIOS = (0.0, 0.3, 0.9, 1.0)
-NEW_SHAPES = ((7,), (5, 1), (3, 1, 1), (2, 1, 1, 7), SHAPE)  # of replacements that broadcast to SHAPE
+NEW_SHAPES = ((7,), (5, 1), (3, 1, 1), (2, 1, 1, 7), SHAPE)  # shapes of replacements that broadcast to SHAPE
 LENGTHS = ((2, 0, 5, 3, 1), (0, 0, 0), (0, 4, 0), (1,) * 9, (), tuple(range(12)))
-VALUES_A_SEGMENT = 20  # on average, where ragged arrays are timed
+VALUES_A_SEGMENT = 20  # mean length of a segment in timed ragged arrays
 TIMED = {"ratio": 0.3, "seed": 17}
 
 
 def forward(rng: np.random.Generator) -> Iterator[Example]:
-    """Yield calls of DropoutWithReplacement: every type, shape of a replacement, strategy, and sparse matrices."""
+    """Yield calls of DropoutWithReplacement with every type, replacement shape and strategy, and sparse matrices."""
     for seed, shape in enumerate((*SHAPES, *EMPTY)):
         yield (_values(rng, shape),), {"seed": seed}
         yield (_values(rng, shape),), {"seed": seed, "training": False}
@@ -44,7 +44,7 @@ def forward(rng: np.random.Generator) -> Iterator[Example]:
 
 
 def gradient(rng: np.random.Generator) -> Iterator[Example]:
-    """Yield calls of DropoutWithReplacementGradient: every shape of a replacement, and sparse matrices."""
+    """Yield calls of DropoutWithReplacementGradient with every replacement shape, and sparse matrices."""
     for shape in (*SHAPES, *EMPTY):
         yield (_values(rng, shape), np.asarray(rng.random(shape) < 0.4)), {}
     for shape in NEW_SHAPES:
@@ -62,7 +62,7 @@ def gradient(rng: np.random.Generator) -> Iterator[Example]:
 
 
 def ragged(rng: np.random.Generator) -> Iterator[Example]:
-    """Yield calls of the operators of ragged arrays: empty segments, no segments, every type."""
+    """Yield calls of the operators on ragged arrays: empty segments, no segments, every type."""
     for seed, lengths in enumerate(LENGTHS):
         for ratio in RATIOS:
             yield _segments(rng, lengths, np.int64), {"ratio": ratio, "replacement_value": -1.5, "seed": seed}
@@ -75,18 +75,18 @@ def ragged(rng: np.random.Generator) -> Iterator[Example]:
 
 
 def timed_forward(rng: np.random.Generator, elements: int) -> Iterator[Example]:
-    """Yield the call of DropoutWithReplacement that is timed."""
+    """Yield a call of DropoutWithReplacement to time."""
     yield (rng.standard_normal(elements, np.float32),), dict(TIMED)
 
 
 def timed_gradient(rng: np.random.Generator, elements: int) -> Iterator[Example]:
-    """Yield the call of DropoutWithReplacementGradient that is timed."""
+    """Yield a call of DropoutWithReplacementGradient to time."""
     dropped = rng.random(elements, np.float32) < TIMED["ratio"]
     yield (rng.standard_normal(elements, np.float32), dropped), {"ratio": TIMED["ratio"]}
 
 
 def timed_ragged(rng: np.random.Generator, elements: int) -> Iterator[Example]:
-    """Yield the call of an operator of ragged arrays that is timed, on whole numbers such as those of items."""
+    """Yield a call of an operator on ragged arrays to time; the values are integers, such as item numbers."""
     lengths = rng.integers(0, 2 * VALUES_A_SEGMENT, max(1, elements // VALUES_A_SEGMENT), np.int32)
     yield (rng.integers(1, 1_000_000, int(lengths.sum())), lengths), dict(TIMED)
 

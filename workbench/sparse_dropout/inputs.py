@@ -1,4 +1,4 @@
-"""Check what the dropout operators are given, and hand it to the engines; the rule by which both engines drop."""
+"""Check the inputs of the dropout operators, and define the rule that decides which elements are dropped."""
 
 import contextlib
 import dataclasses
@@ -14,16 +14,16 @@ from workbench.sparse_dropout.sparse_entries import Stored
 from workbench.sparse_dropout.strategies import STRATEGIES, typical_value
 
 REPLACEMENTS = "a number, an array that broadcasts to x, or one of " + ", ".join(map(repr, STRATEGIES))
-WORDS = 1 << 64  # of a seed's stream, whose places are counted in uint64
+WORDS = 1 << 64  # words in a seed's stream; their positions are uint64
 RATIO = Arg("ratio", float, 0.5, "share that is dropped", low=0.0, high=1.0, slider=(0.0, 1.0), step=0.01)
 
 
 @dataclasses.dataclass(frozen=True)
 class Drop:
-    """Drop element i where word start + i of the seed's stream, as a number r in [0, 1), is below the ratio.
+    """The rule: drop element i if word start + i of the seed's stream, as a number r in [0, 1), is below the ratio.
 
-    A word w is r = w / 2^32, so r < ratio is w < threshold: ratio 0 drops none and ratio 1 drops all, exactly, and
-    between them the chance is threshold / 2^32.
+    A word w gives r = w / 2^32, so r < ratio is the same as w < threshold. Ratio 0 drops exactly none and ratio 1
+    exactly all; in between, the probability is threshold / 2^32.
     """
 
     ratio: float
@@ -36,7 +36,7 @@ class Drop:
 
 
 def checked_matrix(name: str, matrix: Any, types: Types = NUMBERS) -> Stored:
-    """Return the stored entries of a CSR or CSC matrix that is sound and names no element twice."""
+    """Return the stored entries of a CSR or CSC matrix; raise if it is invalid or stores an element twice."""
     if matrix.format not in ("csr", "csc") or matrix.ndim != 2:
         raise TypeError(
             f"{name} is a sparse {matrix.ndim}-D {matrix.format.upper()} array: must be a CSR or CSC matrix; "
@@ -55,7 +55,7 @@ def checked_matrix(name: str, matrix: Any, types: Types = NUMBERS) -> Stored:
 def _has_duplicates(stored: Stored) -> bool:
     minors, bounds = stored.minors, stored.bounds
     rising = minors[1:] > minors[:-1]
-    rising[bounds[1:-1][(bounds[1:-1] > 0) & (bounds[1:-1] < minors.size)] - 1] = True  # where a line begins
+    rising[bounds[1:-1][(bounds[1:-1] > 0) & (bounds[1:-1] < minors.size)] - 1] = True  # a line begins here
     if rising.all():
         return False
     majors = stored.majors
@@ -65,7 +65,7 @@ def _has_duplicates(stored: Stored) -> bool:
 
 
 def checked_dropped(dropped: Any, dy: np.ndarray | Stored) -> np.ndarray | Stored:
-    """Return `dropped` as a bool array of dy's shape, or as stored entries in the same places."""
+    """Return `dropped` as a bool array of dy's shape, or as stored entries in the same positions."""
     if isinstance(dy, Stored) != is_sparse(dropped):
         raise TypeError("dy and dropped: must both be arrays or both be sparse matrices, as the forward pass gave them")
     if isinstance(dy, Stored):
@@ -91,7 +91,7 @@ def checked_dropped(dropped: Any, dy: np.ndarray | Stored) -> np.ndarray | Store
 
 
 def check_gradient_ratio(ratio: Any, training: bool, scaled: bool, dropped: np.ndarray | Stored) -> float:
-    """Return the ratio, 0 where it does not matter, or raise where what was dropped cannot be its work."""
+    """Return the ratio, or 0 if it has no effect; raise if `dropped` contradicts the arguments."""
     marks = dropped.data if isinstance(dropped, Stored) else dropped
     if not training and marks.any():
         raise ValueError("training=False: drops none, but dropped says otherwise; give what the forward pass was given")
@@ -109,7 +109,7 @@ def check_gradient_ratio(ratio: Any, training: bool, scaled: bool, dropped: np.n
 
 
 def checked_replacement_shape(shape: Any, onto: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of a replacement that broadcasts to `onto`."""
+    """Return the replacement's shape as a tuple; raise if it does not broadcast to `onto`."""
     shape = (shape,) if isinstance(shape, numbers.Integral) else shape
     if not isinstance(shape, tuple | list) or not all(isinstance(n, numbers.Integral) and n >= 0 for n in shape):
         raise TypeError(f"replacement_shape={shape!r}: must be a tuple of whole numbers, () for a single number")
@@ -118,13 +118,13 @@ def checked_replacement_shape(shape: Any, onto: tuple[int, ...]) -> tuple[int, .
 
 
 def check_places(shape: tuple[int, ...], start: int) -> None:
-    """Raise ValueError unless each element has a word of the stream to itself."""
+    """Raise ValueError unless the stream has a word for each element."""
     if start + math.prod(shape) > WORDS:
         raise ValueError(f"x has shape {shape}: must have at most 2^64 - start elements, one word of the stream each")
 
 
 def checked_lengths(lengths: Any, x: np.ndarray) -> np.ndarray:
-    """Return the lengths of segments as a contiguous array; what they add up to is for the engine to check."""
+    """Return the lengths of segments as a contiguous array; the engines check their sum."""
     if x.ndim != 1:
         raise ValueError(f"x has {x.ndim} axes {x.shape}: must have 1, the values of all segments one after another")
     given = lengths
@@ -150,7 +150,7 @@ def check_sum(lengths: np.ndarray, size: int) -> None:
 
 
 def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
-    """Return a replacement as a scalar of x's type, or raise TypeError or ValueError where it does not fit."""
+    """Return a replacement as a scalar of x's type; raise TypeError or ValueError if it does not fit."""
     if isinstance(value, bool | np.bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}={value!r}: must be a number, not {type(value).__name__}")
     given = isinstance(value, np.generic)
@@ -171,7 +171,7 @@ def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
 
 
 def checked_replacement(value: Any, x: np.ndarray | Stored, per_feature: bool) -> np.ndarray:
-    """Return a replacement as an array of x's type that broadcasts to x's shape."""
+    """Return a replacement as an array of x's type; raise if it does not fit the type or broadcast to x's shape."""
     dtype, shape = x.dtype, x.shape
     if isinstance(value, str):
         return _strategy(value, x, per_feature)
@@ -212,7 +212,7 @@ def _check_broadcast(name: str, shape: tuple[int, ...], onto: tuple[int, ...]) -
 
 
 def _fits(values: np.ndarray, dtype: np.dtype) -> bool:
-    """Say whether values survive the conversion: whole and in range for integers, not beyond the range of floats."""
+    """Return whether `dtype` can hold the values: whole numbers in range for integers, no overflow for floats."""
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
             return bool(np.all(np.isfinite(values.astype(dtype)) | ~np.isfinite(values)))

@@ -1,8 +1,8 @@
-"""Dropout with replacement, fast: the same functions as in `reference`, through compiled loops.
+"""Fast dropout with replacement: the functions of `reference`, computed by compiled loops.
 
-Drawing, comparing and selecting are one pass over the data, shared between threads tile by tile; every word depends on
-the seed and its own place alone, so how the work is shared changes nothing. Memory beyond the results is a row of the
-replacement, and for segments a byte each.
+One pass over the data draws, compares and selects; threads share the tiles. A random word depends only on the seed and
+its position, so the result does not depend on how the work is shared. Beside the results, the memory needed is a row of
+the replacement, and one byte per segment.
 """
 
 import dataclasses
@@ -18,10 +18,10 @@ from workbench.sparse_dropout.loops_common import TILE, Draw
 from workbench.sparse_dropout.reference import sum_to, summed_axes
 from workbench.sparse_dropout.sparse_entries import Stored
 
-TILES = 64  # of a job: 16384 elements
-ENTRIES = 1 << 14  # stored entries of a job
-SUMS = 64  # jobs of a gradient at most, each with sums of its own: how many does not depend on the threads
-ROOM = 16  # elements of such a job, at least, for each value of the replacement
+TILES = 64  # tiles in a job: 16384 elements
+ENTRIES = 1 << 14  # stored entries in a job
+SUMS = 64  # a gradient has at most this many jobs, each with its own sums, whatever the number of threads
+ROOM = 16  # such a job has at least this many elements for each value of the replacement
 
 
 def dropout_with_replacement(x, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:
@@ -53,16 +53,16 @@ def dropout_with_replacement_gradient(dy, dropped, scale: float, replacement_sha
     else:
         dx, sums = _carry_back_dense(dy, dropped, scale, replacement_shape)
     with np.errstate(over="ignore", invalid="ignore"):
-        # A kept element is new + (x - new) * scale, of which new's share is 1 - scale.
+        # A kept element is new + (x - new) * scale, whose derivative with respect to new is 1 - scale.
         shares = sums[0] if scale == 1 else sums[0] + (1 - scale) * sums[1]
         return dx, np.asarray(shares).reshape(replacement_shape).astype(dy.dtype)
 
 
 def _carry_back_dense(dy, dropped, scale: float, replacement_shape: tuple[int, ...]) -> tuple:
-    """Return dx, and the sums of dy where dropped and where kept, over the axes that share a value."""
+    """Return dx, and two sums of dy over the axes that share a value: of dropped and of kept elements."""
     covered, run = _covered_axes(replacement_shape, dy.shape)
     values, all_of_them = math.prod(covered), (max(dy.size, 1),)
-    if covered and not 0 < values * ROOM <= dy.size:  # sums for each job would take more room than dy
+    if covered and not 0 < values * ROOM <= dy.size:  # one array of sums per job would need too much memory
         dx, _ = _carry_back(dy, dropped, scale, 1, all_of_them)
         of_kept = 0.0 if scale == 1 else _sum_where(dy, ~dropped, replacement_shape)
         return dx, (_sum_where(dy, dropped, replacement_shape), of_kept)
@@ -82,7 +82,7 @@ def _carry_back_stored(dy: Stored, dropped: Stored, scale: float, replacement_sh
 
 
 def _carry_back(dy, dropped, scale: float, values: int, run: tuple) -> tuple[np.ndarray, np.ndarray]:
-    """Return dx, and the sums of dy (2, values), where dropped and where kept, by the value that an element took."""
+    """Return dx, and the sums of dy (2, values) of dropped and of kept elements, for each value of the replacement."""
     wide = np.dtype(np.float32) if dy.dtype == np.float16 else dy.dtype
     source = np.ascontiguousarray(dy, wide).reshape(-1)
     marks = np.ascontiguousarray(dropped).reshape(-1).view(np.uint8)
@@ -100,13 +100,13 @@ def _carry_back(dy, dropped, scale: float, values: int, run: tuple) -> tuple[np.
 
 
 def _sum_where(dy: np.ndarray, chosen: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Sum what is chosen over the axes that broadcasting from `shape` adds or stretches."""
+    """Return the sum of the chosen elements over the axes that broadcasting from `shape` adds or stretches."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.sum(dy, axis=summed_axes(dy.ndim, shape), dtype=np.float64, where=chosen)
 
 
 def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
-    lengths = lengths.copy()  # checked once and read again: nobody else may change them in between
+    lengths = lengths.copy()  # they are read twice: another thread must not change them in between
     quads, marks, shift = _marks(drop, lengths.size)
     output_lengths = np.empty_like(lengths)
     chunks = -(-(shift + lengths.size) // loops_segments.CHUNK) if lengths.size else 0
@@ -118,7 +118,7 @@ def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Dr
 
     parallel.run(find, chunks, lengths.size)
     if np.any(totals[:, 0] < 0) or totals[:, 0].sum() != x.size:
-        check_sum(lengths, x.size)  # says which
+        check_sum(lengths, x.size)  # raises, and says what is wrong
     inputs, outputs = (np.concatenate([[0], np.cumsum(column)]) for column in totals.T)
     x = np.ascontiguousarray(x)
     y = np.empty(int(outputs[-1]), x.dtype)
@@ -142,7 +142,7 @@ def sparse_itemwise_dropout_with_replacement(x, lengths: np.ndarray, drop: Drop,
 
 
 def random_words(seed: int, count: int, start: int = 0) -> np.ndarray:
-    """Return words start .. start + count of a seed's stream, uint32: `philox.words`, compiled."""
+    """Return words start .. start + count of a seed's stream, uint32, as `philox.words` does, by a compiled loop."""
     draw = _draw(Drop(0.0, seed, start))
     skipped = start % philox.WORDS_PER_BLOCK
     out = np.empty(-(-(skipped + count) // 4) * 4, np.uint32)
@@ -151,7 +151,7 @@ def random_words(seed: int, count: int, start: int = 0) -> np.ndarray:
 
 
 def _elements(x: np.ndarray, drop: Drop, values: np.ndarray, period: int, run: tuple, scale: float | None) -> tuple:
-    """Drop from flat x: return y and dropped."""
+    """Apply dropout to flat x and return y and dropped."""
     quads, marks, shift = _marks(drop, x.size)
     draw = _draw(drop)
 
@@ -165,7 +165,7 @@ def _elements(x: np.ndarray, drop: Drop, values: np.ndarray, period: int, run: t
 def _selected(
     x: np.ndarray, drop: Drop, values: np.ndarray, scale: float | None, tiles: int, loop: Callable
 ) -> np.ndarray:
-    """Return y from a loop over tiles of flat x; float16 that is scaled takes the way over float32."""
+    """Return y from a loop over tiles of flat x; float16 is scaled in float32."""
     half = scale is not None and x.dtype == np.float16
     source = x.astype(np.float32) if half else x
     y = np.empty_like(source)
@@ -182,7 +182,7 @@ def _selected(
 
 
 def _marks(drop: Drop, count: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return room for a byte an element, as blocks and as bytes, and how many bytes come before the first element."""
+    """Return an array of a byte per element, as blocks and as bytes, and the number of bytes before the first."""
     shift = drop.start % philox.WORDS_PER_BLOCK
     tiles = -(-(shift + count) // TILE)
     quads = np.empty(tiles * TILE // 4, np.uint32)
@@ -200,9 +200,9 @@ def _scales(drop: Drop, scale: float | None, dtype: np.dtype) -> tuple:
 
 
 def _cycle(values: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, int, tuple]:
-    """Return the values that a flat array of `shape` runs through again and again, a tile longer than their period.
+    """Return the values that repeat over a flat array of `shape`, their period, and `run`.
 
-    That the last axes share one value is said by `run`, how many elements that is.
+    `run` is (n,) if each value serves n adjacent elements. If it is (), the values are one tile longer than the period.
     """
     covered, run = _covered_axes(values.shape, shape)
     if not covered:
@@ -242,10 +242,10 @@ def _bits(dtype: np.dtype) -> np.dtype:
 
 
 def _covered_axes(values_shape: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple]:
-    """Return the lengths in `shape` of the axes from the first to the last along which values differ, () for one value.
+    """Return the lengths in `shape` of the axes from the first to the last along which values differ, and `run`.
 
-    And `run`, how many elements the axes after those make, () where there are none: so element i of the flat array has
-    value i // run % prod(lengths).
+    `run` is (n,) with the number n of elements in the axes after those, or () if there are none. Element i of the flat
+    array has value i // n % prod(lengths). One value gives () and ().
     """
     varying = [i - len(values_shape) for i, length in enumerate(values_shape) if length != 1]  # axes, from the end
     if not varying:
@@ -255,6 +255,6 @@ def _covered_axes(values_shape: tuple[int, ...], shape: tuple[int, ...]) -> tupl
 
 
 def _inner_shape(values_shape: tuple[int, ...], covered: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of the values without the axes before and after those that are covered."""
+    """Return the shape of the values along the covered axes, without the axes before and after."""
     varying = [i for i, length in enumerate(values_shape) if length != 1]
     return tuple(values_shape[varying[0] : varying[-1] + 1]) if covered else ()

@@ -1,12 +1,12 @@
-"""What the compiled loops of dropout share: drawing a tile's random words, and selecting between two values.
+"""Common parts of the compiled loops of dropout: draw the random words of a tile, and select between two values.
 
-What makes the loops fast, each measured:
+These techniques make the loops fast; each was measured:
 
-    philox     Word by word in 64-bit lanes: a multiplication reads the low half of a lane alone, so nothing is masked
-               between rounds and no lane is moved. Four words of a block become four bytes of one store.
-    tiles      A tile is marked and then selected, so marks are read from the first-level cache.
-    prefetch   Drawing is pure arithmetic: meanwhile each tile asks for the memory that a later tile needs.
-    bits       Values are selected as unsigned integers of their width, so that a type costs no code of its own.
+    philox     Each word has a 64-bit lane. A multiplication reads only the low half of a lane, so that no masks are
+               needed between rounds and no lane is moved. One store writes the four bytes of a block's four words.
+    tiles      Each tile is marked and then selected, so that the marks are read from the L1 cache.
+    prefetch   Drawing is pure arithmetic. Meanwhile each tile prefetches the memory of a later tile.
+    bits       Values are selected as unsigned integers of the same width, so that types of one width share their code.
 """
 
 from collections import namedtuple
@@ -21,7 +21,7 @@ part = compiler(forceinline=True)
 
 u, u64 = np.uintp, np.uint64  # unsigned indices need no test for Python's negative ones
 
-# What draws depend on: `block` is the counter of the first block, `key0` and `key1` are the seed.
+# The parameters of draws: `block` is the counter of the first block, `key0` and `key1` are the seed.
 Draw = namedtuple("Draw", "threshold key0 key1 block")
 
 ZERO = u64(0)
@@ -45,7 +45,7 @@ def write_words(out, first, blocks, key0, key1):
 
 @part
 def draw_block(block, draw):
-    """Return four bytes, 1 where the word of a block is below the threshold, else 0."""
+    """Return four bytes for the words of a block: 1 if the word is below the threshold, else 0."""
     w0, w1, w2, w3 = random_block(block, draw.key0, draw.key1)
     t = draw.threshold
     low = (BYTES[0] if w0 < t else ZERO) | (BYTES[1] if w1 < t else ZERO)
@@ -55,16 +55,16 @@ def draw_block(block, draw):
 
 @part
 def draw_marks(quads, at, count, draw):
-    """Set the bytes of quads[at : at + count] to 1 where the word is below the threshold, else to 0."""
+    """Set the bytes of quads[at : at + count] to 1 if their word is below the threshold, else to 0."""
     for b in range(at, at + count):
         quads[b] = draw_block(draw.block + b, draw)
 
 
 @part
 def _select(x, y, at, marks, m, values, v, count, scale):
-    """Set y[at : at + count] to the value where marked, else to x, or to (x - value * scale[0]) * scale[1]."""
+    """Set y[at : at + count] to the value if marked, else to x, or if scaled to (x - value * scale[0]) * scale[1]."""
     for i in range(count):
-        new, kept = values[v + i], x[at + i]  # both loaded whatever the mark: a load under a condition costs more
+        new, kept = values[v + i], x[at + i]  # load both always: a conditional load is slower
         if len(scale):
             kept = (kept - new * scale[0]) * scale[1]
         y[at + i] = new if marks[m + i] else kept
@@ -72,7 +72,7 @@ def _select(x, y, at, marks, m, values, v, count, scale):
 
 @part
 def _spread(buffer, values, at, count, run):
-    """Write the values of elements at .. at + count to `buffer`: each value serves `run` elements, then all again."""
+    """Write the values of elements at .. at + count to `buffer`; each value serves `run` elements, then they repeat."""
     value, left, i = u(at // run) % u(values.shape[0]), run - at % run, u(0)
     while i < count:
         stop = min(i + left, count)
@@ -83,7 +83,7 @@ def _spread(buffer, values, at, count, run):
 
 @part
 def select_tile(x, y, at, marks, m, values, period, run, buffer, count, scale):
-    """Select a tile's elements at .. at + count, each with the value that belongs to it."""
+    """Set elements at .. at + count of y, a tile, as `_select` does, each with its own value."""
     if len(run):
         _spread(buffer, values, at, count, u(run[0]))
         if count == u(TILE):
@@ -100,5 +100,5 @@ def select_tile(x, y, at, marks, m, values, period, run, buffer, count, scale):
 
 @kernel
 def words(out, draw):
-    """Write the words from block `draw.block` on to out (4 * blocks,)."""
+    """Write the words from block `draw.block` onwards to out (4 * blocks,)."""
     write_words(out, draw.block, u(out.shape[0] // 4), draw.key0, draw.key1)

@@ -1,8 +1,8 @@
-"""The loops over a dense array.
+"""Compiled loops over a dense array.
 
-elements   a whole array: words are drawn tile by tile, and compared and applied while they are in the cache
-runs       a block of a larger array: the same, with words from many places
-gradient   the way back, with the sums that a replacement's gradient needs
+elements   apply dropout to a whole array; words are drawn, compared and used tile by tile, within the cache
+runs       apply dropout to a block of a larger array, whose words come from many positions of the stream
+gradient   compute the gradient, with the sums for the replacement's gradient
 """
 
 import numpy as np
@@ -10,17 +10,17 @@ import numpy as np
 from workbench.compiling import compiler, prefetch_tile
 from workbench.sparse_dropout.loops_common import TILE, draw_block, draw_marks, kernel, part, select_tile, u, u64
 
-sums_kernel = compiler(fastmath={"reassoc"})  # sums in vectors: their order is still the same in every run
+sums_kernel = compiler(fastmath={"reassoc"})  # sums in vectors; their order is the same in every run
 sums_part = compiler(forceinline=True, fastmath={"reassoc"})
 
 
 @kernel
 def elements(x, y, quads, marks, shift, values, period, run, scale, draw, start, stop):
-    """Draw and apply tiles start .. stop of x (n,) to y (n,).
+    """Apply dropout to tiles start .. stop of x (n,) and write the result to y (n,).
 
-    `marks`, the bytes of `quads`, has `shift` bytes before those of x, so that a block of words is never split. Tiles
-    are counted there. Element i takes values[i % period], or with run = (r,) values[i // r % len(values)]; `values`
-    goes on for a tile beyond its period.
+    `marks` are the bytes of `quads`. The first `shift` bytes do not belong to x, so that a block of words is never
+    split; tiles are counted in `marks`. The replacement of element i is values[i % period], or with run = (r,)
+    values[i // r % len(values)]; without a run, `values` continues for one tile beyond its period.
     """
     buffer = np.empty(TILE, values.dtype)
     first, end = u(shift), u(shift) + u(x.shape[0])
@@ -34,7 +34,7 @@ def elements(x, y, quads, marks, shift, values, period, run, scale, draw, start,
 
 @part
 def _blocks_of_runs(blocks, begins, length, first, at, count):
-    """Write down the blocks of words that elements at .. at + count need, run after run, and return how many."""
+    """List the blocks of words that elements at .. at + count need, run after run, and return their number."""
     r, passed, listed, i = at // length, at % length, u(0), u(0)
     while i < count:
         taken = min(length - passed, count - i)
@@ -48,7 +48,7 @@ def _blocks_of_runs(blocks, begins, length, first, at, count):
 
 @part
 def _marks_of_runs(marks, drawn, begins, length, first, at, count):
-    """Set marks[at : at + count] from the bytes of those blocks, without the words before and after each run."""
+    """Set marks[at : at + count] from the bytes of the listed blocks, without the words before and after each run."""
     r, passed, listed, i = at // length, at % length, u(0), u(0)
     while i < count:
         taken = min(length - passed, count - i)
@@ -60,10 +60,10 @@ def _marks_of_runs(marks, drawn, begins, length, first, at, count):
 
 @kernel
 def runs(x, y, marks, begins, length, first, values, period, run, scale, draw, start, stop):
-    """Draw and apply tiles start .. stop of x (n,), runs of `length` elements of a larger array, to y (n,).
+    """Apply dropout to tiles start .. stop of x (n,), runs of `length` elements of a larger array; write to y (n,).
 
-    Element i of run r has word first + begins[r] + i. A tile's blocks are listed before they are drawn, so that short
-    runs, too, are drawn in vectors; no run needs more blocks than it has elements. `values` as in `elements`.
+    Element i of run r has word first + begins[r] + i. The blocks of a tile are listed before they are drawn, so that
+    short runs are drawn in vectors too. A run never needs more blocks than elements. `values` is as in `elements`.
     """
     blocks, quads, buffer = np.empty(TILE, np.uint64), np.empty(TILE, np.uint32), np.empty(TILE, values.dtype)
     drawn = quads.view(np.uint8)
@@ -79,7 +79,7 @@ def runs(x, y, marks, begins, length, first, values, period, run, scale, draw, s
 
 @sums_part
 def _add_up(dy, marks, at, count, sums, period, run):
-    """Add dy[at : at + count] to sums[0] where marked, else to sums[1], each to that of the value it belongs to."""
+    """Add each of dy[at : at + count] to the sum of its value: in sums[0] if marked, else in sums[1]."""
     end = at + count
     while at < end:
         if len(run):
@@ -103,10 +103,10 @@ def _add_up(dy, marks, at, count, sums, period, run):
 
 @sums_kernel
 def gradient(dy, dx, marks, scale, sums, length, period, run, start, stop):
-    """Carry jobs start .. stop, of `length` elements, of dy (n,) back to dx (n,): 0 where marked, else dy * scale.
+    """Set dx (n,) to 0 where marked, else to dy * scale, for jobs start .. stop of `length` elements of dy (n,).
 
-    sums[job] (2, values) are the sums of dy where marked, and where not, for each value of the replacement. Element i
-    took value i % period, or with run = (r,) value i // r % period.
+    sums[job] (2, values) holds the sums of dy over marked and over other elements, for each value of the replacement.
+    Element i has value i % period, or with run = (r,) value i // r % period.
     """
     for job in range(u(start), u(stop)):
         end = min((job + u(1)) * u(length), u(dy.shape[0]))

@@ -1,21 +1,21 @@
-"""The loops over segments of a ragged array.
+"""Compiled loops over the segments of a ragged array.
 
-draw_segments   one draw a segment, output lengths, and what they add up to
-copy_segments   stretches of kept values copied, dropped segments replaced
+draw_segments   draw once per segment, write the output lengths, and add them up
+copy_segments   copy stretches of kept values and replace dropped segments
 """
 
 import numpy as np
 
 from workbench.sparse_dropout.loops_common import draw_marks, kernel, part, u
 
-CHUNK = 4096  # segments of a job; a multiple of four, so that no block of words is shared
+CHUNK = 4096  # segments in a job; a multiple of four, so that jobs do not share a block of words
 
 
 @kernel
 def draw_segments(lengths, output_lengths, quads, marks, shift, draw, size, totals, start, stop):
     """Draw the segments of chunks start .. stop, write their output lengths, and add them up.
 
-    totals[chunk] is the values taken in and given out; (-1, segment) where a length is negative or above `size`.
+    totals[chunk] is (values read, values written), or (-1, segment) if a length is negative or above `size`.
     """
     first, end = u(shift), u(shift) + u(lengths.shape[0])
     for chunk in range(u(start), u(stop)):
@@ -46,9 +46,9 @@ def _copy(x, at, y, to, count):
 
 @kernel
 def copy_segments(x, y, lengths, marks, shift, value, inputs, outputs, start, stop):
-    """Copy what was kept of chunks start .. stop and replace what was dropped; chunk c begins at inputs[c], outputs[c].
+    """Copy the kept segments of chunks start .. stop and replace the dropped ones.
 
-    Kept segments that follow one another are one stretch in x and in y, and are copied at once.
+    Chunk c begins at x[inputs[c]] and y[outputs[c]]. Consecutive kept segments are copied as one stretch.
     """
     first, end = u(shift), u(shift) + u(lengths.shape[0])
     for chunk in range(u(start), u(stop)):

@@ -1,4 +1,4 @@
-"""The loop over the stored entries of a sparse matrix: each draws the word of its place in the matrix."""
+"""Compiled loop over the stored entries of a sparse matrix; each entry draws the word of its matrix position."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ from workbench.sparse_dropout.loops_common import TILE, kernel, random_block, u,
 
 @kernel
 def entries(x, y, marks, majors, minors, steps, values, value_steps, scale, draw, first, start, stop):
-    """Draw and apply the stored entries start .. stop of a compressed sparse matrix, x (n,) to y (n,) and marks (n,).
+    """Apply dropout to stored entries start .. stop of a compressed matrix, x (n,); write to y (n,) and marks (n,).
 
-    `majors` (lines + 1,) is where each line begins and `minors` (n,) is where an entry stands in its line. An entry's
-    word is first + major * steps[0] + minor * steps[1], its replacement values[major * value_steps[0] + ...], or
-    values[0] where value_steps is ().
+    `majors` (lines + 1,) holds the start of each line and `minors` (n,) the index of each entry in its line. An entry
+    has word first + major * steps[0] + minor * steps[1] and replacement values[major * value_steps[0] + minor *
+    value_steps[1]], or values[0] if value_steps is ().
     """
     if stop <= start:
         return

@@ -1,4 +1,4 @@
-"""What dropout with replacement looks like."""
+"""Plot dropout with replacement."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,21 +18,21 @@ KEPT, DROPPED, REPLACED, EMPTY = "#0072B2", "#8C8C8C", "#D55E00", "#FFFFFF"
 CELLS = ListedColormap([EMPTY, KEPT, DROPPED, REPLACED])
 EMPTY_CELL, KEPT_CELL, DROPPED_CELL, REPLACED_CELL = range(4)
 CELLS_AND_ZEROS = ListedColormap([*CELLS.colors, "#F0E442"])
-WASTED_CELL = 4  # a zero that was dropped
+WASTED_CELL = 4  # a zero was dropped here
 PICTURE = (24, 32)  # examples and features
 FIELD = 64  # elements along each side of a mask field
 FIELD_RATIOS = (0.1, 0.3, 0.5, 0.9)
 BINS = np.linspace(-1.0, 7.0, 81)
-NUMBERED = 14  # places in a row, beyond which no number would fit into its cell
+NUMBERED = 14  # longest row, in cells, in which the numbers fit into their cells
 
 
 @drawing.plot(columns=2, size=(9.6, 4.4))
 def ragged(
     values: np.ndarray, lengths: np.ndarray, ratio: float = 0.3, seed: int = 1, *, new: int = -1, ax: np.ndarray
 ) -> None:
-    """Draw the segments of a ragged array as rows, before and after: kept, dropped, replaced."""
+    """Draw the segments of a ragged array as rows, before and after dropout: kept, dropped, replaced."""
     y, output_lengths = sparse_dropout_with_replacement(values, lengths, ratio, new, seed=seed)
-    marks, _ = dropout_with_replacement(np.zeros(len(lengths)), ratio, 1.0, seed=seed)  # one draw a segment, the same
+    marks, _ = dropout_with_replacement(np.zeros(len(lengths)), ratio, 1.0, seed=seed)  # the same draws
     dropped = marks == 1
     width = max(1, int(lengths.max(initial=0)))
     before = _cells(lengths, np.where(dropped, DROPPED_CELL, KEPT_CELL), width)
@@ -72,7 +72,7 @@ def _write_numbers(panel: Axes, numbers: np.ndarray, lengths: np.ndarray, width:
 
 @drawing.plot(columns=len(FIELD_RATIOS), size=(9.6, 3.0))
 def mask_fields(seed: int = 1, *, ratios: Sequence[float] = FIELD_RATIOS, ax: np.ndarray) -> None:
-    """Draw who is dropped of 64 x 64 elements, dark, at several ratios with one seed: a larger ratio only adds."""
+    """Draw which of 64 x 64 elements are dropped (dark) at several ratios with one seed: a larger ratio only adds."""
     for panel, ratio in zip(ax, ratios, strict=True):
         _, dropped = dropout_with_replacement(np.zeros((FIELD, FIELD), np.float32), ratio, seed=seed)
         drawing.image(panel, "field", dropped, 0, 1, cmap=ListedColormap(["#F1F1F1", "#222222"]))
@@ -81,7 +81,7 @@ def mask_fields(seed: int = 1, *, ratios: Sequence[float] = FIELD_RATIOS, ax: np
 
 
 def sparse_responses(sparsity: float = 0.6, examples: int = 400, features: int = 50) -> np.ndarray:
-    """Return responses (examples, features) as after a rectifier: a share of zeros, else positive and skewed."""
+    """Return responses (examples, features) like those of a rectifier: some zeros, the rest positive and skewed."""
     rng = np.random.default_rng(7)
     responses = rng.gamma(2.0, 0.8, (examples, features)) + 0.2
     return np.where(rng.random((examples, features)) < sparsity, 0.0, responses)
@@ -97,9 +97,9 @@ def dropped_elements(
     *,
     ax: np.ndarray,
 ) -> None:
-    """Draw a matrix with many zeros, which of its elements are dropped, and what comes out.
+    """Draw a matrix with many zeros, its dropped elements, and the output.
 
-    `part` is "all", every element, or "stored", where the zeros are not stored and take no part.
+    `part` is "all" (every element) or "stored" (zeros are not stored and are never dropped).
     """
     x = sparse_responses(sparsity, *PICTURE)
     y, dropped = dropout_with_replacement(x, ratio, replacement, seed=seed)
@@ -122,10 +122,10 @@ def dropped_elements(
 
 
 def mean_and_variance(x: np.ndarray, ratio: float, value: float, scaled: bool = False) -> tuple[float, float]:
-    """Return the mean and variance of an element of y, drawn from all of x and from the stream.
+    """Return the mean and variance of y for a random element of x and a random draw.
 
-    With mean m and variance s^2 of x, p the ratio, q = 1 - p and v the value: q m + p v, and q s^2 + p q (m - v)^2.
-    Scaled: m, and (s^2 + p (m - v)^2) / q.
+    With the mean m and variance s^2 of x, the ratio p, q = 1 - p and the value v, they are q m + p v and
+    q s^2 + p q (m - v)^2; if scaled, m and (s^2 + p (m - v)^2) / q.
     """
     mean, variance = float(np.mean(x)), float(np.var(x))
     kept = 1 - ratio
@@ -138,9 +138,9 @@ def mean_and_variance(x: np.ndarray, ratio: float, value: float, scaled: bool = 
 def output_distribution(
     sparsity: float = 0.6, ratio: float = 0.3, seed: int = 1, scaled: bool = False, part: str = "all", *, ax: np.ndarray
 ) -> None:
-    """Draw the distribution of what comes out for each strategy, and its mean and variance, derived and measured.
+    """Draw the distribution of the output for each strategy, with its derived and measured mean and variance.
 
-    `part` is "all", every element, or "stored", the non-zero ones alone.
+    `part` is "all" (every element) or "stored" (only the non-zero elements).
     """
     x = sparse_responses(sparsity)
     x = x if part == "all" else x[x != 0]
@@ -164,7 +164,7 @@ def output_distribution(
 
 @drawing.plot(columns=3, size=(9.6, 3.4))
 def gradient_flow(ratio: float = 0.3, seed: int = 1, scaled: bool = False, *, ax: np.ndarray) -> None:
-    """Draw where a gradient of ones goes: to the input where it was kept, to the replacement where it was dropped."""
+    """Draw where a gradient of ones flows: to the input if it was kept, to the replacement if it was dropped."""
     examples, features = 8, 12
     x = np.random.default_rng(3).standard_normal((examples, features))
     _, dropped = dropout_with_replacement(x, ratio, np.zeros(features), seed=seed, scaled=scaled)
@@ -190,7 +190,7 @@ def gradient_flow(ratio: float = 0.3, seed: int = 1, scaled: bool = False, *, ax
 
 @drawing.plot(size=(7.2, 3.6))
 def draws(counts: Mapping[str, Mapping[str, float]], *, ax: Axes) -> None:
-    """Draw how many decisions an example takes, {data: {operator: draws}}, as bars on a log scale."""
+    """Draw the number of decisions per example, {data: {operator: draws}}, as bars on a log scale."""
     operators = list(dict.fromkeys(operator for of in counts.values() for operator in of))
     colors = dict(zip(operators, ("#999999", "#0072B2", "#D55E00"), strict=False))
     place = 0
@@ -217,9 +217,9 @@ def draws(counts: Mapping[str, Mapping[str, float]], *, ax: Axes) -> None:
 
 @drawing.plot(columns=4, size=(10.4, 3.4))
 def losses_by_ratio(ratios: Sequence[float], losses: Mapping[str, Mapping[str, np.ndarray]], *, ax: np.ndarray) -> None:
-    """Draw log losses {method: {condition: (seeds, ratios)}}: a panel a condition, a line a method.
+    """Draw log losses {method: {condition: (seeds, ratios)}}: one panel per condition, one line per method.
 
-    The bars are standard errors over the seeds.
+    The error bars are standard errors over the seeds.
     """
     conditions = list(next(iter(losses.values())))
     for panel, condition in zip(ax, conditions, strict=True):

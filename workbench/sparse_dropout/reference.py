@@ -1,11 +1,11 @@
-"""What dropout with replacement means, as close to the formula as NumPy gets.
+"""Reference implementation of dropout with replacement in NumPy, as close to the formula as possible.
 
-    r = word / 2^32              one word of the stream for each element, or for each segment
+    r = word / 2^32              one word of the stream per element, or per segment
     y = r < ratio ? new : x      element by element
     y = r < ratio ? (new,) : x   segment by segment
 
-Source: Caffe2's SparseDropoutWithReplacement and SparseItemwiseDropoutWithReplacement, whose ragged form drops whole
-segments; the element-wise form reads the same formula over an array.
+Source: Caffe2's SparseDropoutWithReplacement, which drops whole segments of a ragged array, and
+SparseItemwiseDropoutWithReplacement. The element-wise form applies the same formula to an array.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ def dropout_with_replacement(x, drop: Drop, replacement: np.ndarray, scale: floa
 
 
 def dropout_of_runs(x, begins: np.ndarray, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:
-    """Drop from a block of a larger array: its runs of neighbours there begin with words drop.start + begins."""
+    """Apply dropout to a block of a larger array; its contiguous runs begin at words drop.start + begins."""
     length = x.size // max(begins.size, 1)
     places = np.uint64(drop.start) + begins[:, None] + np.arange(length, dtype=np.uint64)
     dropped = (philox.words_at(drop.seed, places) * philox.UNIT < drop.ratio).reshape(x.shape)
@@ -65,13 +65,13 @@ def _replaced(x: np.ndarray, dropped: np.ndarray, new: np.ndarray, ratio: float,
         return np.where(dropped, new, x)
     wide = _wide(x.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        # new + (x - new) * scale, in the form that cancels least where new is large and the ratio small.
+        # new + (x - new) * scale, in the form with the least cancellation for a large new and a small ratio.
         kept = (x.astype(wide) - new.astype(wide) * wide.type(ratio)) * wide.type(scale)
         return np.where(dropped, new, _rounded(kept, x.dtype))
 
 
 def _wide(dtype: np.dtype) -> np.dtype:
-    """Return the type that is computed in: float16 is rounded once, from float32."""
+    """Return the type to compute in: float32 for float16, which is then rounded once, else the same type."""
     return np.dtype(np.float32) if dtype == np.float16 else dtype
 
 
@@ -90,7 +90,7 @@ def _scaled(dy: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _shares_of_replacement(dy: np.ndarray, dropped: np.ndarray, scale: float) -> np.ndarray:
-    """Return what each element's gradient gives to the new value: a kept one is new + (x - new) * scale."""
+    """Return each element's part of the replacement's gradient; a kept element is new + (x - new) * scale."""
     with np.errstate(over="ignore"):
         kept = dy.astype(np.float64) * (1 - scale) if scale != 1 else 0.0
     return np.where(dropped, dy.astype(np.float64), kept)
@@ -113,12 +113,12 @@ def _sum_stored_to(dy: Stored, values: np.ndarray, shape: tuple[int, ...]) -> np
 
 
 def sum_to(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Sum over the axes that broadcasting from `shape` adds or stretches."""
+    """Return the sum over the axes that broadcasting from `shape` adds or stretches."""
     with np.errstate(over="ignore", invalid="ignore"):
         return values.sum(axis=summed_axes(values.ndim, shape), keepdims=True).reshape(shape)
 
 
 def summed_axes(rank: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the axes of an array of `rank` that broadcasting from `shape` adds or stretches."""
+    """Return the axes of an array with `rank` axes that broadcasting from `shape` adds or stretches."""
     added = rank - len(shape)
     return tuple(range(added)) + tuple(added + i for i, length in enumerate(shape) if length == 1)

@@ -1,4 +1,4 @@
-"""The stored entries of a compressed sparse matrix, and where each of them stands."""
+"""Give access to the stored entries of a compressed sparse matrix and to their positions."""
 
 import copy
 import dataclasses
@@ -9,9 +9,9 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
-    """The entries of a `scipy.sparse` CSR or CSC matrix: entry k has the value data[k] and stands in line majors[k].
+    """The entries of a `scipy.sparse` CSR or CSC matrix: entry k has value data[k], line majors[k], index minors[k].
 
-    A line is a row of CSR and a column of CSC; `minors` are the places in the line.
+    A line is a row of a CSR matrix or a column of a CSC matrix; `minors` are the indices within the line.
     """
 
     matrix: Any
@@ -46,13 +46,13 @@ class Stored:
         return np.repeat(np.arange(len(lengths)), lengths)
 
     def as_rows_and_columns(self, major: Any, minor: Any) -> tuple[Any, Any]:
-        """Return what belongs to lines and places as what belongs to rows and columns, or the other way round."""
+        """Convert a pair (line, index in the line) to (row, column), or the other way round."""
         return (major, minor) if self.matrix.format == "csr" else (minor, major)
 
     def like(self, data: np.ndarray) -> Any:
-        """Return a matrix of the same kind and format with copies of the index arrays and other data.
+        """Return a matrix of the same kind and format with `data` and copies of the index arrays.
 
-        Copies, because SciPy changes index arrays in place, as in `eliminate_zeros`.
+        Copies are needed because SciPy changes index arrays in place, for example in `eliminate_zeros`.
         """
         matrix = copy.copy(self.matrix)
         matrix.data = data

@@ -1,7 +1,7 @@
-"""Replacements that are computed from the input: what a value that is there typically is.
+"""Compute replacements from the input: the mean or median of its non-zero values, or zero.
 
-Zeros stand for what is absent and take no part, neither do infinities and NaN: one of those would otherwise spread to
-every dropped element.
+Zeros stand for absent values and are ignored. Infinities and NaN are ignored too, since a single one would otherwise
+replace every dropped element.
 """
 
 import numpy as np
@@ -14,8 +14,8 @@ STRATEGIES = ("zero", "mean", "median")
 def typical_value(name: str, x: np.ndarray | Stored, per_feature: bool) -> np.ndarray:
     """Return zero, or the mean or median of the finite non-zero values of x, float64.
 
-    Of all of them, shape (); with `per_feature` of each feature, which is the last axis or a column, shape (features,).
-    0 where there are none.
+    The shape is (), or with `per_feature` (features,), one value for each index of the last axis. The result is 0 where
+    there are no such values.
     """
     per_feature = per_feature and len(x.shape) > 0
     features = x.shape[-1] if per_feature else 1
@@ -28,7 +28,7 @@ def typical_value(name: str, x: np.ndarray | Stored, per_feature: bool) -> np.nd
 
 
 def present(x: np.ndarray | Stored, features: int | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the finite non-zero values, flat, and their columns where they are asked for."""
+    """Return the finite non-zero values, flat, and their columns, or None if `features` is None."""
     data = x.data if isinstance(x, Stored) else x
     present = (data != 0) & np.isfinite(data)
     if features is None:
@@ -49,7 +49,7 @@ def _middle(name: str, values: np.ndarray) -> float:
 
 
 def _halfway(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return the mean of two numbers: of large ones by their halves, which cannot overflow, of small ones exactly."""
+    """Return the mean of two numbers: large ones are halved first, so the sum cannot overflow; small ones are exact."""
     with np.errstate(over="ignore"):
         return np.where(np.abs(low) > 1, low / 2 + high / 2, (low + high) / 2)
 

@@ -1,4 +1,4 @@
-"""Sparse Lp regularization: a penalty alpha |w|^p, its proximal operator, a threshold, and rows of a table."""
+"""Declare sparse Lp regularization: the penalty alpha |w|^p, its proximal operator, and updates of table rows."""
 
 import math
 from typing import Any
@@ -32,7 +32,7 @@ SPARSITY_THRESHOLD = Arg("sparsity_threshold", float, 0.0, SMALL, low=0.0, slide
 def _prepare_rows(inputs: tuple, values: dict) -> tuple:
     param, indices = inputs
     check_in_place("param", param)
-    param = np.asarray(param)  # of a subclass, such as np.matrix, the plain array that shares its memory
+    param = np.asarray(param)  # a plain array that shares the memory of a subclass such as np.matrix
     if param.ndim == 0:
         raise ValueError("param has no axes: must have at least 1, of rows")
     return param, checked_indices(indices, len(param)), values["p"], values["reg_lambda"], values["exact"]
@@ -137,28 +137,28 @@ def sparse_lp_regularizer(
     exact: bool = False,
     engine: str = "numba",
 ) -> None:
-    """Shrink the rows of a table that `indices` names, in place, once for each time a row is named.
+    """Shrink the rows of a table named by `indices`, in place, once for each time a row is named.
 
     p = 1:        w <- sign(w) max(|w| - reg_lambda, 0)
     p = 2:        w <- (1 - reg_lambda) w;  with exact=True  w / (1 + reg_lambda), the proximal operator of
                   reg_lambda/2 w^2
-    any other p:  w <- argmin_z 1/2 (z - w)^2 + reg_lambda |z|^p, as `lp_prox`
+    any other p:  w <- argmin_z 1/2 (z - w)^2 + reg_lambda |z|^p, as in `lp_prox`
 
     Args:
-        param: the table, shape (rows, ...), float32 or float64, writable. In any memory layout.
-        indices: rows, int32 or int64, of any shape. A row named k times is shrunk k times.
-        p: at least 0, infinity included. Caffe2 takes 1 and 2.
+        param: the table, shape (rows, ...), float32 or float64, writable, in any memory layout.
+        indices: row numbers, int32 or int64, of any shape. A row named k times is shrunk k times.
+        p: at least 0, infinity included. Caffe2 accepts only 1 and 2.
         reg_lambda: above 0 and below 1.
-        exact: for p = 2 alone; the other p are exact as they are.
+        exact: whether to use the proximal operator for p = 2; it has no effect for other p, which always use it.
         engine: "numba" or "reference".
 
     Raises:
-        TypeError: an array has another type, or an argument is not a number. Nothing has been written when one of these
-            errors is raised.
-        ValueError: `param` is read-only, has no axes or elements that share memory; an index is no row of it; `p`,
-            `reg_lambda` or `engine` is not one of those above.
+        TypeError: an array has another element type, or an argument has the wrong type. If any error is raised,
+            nothing has been written.
+        ValueError: `param` is read-only, has no axes, or has elements that share memory; an index is not a row number;
+            `p`, `reg_lambda` or `engine` is not one of the values above.
 
-    Source: Caffe2's SparseLpRegularizer, whose arithmetic, in param's type, p = 1 and p = 2 follow.
+    Source: Caffe2's SparseLpRegularizer. For p = 1 and p = 2, the arithmetic is the same, in param's type.
     """
     SPARSE_LP_REGULARIZER.run(param, indices, p=p, reg_lambda=reg_lambda, exact=exact, engine=engine)
 
@@ -166,69 +166,69 @@ def sparse_lp_regularizer(
 def sparse_lp(
     w: np.ndarray, alpha: float, p: float = 1.0, sparsity_threshold: float = 0.0, *, engine: str = "numba"
 ) -> tuple[float, np.ndarray]:
-    """Return the penalty of the weights and which are kept, and set the others to zero, in place.
+    """Return the penalty of the weights and a mask of the kept ones, and set the others to zero, in place.
 
     loss = alpha * sum |w|^p,  mask = |w| > sparsity_threshold,  w <- mask ? w : 0
 
-    The loss is that of the weights as they came. For p = 0 it counts the weights that are not zero.
+    The loss is computed before any weight is set to zero. For p = 0 it counts the weights that are not zero.
 
     Args:
         w: float32 or float64, any shape and memory layout, writable.
-        alpha: at least 0 and finite; with 0 the loss is 0.
-        p: at least 0, infinity included, where |w|^p is 0 below 1, 1 at 1 and infinite above.
+        alpha: at least 0 and finite; if 0, the loss is 0.
+        p: at least 0. For infinity, |w|^p is 0 where |w| < 1, 1 where |w| = 1, and infinite where |w| > 1.
         sparsity_threshold: at least 0 and finite. A larger one sets more weights to zero.
         engine: "numba" or "reference".
 
     Returns:
-        loss, a float summed in float64, and mask, bool, of w's shape. A NaN is not in the mask, stays in w, and makes
-        the loss NaN, but for p = 0, which counts it.
+        loss, a float summed in float64, and mask, bool, with w's shape. A NaN is False in the mask, stays in w, and
+        makes the loss NaN, except for p = 0, where it is counted.
 
-    Errors are those of `sparse_lp_regularizer`, for `w` and the numbers above; nothing has been written then.
+    Errors are those of `sparse_lp_regularizer`, for `w` and the arguments above; nothing has been written then.
     """
     return SPARSE_LP.run(w, alpha=alpha, p=p, sparsity_threshold=sparsity_threshold, engine=engine)
 
 
 def lp_gradient(w: Any, alpha: float, p: float = 1.0, *, engine: str = "numba") -> np.ndarray:
-    """Return the gradient of alpha * sum |w|^p: alpha p |w|^(p - 1) sign(w), and 0 where w is 0.
+    """Return the gradient of alpha * sum |w|^p, which is alpha p |w|^(p - 1) sign(w), or 0 where w is 0.
 
-    At 0 the penalty has no derivative for p <= 1. For p = 1 any number from -alpha to alpha is a subgradient, for p < 1
-    any number at all (the slopes on both sides are infinite); 0, which leaves a weight where it is, is one of them.
+    For p <= 1 the penalty has no derivative at 0. For p = 1 any number from -alpha to alpha is a subgradient. For p < 1
+    any number is one, since the slopes on both sides are infinite. The result 0 leaves a zero weight unchanged.
 
-    `w` is an array of float32 or float64, of any shape; the result is a new array of its shape and type. `p` is finite;
-    for p = 0 the gradient is 0 everywhere.
+    `w` is a float32 or float64 array of any shape; the result is a new array with its shape and type. `p` is finite.
+    For p = 0 the gradient is 0 everywhere.
 
     Raises:
-        TypeError: `w` has another type, or an argument is not a number.
-        ValueError: `alpha` or `p` is negative or not finite, or `engine` does not exist.
+        TypeError: `w` has another element type, or an argument is not a number.
+        ValueError: `alpha` or `p` is negative or not finite, or `engine` is not "numba" or "reference".
     """
     return LP_GRADIENT.run(w, alpha=alpha, p=p, engine=engine)
 
 
 def lp_prox(x: Any, weight: float, p: float = 1.0, *, engine: str = "numba") -> np.ndarray:
-    """Return argmin_z 1/2 (z - x)^2 + weight |z|^p for every element: the proximal operator of the penalty.
+    """Return argmin_z 1/2 (z - x)^2 + weight |z|^p for each element of x: the proximal operator of the penalty.
 
     p = 0        x where |x| > sqrt(2 weight), else 0: the hard threshold
-    0 < p < 1    0 up to `lp_threshold(weight, p)`, beyond it the largest root of z + weight p z^(p-1) = |x|
+    0 < p < 1    0 if |x| <= `lp_threshold(weight, p)`, else the largest root of z + weight p z^(p-1) = |x|
     p = 1        sign(x) max(|x| - weight, 0): the soft threshold
     p > 1        the root of z + weight p z^(p-1) = |x|; for p = 2 that is x / (1 + 2 weight)
-    p = inf      the limit, x clipped to [-1, 1]; for the proximal operator of the maximum norm see
+    p = inf      x clipped to [-1, 1], the limit of large p; for the proximal operator of the maximum norm, see
                  `workbench.solvers.penalties.max_norm_prox`
 
-    Where two minima are equal, at the threshold itself for p < 1, the result is 0.
+    A root is given the sign of x. If two minima are equal (for p < 1 where |x| is the threshold), the result is 0.
 
     Args:
         x: float32 or float64, any shape. NaN stays NaN.
-        weight: at least 0 and finite; with 0 the result is x.
+        weight: at least 0 and finite; if 0, the result is x.
         p: at least 0, infinity included.
         engine: "numba" or "reference".
 
     Returns:
-        A new array of x's shape and type. Relative error below 1e-6 (float32) and 1e-12 (float64), as far as x itself
-        determines the result: near p = 1 a change of x by eps changes z by up to eps / |p - 1|.
+        A new array with x's shape and type. The relative error is below 1e-6 (float32) or 1e-12 (float64), except for
+        the effect of rounding x: near p = 1, a change of x by eps changes z by up to eps / |p - 1|.
 
-    Errors are those of `lp_gradient`, but that p may be infinite.
+    Errors are those of `lp_gradient`, except that p may be infinite.
 
     Source: for p = 1/2 and 2/3 Cao, Sun and Xu, Fast image deconvolution using closed-form thresholding formulas of Lq
-    (q = 1/2, 2/3) regularization, 2013; the threshold for 0 < p < 1 follows from both minima being equal.
+    (q = 1/2, 2/3) regularization, 2013; the threshold for 0 < p < 1 is where both minima are equal.
     """
     return LP_PROX.run(x, weight=weight, p=p, engine=engine)

@@ -1,23 +1,23 @@
-"""Where a loss meets an Lp ball: the picture behind "the corner makes it sparse", in the plane.
+"""Compute where a loss touches an Lp ball in the plane, to show why the corners of the ball give sparse weights.
 
 The loss is 1/2 (w - c)^T A (w - c), with its minimum c outside the ball |w_1|^p + |w_2|^p <= radius^p. For p = 0 the
-ball is the cross of all points that have a zero, which has no radius.
+ball is the cross of all points with a zero coordinate, which has no radius.
 """
 
 import math
 
 import numpy as np
 
-CURVATURE = np.array([[1.0, 0.5], [0.5, 1.0]])  # A
+CURVATURE = np.array([[1.0, 0.5], [0.5, 1.0]])  # the matrix A of the loss
 EVEN = np.linspace(0.0, math.pi / 4, 451)
-NEAR_AN_AXIS = np.geomspace(1e-12, 1e-3, 200)  # where balls have corners
-ALONG_AN_ARM = 200  # points: for a small p all of an arm but its tip lies at angles below any of those
+NEAR_AN_AXIS = np.geomspace(1e-12, 1e-3, 200)  # angles near an axis, where balls have corners
+ALONG_AN_ARM = 200  # points; for a small p, an arm except its tip lies at angles below all of those
 
 
 def boundary(p: float, radius: float = 1.0) -> np.ndarray:
-    """Return points (points, 2) of the ball's boundary in the order of their angles, those on the axes among them.
+    """Return points (points, 2) of the ball's boundary in the order of their angles, including those on the axes.
 
-    For p = 0 they are the origin and, in each direction, a point on the axis at `radius`.
+    For p = 0 they are the origin and the point at `radius` on each half-axis.
     """
     if p == 0:
         return radius * np.array([[1, 0], [0, 0], [0, 1], [0, 0], [-1, 0], [0, 0], [0, -1], [0, 0]], float)
@@ -30,11 +30,11 @@ def boundary(p: float, radius: float = 1.0) -> np.ndarray:
 
 
 def _from_an_axis_to_the_diagonal(p: float) -> np.ndarray:
-    """Return points (points, 2) of the boundary with radius 1, from (1, 0) on in the order of their angles."""
+    """Return points (points, 2) of the boundary with radius 1 in the order of their angles, starting at (1, 0)."""
     slope = np.tan(np.unique(np.concatenate([EVEN, NEAR_AN_AXIS])))
     if p == math.inf:
         return np.column_stack([np.ones_like(slope), slope])
-    by_angle = (1 + slope**p) ** (-1 / p)  # for a tiny p 0: between its arms the ball is but the origin
+    by_angle = (1 + slope**p) ** (-1 / p)  # 0 for a tiny p: between its arms, the ball is only the origin
     along = np.linspace(2 ** (-1 / p), 1, ALONG_AN_ARM + 2)[1:-1]
     largest = np.concatenate([by_angle, along])
     smallest = np.concatenate([slope * by_angle, (-np.expm1(p * np.log(along))) ** (1 / p)])
@@ -57,7 +57,7 @@ def contour(level: float, center: np.ndarray) -> np.ndarray:
 
 
 def touching_point(center: np.ndarray, p: float, radius: float = 1.0) -> np.ndarray:
-    """Return the point of the ball where the loss is least: the centre itself if it lies inside."""
+    """Return the point of the ball with the smallest loss: the centre itself if it lies inside the ball."""
     center = np.asarray(center, float)
     if p == 0:
         candidates = np.array([_least_on_axis(center, axis) for axis in (0, 1)])
@@ -69,7 +69,7 @@ def touching_point(center: np.ndarray, p: float, radius: float = 1.0) -> np.ndar
 
 
 def share_on_axes(p: float, directions: int = 720, distance: float = 2.0) -> float:
-    """Return for which share of the directions of the loss's minimum the touching point lies on an axis (to 1e-9)."""
+    """Return the share of directions of the loss's minimum for which the touching point is on an axis (within 1e-9)."""
     angles = (np.arange(directions) + 0.5) * 2 * math.pi / directions
     centers = distance * np.column_stack([np.cos(angles), np.sin(angles)])
     return float(np.mean([np.any(np.abs(touching_point(center, p)) < 1e-9) for center in centers]))

@@ -1,15 +1,15 @@
-"""What sparse Lp regularization costs: operations and bytes of `loops`, each element counted once.
+"""Count the operations and bytes of sparse Lp regularization, as the loops do it, with each element counted once.
 
     penalty    `PENALTIES` for each term of the sum of |w|^p; reads and writes w, writes a byte of the mask
-    gradient   `GRADIENTS`; reads w, writes dw
-    prox       `SIMPLE_PROXES`; any other p takes steps of Halley's method, as many as `ITERATIONS` says or as the data
-               need; reads x, writes z
-    rows       as prox for each element of each row that is named, each time it is named, but a division for p = 2 if
-               exact; reads and writes the rows and reads their numbers
+    gradient   `GRADIENTS` for each element; reads w, writes dw
+    prox       `SIMPLE_PROXES` for each element; any other p takes steps of Halley's method, whose number is given by
+               `ITERATIONS` or depends on the data; reads x, writes z
+    rows       as prox for each element of a row, each time the row is named, but `SHRINKS` for p = 1 and 2, or a
+               division for p = 2 if exact; reads and writes the rows and reads the row numbers
 
-Comparisons, and choices by one, are not floating-point operations; they are counted apart. Absolute values, signs and
-conversions count nothing, neither does a product known before the loop, such as alpha p. Arithmetic is float64 whatever
-the array's type, but where rows are shrunk as in Caffe2 (`precision`).
+Comparisons and choices are not floating-point operations and are counted separately. Absolute values, signs,
+conversions and products known before the loop, such as alpha p, are not counted. Arithmetic is float64 for every array
+type, except where rows are shrunk as in Caffe2 (see `precision`).
 """
 
 import math
@@ -24,7 +24,7 @@ from workbench.operator import checked_choice
 MARK = 1  # bytes of an element of the mask
 WIDE = 8  # bytes of a float64
 
-KEPT = Cost(comparisons=2)  # |w| above the threshold, and w or 0
+KEPT = Cost(comparisons=2)  # compare |w| with the threshold, and choose w or 0
 PENALTIES = {
     0: Cost(other_flops=1, comparisons=2),
     0.5: Cost(square_roots=1, other_flops=1),
@@ -32,8 +32,8 @@ PENALTIES = {
     2: Cost(multiply_adds=1),
 }
 ANY_PENALTY = Cost(powers=1, other_flops=1)
-SIGNED = Cost(comparisons=5)  # 0 where w is 0, and the sign of w where the slope is not 0
-FINITE = Cost(comparisons=2)  # an infinity, or NaN, has a slope of its own
+SIGNED = Cost(comparisons=5)  # choose 0 where w is 0, and the sign of w where the slope is not 0
+FINITE = Cost(comparisons=2)  # an infinity or NaN has its own slope
 GRADIENTS = {0: FINITE, 0.5: Cost(square_roots=1, divisions=1), 1: FINITE, 2: Cost(other_flops=1)}
 ANY_GRADIENT = Cost(powers=1, other_flops=1) + FINITE
 SIMPLE_PROXES = {
@@ -42,47 +42,47 @@ SIMPLE_PROXES = {
     2: Cost(other_flops=1),
     math.inf: Cost(comparisons=4),
 }
-ITERATIONS = {1 / 2: 3, 2 / 3: 4}  # of the loops for these p
+ITERATIONS = {1 / 2: 3, 2 / 3: 4}  # number of iterations in the loops, by p
 HALF = Cost(multiply_adds=3, other_flops=6, divisions=1)  # one iteration
 TWO_THIRDS = Cost(multiply_adds=4, other_flops=6, divisions=1)
 BELOW_ONE = Cost(multiply_adds=3, other_flops=7, comparisons=1, divisions=1, powers=1)
 ABOVE_ONE = Cost(multiply_adds=3, other_flops=11, comparisons=5, divisions=2, exponentials=1, logarithms=1)
-POLISH = Cost(multiply_adds=2, other_flops=3, comparisons=2, divisions=1, powers=1)  # the last step in float64
-BOUNDED = Cost(comparisons=11)  # before an iteration, what is known is put aside; after it, that and the sign put back
-SHRINKS = {1: Cost(other_flops=1, comparisons=4), 2: Cost(other_flops=1)}  # of rows, as Caffe2 does it
+POLISH = Cost(multiply_adds=2, other_flops=3, comparisons=2, divisions=1, powers=1)  # the last step for float64
+BOUNDED = Cost(comparisons=11)  # set known results aside before the iteration; restore them and the signs after it
+SHRINKS = {1: Cost(other_flops=1, comparisons=4), 2: Cost(other_flops=1)}  # shrink rows as Caffe2 does
 
 SIZES = (4, 8)
 
 
 def cost(direction: str, shape: Sequence[int], p: float = 1.0, *, itemsize: int = 4, engine: str | None = None) -> Cost:
-    """Count a layer's regularization: the penalty "forward", its slope added to the weights' gradient as "gradient".
+    """Count the penalty (`direction` "forward") or its gradient ("gradient").
 
-    Arguments and errors as for `penalty_cost`.
+    Other arguments and errors are those of `penalty_cost`.
     """
     checked_choice("direction", direction, DIRECTIONS)
     return (penalty_cost if direction == "forward" else gradient_cost)(shape, p, itemsize=itemsize, engine=engine)
 
 
 def precision(p: float, itemsize: int = 4, *, rows: bool = False) -> str:
-    """Return the type that the loops compute in: the array's for rows with p = 1 and 2, float64 otherwise."""
+    """Return the type that the loops compute in: the array's type for rows with p = 1 or 2, else float64."""
     checked_itemsize(itemsize, SIZES)
     return "float32" if rows and itemsize == 4 and p in SHRINKS else "float64"
 
 
 def penalty_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: str | None = None) -> Cost:
-    """Count `sparse_lp` on weights of `shape`, of 4 or 8 bytes.
+    """Count `sparse_lp` on weights of shape `shape`, with 4 or 8 bytes each.
 
-    `engine`: None counts the compulsory bytes; "numba" and "reference" count all that the engine does, temporaries and
-    what starts it included.
+    An `engine` of None counts the compulsory bytes. "numba" and "reference" count everything that the engine does,
+    including temporary arrays and start-up.
 
     Raises:
-        TypeError: a length is no int, or p no number.
-        ValueError: a length or p is negative, or `itemsize` or `engine` is not one of those above.
+        TypeError: a length is not an int, or p is not a number.
+        ValueError: a length or p is negative, or `itemsize` or `engine` is not one of the values above.
     """
     size, elements = checked_itemsize(itemsize, SIZES), _elements(shape)
     each = PENALTIES.get(_exponent(p), ANY_PENALTY) + KEPT
     if checked_engine(engine) == "reference":
-        # |w| in float64, its power, a list of all of them added up exactly; the mask; where it is not, 0.
+        # |w| in float64, its power, an exact sum over a list; the mask; set w to 0 outside it.
         passes = (size, WIDE), (WIDE, WIDE), (WIDE, MARK), (WIDE, MARK)
         moved = sum((pass_cost(*each) for each in passes), Cost(bytes_read=2 * WIDE + MARK, bytes_written=size))
         return elements * (each + moved) + Cost(launches=7 * (elements > 0))
@@ -91,11 +91,11 @@ def penalty_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: s
 
 
 def gradient_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: str | None = None) -> Cost:
-    """Count `lp_gradient` on weights of `shape`; arguments and errors as for `penalty_cost`."""
+    """Count `lp_gradient` on weights of shape `shape`; arguments and errors are those of `penalty_cost`."""
     size, elements = checked_itemsize(itemsize, SIZES), _elements(shape)
     each = GRADIENTS.get(_exponent(p), ANY_GRADIENT) + SIGNED
     if checked_engine(engine) == "reference":
-        # |w| in float64, its power, twice a product, the sign of w; whether 0, chosen, narrowed.
+        # |w| in float64, its power, two products, the sign of w; compare w with 0, choose, narrow.
         passes = (size, WIDE), (WIDE, WIDE), (WIDE, WIDE), (size, size), (WIDE + size, WIDE)
         passes += (WIDE, MARK), (WIDE + MARK, WIDE), (WIDE, size)
         return elements * sum((pass_cost(*each) for each in passes), each) + Cost(launches=8 * (elements > 0))
@@ -106,13 +106,13 @@ def gradient_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: 
 def prox_cost(
     shape: Sequence[int], p: float, *, iterations: int | None = None, itemsize: int = 4, engine: str | None = None
 ) -> Cost:
-    """Count `lp_prox` on numbers of `shape`, of 4 or 8 bytes.
+    """Count `lp_prox` on an array of shape `shape`, with 4 or 8 bytes per element.
 
-    `iterations` is how many Halley's method takes where `ITERATIONS` does not say; the data decide, often 3 to 5.
-    `engine` is None or "numba": how often the reference iterates depends on the data too, and is not counted.
+    `iterations` is the number of steps of Halley's method for a p that is not in `ITERATIONS`. It depends on the data
+    and is often 3 to 5. `engine` is None or "numba"; the reference is not counted, as its steps depend on the data too.
 
     Raises:
-        TypeError, ValueError: as for `penalty_cost`; and `iterations` is None where p needs it, or no count.
+        TypeError, ValueError: as in `penalty_cost`, or `iterations` is None where p needs it, or is not a count.
     """
     size, elements = checked_itemsize(itemsize, SIZES), _elements(shape)
     total = elements * (_prox(p, iterations, size) + Cost(bytes_read=size, bytes_written=size))
@@ -131,9 +131,9 @@ def rows_cost(
     index_itemsize: int = 4,
     engine: str | None = None,
 ) -> Cost:
-    """Count `sparse_lp_regularizer` for a number of `indices` into rows of `length` elements.
+    """Count `sparse_lp_regularizer` for `indices` row numbers and rows of `length` elements.
 
-    Other arguments and errors as for `prox_cost` and the operator.
+    Other arguments and errors are those of `prox_cost` and the operator.
     """
     size, index = checked_itemsize(itemsize, SIZES), checked_itemsize(index_itemsize, SIZES, "index_itemsize")
     count = checked_count("indices", indices)
@@ -142,24 +142,24 @@ def rows_cost(
     total = elements * (each + Cost(bytes_read=size, bytes_written=size)) + count * Cost(bytes_read=index)
     if checked_engine(engine, ("numba",)) is None:
         return total
-    # The numbers are copied, compared with both bounds, which is put together and asked for any, and sorted by range.
+    # Row numbers are copied, compared with two bounds, whose `or` is reduced with `any`, and sorted by range.
     checked = Cost(comparisons=2, bytes_read=5 * index + 3, bytes_written=2 * index + 3, bytes_allocated=2 * index + 3)
     return total + count * checked + Cost(launches=1) + _of_loops(engine, elements * _kept_near(p, iterations), 0)
 
 
 def _of_loops(engine: str | None, cached: int, allocated: int) -> Cost:
-    """Count what loops move within the caches, and the arrays and the run around them; nothing without an engine."""
+    """Count the bytes in caches, the bytes allocated, and starting a run of the loops; nothing without an engine."""
     if engine is None:
         return Cost()
     return Cost(bytes_cached=cached, bytes_allocated=allocated, launches=1, runs=1)
 
 
 def _kept_near(p: float, iterations: int | None) -> int:
-    """Return the bytes an element of the sizes, logarithms and roots that an iteration keeps in L1."""
+    """Return the bytes per element of the sizes, logarithms and roots that an iteration accesses in the L1 cache."""
     if p in SIMPLE_PROXES:
         return 0
     steps = 0 if p in ITERATIONS else checked_count("iterations", iterations)
-    return WIDE * (4 + 3 * steps)  # sizes and roots written and read; a step reads a logarithm, reads and writes a root
+    return WIDE * (4 + 3 * steps)  # write and read sizes and roots; a step reads a logarithm, reads and writes a root
 
 
 def _prox(p: float, iterations: int | None, itemsize: int) -> Cost:
@@ -192,14 +192,14 @@ def _exponent(p: float) -> float:
     return p
 
 
-STEPS = 4  # of Halley's method where the data decide: it takes 3 to 5
+STEPS = 4  # assumed steps of Halley's method where the number depends on the data, often 3 to 5
 
 
 def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Work:
-    """Return what a call of an Lp operator costs, and into how many jobs the loops cut it.
+    """Return the cost of a call of an Lp operator, and the number of jobs the loops cut it into.
 
     Raises:
-        ValueError: the engine's work is not counted.
+        ValueError: there is no count for this engine.
     """
     from workbench.sparse_lp import kernels
 

@@ -1,4 +1,4 @@
-"""Calls of the Lp operators: small ones that matter for tests, and large ones that a bench times."""
+"""Example calls of the Lp operators: small calls for tests and large calls for timing."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -9,14 +9,14 @@ from workbench.operator import Example
 
 SHAPES = ((), (13,), (5, 7), (3, 2, 5, 7))
 EMPTY = ((0,), (0, 5), (3, 0, 5))
-POWERS = (0.0, 0.5, 2 / 3, 0.8, 1.0, 1.3, 1.5, 2.0, 3.0, 4.0)  # finite exponents: closed forms and iterations
+POWERS = (0.0, 0.5, 2 / 3, 0.8, 1.0, 1.3, 1.5, 2.0, 3.0, 4.0)  # finite exponents, with closed forms and with iterations
 INDICES = ((), (4,), (4, 4, 4), (0, 6, 3, 3, 6, 0, 1), tuple(range(7)) * 2)
-LENGTH, NAMED = 64, 5  # of tables that are timed: elements of a row; one row in so many is named
-STRENGTH = 0.125  # of weights that are timed
+LENGTH, NAMED = 64, 5  # timed tables: elements per row; one row in NAMED is named
+STRENGTH = 0.125  # alpha or weight of the timed calls
 
 
 def rows(rng: np.random.Generator) -> Iterator[Example]:
-    """Yield calls of SparseLpRegularizer: rows named once, often and not at all, every exponent."""
+    """Yield calls of SparseLpRegularizer with every exponent; rows are named once, several times or not at all."""
     for p in (*POWERS, math.inf):
         for indices in INDICES:
             dtype = (np.int32, np.int64)[len(indices) % 2]
@@ -29,19 +29,19 @@ def rows(rng: np.random.Generator) -> Iterator[Example]:
 
 
 def penalty(rng: np.random.Generator) -> Iterator[Example]:
-    """Yield calls of SparseLp: every exponent, thresholds from none to one that keeps nothing."""
+    """Yield calls of SparseLp with every exponent, and thresholds from 0 to one that keeps no weight."""
     for p in (*POWERS, math.inf):
         for threshold in (0.0, 0.6):
             yield (_weights(rng, (3, 5, 7)),), {"alpha": 0.4, "p": p, "sparsity_threshold": threshold}
     for shape in (*SHAPES, *EMPTY):
-        yield (_weights(rng, shape),), {"alpha": 0.4, "sparsity_threshold": 1.5}  # as large as several of them
+        yield (_weights(rng, shape),), {"alpha": 0.4, "sparsity_threshold": 1.5}  # equal to several of the weights
     yield (_weights(rng, (5, 7)),), {"alpha": 0.0, "p": 3.0}
     yield (_weights(rng, (5, 7)),), {"alpha": 1.0, "sparsity_threshold": 1e6}
     yield (np.array([np.nan, 1.0, -0.0, 0.5], np.float32),), {"alpha": 1.0, "sparsity_threshold": 0.5}
 
 
 def gradient(rng: np.random.Generator) -> Iterator[Example]:
-    """Yield calls of LpGradient: every finite exponent."""
+    """Yield calls of LpGradient with every finite exponent."""
     for p in POWERS:
         yield (_weights(rng, (3, 5, 7)),), {"alpha": 0.4, "p": p}
     for shape in (*SHAPES, *EMPTY):
@@ -51,24 +51,24 @@ def gradient(rng: np.random.Generator) -> Iterator[Example]:
 
 
 def prox(rng: np.random.Generator) -> Iterator[Example]:
-    """Yield calls of LpProx: every exponent, weights from 0 to one that keeps nothing."""
+    """Yield calls of LpProx with every exponent, and penalty weights from 0 to one that sets all to zero."""
     for p in (*POWERS, math.inf):
         for weight in (0.0, 0.1, 0.9, 50.0):
             yield (_weights(rng, (3, 5, 7)),), {"weight": weight, "p": p}
     for shape in (*SHAPES, *EMPTY):
-        yield (_weights(rng, shape),), {"weight": 1.5}  # as large as several of them
+        yield (_weights(rng, shape),), {"weight": 1.5}  # equal to several elements of x
     yield (np.array([np.nan, np.inf, -np.inf, -0.0], np.float32),), {"weight": 1.0, "p": 0.5}
 
 
 def timed_rows(rng: np.random.Generator, elements: int) -> Iterator[Example]:
-    """Yield the call of SparseLpRegularizer that is timed, so weak that rows stay far from 0 however often it runs."""
+    """Yield a call of SparseLpRegularizer to time; it is so weak that rows stay far from 0 after many runs."""
     w = _timed_weights(rng, elements)
     numbers = rng.integers(0, len(w), max(1, len(w) // NAMED), np.int32)
     yield (w, numbers), {"p": 2.0, "reg_lambda": 2.0**-13}
 
 
 def timed(powers: tuple[float, ...], **arguments: float) -> Callable[[np.random.Generator, int], Iterator[Example]]:
-    """Return the function that yields the timed calls of an operator on weights, one for each exponent."""
+    """Return a function that yields the timed calls of an operator on weights, one for each exponent."""
 
     def calls(rng: np.random.Generator, elements: int) -> Iterator[Example]:
         w = _timed_weights(rng, elements)

@@ -1,7 +1,7 @@
-"""Sparse Lp regularization, fast: the same functions as in `reference`, through compiled loops.
+"""Fast sparse Lp regularization: the functions of `reference`, computed by compiled loops.
 
-Work is shared between threads by ranges of the array, or of the table's rows, so that no two threads write to one
-place and a row that is named often is shrunk as often, whatever the number of threads.
+Threads share the work by ranges of the array or of the table's rows. So no two threads write to the same element, and a
+row named k times is shrunk k times with any number of threads.
 """
 
 import math
@@ -14,11 +14,11 @@ from workbench.sparse_lp import loops_penalty, loops_prox, loops_rows
 from workbench.sparse_lp.loops_common import SAMPLE
 from workbench.sparse_lp.reference import lp_threshold
 
-RANGES = 256  # of the table's rows: jobs, and how finely row numbers are sorted
+RANGES = 256  # largest number of ranges of rows; row numbers are sorted by range, and a range is a job
 
-LARGEST_SHORT = 64  # p, up to which a shorter polynomial is right to 1e-7, as float32 weights are
+LARGEST_SHORT = 64  # largest p for which a shorter polynomial is accurate to 1e-7, enough for float32 weights
 
-LARGEST_FINITE = 1e15  # p, beyond which the proximal operator changes by less than 1e-13
+LARGEST_FINITE = 1e15  # for p above this, the proximal operator changes by less than 1e-13
 
 PENALTIES = {0: loops_penalty.COUNT, 0.5: loops_penalty.ROOT, 1: loops_penalty.ABSOLUTE, 2: loops_penalty.SQUARE}
 PROXES = {
@@ -123,8 +123,8 @@ def _prox(weight: float, p: float) -> tuple[tuple[int, ...], loops_prox.Prox]:
 
 
 def _rounded_down(threshold: float, dtype: np.dtype) -> np.floating:
-    """Return the largest number of a type that is at most the threshold: |w| compares with both alike."""
+    """Return the largest number of a type that is at most the threshold; comparing |w| with either gives the same."""
     with np.errstate(over="ignore"):
         nearest = dtype.type(threshold)
-    # As a Python float: a NumPy scalar would be compared in its own type, where the two are always equal.
+    # Compare as Python floats: a NumPy scalar would compare in its own type, where the two are always equal.
     return np.nextafter(nearest, dtype.type(0)) if float(nearest) > threshold else nearest

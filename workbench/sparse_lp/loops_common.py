@@ -1,16 +1,16 @@
-"""What the compiled loops of sparse Lp regularization share: powers, and how an array is cut.
+"""Common parts of the compiled loops of sparse Lp regularization: powers and the sizes of tiles and jobs.
 
-What makes the loops fast, each measured:
+These techniques make the loops fast; each was measured:
 
-    powers      |w|^p is 2^(p log2 |w|) with two polynomials that become vector instructions, as a call of the
-                library's pow would not.
-    tiles       Halley's method, Newton's with one more derivative, which costs no further power, runs on a tile of
-                numbers at once, and goes on until the slowest is done.
-    float64     Arithmetic is float64 whatever the array's type, but for square roots of a sum: nothing overflows on the
-                way, and memory is slower.
-    ranges      Rows of one range of the table share pages, so that looking up addresses is cheap; rows further on are
-                asked for ahead of their turn.
-    variants    How a number is treated is a `variant`, so that each kind becomes a loop without branches.
+    powers      |w|^p is 2^(p log2 |w|) with two polynomials, which become vector instructions. A call of the library's
+                pow would not.
+    tiles       Halley's method is Newton's with one more derivative, which needs no further power. It runs on a tile of
+                numbers at once, until the slowest has converged.
+    float64     Arithmetic is float64 for every array type, except square roots in a sum. So no intermediate result
+                overflows, and memory is still the slower part.
+    ranges      Rows of one range of the table share pages, so that address translation is cheap. Later rows are
+                prefetched.
+    variants    The formula for a number is a `variant`: each kind compiles to a loop without branches.
 """
 
 import numpy as np
@@ -23,16 +23,16 @@ part = compiler(fastmath={"contract"}, forceinline=True)
 f64, i64, u = np.float64, np.int64, np.uintp  # unsigned indices need no test for Python's negative ones
 
 TILE = 256  # elements
-SAMPLE = 1 << 14  # elements of a job
+SAMPLE = 1 << 14  # elements in a job
 
-SMALLEST, SCALE, SCALED_BY = 2.2250738585072014e-308, 18014398509481984.0, 54.0  # of normal numbers; 2^54
+SMALLEST, SCALE, SCALED_BY = 2.2250738585072014e-308, 18014398509481984.0, 54.0  # smallest normal number; 2^54
 ROOT_HALF = i64(0x3FE6A09E667F3BCD)  # the bits of sqrt(1/2)
 MANTISSA = i64(52)
 
 
 @part
 def log2(x):
-    """Return log2 x for finite x > 0, as exponent and a series in (m - 1) / (m + 1); something finite for any other."""
+    """Return log2 x for finite x > 0, from the exponent and a series in (m - 1) / (m + 1); else any finite number."""
     small = x < SMALLEST
     bits = f64(x * SCALE if small else x).view(np.int64)
     exponent = (bits - ROOT_HALF) >> MANTISSA
@@ -51,7 +51,7 @@ def log2(x):
 
 @part
 def exp2(x):
-    """Return 2^x, 0 or infinite beyond float64's range, relative error 2e-15 where it is normal."""
+    """Return 2^x with relative error 2e-15 if the result is a normal number; 0 or infinite beyond float64's range."""
     x = min(max(x, -1100.0), 1100.0)
     whole = np.rint(x)
     g = x - whole
@@ -66,7 +66,7 @@ def exp2(x):
     q = q * g + 0.2402265069590807
     q = q * g + 0.6931471805599505
     q = q * g + 1.0
-    half = i64(whole) >> i64(1)  # in two factors, either of which a float64 holds
+    half = i64(whole) >> i64(1)  # 2^whole in two factors, each of which fits in a float64
     rest = i64(whole) - half
     bias = i64(1023)
     return q * i64((half + bias) << MANTISSA).view(np.float64) * i64((rest + bias) << MANTISSA).view(np.float64)
@@ -74,7 +74,7 @@ def exp2(x):
 
 @part
 def power(size, p):
-    """Return size^p for size >= 0 and p > 0; an infinity or NaN stays."""
+    """Return size^p for size >= 0 and p > 0; an infinity or NaN is returned unchanged."""
     power = exp2(p * log2(size))
     power = 0.0 if size == 0.0 else power
     power = 1.0 if size == 1.0 else power  # for an infinite p too
@@ -83,9 +83,9 @@ def power(size, p):
 
 @part
 def short_power(size, p):
-    """Return size^p as `_power` does, for a finite p and a size that was a float32: shorter polynomials, no division.
+    """Return size^p as `power` does, for a finite p and a size from float32: shorter polynomials, no division.
 
-    Its logarithm is right to 2e-9 and the power to 3e-9, so the relative error is 3e-9 + 1.5e-9 p.
+    The error of the logarithm is 2e-9 and that of the power of two 3e-9, so the relative error is 3e-9 + 1.5e-9 p.
     """
     bits = f64(size).view(np.int64)
     exponent = (bits - ROOT_HALF) >> MANTISSA

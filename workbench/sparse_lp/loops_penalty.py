@@ -1,7 +1,7 @@
-"""The loops of the penalty.
+"""Compiled loops for the penalty.
 
-penalty     the sum of |w|^p and the mask, and small weights set to zero, in one pass
-gradient    alpha p |w|^(p-1) sign(w)
+penalty     compute the sum of |w|^p and the mask, and set small weights to zero, in one pass
+gradient    compute alpha p |w|^(p-1) sign(w)
 """
 
 import numpy as np
@@ -9,9 +9,9 @@ import numpy as np
 from workbench.compiling import AHEAD, compiler, prefetch_tile, prefetch_to_write
 from workbench.sparse_lp.loops_common import SAMPLE, TILE, exp2, f64, kernel, log2, part, power, short_power, u
 
-sums_part = compiler(fastmath={"contract", "reassoc"}, forceinline=True)  # the order is still the same in every run
+sums_part = compiler(fastmath={"contract", "reassoc"}, forceinline=True)  # the order is the same in every run
 
-# The penalty, and the slope, of a weight: variants.
+# Variants: the formula for the penalty and the slope of a weight.
 COUNT, ROOT, ABSOLUTE, SQUARE, POWER, SHORT_POWER = 1, 2, 3, 4, 5, 6
 
 
@@ -23,7 +23,7 @@ def _add_powers(w, at, count, kind, p):
         if len(kind) == COUNT:
             total += 0.0 if size == 0.0 else 1.0
         elif len(kind) == ROOT:
-            total += f64(np.sqrt(abs(w[i])))  # in w's own type: as exact as w, and half the time for float32
+            total += f64(np.sqrt(abs(w[i])))  # in w's type: as exact as w, and twice as fast for float32
         elif len(kind) == ABSOLUTE:
             total += size
         elif len(kind) == SQUARE:
@@ -45,7 +45,7 @@ def _keep_large(w, mask, at, count, threshold):
 
 @kernel
 def penalty(w, mask, kind, p, threshold, totals, start, stop):
-    """Add up |w|^p of jobs start .. stop of w (n,) in totals (jobs,), mark what is above the threshold, zero others."""
+    """Write the sum of |w|^p of each job to totals (jobs,), mark weights above the threshold, and zero the others."""
     step = u(64 // w.itemsize)
     for job in range(u(start), u(stop)):
         end = min((job + u(1)) * u(SAMPLE), u(w.shape[0]))
@@ -82,7 +82,7 @@ def gradient(w, dw, kind, alpha, p, start, stop):
                     slope = 0.5 * alpha / np.sqrt(size)
                 else:
                     power = exp2((p - 1.0) * log2(size))
-                    beyond = size if p > 1.0 else 1.0 / size  # of an infinity, or NaN
+                    beyond = size if p > 1.0 else 1.0 / size  # the factor for an infinity or NaN
                     slope = alpha * p * (power if size < np.inf else beyond)
                 slope = 0.0 if size == 0.0 else slope
                 dw[i] = w.dtype.type(-slope if (value < 0.0) & (slope != 0.0) else slope)

@@ -1,4 +1,4 @@
-"""The loop of the proximal operator of a flat array."""
+"""Compiled loops for the proximal operator of a flat array."""
 
 from collections import namedtuple
 
@@ -7,21 +7,21 @@ import numpy as np
 from workbench.compiling import prefetch_tile
 from workbench.sparse_lp.loops_common import SAMPLE, TILE, exp2, f64, kernel, log2, part, u
 
-# The proximal operator by p, a variant: 0, 1/2, 2/3, others below 1, 1, others above 1, 2, infinity.
+# Variants: the formula by p, which is 0, 1/2, 2/3, others below 1, 1, others above 1, 2, infinity.
 HARD, HALF, TWO_THIRDS, BELOW_ONE, SOFT, ABOVE_ONE, SHRINK, CLIP = 1, 2, 3, 4, 5, 6, 7, 8
 
-# Of weight |z|^p with c = weight p: `strength` is c, or c^(2/3) for p = 1/2, c^(3/4) for 2/3 and 1 / (1 + c)
-# for 2; `log_strength` is log2 c.
+# The constants of the penalty weight |z|^p, with c = weight p. `strength` is c, but c^(2/3) for p = 1/2, c^(3/4) for
+# p = 2/3 and 1 / (1 + c) for p = 2; `log_strength` is log2 c.
 Prox = namedtuple("Prox", "weight p threshold strength log_strength")
 
-STEPS = 100  # of an iteration, at most
-ENOUGH = 1e-6  # a relative step after which the next, its third power, is lost in rounding
+STEPS = 100  # largest number of steps of an iteration
+ENOUGH = 1e-6  # relative step; the next step, its third power, would be lost in rounding
 LOG_2 = 0.6931471805599453
 
 
 @part
 def _prox_without_root(x, z, at, to, count, kind, scalars):
-    """Write the proximal operators that need no root: one formula and one comparison."""
+    """Write the proximal operator for a p that needs no root: one formula and one comparison."""
     for i in range(count):
         value = f64(x[at + i])
         size = abs(value)
@@ -39,7 +39,7 @@ def _prox_without_root(x, z, at, to, count, kind, scalars):
 
 @part
 def _load_sizes(x, at, count, scalars, sizes):
-    """Write |x| to `sizes`, and a harmless size above the threshold in the place of what the result is known for."""
+    """Write |x| to `sizes`; where the result is known, write a harmless size above the threshold instead."""
     harmless = 2.0 * scalars.threshold + 1.0
     for i in range(count):
         size = abs(f64(x[at + i]))
@@ -49,7 +49,7 @@ def _load_sizes(x, at, count, scalars, sizes):
 
 @part
 def _store(x, z, at, to, count, scalars, roots):
-    """Write the roots to z with the signs of x: 0 up to the threshold; an infinity or NaN stays."""
+    """Write the roots with the signs of x to z, but 0 up to the threshold; an infinity or NaN is kept."""
     for i in range(count):
         value, root = f64(x[at + i]), roots[i]
         size = abs(value)
@@ -61,9 +61,9 @@ def _store(x, z, at, to, count, scalars, roots):
 
 @part
 def _roots_of_half(sizes, roots, count, scalars):
-    """Find y = sqrt(z / x), the largest root of y^3 - y + k = 0, k = c x^(-3/2), from 1 by Halley's method.
+    """Find y = sqrt(z / x), the largest root of y^3 - y + k = 0, k = c x^(-3/2), by Halley's method from y = 1.
 
-    In these units nothing overflows; `strength` is c^(2/3).
+    In these units, nothing overflows; `strength` is c^(2/3).
     """
     for i in range(count):
         x = sizes[i]
@@ -78,7 +78,7 @@ def _roots_of_half(sizes, roots, count, scalars):
 
 @part
 def _roots_of_two_thirds(sizes, roots, count, scalars):
-    """Find y = (z / x)^(1/3), the largest root of y^4 - y + k = 0, k = c x^(-4/3), from 1 by Halley's method.
+    """Find y = (z / x)^(1/3), the largest root of y^4 - y + k = 0, k = c x^(-4/3), by Halley's method from y = 1.
 
     `strength` is c^(3/4).
     """
@@ -95,9 +95,9 @@ def _roots_of_two_thirds(sizes, roots, count, scalars):
 
 @part
 def _roots_below_one(sizes, logs, roots, count, scalars):
-    """Find y = z / x, the largest root of y + k y^(p-1) = 1, k = c x^(p-2), from 1 by Halley's method.
+    """Find y = z / x, the largest root of y + k y^(p-1) = 1, k = c x^(p-2), by Halley's method from y = 1.
 
-    The sum is convex, and in these units nothing overflows.
+    The left side is convex, and in these units, nothing overflows.
     """
     for i in range(count):
         logs[i] = scalars.log_strength + (scalars.p - 2.0) * log2(sizes[i])
@@ -123,9 +123,9 @@ def _roots_below_one(sizes, logs, roots, count, scalars):
 
 @part
 def _roots_above_one(sizes, logs, roots, count, scalars):
-    """Find the root of z + c z^(p-1) = x as v = log2 z by Halley's method, which needs no further power for the bend.
+    """Find the root of z + c z^(p-1) = x as v = log2 z by Halley's method; its second derivative needs no new power.
 
-    The logarithm of the sum is convex in v, with slopes between 1 and p - 1.
+    The logarithm of the left side is convex in v, with slopes between 1 and p - 1.
     """
     for i in range(count):
         logs[i] = log2(sizes[i])
@@ -134,7 +134,7 @@ def _roots_above_one(sizes, logs, roots, count, scalars):
         moving = 0
         for i in range(count):
             v = roots[i]
-            over = scalars.log_strength + (scalars.p - 2.0) * v  # of c z^(p-1) above z
+            over = scalars.log_strength + (scalars.p - 2.0) * v  # log2 of c z^(p-1) / z
             small = exp2(-abs(over))
             share = (1.0 if over > 0.0 else small) / (1.0 + small)
             total = v + max(over, 0.0) + log2(1.0 + small)

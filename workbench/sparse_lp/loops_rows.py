@@ -1,7 +1,7 @@
-"""The loops over rows of a table.
+"""Compiled loops over the rows of a table.
 
-partition   row numbers sorted into ranges of the table, which threads can work on without meeting
-rows        rows of a table shrunk in place
+partition   sort row numbers into ranges of the table, so that threads can work on separate ranges
+rows        shrink rows of the table in place
 """
 
 import numpy as np
@@ -10,15 +10,15 @@ from workbench.compiling import prefetch_to_write
 from workbench.sparse_lp.loops_common import TILE, kernel, part, u
 from workbench.sparse_lp.loops_prox import CLIP, prox_tile
 
-ROWS_AHEAD = 12  # rows between a row and what it prefetches
+ROWS_AHEAD = 12  # while a row is shrunk, the row this many places later is prefetched
 
-# Rows are shrunk as Caffe2 does it, in their own type: w - lambda towards 0, w * (1 - lambda), w / (1 + lambda).
+# Ways to shrink a row in its own type, as in Caffe2: w - lambda towards 0, w * (1 - lambda), w / (1 + lambda).
 SUBTRACT, DECAY, DIVIDE = range(CLIP + 1, CLIP + 4)  # variants, after those of `loops_prox`
 
 
 @kernel
 def partition(indices, shift, bounds, sorted_indices):
-    """Sort row numbers (n,) by range, index >> shift; bounds (ranges + 1,) are where each range begins."""
+    """Sort row numbers (n,) by range, index >> shift, and write the start of each range to bounds (ranges + 1,)."""
     ranges = bounds.shape[0] - 1
     following = np.zeros(ranges + 1, np.int64)
     for i in range(u(indices.shape[0])):
@@ -51,7 +51,7 @@ def _shrink_row(param, at, count, kind, strength):
 def rows(param, length, indices, bounds, kind, strength, scalars, start, stop):
     """Shrink the rows of ranges start .. stop, once for each time they are named.
 
-    `param` is flat, row r is param[r * length : (r + 1) * length]. `strength` is of param's type.
+    `param` is flat: row r is param[r * length : (r + 1) * length]. `strength` has param's type.
     """
     buffers = np.empty((3, TILE))
     line = u(64 // param.itemsize)

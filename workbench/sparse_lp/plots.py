@@ -1,4 +1,4 @@
-"""What sparse Lp regularization looks like."""
+"""Plot sparse Lp regularization."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from workbench.sparse_lp import ball, lp_prox, sparse_lp_regularizer
 from workbench.sparse_lp.reference import lp_threshold, smallest_nonzero
 
 CHOSEN, GONE, KEPT, MUTED = "#D55E00", "#D55E00", "#0072B2", "#8C8C8C"
-REACH = 3.0  # numbers shown run from -REACH to REACH
+REACH = 3.0  # the numbers shown run from -REACH to REACH
 EXPONENTS = {0: "p = 0: counts", 0.5: "p = 1/2", 1: "p = 1: Lasso", 2: "p = 2: ridge"}
-DISTANCE = 2.0  # of the loss's minimum from the origin
-BINS = 80  # of a histogram, symmetric
-MANY, GROUPS = 200, 16  # rows, from which on medians are drawn; of so many groups
-NAMED = 7  # weights of a path that have a colour of their own
+DISTANCE = 2.0  # distance of the loss's minimum from the origin
+BINS = 80  # bins of a symmetric histogram
+MANY, GROUPS = 200, 16  # with more rows than MANY, the medians of GROUPS groups are drawn
+NAMED = 7  # number of weights of a path with their own colour
 
 
 @drawing.plot(size=(5.6, 5.4))
@@ -44,7 +44,7 @@ def ball_and_contours(p: float = 1.0, radius: float = 1.0, angle: float = 20.0, 
 
 @drawing.plot(size=(6.4, 3.6))
 def share_by_exponent(exponents: Sequence[float], shares: Sequence[float], *, ax: Axes) -> None:
-    """Draw for which share of all directions the touching point has a zero, by p."""
+    """Draw the share of all directions for which the touching point has a zero coordinate, by p."""
     drawing.line(ax, "shares", exponents, shares, marker="o", color=CHOSEN)
     title = "Below p = 1 corners are sharper and catch more"
     drawing.label(ax, title, "exponent p", "share of directions with a zero", ylim=(-0.03, 1.05))
@@ -52,7 +52,7 @@ def share_by_exponent(exponents: Sequence[float], shares: Sequence[float], *, ax
 
 @drawing.plot(columns=2, size=(9.6, 4.2))
 def penalty_and_prox(p: float = 0.5, weight: float = 1.0, *, ax: np.ndarray) -> None:
-    """Draw the penalty weight |z|^p, and its proximal operator between the hard and the soft threshold."""
+    """Draw the penalty weight |z|^p, and its proximal operator beside the hard and the soft threshold."""
     z = np.linspace(-REACH, REACH, 601)
     for (exponent, name), dashes in zip(EXPONENTS.items(), (":", "-.", "--", "-"), strict=True):
         look = {"color": MUTED, "linewidth": 1.2, "linestyle": dashes, "label": name}
@@ -88,13 +88,13 @@ def _broken(x: np.ndarray, weight: float, p: float) -> np.ndarray:
     z = lp_prox(x, weight, p)
     if p < 1 and weight:
         lands = np.flatnonzero((z[1:] == 0) != (z[:-1] == 0))
-        z[lands + (z[lands] != 0)] = np.nan  # of the two values at a jump, the zero
+        z[lands + (z[lands] != 0)] = np.nan  # the zero of the two values at a jump
     return z
 
 
 @drawing.plot(columns=2, size=(9.6, 3.9))
 def weight_histogram(weights: np.ndarray, sparsity_threshold: float = 0.1, *, ax: np.ndarray) -> None:
-    """Draw how weights are distributed, the threshold among them, and how many each threshold would set to zero."""
+    """Draw the distribution of weights with the threshold, and the share that each threshold would set to zero."""
     size = np.sort(np.abs(np.ravel(weights)))
     reach = float(np.max(size, where=np.isfinite(size), initial=0)) or 1.0
     counts, edges = np.histogram(weights, bins=BINS, range=(-reach, reach))
@@ -117,9 +117,9 @@ def weight_histogram(weights: np.ndarray, sparsity_threshold: float = 0.1, *, ax
 def regularization_path(
     alphas: np.ndarray, weights: np.ndarray, alpha: float | None = None, *, names: Sequence[str] = (), ax: np.ndarray
 ) -> None:
-    """Draw the weights (alphas, features) along a path of strengths, and how many are not zero, with one alpha marked.
+    """Draw the weights (alphas, features) along a path of strengths, and the number of non-zero ones; mark one alpha.
 
-    The largest weights are named, where there are names. The count is that at the nearest alpha of the path.
+    The largest weights are labelled if `names` is given. The title counts the weights at the path's nearest alpha.
     """
     alphas, weights = np.asarray(alphas), np.asarray(weights)
     shown = set(np.argsort(-np.abs(weights).max(axis=0))[:NAMED])
@@ -146,9 +146,9 @@ def _title_of_path(alphas: np.ndarray, weights: np.ndarray, alpha: float | None)
 
 @drawing.plot(columns=2, size=(9.6, 4.2))
 def convergence(runs: Mapping[str, tuple[np.ndarray, np.ndarray]], floor: float = 1e-12, *, ax: np.ndarray) -> None:
-    """Draw how far each solver's objective is from the best, by iteration and by time.
+    """Draw the gap between each solver's objective and the best one, by iteration and by time.
 
-    `runs` holds seconds and gaps of each, arrays of one length; a gap below `floor` is drawn there.
+    `runs` holds (seconds, gaps) for each solver, arrays of equal length; a gap below `floor` is drawn at `floor`.
     """
     for i, (name, (seconds, gaps)) in enumerate(runs.items()):
         gaps = np.maximum(gaps, floor)
@@ -167,7 +167,7 @@ def convergence(runs: Mapping[str, tuple[np.ndarray, np.ndarray]], floor: float 
 def touched_rows(
     table: np.ndarray, indices: np.ndarray, p: float = 1.0, reg_lambda: float = 0.1, *, ax: np.ndarray
 ) -> None:
-    """Draw which rows of a table a batch touched, how often, and what became of them."""
+    """Draw a table after a batch shrank some of its rows, the share that each row lost, and how often it was named."""
     after = table.copy()
     sparse_lp_regularizer(after, indices, p, reg_lambda)
     times = np.bincount(np.ravel(indices), minlength=len(table))
@@ -176,7 +176,7 @@ def touched_rows(
     drawing.image(ax[0], "table", after, -reach, reach, cmap="PuOr_r", aspect="auto", interpolation="nearest")
     size = np.abs(table).sum(axis=1)
     lost = 1 - np.abs(after).sum(axis=1) / np.where(size == 0, 1, size)
-    lost[size == 0] = 0  # a row of zeros has nothing to lose
+    lost[size == 0] = 0  # a row of zeros cannot lose anything
     colors = [GONE if count else MUTED for count in times]
     drawing.bars(ax[1], "lost", np.arange(len(table)), lost, colors, width=0.8)
     for row, count in enumerate(times):
@@ -194,7 +194,7 @@ def touched_rows(
 def by_frequency(
     frequencies: np.ndarray, values: Mapping[str, np.ndarray], *, ylabel: str = "size of the row", ax: Axes
 ) -> None:
-    """Draw what became of each row against how often its id occurs; of many rows, the medians of groups as well."""
+    """Draw a value of each row against the frequency of its id; for many rows, draw the medians of groups as well."""
     many = len(frequencies) > MANY
     for i, (name, each) in enumerate(values.items()):
         look = {"linestyle": "", "marker": "os^Dv"[i % 5], "color": f"C{i}"}
@@ -208,7 +208,7 @@ def by_frequency(
 
 
 def _medians(frequencies: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return medians of frequencies and values in groups of similar frequency, from the rarest on."""
+    """Return medians of frequencies and values in groups of similar frequency, starting with the rarest."""
     edges = np.geomspace(frequencies.min(), frequencies.max(), GROUPS + 1)[1:-1]
     group = np.digitize(frequencies, edges)
     there = np.unique(group)
@@ -217,7 +217,7 @@ def _medians(frequencies: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, n
 
 @drawing.plot(columns=2, size=(9.6, 3.9))
 def decay_and_prox(reg_lambda: float = 0.1, steps: int = 20, *, ax: np.ndarray) -> None:
-    """Draw the factor of one step of decay and of the proximal operator, and what is left after several."""
+    """Draw the factor of one step of decay and of the proximal operator, and the share left after several steps."""
     strengths = np.linspace(1e-3, 0.999, 400)
     factors = {"decay: 1 - lambda": lambda s: 1 - s, "proximal operator: 1 / (1 + lambda)": lambda s: 1 / (1 + s)}
     count = np.arange(steps + 1)
@@ -236,7 +236,7 @@ def decay_and_prox(reg_lambda: float = 0.1, steps: int = 20, *, ax: np.ndarray) 
 def error_by_strength(
     alphas: np.ndarray, errors: Mapping[str, Mapping[str, np.ndarray]], noise: float, *, ax: np.ndarray
 ) -> None:
-    """Draw errors on new examples (data sets, alphas) against alpha: a panel a truth, a line a penalty."""
+    """Draw errors on new examples (data sets, alphas) against alpha: one panel per truth, one line per penalty."""
     for panel, (truth, of) in zip(ax, errors.items(), strict=True):
         for i, (name, each) in enumerate(of.items()):
             drawing.line(panel, name, alphas, np.mean(each, axis=0), color=f"C{i}", label=name)
@@ -248,7 +248,7 @@ def error_by_strength(
 
 @drawing.plot(size=(6.8, 4.2))
 def error_with_spread(alphas: np.ndarray, errors: Mapping[str, np.ndarray], *, ax: Axes) -> None:
-    """Draw mean errors (folds, alphas) on left-out data against alpha, in bands of one standard error each."""
+    """Draw mean errors (folds, alphas) on left-out data against alpha, with bands of one standard error."""
     for i, (name, each) in enumerate(errors.items()):
         mean, error = np.mean(each, axis=0), np.std(each, axis=0, ddof=1) / math.sqrt(len(each))
         around = np.concatenate([alphas, alphas[::-1]]), np.concatenate([mean - error, (mean + error)[::-1]])

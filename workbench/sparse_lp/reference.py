@@ -1,21 +1,21 @@
-"""What sparse Lp regularization means, as close to the formulas as NumPy gets.
+"""Reference implementation of sparse Lp regularization in NumPy, as close to the formulas as possible.
 
     sparse_lp_regularizer   for each i in indices: row_i <- shrink(row_i)
     sparse_lp               loss = alpha * sum |w|^p;  w <- |w| > threshold ? w : 0
     lp_gradient             alpha p |w|^(p-1) sign(w)
     lp_prox                 argmin_z 1/2 (z - x)^2 + weight |z|^p
 
-Sums and proximal operators are computed in float64 and rounded once; rows are shrunk in their own type, as in Caffe2.
-For x > 0 the minimum lies where z + c z^(p-1) = x with c = weight p, or at 0.
+Sums and proximal operators are computed in float64 and rounded once. For p = 1 and 2, rows are shrunk in their own
+type, as in Caffe2. For x > 0, the minimum is where z + c z^(p-1) = x with c = weight p, or at 0.
 """
 
 import math
 
 import numpy as np
 
-STEPS = 100  # of Newton's method at most; the slowest known, for p near 1 where z is far below x, take some 40
-ENOUGH = 1e-15  # a relative step that ends it
-POLISH = 1e-6  # a last step is small, unless a power has overflowed
+STEPS = 100  # largest number of Newton steps; the slowest known case, p near 1 and z far below x, needs about 40
+ENOUGH = 1e-15  # relative step that ends the iteration
+POLISH = 1e-6  # a larger last step is ignored: it means that a power has overflowed
 
 
 def sparse_lp_regularizer(
@@ -63,19 +63,19 @@ def lp_prox(x: np.ndarray, weight: float, p: float) -> np.ndarray:
     beyond = (z > 0) & np.isfinite(size)
     z[beyond] = _minimizer(size[beyond], weight, p)
     if p == math.inf:
-        z = np.minimum(z, 1)  # an infinity too
+        z = np.minimum(z, 1)  # clips infinities too
     with np.errstate(over="ignore"):
         return np.where((z == 0) & (p <= 1), 0, np.copysign(z, x)).astype(x.dtype)
 
 
 def _minimizer(x: np.ndarray, weight: float, p: float) -> np.ndarray:
-    """Return the minimizer for x above the threshold, which is not 0."""
+    """Return the minimizer, which is not 0, for x above the threshold."""
     if p == 0:
         return x
     if p == 1:
         return x - weight
     if p == 2:
-        return x * (0.5 / (0.5 + weight))  # no weight overflows, no x loses its last bit
+        return x * (0.5 / (0.5 + weight))  # no weight overflows and no x loses its last bit
     if p == math.inf:
         return np.minimum(x, 1)
     if p == 1 / 2:
@@ -95,8 +95,8 @@ def _half(x: np.ndarray, weight: float) -> np.ndarray:
 def _two_thirds(x: np.ndarray, weight: float) -> np.ndarray:
     """Solve z + 2/3 weight z^(-1/3) = x: y = z^(1/3) is the largest root of the quartic y^4 - x y + 2/3 weight = 0.
 
-    With y in units of x^(1/3) that is y^4 - y + k = 0, two quadratics by Ferrari's method: (y^2 + m y + a) times
-    (y^2 - m y + b), where m^2 is the real root of the cubic t^3 - 4 k t - 1 = 0.
+    With y in units of x^(1/3) this is y^4 - y + k = 0. Ferrari's method factors it into (y^2 + m y + a)(y^2 - m y + b),
+    where m^2 is the real root of the cubic t^3 - 4 k t - 1 = 0.
     """
     with np.errstate(under="ignore"):
         k = ((2 / 3 * weight) ** 0.75 / x) ** (4 / 3)
@@ -107,7 +107,7 @@ def _two_thirds(x: np.ndarray, weight: float) -> np.ndarray:
 
 
 def _below_one(x: np.ndarray, c: float, p: float) -> np.ndarray:
-    """Find the largest root of z + c z^(p-1) = x: a convex function, on which Newton's method falls from x to it."""
+    """Find the largest root of z + c z^(p-1) = x; the left side is convex, so Newton's method falls from x to it."""
     z = x.copy()
     for _ in range(STEPS):
         pull = c * z ** (p - 1)
@@ -119,10 +119,10 @@ def _below_one(x: np.ndarray, c: float, p: float) -> np.ndarray:
 
 
 def _above_one(x: np.ndarray, weight: float, p: float) -> np.ndarray:
-    """Find the root of z + c z^(p-1) = x, c = weight p, first as u = log z, then once more as z, for the last digits.
+    """Find the root of z + c z^(p-1) = x, c = weight p, as u = log z, then refine z by one step for the last digits.
 
-    log(e^u + e^(log c + (p-1) u)) - log x is convex and rising in u, with slopes between 1 and p - 1 whatever the
-    sizes of x and c, and at most log 2 at the start: Newton's method falls to the root and cannot leave it.
+    f(u) = log(e^u + e^(log c + (p-1) u)) - log x is convex and increasing, with slopes between 1 and p - 1 for all x
+    and c, and f is at most log 2 at the start. So Newton's method decreases to the root and cannot leave it.
     """
     log_c = math.log(weight) + math.log(p)
     u = np.minimum(np.log(x), (np.log(x) - log_c) / (p - 1))
@@ -144,8 +144,8 @@ def _above_one(x: np.ndarray, weight: float, p: float) -> np.ndarray:
 def lp_threshold(weight: float, p: float) -> float:
     """Return the largest |x| that the proximal operator of weight |z|^p maps to 0.
 
-    p = 0: sqrt(2 weight); p = 1: weight; in between (2 - p) / (2 - 2p) * (2 weight (1 - p))^(1 / (2 - p)), where the
-    minimum at 0 and that away from 0 are equal; above 1, where only 0 itself becomes 0: 0.
+    p = 0: sqrt(2 weight). p = 1: weight. Between: (2 - p) / (2 - 2p) * (2 weight (1 - p))^(1 / (2 - p)), where the
+    minimum at 0 equals the minimum away from 0. p > 1: 0, since only 0 itself becomes 0.
     """
     if p > 1 or weight == 0:
         return 0.0
@@ -155,6 +155,6 @@ def lp_threshold(weight: float, p: float) -> float:
 
 
 def smallest_nonzero(weight: float, p: float) -> float:
-    """Return the smallest value but 0 that the proximal operator gives, for p < 1: (2 weight (1 - p))^(1 / (2 - p))."""
+    """Return the smallest non-zero result of the proximal operator for p < 1: (2 weight (1 - p))^(1 / (2 - p))."""
     # The factor 2 is taken out so that no weight overflows.
     return math.exp2(1 / (2 - p)) * (weight * (1 - p)) ** (1 / (2 - p))

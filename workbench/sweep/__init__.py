@@ -1,4 +1,4 @@
-"""Sweeps: a notebook or a function run over a space of its parameters, on one machine or a cluster; see `sweep`."""
+"""Sweeps: run a notebook or a function over a space of its parameters, on one machine or a cluster; see `sweep`."""
 
 from workbench.lazily import lazily
 

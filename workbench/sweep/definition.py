@@ -1,4 +1,4 @@
-"""What a sweep is: everything that its results depend on, kept in its folder as sweep.json; and what can go wrong."""
+"""The definition of a sweep (all that its results depend on, saved as sweep.json), and the errors of sweeps."""
 
 import dataclasses
 from typing import Any
@@ -10,11 +10,11 @@ DIRECTIONS = {"min": "minimize", "max": "maximize"}
 
 
 class SweepError(Refused):
-    """A sweep cannot start: something that was asked for is refused, and nothing has been run."""
+    """A sweep cannot start, because an argument or a file is refused; nothing has been run."""
 
 
 class SweepStopped(RuntimeError):
-    """A sweep cannot go on; every finished trial is kept, and the same command continues."""
+    """A sweep cannot continue; every finished trial is kept, and the same command continues it."""
 
     def __str__(self) -> str:
         return f"{super().__str__()}; finished trials are kept, and the same command continues"
@@ -22,7 +22,7 @@ class SweepStopped(RuntimeError):
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """A metric to make small, or large."""
+    """A metric to minimize or maximize."""
 
     name: str
     direction: str = "minimize"
@@ -32,15 +32,15 @@ class Objective:
 
     @property
     def sign(self) -> int:
-        """Return 1 where less is better, -1 where more is."""
+        """Return 1 if lower values are better, -1 if higher values are."""
         return 1 if self.direction == "minimize" else -1
 
 
 @dataclasses.dataclass(frozen=True)
 class Definition:
-    """A sweep's target, space, objectives and way to propose trials.
+    """A sweep's target, space, objectives, sampler and pruner.
 
-    `in_flight` is how many trials may be unfinished while one is proposed: those before them are known to the sampler.
+    When trial n is proposed, a sampler that learns from results knows those of the trials up to n - `in_flight`.
     """
 
     name: str
@@ -55,17 +55,17 @@ class Definition:
 
     @property
     def is_ordered(self) -> bool:
-        """Tell whether a trial's proposal, or its end, depends on how others have ended."""
+        """Tell whether a trial's proposal or pruning depends on the results of earlier trials."""
         return self.sampler in ("tpe", "gp") or self.pruner != "none"
 
     def as_json(self) -> dict[str, Any]:
-        """Return all of it as plain values."""
+        """Return the definition as values that JSON can hold."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {**plain, "space": self.space.as_words(), "objectives": [str(each) for each in self.objectives]}
 
 
 def read_objectives(given: str | list[str] | tuple[str, ...]) -> tuple[Objective, ...]:
-    """Return the objectives named: `loss`, `loss:min`, `accuracy:max`; one, or two for a Pareto front."""
+    """Return the one or two objectives that `given` names, as in `loss`, `loss:min` or `accuracy:max`."""
     words = given if isinstance(given, list | tuple) else [given]
     if not 1 <= len(words) <= 2:
         raise SweepError(f"objective={given!r}: give one metric, or two for a Pareto front")

@@ -1,6 +1,6 @@
-"""A sweep's finished trials in a database of Optuna's, for Optuna's own tools to read, through its public functions.
+"""Export a sweep's finished trials to an Optuna database, through Optuna's public functions, for Optuna's own tools.
 
-The truth is the sweep's folder. Trial n of the study is trial n of the sweep, so that none is ever added twice.
+The sweep's folder stays the source of truth. Trial n of the study is trial n of the sweep, so no trial is added twice.
 """
 
 import datetime
@@ -17,10 +17,10 @@ OWNER = "workbench"  # the study's attribute that holds the id of the sweep
 
 
 def open_study(url: str, definition: Definition, owner: str) -> Any:
-    """Return the study of a sweep's name in the database at `url`, made if it is not there.
+    """Return the study named after the sweep in the database at `url`; create it if it does not exist.
 
     Raises:
-        SweepError: the database cannot be used, or the study is not that of the sweep with the id `owner`.
+        SweepError: the database cannot be used, or the study does not belong to the sweep with the id `owner`.
     """
     optuna, name = quiet_optuna(), definition.name
     directions = [each.direction for each in definition.objectives]
@@ -30,7 +30,7 @@ def open_study(url: str, definition: Definition, owner: str) -> Any:
         is_ours = there == owner or (there is None and not study.get_trials(deepcopy=False))
         if is_ours:
             study.set_user_attr(OWNER, owner)
-    except Exception as problem:  # each kind of database raises its own
+    except Exception as problem:  # each kind of database raises its own errors
         raise SweepError(f"storage: the database cannot be used ({_in_short(problem)})") from None
     if not is_ours:
         raise SweepError(f"storage: the database holds another study of the name {name!r}; give another name")
@@ -38,7 +38,7 @@ def open_study(url: str, definition: Definition, owner: str) -> Any:
 
 
 def export(study: Any, folder: SweepFolder) -> None:
-    """Add to the study the finished trials that it does not have, up to the first that is not finished."""
+    """Add the finished trials that the study lacks, up to the first unfinished one; raise SweepStopped on an error."""
     distributions = folder.definition.space.distributions()
     try:
         number = len(study.get_trials(deepcopy=False))
@@ -53,7 +53,7 @@ def _trial(record: Record, distributions: dict[str, Any]) -> Any:
     optuna = quiet_optuna()
     values = list(record.values)
     if record.status == "pruned" and record.intermediate:
-        values = [record.intermediate[-1][1]]  # as Optuna has it
+        values = [record.intermediate[-1][1]]  # as Optuna itself does
     error = record.error and f"{record.error['kind']}: {record.error['message']}"
     trial = optuna.trial.create_trial(
         state=optuna.trial.TrialState[STATES[record.status]],

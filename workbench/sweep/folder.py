@@ -1,12 +1,12 @@
-"""The folder of a sweep: the truth about it.
+"""The folder of a sweep, which holds all its results and everything that is needed to continue it.
 
     sweep.json      the definition
     trials.jsonl    one line for each finished trial, in the order in which they finished
-    trials/00007/   what a notebook left: the executed notebook, its report and figures
+    trials/00007/   files of a notebook's trial: the executed notebook, its report and figures
     lock            held while a sweep runs
     report.html, metrics.json, trials.csv, trials.parquet, figures/, and their manifest.json: written at the end
 
-A trial is finished when its line is whole. What a kill leaves half is removed at the next start, or replaced.
+A trial is finished when its line is complete. The next start removes or replaces what a killed process left unfinished.
 """
 
 import array
@@ -28,18 +28,18 @@ from workbench.sweep.records import Record
 from workbench.workers.messages import Outcome
 
 RESERVE = 2**24  # bytes that must be free before the first trial
-RECORD_BYTES = 2**11  # of a trial's line, and its share of the tables
-LINE = re.compile(rb'\{"number": (\d{1,9}), "status": .*\}\n')  # the number is all that is read of it at first
-WRITTEN = ("report.html", "metrics.json", "trials.csv", "trials.parquet")  # at the end, again when it is continued
+RECORD_BYTES = 2**11  # space for a trial's line and its rows in the tables
+LINE = re.compile(rb'\{"number": (\d{1,9}), "status": .*\}\n')  # a trial's line; `index` reads only the number
+WRITTEN = ("report.html", "metrics.json", "trials.csv", "trials.parquet")  # replaced when a continued sweep ends
 FIGURES = "figures"
-NEW = -1  # place in the file of a trial that is not finished
+NEW = -1  # stands in for the place of a trial that is not finished
 
 
 @dataclasses.dataclass(frozen=True)
 class SweepResult:
-    """A sweep that has come to its end: its folder, its definition, its trials by status, and the best of them.
+    """The result of a sweep: its folder, its definition, the number of trials by status, and the best trial.
 
-    Of two objectives, `best` is by the first.
+    With two objectives, `best` is the best trial by the first one.
     """
 
     folder: Path
@@ -58,7 +58,7 @@ class SweepResult:
 
 
 class SweepFolder:
-    """A sweep's folder, held by this process alone until it is closed."""
+    """A sweep's folder, locked so that no other process can use it until it is closed."""
 
     def __init__(self, path: Path, definition: Definition):
         self.path = path
@@ -81,16 +81,16 @@ class SweepFolder:
         files.check_replaceable(self.path / FIGURES)
         self.definition = _agree(self.path, definition)
         self.id = read_definition(self.path)["id"]
-        files.prepare(self.trials)  # removes what a killed run has left
+        files.prepare(self.trials)  # removes partial folders of a killed run
         self._journal = (self.path / "trials.jsonl").open("ab+")
         self._places, end = index(self._journal)
         self._journal.truncate(end)  # an incomplete last line, left when the process was killed
 
     def close(self) -> None:
-        """Let go of the folder."""
-        with contextlib.suppress(OSError):  # said already: a full disk, which cuts off a line
+        """Close the journal and release the lock."""
+        with contextlib.suppress(OSError):  # a full disk, reported before; the last line is incomplete
             self._journal.close()
-        fcntl.flock(self._lock, fcntl.LOCK_UN)  # for processes too that were forked meanwhile and have it open
+        fcntl.flock(self._lock, fcntl.LOCK_UN)  # forked processes may still have the file open
         self._lock.close()
 
     def __contains__(self, number: int) -> bool:
@@ -108,7 +108,7 @@ class SweepFolder:
         return (number for number, place in enumerate(self._places) if place != NEW)
 
     def add(self, record: Record, outcome: Outcome) -> None:
-        """Write a finished trial; it is on the disk for good after `flush`."""
+        """Write a finished trial; `flush` then makes sure that it is on the disk."""
         name = trial_name(record.number)
         with self._writing():
             if outcome.files:
@@ -136,7 +136,7 @@ class SweepFolder:
 
 
 def reserve(directory: Path, trials: int, trial_bytes: int) -> None:
-    """Make `directory`; raise SweepError unless it can be written to and has room for `trials` of some size each."""
+    """Create `directory`; raise SweepError if it is not writable or lacks room for `trials` of `trial_bytes` each."""
     files.prepare(directory)
     needed = RESERVE + trials * (trial_bytes + RECORD_BYTES)
     try:
@@ -155,7 +155,7 @@ def trial_name(number: int) -> str:
 
 
 def read_definition(path: Path) -> dict:
-    """Return what sweep.json in the folder `path` says, or raise SweepError."""
+    """Return the content of sweep.json in the folder `path`; raise SweepError if it cannot be read."""
     try:
         return json.loads((path / "sweep.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
@@ -172,9 +172,9 @@ def read_records(path: Path) -> Iterator[Record]:
 
 
 def index(journal: BinaryIO) -> tuple[array.array, int]:
-    """Return each finished trial's place in the journal by its number, and the end of the last whole line.
+    """Return the byte at which each trial's line begins, by trial number, and the end of the last complete line.
 
-    Raises SweepError, which names it, if a line is no trial.
+    Raises SweepError, which names the line, if a complete line is not a trial.
     """
     places, place = array.array("q"), 0
     journal.seek(0)
@@ -190,7 +190,7 @@ def index(journal: BinaryIO) -> tuple[array.array, int]:
 
 
 def read_at(journal: BinaryIO, place: int) -> Record:
-    """Return the record whose line begins at `place` of an open journal."""
+    """Return the record whose line begins at byte `place` of the journal; raise SweepError if it cannot be read."""
     journal.seek(place)
     try:
         return Record.from_json(journal.readline().decode())
@@ -206,7 +206,7 @@ def _set_place(places: array.array, number: int, place: int) -> None:
 
 
 def _check_no_other(path: Path) -> None:
-    """Raise SweepError if a folder holds something, but no sweep."""
+    """Raise SweepError if the folder holds other files and no sweep."""
     if not path.is_dir() or (path / "sweep.json").exists():
         return
     others = [each.name for each in path.iterdir() if each.name != "lock" and not each.name.startswith(".")]
@@ -227,7 +227,7 @@ def _take_lock(path: Path):
             f"sweep {path.name!r} in {str(path.parent)!r}: is running{f' in {holder}' if holder else ''}; wait for "
             "it, or give another name"
         ) from None
-    with contextlib.suppress(OSError):  # a full disk: the lock holds without it
+    with contextlib.suppress(OSError):  # on a full disk nothing is written; the lock holds anyway
         lock.truncate(0)
         lock.write(f"process {os.getpid()}")
         lock.flush()
@@ -235,13 +235,13 @@ def _take_lock(path: Path):
 
 
 def _agree(path: Path, definition: Definition) -> Definition:
-    """Return the definition of the sweep that is there; raise SweepError if it is another and has trials.
+    """Return the definition to use; raise SweepError if the folder holds another sweep that has trials.
 
-    Where there is none, or another without trials, the definition is written.
+    If the folder holds no sweep, or another one without trials, `definition` is written to it.
     """
     file, wanted = path / "sweep.json", definition.as_json()
     there = read_definition(path) if file.exists() else {}
-    free = {"in_flight"} & there.keys()  # decided when the sweep was begun
+    free = {"in_flight"} & there.keys()  # not compared: it was fixed when the sweep first started
     different = [name for name in wanted if name not in free and there.get(name) != wanted[name]]
     journal = path / "trials.jsonl"
     if different and not (journal.exists() and journal.stat().st_size):

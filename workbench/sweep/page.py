@@ -1,4 +1,4 @@
-"""What a sweep leaves at its end: tables, pictures, a page, and its place in the index of the folder."""
+"""The report of a finished sweep: tables, pictures, an HTML page, and the index of the output folder."""
 
 import functools
 import shlex
@@ -18,7 +18,7 @@ from workbench.sweep.records import Record
 from workbench.sweep.table import write_tables
 from workbench.sweep.target import Target
 
-DPI = 150  # of pictures, which the page shows at a third of that
+DPI = 150  # dots per inch of the PNG files
 
 
 def write_report(result: SweepResult, target: Target, output: Path) -> None:
@@ -46,7 +46,7 @@ def write_report(result: SweepResult, target: Target, output: Path) -> None:
         command=_rerun_command(result.best, target),
         rows=found.best,
         failures=found.failures,
-        reports={each for each in failed if (trials / trial_name(each) / "report.html").is_file()},  # lost: none
+        reports={each for each in failed if (trials / trial_name(each) / "report.html").is_file()},  # none if lost
         names=list(definition.space.dimensions),
         notebooks=target.is_notebook,
         front={int(number) for number in points.numbers[points.front()]} if has_front else set(),
@@ -61,7 +61,7 @@ def write_report(result: SweepResult, target: Target, output: Path) -> None:
 
 
 def _draw(points: Points, sweep_folder: Path, notes: list[str]) -> list[dict[str, str]]:
-    """Draw what can be drawn, as PNG and SVG in figures/; add to `notes` what cannot be, and why."""
+    """Draw the pictures as PNG and SVG files in figures/; add to `notes` which cannot be drawn, and why."""
     found = []
     with files.partial(sweep_folder, FIGURES) as folder:
         if not len(points.numbers):
@@ -70,7 +70,7 @@ def _draw(points: Points, sweep_folder: Path, notes: list[str]) -> list[dict[str
             figure = drawing.figure_of(draw())
             with drawing.styled():
                 figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-                figure.set_layout_engine("none")  # it is laid out
+                figure.set_layout_engine("none")  # the layout is done; keep it
                 figure.savefig(folder / f"{name}.png", dpi=DPI)
             found.append({"name": name, "alt": alt})
         files.publish(folder, sweep_folder / FIGURES)
@@ -78,7 +78,7 @@ def _draw(points: Points, sweep_folder: Path, notes: list[str]) -> list[dict[str
 
 
 def _pictures(points: Points, notes: list[str]) -> list[tuple[str, str, Callable[[], Axes]]]:
-    """Return name, alt text and drawing of each picture, the most telling first."""
+    """Return each picture's name, alt text and drawing function, the most informative picture first."""
     pictures: list[tuple[str, str, Callable[[], Axes]]] = []
 
     def add(name: str, alt: str, plot: Callable[..., Axes], *data: Any) -> None:
@@ -119,7 +119,7 @@ def _importance(points: Points, place: int, notes: list[str]) -> dict[str, float
 
 
 def _summary(result: SweepResult, found: Gathered, figures: list[dict[str, str]]) -> Result:
-    """Return the sweep as the index of a folder shows a run."""
+    """Return the sweep as a Result, which the index of the output folder shows like a run."""
     metrics: dict[str, Any] = {}
     if result.best is not None:
         for objective, value, spread in zip(
@@ -147,7 +147,7 @@ def _summary(result: SweepResult, found: Gathered, figures: list[dict[str, str]]
 
 
 def _rerun_command(best: Record | None, target: Target) -> str:
-    """Return the command, or the call, that runs the best trial once more."""
+    """Return the command, or the Python call, that runs the best trial again."""
     if best is None:
         return ""
     if target.names_notebook:

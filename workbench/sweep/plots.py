@@ -1,4 +1,4 @@
-"""What a sweep found, as pictures of its successful trials. Darker is better, in every picture that has a scale."""
+"""Plots of a sweep's successful trials. Darker is better in every plot with a colour scale."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,17 +13,17 @@ from workbench import drawing
 from workbench.sweep.points import Axis, Points
 
 BEST, OTHER = "#D55E00", "#0072B2"
-WIDE = 30  # largest over smallest value, from which an objective that is above 0 is drawn on a logarithmic scale
-CLIPPED = 95  # percentile of the objective, counted from the best, where the scale of colours ends
-CELLS = 160  # in each direction, of what is interpolated
-MARKED = 8  # choices at most that are each marked on an axis
-MOST_DRAWN = 2000  # trials at most that are each an object in an SVG file
-MOST_LINES = 500  # in parallel coordinates
+WIDE = 30  # ratio of largest to smallest value, from which a positive objective gets a logarithmic scale
+CLIPPED = 95  # percentile of the objective, counted from the best; a scale ends there if the worst is far beyond
+CELLS = 160  # points of the interpolated grid in each direction
+MARKED = 8  # an axis marks every choice if there are at most this many
+MOST_DRAWN = 2000  # with more trials than this, an SVG file holds pixels instead of one object for each trial
+MOST_LINES = 500  # parallel coordinates show at most this many of the best trials
 
 
 @drawing.plot(size=(7.2, 4.0))
 def history(points: Points, objective: int = 0, *, ax: Axes) -> None:
-    """Draw an objective against the number of the trial, and the best so far, with the spread of folds as bars."""
+    """Draw an objective and its best value so far against the trial number, with the spread of folds as bars."""
     name = points.objectives[objective].name
     _with_spread(ax, points.numbers, points, objective)
     ax.step(points.numbers, points.best_so_far(objective), where="post", color=BEST, label="best so far")
@@ -58,19 +58,19 @@ def response(points: Points, name: str, objective: int = 0, *, ax: Axes) -> None
 
 @drawing.plot(size=(7.2, 5.0))
 def response_surface(points: Points, across: str, up: str, objective: int = 0, *, ax: Axes) -> None:
-    """Draw an objective over two parameters: every trial a point, and between them by linear interpolation.
+    """Draw an objective over two parameters: trials as points, and linear interpolation between them.
 
-    Where trials share both parameters and differ in others, the best of them counts.
+    If several trials share the values of both parameters, only the best of them is drawn.
     """
     x, y, name = points.axis(across), points.axis(up), points.objectives[objective].name
     values = points.values[:, objective]
     norm, cmap = _colours(points, objective)
     shown = _best_of_each_place(points, x, y, objective)
     _interpolate(ax, x, y, values, shown, norm, cmap)
-    order = shown[::-1]  # the best last, on top
+    order = shown[::-1]  # the best is drawn last, on top
     look = {"norm": norm, "cmap": cmap, "s": 36, "edgecolors": "white", "linewidths": 0.7}
     drawn = ax.scatter(x.places[order], y.places[order], c=values[order], rasterized=_are_many(points), **look)
-    ax.use_sticky_edges = False  # or what is filled would end the picture, and points on its edge be cut
+    ax.use_sticky_edges = False  # otherwise the plot ends with the filled area and cuts points on its edge
     best = points.order(objective)[0]
     ax.plot(x.places[best], y.places[best], "o", mfc="none", mec=BEST, mew=2.2, markersize=13, label="best")
     ax.figure.colorbar(drawn, ax=ax, label=name, extend=_extend(values, norm))
@@ -107,7 +107,7 @@ def parallel_coordinates(points: Points, objective: int = 0, *, ax: Axes) -> Non
 
 @drawing.plot(size=(6.4, 4.8))
 def pareto_front(points: Points, *, ax: Axes) -> None:
-    """Draw two objectives against each other, and join the trials that no other is better than in both."""
+    """Draw two objectives against each other, and join the trials on the Pareto front."""
     front = points.front()
     first, second = points.objectives
     look = {"color": OTHER, "alpha": 0.45, "label": "trial", "rasterized": _are_many(points)}
@@ -136,12 +136,12 @@ def _with_spread(ax: Axes, x: np.ndarray, points: Points, objective: int) -> Non
 
 
 def _are_many(points: Points) -> bool:
-    """Tell whether the trials would make a drawing of lines too large, so that pixels are better."""
+    """Tell whether there are so many trials that an SVG file should hold pixels instead of one object for each."""
     return len(points.numbers) > MOST_DRAWN
 
 
 def _scale(ax: Axes, points: Points, objective: int) -> None:
-    """Choose a logarithmic scale for values of many sizes, and leave out of the picture the worst of them."""
+    """Use a logarithmic scale for a wide range of values; otherwise cut off values that are far worse than the rest."""
     values = points.values[:, objective]
     if _is_wide(values):
         ax.set_yscale("log")
@@ -157,7 +157,7 @@ def _is_wide(values: np.ndarray) -> bool:
 
 
 def _limits(points: Points, objective: int) -> tuple[float, float]:
-    """Return the ends of the scale: the best, and what only the worst few are beyond, if they are far beyond."""
+    """Return the ends of the scale: the best and the worst value, or percentile CLIPPED if the worst is far off."""
     values, sign = points.values[:, objective], points.objectives[objective].sign
     best, worst = (sign * np.sort(sign * values)[[0, -1]]).tolist()
     clipped = float(sign * np.percentile(sign * values, CLIPPED))
@@ -167,7 +167,7 @@ def _limits(points: Points, objective: int) -> tuple[float, float]:
 
 
 def _extend(values: np.ndarray, norm: Normalize) -> str:
-    """Return at which ends of a scale of colours there are values beyond it."""
+    """Return the ends of the colour scale that values exceed, as Matplotlib's `extend` names them."""
     ends = "min" * bool(values.min() < norm.vmin) + "max" * bool(values.max() > norm.vmax)
     return {"": "neither", "minmax": "both"}.get(ends, ends)
 
@@ -181,7 +181,7 @@ def _colours(points: Points, objective: int) -> tuple[Normalize, str]:
 
 
 def _best_of_each_place(points: Points, x: Axis, y: Axis, objective: int) -> np.ndarray:
-    """Return the places of the best trials of each pair of parameters, the best first."""
+    """Return the index of the best trial for each pair of parameter values, the best first."""
     order = points.order(objective)
     pairs = np.column_stack([x.places, y.places])[order]
     _, first = np.unique(pairs, axis=0, return_index=True)
@@ -189,8 +189,8 @@ def _best_of_each_place(points: Points, x: Axis, y: Axis, objective: int) -> np.
 
 
 def _interpolate(ax: Axes, x: Axis, y: Axis, values: np.ndarray, shown: np.ndarray, norm: Normalize, cmap: str) -> None:
-    """Fill the area between the trials that are shown, unless there are too few, or all lie on one line."""
-    flat = np.column_stack([_normalized(x), _normalized(y)])[shown]  # where distances are those that are seen
+    """Fill the area between the shown trials, unless an axis has labels, or the trials are too few or on one line."""
+    flat = np.column_stack([_normalized(x), _normalized(y)])[shown]  # distances as they appear in the plot
     if len(shown) < 4 or x.labels or y.labels or np.linalg.matrix_rank(flat - flat.mean(axis=0), tol=1e-6) < 2:
         return
     grid = np.linspace(0, 1, CELLS)
@@ -209,20 +209,20 @@ def _objective_axis(points: Points, objective: int) -> Axis:
 
 
 def _normalized(axis: Axis) -> np.ndarray:
-    """Return the places between 0 and 1."""
+    """Return the places on the axis, scaled to [0, 1]."""
     places = np.log(axis.places) if axis.log else axis.places
     low, high = (0, len(axis.labels) - 1) if axis.labels else (places.min(), places.max())
     return (places - low) / (high - low) if high > low else np.full(len(places), 0.5)
 
 
 def _denormalized(axis: Axis, shares: np.ndarray) -> np.ndarray:
-    """Return the places that shares between 0 and 1 stand for."""
+    """Return the places that correspond to `shares`, from 0 at the low end of the axis to 1 at its high end."""
     low, high = axis.places.min(), axis.places.max()
     return low * (high / low) ** shares if axis.log else low + (high - low) * shares
 
 
 def _draw_coordinate(ax: Axes, place: int, axis: Axis) -> None:
-    """Draw an upright axis, and write its values beside it: every choice, or the ends and the middle."""
+    """Draw a vertical axis and write values beside it: every choice, or the ends and the middle."""
     ax.axvline(place, color="#8c8c8c", linewidth=1, zorder=1)
     if axis.labels:
         ticks = [(i / max(1, len(axis.labels) - 1), label) for i, label in enumerate(axis.labels)]
@@ -239,7 +239,7 @@ def _draw_coordinate(ax: Axes, place: int, axis: Axis) -> None:
 
 
 def _ticks(axis: Axis) -> list[float]:
-    """Return the numbers that are written beside an axis: the few that there are, or the ends and the middle."""
+    """Return the numbers to write beside an axis: its choices if they are few, otherwise the ends and the middle."""
     low, high = axis.places.min(), axis.places.max()
     if 0 < len(axis.marks) <= MARKED:
         return [mark for mark in axis.marks if low <= mark <= high]

@@ -1,6 +1,6 @@
-"""What a sweep's page needs of its trials: the successful ones as arrays, the best, the first failures.
+"""Collect what a sweep's page shows: the successful trials as arrays, the best trials and the first failures.
 
-Gathered in one pass, in an amount of memory that has a limit.
+All of it is collected in one pass over the trials, with a bounded amount of memory.
 """
 
 import dataclasses
@@ -14,20 +14,20 @@ from workbench.sweep.records import Record
 from workbench.sweep.space import Choices, Range
 from workbench.sweep.trial import quiet_optuna
 
-SPAN = 100  # of choices, largest over smallest, from which they are drawn on a logarithmic axis
-TREES = 32
-MOST = 150  # trials that importance is computed from: its time grows with their square
-MOST_POINTS = 20_000  # trials that are drawn, beside those that were the best so far
-LISTED = 300  # trials in the page's table; all are in trials.csv
-FAILURES = 30  # of those that failed, the first
+SPAN = 100  # ratio of largest to smallest choice, from which the axis is logarithmic
+TREES = 32  # in the random forest of fANOVA
+MOST = 150  # trials used to compute importance; the time grows with the square of their number
+MOST_POINTS = 20_000  # evenly spaced trials to draw; those that were the best so far are drawn as well
+LISTED = 300  # best trials in the page's table; trials.csv holds all trials
+FAILURES = 30  # failed trials on the page, the first ones
 
 
 @dataclasses.dataclass(frozen=True)
 class Axis:
-    """A parameter as an axis: where its values lie, and for those that are no numbers, what they are called.
+    """A parameter or an objective as an axis of a plot.
 
-    `places` has one entry a trial; `labels` are those of the places 0, 1, 2 and so on; `marks` are the numbers to
-    choose from, where they are listed.
+    `places` is the position of each trial's value. If the values are not numbers, `labels` are the labels of the
+    positions 0, 1, 2 and so on. If the values are chosen from a list of numbers, `marks` are these numbers.
     """
 
     name: str
@@ -39,9 +39,9 @@ class Axis:
 
 @dataclasses.dataclass(frozen=True)
 class Points:
-    """Successful trials, in the order of their numbers: objectives have shape (trials, objectives).
+    """Successful trials in the order of their numbers.
 
-    `spread` is NaN where there is none.
+    `values` and `spread` have shape (trials, objectives); `spread` is NaN if a metric is not a list of fold scores.
     """
 
     numbers: np.ndarray
@@ -55,25 +55,25 @@ class Points:
         return self.definition.objectives
 
     def axis(self, name: str) -> Axis:
-        """Return a parameter's axis."""
+        """Return the axis of the parameter `name`."""
         dimension, values = self.definition.space.dimensions[name], self.parameters[name]
         if isinstance(dimension, Range):
             return Axis(name, np.array(values, float), dimension.log)
         return _choices_axis(name, dimension, values)
 
     def order(self, objective: int = 0) -> np.ndarray:
-        """Return the trials' places from the best to the worst by one objective."""
+        """Return the indices of the trials, from the best to the worst by one objective."""
         return np.argsort(self.objectives[objective].sign * self.values[:, objective], kind="stable")
 
     def best_so_far(self, objective: int = 0) -> np.ndarray:
-        """Return the best value up to each trial."""
+        """Return, for each trial, the best value up to it."""
         sign = self.objectives[objective].sign
         return sign * np.minimum.accumulate(sign * self.values[:, objective])
 
     def front(self) -> np.ndarray:
-        """Return the places of the Pareto front of two objectives, the best by the first objective first.
+        """Return the indices of the trials on the Pareto front of two objectives, best first by the first one.
 
-        A trial is on it if no other is at least as good in both and better in one; of equal ones the first stays.
+        A trial is on it if no other is at least as good in both and better in one; only the first of equal trials is.
         """
         signed = self.values * [each.sign for each in self.objectives]
         order = np.lexsort((signed[:, 1], signed[:, 0]))
@@ -84,7 +84,7 @@ class Points:
     def importance(self, objective: int = 0) -> dict[str, float]:
         """Return each parameter's share of the objective's variance, by Optuna's fANOVA, the largest first.
 
-        Of many trials, some evenly spaced ones are taken. Raises ValueError where there is too little to tell.
+        At most MOST evenly spaced trials are used. Raises ValueError if there are fewer than two or they do not vary.
         """
         if len(self.numbers) < 2:
             raise ValueError("it takes at least two trials that succeeded")
@@ -103,7 +103,7 @@ class Points:
 
 
 def collect(records: Iterable[Record], definition: Definition) -> Points:
-    """Return the successful trials of `records`."""
+    """Return the successful trials among `records`."""
     numbers, values, spread = [], [], []
     parameters: dict[str, list] = {name: [] for name in definition.space.dimensions}
     for record in records:
@@ -126,7 +126,7 @@ def collect(records: Iterable[Record], definition: Definition) -> Points:
 
 @dataclasses.dataclass
 class Gathered:
-    """Trials to draw, the best ones by the first objective, the first failures, and the time of all trials."""
+    """The trials to draw, the best ones by the first objective, the first failures, and the time of all trials."""
 
     points: Points
     best: list[Record]
@@ -136,9 +136,9 @@ class Gathered:
 
 
 def gather(records: Iterable[Record], definition: Definition, successes: int) -> Gathered:
-    """Return what the page needs of a sweep's trials, of which `successes` succeeded.
+    """Return what the page shows of a sweep's trials; `successes` is the number of successful ones.
 
-    Of many it draws some evenly spaced ones, and all that were on the front of those up to then.
+    If there are too many to draw, evenly spaced ones are taken, and each that was on the front of the trials so far.
     """
     signs, stride = [each.sign for each in definition.objectives], max(1, -(-successes // MOST_POINTS))
     seconds, started, count = 0.0, "", 0

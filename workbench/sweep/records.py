@@ -1,4 +1,4 @@
-"""A finished trial as the sweep keeps it."""
+"""The record of a finished trial, which the sweep saves as one line of JSON."""
 
 import dataclasses
 import json
@@ -18,8 +18,8 @@ NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 class Record:
     """One finished trial.
 
-    `status` is "ok", "pruned" or "failed". `values` are the objectives', each the mean where the metric is a list of
-    the scores of folds, and `spread` their standard deviations, None elsewhere; both are empty unless all went well.
+    `status` is "ok", "pruned" or "failed". `values` are the objectives, the mean for a list of fold scores;
+    `spread` is its standard deviation, or None for a single number. Both are empty unless `status` is "ok".
     """
 
     number: int
@@ -43,7 +43,7 @@ class Record:
 
     @classmethod
     def from_json(cls, line: str) -> "Record":
-        """Return the record that `to_json` wrote, or raise ValueError."""
+        """Return the record that `to_json` wrote; raise ValueError if `line` is not one."""
         try:
             content = json.loads(line)
             return cls(
@@ -60,7 +60,7 @@ class Record:
 
 
 def make_record(task: Task, outcome: Outcome, objectives: tuple[Objective, ...]) -> Record:
-    """Return the record of a trial; one whose metrics have no finite number for an objective has failed."""
+    """Return the record of a trial; it has failed if an objective is missing from its metrics or is not finite."""
     status, error, values, spread = outcome.status, outcome.error, (), ()
     if status == "ok":
         try:
@@ -75,7 +75,7 @@ def make_record(task: Task, outcome: Outcome, objectives: tuple[Objective, ...])
 
 
 def _score(metrics: dict[str, Any], name: str) -> tuple[float, float | None]:
-    """Return an objective's value and spread, or raise ValueError saying what the metrics have instead."""
+    """Return an objective's value and spread; raise ValueError if the metric is missing or is not finite."""
     if name not in metrics:
         raise ValueError(f"the metrics have no {name!r}; they have {', '.join(map(repr, metrics)) or 'nothing'}")
     value = metrics[name]
@@ -90,7 +90,7 @@ def _score(metrics: dict[str, Any], name: str) -> tuple[float, float | None]:
 def _is_finite(value: Any) -> bool:
     try:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:  # a whole number beyond all floats
+    except OverflowError:  # an int that is too large for a float
         return False
 
 

@@ -1,4 +1,4 @@
-"""Sweeps: `sweep` runs one, or goes on with it."""
+"""Run a sweep, or continue one, with the function `sweep`."""
 
 import contextlib
 import dataclasses
@@ -27,8 +27,8 @@ from workbench.workers.messages import Setup
 from workbench.workers.pool import close_workers
 from workbench.workers.progress import display
 
-TRIALS = 20  # of a sweep that is not over a grid and is not told how many
-EVERY = 5.0  # seconds between lines about the sweep, where there is no terminal
+TRIALS = 20  # the default number of trials, except for a grid
+EVERY = 5.0  # seconds between progress lines if there is no terminal
 SETTINGS = {
     "sampler": Arg("sampler", str, "tpe", "", choices=SAMPLERS),
     "pruner": Arg("pruner", str, "none", "", choices=PRUNERS),
@@ -59,41 +59,41 @@ def sweep(
     report: bool = True,
     console: Console | None = None,
 ) -> SweepResult:
-    """Run trials of a notebook or a function over a space of its parameters; go on with a sweep of the same name.
+    """Run trials of a notebook or a function over a space of its parameters; continue a sweep of the same name.
 
-    Everything is on disk in `output`/name/ as it is finished. Started again with the same arguments after any
-    interruption, the sweep runs what is missing and ends with the results of one that was not interrupted.
+    Each trial is saved in `output`/name/ when it finishes. After an interruption, a call with the same arguments runs
+    the missing trials, and the sweep ends with the same results as one that was not interrupted.
 
     Args:
-        target: the path of a notebook; a function, as itself or as "module:function" or "file.py:function". Its
-            parameters, with types and limits, are those of the notebook's tagged cell or of the signature (see
-            `workbench.sweep.target`). A function returns the metrics: a dict, or a number.
-        space: by parameter, what it may be: text such as "1e-5..1:log:12", "0..1" or "3,5,7"; a `Range`; a list; or a
-            single value, which is fixed. A parameter that is not named has its default.
-        objective: the metric to make small, "loss", or large, "accuracy:max"; two for a Pareto front. A metric that is
-            a list of numbers, as the scores of folds, counts by its mean, and its standard deviation is shown.
-        sampler: "grid", "random", "qmc" (quasi-random, Sobol), "tpe" or "gp", all but the grid Optuna's.
-        trials: how many; by default the whole grid, or 20. More than before extends a finished sweep.
-        jobs: trials at once; by default one for each core, or for each thread of the cluster's workers.
-        seed: of the sweep. A trial's own, for a parameter called seed, comes from it and the trial's number.
-        name: of the folder in `output`, and of the study in `storage`; by default the target's.
-        pruner: "none", "median", "halving" or "wilcoxon", Optuna's, for functions that report to a parameter `trial`.
+        target: the path of a notebook, or a function (itself, or its name as "module:function" or "file.py:function").
+            The notebook's tagged cell or the function's signature declares the parameters, with types and limits (see
+            `workbench.sweep.target`). A function returns its metrics: a dict, or a number.
+        space: the values of each parameter, by name: text such as "1e-5..1:log:12", "0..1" or "3,5,7"; a `Range`; a
+            list; or a single value, which is fixed. A parameter that is not named keeps its default.
+        objective: the metric to minimize, "loss", or to maximize, "accuracy:max"; two for a Pareto front. A list of
+            numbers, such as the scores of folds, counts by its mean, and its standard deviation is shown.
+        sampler: "grid", "random", "qmc" (quasi-random, Sobol), "tpe" or "gp"; random, tpe and gp are Optuna's.
+        trials: number of trials; by default the whole grid, or 20. A larger number extends a finished sweep.
+        jobs: number of trials at once; by default one for each core, or for each thread of the cluster's workers.
+        seed: seed of the sweep. A parameter called seed gets a value derived from it and the trial's number.
+        name: name of the folder in `output` and of the study in `storage`; by default the target's.
+        pruner: "none", or Optuna's "median", "halving" or "wilcoxon", for functions that report to a parameter `trial`.
         timeout: seconds that one trial may take.
         executor: a `concurrent.futures.Executor` to run trials in; by default processes on this machine.
         scheduler: the address of a Dask scheduler to run trials on instead, such as "tcp://host:8786".
-        in_process: run a function's trials in this process, one at a time: the least overhead, and what a debugger can
-            follow; but nothing stops a trial that hangs, and one that crashes takes the sweep along.
-        storage: URL of a database, as Optuna takes it, such as "sqlite:///study.db", to which the finished trials are
-            added at the end, and when the sweep is continued; by default there is none.
+        in_process: run a function's trials in this process, one at a time. This has the least overhead and works with a
+            debugger, but a trial that hangs cannot be stopped, and a trial that crashes ends the sweep.
+        storage: Optuna's URL of a database, such as "sqlite:///study.db". The finished trials are added to it at the
+            end, and when the sweep is continued. By default there is none.
         report: whether to write the tables and the page at the end.
-        console: where to show how it goes; None shows nothing.
+        console: where to show the progress; None shows nothing.
 
     Returns:
-        What there is; trials that failed are counted, not raised.
+        The result of the sweep. It counts failed trials; they do not raise an error.
 
     Raises:
-        Refused: something is refused, or the sweep runs already; nothing has been run. It is a SweepError or a
-            NotebookError, unless it is about a file.
+        Refused: an argument is refused, or the sweep is already running; nothing has been run. The error is a
+            SweepError or a NotebookError, unless it is about a file.
         SweepStopped: the disk, the database or the executor failed; finished trials are kept.
     """
     seed, trials = _checked("seed", seed), _checked("trials", trials)
@@ -102,7 +102,7 @@ def sweep(
     definition = _define(found, space, read_objectives(objective), sampler, pruner, seed, name)
     total = TRIALS if trials is None else trials
     if sampler == "grid":
-        size = math.prod(map(len, definition.space.grid().values()))  # refuses a range without a number of points
+        size = math.prod(map(len, definition.space.grid().values()))  # raises if a range has no number of points
         total = size if trials is None else min(trials, size)
     files.check_name(definition.name)
     _check_executor(found, executor, scheduler, in_process)
@@ -134,14 +134,14 @@ def sweep(
             export(study, folder)
         result = SweepResult(folder.path, definition, session.tally.counts, session.tally.best)
         if report:
-            from workbench.sweep.page import write_report  # brings Matplotlib
+            from workbench.sweep.page import write_report  # imports Matplotlib
 
             write_report(result, found, Path(output))
     return result
 
 
 def _checked(name: str, value: Any) -> Any:
-    """Return a setting as its type; raise SweepError unless it is allowed."""
+    """Return a setting converted to its type; raise SweepError if it is not allowed."""
     if value is None and SETTINGS[name].default is None:
         return None
     try:
@@ -159,7 +159,7 @@ def _define(
     seed: int,
     name: str | None,
 ) -> Definition:
-    """Return the definition of a sweep, its `in_flight` not yet known, or raise SweepError."""
+    """Return a sweep's definition, with 1 for the unknown `in_flight`; raise Refused if an argument is not allowed."""
     if _checked("sampler", sampler) == "gp" and importlib.util.find_spec("torch") is None:
         raise SweepError(
             "sampler='gp': Optuna's GP sampler needs torch, which is not installed; install it, or take 'tpe'"
@@ -181,7 +181,7 @@ def _define(
 
 
 def _check_executor(target: Target, executor: Any, scheduler: str | None, in_process: bool) -> None:
-    """Raise SweepError unless trials can be run where it is asked."""
+    """Raise SweepError if the executor is of the wrong type, not the only choice, or cannot run the target."""
     if executor is not None and not isinstance(executor, Executor):
         raise SweepError(f"executor={executor!r}: must be a concurrent.futures.Executor")
     if sum((executor is not None, scheduler is not None, in_process)) > 1:

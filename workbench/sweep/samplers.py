@@ -1,8 +1,8 @@
-"""The parameters of each trial: a grid's, or a sampler's of Optuna.
+"""Propose the parameters of each trial, from a grid, from a Sobol sequence or with a sampler of Optuna.
 
-Proposals do not depend on timing. Grid, random and quasi-random sampling know the sweep's seed and the number n of the
-trial alone. The other samplers, and pruning, see the trials up to n - `in_flight` as finished and those after it as
-running. So a sweep that was interrupted ends as one that was not, with any number of processes.
+Proposals do not depend on timing. Grid, random and quasi-random sampling use only the sweep's seed and the trial's
+number n. The other samplers, and pruning, see the trials up to n - `in_flight` as finished and the later ones as
+running. So an interrupted sweep ends with the same results as an uninterrupted one, with any number of processes.
 """
 
 import math
@@ -22,8 +22,8 @@ STATES = {"ok": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
 
 
 def trial_seed(seed: int, number: int) -> int:
-    """Return the seed that trial `number` of a sweep is given, below 2^31."""
-    return _derived(seed, number, 1)  # another than the sampler's, or noise could repeat what was proposed
+    """Return the seed of trial `number` of a sweep, below 2^31."""
+    return _derived(seed, number, 1)  # not the sampler's seed: the trial's noise would repeat the proposals
 
 
 def sampler_seed(seed: int, number: int) -> int:
@@ -36,7 +36,7 @@ def _derived(seed: int, *key: int) -> int:
 
 
 class Independent:
-    """Proposals that depend on the sweep's seed and the trial's number alone."""
+    """Propose parameters from the sweep's seed and the trial's number alone."""
 
     def __init__(self, definition: Definition):
         self._definition = definition
@@ -63,7 +63,7 @@ class Independent:
         return {name: sampler.sample_independent(None, None, name, each) for name, each in self._distributions.items()}
 
     def _sobol_point(self, number: int) -> list[float]:
-        """Return point `number` of the Sobol sequence, each coordinate in [0, 1); points in order cost least."""
+        """Return point `number` of the Sobol sequence, each coordinate in [0, 1); increasing numbers are fastest."""
         if number < self._sobol.num_generated:
             self._sobol.reset()
         if number > self._sobol.num_generated:
@@ -72,7 +72,7 @@ class Independent:
 
 
 class Sequential:
-    """Proposals, and what pruning needs, from a study in memory that is told of trials in their numbers' order."""
+    """Propose parameters with an Optuna study in memory, which learns the results in the order of trial numbers."""
 
     def __init__(self, definition: Definition):
         optuna = quiet_optuna()
@@ -90,11 +90,11 @@ class Sequential:
         self._told = 0
 
     def finish(self, record: Record) -> None:
-        """Take in how a trial has ended; the sampler learns of it when its turn comes."""
+        """Store a finished trial; the sampler learns of it in the order of trial numbers."""
         self._finished[record.number] = record
 
     def propose(self, number: int) -> dict[str, Any]:
-        """Return the values of the dimensions for trial `number`, which must come in order."""
+        """Return the values of the dimensions for trial `number`; the numbers must come in order."""
         self._tell(number)
         if self._independent is not None:
             params = self._independent.propose(number)
@@ -108,13 +108,13 @@ class Sequential:
         return self._study.ask(self._distributions).params
 
     def adopt(self, record: Record) -> None:
-        """Take in a trial of an earlier session, instead of proposing it."""
+        """Store a trial that an earlier session finished, instead of proposing it."""
         self._tell(record.number)
         self._add_running({name: record.parameters[name] for name in self._distributions})
         self.finish(record)
 
     def pruning(self) -> Pruning | None:
-        """Return what the trial that was proposed last needs for pruning."""
+        """Return the data that the last proposed trial needs for pruning, or None without a pruner."""
         if self._definition.pruner == "none":
             return None
         past = (each for each in self._study.get_trials(deepcopy=False)[: self._told] if each.intermediate_values)
@@ -126,7 +126,7 @@ class Sequential:
         self._study.add_trial(create_trial(state=TrialState.RUNNING, params=params, distributions=self._distributions))
 
     def _tell(self, number: int) -> None:
-        """Tell the study what trial `number` may know of."""
+        """Tell the study the results that trial `number` may depend on."""
         from optuna.trial import TrialState
 
         while self._told <= number - self._definition.in_flight:
@@ -141,11 +141,11 @@ class Sequential:
 
 
 def _at(distribution: Any, share: float) -> Any:
-    """Return the value at a share in [0, 1) of a distribution of Optuna's, on its scale, as Optuna itself places it."""
+    """Return the value at `share`, in [0, 1), of the scale of an Optuna distribution, placed as Optuna does."""
     if hasattr(distribution, "choices"):
         return distribution.choices[int(share * len(distribution.choices))]
     is_whole = isinstance(distribution.low, int)
-    half = 0.5 * distribution.step if is_whole else 0.0  # each whole number has a stretch of the same length
+    half = 0.5 * distribution.step if is_whole else 0.0  # each whole number gets an interval of the same length
     low, high = distribution.low - half, distribution.high + half
     if distribution.log:
         low, high = math.log(low), math.log(high)

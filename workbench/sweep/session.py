@@ -1,4 +1,4 @@
-"""One run of a sweep, from the trials that are finished to all of them: what runs them, and what is known meanwhile."""
+"""One session of a sweep: run the trials that are not finished yet, and keep count of the results."""
 
 import contextlib
 import pickle
@@ -20,12 +20,12 @@ from workbench.workers.pool import run_task
 from workbench.workers.progress import Display
 from workbench.workers.worker import now
 
-REFRESH = 1.0  # seconds after which the time left is told anew, even if no trial has ended
-SHOWN = 8  # running trials whose numbers are shown
+REFRESH = 1.0  # seconds between updates of the time left, even if no trial has ended
+SHOWN = 8  # running trials whose numbers are shown, at most
 
 
 class Session:
-    """One run of a sweep, from the trials that are finished to all of them."""
+    """One session of a sweep, which runs the trials that are not finished yet."""
 
     def __init__(self, target: Target, definition: Definition, folder: SweepFolder, setup: Setup, total: int):
         self.tally = Tally(definition, max(total, len(folder)))
@@ -35,7 +35,7 @@ class Session:
         self._setup = setup
         self._total = total
         self._next = 0
-        self._prefix = 0  # trials below it are all finished
+        self._prefix = 0  # all trials below this number are finished
         kind = samplers.Sequential if definition.is_ordered else samplers.Independent
         self._proposer = kind(definition)
         for finished in folder.numbers():
@@ -43,7 +43,7 @@ class Session:
         self._advance()
 
     def run(self, executor: Executor, at_once: int, show: Display) -> None:
-        """Run what is not finished, at most `at_once` trials at a time."""
+        """Run the unfinished trials, at most `at_once` trials at a time."""
         running: dict[Future, Task] = {}
         try:
             while True:
@@ -60,7 +60,7 @@ class Session:
                 future.cancel()
 
     def _start(self, executor: Executor, at_once: int, running: dict[Future, Task]) -> None:
-        """Start trials until `at_once` run, or none can be proposed yet."""
+        """Start trials until `at_once` are running or no more can be proposed yet."""
         while len(running) < at_once and self._next < self._total and self._may_propose():
             task = self._task(self._next)
             self._next += 1
@@ -68,14 +68,14 @@ class Session:
                 continue
             try:
                 running[executor.submit(run_task, self._setup, task)] = task
-            except (RuntimeError, OSError) as problem:  # shut down, broken, or its cluster is gone
+            except (RuntimeError, OSError) as problem:  # the executor is shut down or broken, or its cluster is gone
                 raise _broken(problem) from None
 
     def _may_propose(self) -> bool:
         return not self._definition.is_ordered or self._next < self._prefix + self._definition.in_flight
 
     def _task(self, number: int) -> Task | None:
-        """Return trial `number` to run, None where it is finished."""
+        """Return the task of trial `number`, or None if the trial is already finished."""
         if number in self._folder:
             if self._definition.is_ordered:
                 self._proposer.adopt(self._folder[number])
@@ -87,7 +87,7 @@ class Session:
         return Task(number, parameters, seed, pruning)
 
     def _finish(self, ended: list[tuple[Task, Outcome]]) -> None:
-        """Write down how trials have ended."""
+        """Save the outcomes of trials that have ended."""
         for task, outcome in ended:
             record = make_record(task, outcome, self._definition.objectives)
             self._folder.add(record, outcome)
@@ -103,7 +103,7 @@ class Session:
 
 
 class Tally:
-    """What is known of a sweep at any moment, in an amount of memory that does not grow with it."""
+    """The progress of a sweep: counts, best trial, last error and time left, in constant memory."""
 
     def __init__(self, definition: Definition, total: int):
         self.definition = definition
@@ -116,18 +116,18 @@ class Tally:
 
     @property
     def done(self) -> int:
-        """Return how many trials are finished, well or not."""
+        """Return the number of finished trials, whatever their status."""
         return sum(self.counts.values())
 
     @property
     def seconds_left(self) -> float | None:
-        """Return how long the rest may take, at the rate until now; None before its first trial."""
+        """Return the expected seconds for the remaining trials; None before this session's first result."""
         if not self._new:
             return None
         return (time.monotonic() - self._start) / self._new * max(0, self.total - self.done)
 
     def add(self, record: Record, *, earlier: bool = False) -> None:
-        """Count a finished trial, or one that was finished `earlier`, before an interruption."""
+        """Count a finished trial; `earlier` means that it was finished before this session."""
         self.counts[record.status] += 1
         self._new += not earlier
         if record.status == "failed":
@@ -136,11 +136,11 @@ class Tally:
             self.best = record
 
     def _rank(self, record: Record) -> tuple[float, int]:
-        """Return what sorts trials by their first objective; of two that are equal the earlier is the better."""
+        """Return the key that sorts trials by the first objective, then by number, so that the best comes first."""
         return self.definition.objectives[0].sign * record.values[0], record.number
 
     def rows(self, running: Iterable[int]) -> Iterator[tuple[str, str]]:
-        """Yield what is shown of a sweep beside how much is done, as names and words."""
+        """Yield the rows, each a name and a text, that the display shows beside the number of finished trials."""
         yield "failed", f"{self.counts['failed']:,}"
         if self.definition.pruner != "none":
             yield "pruned", f"{self.counts['pruned']:,}"
@@ -167,7 +167,7 @@ class Tally:
 
 @contextlib.contextmanager
 def opened(executor: Executor | None, scheduler: str | None, jobs: int | None) -> Iterator[tuple[Executor, int]]:
-    """Give what runs trials, and how many at once: `executor`, a Dask cluster, or processes on this machine."""
+    """Yield an executor and the number of trials to run at once: `executor`, a Dask cluster or local processes."""
     if executor is not None:
         yield executor, jobs or available_threads()
     elif scheduler is not None:
@@ -189,12 +189,12 @@ def _dask(scheduler: str) -> Any:
 
 
 class InProcess(Executor):
-    """Run trials of a function in this process, at once."""
+    """An executor that runs a function's trials in this process, as soon as they are submitted."""
 
     _run: Callable[[Task], Outcome] | None = None
 
     def submit(self, run: Callable, /, setup: Setup, task: Task) -> Future:
-        """Run the task instead of `run`, which would start a process; the Future is done."""
+        """Run the task here, not with `run`, which would start a process; return a finished Future."""
         self._run = self._run or pickle.loads(setup.work.pickled)
         future: Future = Future()
         future.set_result(self._run(task))
@@ -202,7 +202,7 @@ class InProcess(Executor):
 
 
 def _outcome_of(future: Future) -> Outcome:
-    """Return how a trial has ended; where its executor lost it, as a failure."""
+    """Return a trial's outcome; a trial that the executor lost has failed. Raise SweepStopped if the executor broke."""
     if future.cancelled():
         raise _broken(CancelledError("a trial was cancelled"))
     problem = future.exception()

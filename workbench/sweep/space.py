@@ -1,7 +1,7 @@
-"""The space of a sweep: what each parameter may be, read from words or Python values, checked as its target declares.
+"""The search space of a sweep: the values of each parameter, read from text or Python values and checked.
 
-In words: `1e-5..1:log:12` is a range with logarithmic scale and twelve points for a grid, `0..1` a range, `3,5,7` a
-list of choices, and a single value is fixed.
+In text, `1e-5..1:log:12` is a range with a logarithmic scale and twelve points for a grid, `0..1` is a range, `3,5,7`
+is a list of choices, and a single value is fixed. The target's declaration says which values are allowed.
 """
 
 import dataclasses
@@ -21,9 +21,9 @@ LARGEST_GRID = 10**7  # points
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """All numbers from `low` to `high`, both included; `count` is the number of points that a grid takes of them.
+    """All numbers from `low` to `high`, both included; a grid takes `count` points from them.
 
-    `step` is set for whole numbers alone, by the parameter's declaration.
+    `step` comes from the parameter's declaration; it is None unless the parameter is an int.
     """
 
     low: float
@@ -38,7 +38,7 @@ class Range:
 
     @property
     def points(self) -> tuple[float, ...]:
-        """Return the values of a grid; without a count, all whole numbers."""
+        """Return the values of a grid; an int range without a count gives all its values."""
         if self.step is not None and self.count is None:
             return tuple(range(self.low, self.high + 1, self.step))
         spaced = (np.geomspace if self.log else np.linspace)(self.low, self.high, self.count)
@@ -48,7 +48,7 @@ class Range:
         return tuple((self.low + self.step * steps).tolist())
 
     def distribution(self) -> "BaseDistribution":
-        """Return the same as Optuna's distribution."""
+        """Return the range as an Optuna distribution."""
         from optuna.distributions import FloatDistribution, IntDistribution
 
         if self.step is None:
@@ -58,7 +58,7 @@ class Range:
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
-    """A list of values; one alone is fixed."""
+    """A list of values; a single value is fixed."""
 
     points: tuple[Any, ...]
 
@@ -66,7 +66,7 @@ class Choices:
         return ",".join(str(value) if isinstance(value, str) else repr(value) for value in self.points)
 
     def distribution(self) -> "BaseDistribution":
-        """Return the same as Optuna's distribution: evenly spaced whole numbers keep their order, others have none."""
+        """Return the choices as an Optuna distribution; only increasing, evenly spaced ints keep their order."""
         from optuna.distributions import CategoricalDistribution, IntDistribution
 
         if all(type(value) is int for value in self.points):
@@ -78,13 +78,13 @@ class Choices:
 
 @dataclasses.dataclass(frozen=True)
 class Space:
-    """The dimensions that a sweep varies, by parameter, and the values of those that it fixes."""
+    """The parameters that a sweep varies, with a range or choices for each, and the values of the fixed ones."""
 
     dimensions: dict[str, Range | Choices]
     fixed: dict[str, Any]
 
     def as_words(self) -> dict[str, str]:
-        """Return each parameter's dimension or value, in words."""
+        """Return each parameter's dimension or value as text."""
         fixed = {name: Choices((value,)) for name, value in self.fixed.items()}
         return {name: str(each) for name, each in {**self.dimensions, **fixed}.items()}
 
@@ -93,7 +93,7 @@ class Space:
         return {name: dimension.distribution() for name, dimension in self.dimensions.items()}
 
     def grid(self) -> dict[str, tuple[Any, ...]]:
-        """Return the values of a grid by dimension, or raise ParameterError where a range has no count of points."""
+        """Return the values by parameter; raise ParameterError if a float range has no count or the grid is too big."""
         problems = [
             f"{name}={dimension}: a grid needs the number of points of this range, as in {name}={dimension}:10"
             for name, dimension in self.dimensions.items()
@@ -109,10 +109,10 @@ class Space:
 
 
 def read_space(declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> Space:
-    """Return the space that `given` describes: words, ranges, lists or single values by parameter.
+    """Return the space that `given` describes: text, a range, a list or a single value for each parameter.
 
     Raises:
-        ParameterError: a parameter does not exist, or may not be what it is given; all problems are named.
+        ParameterError: a parameter does not exist, or its values are not allowed. The message names all problems.
     """
     found = read_each(declared, given, _dimension)
     dimensions = {name: found[name] for name in declared if name in found}  # samplers draw in this order
@@ -124,7 +124,7 @@ def read_space(declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> S
 
 def _dimension(parameter: Parameter, what: Any) -> Range | Choices:
     if parameter.arg is None:
-        parameter.check(what)  # raises: it cannot be set
+        parameter.check(what)  # raises TypeError: the parameter cannot be set
     if isinstance(what, Range):
         return _checked_range(parameter, what)
     if isinstance(what, str):
@@ -136,7 +136,7 @@ def _dimension(parameter: Parameter, what: Any) -> Range | Choices:
 
 def _checked(parameter: Parameter, value: Any) -> Any:
     value = parameter.check(value)
-    if isinstance(value, float) and not math.isfinite(value):  # allowed elsewhere, where it is the upper limit
+    if isinstance(value, float) and not math.isfinite(value):  # a run allows inf if it is the upper limit
         raise ValueError(f"{parameter.name}={value!r}: must be {parameter.allowed}, finite")
     return value
 

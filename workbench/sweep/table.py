@@ -1,7 +1,7 @@
 """A sweep's finished trials as a table, one row each: `trials.parquet` and `trials.csv`.
 
-Columns: number, status, `params_NAME` for each parameter, `metrics_NAME` for each metric (the mean where it is a list
-of fold scores, then also `metrics_NAME_std` and `metrics_NAME_fold_1` and so on), seed, started, duration_seconds,
+Columns: number, status, `params_NAME` for each parameter, `metrics_NAME` for each metric (for a list of fold
+scores the mean, and also `metrics_NAME_std`, `metrics_NAME_fold_1` and so on), seed, started, duration_seconds,
 attempts, error, and `version_NAME`.
 """
 
@@ -19,13 +19,13 @@ from workbench.files import replace_file
 from workbench.sweep.folder import read_records
 from workbench.sweep.records import Record
 
-ROWS = 10_000  # in memory at once
+ROWS = 10_000  # held in memory at once
 FIRST, LAST = ("number", "status"), ("seed", "started", "duration_seconds", "attempts", "error")
 GROUPS = ("params_", "metrics_", "version_")
 
 
 def write_tables(folder: Path) -> None:
-    """Write both tables of the sweep in `folder`, whole, from one batch of rows after another."""
+    """Write both tables of the sweep in `folder`, batch by batch; each replaces an earlier file only when complete."""
     schema = _schema(map(row, read_records(folder)))
 
     def write(writer: Any) -> None:
@@ -38,7 +38,7 @@ def write_tables(folder: Path) -> None:
 
 
 def row(record: Record) -> dict[str, Any]:
-    """Return a trial's values by column."""
+    """Return a trial's row: its values by column name."""
     error = record.error and f"{record.error['kind']}: {record.error['message']}"
     cells: dict[str, Any] = {"number": record.number, "status": record.status}
     cells |= {f"params_{name}": value for name, value in record.parameters.items()}
@@ -58,7 +58,7 @@ def _metric(column: str, value: Any) -> dict[str, Any]:
 
 
 def _schema(rows: Iterable[dict[str, Any]]) -> pyarrow.Schema:
-    """Return the columns of all rows, in the order that is said above, each of a type that holds all its values."""
+    """Return the columns of all rows, in the order that this module documents, with types that hold all values."""
     kinds: dict[str, set[type]] = {name: set() for name in (*FIRST, *LAST)}
     for cells in rows:
         for name, value in cells.items():
@@ -84,7 +84,7 @@ def _type(kinds: set[type]) -> pyarrow.DataType:
 
 
 def _fitted(cells: dict[str, Any], schema: pyarrow.Schema) -> dict[str, Any]:
-    """Return a row with text where its column holds text, and floats where it holds floats."""
+    """Return a row whose values are converted to text or floats where the column has that type."""
     fit = {pyarrow.string(): str, pyarrow.float64(): float}
     return {
         field.name: value if value is None else fit.get(field.type, lambda as_it_is: as_it_is)(value)

@@ -1,8 +1,8 @@
-"""What a sweep runs: a notebook, or a plain function, with the parameters that it declares.
+"""The target of a sweep: a notebook or a plain function, with the parameters that it declares.
 
-A function declares its parameters by its signature, `alpha: Annotated[float, "strength [0 .. 10]"] = 1e-4`, the text
-being what a notebook's line has as its comment. Two names have a meaning of their own: `seed` is given the trial's seed
-unless the sweep sets it, and `trial` is given a `workbench.sweep.trial.Trial`, to report intermediate values to.
+A function declares its parameters in its signature, as in `alpha: Annotated[float, "strength [0 .. 10]"] = 1e-4`; the
+text has the form of a comment in a notebook's parameters cell. Two names are special: `seed` receives the trial's seed
+unless the sweep sets it, and `trial` receives a `workbench.sweep.trial.Trial`, which takes intermediate values.
 """
 
 import dataclasses
@@ -30,17 +30,17 @@ from workbench.sweep.trial import FunctionTrial, finish_notebook
 from workbench.workers.messages import FunctionWork, NotebookWork
 
 SEED, TRIAL = "seed", "trial"
-MAX_OUTPUT_RATIO = 10  # what a trial leaves may take ten times the size of its notebook
+MAX_OUTPUT_RATIO = 10  # a trial's files are assumed to take at most ten times the size of its notebook
 LARGEST_SEED = 2**31 - 1
 
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """Something to sweep over.
+    """A notebook or a function to sweep over.
 
     Either `notebook` or `function` is set. `takes_trial` says whether the function has a parameter `trial`. `digest`
-    changes with its code. `defaults` are given to every trial, unless its parameters say otherwise. `known` are the
-    metrics that a notebook's saved outputs have; empty where that is not known.
+    changes when the code changes. Every trial gets `defaults`, unless the sweep sets other values. `known` are the
+    metrics in a notebook's saved outputs; it is empty if they are not known.
     """
 
     name: str
@@ -54,19 +54,19 @@ class Target:
 
     @property
     def stem(self) -> str:
-        """Return a short name, fit for a folder."""
+        """Return a short name that can name a folder."""
         if self.names_notebook:
             return Path(self.name).stem
         return re.sub(r"\W+", "", self.name.rpartition(":")[2].rpartition(".")[2])
 
     @property
     def names_notebook(self) -> bool:
-        """Tell whether it was given as a notebook, be it run itself or by a function that it registers."""
+        """Tell whether the target was given as a notebook, even if a function that it registers runs instead."""
         return self.name.endswith(".ipynb")
 
     @property
     def trial_bytes(self) -> int:
-        """Return what files a trial may leave: of a notebook, itself, its report and its figures."""
+        """Return the bytes that a trial's files may take: a notebook's trial saves the notebook, report and figures."""
         return MAX_OUTPUT_RATIO * Path(self.notebook.path).stat().st_size if self.is_notebook else 0
 
     @property
@@ -74,13 +74,13 @@ class Target:
         return self.notebook is not None
 
     def work(self, objectives: tuple[str, ...]) -> NotebookWork | FunctionWork:
-        """Return what is sent to a worker; `objectives` name what a function returns as bare numbers."""
+        """Return the work to send to a worker; `objectives` name the numbers of a function that returns no dict."""
         if self.notebook is not None:
             return self.notebook
         return FunctionWork(cloudpickle.dumps(FunctionTrial(self.function, self.takes_trial, objectives)))
 
     def seed(self, seed: int) -> dict[str, int]:
-        """Return the trial's seed by the name of the parameter that takes it, within that one's limits; or nothing."""
+        """Return {"seed": seed}, moved into the parameter's limits, or {} without an int parameter `seed`."""
         parameter = self.declared.get(SEED)
         if parameter is None or parameter.arg is None or parameter.arg.type is not int:
             return {}
@@ -89,7 +89,7 @@ class Target:
         return {SEED: int(low + seed % (high - low + 1))}
 
     def check_complete(self, given: Mapping[str, Any]) -> None:
-        """Raise ParameterError if a parameter without a default is not given."""
+        """Raise ParameterError if `given` lacks a parameter that has no default."""
         given = {*given, *self.seed(0)}
         missing = [name for name, each in self.declared.items() if each.default is REQUIRED and name not in given]
         if missing:
@@ -98,13 +98,13 @@ class Target:
 
 
 def find_target(what: Path | str | Callable) -> Target:
-    """Return the target that `what` is or names: a notebook's path, a function, "module:function", "file.py:function".
+    """Return the target for `what`: a notebook's path, a function, "module:function" or "file.py:function".
 
-    A notebook whose metadata register a function, `{"workbench": {"function": "module:function"}}`, is swept by it: the
-    parameters are the notebook's, the numbers the function's.
+    If a notebook's metadata register a function, `{"workbench": {"function": "module:function"}}`, the trials call this
+    function. The declarations and defaults of its parameters are still those of the notebook.
 
     Raises:
-        Refused: there is no such thing, or it cannot be swept over.
+        Refused: the notebook, module, file or function does not exist, or a sweep cannot run it.
     """
     if callable(what):
         owner = what if hasattr(what, "__qualname__") else type(what)
@@ -119,7 +119,7 @@ def _notebook(path: Path) -> Target:
     import nbformat
 
     source = load(path)
-    path = Path(os.path.relpath(path))  # however it was given, it is the same notebook
+    path = Path(os.path.relpath(path))  # one name for a notebook, however it was given
     declared = parameters.declared(source)
     registered = source.metadata.get("workbench", {}).get("function")
     if registered is not None:
@@ -133,7 +133,7 @@ def _notebook(path: Path) -> Target:
         digest=_digest(code),
         notebook=NotebookWork(
             text, str(path), str(path.resolve().parent), finish=finish_notebook, shutdown="immediate"
-        ),  # without waiting half a second for each kernel to say that it ends
+        ),  # does not wait half a second for each kernel to end itself
         known=tuple(results.metrics(load(path))),
     )
 
@@ -165,11 +165,11 @@ def _function(function: Callable, name: str) -> Target:
         declared[parameter.name] = _declared(parameter, hints.get(parameter.name))
     try:
         source = inspect.getsource(function)
-    except (OSError, TypeError):  # written where no source is kept
+    except (OSError, TypeError):  # no source file, as at a prompt
         source = getattr(getattr(function, "__code__", None), "co_code", b"").hex()
     try:
         cloudpickle.dumps(function)
-    except Exception as problem:  # whatever the function's surroundings raise
+    except Exception as problem:  # pickling the function can raise anything
         raise SweepError(f"function {name}: cannot be sent to another process ({problem})") from None
     return Target(
         name=name,
@@ -213,10 +213,10 @@ def _find_function(text: str) -> Callable:
 
 
 def _load_file(path: Path) -> ModuleType:
-    """Import a file, under a name that belongs to it; its functions are then sent to other processes by value."""
+    """Import a file under a name of its own; its functions are sent to other processes by value."""
     if not path.is_file():
         raise SweepError(f"file {str(path)!r}: does not exist")
-    name = f"{path.stem}_{_digest(f'{path.resolve()}: {path.read_bytes()}')[:8]}"  # another once it has changed
+    name = f"{path.stem}_{_digest(f'{path.resolve()}: {path.read_bytes()}')[:8]}"  # a changed file has another name
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -224,7 +224,7 @@ def _load_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as problem:  # whatever the file raises
+    except Exception as problem:  # the file's code can raise anything
         del sys.modules[name]
         raise SweepError(f"file {str(path)!r}: cannot be imported ({type(problem).__name__}: {problem})") from None
     cloudpickle.register_pickle_by_value(module)

@@ -1,4 +1,4 @@
-"""A trial as its function sees it, and as a worker runs it: a Task in, an Outcome out."""
+"""One trial of a sweep: the object that its function receives, and how a worker turns a Task into an Outcome."""
 
 import dataclasses
 import time
@@ -15,11 +15,11 @@ from workbench.report.results import versions
 from workbench.workers.messages import NotebookWork, Outcome, Task
 from workbench.workers.worker import error_of, now, writable
 
-Point = tuple[int, float]  # a step, and the intermediate value there
+Point = tuple[int, float]  # a step, and the intermediate value at that step
 
 
 def quiet_optuna() -> ModuleType:
-    """Import Optuna, which takes long, have it log errors alone, and return it."""
+    """Import Optuna, which takes long, make it log only errors, and return it."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -28,7 +28,7 @@ def quiet_optuna() -> ModuleType:
 
 @dataclasses.dataclass(frozen=True)
 class Pruning:
-    """A pruner of Optuna's by name, the direction of the objective, and Optuna's trials to compare with."""
+    """The name of an Optuna pruner, the direction of the objective, and the Optuna trials to compare with."""
 
     pruner: str
     direction: str
@@ -36,9 +36,9 @@ class Pruning:
 
 
 class Trial:
-    """One trial, with the methods of Optuna's of the same name.
+    """One trial as its function sees it; its methods have the names of those of Optuna's Trial.
 
-    `seed` is the trial's own, derived from the sweep's and `number`.
+    `seed` belongs to this trial; it is derived from the sweep's seed and `number`.
     """
 
     def __init__(self, number: int, seed: int, pruning: Pruning | None = None):
@@ -46,13 +46,13 @@ class Trial:
         self.seed = seed
         self.intermediate: dict[int, float] = {}
         self._optuna = None
-        if pruning is not None:  # a running trial of a study in memory that holds the past ones
+        if pruning is not None:  # a running trial in a study that holds the past trials
             study = quiet_optuna().create_study(direction=pruning.direction, pruner=make_pruner(pruning.pruner))
             study.add_trials(pruning.past)
             self._optuna = study.ask()
 
     def report(self, value: float, step: int) -> None:
-        """Report an intermediate value of the objective at `step`, from 0 up, once for each step."""
+        """Report an intermediate value of the objective at `step`, an int of at least 0, once for each step."""
         if isinstance(step, bool) or not isinstance(step, int) or step < 0:
             raise ValueError(f"step={step!r}: must be a whole number of at least 0")
         self.intermediate[step] = float(value)
@@ -60,17 +60,17 @@ class Trial:
             self._optuna.report(float(value), step)
 
     def should_prune(self) -> bool:
-        """Return whether the sweep's pruner would stop here; then raise `optuna.TrialPruned`."""
+        """Return whether the pruner would stop the trial here; if so, the function raises `optuna.TrialPruned`."""
         return self._optuna is not None and self._optuna.should_prune()
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """Return what the pruner keeps with the trial."""
+        """Return the attributes that the pruner stores with the trial."""
         return {} if self._optuna is None else dict(self._optuna.study.get_trials(deepcopy=False)[-1].system_attrs)
 
 
 def make_pruner(name: str) -> Any:
-    """Return Optuna's pruner of that name."""
+    """Return the Optuna pruner called `name`."""
     from optuna import pruners
 
     if name == "median":
@@ -78,12 +78,12 @@ def make_pruner(name: str) -> Any:
     if name == "halving":
         return pruners.SuccessiveHalvingPruner()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it is experimental
+        warnings.simplefilter("ignore")  # Optuna warns that it is experimental
         return pruners.WilcoxonPruner(p_threshold=0.1)
 
 
 class FunctionTrial:
-    """A function, to be called for one trial after another; `objectives` name what it returns as bare numbers."""
+    """A function to call for one trial after another; `objectives` name its numbers if it returns no dict."""
 
     def __init__(self, function: Callable, takes_trial: bool, objectives: tuple[str, ...]):
         self._function = function
@@ -91,15 +91,15 @@ class FunctionTrial:
         self._objectives = objectives
 
     def __call__(self, task: Task) -> Outcome:
-        """Call the function for the trial; whatever it raises is the trial's failure."""
+        """Call the function and return the outcome; any exception but KeyboardInterrupt fails or prunes the trial."""
         trial = Trial(task.number, task.seed, task.context)
         arguments = dict(task.parameters, trial=trial) if self._takes_trial else task.parameters
         started, start = now(), time.perf_counter()
         try:
             metrics, status, error = as_metrics(self._function(**arguments), self._objectives), "ok", None
-        except KeyboardInterrupt:  # of a sweep that runs in this process
+        except KeyboardInterrupt:  # the sweep runs in this process and is interrupted
             raise
-        except BaseException as problem:  # SystemExit too: it is the trial's end, not the sweep's
+        except BaseException as problem:  # SystemExit too: it ends the trial, not the sweep
             metrics, status, error = {}, "failed", error_of(problem)
             if type(problem).__name__ == "TrialPruned":
                 status, error = "pruned", None
@@ -116,7 +116,7 @@ class FunctionTrial:
 
 
 def finish_notebook(work: NotebookWork, task: Task, outcome: Outcome, place: Path) -> Outcome:
-    """Write the report of a notebook's trial in the worker that ran it; return its metrics and all its files."""
+    """Write the report of a notebook's trial, in the worker that ran it; return its outcome with metrics and files."""
     import nbformat
 
     from workbench.report.runs import Job, write_result
@@ -131,9 +131,9 @@ def finish_notebook(work: NotebookWork, task: Task, outcome: Outcome, place: Pat
 
 
 def as_metrics(returned: Any, objectives: tuple[str, ...]) -> dict[str, Any]:
-    """Return what a function gave back as metrics by name: a dict, a number, or as many numbers as objectives.
+    """Return the metrics by name that a function returned as a dict, a number, or one number for each objective.
 
-    A list of numbers instead of one are the scores of folds.
+    A metric may be a list of numbers, the scores of folds. Raises TypeError for any other result.
     """
     if isinstance(returned, dict):
         return {writable(str(name)): _plain(name, value) for name, value in returned.items()}

@@ -1,5 +1,5 @@
-"""Processes that run notebooks and functions: what is sent to them, how they are started, watched and ended.
+"""Worker processes that run notebooks and functions: their messages, and how they are started, watched and ended.
 
-What is run, and what is kept of it, belongs to report/ and sweep/. Starting a worker imports nothing that reads
-notebooks unless it is given one.
+The choice of runs, and their results, belong to report/ and sweep/. A worker imports the libraries that read notebooks
+only if it is given one.
 """

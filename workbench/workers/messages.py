@@ -1,4 +1,4 @@
-"""What is sent to a worker process and what comes back; all of it can be pickled."""
+"""The messages to and from a worker process; all of them can be pickled."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,9 +9,9 @@ from typing import Any
 class NotebookWork:
     """A notebook to run: its text, the file it came from, and the folder in which its code runs.
 
-    A run leaves `notebook.ipynb` in the folder `place`, and what the notebook saves in `place`/figures, if that exists.
-    Without a `place` that is a temporary folder. At the end the worker calls `finish(work, task, outcome, place)`, if
-    given, and sends back the outcome that this returns. `shutdown` is how papermill ends the kernel: "graceful" or
+    A run saves `notebook.ipynb` in the folder `place`, and the notebook's figures in `place`/figures if that exists. If
+    `place` is None, the folder is temporary. At the end the worker calls `finish(work, task, outcome, place)`, if
+    given, and sends back the outcome that `finish` returns. `shutdown` is how papermill ends the kernel: "graceful" or
     "immediate".
     """
 
@@ -25,17 +25,17 @@ class NotebookWork:
 
 @dataclasses.dataclass(frozen=True)
 class FunctionWork:
-    """A function to run: pickled by cloudpickle, it takes a Task and returns an Outcome."""
+    """A function to run, pickled by cloudpickle; it takes a Task and returns an Outcome."""
 
     pickled: bytes
 
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """What all tasks of a worker have in common.
+    """The settings that all tasks of a worker share.
 
-    `session` names the workers that are ended together. `timeout` is in seconds for each task, None for no limit.
-    `threads` is how many a task may use, None for as many as the environment says. `path` is where modules are found.
+    Workers with the same `session` are ended together. `timeout` is in seconds for each task, None for no limit.
+    `threads` is the number of threads for a task, None to leave it to the environment. `path` is put before sys.path.
     """
 
     session: str
@@ -47,7 +47,7 @@ class Setup:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One run: its number, every parameter that it is given, its seed, and what else a function needs to know."""
+    """One run: its number, all its parameters, its seed, and other data that a function needs."""
 
     number: int
     parameters: dict[str, Any]
@@ -57,10 +57,10 @@ class Task:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a task has ended.
+    """The result of a task.
 
-    `status` is "ok", "pruned" or "failed"; if failed, `error` has kind, message and traceback. `files` are those that a
-    notebook leaves, by their path in its folder. `attempts` is 2 after a retry.
+    `status` is "ok", "pruned" or "failed"; if failed, `error` has kind, message and traceback. `files` are the
+    contents of a notebook's files by their path in its folder. `attempts` is 2 after a retry.
     """
 
     status: str

@@ -1,4 +1,4 @@
-"""Notebooks run by papermill in a worker, each in a kernel of its own."""
+"""Run notebooks with papermill in a worker process, each in its own kernel."""
 
 import contextlib
 import logging
@@ -20,12 +20,12 @@ from jupyter_client.kernelspec import KernelSpec
 from workbench.workers.messages import NotebookWork, Outcome, Task
 from workbench.workers.worker import Run, Watcher, cause_of_death, now
 
-LONGEST_SOCKET_FOLDER = 90  # characters; a socket's whole path may have 103
-GRACE = 5.0  # seconds that code has to answer an interrupt before its kernel is killed
+LONGEST_SOCKET_FOLDER = 90  # characters; the whole path of a socket may have at most 103
+GRACE = 5.0  # seconds; a kernel that still runs that long after an interrupt is killed
 
 
 def notebook_runner(work: NotebookWork, timeout: float | None, watcher: Watcher) -> Run:
-    """Return what runs a notebook for a task, one task at a time in a process."""
+    """Return a function that runs the notebook for one task; a process runs one task at a time."""
 
     def run(task: Task, tell: Callable[[int], object]) -> Outcome:
         with tempfile.TemporaryDirectory(prefix="notebook-", ignore_cleanup_errors=True) as scratch:
@@ -49,25 +49,25 @@ def notebook_runner(work: NotebookWork, timeout: float | None, watcher: Watcher)
 
 
 class OwnKernelManager(AsyncKernelManager):
-    """Start kernels of this very interpreter, whatever kernels are installed under the name of python3."""
+    """Start kernels with this interpreter, even if another kernel is installed under the name python3."""
 
-    kernel: ClassVar["Kernel"]  # papermill is given this class, and makes the manager itself
+    kernel: ClassVar["Kernel"]  # a class attribute, since papermill makes the instance from this class
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.connection_file = str(self.kernel.scratch / "connection.json")
-        # Sockets in a folder: with TCP, two kernels that start at once may pick the same port.
+        # Use sockets in a folder: with TCP, two kernels that start at the same time may pick the same port.
         if len(str(self.kernel.scratch)) < LONGEST_SOCKET_FOLDER:
             self.transport = "ipc"
             self.ip = str(self.kernel.scratch / "socket")
 
     async def start_kernel(self, **settings: Any) -> None:
-        """Start the kernel, which from then on is ended with this process."""
+        """Start the kernel; from then on, it is ended when this process ends."""
         await super().start_kernel(**settings)
         self.kernel.watch(self.provisioner.process)
 
     async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
-        """End the kernel; at once, also the processes that it has started, which it is not asked to end."""
+        """End the kernel; with `now`, kill it and the processes that it has started, without asking it."""
         if now and self.has_kernel:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.provisioner.process.pid, signal.SIGKILL)
@@ -79,33 +79,33 @@ class OwnKernelManager(AsyncKernelManager):
 
 
 class Kernel:
-    """The process of the kernel, for what cannot wait until it answers: interrupts, death and its cause."""
+    """The kernel's process, for actions that do not wait for its answer: interrupt it, kill it, see why it ended."""
 
     def __init__(self, scratch: Path, watcher: Watcher) -> None:
         self.scratch = scratch
         self.process = None
         self.timed_out = False
         self.finished = threading.Event()
-        self.running = ""  # the source of the cell that runs now
+        self.running = ""  # the number and source of the current cell
         self._watcher = watcher
         watcher.guard(folder=str(scratch))
 
     def watch(self, process: Any) -> None:
-        """Remember the process, once it has started."""
+        """Store the process, after it has started."""
         self.process = process
         self._watcher.guard(process.pid, str(self.scratch))
 
     def run(self, cell_index: int, source: str) -> None:
-        """Remember the cell that runs now."""
+        """Store the number and source of the current cell."""
         self.running = f"while running cell {cell_index + 1}:\n\n{source}"
 
     def signal(self, number: int) -> None:
-        """Send a signal to the kernel and the processes it has started, if it is alive."""
+        """Send a signal to the kernel and the processes that it has started, if the kernel is alive."""
         if self.process is not None and self.process.poll() is None:
-            os.killpg(self.process.pid, number)  # a kernel leads a process group of its own
+            os.killpg(self.process.pid, number)  # a kernel has its own process group
 
     def stop_after(self, seconds: float) -> None:
-        """Interrupt the kernel if it has not finished in time, and kill it if it goes on."""
+        """Interrupt the kernel if it has not finished after `seconds`, and kill it if it does not stop within GRACE."""
         if self.finished.wait(seconds):
             return
         self.timed_out = True
@@ -114,7 +114,7 @@ class Kernel:
             self.signal(signal.SIGKILL)
 
     def end(self) -> None:
-        """Say that the kernel has ended: its number may become another process's."""
+        """Note that the kernel has ended; the system may now give its process number to another process."""
         self.finished.set()
         self._watcher.guard(folder=str(self.scratch))
 
@@ -122,7 +122,7 @@ class Kernel:
 def _execute(
     work: NotebookWork, task: Task, place: Path, timeout: float | None, kernel: Kernel, tell: Callable[[int], object]
 ) -> dict[str, str] | None:
-    """Run the notebook, telling of each finished cell; return what went wrong, None if nothing did.
+    """Run the notebook, and call `tell` for each finished cell; return the error, or None if there is none.
 
     Papermill writes the executed notebook into `place` after every cell.
     """
@@ -130,7 +130,7 @@ def _execute(
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it logs is reported as the outcome
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # the outcome reports what it logs
     OwnKernelManager.kernel = kernel
     source, output = kernel.scratch / "source.ipynb", place / "notebook.ipynb"
     source.write_text(work.text, encoding="utf-8")
@@ -168,12 +168,12 @@ def _execute(
 
 
 def _as_template(path: Path) -> str:
-    """Return the path as papermill takes it, with braces doubled: single ones would be filled in."""
+    """Return the path with braces doubled, since papermill replaces single braces by parameters."""
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _exception(problem: Any, output: Path) -> dict[str, str] | None:
-    """Describe a cell's exception; None where the cell was expected to raise it."""
+    """Return a cell's exception as an error, or None if the cell has the tag `raises-exception`."""
     from nbconvert.filters import strip_ansi
     from papermill.execute import remove_error_markers
 

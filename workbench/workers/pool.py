@@ -1,7 +1,7 @@
-"""Workers seen from their parent: started, given tasks, and ended.
+"""Start worker processes, give them tasks, and end them, from the parent process.
 
-An executor of any kind calls `run_task` in threads or processes of its own. Each of those threads keeps one worker and
-gives it task after task: a task that crashes, hangs or eats the memory takes along that worker alone.
+An executor of any kind calls `run_task` in its own threads or processes. Each of these threads keeps one worker and
+gives it one task after another. A task that crashes, hangs or uses up the memory ends only its worker.
 """
 
 import contextlib
@@ -20,14 +20,14 @@ from multiprocessing.connection import Connection
 from workbench.workers.messages import NotebookWork, Outcome, Setup, Task, failed
 from workbench.workers.worker import cause_of_death, now
 
-LOG_TAIL = 4000  # characters of what a worker printed that are shown with an error
-MARGIN = 15.0  # seconds beyond its time that a notebook has to be stopped in good order, before its process is killed
-PATIENCE = 10.0  # seconds that a worker has to end once it is told to
+LOG_TAIL = 4000  # last characters of a worker's output that are shown with an error
+MARGIN = 15.0  # seconds; a notebook's worker that has not answered that long after the time-out is ended
+PATIENCE = 10.0  # seconds; a worker that has not ended by then is killed
 ATTEMPTS = 2
 RETRIED = ("lost process", "dead kernel")
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "WORKBENCH_NUM_THREADS")
 
-Tell = Callable[[int], object]  # is told the index of each finished cell
+Tell = Callable[[int], object]  # called with the index of each finished cell
 
 
 class Lost(Exception):
@@ -35,11 +35,11 @@ class Lost(Exception):
 
 
 class Closed(Exception):
-    """A worker was ended on purpose, or not even started: its session has ended."""
+    """A worker was ended on purpose, or not started, because its session has ended."""
 
 
 class Worker:
-    """One process that runs the tasks of one setup."""
+    """A worker process that runs the tasks of one setup."""
 
     def __init__(self, setup: Setup):
         self.session = setup.session
@@ -51,7 +51,7 @@ class Worker:
             if setup.session in _closed:
                 ours.close()
                 raise Closed
-            # Appended to, so that it can be emptied under the worker's hands.
+            # Append mode: the parent can empty the file while the worker writes to it.
             self._log = tempfile.TemporaryFile("a+", encoding="utf-8", errors="replace")  # noqa: SIM115
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "workbench.workers.worker", str(theirs.fileno())],
@@ -60,15 +60,15 @@ class Worker:
                 stderr=self._log,
                 pass_fds=[theirs.fileno()],
                 env=_environment(setup),
-                start_new_session=True,  # Ctrl-C reaches this process alone, which then ends its workers
+                start_new_session=True,  # Ctrl-C reaches only the parent, which then ends its workers
             )
             _workers.add(self)
         self._connection = Connection(ours.detach())
-        with contextlib.suppress(OSError):  # dead already: the first task finds out
+        with contextlib.suppress(OSError):  # the process has ended already: the first task finds out
             self._connection.send(setup)
 
     def run(self, task: Task, tell: Tell) -> Outcome:
-        """Run one task; a process that ends or takes too long is a failure, after which the worker has ended.
+        """Run one task; if the process ends or takes too long, the task has failed and the worker is ended.
 
         Raises:
             Closed: the session has ended.
@@ -90,18 +90,18 @@ class Worker:
         return outcome
 
     def tell_to_end(self) -> None:
-        """Close the worker's standard input, whereupon its watcher ends it."""
+        """Close the worker's standard input, so that its watcher ends it."""
         with contextlib.suppress(OSError):
             self.process.stdin.close()
 
     def end(self) -> None:
-        """End the process and all that it has started."""
+        """End the process and all processes that it has started."""
         with _registry:
             _workers.discard(self)
         self.tell_to_end()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(PATIENCE)
-        if self.process.returncode is None:  # not waited for yet: its number cannot have become another's
+        if self.process.returncode is None:  # not waited for, so its number still belongs to it
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
@@ -111,7 +111,7 @@ class Worker:
     def _ask(self, task: Task, tell: Tell) -> Outcome:
         try:
             self._log.truncate(0)
-            if not self._is_ready:  # what it takes to start is not the task's time
+            if not self._is_ready:  # the time to start does not count as the task's time
                 self._is_ready = self._connection.recv()
             self._connection.send(task)
             end = None if self._timeout is None else time.monotonic() + self._timeout + MARGIN * self._is_notebook
@@ -120,7 +120,7 @@ class Worker:
                 if isinstance(answer, Outcome):
                     return answer
                 tell(answer)
-        except (EOFError, OSError, ValueError):  # the last two where the worker is being ended meanwhile
+        except (EOFError, OSError, ValueError):  # the last two if another thread ends the worker
             if self.session in _closed:
                 raise Closed from None
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -140,7 +140,7 @@ _own = threading.local()
 
 
 def run_alone(setup: Setup, task: Task, tell: Tell) -> Outcome:
-    """Run one task in a worker of its own, which has ended afterwards."""
+    """Run one task in a new worker, and end the worker afterwards."""
     worker = Worker(setup)
     try:
         return worker.run(task, tell)
@@ -149,7 +149,7 @@ def run_alone(setup: Setup, task: Task, tell: Tell) -> Outcome:
 
 
 def run_task(setup: Setup, task: Task) -> Outcome:
-    """Run one task in this thread's worker; once more if the process is lost."""
+    """Run one task in this thread's worker; run it once more if the process or its kernel is lost."""
     for attempt in range(1, ATTEMPTS + 1):
         outcome = dataclasses.replace(_own_worker(setup).run(task, lambda cell_index: None), attempts=attempt)
         if outcome.error is None or outcome.error["kind"] not in RETRIED:
@@ -158,7 +158,7 @@ def run_task(setup: Setup, task: Task) -> Outcome:
 
 
 def close_workers(session: str) -> None:
-    """End the workers of a session in this process, for good; tasks that they run raise Closed."""
+    """End the workers of a session in this process, and start no more; the tasks that they run raise Closed."""
     with _registry:
         _closed.add(session)
         closing = [worker for worker in _workers if worker.session == session]
@@ -169,7 +169,7 @@ def close_workers(session: str) -> None:
 
 
 def _own_worker(setup: Setup) -> Worker:
-    """Return this thread's worker, a new one where it has none of this session."""
+    """Return this thread's worker; start a new one if it has none of this session that is alive."""
     worker = getattr(_own, "worker", None)
     if worker is None or worker.session != setup.session or worker.process.poll() is not None:
         if worker is not None:
@@ -179,6 +179,6 @@ def _own_worker(setup: Setup) -> Worker:
 
 
 def _environment(setup: Setup) -> dict[str, str]:
-    """Return the environment of a worker: its share of the threads, unless the user has said otherwise."""
+    """Return a worker's environment, with its number of threads where the user's environment does not set one."""
     threads = {} if setup.threads is None else {name: str(setup.threads) for name in THREAD_SETTINGS}
     return {**threads, **os.environ, "PYTHONFAULTHANDLER": "1"}

@@ -1,4 +1,4 @@
-"""How a batch of work is shown: a table that is drawn over itself in a terminal, lines elsewhere."""
+"""Show the progress of a batch of work: a table that is redrawn in place in a terminal, printed lines elsewhere."""
 
 import contextlib
 import time
@@ -10,13 +10,13 @@ from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-OFTEN = 0.1  # seconds between two drawings
+OFTEN = 0.1  # seconds between two updates of the table
 
-Rows = Iterable[tuple[str, str]]  # names, and words
+Rows = Iterable[tuple[str, str]]  # each row is a name and a text
 
 
 class Display:
-    """Print a line for each event, and one about the whole every so many seconds, or never."""
+    """Print a line for each event, and a line of overall progress each `every` seconds, or never if None."""
 
     def __init__(self, console: Console, every: float | None):
         self._console = console
@@ -24,11 +24,11 @@ class Display:
         self._next = 0.0
 
     def event(self, words: str, *, passing: bool = False) -> None:
-        """Say that something has happened; what is passing is not said where a table shows it."""
+        """Print an event; a `passing` event is not printed where a table shows the progress."""
         self._console.print(words, markup=False, highlight=False, soft_wrap=True)
 
     def update(self, done: int, total: int, rows: Rows) -> None:
-        """Show how much is done, and more about it; not at every call, but when all is done."""
+        """Show the progress and `rows`, unless the last update was less than `every` seconds ago and work is left."""
         if self._every is None or (time.monotonic() < self._next and done < total):
             return
         self._next = time.monotonic() + self._every
@@ -39,7 +39,7 @@ class Display:
 
 
 class Moving(Display):
-    """Draw one table, again and again in the same place, and print events above it."""
+    """Draw a table, redraw it in the same place, and print events above it."""
 
     def __init__(self, live: Live, title: str):
         super().__init__(live.console, OFTEN)
@@ -62,9 +62,9 @@ class Moving(Display):
 
 @contextlib.contextmanager
 def display(console: Console | None, title: str, every: float | None = None) -> Iterator[Display]:
-    """Give what shows a batch of work in the block; without a console it shows nothing.
+    """Yield the Display that shows a batch of work; without a console it shows nothing.
 
-    Where there is no terminal, a line about the whole is printed each `every` seconds, or never.
+    If there is no terminal, a line of overall progress is printed each `every` seconds, or never if None.
     """
     if console is not None and console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:

@@ -1,8 +1,8 @@
-"""The process that runs a notebook or a function: `python -m workbench.workers.worker SOCKET`.
+"""The worker process, which runs a notebook or a function: `python -m workbench.workers.worker SOCKET`.
 
-SOCKET is the number of an open socket. A Setup comes over it first, and True goes back. Then comes one Task at a time;
-for each, the index of every finished cell of a notebook goes back, and at last an Outcome. Standard input carries
-nothing; it stays open as long as the parent lives.
+SOCKET is the number of an open socket. The worker first receives a Setup and answers True. Then it receives one Task at
+a time. For each, it sends the index of every finished cell of a notebook, and at last an Outcome. Standard input
+carries nothing; it stays open as long as the parent process lives.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ from multiprocessing.connection import Connection
 
 from workbench.workers.messages import FunctionWork, Outcome, Setup, Task, failed
 
-IDLE = 600.0  # seconds without a task after which the process ends: on a cluster nobody else would end it
+IDLE = 600.0  # seconds; a worker without a task for that long ends, since on a cluster nobody else would end it
 
-Run = Callable[[Task, Callable[[int], object]], Outcome]  # it tells the second argument of each finished cell
+Run = Callable[[Task, Callable[[int], object]], Outcome]  # calls its second argument with each finished cell's index
 
 WATCH = """
 import os, select, sys
@@ -46,38 +46,38 @@ if folder:
 
 
 class Watcher:
-    """A process that ends this one, and all that it has started, once its standard input ends or it ends itself.
+    """A process that kills this worker and all it has started, when its standard input closes or this worker ends.
 
-    Standard input ends with the parent. A thread could not do this: a function may be busy in C code that lets no other
+    Standard input closes when the parent ends. A thread could not do this: a function may run C code that lets no other
     thread run.
     """
 
     def __init__(self) -> None:
-        theirs, self._pipe = os.pipe()  # this process alone holds the end that is written to
+        theirs, self._pipe = os.pipe()  # only this process holds the writing end
         command = [sys.executable, "-IS", "-c", WATCH, str(os.getpgid(0)), str(theirs)]
         self._process = subprocess.Popen(command, pass_fds=[theirs], process_group=0)
         os.close(theirs)
 
     def guard(self, kernel: int = 0, folder: str = "") -> None:
-        """Name the kernel's process group to kill as well, and the folder to remove; without arguments, none."""
+        """Set the kernel's process group to kill as well, and the folder to remove; without arguments, neither."""
         with contextlib.suppress(BrokenPipeError):
             os.write(self._pipe, f"{kernel} {folder}\n".encode())
 
 
 def now() -> str:
-    """Return the time in UTC, to the millisecond."""
+    """Return the current time in UTC as ISO text, to the millisecond."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
 def error_of(problem: BaseException) -> dict[str, str]:
-    """Return an exception as an Outcome's error: its traceback begins below the function that caught it."""
+    """Return an exception as an Outcome's error; the traceback leaves out the function that caught it."""
     lines = traceback.format_exception(type(problem), problem, problem.__traceback__.tb_next)
     message = f"{type(problem).__name__}: {problem}"
     return {"kind": "exception", "message": writable(message), "traceback": writable("".join(lines))}
 
 
 def cause_of_death(who: str, code: int | None) -> str:
-    """Say how a process ended, by its return code; None where it has not, but no longer answers."""
+    """Return in words how a process ended, from its return code; None means that it does not answer any more."""
     if code is None:
         return f"{who} stopped answering."
     if code >= 0:
@@ -87,29 +87,29 @@ def cause_of_death(who: str, code: int | None) -> str:
 
 
 def writable(text: str) -> str:
-    """Return text that a file can hold: of a name that could not be decoded, say, half a character is left."""
+    """Return text that a file can hold: surrogates, as in a file name that could not be decoded, are escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _prepare(setup: Setup, watcher: Watcher) -> Run:
-    """Return what runs the tasks of a setup."""
+    """Return the function that runs the tasks of a setup."""
     sys.path[:] = dict.fromkeys([*setup.path, *sys.path])
     if isinstance(setup.work, FunctionWork):
         function = pickle.loads(setup.work.pickled)
         return lambda task, tell: function(task)
-    from workbench.workers.notebook import notebook_runner  # what reads notebooks takes a second to import
+    from workbench.workers.notebook import notebook_runner  # imports nbformat and more, which takes a second
 
     return notebook_runner(setup.work, setup.timeout, watcher)
 
 
 def _fail_each(problem: Exception) -> Run:
-    """Return what fails every task, since the setup could not be used, as where a module is not installed."""
+    """Return a function that fails every task, since the setup raised `problem`, such as a missing module."""
     error = error_of(problem)
     return lambda task, tell: failed("set-up", error["message"], now(), 0.0, error["traceback"])
 
 
 def main() -> None:
-    """Take a setup and tasks, and send an outcome for each."""
+    """Receive a setup and tasks, and send an outcome for each task."""
     faulthandler.enable()
     watcher = Watcher()
     connection = Connection(int(sys.argv[1]))

@@ -1,0 +1,73 @@
+"""The documentation: blocks of Python in its pages run on their own, and what builds it notices what is broken."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCKS = [
+    pytest.param(block, id=f"{page.stem}-{number}")
+    for page in sorted([DOCS / "index.md", *DOCS.glob("how-to/*.md")])
+    for number, block in enumerate(BLOCK.findall(page.read_text(encoding="utf-8")))
+]
+
+
+@pytest.fixture
+def extensions(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS / "_ext")
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_runs(block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("block.py").write_text(block, encoding="utf-8")
+    runpy.run_path("block.py", run_name="__main__")
+
+
+def test_broken_links_and_what_is_loaded_from_elsewhere_are_found(tmp_path, extensions):
+    from links import find_problems
+
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "a.html").write_text(
+        '<h1 id="top"></h1><a href="#top"></a><a href="#gone"></a><a href="folder/b.html#there"></a>'
+        '<a href="folder/b.html#gone"></a><a href="gone.html"></a><a href="https://elsewhere.org/page"></a>'
+        '<img src="gone.png"><script src="//elsewhere.org/x.js"></script><link href="https://elsewhere.org/x.css">'
+    )
+    (tmp_path / "folder" / "b.html").write_text('<p id="there"><a href="../a.html">back</a></p>')
+    (tmp_path / "local.css").write_text("p {background: url(picture.png)}")
+    (tmp_path / "loads.css").write_text("@font-face {src: url('https://elsewhere.org/font.woff2')}")
+    assert find_problems(tmp_path) == [
+        "a.html: #gone names no place on that page",
+        "a.html: //elsewhere.org/x.js is loaded from the network",
+        "a.html: folder/b.html#gone names no place on that page",
+        "a.html: gone.html does not exist",
+        "a.html: gone.png does not exist",
+        "a.html: https://elsewhere.org/x.css is loaded from the network",
+        "loads.css: loads from the network, or imports a style sheet",
+    ]
+
+
+def test_docstrings_become_restructured_text(extensions):
+    from docstrings import converted
+
+    docstring = """Return |x|^p, *exactly*, for `a*b` * c_.
+
+y_i = x_i / 2,  z_i = 3
+    aligned
+
+As in
+
+    code |kept|
+
+Args:
+    x: first.
+
+Returns:
+    y: two words."""
+    assert "\n".join(converted(docstring.splitlines())) == (
+        "Return \\|x\\|^p, *exactly*, for `a*b` \\* c\\_.\n\n::\n\n    y_i = x_i / 2,  z_i = 3\n        aligned\n\n"
+        "As in\n\n::\n\n    code |kept|\n\nArgs:\n    x: first.\n\n:returns:\n    y: two words."
+    )
