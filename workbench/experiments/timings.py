@@ -7,7 +7,6 @@ NumPy: it copies the windows into the columns of a matrix (im2col) and computes 
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
-from importlib import import_module
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # comes with scikit-learn
@@ -135,7 +134,7 @@ def measure_points(elements: int, rounds: int = 5, threads: int = 1) -> list[Poi
 
 
 def _measure(operator: Operator, inputs: tuple, arguments: dict, rounds: int, threads: int) -> Point:
-    costs = {"numba": import_module(operator.cost).work(operator.name, inputs, arguments).cost}
+    costs = {"numba": operator.cost_module().work(operator.name, inputs, arguments).cost}
     reference = _reference_cost(operator, inputs, arguments)
     if reference:
         costs["reference"] = reference
@@ -152,7 +151,7 @@ def _measure(operator: Operator, inputs: tuple, arguments: dict, rounds: int, th
 
 def _reference_cost(operator: Operator, inputs: tuple, arguments: dict) -> Cost | None:
     """Return the cost of the NumPy engine; None if it is not counted (rows, segments) or depends on the data."""
-    work = import_module(operator.cost).work
+    work = operator.cost_module().work
     if "engine" not in inspect.signature(work).parameters:
         return None
     try:
