@@ -10,6 +10,7 @@ why that is wrong, and the tests that should notice.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -69,14 +70,20 @@ def _is_noticed(place: Path, each: dict) -> bool:
 
 
 def _pass(place: Path, tests: list[str], limit: float | None) -> bool:
-    """Tell whether all of the tests pass; those that take too long do not."""
+    """Tell whether all of the tests pass; those that take too long do not.
+
+    Raises:
+        RuntimeError: pytest named no test that failed, so it has not run them: nothing is known of the break.
+    """
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         finished = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=limit)
     except subprocess.TimeoutExpired:
         return False
-    if finished.returncode in (4, 5):  # pytest's words for: no such test
+    # A process that a signal has ended was broken by the break.
+    has_failed = re.search(r"^(FAILED|ERROR) ", finished.stdout, re.MULTILINE)
+    if finished.returncode > 0 and not has_failed:
         raise RuntimeError(f"{' '.join(command)}\n{finished.stdout[-2000:]}{finished.stderr[-2000:]}")
     return finished.returncode == 0
 
