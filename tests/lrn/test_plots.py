@@ -32,6 +32,15 @@ def test_excitation_without_any_real_value_says_so():
     assert "no real value" in artist(right, "note").get_text()
 
 
+def test_window_over_channels_tells_its_members_from_the_others():
+    top, _ = plots.window_over_channels(np.arange(1.0, 8.0), size=5, channel=3)
+    colours = [tuple(artist(top, f"channel {i}").get_facecolor()) for i in range(7)]
+    # Channel 3, a window of 5: 1, 2, 4 and 5 are its neighbours, 0 and 6 lie outside.
+    assert colours[1] == colours[2] == colours[4] == colours[5]
+    assert colours[0] == colours[6]
+    assert len({colours[0], colours[1], colours[3]}) == 3
+
+
 def test_window_over_channels_shows_before_and_after():
     responses = np.array([1.0, 2.0, 3.0, 4.0])
     top, bottom = plots.window_over_channels(responses, size=3, alpha=3.0, beta=1.0, bias=1.0, channel=1)
