@@ -121,13 +121,13 @@ class Tally:
 
     @property
     def seconds_left(self) -> float | None:
-        """Return the expected seconds for the remaining trials; None before this session's first result."""
+        """Return the expected seconds for the remaining trials; None before the first result of this run."""
         if not self._new:
             return None
         return (time.monotonic() - self._start) / self._new * max(0, self.total - self.done)
 
     def add(self, record: Record, *, earlier: bool = False) -> None:
-        """Count a finished trial; `earlier` means that it was finished before this session."""
+        """Count a finished trial; `earlier` means that it was finished before this run."""
         self.counts[record.status] += 1
         self._new += not earlier
         if record.status == "failed":

@@ -169,7 +169,7 @@ def close_workers(session: str) -> None:
 
 
 def _own_worker(setup: Setup) -> Worker:
-    """Return this thread's worker; start a new one if it has none of this session that is alive."""
+    """Return this thread's worker; start a new one unless it has a living one of the setup's session."""
     worker = getattr(_own, "worker", None)
     if worker is None or worker.session != setup.session or worker.process.poll() is not None:
         if worker is not None:
