@@ -12,7 +12,7 @@ PACKAGE = Path(workbench.__file__).parent
 FLOORS = (
     ("__main__",),
     ("cli",),
-    ("bench",),
+    ("bench", "claims"),
     ("experiments",),
     ("sweep",),
     ("report",),

@@ -257,6 +257,39 @@ def machine(
 
 
 @app.command()
+def claims(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Claims; without any, all.")] = None,
+    verdict: Annotated[str, typer.Option(metavar="VERDICT", help="holds, fails, depends or open.")] = "",
+    kind: Annotated[str, typer.Option(metavar="KIND", help="A kind of claim, such as definition.")] = "",
+    operator: Annotated[str, typer.Option(metavar="NAME", help="An operator, such as LRN.")] = "",
+    text: Annotated[str, typer.Option(metavar="WORD", help="A word that occurs in the claim.")] = "",
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the rows as JSON.")] = None,
+    run: Annotated[bool, typer.Option("--run", help="Run the experiments; write a page to DIR.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Run a few seeds and compare with the evidence.")] = False,
+    seeds: Annotated[int | None, typer.Option(metavar="N", min=1, help="Number of seeds.", show_default=False)] = None,
+    jobs: Annotated[int | None, typer.Option(metavar="N", min=1, help="Processes; by default, one a core.")] = None,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for --run.")] = Path("claims"),
+    keep: Annotated[bool, typer.Option("--save", help="With --run: make the numbers the saved evidence.")] = False,
+) -> None:
+    """Show what is claimed about the operators and whether it is true; with --run, find out."""
+    from workbench.claims import ledger, terminal
+    from workbench.claims.evidence import saved
+    from workbench.claims.page import write_json
+
+    console = Console()
+    with _refusals():
+        chosen = [ledger.find(id) for id in ids or ledger.CLAIMS]
+        chosen = ledger.select(chosen, verdict=verdict, kind=kind, operator=operator, text=text)
+        if check:
+            raise typer.Exit(terminal.check_all(chosen, seeds or 2, console))
+        runnable = [claim for claim in chosen if claim.run or ids]
+        shown = terminal.run_claims(runnable, seeds, jobs, output, keep, console) if run else [*map(saved, chosen)]
+        if json_file:
+            write_json(json_file, shown)
+    terminal.show(shown, console)
+
+
+@app.command()
 def figures(
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the pictures.")] = Path("figures"),
 ) -> None:

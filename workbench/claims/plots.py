@@ -1,0 +1,97 @@
+"""Pictures of verdicts: how many claims of each text hold, fail, depend or are open, and the numbers behind one."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup, escape
+
+from workbench.claims.claim import KINDS, TEXTS, Verdict
+from workbench.claims.rules import VERDICTS, Exact, Interval, Rule, interval
+from workbench.drawing import plot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLOURS = {"holds": "#009E73", "fails": "#D55E00", "depends": "#E69F00", "open": "#BBBBBB"}
+WIDTH, ROW, LEFT = 460, 22, 8  # size of a strip in pixels
+DECADES = 2.0  # numbers that are all positive and spread over more than this are drawn on a logarithmic axis
+
+
+@plot(columns=2, size=(9.6, 3.6))
+def summary(verdicts: Sequence[Verdict], *, ax: "Axes") -> None:
+    """Draw how many claims have each verdict, by source text on the left and by kind on the right."""
+    _bars(ax[0], "by source text", [(text, [v for v in verdicts if v.claim.text == text]) for text in TEXTS])
+    _bars(ax[1], "by kind of claim", [(kind, [v for v in verdicts if v.claim.kind == kind]) for kind in KINDS])
+    handles, labels = ax[0].get_legend_handles_labels()
+    ax[0].figure.legend(handles, labels, ncols=len(VERDICTS), loc="outside lower center")
+
+
+def _bars(ax: "Axes", title: str, groups: Sequence[tuple[str, list[Verdict]]]) -> None:
+    names = [name for name, _ in groups]
+    left = [0] * len(groups)
+    for verdict in VERDICTS:
+        counts = [Counter(each.verdict for each in members)[verdict] for _, members in groups]
+        bars = ax.barh(names, counts, left=left, color=COLOURS[verdict], label=verdict)
+        ax.bar_label(bars, [str(count) if count else "" for count in counts], label_type="center", fontsize=9)
+        left = [a + b for a, b in zip(left, counts, strict=True)]
+    ax.invert_yaxis()
+    ax.set(title=title, xlabel="number of claims")
+    ax.grid(axis="y", visible=False)
+
+
+def strip(verdict: Verdict) -> Markup:
+    """Return an SVG picture of a verdict's numbers: a row for each setting and rule, a dot for each seed.
+
+    A bar is the 99 % interval of the mean, and dashed lines are the rule's bounds.
+    """
+    rows = [
+        (setting, rule, [each[rule.number] for each in seeds])
+        for setting, seeds in verdict.numbers.items()
+        for rule in verdict.claim.rule
+    ]
+    return Markup("\n").join(_row(setting, rule, values) for setting, rule, values in rows)
+
+
+def _row(setting: str, rule: Rule, values: Sequence[float]) -> Markup:
+    bounds = [bound for bound in _bounds(rule) if math.isfinite(bound)]
+    finite = [value for value in values if math.isfinite(value)]
+    ends = [end for end in interval(values) if math.isfinite(end)] if isinstance(rule, Interval) else []
+    place = _axis([*finite, *bounds, *ends])
+    dots = [Markup('<circle cx="{:.1f}" cy="11" r="3"/>').format(place(value)) for value in finite]
+    lines = [Markup('<line class="bound" x1="{0:.1f}" x2="{0:.1f}" y1="1" y2="21"/>').format(place(b)) for b in bounds]
+    if ends:
+        lines.append(Markup('<line class="mean" x1="{:.1f}" x2="{:.1f}" y1="11" y2="11"/>').format(*map(place, ends)))
+    words = f"{setting + ': ' * bool(setting)}{rule.number} of {len(values)} seeds, {_span(values)}; rule: {rule}"
+    return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        WIDTH, ROW, escape(words), Markup("").join([*lines, *dots])
+    )
+
+
+def _bounds(rule: Rule) -> tuple[float, ...]:
+    if isinstance(rule, Exact):
+        return (rule.least, rule.most)
+    if isinstance(rule, Interval):
+        return tuple(bound for bound in (rule.above, rule.below) if bound is not None)
+    return ()
+
+
+def _span(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    return f"all {low:.3g}" if low == high else f"from {low:.3g} to {high:.3g}"
+
+
+def _axis(values: Sequence[float]):
+    """Return a function from a value to its place in pixels, logarithmic where positive values span many decades."""
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    logarithmic = low > 0 and math.log10(high) - math.log10(low) > DECADES
+    if logarithmic:
+        low, high = math.log10(low), math.log10(high)
+    width = high - low if math.isfinite(high - low) else math.inf
+
+    def place(value: float) -> float:
+        at = (math.log10(value) if logarithmic else value) - low
+        return LEFT + (WIDTH - 2 * LEFT) * (at / width if width > 0 else 0.5)
+
+    return place

@@ -1,0 +1,131 @@
+"""Rules: how the numbers that were measured for a claim become a verdict.
+
+A rule looks at one number by name, measured once for each seed, and answers "holds", "fails" or "open" for one setting.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+HOLDS, FAILS, DEPENDS, OPEN = VERDICTS = ("holds", "fails", "depends", "open")
+LEVEL = 0.99  # of every interval: some 60 claims are judged, so that at 95 % three would be wrong by chance
+MARGIN = 0.02  # the smallest relative gain that matters in practice
+
+
+class Rule(Protocol):
+    """A condition on one of the numbers that a claim's experiment returns."""
+
+    @property
+    def number(self) -> str: ...
+
+    def judge(self, values: Sequence[float]) -> str:
+        """Return "holds", "fails" or "open" for the values of all seeds in one setting."""
+        ...
+
+    def __str__(self) -> str: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Exact:
+    """The number lies between `least` and `most` for every seed; one value outside is a counterexample.
+
+    A value outside by less than the factor `doubt` decides nothing. With 1, the default, every value decides. NaN is
+    outside.
+    """
+
+    number: str
+    least: float = -math.inf
+    most: float = math.inf
+    doubt: float = 1.0
+
+    def judge(self, values: Sequence[float]) -> str:
+        array = np.asarray(values, float)
+        if np.all((array >= self.least) & (array <= self.most)):
+            return HOLDS
+        low, high = self.least / self.doubt, self.most * self.doubt
+        return OPEN if self.doubt > 1 and np.all((array > low) & (array < high)) else FAILS
+
+    def __str__(self) -> str:
+        return f"{self.number} is {_range(self.least, self.most)} for every seed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """The mean over seeds is above `above`, or below `below`, with the whole 99 % t-interval.
+
+    It fails if the whole interval lies on the other side of the bound, and is open if the interval holds the bound.
+    """
+
+    number: str
+    above: float | None = None
+    below: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.above is None) == (self.below is None):
+            raise ValueError(f"above={self.above}, below={self.below}: give one of the two bounds")
+
+    def judge(self, values: Sequence[float]) -> str:
+        low, high = interval(values)
+        if self.above is not None:
+            return HOLDS if low > self.above else FAILS if high < self.above else OPEN
+        return HOLDS if high < self.below else FAILS if low > self.below else OPEN
+
+    def __str__(self) -> str:
+        side = f"above {self.above:g}" if self.above is not None else f"below {self.below:g}"
+        return f"the 99 % interval of the mean of {self.number} lies {side}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Count:
+    """The number is 1 for at least the share `least` of the seeds, and 0 for the others.
+
+    The claim holds or fails where the 99 % interval of the share (Clopper and Pearson) lies on one side of `least`.
+    """
+
+    number: str
+    least: float
+
+    def judge(self, values: Sequence[float]) -> str:
+        from scipy.stats import binomtest
+
+        share = binomtest(int(np.sum(values)), len(values)).proportion_ci(LEVEL, method="exact")
+        return HOLDS if share.low >= self.least else FAILS if share.high < self.least else OPEN
+
+    def __str__(self) -> str:
+        return f"{self.number} is 1 for at least {self.least:.0%} of the seeds, by the 99 % interval of their share"
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return the 99 % t-interval of the mean of at least two values; (-inf, inf) if it cannot be computed."""
+    from scipy.stats import t
+
+    array = np.asarray(values, float)
+    if len(array) < 2 or not np.all(np.isfinite(array)):
+        return -math.inf, math.inf
+    half = float(t.ppf(0.5 + LEVEL / 2, len(array) - 1)) * float(np.std(array, ddof=1)) / math.sqrt(len(array))
+    return float(np.mean(array)) - half, float(np.mean(array)) + half
+
+
+def all_hold(verdicts: Iterable[str]) -> str:
+    """Return the verdict of one setting: every rule must hold, and one that fails is enough to fail."""
+    found = set(verdicts)
+    return FAILS if FAILS in found else OPEN if OPEN in found else HOLDS
+
+
+def over_settings(verdicts: Iterable[str]) -> str:
+    """Return the verdict of a claim: it depends if it holds in one setting and fails in another."""
+    found = set(verdicts)
+    if {HOLDS, FAILS} <= found:
+        return DEPENDS
+    return OPEN if OPEN in found or not found else found.pop()
+
+
+def _range(least: float, most: float) -> str:
+    if least == most:
+        return f"{least:g}"
+    if math.isinf(least):
+        return f"at most {most:g}"
+    return f"at least {least:g}" if math.isinf(most) else f"between {least:g} and {most:g}"

@@ -1,0 +1,114 @@
+"""Run claims: each experiment for several seeds in each setting, side by side in several processes."""
+
+import datetime
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+
+import numpy as np
+
+from workbench.claims.claim import Claim, Numbers, Verdict
+from workbench.claims.evidence import record, saved
+from workbench.claims.ledger import find
+from workbench.claims.rules import OPEN
+from workbench.files import Refused
+
+RELATIVE = 0.01  # numbers of a run again may differ from saved ones by rounding, which a threshold in them can magnify
+
+
+def run(id: str, *, seeds: int | None = None, first: int = 0) -> Verdict:
+    """Run the experiment of a claim and return its verdict.
+
+    Args:
+        id: identifier of the claim, such as "D08".
+        seeds: number of seeds, 1 or more; without it, the number that the claim declares.
+        first: the first seed.
+
+    Raises:
+        Refused: the ledger has no such claim, the claim has no experiment yet, or `seeds` is less than 1.
+    """
+    claim = _runnable(id, seeds)
+    numbers = {name: _numbers(claim.id, name, first, seeds or claim.seeds) for name in claim.settings}
+    return claim.judge(numbers)
+
+
+def run_all(
+    ids: Sequence[str],
+    *,
+    seeds: int | None = None,
+    jobs: int | None = None,
+    each: Callable[[Verdict], object] = lambda verdict: None,
+) -> list[Verdict]:
+    """Run several claims side by side, the dearest first as far as seeds and settings tell; return their verdicts.
+
+    `each` is called with every verdict as it comes. Without `jobs` there is one process for each core. Errors as for
+    `run`, before anything runs; an error in an experiment ends the others.
+    """
+    claims = [_runnable(id, seeds) for id in ids]
+    parts: dict[str, dict[str, list[Numbers]]] = {claim.id: {name: [] for name in claim.settings} for claim in claims}
+    verdicts: dict[str, Verdict] = {}
+    with ProcessPoolExecutor(jobs or os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        waiting = {
+            pool.submit(_numbers, claim.id, name, 0, seeds or claim.seeds): (claim, name)
+            for claim in sorted(claims, key=lambda claim: -(seeds or claim.seeds) * len(claim.settings))
+            for name in claim.settings
+        }
+        for future in as_completed(waiting):
+            claim, name = waiting[future]
+            parts[claim.id][name] = future.result()
+            if all(parts[claim.id].values()):
+                verdicts[claim.id] = claim.judge(parts[claim.id])
+                each(verdicts[claim.id])
+    return [verdicts[id] for id in ids]
+
+
+def check(ids: Iterable[str], *, seeds: int = 2) -> Iterator[tuple[Claim, str]]:
+    """Run claims again on their first seeds and yield each that contradicts its saved evidence, with the reason.
+
+    A claim contradicts its evidence if a number of the same seed differs by more than 1 %, or if the few seeds give
+    another verdict that is not open.
+    """
+    for id in ids:
+        claim = _runnable(id, seeds)
+        again, before = run(id, seeds=min(seeds, claim.seeds)), saved(claim)
+        if not before.numbers:
+            yield claim, "has no saved evidence; write it with: workbench claims --run " + id
+        elif again.verdict not in (OPEN, before.verdict) and claim.exact:
+            yield claim, f"is now {again.verdict}, and {before.verdict} by its evidence of {record(id)['date']}"
+        else:
+            yield from ((claim, reason) for reason in _differences(again, before))
+
+
+def _differences(again: Verdict, before: Verdict) -> Iterator[str]:
+    """Yield what differs between the numbers of the same seeds."""
+    for setting, seeds in again.numbers.items():
+        for seed, numbers in enumerate(seeds):
+            old = before.numbers.get(setting, ())[seed : seed + 1]
+            for name, value in numbers.items():
+                was = old[0].get(name, np.nan) if old else np.nan
+                if not np.isclose(value, was, rtol=RELATIVE, atol=1e-9, equal_nan=True):
+                    yield f"{name} of seed {seed}{f' in {setting!r}' * bool(setting)} is {value:g}, saved as {was:g}"
+
+
+def today() -> str:
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
+
+
+def _runnable(id: str, seeds: int | None) -> Claim:
+    claim = find(id)
+    if claim.run is None:
+        raise Refused(f"claim {id}: has no experiment yet, since it needs trained networks")
+    if seeds is not None and seeds < 1:
+        raise Refused(f"seeds: {seeds} is less than 1; give the number of seeds, such as {claim.seeds}")
+    return claim
+
+
+def _numbers(id: str, setting: str, first: int, seeds: int) -> list[Numbers]:
+    """Run one claim in one setting for each seed; text and numbers are all that a process must be given."""
+    claim = find(id)
+    assert claim.run is not None
+    return [
+        {name: float(value) for name, value in claim.run(seed, **claim.settings[setting]).items()}
+        for seed in range(first, first + seeds)
+    ]
