@@ -2,6 +2,7 @@
 
 import base64
 import json
+import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -49,19 +50,15 @@ def context(verdicts: Sequence[Verdict] | None = None, notebooks: str = "{}") ->
 
 
 def facts(verdict: Verdict) -> list[dict[str, Any]]:
-    """Return a dict for each setting and rule: the rule, the mean, its 99 % interval and the number of seeds."""
+    """Return a dict for each setting and rule: the rule with its verdict and picture, the mean, its 99 % interval."""
     return [
-        {"setting": setting, "verdict": verdict.settings[setting], "number": rule.number, "rule": str(rule)}
-        | _statistics(values)
+        {"setting": setting, "number": rule.number, "rule": str(rule), "verdict": rule.judge(values)}
+        | {"mean": statistics.fmean(values), "seeds": len(values), "picture": strip(rule, values)}
+        | dict(zip(("low", "high"), interval(values), strict=True))
         for setting, seeds in verdict.numbers.items()
         for rule in verdict.claim.rule
         for values in [[each[rule.number] for each in seeds]]
     ]
-
-
-def _statistics(values: Sequence[float]) -> dict[str, Any]:
-    low, high = interval(values)
-    return {"mean": sum(values) / len(values), "low": low, "high": high, "seeds": len(values)}
 
 
 def change(verdict: Verdict) -> str:
@@ -84,7 +81,6 @@ def _row(verdict: Verdict, notebooks: str) -> dict[str, Any]:
         "verdict": verdict.verdict,
         "reason": verdict.reason,
         "facts": facts(verdict),
-        "picture": strip(verdict),
         "change": change(verdict),
         "line": python_line(claim),
         "date": kept.get("date", ""),

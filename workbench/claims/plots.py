@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from workbench.claims.claim import KINDS, TEXTS, Verdict
 from workbench.claims.rules import VERDICTS, Exact, Interval, Rule, interval
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS = {"holds": "#009E73", "fails": "#D55E00", "depends": "#E69F00", "open": "#BBBBBB"}
-WIDTH, ROW, LEFT = 460, 22, 8  # size of a strip in pixels
+WIDTH, ROW, LEFT = 160, 22, 6  # size of a strip in pixels
 DECADES = 2.0  # numbers that are all positive and spread over more than this are drawn on a logarithmic axis
 
 
@@ -41,20 +41,11 @@ def _bars(ax: "Axes", title: str, groups: Sequence[tuple[str, list[Verdict]]]) -
     ax.grid(axis="y", visible=False)
 
 
-def strip(verdict: Verdict) -> Markup:
-    """Return an SVG picture of a verdict's numbers: a row for each setting and rule, a dot for each seed.
+def strip(rule: Rule, values: Sequence[float]) -> Markup:
+    """Return an SVG picture of the values of a rule's number: a dot for each seed, dashed lines for the rule's bounds.
 
-    A bar is the 99 % interval of the mean, and dashed lines are the rule's bounds.
+    A bar is the 99 % interval of the mean, where the rule looks at it.
     """
-    rows = [
-        (setting, rule, [each[rule.number] for each in seeds])
-        for setting, seeds in verdict.numbers.items()
-        for rule in verdict.claim.rule
-    ]
-    return Markup("\n").join(_row(setting, rule, values) for setting, rule, values in rows)
-
-
-def _row(setting: str, rule: Rule, values: Sequence[float]) -> Markup:
     bounds = [bound for bound in _bounds(rule) if math.isfinite(bound)]
     finite = [value for value in values if math.isfinite(value)]
     ends = [end for end in interval(values) if math.isfinite(end)] if isinstance(rule, Interval) else []
@@ -63,9 +54,9 @@ def _row(setting: str, rule: Rule, values: Sequence[float]) -> Markup:
     lines = [Markup('<line class="bound" x1="{0:.1f}" x2="{0:.1f}" y1="1" y2="21"/>').format(place(b)) for b in bounds]
     if ends:
         lines.append(Markup('<line class="mean" x1="{:.1f}" x2="{:.1f}" y1="11" y2="11"/>').format(*map(place, ends)))
-    words = f"{setting + ': ' * bool(setting)}{rule.number} of {len(values)} seeds, {_span(values)}; rule: {rule}"
+    words = f"{rule.number} of {len(values)} seeds: {_span(values)}"
     return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        WIDTH, ROW, escape(words), Markup("").join([*lines, *dots])
+        WIDTH, ROW, words, Markup("").join([*lines, *dots])
     )
 
 
