@@ -11,7 +11,6 @@ import numpy as np
 from workbench.claims.claim import Claim, Numbers, Verdict
 from workbench.claims.evidence import record, saved
 from workbench.claims.ledger import find
-from workbench.claims.rules import OPEN
 from workbench.files import Refused
 
 RELATIVE = 0.01  # numbers of a run again may differ from saved ones by rounding, which a threshold in them can magnify
@@ -66,27 +65,27 @@ def run_all(
 def check(ids: Iterable[str], *, seeds: int = 2) -> Iterator[tuple[Claim, str]]:
     """Run claims again on their first seeds and yield each that contradicts its saved evidence, with the reason.
 
-    A claim contradicts its evidence if a number of the same seed differs by more than 1 %, or if the few seeds give
-    another verdict that is not open.
+    A claim contradicts its evidence if the same seeds now give another verdict, or if a number differs by more than
+    1 %.
     """
     for id in ids:
-        claim = _runnable(id, seeds)
-        again, before = run(id, seeds=min(seeds, claim.seeds)), saved(claim)
-        if not before.numbers:
-            yield claim, "has no saved evidence; write it with: workbench claims --run " + id
-        elif again.verdict not in (OPEN, before.verdict) and claim.exact:
-            yield claim, f"is now {again.verdict}, and {before.verdict} by its evidence of {record(id)['date']}"
-        else:
-            yield from ((claim, reason) for reason in _differences(again, before))
+        claim, before = _runnable(id, seeds), saved(find(id)).numbers
+        if not before:
+            yield claim, f"has no saved evidence; write it with: workbench claims --run {id} --save"
+            continue
+        now = run(id, seeds=min(seeds, claim.seeds))
+        then = claim.judge({name: before.get(name, ())[: len(each)] for name, each in now.numbers.items()})
+        if now.verdict != then.verdict:
+            yield claim, f"is now {now.verdict} for these seeds, and was {then.verdict} on {record(id)['date']}"
+        yield from ((claim, reason) for reason in _differences(now, then))
 
 
-def _differences(again: Verdict, before: Verdict) -> Iterator[str]:
+def _differences(now: Verdict, then: Verdict) -> Iterator[str]:
     """Yield what differs between the numbers of the same seeds."""
-    for setting, seeds in again.numbers.items():
-        for seed, numbers in enumerate(seeds):
-            old = before.numbers.get(setting, ())[seed : seed + 1]
+    for setting, seeds in now.numbers.items():
+        for seed, (numbers, old) in enumerate(zip(seeds, then.numbers[setting], strict=False)):
             for name, value in numbers.items():
-                was = old[0].get(name, np.nan) if old else np.nan
+                was = old.get(name, np.nan)
                 if not np.isclose(value, was, rtol=RELATIVE, atol=1e-9, equal_nan=True):
                     yield f"{name} of seed {seed}{f' in {setting!r}' * bool(setting)} is {value:g}, saved as {was:g}"
 

@@ -1,0 +1,75 @@
+"""A real browser for tests of pages: Debian's chromium, driven by the W3C WebDriver protocol through chromedriver."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+import tempfile
+import urllib.request
+
+import pytest
+
+OPTIONS = [
+    "headless",
+    "no-sandbox",
+    "disable-gpu",
+    "disable-quic",
+    "no-first-run",
+    "disable-background-networking",
+    "disable-component-update",
+    "disable-sync",
+    "window-size=1200,900",
+]
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of an element's identifier, fixed by the standard
+
+
+class Browser:
+    """One browser session: load a page, run JavaScript in it, and press keys."""
+
+    def __init__(self, address, session):
+        self.address = f"{address}/session/{session}"
+
+    def load(self, url):
+        _post(f"{self.address}/url", {"url": url})
+
+    def run(self, script, *arguments):
+        """Return what a JavaScript function body returns."""
+        return _post(f"{self.address}/execute/sync", {"script": script, "args": arguments})
+
+    def press(self, selector, keys):
+        """Press keys in the element that a CSS selector finds; Tab is "\\ue004", Enter is "\\ue007"."""
+        found = _post(f"{self.address}/element", {"using": "css selector", "value": selector})
+        _post(f"{self.address}/element/{found[ELEMENT]}/value", {"text": keys})
+
+
+@contextlib.contextmanager
+def browser():
+    """Yield a browser; skip the test if chromium or chromedriver is not installed."""
+    driver, chromium = shutil.which("chromedriver"), shutil.which("chromium")
+    if not (driver and chromium):
+        pytest.skip("chromium and chromedriver are not installed")
+    process = subprocess.Popen([driver, "--port=0"], stdout=subprocess.PIPE, text=True)
+    try:
+        with tempfile.TemporaryDirectory() as profile:
+            line = next(line for line in process.stdout if "started successfully on port" in line)
+            address = f"http://127.0.0.1:{line.split()[-1].rstrip('.')}"
+            arguments = [*(f"--{option}" for option in OPTIONS), f"--user-data-dir={profile}"]
+            wanted = {"goog:chromeOptions": {"binary": chromium, "args": arguments}}
+            session = _post(f"{address}/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
+            try:
+                yield Browser(address, session)
+            finally:
+                _request("DELETE", f"{address}/session/{session}")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _post(url, body):
+    return _request("POST", url, json.dumps(body).encode())
+
+
+def _request(method, url, body=None):
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)["value"]
