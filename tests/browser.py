@@ -9,17 +9,10 @@ import urllib.request
 
 import pytest
 
-OPTIONS = [
-    "headless",
-    "no-sandbox",
-    "disable-gpu",
-    "disable-quic",
-    "no-first-run",
-    "disable-background-networking",
-    "disable-component-update",
-    "disable-sync",
-    "window-size=1200,900",
-]
+OPTIONS = (
+    *("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync", "window-size=1200,900"),
+    *("disable-background-networking", "disable-component-update"),
+)
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of an element's identifier, fixed by the standard
 
 
