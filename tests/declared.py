@@ -1,4 +1,4 @@
-"""What the generated tests of operators share: examples, results as lists of arrays, and what must be refused."""
+"""Helpers of the generated tests of operators: examples, results as lists of arrays, and calls that must be refused."""
 
 import math
 from decimal import Decimal
@@ -38,7 +38,7 @@ def converted(inputs, dtype):
 
 
 def parts(value):
-    """Return the arrays that a value is made of."""
+    """Return the list of arrays that make up a value: a sparse matrix has three, other values are one."""
     return [value.data, value.indices, value.indptr] if is_sparse(value) else [np.asarray(value)]
 
 

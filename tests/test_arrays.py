@@ -1,4 +1,4 @@
-"""The checks of arrays that operators share: what passes, and the whole message of what does not."""
+"""The checks of arrays that operators share: arrays that pass, and the whole message for those that do not."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Compiled code: how it divides, and when a later process takes it from the disk instead of compiling it again."""
+"""Compiled code: its rule of division, and when a later process loads it from the disk instead of compiling again."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""The documentation: blocks of Python in its pages run on their own, and what builds it notices what is broken."""
+"""The documentation: each Python block of its pages runs on its own, and the build notices broken links."""
 
 import re
 import runpy

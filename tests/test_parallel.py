@@ -22,7 +22,7 @@ def waking_costs_what_it_costs(waking_costs_nothing, monkeypatch):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Stand still but for what is added to `now`."""
+    """A clock that stands still until something is added to `now`."""
     clock = types.SimpleNamespace(now=100.0)
     monkeypatch.setattr(parallel.time, "perf_counter", lambda: clock.now)
     return clock
@@ -57,7 +57,7 @@ def test_small_work_stays_with_the_caller():
 
 
 def ranges(jobs, elements, threads, clock, seconds, monkeypatch):
-    """Return the ranges that `run` does, in order, each job taking so long; and how often it asks for help."""
+    """Return the ranges that `run` works on, in order, and how often it asks for help; each job takes so long."""
     asked, done = [], []
 
     def decline(task):

@@ -26,7 +26,7 @@ from workbench.cost import Cost
 
 
 def loop(read, written, **operations):
-    """Return the cost of a loop that reads and writes so many bytes, the latter new."""
+    """Return the cost of a loop that reads and writes so many bytes; the bytes written are new memory."""
     return Cost(bytes_read=read, bytes_written=written, bytes_allocated=written, launches=1, **operations)
 
 

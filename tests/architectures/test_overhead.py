@@ -1,4 +1,4 @@
-"""What an operator adds to a network, against numbers worked out by hand."""
+"""The overhead of an operator in a network, against numbers worked out by hand."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The bench of dropout on small arrays: rows, ratios, wrong results, peers, and what is told beside them."""
+"""The bench of dropout on small arrays: rows, ratios, wrong results, peers, and the notes beside them."""
 
 import json
 import re
@@ -21,7 +21,7 @@ def is_plain(case):
 
 
 def dropped_evenly(case, ratio=0.3):
-    """Drop as many as the ratio says, at even distances."""
+    """Drop the share `ratio` of the elements, at even distances."""
     (x,) = case.inputs
     steps = np.floor(np.arange(1, x.size + 1) * ratio) - np.floor(np.arange(x.size) * ratio)
     return np.where(steps.reshape(x.shape) > 0, 0, x).astype(x.dtype)

@@ -124,7 +124,7 @@ def test_ratios_of_known_times(small, fake_peer, known_times, monkeypatch):
 
 
 def spoil(monkeypatch, name, change):
-    """Let `change(results, *arguments)` spoil what a kernel has done; what it returns is the result."""
+    """Replace the result of a kernel by `change(results, *arguments)`, to make it wrong."""
     right = getattr(kernels, name)
     monkeypatch.setattr(kernels, name, lambda *arguments: change(right(*arguments), *arguments))
 

@@ -39,7 +39,7 @@ def power_of_x(exponent, modulus):
 
 
 def is_prime(number):
-    """Miller and Rabin's test, whose answer is certain below 2^64 for the first twelve primes as bases."""
+    """Test for a prime as Miller and Rabin do; with the first twelve primes as bases, it is certain below 2^64."""
     bases = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
     if number < 2 or number % 2 == 0:
         return number == 2
@@ -64,7 +64,7 @@ def prime_factors(number):
 
 
 def prime_factors_below(width):
-    """Factor 2^width - 1, by halves where width is even."""
+    """Factor 2^width - 1; for an even width as (2^(width/2) - 1) (2^(width/2) + 1)."""
     if width % 2:
         return prime_factors(2**width - 1)
     return prime_factors_below(width // 2) | prime_factors(2 ** (width // 2) + 1)

@@ -1,4 +1,4 @@
-"""Limits by size, the file that keeps them, and when a machine is measured."""
+"""Limits by size, the file that keeps them, and the times at which a machine is measured."""
 
 import dataclasses
 import json

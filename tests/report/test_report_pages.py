@@ -11,7 +11,7 @@ from workbench.report.markup import body, mathml, scrub
 
 
 class Elements(HTMLParser):
-    """The elements of a page, as (tag, attributes), and its text without styles, in words one space apart."""
+    """The elements of a page as (tag, attributes), and its text without styles, with single spaces."""
 
     def __init__(self, text):
         super().__init__()

@@ -47,7 +47,7 @@ def test_alphas_as_scikit_learn():
 
 
 def _old():
-    """Say whether scikit-learn still calls the number of alphas n_alphas."""
+    """Tell whether scikit-learn still calls the number of alphas n_alphas."""
     import sklearn
 
     return tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 9)

@@ -43,7 +43,7 @@ def loss_written_out(X, y, w, loss):
 
 
 def suited(solver, penalty, nonzeros=3):
-    """Return the arguments of a solver for a penalty; iterative hard thresholding counts weights instead."""
+    """Return a solver's arguments for a penalty; iterative hard thresholding takes a number of weights instead."""
     hard = solver == "iterative hard thresholding"
     return dict(solver=solver, penalty=None if hard else penalty, nonzeros=nonzeros if hard else None)
 

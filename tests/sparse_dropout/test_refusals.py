@@ -1,4 +1,4 @@
-"""What is refused, and whether the message says which argument, which value, what is allowed and what to do."""
+"""Wrong arguments are refused; the message names the argument, its value, what is allowed and what to do."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -349,7 +349,7 @@ def test_the_first_wrong_length_is_named(function, place, engine):
 
 
 def other_entries():
-    """Yield matrices that do not store what dy does."""
+    """Yield matrices that store other entries than dy."""
     dy = scipy.sparse.csr_matrix(MATRIX)
     yield dy.tocsc().astype(bool)
     yield dy.tocoo().astype(bool)
@@ -400,14 +400,14 @@ SHAPES = "must be a tuple of whole numbers, () for a single number"
 
 
 def half_precision():
-    """Return a matrix of float16: SciPy makes none, but looks at data that are put in afterwards nowhere."""
+    """Return a matrix of float16: SciPy makes none, but it does not check data that are put in afterwards."""
     x = scipy.sparse.csr_matrix(MATRIX)
     x.data = x.data.astype(np.float16)
     return x
 
 
 class csr_matrix:
-    """Of the same name as SciPy's."""
+    """A class with the same name as SciPy's."""
 
     format, ndim = "csr", 2
 

@@ -28,7 +28,7 @@ STRENGTH = 0.07
 
 
 def compare(param, expected, bits):
-    """Assert that a table is as expected, to the last bit but those of NaN, or to the accuracy of a root, repeated."""
+    """Assert that a table is as expected: bit for bit except NaN, or to the accuracy of repeated roots."""
     assert param.dtype == expected.dtype
     if bits:
         np.testing.assert_array_equal(param, expected)

@@ -1,4 +1,4 @@
-"""What is refused before anything has been run."""
+"""Sweeps that are refused before anything has run."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""How a batch of work is shown."""
+"""The lines that show the progress of a batch of work."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""Workers by themselves: what they are given, what comes back, and what is left when somebody is killed."""
+"""Workers by themselves: their input, their answers, and what is left when a process is killed."""
 
 import json
 import multiprocessing
@@ -20,7 +20,7 @@ START = "2030-01-01T00:00:00.000+00:00"
 
 
 def silent(cell_index):
-    """Take no notice of a finished cell."""
+    """Ignore a finished cell."""
 
 
 def function_setup(function, session="s", **settings):
