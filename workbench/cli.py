@@ -51,14 +51,14 @@ class ParameterCommand(TyperCommand):
 
 Notebooks = Annotated[
     list[Path] | None,
-    typer.Argument(help="Notebooks; without any, notebooks/*.ipynb.", show_default=False),
+    typer.Argument(help="Notebooks to run. Default: notebooks/*.ipynb.", show_default=False),
 ]
 Output = Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the results.")]
 Timeout = Annotated[
-    float | None, typer.Option("--timeout", metavar="SECONDS", help="Time that each notebook may take.")
+    float | None, typer.Option("--timeout", metavar="SECONDS", help="Stop a notebook that takes longer.")
 ]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", metavar="N", min=1, help="Notebooks at once; without it, one for each core.")
+    int | None, typer.Option("--jobs", metavar="N", min=1, help="Notebooks to run at once. Default: one per core.")
 ]
 
 
@@ -70,7 +70,7 @@ def run(
         typer.Option("-p", "--parameter", metavar="NAME VALUE", help="Set a parameter; repeat for more."),
     ] = None,
     output: Output = Path("reports"),
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; without it, as said above.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; its default is above.")] = None,
     timeout: Timeout = None,
 ) -> None:
     """Run one notebook with parameters.
@@ -95,7 +95,7 @@ def run(
 def report(
     notebooks: Notebooks = None, jobs: Jobs = None, output: Output = Path("reports"), timeout: Timeout = None
 ) -> None:
-    """Run notebooks in parallel and write DIR/index.html."""
+    """Run notebooks in parallel and write a report with an index page, DIR/index.html."""
     from workbench.report import run_all
 
     with _refusals():
@@ -127,32 +127,28 @@ def sweep(
     ] = None,
     objective: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="METRIC[:min|:max]", help="What to make small, or large, loss by default; twice for a Pareto front."
-        ),
+        typer.Option(metavar="METRIC[:min|:max]", help="Metric to optimize; repeat for a Pareto front. Default: loss."),
     ] = None,
-    sampler: Annotated[str, typer.Option(metavar="SAMPLER", help="grid, random, qmc, tpe or gp.")] = "tpe",
+    sampler: Annotated[str, typer.Option(metavar="SAMPLER", help="One of grid, random, qmc, tpe and gp.")] = "tpe",
     trials: Annotated[
-        int | None, typer.Option(metavar="N", help="How many; without it the whole grid, or 20.", show_default=False)
+        int | None, typer.Option(metavar="N", help="How many to run. Default: the whole grid, or 20.")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(metavar="N", help="Trials at once; without it, one for each core.")
-    ] = None,
-    seed: Annotated[int, typer.Option(metavar="S", help="Of the sweep; each trial's comes from it.")] = 0,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; without it, the target's.")] = None,
+    jobs: Annotated[int | None, typer.Option(metavar="N", help="Trials to run at once. Default: one per core.")] = None,
+    seed: Annotated[int, typer.Option(metavar="S", help="Seed of the sweep; it sets the seed of each trial.")] = 0,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR. Default: the target's name.")] = None,
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the sweeps.")] = Path("sweeps"),
     pruner: Annotated[
         str, typer.Option(metavar="PRUNER", help="Stop bad trials early: none, median, halving or wilcoxon.")
     ] = "none",
     timeout: Annotated[
-        float | None, typer.Option("--timeout", metavar="SECONDS", help="Time that each trial may take.")
+        float | None, typer.Option("--timeout", metavar="SECONDS", help="Stop a trial that takes longer.")
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Run on a Dask cluster, such as tcp://host:8786.")
     ] = None,
     storage: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Add the trials to a database of Optuna's, such as sqlite:///study.db."),
+        typer.Option(metavar="URL", help="Also write the trials to an Optuna database, such as sqlite:///study.db."),
     ] = None,
 ) -> None:
     """Run trials of a notebook or a function over a space of its parameters.
@@ -203,7 +199,7 @@ def _space(words: list[str]) -> dict[str, str]:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(context: typer.Context) -> None:
-    """Open JupyterLab on notebooks/; further arguments are passed on to it."""
+    """Open the notebooks in JupyterLab; all options are passed on to it."""
     if not Path("notebooks").is_dir():
         _refuse("there is no folder notebooks/ here; change to the folder that holds it")
     import jupyterlab  # noqa: F401 - so that its absence is a message of ours
@@ -216,11 +212,11 @@ def bench(
     what: Annotated[
         str, typer.Argument(help="What to time: lrn, dropout, sparse-lp, cost, sweep, explore or all.")
     ] = "all",
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the rows as JSON.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions and smaller shapes.")] = False,
-    figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the result.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write results as JSON.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Use fewer repetitions and smaller shapes.")] = False,
+    figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the results in a picture file.")] = None,
 ) -> None:
-    """Check the operators, then time them beside a plain copy and other libraries."""
+    """Check the operators, then time them next to a plain copy and other libraries."""
     from workbench.bench import run_bench
 
     try:
@@ -232,10 +228,10 @@ def bench(
 
 @app.command()
 def machine(
-    name: Annotated[str | None, typer.Argument(help="A published machine; without it, this one.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Measure even if the limits are known.")] = False,
+    name: Annotated[str | None, typer.Argument(help="A published machine, such as a100. Default: this one.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Measure again, even if the limits are known.")] = False,
 ) -> None:
-    """Show the limits of a machine: speed of arithmetic and functions, bandwidth of each cache, start-up times.
+    """Show what a machine can do: speed of arithmetic, bandwidth of each cache and memory, start-up times.
 
     This machine is measured once, in about ten seconds; run nothing else meanwhile.
     """
@@ -291,7 +287,7 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def _refusals(interrupted: str = "interrupted: what had not finished has left nothing") -> Iterator[None]:
+def _refusals(interrupted: str = "interrupted: unfinished runs have left no files") -> Iterator[None]:
     """Turn a `Refused` error or an interrupt in the block into a message and an exit status."""
     try:
         yield
