@@ -51,14 +51,14 @@ class ParameterCommand(TyperCommand):
 
 Notebooks = Annotated[
     list[Path] | None,
-    typer.Argument(help="Notebooks to run. Default: notebooks/*.ipynb.", show_default=False),
+    typer.Argument(help="Notebooks; without any, notebooks/*.ipynb.", show_default=False),
 ]
 Output = Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the results.")]
 Timeout = Annotated[
-    float | None, typer.Option("--timeout", metavar="SECONDS", help="Stop a notebook that takes longer.")
+    float | None, typer.Option("--timeout", metavar="SECONDS", help="Time that each notebook may take.")
 ]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", metavar="N", min=1, help="Notebooks to run at once. Default: one per core.")
+    int | None, typer.Option("--jobs", metavar="N", min=1, help="Notebooks at once; without it, one for each core.")
 ]
 
 
@@ -70,7 +70,7 @@ def run(
         typer.Option("-p", "--parameter", metavar="NAME VALUE", help="Set a parameter; repeat for more."),
     ] = None,
     output: Output = Path("reports"),
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; its default is above.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; without it, as said above.")] = None,
     timeout: Timeout = None,
 ) -> None:
     """Run one notebook with parameters.
@@ -127,28 +127,32 @@ def sweep(
     ] = None,
     objective: Annotated[
         list[str] | None,
-        typer.Option(metavar="METRIC[:min|:max]", help="Metric to optimize; repeat for a Pareto front. Default: loss."),
+        typer.Option(
+            metavar="METRIC[:min|:max]", help="What to make small, or large, loss by default; twice for a Pareto front."
+        ),
     ] = None,
-    sampler: Annotated[str, typer.Option(metavar="SAMPLER", help="One of grid, random, qmc, tpe and gp.")] = "tpe",
+    sampler: Annotated[str, typer.Option(metavar="SAMPLER", help="grid, random, qmc, tpe or gp.")] = "tpe",
     trials: Annotated[
-        int | None, typer.Option(metavar="N", help="How many to run. Default: the whole grid, or 20.")
+        int | None, typer.Option(metavar="N", help="How many; without it the whole grid, or 20.", show_default=False)
     ] = None,
-    jobs: Annotated[int | None, typer.Option(metavar="N", help="Trials to run at once. Default: one per core.")] = None,
-    seed: Annotated[int, typer.Option(metavar="S", help="Seed of the sweep; it sets the seed of each trial.")] = 0,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR. Default: the target's name.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", help="Trials at once; without it, one for each core.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="S", help="Of the sweep; each trial's comes from it.")] = 0,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; without it, the target's.")] = None,
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the sweeps.")] = Path("sweeps"),
     pruner: Annotated[
         str, typer.Option(metavar="PRUNER", help="Stop bad trials early: none, median, halving or wilcoxon.")
     ] = "none",
     timeout: Annotated[
-        float | None, typer.Option("--timeout", metavar="SECONDS", help="Stop a trial that takes longer.")
+        float | None, typer.Option("--timeout", metavar="SECONDS", help="Time that each trial may take.")
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Run on a Dask cluster, such as tcp://host:8786.")
     ] = None,
     storage: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Also write the trials to an Optuna database, such as sqlite:///study.db."),
+        typer.Option(metavar="URL", help="Add the trials to a database of Optuna's, such as sqlite:///study.db."),
     ] = None,
 ) -> None:
     """Run trials of a notebook or a function over a space of its parameters.
@@ -287,7 +291,7 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def _refusals(interrupted: str = "interrupted: unfinished runs have left no files") -> Iterator[None]:
+def _refusals(interrupted: str = "interrupted: what had not finished has left nothing") -> Iterator[None]:
     """Turn a `Refused` error or an interrupt in the block into a message and an exit status."""
     try:
         yield
