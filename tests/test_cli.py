@@ -1,13 +1,16 @@
 import re
 import subprocess
 import sys
+import tomllib
 import types
+from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from typer.testing import CliRunner
 
+import workbench
 import workbench.report
 from workbench.cli import app
 from workbench.machines.published import KNOWN
@@ -56,6 +59,16 @@ def calls(monkeypatch):
     return recorded
 
 
+@pytest.mark.parametrize("words", ["run one.ipynb", "report", "save", "sweep m:f", "lab", "bench lrn", "figures"])
+def test_a_working_folder_that_has_been_removed_is_refused(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    message = "refused: the working folder has been removed; change to one that exists\n"
+    assert invoke(*words.split()) == (2, message)
+    for harmless in ("machine a100", "operators", "--version", "--help"):
+        assert invoke(*harmless.split())[0] == 0
+
+
 def test_help_shows_the_commands_and_imports_nothing_heavy():
     code = (
         "import sys\nfrom workbench.cli import app\n"
@@ -67,6 +80,43 @@ def test_help_shows_the_commands_and_imports_nothing_heavy():
     assert shown.rstrip().endswith("[]")
     for command in ("run", "report", "save", "lab", "bench", "machine", "figures", "operators"):
         assert re.search(rf"^\W*{command}\s", shown, re.MULTILINE)
+
+
+def test_the_version_is_the_one_that_is_installed():
+    declared = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]["version"]
+    assert invoke("--version") == (0, f"workbench {declared}\n")
+    assert workbench.__version__ == declared
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_a_shell_gets_the_script_that_completes(shell, monkeypatch, capsys):
+    monkeypatch.setenv("_WORKBENCH_COMPLETE", f"source_{shell}")
+    with pytest.raises(SystemExit):
+        app(prog_name="workbench")
+    assert f"_WORKBENCH_COMPLETE=complete_{shell}" in capsys.readouterr().out
+    assert {"--show-completion", "--install-completion"} <= set(invoke("--help")[1].split())
+
+
+@pytest.mark.parametrize(
+    ("line", "completions"),
+    [
+        ("workbench o", ["operators"]),
+        ("workbench run ", ["notebooks/one.ipynb"]),
+        ("workbench run notebooks/o", ["notebooks/one.ipynb"]),
+        ("workbench run elsewhere/", []),  # the shell completes files by itself
+        ("workbench run notebooks/one.ipynb -p ", []),
+        ("workbench report notebooks/one.ipynb n", ["notebooks/one.ipynb"]),
+        ("workbench sweep not", ["notebooks/one.ipynb"]),
+        ("workbench machine g", ["gtx-580"]),
+    ],
+)
+def test_words_are_completed(line, completions, notebook, monkeypatch, capsys):
+    monkeypatch.setenv("_WORKBENCH_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split(" ")) - 1))
+    with pytest.raises(SystemExit):
+        app(prog_name="workbench")
+    assert capsys.readouterr() == ("\n".join(completions) + "\n", "")
 
 
 def test_parameters_take_two_words_and_repeat(notebook, calls, tmp_path):

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand
 
+from workbench import __version__
 from workbench.files import Refused
 from workbench.lazily import MissingExtra, naming_the_extra
 
@@ -23,7 +24,6 @@ INTERRUPTED = 130  # exit status after Ctrl-C
 
 app = typer.Typer(
     help="Neural-network operators made readable, fast, measurable and playable.",
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -43,15 +43,26 @@ class ParameterCommand(TyperCommand):
                 joined += words
             elif word in ("-p", "--parameter"):
                 pair = [*itertools.islice(words, 2)]
-                if len(pair) < 2:
+                if len(pair) < 2 and not ctx.resilient_parsing:  # a line to be completed ends anywhere
                     ctx.fail(f"{word} takes two words, NAME VALUE, as in {word} alpha 0.01")
                 joined.append(json.dumps(pair))
         return super().parse_args(ctx, joined)
 
 
+def _notebook(incomplete: str) -> list[str]:
+    """Complete the path of a notebook in notebooks/; shells complete other paths by themselves."""
+    return [path for path in map(str, _found(None)) if path.startswith(incomplete)]
+
+
+def _machine(incomplete: str) -> list[str]:
+    from workbench.machines.published import KNOWN
+
+    return [name for name in KNOWN if name.startswith(incomplete)]
+
+
 Notebooks = Annotated[
     list[Path] | None,
-    typer.Argument(help="Notebooks; without any, notebooks/*.ipynb.", show_default=False),
+    typer.Argument(help="Notebooks; without any, notebooks/*.ipynb.", show_default=False, autocompletion=_notebook),
 ]
 Output = Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the results.")]
 Timeout = Annotated[
@@ -62,9 +73,30 @@ Jobs = Annotated[
 ]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"workbench {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def program(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Refuse a command that reads or writes files if the working folder no longer exists."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        if ctx.invoked_subcommand not in ("machine", "operators"):
+            _refuse("the working folder has been removed; change to one that exists")
+
+
 @app.command(cls=ParameterCommand)
 def run(
-    notebook: Annotated[Path, typer.Argument(help="Notebook to run.", show_default=False)],
+    notebook: Annotated[Path, typer.Argument(help="Notebook to run.", show_default=False, autocompletion=_notebook)],
     parameter: Annotated[
         list[str] | None,
         typer.Option("-p", "--parameter", metavar="NAME VALUE", help="Set a parameter; repeat for more."),
@@ -118,7 +150,12 @@ def save(notebooks: Notebooks = None, jobs: Jobs = None, timeout: Timeout = None
 
 @app.command()
 def sweep(
-    target: Annotated[str, typer.Argument(help="A notebook, module:function or file.py:function.", show_default=False)],
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A notebook, module:function or file.py:function.", show_default=False, autocompletion=_notebook
+        ),
+    ],
     parameter: Annotated[
         list[str] | None,
         typer.Option(
@@ -232,7 +269,10 @@ def bench(
 
 @app.command()
 def machine(
-    name: Annotated[str | None, typer.Argument(help="A published machine, such as a100. Default: this one.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A published machine, such as a100. Default: this one.", autocompletion=_machine),
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Measure again, even if the limits are known.")] = False,
 ) -> None:
     """Show what a machine can do: speed of arithmetic, bandwidth of each cache and memory, start-up times.
