@@ -198,6 +198,12 @@ def test_bench_and_figures_hand_on_their_arguments(tmp_path, monkeypatch):
     assert invoke("figures", "--output", "some") == (0, "some/a.png\nsome/b.png\n")
 
 
+def test_figures_refuses_a_folder_that_cannot_be_made(notebook):
+    status, shown = invoke("figures", "--output", notebook)
+    assert status == 2
+    assert re.search(r"refused: output folder '.*one.ipynb': cannot be written to \(File exists\)", shown)
+
+
 def test_lab_passes_words_on_and_needs_the_folder(notebook, monkeypatch):
     executed = []
     monkeypatch.setattr("workbench.cli.os.execv", lambda *arguments: executed.append(arguments))

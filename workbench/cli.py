@@ -303,8 +303,9 @@ def figures(
     """Draw the figures that the README and the notebooks show."""
     from workbench.experiments.readme_figures import draw_all
 
-    for path in draw_all(output):
-        print(path)
+    with _refusals():
+        for path in draw_all(output):
+            print(path)
 
 
 @app.command()

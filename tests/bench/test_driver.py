@@ -301,6 +301,14 @@ def test_an_unknown_part_and_files_in_no_folder_are_refused_before_anything_runs
         run_bench("lrn", absent, True, None)
     with pytest.raises(ValueError, match=r"figure=.*is not a folder"):
         run_bench("lrn", None, True, absent)
+    long = tmp_path / ("x" * 300)
+    for file, reason in ((tmp_path, "Is a directory"), (long, "File name too long")):
+        with pytest.raises(ValueError, match=rf"^json_file='.*': cannot be written \({reason}\); name another file$"):
+            run_bench("lrn", file, True, None)
+    kinds = r"^figure='.*\.weird': must be a picture, such as \.png, \.svg or \.pdf$"
+    with pytest.raises(ValueError, match=kinds):
+        run_bench("lrn", None, True, tmp_path / "ratios.weird")
+    assert [*tmp_path.iterdir()] == []
     for part in ("explore", "sweep"):
         with pytest.raises(
             ValueError, match=r"figure=.*: shows 'lrn', 'dropout', 'sparse-lp' and 'cost'.*leave it out"

@@ -36,7 +36,7 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
         0 if every result is right, even if a target is missed; 1 if a result is wrong, and then nothing is written.
 
     Raises:
-        ValueError: `what` is unknown or has no ratios for `figure`, or a file is to be written to a missing folder.
+        ValueError: `what` is unknown or has no ratios for `figure`, or a file cannot be written or is no picture.
     """
     if what not in (*PARTS, ALL):
         raise ValueError(f"what={what!r}: must be one of {', '.join(map(repr, (*PARTS, ALL)))}")
@@ -45,9 +45,8 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
             f"figure={str(figure)!r}: shows 'lrn', 'dropout', 'sparse-lp' and 'cost'; bench one of those or 'all', or "
             "leave it out"
         )
-    for name, file in (("json_file", json_file), ("figure", figure)):
-        if file is not None and not file.parent.is_dir():
-            raise ValueError(f"{name}={str(file)!r}: {str(file.parent)!r} is not a folder; make it first")
+    _check_file("json_file", json_file)
+    _check_file("figure", figure)
     described, limits = machine(), None
     _say(f"{described['cpu']}, {described['threads']} threads, {described['system']}")
     if what not in UNDRAWN:
@@ -68,6 +67,27 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
         draw_ratios(results.rows, figure)
     _show(results)
     return 0
+
+
+def _check_file(name: str, file: Path | None) -> None:
+    """Raise ValueError if a file cannot be written, or a figure has no ending of a picture."""
+    if file is None:
+        return
+    if not file.parent.is_dir():
+        raise ValueError(f"{name}={str(file)!r}: {str(file.parent)!r} is not a folder; make it first")
+    try:
+        is_new = not file.exists()
+        with file.open("ab"):
+            pass
+        if is_new:
+            file.unlink()
+    except OSError as problem:
+        raise ValueError(f"{name}={str(file)!r}: cannot be written ({problem.strerror}); name another file") from None
+    if name == "figure":
+        from matplotlib.backend_bases import FigureCanvasBase
+
+        if file.suffix and file.suffix[1:].lower() not in FigureCanvasBase.get_supported_filetypes():
+            raise ValueError(f"{name}={str(file)!r}: must be a picture, such as .png, .svg or .pdf")
 
 
 def _show(results: Results) -> None:
