@@ -34,7 +34,9 @@ _WEIGHT = Arg("weight", float, REQUIRED, "weight of the penalty", low=0.0)
 class Penalty(Protocol):
     """Methods that a solver needs of a penalty. w and v are float64, shape (features,); alpha = 0 means no penalty."""
 
-    alpha: float
+    @property
+    def alpha(self) -> float:
+        """Return the strength."""
 
     @property
     def convex(self) -> bool:
