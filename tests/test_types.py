@@ -5,10 +5,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, assert_type
 
+import dask.array as da
 import numpy as np
 import pytest
 
 import workbench
+from workbench import cluster
 from workbench.cost import Cost
 from workbench.explore import Explorer, check, explore, record, show
 from workbench.lrn import conventions
@@ -109,7 +111,14 @@ def test_sweeps_and_reports(tmp_path: Path) -> None:
     assert found.ok
 
 
-def what_a_notebook_writes() -> None:  # read by mypy alone
+def what_a_cluster_runs(x: da.Array) -> None:  # read by mypy alone, as the next
+    assert_type(cluster.local_response_norm(x, size=3), da.Array)
+    assert_type(cluster.dropout_with_replacement(x, 0.5, "mean", seed=1), tuple[da.Array, da.Array])
+    assert_type(cluster.sparse_lp_regularizer(x, [0, 1], p=1.0), da.Array)
+    cluster.local_response_norm(x, siez=3)  # type: ignore[call-arg]
+
+
+def what_a_notebook_writes() -> None:
     assert_type(run_notebook("01-lrn.ipynb", {"alpha": 0.1}), Result)
     assert_type(sweep("01-lrn.ipynb", {"alpha": Range(0.1, 1.0)}), SweepResult)
     explorer = explore("LRN", lrn_plots.response_curve, alpha=0.5)

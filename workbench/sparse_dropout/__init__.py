@@ -241,8 +241,8 @@ def dropout_with_replacement_gradient(
 
 
 def sparse_dropout_with_replacement(
-    x: np.ndarray,
-    lengths: np.ndarray,
+    x: Any,
+    lengths: Any,
     ratio: float = 0.0,
     replacement_value: float = 0,
     *,
@@ -279,8 +279,8 @@ def sparse_dropout_with_replacement(
 
 
 def sparse_itemwise_dropout_with_replacement(
-    x: np.ndarray,
-    lengths: np.ndarray,
+    x: Any,
+    lengths: Any,
     ratio: float = 0.0,
     replacement_value: float = 0,
     *,

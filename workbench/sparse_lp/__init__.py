@@ -130,7 +130,7 @@ LP_PROX = register_cpu_operator(
 
 def sparse_lp_regularizer(
     param: np.ndarray,
-    indices: np.ndarray,
+    indices: Any,
     p: float = 2.0,
     reg_lambda: float = 1e-5,
     *,
