@@ -99,7 +99,7 @@ class Arg:
         if inside and not beyond:
             return
         hint = f"; the nearest legal value is {min(max(number, low), high)}"
-        if inside:
+        if inside and self.step is not None:
             hint = f"; the nearest legal values are {number - beyond} and {number - beyond + self.step}"
         raise ValueError(f"{self.name}={value!r}: must be {self.allowed}{'' if self.open else hint}")
 

@@ -21,7 +21,7 @@ METHODS = ("direct", "im2col")
 MARK = 1  # bytes per element of a mask
 PLACE = 4  # bytes of a maximum's position, an int32 as in Caffe
 
-Pair = int | Sequence[int]  # one number, or one for the rows and one for the columns
+Pair = int | tuple[int, int] | list[int]  # one number, or one for the rows and one for the columns
 
 
 def _checked(direction: str, itemsize: int, directions: Sequence[str] = DIRECTIONS) -> int:

@@ -313,10 +313,10 @@ def _rows(
     layers: Sequence[Layer], shape: Sequence[int], itemsize: int, *, before: bool, path: str = ""
 ) -> list[Traced]:
     """Return the rows of `layers`; `before` tells whether something before them needs a gradient."""
-    rows = []
+    rows: list[Traced] = []
     for index, layer in enumerate(layers):
-        trace = _branch_rows if isinstance(layer, Branches) else _layer_rows
-        rows += trace(layer, _last_shape(rows, shape), itemsize, before, f"{path}{index}")
+        given = (_last_shape(rows, shape), itemsize, before, f"{path}{index}")
+        rows += _branch_rows(layer, *given) if isinstance(layer, Branches) else _layer_rows(layer, *given)
         before = before or any(row.parameters for row in rows)
     return rows
 

@@ -61,7 +61,11 @@ class Published:
             return sum(row.forward.multiply_adds for row in rows)
         if self.quantity == "parameters":
             return sum(row.parameters for row in rows)
-        return sum(dataclasses.replace(row.layer, bias=False).parameters(row.input_shape) for row in rows)
+        return sum(
+            dataclasses.replace(row.layer, bias=False).parameters(row.input_shape)
+            for row in rows
+            if isinstance(row.layer, Convolution | Dense)
+        )
 
 
 def _surveyed(network: str, part: str, weights: str, multiply_adds: str, differs: str = "") -> tuple[Published, ...]:

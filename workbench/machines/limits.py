@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -116,7 +116,9 @@ def limit_rows(machine: Machine) -> list[tuple[str, str, dict[int, float]]]:
     Rates are in billions per second, functions in nanoseconds per call. Arrays take half of a cache, or four times the
     last cache, and are passed over again and again.
     """
-    kinds = [(f"multiply-adds, {each}", "GFLOP/s", lambda of, each=each: of.flops[each] / GIGA) for each in PRECISIONS]
+    kinds: list[tuple[str, str, Callable[..., float]]] = [
+        (f"multiply-adds, {each}", "GFLOP/s", lambda of, each=each: of.flops[each] / GIGA) for each in PRECISIONS
+    ]
     levels = {"memory": 1 << 28}
     if machine.caches:
         levels = {f"L{level} ({size >> 10} KiB)": size // 2 for level, size in enumerate(machine.caches, start=1)}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 TYPES = {"int": int, "float": float, "bool": bool, "str": str}
-CONVERT = {
+CONVERT: dict[type, Callable[[str], Any]] = {
     int: int,
     float: float,
     bool: lambda text: {"true": True, "false": False}[text.strip().lower()],

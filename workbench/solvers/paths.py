@@ -97,9 +97,10 @@ def regularization_path(
     problem = make_problem(X, y, penalty, loss)
     alphas = _checked_alphas(problem, alphas, count, eps)
     warm = Arg("warm", bool, True, "").check(warm)
+    given: Any = problem.penalty
     results, weights = [], start
     for alpha in alphas:
-        problem = problem.with_penalty(dataclasses.replace(problem.penalty, alpha=float(alpha)))
+        problem = problem.with_penalty(dataclasses.replace(given, alpha=float(alpha)))
         results.append(run(problem, start=weights, **how))
         weights = results[-1].weights if warm else start
     return Path(
