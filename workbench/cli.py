@@ -128,18 +128,25 @@ def sweep(
     objective: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="METRIC[:min|:max]", help="What to make small, or large, loss by default; twice for a Pareto front."
+            metavar="METRIC[:min|:max]",
+            help="Metric to minimize or maximize; by default, loss. Give two for a Pareto front.",
         ),
     ] = None,
     sampler: Annotated[str, typer.Option(metavar="SAMPLER", help="grid, random, qmc, tpe or gp.")] = "tpe",
     trials: Annotated[
-        int | None, typer.Option(metavar="N", help="How many; without it the whole grid, or 20.", show_default=False)
+        int | None,
+        typer.Option(metavar="N", help="Number of trials; by default the whole grid, or 20.", show_default=False),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(metavar="N", help="Trials at once; without it, one for each core.")
+        int | None, typer.Option(metavar="N", help="Trials at once; by default, one for each core.")
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="S", help="Of the sweep; each trial's comes from it.")] = 0,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; without it, the target's.")] = None,
+    seed: Annotated[
+        int, typer.Option(metavar="S", help="Seed of the sweep; each trial's seed is derived from it.")
+    ] = 0,
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Name of the sweep's folder in DIR; by default, the target's name."),
+    ] = None,
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the sweeps.")] = Path("sweeps"),
     pruner: Annotated[
         str, typer.Option(metavar="PRUNER", help="Stop bad trials early: none, median, halving or wilcoxon.")
@@ -152,7 +159,9 @@ def sweep(
     ] = None,
     storage: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Add the trials to a database of Optuna's, such as sqlite:///study.db."),
+        typer.Option(
+            metavar="URL", help="Add the trials to a database that Optuna can open, such as sqlite:///study.db."
+        ),
     ] = None,
 ) -> None:
     """Run trials of a notebook or a function over a space of its parameters.
@@ -161,7 +170,7 @@ def sweep(
     """
     from workbench.sweep import SweepStopped, sweep
 
-    with _refusals("interrupted: finished trials are kept, and the same command continues"):
+    with _refusals("interrupted: finished trials are kept; run the same command to continue"):
         try:
             result = sweep(
                 target,
@@ -183,7 +192,7 @@ def sweep(
             _say("stopped:", str(problem))
             raise typer.Exit(1) from None
     if result.counts["failed"]:
-        _say(f"{result.counts['failed']} trials failed; the page says how")
+        _say(f"{result.counts['failed']} trials failed; the page shows their errors")
     Console().print(str(result.folder / "report.html"), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(0 if result.ok else 1)
 

@@ -87,7 +87,7 @@ def test_a_sweep_of_which_a_trial_failed_has_status_1_and_says_so(tmp_path):
     (tmp_path / "half.py").write_text("def half(x: int = 0):\n    return 1 / x\n")
     status, shown = invoke("sweep", "half.py:half", "-p", "x=0..1", "--sampler", "grid", "--jobs", 1)
     assert status == 1
-    assert "1 trials failed; the page says how" in shown
+    assert "1 trials failed; the page shows their errors" in shown
     assert "ZeroDivisionError: division by zero" in shown
     assert (tmp_path / "sweeps" / "half" / "report.html").is_file()
 
@@ -111,7 +111,7 @@ def test_ctrl_c_keeps_what_is_finished_ends_the_processes_and_says_how_to_go_on(
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "interrupted: finished trials are kept, and the same command continues" in said
+    assert "interrupted: finished trials are kept; run the same command to continue" in said
     assert "Traceback" not in said
     assert started
     assert all(map(has_ended, started))

@@ -98,8 +98,8 @@ def test_a_trial_without_a_finite_objective_has_failed_and_says_why(returned, ki
 
 def test_too_few_numbers_for_the_objectives_are_a_failure():
     first, second = rows((1,), 5.0, objective=["a", "b"])
-    assert first.error["message"] == "TypeError: it returned (1,): must be a dict with 'a', 'b'"
-    assert second.error["message"] == "TypeError: it returned 5.0: must be a dict with 'a', 'b'"
+    assert first.error["message"] == "TypeError: it returned (1,): it must return a dict with 'a', 'b'"
+    assert second.error["message"] == "TypeError: it returned 5.0: it must return a dict with 'a', 'b'"
 
 
 def test_the_traceback_begins_in_the_function():

@@ -29,8 +29,8 @@ def write_report(result: SweepResult, target: Target, output: Path) -> None:
     points, notes = found.points, []
     if len(points.numbers) < successes:
         notes.append(
-            f"The pictures show {len(points.numbers):,} of {successes:,} trials, evenly spaced, and all that were the "
-            "best so far."
+            f"The pictures show {len(points.numbers):,} of {successes:,} trials: evenly spaced ones, and each that was "
+            "the best so far."
         )
     asked = [("target", definition.target)]
     asked += [(f"parameter {name}", words) for name, words in definition.space.as_words().items()]
@@ -110,11 +110,13 @@ def _importance(points: Points, place: int, notes: list[str]) -> dict[str, float
     if len(points.parameters) < 2:
         return {}
     if len(points.numbers) > MOST:
-        notes.append(f"What {points.objectives[place].name} depends on is computed from {MOST} evenly spaced trials.")
+        notes.append(
+            f"The importance of parameters for {points.objectives[place].name} is computed from {MOST} trials."
+        )
     try:
         return points.importance(place)
     except ValueError as problem:
-        notes.append(f"The importance of parameters for {points.objectives[place].name} cannot be told: {problem}")
+        notes.append(f"The importance of parameters for {points.objectives[place].name} cannot be computed: {problem}")
         return {}
 
 

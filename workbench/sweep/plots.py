@@ -39,7 +39,7 @@ def importance(shares: Mapping[str, float], name: str, *, ax: Axes) -> None:
     ax.barh(names, [shares[each] for each in names], color=OTHER)
     for place, each in enumerate(names):
         ax.text(shares[each] + 0.01, place, f"{shares[each]:.2f}", va="center", fontsize=9)
-    ax.set(title=f"What {name} depends on", xlabel="share of its variance (fANOVA)", xlim=(0, 1.1))
+    ax.set(title=f"Importance of the parameters for {name}", xlabel="share of its variance (fANOVA)", xlim=(0, 1.1))
     ax.grid(axis="y", visible=False)
 
 
@@ -102,7 +102,7 @@ def parallel_coordinates(points: Points, objective: int = 0, *, ax: Axes) -> Non
     ax.tick_params(axis="x", length=0, pad=10)
     ax.grid(visible=False)
     ax.figure.colorbar(lines, ax=ax, label=last.name, extend=_extend(points.values[:, objective], norm))
-    ax.set_title("Every trial a line, the best the darkest")
+    ax.set_title("Each trial is a line; the best is the darkest")
 
 
 @drawing.plot(size=(6.4, 4.8))
@@ -123,7 +123,7 @@ def pareto_front(points: Points, *, ax: Axes) -> None:
 
 
 def _wish(objective) -> str:
-    return "less is better" if objective.sign == 1 else "more is better"
+    return "lower is better" if objective.sign == 1 else "higher is better"
 
 
 def _with_spread(ax: Axes, x: np.ndarray, points: Points, objective: int) -> None:

@@ -87,7 +87,7 @@ class Points:
         At most MOST evenly spaced trials are used. Raises ValueError if there are fewer than two or they do not vary.
         """
         if len(self.numbers) < 2:
-            raise ValueError("it takes at least two trials that succeeded")
+            raise ValueError("at least two trials must succeed")
         optuna = quiet_optuna()
         study = optuna.create_study(direction=self.objectives[objective].direction)
         distributions = self.definition.space.distributions()

@@ -155,8 +155,8 @@ def _options(parameter: Parameter, words: list[str]) -> tuple[bool, int | None]:
     counts = [word for word in words if word != "log"]
     if len(counts) > 1 or words.count("log") > 1 or not all(count.isdecimal() for count in counts):
         raise ValueError(
-            f"{parameter.name}: after a range come :log, a number of points, or both, as in "
-            f"{parameter.name}=1e-5..1:log:12; not :{':'.join(words)}"
+            f"{parameter.name}: a range may end in :log, a number of points, or both, as in "
+            f"{parameter.name}=1e-5..1:log:12; not in :{':'.join(words)}"
         )
     return "log" in words, int(counts[0]) if counts else None
 
@@ -164,14 +164,16 @@ def _options(parameter: Parameter, words: list[str]) -> tuple[bool, int | None]:
 def _checked_range(parameter: Parameter, given: Range) -> Range:
     name, kind = parameter.name, parameter.arg.type
     if kind not in (int, float):
-        raise TypeError(f"{name}={given}: a range is of numbers; {name} must be {parameter.allowed}")
+        raise TypeError(f"{name}={given}: only numbers have ranges; {name} must be {parameter.allowed}")
     low, high = _checked(parameter, given.low), _checked(parameter, given.high)
     if not low < high:
-        raise ValueError(f"{name}={given}: the range must end above where it begins")
+        raise ValueError(f"{name}={given}: the range must end above its start")
     if given.log and low <= 0:
         raise ValueError(f"{name}={given}: a logarithmic range must begin above 0")
     if given.count is not None and (not isinstance(given.count, int) or given.count < 2):
-        raise ValueError(f"{name}={given}: a range needs at least 2 points; for one value give it alone")
+        raise ValueError(
+            f"{name}={given}: a range needs at least 2 points; for a single value, give it without a range"
+        )
     step = int(parameter.arg.step or 1) if kind is int else None
     if given.log and step not in (None, 1):
         raise ValueError(f"{name}={given}: a logarithmic range cannot go in steps of {step}; list the values instead")

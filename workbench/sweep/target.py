@@ -159,7 +159,7 @@ def _function(function: Callable, name: str) -> Target:
     declared = {}
     for parameter in signature.parameters.values():
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
-            raise SweepError(f"function {name}: parameter {parameter.name!r} cannot be given by name; each must be")
+            raise SweepError(f"function {name}: parameter {parameter.name!r} cannot be given by name, as a sweep does")
         if parameter.kind is parameter.VAR_KEYWORD or parameter.name == TRIAL:
             continue
         declared[parameter.name] = _declared(parameter, hints.get(parameter.name))

@@ -141,7 +141,7 @@ def as_metrics(returned: Any, objectives: tuple[str, ...]) -> dict[str, Any]:
         return {objectives[0]: _plain(objectives[0], returned)}
     if isinstance(returned, list | tuple | np.ndarray) and len(returned) == len(objectives):
         return {name: _plain(name, value) for name, value in zip(objectives, returned, strict=True)}
-    raise TypeError(f"it returned {returned!r}: must be a dict with {', '.join(map(repr, objectives))}")
+    raise TypeError(f"it returned {returned!r}: it must return a dict with {', '.join(map(repr, objectives))}")
 
 
 def _plain(name: str, value: Any) -> Any:
