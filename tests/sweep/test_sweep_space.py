@@ -13,6 +13,7 @@ DECLARED = {
     "alpha": from_help("alpha", "float", 1e-4, "strength [0 .. 10]"),
     "rate": from_help("rate", "float", 0.1, ""),
     "width": from_help("width", "int", 8, "[1 .. 64]"),
+    "count": from_help("count", "int", 0, ""),
     "size": Parameter("size", "int", 5, "", Arg("size", int, 5, "", low=1, step=2)),
     "quick": from_help("quick", "bool", False, ""),
     "mode": from_help("mode", "str", "plain", "[plain | fast | exact]"),
@@ -148,6 +149,17 @@ def test_points_of_a_grid(name, words, points):
         ({"mode": "plain,slow"}, "mode='slow': must be one of 'plain', 'fast', 'exact'"),
         ({"mode": Range(0, 1)}, "mode=0..1: only numbers have ranges; mode must be one of 'plain', 'fast', 'exact'"),
         ({"things": "1,2"}, "things: not settable: needs a bool, int, float or str, on a line with one equals sign"),
+        (
+            {"rate": "0...1"},
+            "rate=0...1: has three dots; write a range with two, and a zero before a decimal point, as",
+        ),
+        ({"count": "1...5"}, "count=1...5: has three dots"),
+        ({"rate": "-1e308..1e308"}, "rate=-1e+308..1e+308: the range is longer than the largest float; give a shorter"),
+        (
+            {"count": f"0..{2**70}:5"},
+            f"count=0..{2**70}:5: a range of whole numbers must lie from -{2**53} to {2**53};",
+        ),
+        ({"count": Range(-(2**53) - 1, 0)}, f"count=-{2**53 + 1}..0: a range of whole numbers must lie from -{2**53}"),
         ({"alpha": None}, "alpha=None: must be a number from 0.0 to 10.0, not NoneType"),
     ],
 )
@@ -171,6 +183,30 @@ def test_a_grid_needs_counts_takes_steps_from_an_operator_and_has_an_end():
     }
     with pytest.raises(ParameterError, match=re.escape("a grid of 10,100,000 points: at most 10,000,000")):
         read(alpha="0..1:1010", rate="0..1:10000").grid()
+
+
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [
+        ({"count": "0..2147483647"}, 2**31),
+        ({"count": f"0..{2**53}", "alpha": "0..1:2"}, 2**54 + 2),
+        ({"rate": "0..1:1000000000000"}, 10**12),
+        ({"count": f"1..{2**53}:log:2000000000"}, 2 * 10**9),
+    ],
+)
+def test_a_grid_is_counted_before_it_is_built(given, size, monkeypatch):
+    monkeypatch.setattr(Range, "points", property(lambda self: pytest.fail("it is built")))
+    with pytest.raises(ParameterError, match=f"a grid of {size:,} points: at most 10,000,000; give fewer points"):
+        read(**given).grid()
+
+
+def test_a_grid_that_is_counted_has_as_many_points():
+    for words in ("1..4", "1..64:log:7", "1..9:100", "3..9"):
+        name = "size" if words == "3..9" else "width"
+        found = dimension(name, words)
+        assert found.most_points == len(found.points)
+    assert dimension("width", "1..4:log:9").most_points == 4
+    assert dimension("mode", "plain,fast").most_points == 2
 
 
 def test_words_that_describe_a_space_are_read_as_the_same():
@@ -217,4 +253,6 @@ def test_distributions_are_those_of_optuna():
     }  # fmt: skip
     assert read(width="3,6,9").distributions() == {"width": IntDistribution(3, 9, step=3)}
     assert read(width="3,6,10").distributions() == {"width": CategoricalDistribution((3, 6, 10))}
+    far = tuple(2**53 + i for i in range(3))  # which floats do not tell apart
+    assert read(count=list(far)).distributions() == {"count": CategoricalDistribution(far)}
     assert read(width="9,6,3").distributions() == {"width": CategoricalDistribution((9, 6, 3))}
