@@ -1,9 +1,9 @@
 """Define the command line `workbench`: run notebooks and sweeps, write reports, and time and list the operators."""
 
 import contextlib
-import itertools
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,6 +20,7 @@ from workbench.lazily import MissingExtra, naming_the_extra
 
 REFUSED = 2  # exit status if a request is refused and nothing has been run
 INTERRUPTED = 130  # exit status after Ctrl-C
+PARAMETER_OPTION = re.compile(r"(?:-p|--parameter(?:=|$))(.*)", re.DOTALL)  # with what is attached to it
 
 app = typer.Typer(
     help="Neural-network operators made readable, fast, measurable and playable.",
@@ -30,7 +31,7 @@ app = typer.Typer(
 
 
 class ParameterCommand(TyperCommand):
-    """A command with a repeatable option `-p NAME VALUE` of two words, as in papermill.
+    """A command with a repeatable option `-p NAME=VALUE`, which may be two words, `-p NAME VALUE`, as in papermill.
 
     Typer does not support repeated options of two words, so each pair is passed to it as one word of JSON.
     """
@@ -38,15 +39,22 @@ class ParameterCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         joined, words = [], iter(args)
         for word in words:
-            joined.append(word)
             if word == "--":
-                joined += words
-            elif word in ("-p", "--parameter"):
-                pair = [*itertools.islice(words, 2)]
-                if len(pair) < 2:
-                    ctx.fail(f"{word} takes two words, NAME VALUE, as in {word} alpha 0.01")
-                joined.append(json.dumps(pair))
+                joined += [word, *words]
+            elif option := PARAMETER_OPTION.fullmatch(word):
+                joined += ["-p", json.dumps(self._pair(ctx, option[1] or next(words, ""), words))]
+            else:
+                joined.append(word)
         return super().parse_args(ctx, joined)
+
+    def _pair(self, ctx: Any, first: str, words: Iterator[str]) -> tuple[str, str]:
+        """Return the name and the value that begin with the word `first`; exit if either is missing."""
+        name, equals, value = first.partition("=")
+        second = value if equals else next(words, None)
+        is_missing = not name or name[0] == "-" or second is None or (not equals and second in ("-p", "--parameter"))
+        if is_missing and not ctx.resilient_parsing:  # a line to be completed ends anywhere
+            ctx.fail(f"-p {first}: give a name and a value, as in -p alpha=0.01 or -p alpha 0.01")
+        return name, second or ""
 
 
 Notebooks = Annotated[
@@ -67,7 +75,9 @@ def run(
     notebook: Annotated[Path, typer.Argument(help="Notebook to run.", show_default=False)],
     parameter: Annotated[
         list[str] | None,
-        typer.Option("-p", "--parameter", metavar="NAME VALUE", help="Set a parameter; repeat for more."),
+        typer.Option(
+            "-p", "--parameter", metavar="NAME VALUE", help="Set a parameter, also as NAME=VALUE; repeat for more."
+        ),
     ] = None,
     output: Output = Path("reports"),
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; without it, as said above.")] = None,
@@ -80,12 +90,7 @@ def run(
     """
     from workbench.report import run_notebook
 
-    given: dict[str, str] = {}
-    for pair in parameter or []:
-        key, value = json.loads(pair)
-        if key in given:
-            _refuse(f"{key}: is given twice, as {given[key]!r} and {value!r}; give it once")
-        given[key] = value
+    given = _given(parameter)
     with _refusals():
         result = run_notebook(notebook, given, output=output, name=name, timeout=timeout, text=True, console=Console())
     _end([result], output / result.name / "report.html")
@@ -116,13 +121,16 @@ def save(notebooks: Notebooks = None, jobs: Jobs = None, timeout: Timeout = None
     raise typer.Exit(1 if failed else 0)
 
 
-@app.command()
+@app.command(cls=ParameterCommand)
 def sweep(
     target: Annotated[str, typer.Argument(help="A notebook, module:function or file.py:function.", show_default=False)],
     parameter: Annotated[
         list[str] | None,
         typer.Option(
-            "-p", "--parameter", metavar="NAME=WHAT", help="1e-5..1:log:12, 0..1, 3,5,7 or one value; repeat for more."
+            "-p",
+            "--parameter",
+            metavar="NAME=WHAT",
+            help="Values of a parameter: 1e-5..1:log:12, 0..1, 3,5,7 or one value; repeat for more.",
         ),
     ] = None,
     objective: Annotated[
@@ -174,7 +182,7 @@ def sweep(
         try:
             result = sweep(
                 target,
-                _space(parameter or []),
+                _given(parameter),
                 objective or "loss",
                 sampler=sampler,
                 trials=trials,
@@ -197,17 +205,14 @@ def sweep(
     raise typer.Exit(0 if result.ok else 1)
 
 
-def _space(words: list[str]) -> dict[str, str]:
-    """Return a dict of the words NAME=WHAT; exit if a word has another form or a name is given twice."""
-    space: dict[str, str] = {}
-    for word in words:
-        name, equals, what = word.partition("=")
-        if not equals or not name or not what:
-            _refuse(f"-p {word}: must be NAME=WHAT, as in -p alpha=1e-5..1:log:12, -p size=3,5,7 or -p beta=0.75")
-        if name in space:
-            _refuse(f"{name}: is given twice, as {space[name]!r} and {what!r}; give it once")
-        space[name] = what
-    return space
+def _given(pairs: list[str] | None) -> dict[str, str]:
+    """Return a dict of the pairs that ParameterCommand has made; exit if a name is given twice."""
+    given: dict[str, str] = {}
+    for name, value in map(json.loads, pairs or []):
+        if name in given:
+            _refuse(f"{name}: is given twice, as {given[name]!r} and {value!r}; give it once")
+        given[name] = value
+    return given
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -29,13 +29,14 @@ def asked(monkeypatch):
 
 
 def test_words_become_what_sweep_is_asked_for(asked, tmp_path):
-    words = "-p alpha=1e-5..1:log:12 --parameter size=3,5 -p name=a=b --objective a:max --objective b --sampler qmc"
+    words = "-p alpha=1e-5..1:log:12 --parameter size 3,5 -p name=a=b -plow=-1 --parameter=high=7 -p text a=b"
+    words += " --objective a:max --objective b --sampler qmc"
     words += " --trials 7 --jobs 2 --seed 5 --name s --pruner median --timeout 1.5 --scheduler tcp://h:1 --storage u"
     status, shown = invoke("sweep", "n.ipynb", *words.split(), "--output", tmp_path)
     assert (status, "stopped: the disk [is] full" in shown) == (1, True)
     (target, space, objective, settings), = asked  # fmt: skip
     assert target == "n.ipynb"
-    assert space == {"alpha": "1e-5..1:log:12", "size": "3,5", "name": "a=b"}
+    assert space == {"alpha": "1e-5..1:log:12", "size": "3,5", "name": "a=b", "low": "-1", "high": "7", "text": "a=b"}
     assert objective == ["a:max", "b"]
     console = settings.pop("console")
     assert console is not None
@@ -57,9 +58,11 @@ def test_without_words_the_defaults_are_asked_for(asked):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-p", "x"], "-p x: must be NAME=WHAT, as in -p alpha=1e-5..1:log:12"),
-        (["-p", "=3"], "-p =3: must be NAME=WHAT"),
-        (["-p", "x="], "-p x=: must be NAME=WHAT"),
+        (["-p", "x"], "-p x: give a name and a value, as in -p alpha=0.01 or -p alpha 0.01"),
+        (["-p", "x", "-p", "y=1"], "-p x: give a name and a value, as in -p alpha=0.01 or -p alpha 0.01"),
+        (["-p", "=3"], "-p =3: give a name and a value, as in -p alpha=0.01 or -p alpha 0.01"),
+        (["-p"], "-p : give a name and a value"),
+        (["-p", "x="], "x='': must be a number from -5.0 to 5.0, not empty"),
         (["-p", "x=1", "-p", "x=2"], "x: is given twice, as '1' and '2'; give it once"),
         (["-p", "x=0..1", "--sampler", "grid"], "x=0.0..1.0: a grid needs the number of points of this range"),
         (["--trials", "many"], "Invalid value for '--trials'"),
