@@ -192,6 +192,19 @@ def test_a_tally_holds_nothing_of_single_trials_but_the_best(objective, best):
     assert tally.seconds_left == 0
 
 
+def test_the_time_left_runs_down_while_trials_run(monkeypatch):
+    """Two trials have taken 10 and 20 seconds, and three of five are left: 45 seconds after the second result."""
+    now = 0.0
+    monkeypatch.setattr("workbench.sweep.session.time.monotonic", lambda: now)
+    tally, found = Tally(definition({}, "loss"), 6), []
+    tally.add(record(0, (1.0,)), earlier=True)
+    for now in (9.0, 10.0, 12.0, 30.0, 31.0, 70.0, 80.0, 90.0):
+        if now in (10.0, 30.0, 90.0):
+            tally.add(record(int(now), (1.0,)))
+        found.append(tally.seconds_left)
+    assert found == [None, 40.0, 38.0, 45.0, 44.0, 5.0, 0.0, 60.0]
+
+
 def numbered(values, failed=()):
     """Return records of trials, numbered by their place; each takes a quarter of a second."""
     found = []
