@@ -193,7 +193,7 @@ def test_a_tally_holds_nothing_of_single_trials_but_the_best(objective, best):
 
 
 def test_the_time_left_runs_down_while_trials_run(monkeypatch):
-    """Two trials have taken 10 and 20 seconds, and three of five are left: 45 seconds after the second result."""
+    """Two trials have taken 10 and 20 seconds, and three are left: 45 seconds, counted from the second result."""
     now = 0.0
     monkeypatch.setattr("workbench.sweep.session.time.monotonic", lambda: now)
     tally, found = Tally(definition({}, "loss"), 6), []

@@ -120,6 +120,15 @@ def test_a_file_that_cannot_be_imported_is_refused_with_what_it_raised(tmp_path)
     refused("broken.py:f", {}, "file 'broken.py': cannot be imported (RuntimeError: not today)")
 
 
+def test_a_file_that_ends_the_program_or_cannot_be_read_is_refused(tmp_path):
+    (tmp_path / "script.py").write_text("import sys\nsys.exit(3)\n")
+    refused("script.py:f", {}, "file 'script.py': cannot be imported (SystemExit: 3)")
+    (tmp_path / "odd.py").write_bytes(b"name = '\xff'\n")
+    refused("odd.py:f", {}, "file 'odd.py': cannot be imported (SyntaxError: ")
+    (tmp_path / "folder.py").mkdir()
+    refused("folder.py:f", {}, "file 'folder.py': cannot be read (Is a directory)")
+
+
 def test_a_function_that_cannot_be_sent_is_refused():
     handle = open("file", "w")  # noqa: SIM115
     with handle:

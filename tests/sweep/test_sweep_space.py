@@ -57,6 +57,7 @@ def test_a_logarithmic_range_with_a_count_is_a_grid_of_equal_ratios():
         ("label", "1..2,b", Choices(("1..2", "b"))),  # a text that looks like a range
         ("alpha", Range(0, 1, count=3), Range(0.0, 1.0, count=3)),
         ("width", Range(2, 4), Range(2, 4, step=1)),
+        ("width", Range(np.int64(2), np.uint8(4), count=np.int16(3)), Range(2, 4, count=3, step=1)),
         ("width", [1, 2], Choices((1, 2))),
         ("width", (np.int64(4), 8), Choices((4, 8))),
         ("alpha", np.array([0.25, 0.5]), Choices((0.25, 0.5))),

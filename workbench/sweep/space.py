@@ -7,6 +7,7 @@ is a list of choices, and a single value is fixed. The target's declaration says
 import dataclasses
 import math
 from collections.abc import Mapping
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -188,7 +189,8 @@ def _checked_range(parameter: Parameter, given: Range) -> Range:
         raise ValueError(f"{name}={given}: the range must end above its start")
     if given.log and low <= 0:
         raise ValueError(f"{name}={given}: a logarithmic range must begin above 0")
-    if given.count is not None and (not isinstance(given.count, int) or given.count < 2):
+    count = given.count
+    if count is not None and (not isinstance(count, Integral) or isinstance(count, np.timedelta64) or count < 2):
         raise ValueError(
             f"{name}={given}: a range needs at least 2 points; for a single value, give it without a range"
         )
@@ -202,7 +204,7 @@ def _checked_range(parameter: Parameter, given: Range) -> Range:
     step = int(parameter.arg.step or 1) if kind is int else None
     if given.log and step not in (None, 1):
         raise ValueError(f"{name}={given}: a logarithmic range cannot go in steps of {step}; list the values instead")
-    return Range(low, high, given.log, given.count, step)
+    return Range(low, high, bool(given.log), None if count is None else int(count), step)
 
 
 def _checked_choices(parameter: Parameter, values: list[Any]) -> Choices:
