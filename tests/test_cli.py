@@ -131,12 +131,16 @@ def test_parameters_take_two_words_and_repeat(notebook, calls, tmp_path):
     assert settings["name"] == "x"
     assert settings["output"] == tmp_path
     assert settings["text"] is True
+    invoke("run", notebook, "-p", "alpha=-0.25", "-pname=a=b", "--parameter=other=")  # the same in one word
+    assert calls[1][1] == {"alpha": "-0.25", "name": "a=b", "other": ""}
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-p", "alpha"], "takes two words"),
+        (["-p", "alpha"], "-p alpha: give a name and a value, as in -p alpha=0.01 or -p alpha 0.01"),
+        (["-p", "-p", "alpha", "1"], "-p -p: give a name and a value"),
+        (["-p", "alpha=1", "-p", "alpha", "2"], "given twice"),
         (["-p", "alpha", "1", "-p", "alpha", "2"], "given twice"),
         (["-p", "alpah", "1"], "alpah: there is no such parameter"),
         (["-p", "alpha", "much"], "alpha='much': must be a number from -1.0 to 1.0"),

@@ -175,8 +175,8 @@ def test_a_disk_that_is_full_in_the_middle_stops_the_sweep_which_goes_on(tmp_pat
     settings = {"sampler": "random", "in_process": True, "report": False, "trials": 30}
     message = run_with(2**20)  # each trial writes 100 kB
     assert message == (
-        "SweepStopped: folder 'sweeps/s': cannot be written to (File too large); finished trials are kept, and the "
-        "same command continues"
+        "SweepStopped: folder 'sweeps/s': cannot be written to (File too large); finished trials are kept; run the "
+        "same command to continue"
     )
     done = [each["number"] for each in journal(folder)]
     assert done == list(range(len(done)))
