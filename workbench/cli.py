@@ -51,14 +51,12 @@ class ParameterCommand(TyperCommand):
 
 Notebooks = Annotated[
     list[Path] | None,
-    typer.Argument(help="Notebooks; without any, notebooks/*.ipynb.", show_default=False),
+    typer.Argument(help="Notebooks to run; default: notebooks/*.ipynb.", show_default=False),
 ]
 Output = Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the results.")]
-Timeout = Annotated[
-    float | None, typer.Option("--timeout", metavar="SECONDS", help="Time that each notebook may take.")
-]
+Timeout = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="Time limit of each notebook.")]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", metavar="N", min=1, help="Notebooks at once; without it, one for each core.")
+    int | None, typer.Option("--jobs", metavar="N", min=1, help="Notebooks to run at once; default: one for each core.")
 ]
 
 
@@ -70,7 +68,7 @@ def run(
         typer.Option("-p", "--parameter", metavar="NAME VALUE", help="Set a parameter; repeat for more."),
     ] = None,
     output: Output = Path("reports"),
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; without it, as said above.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; default: as above.")] = None,
     timeout: Timeout = None,
 ) -> None:
     """Run one notebook with parameters.
@@ -112,7 +110,7 @@ def save(notebooks: Notebooks = None, jobs: Jobs = None, timeout: Timeout = None
         errors = save_all(_found(notebooks), jobs=jobs, timeout=timeout, console=Console())
     failed = {path: error for path, error in errors.items() if error}
     for path, error in failed.items():
-        _print_failure(f"{path} is not saved", error)
+        _print_failure(f"{path} was not saved", error)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -291,7 +289,7 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def _refusals(interrupted: str = "interrupted: what had not finished has left nothing") -> Iterator[None]:
+def _refusals(interrupted: str = "interrupted: notebooks that had not finished leave no results") -> Iterator[None]:
     """Turn a `Refused` error or an interrupt in the block into a message and an exit status."""
     try:
         yield

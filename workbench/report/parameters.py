@@ -134,7 +134,7 @@ def _operator(notebook: "NotebookNode") -> Operator | None:
         return None
     if name not in OPERATORS:
         raise NotebookError(
-            f"the notebook's metadata name the operator {name!r}: must be one of {', '.join(OPERATORS)}"
+            f"the notebook's metadata names the operator {name!r}: must be one of {', '.join(OPERATORS)}"
         )
     return OPERATORS[name]
 

@@ -196,7 +196,9 @@ def _jobs(notebooks: Iterable[Path | str], timeout: float | None) -> list[Job]:
     for job in found:
         other = taken.setdefault(job.name.casefold(), job.path)
         if other != job.path:
-            raise NotebookError(f"notebooks {str(other)!r} and {str(job.path)!r}: would both be called {job.name!r}")
+            raise NotebookError(
+                f"notebooks {str(other)!r} and {str(job.path)!r}: both would write the folder {job.name!r}; rename one"
+            )
     return found
 
 

@@ -24,7 +24,7 @@ def load(path: Path) -> "NotebookNode":
     import nbformat
 
     if not path.is_file():
-        raise NotebookError(f"notebook {str(path)!r}: {'is no file' if path.exists() else 'does not exist'}")
+        raise NotebookError(f"notebook {str(path)!r}: {'is not a file' if path.exists() else 'does not exist'}")
     try:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
@@ -33,7 +33,7 @@ def load(path: Path) -> "NotebookNode":
     except Exception as problem:  # nbformat raises many kinds of error on bad content
         reason = str(problem).strip().splitlines() or [type(problem).__name__]
         raise NotebookError(
-            f"notebook {str(path)!r}: is no Jupyter notebook ({reason[0][:120]}); give the path of an .ipynb file"
+            f"notebook {str(path)!r}: is not a Jupyter notebook ({reason[0][:120]}); give the path of an .ipynb file"
         ) from None
     metadata = notebook.metadata
     language = metadata.get("language_info", {}).get("name") or metadata.get("kernelspec", {}).get("language")

@@ -162,7 +162,7 @@ def _execute(
     finally:
         kernel.end()
     if kernel.timed_out:
-        message = f"Stopped after {timeout:g} seconds, the time that it may take."
+        message = f"Stopped after its time limit of {timeout:g} seconds."
         error = {"kind": "time-out", "message": message, "traceback": error["traceback"] if error else ""}
     return error
 

@@ -78,7 +78,7 @@ class Worker:
             outcome = self._ask(task, tell)
         except TimeoutError:
             self.end()
-            message = f"Stopped after {self._timeout:g} seconds, the time that it may take."
+            message = f"Stopped after its time limit of {self._timeout:g} seconds."
             return failed("time-out", message, started, time.perf_counter() - start)
         except Lost as problem:
             said = self._said()

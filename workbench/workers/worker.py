@@ -82,7 +82,7 @@ def cause_of_death(who: str, code: int | None) -> str:
         return f"{who} stopped answering."
     if code >= 0:
         return f"{who} ended with exit status {code}."
-    hint = ", perhaps for want of memory" if -code == signal.SIGKILL else ""
+    hint = ", perhaps for lack of memory" if -code == signal.SIGKILL else ""
     return f"{who} was ended by {signal.Signals(-code).name}{hint}."
 
 
