@@ -233,3 +233,40 @@ def test_save_keeps_outputs_and_refuses_a_notebook_that_fails(tmp_path):
     }
     assert [cell.metadata for cell in saved.cells] == [{}, {}]
     assert [list(o.get("data", o)) for o in saved.cells[1].outputs] == [["text/plain"], ["name", "output_type", "text"]]
+
+
+# It prints while the process that reads the messages is stopped, which has the effect of a busy machine.
+FLOOD = """\
+import os, signal, subprocess
+from workbench.explore.notebook import record
+reader = os.getppid()
+waker = subprocess.Popen(["sh", "-c", f"sleep 1; kill -CONT {reader}"])
+os.kill(reader, signal.SIGSTOP)
+for number in range(3000):
+    if number == 1500:
+        record("loss", 1.5)
+    print(number, flush=True)
+waker.wait()"""
+
+
+def test_nothing_is_lost_of_a_cell_that_prints_faster_than_anybody_reads(tmp_path):
+    result = run_notebook(build(tmp_path / "n.ipynb", FLOOD, "print('end')"), output=tmp_path / "out")
+    assert (result.status, result.metrics) == ("ok", {"loss": 1.5})
+    flood, end = outputs(tmp_path / "out", "n")
+    printed = "".join(output.text for output in flood if output.output_type == "stream")
+    assert printed.split() == [str(number) for number in range(3000)]
+    assert end[0].text == "end\n"
+
+
+def test_what_is_recorded_does_not_depend_on_what_is_displayed(tmp_path):
+    cells = (
+        "from IPython.display import clear_output\nfrom workbench.explore.notebook import record",
+        "record('cleared', 1)\nrecord('folds', [1, 2.5])\nrecord('a \u03b1', float('nan'))\nclear_output()",
+        "import os\nrecord('last', 1)\nrecord('last', 2)\nos._exit(3)",
+    )
+    result = run_notebook(build(tmp_path / "n.ipynb", *cells), output=tmp_path / "out")
+    assert result.error["kind"] == "dead kernel"
+    expected = {"cleared": 1, "folds": [1, 2.5], "a \u03b1": "nan", "last": 2}
+    assert result.metrics == metrics_of(tmp_path / "out", "n")["metrics"] == expected
+    names = sorted(path.name for path in (tmp_path / "out" / "n").iterdir())
+    assert names == ["figures", "manifest.json", "metrics.json", "notebook.ipynb", "report.html"]

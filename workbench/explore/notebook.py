@@ -1,7 +1,9 @@
 """Functions for notebooks: show a figure, record a result, check a prediction."""
 
 import base64
+import json
 import math
+import os
 import statistics
 from fractions import Fraction
 from numbers import Real
@@ -36,6 +38,8 @@ def record(name: str, value: Any) -> None:
 
     A float is rounded to six significant digits, so that it does not depend on the machine. A list of numbers holds the
     scores of folds: it is shown as mean and standard deviation, and counts as its mean in a sweep's objective.
+
+    In a run, WORKBENCH_METRICS names a file to which the finding is added, so that no displayed output can lose it.
     """
     if isinstance(value, list | tuple | np.ndarray):
         value = _scores(name, value)
@@ -44,7 +48,11 @@ def record(name: str, value: Any) -> None:
         value = shown = _plain(name, value)
     from IPython.display import display
 
-    display({METRIC_TYPE: {"name": name, "value": value}, "text/plain": f"{name} = {shown}"}, raw=True)
+    metric = {"name": name, "value": value}
+    if "WORKBENCH_METRICS" in os.environ:
+        with open(os.environ["WORKBENCH_METRICS"], "a", encoding="utf-8") as file:
+            file.write(json.dumps(metric) + "\n")
+    display({METRIC_TYPE: metric, "text/plain": f"{name} = {shown}"}, raw=True)
 
 
 def _plain(name: str, value: Any) -> bool | int | float | str:

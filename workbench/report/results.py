@@ -1,6 +1,7 @@
 """The result of a run: its recorded metrics and figures, and the versions of the packages that it used."""
 
 import base64
+import contextlib
 import dataclasses
 import functools
 import json
@@ -43,9 +44,15 @@ class Result:
         return json.dumps(finite(dataclasses.asdict(self)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def metrics(notebook: "NotebookNode") -> dict[str, Any]:
-    """Return the metrics that an executed notebook has recorded, by name; if a name repeats, the last one counts."""
+def metrics(notebook: "NotebookNode", file: Path | None = None) -> dict[str, Any]:
+    """Return the metrics that an executed notebook has recorded, by name; if a name repeats, the last one counts.
+
+    They are in its outputs and, complete, in the lines of `file`.
+    """
     recorded = [output.data[METRIC_TYPE] for output in _displayed(notebook) if METRIC_TYPE in output.data]
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines() if file and file.is_file() else ():
+        with contextlib.suppress(ValueError):  # an incomplete last line, left when the kernel was killed
+            recorded.append(json.loads(line))
     whole = [metric for metric in recorded if isinstance(metric, dict) and {"name", "value"} <= metric.keys()]
     return {str(metric["name"]): metric["value"] for metric in whole}
 

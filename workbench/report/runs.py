@@ -18,7 +18,7 @@ from workbench.parallel import available_threads
 from workbench.report import page, parameters, results
 from workbench.report.results import Result, versions
 from workbench.report.source import NotebookError, clean, load, without_outputs
-from workbench.workers.messages import NotebookWork, Outcome, Setup, Task
+from workbench.workers.messages import RECORDED, NotebookWork, Outcome, Setup, Task
 from workbench.workers.pool import close_workers, run_alone
 from workbench.workers.progress import Display, display
 
@@ -59,13 +59,14 @@ def write_result(job: Job, outcome: Outcome, folder: Path, back: page.Link = pag
         notebook=str(job.path),
         status="ok" if outcome.error is None else "failed",
         parameters={name: job.parameters.get(name, known[name].default) for name in known},
-        metrics=results.metrics(executed),
+        metrics=results.metrics(executed, folder / RECORDED),
         figures=results.figures(executed, folder / "figures"),
         duration_seconds=outcome.duration_seconds,
         started=outcome.started,
         versions=versions(),
         error=outcome.error,
     )
+    (folder / RECORDED).unlink(missing_ok=True)  # metrics.json holds all of it
     html = page.report(result, known, executed, job.path, back)
     (folder / "report.html").write_text(html, encoding="utf-8")
     (folder / "notebook.ipynb").write_text(nbformat.writes(clean(executed)) + "\n", encoding="utf-8")

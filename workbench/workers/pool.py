@@ -179,6 +179,10 @@ def _own_worker(setup: Setup) -> Worker:
 
 
 def _environment(setup: Setup) -> dict[str, str]:
-    """Return a worker's environment, with its number of threads where the user's environment does not set one."""
+    """Return a worker's environment, with its number of threads where the user's environment does not set one.
+
+    It leaves out the file of metrics of a notebook that this process may be running.
+    """
     threads = {} if setup.threads is None else {name: str(setup.threads) for name in THREAD_SETTINGS}
-    return {**threads, **os.environ, "PYTHONFAULTHANDLER": "1"}
+    ours = {name: value for name, value in os.environ.items() if name != "WORKBENCH_METRICS"}
+    return {**threads, **ours, "PYTHONFAULTHANDLER": "1"}
