@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand
 
 from workbench.files import Refused
 from workbench.lazily import MissingExtra, naming_the_extra
+from workbench.workers.progress import SafeConsole as Console
 
 REFUSED = 2  # exit status if a request is refused and nothing has been run
 INTERRUPTED = 130  # exit status after Ctrl-C
@@ -279,12 +279,23 @@ def operators() -> None:
 
 
 def main() -> None:
-    """Run the command line; where a package of an extra is missing, say which extra brings it."""
+    """Run the command line; where a package of an extra is missing, say which extra brings it.
+
+    A character that an output stream cannot encode is written as its escape sequence.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):  # there is no such stream
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        os.getcwd()
+    except OSError as problem:
+        _say("refused:", f"the current folder cannot be used ({problem.strerror}); change to another")
+        sys.exit(REFUSED)
     try:
         with naming_the_extra():
             app(prog_name="workbench")
     except MissingExtra as problem:
-        Console(stderr=True).print(f"[bold red]refused:[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
+        _say("refused:", str(problem))
         sys.exit(REFUSED)
 
 

@@ -1,10 +1,13 @@
+import io
 import json
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
+from nbformat.v4 import new_output
 from processes import has_ended, wait_until, workbench
+from rich.console import Console
 
 from workbench import files
 from workbench.files import Refused
@@ -154,6 +157,16 @@ def test_a_folder_that_cannot_be_written_to_is_named_before_anything_starts(tmp_
         run_all([build(tmp_path / "n.ipynb", "x = 1")], output=file / "below")
 
 
+def test_without_a_terminal_a_notebook_is_one_line(executed, tmp_path):
+    notebooks = [build(tmp_path / f"{name}.ipynb", "x = 1", "y = 2") for name in ("first", "second")]
+    executed["second"] = [new_output("display_data", data={"image/png": "cut"})]
+    said = io.StringIO()
+    run_all(notebooks, output=tmp_path / "out", jobs=1, console=Console(file=said, width=40))
+    first, second = said.getvalue().splitlines()
+    assert first == "first: ok, 1.5 s"
+    assert second.startswith("second: FAILED (bad output), 1.5 s: picture 1")
+
+
 def test_two_runs_at_once_are_both_in_the_index(tmp_path):
     notebooks = [build(tmp_path / f"{name}.ipynb", "x = 1") for name in ("first", "second")]
     with ThreadPoolExecutor(2) as pool:
@@ -171,12 +184,10 @@ def interrupted(tmp_path):
     with files.partial(tmp_path / "out", "slow") as earlier:
         (earlier / "kept").write_text("earlier")
         files.publish(earlier, tmp_path / "out" / "slow")
-    pids = "import os\nopen('pids', 'w').write(f'{os.getpid()} {os.getppid()}')"
+    pids = "import os\nopen('new', 'w').write(f'{os.getpid()} {os.getppid()}')\nos.rename('new', 'pids')"
     notebook = build(tmp_path / "slow.ipynb", pids, FOREVER)
     process = workbench("report", notebook, "--output", tmp_path / "out")
-    for line in process.stdout:
-        if "cell 1 of 2" in line:
-            break
+    wait_until(lambda: (tmp_path / "pids").exists())
     below = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     yield process, below
     process.kill()

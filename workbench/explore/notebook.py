@@ -5,6 +5,7 @@ import json
 import math
 import os
 import statistics
+from collections.abc import Sequence
 from fractions import Fraction
 from numbers import Real
 from typing import Any
@@ -43,7 +44,7 @@ def record(name: str, value: Any) -> None:
     """
     if isinstance(value, list | tuple | np.ndarray):
         value = _scores(name, value)
-        shown = f"{statistics.fmean(value):.6g} ± {statistics.stdev(value):.2g}, {len(value)} folds"
+        shown = "{:.6g} ± {:.2g}, {} folds".format(*mean_and_deviation(value), len(value))
     else:
         value = shown = _plain(name, value)
     from IPython.display import display
@@ -53,6 +54,16 @@ def record(name: str, value: Any) -> None:
         with open(os.environ["WORKBENCH_METRICS"], "a", encoding="utf-8") as file:
             file.write(json.dumps(metric) + "\n")
     display({METRIC_TYPE: metric, "text/plain": f"{name} = {shown}"}, raw=True)
+
+
+def mean_and_deviation(scores: Sequence[float]) -> tuple[float, float]:
+    """Return the mean and standard deviation of finite scores; a deviation beyond the range of a float is infinite."""
+    try:
+        return statistics.fmean(scores), statistics.stdev(scores)
+    except OverflowError:  # of an intermediate result
+        scale = max(map(abs, scores))
+        scaled = [score / scale for score in scores]
+        return statistics.fmean(scaled) * scale, statistics.stdev(scaled) * scale
 
 
 def _plain(name: str, value: Any) -> bool | int | float | str:

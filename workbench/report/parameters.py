@@ -129,10 +129,13 @@ def from_help(name: str, type_name: str, default: Any, help_text: str) -> Parame
 
 
 def _operator(notebook: "NotebookNode") -> Operator | None:
-    name = notebook.metadata.get("workbench", {}).get("operator")
+    about = notebook.metadata.get("workbench", {})
+    if not isinstance(about, dict):
+        raise NotebookError(f"the notebook's metadata has workbench={about!r}: must be an object")
+    name = about.get("operator")
     if name is None:
         return None
-    if name not in OPERATORS:
+    if not isinstance(name, str) or name not in OPERATORS:
         raise NotebookError(
             f"the notebook's metadata names the operator {name!r}: must be one of {', '.join(OPERATORS)}"
         )

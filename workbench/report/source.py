@@ -23,11 +23,13 @@ def load(path: Path) -> "NotebookNode":
     """Read a Python notebook in format 4; raise NotebookError if the file is not one or cannot be read."""
     import nbformat
 
-    if not path.is_file():
-        raise NotebookError(f"notebook {str(path)!r}: {'is not a file' if path.exists() else 'does not exist'}")
     try:
+        if not path.is_file():
+            raise NotebookError(f"notebook {str(path)!r}: {'is not a file' if path.exists() else 'does not exist'}")
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
+    except NotebookError:
+        raise
     except OSError as problem:
         raise NotebookError(f"notebook {str(path)!r}: cannot be read ({problem.strerror})") from None
     except Exception as problem:  # nbformat raises many kinds of error on bad content

@@ -12,9 +12,9 @@ class NotebookWork:
     """A notebook to run: its text, the file it came from, and the folder in which its code runs.
 
     A run saves `notebook.ipynb` and RECORDED in the folder `place`, and the notebook's figures in `place`/figures if
-    that exists. If `place` is None, the folder is temporary. At the end the worker calls `finish(work, task, outcome, place)`, if
-    given, and sends back the outcome that `finish` returns. `shutdown` is how papermill ends the kernel: "graceful" or
-    "immediate".
+    that exists. If `place` is None, the folder is temporary. At the end the worker calls `finish(work, task, outcome,
+    place)`, if given, and sends back the outcome that `finish` returns. `shutdown` is how papermill ends the kernel:
+    "graceful" or "immediate".
     """
 
     text: str

@@ -111,6 +111,7 @@ def _fail_each(problem: Exception) -> Run:
 def main() -> None:
     """Receive a setup and tasks, and send an outcome for each task."""
     faulthandler.enable()
+    sys.stdout.reconfigure(errors="backslashreplace")  # a function may print what the encoding lacks
     watcher = Watcher()
     connection = Connection(int(sys.argv[1]))
     try:
