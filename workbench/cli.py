@@ -1,6 +1,7 @@
 """Define the command line `workbench`: run notebooks and sweeps, write reports, and time and list the operators."""
 
 import contextlib
+import io
 import itertools
 import json
 import os
@@ -284,7 +285,7 @@ def main() -> None:
     A character that an output stream cannot encode is written as its escape sequence.
     """
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError):  # there is no such stream
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         os.getcwd()
