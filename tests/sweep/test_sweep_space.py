@@ -141,7 +141,7 @@ def test_points_of_a_grid(name, words, points):
         ({"quick": Range(0, 1)}, "quick=0..1: a range is of numbers; quick must be True or False"),
         ({"mode": "plain,slow"}, "mode='slow': must be one of 'plain', 'fast', 'exact'"),
         ({"mode": Range(0, 1)}, "mode=0..1: a range is of numbers; mode must be one of 'plain', 'fast', 'exact'"),
-        ({"things": "1,2"}, "things: not settable: needs a bool, int, float or str, on a line with one equals sign"),
+        ({"things": "1,2"}, "things: not settable: needs a bool, int, float or str as its value"),
         ({"alpha": None}, "alpha=None: must be a number from 0.0 to 10.0, not NoneType"),
     ],
 )

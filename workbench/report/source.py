@@ -1,6 +1,5 @@
 """Read notebook files, and clean notebooks of everything that changes from run to run."""
 
-import ast
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,15 +80,6 @@ def without_outputs(notebook: "NotebookNode") -> "NotebookNode":
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     return bare
-
-
-def literal(source: str) -> bool | int | float | str | None:
-    """Return the value of `source` if it is a literal bool, int, float or str, otherwise None."""
-    try:
-        value = ast.literal_eval(source)
-    except (ValueError, SyntaxError):
-        return None
-    return value if isinstance(value, bool | int | float | str) else None
 
 
 def _clean_cell(cell: "NotebookNode") -> "NotebookNode":
