@@ -167,6 +167,22 @@ def test_without_a_terminal_a_notebook_is_one_line(executed, tmp_path):
     assert second.startswith("second: FAILED (bad output), 1.5 s: picture 1")
 
 
+def test_notebooks_start_longest_first(executed, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    past = {"figures": [], "status": "ok", "parameters": {}, "metrics": {}, "error": None, "started": ""}
+    for name, seconds in (("a", 9.5), ("c", 70.0), ("d", None)):
+        with files.partial(out, name) as folder:
+            (folder / "metrics.json").write_text(json.dumps({**past, "duration_seconds": seconds}))
+            files.publish(folder, out / name)
+    notebooks = [build(tmp_path / f"{name}.ipynb", "x = 1") for name in "abc"]
+    notebooks.append(build(tmp_path / "d.ipynb", "x = '{}'".format(1000 * "long")))
+    said = io.StringIO()
+    results = run_all(notebooks, output=out, jobs=1, console=Console(file=said))
+    assert said.getvalue().splitlines() == [f"{name}: ok, 1.5 s" for name in "dbca"]
+    assert [result.name for result in results] == ["a", "b", "c", "d"]
+
+
 def test_two_runs_at_once_are_both_in_the_index(tmp_path):
     notebooks = [build(tmp_path / f"{name}.ipynb", "x = 1") for name in ("first", "second")]
     with ThreadPoolExecutor(2) as pool:

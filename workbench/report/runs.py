@@ -25,6 +25,7 @@ from workbench.workers.pool import Closed, close_workers, run_alone
 from workbench.workers.progress import Display, display
 from workbench.workers.worker import now, writable
 
+REPORTS = Path("reports")  # the default folder for results
 REFRESH = 1.0  # seconds between updates of the time shown, even if nothing has happened
 
 
@@ -154,7 +155,7 @@ def run_notebook(
     notebook: Path | str,
     given: Mapping[str, Any] | None = None,
     *,
-    output: Path | str = "reports",
+    output: Path | str = REPORTS,
     name: str | None = None,
     timeout: float | None = None,
     text: bool = False,
@@ -179,7 +180,7 @@ def run_notebook(
 def run_all(
     notebooks: Iterable[Path | str],
     *,
-    output: Path | str = "reports",
+    output: Path | str = REPORTS,
     jobs: int | None = None,
     timeout: float | None = None,
     console: Console | None = None,
@@ -217,7 +218,7 @@ def save_all(
         batch.finish(job.name, outcome.duration_seconds, outcome.error)
         return outcome.error
 
-    return dict(zip((job.path for job in found), _side_by_side(found, save, jobs, console), strict=True))
+    return dict(zip((job.path for job in found), _side_by_side(found, save, jobs, console, REPORTS), strict=True))
 
 
 def _save(job: Job, text: str) -> None:
@@ -281,21 +282,24 @@ def _report(found: list[Job], output: Path, jobs: int | None, console: Console |
         batch.finish(job.name, result.duration_seconds, result.error)
         return result
 
-    return _side_by_side(found, report, jobs, console)
+    return _side_by_side(found, report, jobs, console, output)
 
 
 def _side_by_side(
-    found: list[Job], work: Callable[[Job, Batch], Any], jobs: int | None, console: Console | None
+    found: list[Job], work: Callable[[Job, Batch], Any], jobs: int | None, console: Console | None, known: Path
 ) -> list[Any]:
-    """Call work(job, batch) for each job, at most `jobs` at once; if one raises, end all of them."""
+    """Call work(job, batch) for each job, at most `jobs` at once, those first that took longest in the folder `known`.
+
+    If one raises, end all of them.
+    """
     if jobs is not None and jobs < 1:
         raise NotebookError(f"jobs={jobs}: must be at least 1")
     at_once = min(jobs or available_threads(), len(found))
     with display(console, "notebook cells") as show, ThreadPoolExecutor(at_once, "notebook") as pool:
         batch = Batch(found, show)
-        futures = [pool.submit(work, job, batch) for job in found]
+        futures = {job.name: pool.submit(work, job, batch) for job in _longest_first(found, known)}
         try:
-            pending = set(futures)
+            pending = set(futures.values())
             while pending:
                 done, pending = wait(pending, timeout=REFRESH, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -305,4 +309,11 @@ def _side_by_side(
             close_workers(batch.session)
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return [future.result() for future in futures]
+    return [futures[job.name].result() for job in found]
+
+
+def _longest_first(found: list[Job], known: Path) -> list[Job]:
+    """Sort jobs by their duration in the runs in the folder `known`; those without one come first, by file size."""
+    seconds = {run["folder"]: run["duration_seconds"] for run in page.scan(known) if "duration_seconds" in run}
+    expected = [(job.name not in seconds, seconds.get(job.name, job.path.stat().st_size)) for job in found]
+    return [found[place] for place in sorted(range(len(found)), key=expected.__getitem__, reverse=True)]
