@@ -1,3 +1,5 @@
+import functools
+import io
 import re
 import subprocess
 import sys
@@ -12,9 +14,10 @@ from typer.testing import CliRunner
 
 import workbench
 import workbench.report
-from workbench.cli import app
+from workbench.cli import app, main
 from workbench.machines.published import KNOWN
 from workbench.report import Result
+from workbench.workers.progress import SafeConsole
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -173,6 +176,48 @@ def test_report_finds_the_notebooks_and_fails_if_one_does(notebook, calls):
     (paths, settings), = calls  # fmt: skip
     assert [str(path) for path in paths] == ["notebooks/one.ipynb", "notebooks/two.ipynb"]
     assert (settings["jobs"], settings["timeout"], str(settings["output"])) == (3, 7.5, "reports")
+
+
+def test_an_error_cannot_control_the_terminal(notebook, monkeypatch):
+    hostile = {"kind": "exception", "message": "a\x1b[2Jb", "traceback": "c\x1b]0;d\x07"}
+    monkeypatch.setattr("workbench.cli.Console", functools.partial(SafeConsole, force_terminal=True, color_system=None))
+
+    def run_all(paths, **settings):
+        return [Result("n", "n.ipynb", "failed", {}, {}, [], 1.0, "", {}, hostile)]
+
+    monkeypatch.setattr(workbench.report, "run_all", run_all)
+    status, shown = invoke("report")
+    assert status == 1
+    assert r"n.ipynb failed: a\x1b[2Jb" in shown
+    assert r"c\x1b]0;d\x07" in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("name", ["\u03b1", "\udcff"])
+def test_a_stream_that_cannot_encode_a_name_gets_its_escape_sequence(name, notebook, calls, monkeypatch):
+    streams = {each: io.TextIOWrapper(io.BytesIO(), encoding="ascii") for each in ("stdout", "stderr")}
+    for each, stream in streams.items():
+        monkeypatch.setattr(sys, each, stream)
+    monkeypatch.setattr(sys, "argv", ["workbench", "report", f"{name}.ipynb", "2.ipynb", "--output", name])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    for stream in streams.values():
+        stream.flush()
+    assert streams["stdout"].buffer.getvalue() == ascii(f"{name}/index.html\n")[1:-3].encode() + b"\n"
+    assert b"2.ipynb failed: it broke" in streams["stderr"].buffer.getvalue()
+
+
+def test_a_current_folder_that_was_deleted_is_named(tmp_path, monkeypatch, capsys):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    monkeypatch.setattr(sys, "argv", ["workbench", "report"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert "the current folder cannot be used (No such file or directory)" in capsys.readouterr().err
 
 
 def test_run_ends_with_the_address_of_the_report(notebook):

@@ -1,6 +1,7 @@
 """Define the command line `workbench`: run notebooks and sweeps, write reports, and time and list the operators."""
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand
@@ -18,6 +18,7 @@ from typer.core import TyperCommand
 from workbench import __version__
 from workbench.files import Refused
 from workbench.lazily import MissingExtra, naming_the_extra
+from workbench.workers.progress import SafeConsole as Console
 
 REFUSED = 2  # exit status if a request is refused and nothing has been run
 INTERRUPTED = 130  # exit status after Ctrl-C
@@ -70,14 +71,12 @@ def _machine(incomplete: str) -> list[str]:
 
 Notebooks = Annotated[
     list[Path] | None,
-    typer.Argument(help="Notebooks; without any, notebooks/*.ipynb.", show_default=False, autocompletion=_notebook),
+    typer.Argument(help="Notebooks to run; default: notebooks/*.ipynb.", show_default=False, autocompletion=_notebook),
 ]
 Output = Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the results.")]
-Timeout = Annotated[
-    float | None, typer.Option("--timeout", metavar="SECONDS", help="Time that each notebook may take.")
-]
+Timeout = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="Time limit of each notebook.")]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", metavar="N", min=1, help="Notebooks at once; without it, one for each core.")
+    int | None, typer.Option("--jobs", metavar="N", min=1, help="Notebooks to run at once; default: one for each core.")
 ]
 
 
@@ -112,7 +111,7 @@ def run(
         ),
     ] = None,
     output: Output = Path("reports"),
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; without it, as said above.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; default: as above.")] = None,
     timeout: Timeout = None,
 ) -> None:
     """Run one notebook with parameters.
@@ -149,7 +148,7 @@ def save(notebooks: Notebooks = None, jobs: Jobs = None, timeout: Timeout = None
         errors = save_all(_found(notebooks), jobs=jobs, timeout=timeout, console=Console())
     failed = {path: error for path, error in errors.items() if error}
     for path, error in failed.items():
-        _print_failure(f"{path} is not saved", error)
+        _print_failure(f"{path} was not saved", error)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -336,17 +335,28 @@ def operators() -> None:
 
 
 def main() -> None:
-    """Run the command line; where a package of an extra is missing, say which extra brings it."""
+    """Run the command line; where a package of an extra is missing, say which extra brings it.
+
+    A character that an output stream cannot encode is written as its escape sequence.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        os.getcwd()
+    except OSError as problem:
+        _say("refused:", f"the current folder cannot be used ({problem.strerror}); change to another")
+        sys.exit(REFUSED)
     try:
         with naming_the_extra():
             app(prog_name="workbench")
     except MissingExtra as problem:
-        Console(stderr=True).print(f"[bold red]refused:[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
+        _say("refused:", str(problem))
         sys.exit(REFUSED)
 
 
 @contextlib.contextmanager
-def _refusals(interrupted: str = "interrupted: what had not finished has left nothing") -> Iterator[None]:
+def _refusals(interrupted: str = "interrupted: notebooks that had not finished leave no results") -> Iterator[None]:
     """Turn a `Refused` error or an interrupt in the block into a message and an exit status."""
     try:
         yield

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 LONGEST = 120  # characters in a folder's name, at most
+LONGEST_BYTES = 160  # the same in UTF-8: a hidden name adds up to 95 bytes, and a file system allows 255
 UNSAFE = re.compile(r"[^\w.=+-]+")
 MANIFEST = "manifest.json"
 INDEX_MARK = '<meta name="generator" content="operator-workbench">'  # in the head of each written index.html
@@ -39,7 +40,7 @@ def status_kilobytes(field: str) -> int:
 
 def write_whole(file: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `file`, then rename it to `file`."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem}-", suffix=file.suffix)
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem[:40]}-", suffix=file.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -62,9 +63,10 @@ def folder_name(stem: str, parameters: Mapping[str, Any]) -> str:
     """
     wanted = "--".join([stem, *(f"{name}={value}" for name, value in parameters.items())])
     safe = UNSAFE.sub("_", wanted).lstrip(".")
-    if safe == wanted and len(safe) <= LONGEST and safe != "index.html":
+    if safe == wanted and len(safe) <= LONGEST and len(safe.encode()) <= LONGEST_BYTES and safe != "index.html":
         return safe
-    return f"{safe[: LONGEST - 9]}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
+    digest = hashlib.sha256(wanted.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{safe[: LONGEST - 9].encode()[: LONGEST_BYTES - 9].decode(errors='ignore')}-{digest}"
 
 
 def check_name(name: str) -> str:

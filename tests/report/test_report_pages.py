@@ -1,6 +1,9 @@
 import json
+import math
+import os
 import re
 from html.parser import HTMLParser
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
@@ -128,6 +131,37 @@ def test_the_index_survives_results_that_cannot_be_read(tmp_path):
     assert [path.name for path in tmp_path.glob("*.html")] == ["index.html"]
 
 
+NEIGHBOURS = {
+    "no number": '{"duration_seconds": NaN}',
+    "too large": '{"duration_seconds": 1e999}',
+    "a text": '{"duration_seconds": "long"}',
+    "deep": 100_000 * "[",
+    "figures": '{"figures": [{"name": "a"}]}',
+    "a large metric": '{"metrics": {"x": [1e308, 1e308], "y": [NaN, 1], "z": 1e999}}',
+    "half of a character": '{"metrics": {"\\ud800": "\\udcff"}, "figures": [{"name": "\\ud800"}]}',
+    os.fsdecode(b"not \xff utf-8"): "{}",
+}
+
+
+@pytest.mark.parametrize(
+    ("folder", "text"), NEIGHBOURS.items(), ids=[name.encode("ascii", "replace") for name in NEIGHBOURS]
+)
+def test_a_folder_of_another_program_costs_itself_alone(folder, text, tmp_path):
+    run_in(tmp_path, "mine")
+    run_in(tmp_path, folder, **(json.loads(text) if text.endswith("}") else {}))
+    if not text.endswith("}"):
+        (tmp_path / folder / "metrics.json").write_text(text)
+    (tmp_path / folder / "figures").mkdir()
+    (tmp_path / folder / "figures" / "a.png").write_bytes(b"pixels")
+    page.write_index(tmp_path)
+    index = Elements(read(tmp_path / "index.html"))
+    links = [unquote_to_bytes(a["href"]) for tag, a in index.found if tag == "a"]
+    assert b"mine/report.html" in links
+    readable = "duration_seconds" not in text and folder != "deep"
+    assert (os.fsencode(folder) + b"/report.html" in links) == readable
+    assert ("unreadable" in index.text) != readable
+
+
 def test_a_run_that_ends_while_the_index_is_written_is_not_lost(tmp_path, monkeypatch):
     run_in(tmp_path, "mine")
     write = files.write_text
@@ -206,7 +240,16 @@ def test_duration(seconds, shown):
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(1 / 3, "0.333333"), (1e-7, "1e-07"), (7, "7"), (True, "True"), ("a", "a"), (10**12, "1000000000000")],
+    [
+        *[(1 / 3, "0.333333"), (1e-7, "1e-07"), (7, "7"), (True, "True"), ("a", "a"), (10**12, "1000000000000")],
+        *[
+            ([1.0, 2.0], "1.5 ± 0.71"),
+            ([1e308, 1e308], "1e+308 ± 0"),
+            ([1.7e308, -1.7e308], "0 ± inf"),
+            ([1.0], "[1.0]"),
+        ],
+        *[([math.nan, 1.0], "[nan, 1.0]"), ([10**400], f"[{10**400}]"), ([10**400, 1], f"[{10**400}, 1]")],
+    ],
 )
 def test_number(value, shown):
     assert page.number(value) == shown

@@ -149,7 +149,7 @@ def test_points_of_a_grid(name, words, points):
         ({"quick": Range(0, 1)}, "quick=0..1: only numbers have ranges; quick must be True or False"),
         ({"mode": "plain,slow"}, "mode='slow': must be one of 'plain', 'fast', 'exact'"),
         ({"mode": Range(0, 1)}, "mode=0..1: only numbers have ranges; mode must be one of 'plain', 'fast', 'exact'"),
-        ({"things": "1,2"}, "things: not settable: needs a bool, int, float or str, on a line with one equals sign"),
+        ({"things": "1,2"}, "things: not settable: needs a bool, int, float or str as its value"),
         (
             {"rate": "0...1"},
             "rate=0...1: has three dots; write a range with two, and a zero before a decimal point, as",
