@@ -71,7 +71,7 @@ def check_name(name: str) -> str:
     """Return a folder name given by the user; raise Refused if it is not a safe file name."""
     if not isinstance(name, str) or not name or name != folder_name(name, {}):
         raise Refused(
-            f"name {name!r}: must be letters, digits and _.=+- alone, at most {LONGEST}, and not begin with a dot"
+            f"name {name!r}: must be letters, digits and _.=+- alone, at most {LONGEST}, and must not begin with a dot"
         )
     return name
 
@@ -128,7 +128,7 @@ def check_replaceable(place: Path) -> None:
     if not os.path.lexists(place):
         return
     if place.is_symlink() or not place.is_dir():
-        raise _not_ours(place, "is no folder")
+        raise _not_ours(place, "is not a folder")
     known = {digest for digests in _read_manifest(place).values() for digest in digests}
     for name, digest in _digests(place):
         if name != MANIFEST and digest not in known:
@@ -141,7 +141,7 @@ def check_index(directory: Path) -> None:
     """Raise Refused if `directory` has an index.html that the workbench did not write."""
     index = directory / "index.html"
     if os.path.lexists(index) and not (_is_plain(index) and INDEX_MARK.encode() in index.read_bytes()[:4096]):
-        raise _not_ours(index, "is somebody's page")
+        raise _not_ours(index, "is a page that the workbench did not write")
 
 
 def check_files(folder: Path, names: Iterable[str]) -> None:
@@ -150,7 +150,7 @@ def check_files(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         file = folder / name
         if os.path.lexists(file) and (not _is_plain(file) or _digest(file) not in known.get(name, [])):
-            raise _not_ours(file, "is not as the workbench wrote it, or somebody's")
+            raise _not_ours(file, "was changed, or was not written by the workbench")
 
 
 def replace_file(file: Path, write: Callable[[Path], object]) -> None:
@@ -172,8 +172,8 @@ def replace_file(file: Path, write: Callable[[Path], object]) -> None:
 
 def _not_ours(place: Path, what: str) -> Refused:
     return Refused(
-        f"{str(place)!r}: {what}; the workbench replaces only what it wrote itself, unchanged since: move it away, or "
-        "give another --output or --name"
+        f"{str(place)!r}: {what}; the workbench replaces only what it wrote itself and what nobody has changed since; "
+        "move it away, or give another --output or --name"
     )
 
 

@@ -47,7 +47,7 @@ def test_a_curve_of_one_size_is_the_same_everywhere():
 def test_limits_are_found_by_threads():
     assert MACHINE.threads == 2
     assert MACHINE.with_threads(1) is MACHINE.limits[1]
-    with pytest.raises(ValueError, match=r"^threads=3: made up has limits for 1, 2 alone$"):
+    with pytest.raises(ValueError, match=r"^threads=3: the limits of made up are known only for 1, 2$"):
         MACHINE.with_threads(3)
 
 
@@ -299,5 +299,5 @@ def test_caches_are_the_nearest_first():
     "curve", [(), ((0.0, 1e9),), ((-4.0, 1e9), (8.0, 1e9)), ((8.0, 1e9), (8.0, 2e9)), ((8.0, 1e9), (4.0, 2e9))]
 )
 def test_a_curve_must_rise_from_above_zero(curve):
-    with pytest.raises(ValueError, match=r"read=.*: must hold at least one \(bytes, rate\), bytes above 0"):
+    with pytest.raises(ValueError, match=r"read=.*: must hold at least one \(bytes, rate\); the bytes increase"):
         limits(read=curve)

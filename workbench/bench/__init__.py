@@ -51,7 +51,7 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
     described, limits = machine(), None
     _say(f"{described['cpu']}, {described['threads']} threads, {described['system']}")
     if what not in UNDRAWN:
-        _say("limits of this machine, measured where they are not known yet")
+        _say("looking up the limits of this machine; if they are not known yet, measuring them takes about ten seconds")
         limits = this_machine()
     settings = Settings(quick, QUICK_ROUNDS if quick else ROUNDS, _say, limits)
     parts = PARTS.values() if what == ALL else [PARTS[what]]
@@ -84,7 +84,7 @@ def _show(results: Results) -> None:
         _say(legend)
     console.print(tables.measurements_table(results.measurements))
     missed = tables.missed_targets(results)
-    _say("\n".join([f"{len(missed)} targets missed:", *missed]) if missed else "every target met")
+    _say("\n".join([f"{len(missed)} targets were missed:", *missed]) if missed else "every target was met")
     _say("\nThe same in Markdown:\n\n" + tables.markdown(results))
     _say("\nversions: " + ", ".join(f"{name} {version}" for name, version in results.versions.items()))
 

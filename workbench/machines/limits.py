@@ -65,7 +65,7 @@ class Limits:
             curve = getattr(self, name)
             sizes = [0.0, *(size for size, _ in curve)]
             if len(sizes) == 1 or not all(low < high for low, high in itertools.pairwise(sizes)):
-                raise ValueError(f"{name}={curve!r}: must hold at least one (bytes, rate), bytes above 0 and rising")
+                raise ValueError(f"{name}={curve!r}: must hold at least one (bytes, rate); the bytes increase from above 0")
             rates |= {f"{name} at {size:g} bytes": rate for size, rate in curve}
         for name, rate in rates.items():
             if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
@@ -100,7 +100,7 @@ class Machine:
         """Return the limits for a number of threads; raise ValueError if they are not known."""
         if threads not in self.limits:
             known = ", ".join(map(str, sorted(self.limits)))
-            raise ValueError(f"threads={threads!r}: {self.name} has limits for {known} alone")
+            raise ValueError(f"threads={threads!r}: the limits of {self.name} are known only for {known}")
         return self.limits[threads]
 
 
