@@ -299,5 +299,5 @@ def test_caches_are_the_nearest_first():
     "curve", [(), ((0.0, 1e9),), ((-4.0, 1e9), (8.0, 1e9)), ((8.0, 1e9), (8.0, 2e9)), ((8.0, 1e9), (4.0, 2e9))]
 )
 def test_a_curve_must_rise_from_above_zero(curve):
-    with pytest.raises(ValueError, match=r"read=.*: must hold at least one \(bytes, rate\); the bytes increase"):
+    with pytest.raises(ValueError, match=r"read=.*: must hold at least one \(bytes, rate\), with rising bytes above 0"):
         limits(read=curve)

@@ -65,7 +65,7 @@ class Limits:
             curve = getattr(self, name)
             sizes = [0.0, *(size for size, _ in curve)]
             if len(sizes) == 1 or not all(low < high for low, high in itertools.pairwise(sizes)):
-                raise ValueError(f"{name}={curve!r}: must hold at least one (bytes, rate); the bytes increase from above 0")
+                raise ValueError(f"{name}={curve!r}: must hold at least one (bytes, rate), with rising bytes above 0")
             rates |= {f"{name} at {size:g} bytes": rate for size, rate in curve}
         for name, rate in rates.items():
             if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
