@@ -69,14 +69,20 @@ def test_what_sliders_reach_is_compiled_by_another_process_once(module):
     assert ahead.compile_ahead(module.plot, operator, args, values) is None
 
 
-@pytest.mark.parametrize("reason", ["report run", "no folder", "not importable", "no thread", "data of no kind"])
+@pytest.mark.parametrize(
+    "reason", ["report run", "no folder", "not importable", "no thread", "no pickle", "no compiler"]
+)
 def test_where_nothing_can_be_gained_nothing_is_started(reason, module, monkeypatch):
     plot, values = module.plot, {"x": 2.0}
+    if reason == "no compiler":
+        monkeypatch.undo()  # the folder
     monkeypatch.setattr(ahead.subprocess, "run", lambda *_, **__: pytest.fail("a process was started"))
     if reason == "report run":
         monkeypatch.setenv("WORKBENCH_FIGURES", "figures")
     elif reason == "no folder":
         monkeypatch.setattr(ahead, "_folder", lambda: None)
+    elif reason == "no compiler":
+        monkeypatch.setattr("workbench.compiling.philox4x32", lambda *_: None)
     elif reason == "not importable":
         plot.__qualname__ = "hidden"
     elif reason == "no thread":

@@ -9,7 +9,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from typer.testing import CliRunner
 
 import workbench.report
-from workbench.cli import app
+from workbench.cli import app, main
+from workbench.files import write_text
 from workbench.machines.published import KNOWN
 from workbench.report import Result
 
@@ -183,3 +184,13 @@ def test_an_unknown_machine_is_refused():
     status, shown = invoke("machine", "toaster")
     assert status == 2
     assert "machine='toaster': must be one of 'laptop'" in shown
+
+
+def test_a_file_that_cannot_be_written_is_named(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("workbench.bench.run_bench", lambda *_: write_text(tmp_path / "absent" / "rows.json", "{}"))
+    monkeypatch.setattr(sys, "argv", ["workbench", "bench"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    message = "failed: '.*rows.json': cannot be written \\(No such file or directory\\); make room there"
+    assert re.match(message, capsys.readouterr().err)

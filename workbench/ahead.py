@@ -86,7 +86,7 @@ def _folder() -> str | None:
     """Return a folder that keeps compiled code, or None if none can be written to."""
     from workbench.compiling import philox4x32
 
-    return getattr(philox4x32._cache, "cache_path", None)
+    return getattr(getattr(philox4x32, "_cache", None), "cache_path", None)
 
 
 def _run(work: bytes) -> None:

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand
 
-from workbench.files import Refused
+from workbench.files import NotWritten, Refused
 from workbench.lazily import MissingExtra, naming_the_extra
 
 REFUSED = 2  # exit status if a request is refused and nothing has been run
@@ -281,13 +281,16 @@ def operators() -> None:
 
 
 def main() -> None:
-    """Run the command line; where a package of an extra is missing, say which extra brings it."""
+    """Run the command line; where a package of an extra is missing or a disk is full, say so in a message."""
     try:
         with naming_the_extra():
             app(prog_name="workbench")
     except MissingExtra as problem:
         Console(stderr=True).print(f"[bold red]refused:[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
         sys.exit(REFUSED)
+    except NotWritten as problem:
+        _say("failed:", str(problem))
+        sys.exit(1)
 
 
 @contextlib.contextmanager

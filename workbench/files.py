@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -24,11 +25,27 @@ LONGEST = 120  # characters in a folder's name, at most
 UNSAFE = re.compile(r"[^\w.=+-]+")
 MANIFEST = "manifest.json"
 INDEX_MARK = '<meta name="generator" content="operator-workbench">'  # in the head of each written index.html
-HIDDEN = re.compile(r"\.(?P<role>partial|replaced)@(?P<host>[^@]*)@(?P<process>\d+)@(?P<random>[^@]*)@(?P<name>.+)")
+HIDDEN = re.compile(r"\.(?P<role>partial|replaced)@(?P<host>[^@]*)@(?P<process>\d+)@[0-9a-f]{8}@(?P<name>.+)")
 
 
 class Refused(ValueError):
     """A request is refused and nothing has been run, because of a file, a folder, a notebook or a sweep."""
+
+
+class NotWritten(OSError):
+    """A file or folder could not be written, for example because the disk is full; the message names it."""
+
+    def __str__(self) -> str:
+        return f"{self.filename!r}: cannot be written ({self.strerror}); make room there, or write to another folder"
+
+
+@contextlib.contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Raise NotWritten, which names `place`, instead of an OSError of the block, also where blocks are nested."""
+    try:
+        yield
+    except OSError as problem:
+        raise NotWritten(problem.errno, problem.strerror or str(problem), str(place)) from problem
 
 
 def status_kilobytes(field: str) -> int:
@@ -38,16 +55,20 @@ def status_kilobytes(field: str) -> int:
 
 
 def write_whole(file: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `file`, then rename it to `file`."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem}-", suffix=file.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        temporary.chmod(0o644)
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Let `write` fill a temporary file beside `file`, then rename it to `file`; raise NotWritten if that fails.
+
+    A file that is replaced keeps its permissions.
+    """
+    with writing(file):
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem}-", suffix=file.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            temporary.chmod(stat.S_IMODE(file.stat().st_mode) if file.exists() else 0o644)
+            temporary.replace(file)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(file: Path, text: str) -> None:
@@ -93,7 +114,8 @@ def prepare(directory: Path) -> None:
 def partial(directory: Path, name: str) -> Iterator[Path]:
     """Yield a new hidden folder to write to; it is removed at the end unless it has been published."""
     folder = _hidden(directory, "partial", name)
-    folder.mkdir()
+    with writing(folder.parent / name):
+        folder.mkdir()
     try:
         yield folder
     finally:
@@ -103,12 +125,18 @@ def partial(directory: Path, name: str) -> Iterator[Path]:
 def publish(folder: Path, place: Path) -> None:
     """Add a manifest to `folder` and rename it to `place`, replacing an earlier result of the workbench.
 
-    Raises Refused in the same cases as `check_replaceable`; `place` is then unchanged.
+    Raises Refused in the same cases as `check_replaceable`, and NotWritten if the disk is full; `place` is then
+    unchanged.
     """
-    check_replaceable(place)
-    _write_manifest(folder, {name: [digest] for name, digest in _digests(folder)})
+    with writing(place):
+        _write_manifest(folder, {name: [digest] for name, digest in _digests(folder)})
+        _put(folder, place)
+
+
+def _put(folder: Path, place: Path) -> None:
     replaced = _hidden(place.parent, "replaced", place.name)
     while True:
+        check_replaceable(place)
         with contextlib.suppress(FileNotFoundError):
             place.rename(replaced)
         try:

@@ -301,6 +301,8 @@ def test_an_unknown_part_and_files_in_no_folder_are_refused_before_anything_runs
         run_bench("lrn", absent, True, None)
     with pytest.raises(ValueError, match=r"figure=.*is not a folder"):
         run_bench("lrn", None, True, absent)
+    with pytest.raises(ValueError, match=r"figure=.*: is a folder; give the name of a file"):
+        run_bench("lrn", None, True, tmp_path)
     for part in ("explore", "sweep"):
         with pytest.raises(
             ValueError, match=r"figure=.*: shows 'lrn', 'dropout', 'sparse-lp' and 'cost'.*leave it out"

@@ -36,7 +36,7 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
         0 if every result is right, even if a target is missed; 1 if a result is wrong, and then nothing is written.
 
     Raises:
-        ValueError: `what` is unknown or has no ratios for `figure`, or a file is to be written to a missing folder.
+        ValueError: `what` is unknown or has no ratios for `figure`, or a file is a folder or in a missing one.
     """
     if what not in (*PARTS, ALL):
         raise ValueError(f"what={what!r}: must be one of {', '.join(map(repr, (*PARTS, ALL)))}")
@@ -48,6 +48,8 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
     for name, file in (("json_file", json_file), ("figure", figure)):
         if file is not None and not file.parent.is_dir():
             raise ValueError(f"{name}={str(file)!r}: {str(file.parent)!r} is not a folder; make it first")
+        if file is not None and file.is_dir():
+            raise ValueError(f"{name}={str(file)!r}: is a folder; give the name of a file")
     described, limits = machine(), None
     _say(f"{described['cpu']}, {described['threads']} threads, {described['system']}")
     if what not in UNDRAWN:
@@ -60,13 +62,13 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
     except WrongResult as problem:
         _say(str(problem))
         return 1
+    _show(results)  # before anything is written, which may fail
     if json_file is not None:
         write_json(results, json_file)
     if figure is not None:
         from workbench.bench.figure import draw_ratios
 
         draw_ratios(results.rows, figure)
-    _show(results)
     return 0
 
 
