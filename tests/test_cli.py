@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import workbench
 import workbench.report
 from workbench.cli import app, main
+from workbench.files import write_text
 from workbench.machines.published import KNOWN
 from workbench.report import Result
 from workbench.workers.progress import SafeConsole
@@ -208,18 +209,6 @@ def test_a_stream_that_cannot_encode_a_name_gets_its_escape_sequence(name, noteb
     assert b"2.ipynb failed: it broke" in streams["stderr"].buffer.getvalue()
 
 
-def test_a_current_folder_that_was_deleted_is_named(tmp_path, monkeypatch, capsys):
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
-    gone.rmdir()
-    monkeypatch.setattr(sys, "argv", ["workbench", "report"])
-    with pytest.raises(SystemExit) as end:
-        main()
-    assert end.value.code == 2
-    assert "the current folder cannot be used (No such file or directory)" in capsys.readouterr().err
-
-
 def test_run_ends_with_the_address_of_the_report(notebook):
     status, shown = invoke("run", notebook, "-p", "alpha", "0.25")
     assert status == 0
@@ -288,3 +277,13 @@ def test_an_unknown_machine_is_refused():
     status, shown = invoke("machine", "toaster")
     assert status == 2
     assert "machine='toaster': must be one of 'laptop'" in shown
+
+
+def test_a_file_that_cannot_be_written_is_named(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("workbench.bench.run_bench", lambda *_: write_text(tmp_path / "absent" / "rows.json", "{}"))
+    monkeypatch.setattr(sys, "argv", ["workbench", "bench"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    message = "failed: '.*rows.json': cannot be written \\(No such file or directory\\); make room there"
+    assert re.match(message, capsys.readouterr().err)

@@ -16,7 +16,7 @@ from rich.table import Table
 from typer.core import TyperCommand
 
 from workbench import __version__
-from workbench.files import Refused
+from workbench.files import NotWritten, Refused
 from workbench.lazily import MissingExtra, naming_the_extra
 from workbench.workers.progress import SafeConsole as Console
 
@@ -335,7 +335,7 @@ def operators() -> None:
 
 
 def main() -> None:
-    """Run the command line; where a package of an extra is missing, say which extra brings it.
+    """Run the command line; where a package of an extra is missing or a disk is full, say so in a message.
 
     A character that an output stream cannot encode is written as its escape sequence.
     """
@@ -343,16 +343,14 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        os.getcwd()
-    except OSError as problem:
-        _say("refused:", f"the current folder cannot be used ({problem.strerror}); change to another")
-        sys.exit(REFUSED)
-    try:
         with naming_the_extra():
             app(prog_name="workbench")
     except MissingExtra as problem:
         _say("refused:", str(problem))
         sys.exit(REFUSED)
+    except NotWritten as problem:
+        _say("failed:", str(problem))
+        sys.exit(1)
 
 
 @contextlib.contextmanager

@@ -97,7 +97,7 @@ def test_the_table_shows_every_quantity():
         (lambda: overhead(TINY, "DropoutWithReplacement"), "is not in the network 'tiny'"),
         (lambda: overhead(TINY, "LRN", arguments={"size": 3}), "LRN is a layer; give them in the network"),
         (lambda: overhead(TINY, "SparseLp", arguments={"q": 3}), "SparseLp has no argument 'q'"),
-        (lambda: overhead(TINY, "LRN", flat_machine(), threads=5), "threads=5: flat has limits for 1, 2 alone"),
+        (lambda: overhead(TINY, "LRN", flat_machine(), threads=5), "threads=5: the limits of flat are known only"),
     ],
 )
 def test_refusals(wrong, message):
