@@ -12,6 +12,7 @@ with the `keep` smallest words. Every choice of `keep` ids is then equally likel
 pair of ids in 2^32, the earlier id counts as smaller.)
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from workbench.baselines import _common as common
 from workbench.operator import REQUIRED, Arg
 from workbench.sparse_dropout import SCALED, SEED
 
-_KEEP = Arg("keep", int, REQUIRED, "ids that a list keeps at most", low=0)
+_AT_LEAST_0 = "a whole number of at least 0"
+_KEEP = Arg("keep", int, REQUIRED, "ids that a list keeps at most", low=0, high=math.inf, words=_AT_LEAST_0)
 
 PLACES = 1 << 64  # number of words in a seed's stream
 

@@ -3,13 +3,12 @@
 import contextlib
 import dataclasses
 import math
-import numbers
 from typing import Any
 
 import numpy as np
 
 from workbench.arrays import INTEGERS, NUMBERS, Types, as_array, check_dtype, check_sound, is_sparse, native_array
-from workbench.operator import Arg
+from workbench.operator import Arg, is_number, shown
 from workbench.sparse_dropout.sparse_entries import Stored
 from workbench.sparse_dropout.strategies import STRATEGIES, typical_value
 
@@ -110,9 +109,9 @@ def check_gradient_ratio(ratio: Any, training: bool, scaled: bool, dropped: np.n
 
 def checked_replacement_shape(shape: Any, onto: tuple[int, ...]) -> tuple[int, ...]:
     """Return the replacement's shape as a tuple; raise if it does not broadcast to `onto`."""
-    shape = (shape,) if isinstance(shape, numbers.Integral) else shape
-    if not isinstance(shape, tuple | list) or not all(isinstance(n, numbers.Integral) and n >= 0 for n in shape):
-        raise TypeError(f"replacement_shape={shape!r}: must be a tuple of whole numbers, () for a single number")
+    shape = (shape,) if is_number(shape, int) else shape
+    if not isinstance(shape, tuple | list) or not all(is_number(n, int) and n >= 0 for n in shape):
+        raise TypeError(f"replacement_shape={shown(shape)}: must be a tuple of whole numbers, () for a single number")
     _check_broadcast("replacement_shape: ", tuple(shape), onto)
     return tuple(int(length) for length in shape)
 
@@ -151,8 +150,8 @@ def check_sum(lengths: np.ndarray, size: int) -> None:
 
 def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
     """Return a replacement as a scalar of x's type; raise TypeError or ValueError if it does not fit."""
-    if isinstance(value, bool | np.bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name}={value!r}: must be a number, not {type(value).__name__}")
+    if not is_number(value):
+        raise TypeError(f"{name}={shown(value)}: must be a number, not {type(value).__name__}")
     given = isinstance(value, np.generic)
     number = None
     if dtype.kind == "f":
@@ -165,8 +164,7 @@ def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
         if limits.min <= exact <= limits.max and int(exact) == exact:
             number = dtype.type(int(exact))
     if number is None:
-        shown = repr(value) if len(repr(value)) < 40 else "a number of many digits"
-        raise ValueError(f"{name}={shown}: does not fit x's dtype {dtype}; give {_fitting(dtype)}, or convert x")
+        raise ValueError(f"{name}={shown(value)}: does not fit x's dtype {dtype}; give {_fitting(dtype)}, or convert x")
     return number
 
 
@@ -177,11 +175,13 @@ def checked_replacement(value: Any, x: np.ndarray | Stored, per_feature: bool) -
         return _strategy(value, x, per_feature)
     if per_feature:
         raise ValueError("per_feature=True: goes with a strategy such as replacement='mean'; give an array of values")
-    if isinstance(value, numbers.Real) or (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype != object):
-        return np.asarray(checked_number("replacement", value if isinstance(value, numbers.Real) else value[()], dtype))
+    if isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype != object:
+        value = value[()]
+    if is_number(value):
+        return np.asarray(checked_number("replacement", value, dtype))
     array = as_array("replacement", value, REPLACEMENTS)
     if array.dtype.kind not in "iuf":
-        raise TypeError(f"replacement={value!r}: must be {REPLACEMENTS}, not of dtype {array.dtype}")
+        raise TypeError(f"replacement={shown(value)}: must be {REPLACEMENTS}, not of dtype {array.dtype}")
     _check_broadcast("", array.shape, shape)
     if not _fits(array, dtype):
         raise ValueError(
