@@ -115,7 +115,7 @@ def is_sparse(x: Any) -> bool:
 def check_sound(name: str, matrix: Any) -> None:
     """Raise ValueError unless the index arrays of a CSR or CSC matrix are valid for its shape."""
     if not _is_sound(matrix):
-        raise ValueError(f"{name}: its index arrays do not describe a matrix of shape {matrix.shape}; build it anew")
+        raise ValueError(f"{name}: its index arrays do not describe a matrix of shape {matrix.shape}; build it again")
 
 
 def _is_sound(matrix: Any) -> bool:

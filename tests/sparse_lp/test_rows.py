@@ -240,7 +240,7 @@ def test_a_matrix_is_an_array():
 
 
 def test_a_table_without_axes_is_refused():
-    with pytest.raises(ValueError, match=r"^param has no axes: must have at least 1, of rows$"):
+    with pytest.raises(ValueError, match=r"^param has no axes: must have at least one, the rows$"):
         sparse_lp_regularizer(np.array(3.0), np.array([0]))
 
 

@@ -108,7 +108,7 @@ def overhead(
     declared = OPERATORS[checked_choice("operator", operator, OPERATORS)]
     if operator not in placed:
         raise ValueError(
-            f"operator={operator!r}: stands neither among layers nor at the weights; take {', '.join(placed)}"
+            f"operator={operator!r}: is neither a layer nor applied to weights; choose one of {', '.join(placed)}"
         )
     threads = machine.threads if machine is not None and threads is None else threads
     if declared.inputs != ("w",) and arguments:

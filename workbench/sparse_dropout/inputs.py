@@ -66,7 +66,7 @@ def _has_duplicates(stored: Stored) -> bool:
 def checked_dropped(dropped: Any, dy: np.ndarray | Stored) -> np.ndarray | Stored:
     """Return `dropped` as a bool array of dy's shape, or as stored entries in the same positions."""
     if isinstance(dy, Stored) != is_sparse(dropped):
-        raise TypeError("dy and dropped: must both be arrays or both be sparse matrices, as the forward pass gave them")
+        raise TypeError("dy and dropped: must both be arrays or both be sparse matrices")
     if isinstance(dy, Stored):
         stored = Stored(dropped)
         same = (
@@ -93,7 +93,7 @@ def check_gradient_ratio(ratio: Any, training: bool, scaled: bool, dropped: np.n
     """Return the ratio, or 0 if it has no effect; raise if `dropped` contradicts the arguments."""
     marks = dropped.data if isinstance(dropped, Stored) else dropped
     if not training and marks.any():
-        raise ValueError("training=False: drops none, but dropped says otherwise; give what the forward pass was given")
+        raise ValueError("training=False: drops nothing, but `dropped` has marks; give training as in the forward pass")
     if ratio is None and not (scaled and training):
         return 0.0
     if ratio is None:
@@ -101,7 +101,7 @@ def check_gradient_ratio(ratio: Any, training: bool, scaled: bool, dropped: np.n
     ratio = RATIO.check(ratio)
     if scaled and training and ((ratio == 0 and marks.any()) or (ratio == 1 and not marks.all())):
         raise ValueError(
-            f"ratio={ratio!r}: drops {'none' if ratio == 0 else 'all'}, but dropped says otherwise; "
+            f"ratio={ratio!r}: drops {'none' if ratio == 0 else 'all'}, but `dropped` says otherwise; "
             "with scaled=True give the ratio of the forward pass"
         )
     return ratio if training else 0.0
@@ -132,7 +132,7 @@ def checked_lengths(lengths: Any, x: np.ndarray) -> np.ndarray:
         lengths = lengths.astype(np.int64)
     check_dtype("lengths", lengths.dtype, INTEGERS)
     if lengths.ndim != 1:
-        raise ValueError(f"lengths has {lengths.ndim} axes {lengths.shape}: must have 1, one length a segment")
+        raise ValueError(f"lengths has {lengths.ndim} axes {lengths.shape}: must have 1, one length per segment")
     return np.ascontiguousarray(lengths, lengths.dtype.newbyteorder("="))
 
 
@@ -174,7 +174,7 @@ def checked_replacement(value: Any, x: np.ndarray | Stored, per_feature: bool) -
     if isinstance(value, str):
         return _strategy(value, x, per_feature)
     if per_feature:
-        raise ValueError("per_feature=True: goes with a strategy such as replacement='mean'; give an array of values")
+        raise ValueError("per_feature=True: needs a strategy such as replacement='mean'; or give an array of values")
     if isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype != object:
         value = value[()]
     if is_number(value):

@@ -167,7 +167,7 @@ def _prox(p: float, iterations: int | None, itemsize: int) -> Cost:
         return SIMPLE_PROXES[p]
     steps = ITERATIONS.get(p, iterations)
     if steps is None:
-        raise ValueError(f"iterations=None: p={p} takes as many as the data need; say how many to count")
+        raise ValueError(f"iterations=None: p={p} needs a number that depends on the data; give the number to count")
     steps = checked_count("iterations", steps)
     if p == 1 / 2:
         return BOUNDED + Cost(square_roots=1, divisions=1, other_flops=3) + steps * HALF
