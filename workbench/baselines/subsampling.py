@@ -124,7 +124,7 @@ def _check_matrix(x: Any) -> None:
 
 def _places(x: Any) -> np.ndarray:
     """Return the place of each stored entry in the dense matrix, in C order, uint64."""
-    majors = np.repeat(np.arange(x.indptr.size - 1, dtype=np.uint64), np.diff(x.indptr))
+    majors = np.repeat(np.arange(x.indptr.size - 1, dtype=np.uint64), np.diff(x.indptr).astype(np.intp))
     minors = x.indices[: majors.size].astype(np.uint64)
     rows, columns = (majors, minors) if x.format == "csr" else (minors, majors)
     return rows * np.uint64(x.shape[1]) + columns

@@ -7,7 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from workbench.arrays import INTEGERS, NUMBERS, Types, as_array, check_dtype, check_sound, is_sparse, native_array
+from workbench.arrays import (
+    INTEGERS,
+    MASKS,
+    NUMBERS,
+    Types,
+    as_array,
+    check_dtype,
+    check_sound,
+    checked_array,
+    is_sparse,
+    native_array,
+)
 from workbench.operator import Arg, is_number, shown
 from workbench.sparse_dropout.sparse_entries import Stored
 from workbench.sparse_dropout.strategies import STRATEGIES, typical_value
@@ -73,20 +84,17 @@ def checked_dropped(dropped: Any, dy: np.ndarray | Stored) -> np.ndarray | Store
             dropped.format == dy.matrix.format
             and dropped.shape == dy.shape
             and np.array_equal(dropped.indptr, dy.matrix.indptr)
-            and stored.data.size == dy.count
+            and stored.data.shape == (dy.count,)
             and np.array_equal(stored.minors, dy.minors)
         )
         if not same:
             raise ValueError("dy and dropped: must store the same elements in the same format and order")
-        dtype = dropped.data.dtype
-    else:
-        stored = as_array("dropped", dropped, "an array of bool")
-        if stored.shape != dy.shape:
-            raise ValueError(f"dropped has shape {stored.shape} and dy has shape {dy.shape}: must be equal")
-        dtype = stored.dtype
-    if dtype != np.bool_:
-        raise TypeError(f"dropped has dtype {dtype}: must be bool, as the forward pass returned it")
-    return stored
+        check_dtype("dropped", dropped.data.dtype, MASKS)
+        return stored
+    dropped = checked_array("dropped", dropped, MASKS)
+    if dropped.shape != dy.shape:
+        raise ValueError(f"dropped has shape {dropped.shape} and dy has shape {dy.shape}: must be equal")
+    return dropped
 
 
 def check_gradient_ratio(ratio: Any, training: bool, scaled: bool, dropped: np.ndarray | Stored) -> float:
@@ -126,14 +134,10 @@ def checked_lengths(lengths: Any, x: np.ndarray) -> np.ndarray:
     """Return the lengths of segments as a contiguous array; the engines check their sum."""
     if x.ndim != 1:
         raise ValueError(f"x has {x.ndim} axes {x.shape}: must have 1, the values of all segments one after another")
-    given = lengths
-    lengths = as_array("lengths", lengths, "an array of whole numbers")
-    if not lengths.size and not isinstance(given, np.ndarray):
-        lengths = lengths.astype(np.int64)
-    check_dtype("lengths", lengths.dtype, INTEGERS)
+    lengths = native_array("lengths", lengths, INTEGERS)
     if lengths.ndim != 1:
         raise ValueError(f"lengths has {lengths.ndim} axes {lengths.shape}: must have 1, one length per segment")
-    return np.ascontiguousarray(lengths, lengths.dtype.newbyteorder("="))
+    return np.ascontiguousarray(lengths)
 
 
 def check_sum(lengths: np.ndarray, size: int) -> None:
