@@ -93,7 +93,7 @@ def test_the_table_shows_every_quantity():
         (lambda: overhead(TINY, "LRN", batch=0), "batch=0: must be at least 1"),
         (lambda: overhead("AlexNet", "LRN"), "network='AlexNet': must be a Network"),
         (lambda: overhead(TINY, "lrn"), "operator='lrn': must be one of 'LRN'"),
-        (lambda: overhead(TINY, "LpGradient"), "stands neither among layers nor at the weights; take LRN"),
+        (lambda: overhead(TINY, "LpGradient"), "is neither a layer nor applied to weights; choose one of LRN"),
         (lambda: overhead(TINY, "DropoutWithReplacement"), "is not in the network 'tiny'"),
         (lambda: overhead(TINY, "LRN", arguments={"size": 3}), "LRN is a layer; give them in the network"),
         (lambda: overhead(TINY, "SparseLp", arguments={"q": 3}), "SparseLp has no argument 'q'"),
