@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from workbench import files
 from workbench.report import page
 from workbench.report.formulas import mathml
-from workbench.report.markup import body
+from workbench.report.markup import body, code_style
 from workbench.report.sanitize import scrub
 from workbench.report.source import load
 
@@ -108,6 +108,45 @@ def test_the_index_lists_every_run(batch):
     assert "dead kernel: The kernel's process ended with exit status 3." in elements.text
     pictures = [a for tag, a in elements.found if tag == "img"]
     assert {"src": "good/figures/pixels.png", "alt": "A red & a blue <pixel>"} in pictures
+
+
+def test_no_table_of_the_index_makes_a_phone_scroll_sideways(batch):
+    text = read(batch[0] / "index.html")
+    assert text.count("<table>") == text.count('<div class="scroll"><table>') == 3
+    assert re.search(
+        r"^[^@}]*\btd {[^}]*overflow-wrap: anywhere", text, re.MULTILINE
+    )  # a long name leaves its value in view
+
+
+def test_printed_tables_scroll_on_a_phone_and_do_not_wrap(batch):
+    narrow = re.findall(r"@media \(max-width: [\d.]+rem\) {(.*?)\n}", read(batch[0] / "good/report.html"), re.DOTALL)
+    assert any(re.search(r"\.output_text pre {[^}]*white-space: pre;", rules) for rules in narrow)
+
+
+def luminance(colour):
+    """The relative luminance of a colour in hexadecimal digits, as WCAG 2 defines it."""
+    linear = [
+        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
+        for share in (int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4))
+    ]
+    return sum(weight * share for weight, share in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("background", ["ffffff", "f6f6f4"])  # of a page, and of code within text
+def test_every_colour_of_code_and_text_can_be_read(background):
+    sheet = Path(page.__file__).with_name("templates").joinpath("style.css").read_text(encoding="utf-8")
+    code = dict(re.findall(r"\.highlight \.(\w+) {(?:[^}]*;)? *color: #(\w+)", code_style()))
+    code.pop("w", None)  # white space
+    text = dict(re.findall(r"(--(?:text|quiet|link|good|bad)|\.[\w-]+ {(?:[^}]*;)? *color): #(\w+)", sheet))
+    assert len(code) > 30
+    assert len(text) > 10
+    del text[".status { color"]  # white on green and red
+    colours = {
+        name: colour if len(colour) == 6 else re.sub(".", r"\g<0>\g<0>", colour)
+        for name, colour in (code | text).items()
+    }
+    ratios = {name: (luminance(background) + 0.05) / (luminance(colour) + 0.05) for name, colour in colours.items()}
+    assert {name: ratio for name, ratio in ratios.items() if ratio < 4.5} == {}
 
 
 def run_in(directory, name, **changes):
