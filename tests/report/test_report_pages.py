@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from tests.contrast import contrast
 from workbench import files
 from workbench.report import page
 from workbench.report.formulas import mathml
@@ -123,15 +124,6 @@ def test_printed_tables_scroll_on_a_phone_and_do_not_wrap(batch):
     assert any(re.search(r"\.output_text pre {[^}]*white-space: pre;", rules) for rules in narrow)
 
 
-def luminance(colour):
-    """The relative luminance of a colour in hexadecimal digits, as WCAG 2 defines it."""
-    linear = [
-        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
-        for share in (int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4))
-    ]
-    return sum(weight * share for weight, share in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
 @pytest.mark.parametrize("background", ["ffffff", "f6f6f4"])  # of a page, and of code within text
 def test_every_colour_of_code_and_text_can_be_read(background):
     sheet = Path(page.__file__).with_name("templates").joinpath("style.css").read_text(encoding="utf-8")
@@ -141,11 +133,7 @@ def test_every_colour_of_code_and_text_can_be_read(background):
     assert len(code) > 30
     assert len(text) > 10
     del text[".status { color"]  # white on green and red
-    colours = {
-        name: colour if len(colour) == 6 else re.sub(".", r"\g<0>\g<0>", colour)
-        for name, colour in (code | text).items()
-    }
-    ratios = {name: (luminance(background) + 0.05) / (luminance(colour) + 0.05) for name, colour in colours.items()}
+    ratios = {name: contrast(colour, background) for name, colour in (code | text).items()}
     assert {name: ratio for name, ratio in ratios.items() if ratio < 4.5} == {}
 
 
