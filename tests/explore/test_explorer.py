@@ -110,7 +110,7 @@ def test_extra_arguments_data_and_choices():
     )
     bars.sliders["channel"].value = 4
     assert bars.wait(20)
-    assert bars._axes[0].get_title("left") == "Channel 4 is divided by what its window of 5 holds"
+    assert bars._axes[0].get_title("left") == "Channel 4 is divided by the sum over its window of 5"
     assert bars.python == "plots.window_over_channels(responses, 5, channel=4)"
     assert bars.command.startswith("workbench run notebooks/some.ipynb -p size 5")
     assert bars.command.endswith(" -p channel 4")

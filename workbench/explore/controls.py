@@ -44,5 +44,5 @@ def control(arg: Arg, value: object) -> widgets.Widget:
 def _slider_range(arg: Arg, value: float) -> tuple[float, float]:
     low, high = arg.slider or (arg.low, arg.high)
     if low is None or high is None:
-        raise ValueError(f"{arg.name}: a slider needs a range; declare it as Arg(..., slider=(low, high))")
+        raise ValueError(f"{arg.name}: a slider needs a range; give one with sliders={{{arg.name!r}: (low, high)}}")
     return min(low, value), max(high, value)
