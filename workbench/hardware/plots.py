@@ -93,7 +93,11 @@ def serial_correlation(
     width: int = 32, bits: int = 8, seed: int = 1, *, clocks: int = 8192, lags: int = 16, ax: Axes
 ) -> None:
     """Draw how a word correlates with the one some clocks later, for one-bit steps, word steps and Philox."""
-    looks = ("one bit", "LFSR, one bit per clock", "o"), ("word", "LFSR, a word per clock", "^"), ("philox", "Philox", "s")
+    looks = (
+        ("one bit", "LFSR, one bit per clock", "o"),
+        ("word", "LFSR, a word per clock", "^"),
+        ("philox", "Philox", "s"),
+    )
     lag = np.arange(1, lags + 1)
     chance = 2 / np.sqrt(clocks)
     # The word `lag` clocks later shares b - lag of the b bits, and each has 2^-lag of its former value.
