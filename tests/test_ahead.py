@@ -70,7 +70,7 @@ def test_what_sliders_reach_is_compiled_by_another_process_once(module):
 
 
 @pytest.mark.parametrize(
-    "reason", ["report run", "no folder", "not importable", "no thread", "no pickle", "no compiler"]
+    "reason", ["report run", "no folder", "not importable", "no thread", "data of no kind", "no compiler"]
 )
 def test_where_nothing_can_be_gained_nothing_is_started(reason, module, monkeypatch):
     plot, values = module.plot, {"x": 2.0}
