@@ -39,7 +39,8 @@ class Claim:
     `text` is one of TEXTS, `question` says where in the text it stands, and `kind` is one of KINDS. `run(seed,
     **settings)` returns numbers by name, and all rules must hold for them. A claim without `run` is open: not run yet.
     `settings` names the situations in which the claim is judged, each with the arguments for `run`; `seeds` is how
-    often it is run in each. `shown_in` is a notebook and one of its headings, as in "02-sparse-dropout#What comes out".
+    often it is run in each. `pending` names further settings that need trained networks; until they are run, they are
+    open. `shown_in` is a notebook and one of its headings, as in "02-sparse-dropout#What comes out".
     `sources` says which works or tests back the rule, and `finding` what was found, in a sentence.
     """
 
@@ -54,6 +55,7 @@ class Claim:
     sources: tuple[str, ...]
     settings: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=lambda: ONE_SETTING)
     seeds: int = 3
+    pending: tuple[str, ...] = ()
     finding: str = ""
     reference: Reference | None = None
 
@@ -72,6 +74,7 @@ class Claim:
             name: all_hold(rule.judge([each[rule.number] for each in seeds]) for rule in self.rule)
             for name, seeds in numbers.items()
         }
+        settings |= dict.fromkeys(self.pending, OPEN)
         return Verdict(self, over_settings(settings.values()), settings, numbers)
 
 

@@ -105,9 +105,12 @@ def _runnable(id: str, seeds: int | None) -> Claim:
 
 def _numbers(id: str, setting: str, first: int, seeds: int) -> list[Numbers]:
     """Run one claim in one setting for each seed; text and numbers are all that a process must be given."""
+    from threadpoolctl import threadpool_limits
+
     claim = find(id)
     assert claim.run is not None
-    return [
-        {name: float(value) for name, value in claim.run(seed, **claim.settings[setting]).items()}
-        for seed in range(first, first + seeds)
-    ]
+    with threadpool_limits(1):  # small matrices, and several processes at once
+        return [
+            {name: float(value) for name, value in claim.run(seed, **claim.settings[setting]).items()}
+            for seed in range(first, first + seeds)
+        ]

@@ -1,70 +1,123 @@
-"""Experiments on competition: which operation favours the strongest, and which unit suppresses which.
+"""Experiments on competition: which operation favours the strongest unit, and which unit suppresses which.
 
-Each function takes a seed and returns numbers. None of them trains anything.
+Each function takes a seed and returns numbers by name. None of them trains anything.
 """
 
+from collections.abc import Callable
+
 import numpy as np
-from scipy.special import softmax
+from scipy.special import expit, softmax
+from scipy.stats import spearmanr
 
 from workbench.lrn import local_response_norm
 
-CHANNELS, SIZE = 64, 5
-SHIFT = 1e-6  # half the step of a central difference
+STEP = 1e-6  # of a central difference, in proportion to the place
+CHANNELS, WINDOW = 64, 5
+LAYER, EXAMPLES = 8, 300  # units of a small layer, and inputs that it sees
+
+Layer = Callable[[np.ndarray], np.ndarray]  # from (examples, units) to the same shape
+
+UNITS: dict[str, Layer] = {"ReLU": lambda x: np.maximum(x, 0.0), "tanh": np.tanh, "sigmoid": expit}
 
 
-def slope(function, at: float) -> float:
-    """Return the slope of a function of one number by a central difference with a step in proportion to `at`."""
-    step = max(abs(at), 1.0) * SHIFT
-    return float((function(at + step) - function(at - step)) / (2 * step))
-
-
-def saturation(seed: int, unit: str) -> dict[str, float]:
-    """Measure slopes of a unit at +-20 and 10^6, and how one unit's output moves with another's input."""
-    function = UNITS[unit]
-    x = np.random.default_rng(seed).normal(size=CHANNELS)
-    moved = x.copy()
-    moved[0] += SHIFT
+def unit(seed: int, name: str) -> dict[str, float]:
+    """Measure a unit: its slopes far from zero and at one, and how its output moves with another unit's input."""
+    function, x = UNITS[name], np.random.default_rng(seed).normal(size=LAYER)
+    moved = np.where(np.arange(LAYER) == 0, x + 1.0, x)
     return {
-        "slope_far_above": slope(function, 1e6),
-        "slope_at_20": max(abs(slope(function, 20.0)), abs(slope(function, -20.0))),
-        "lateral": float(np.max(np.abs(function(moved)[1:] - function(x)[1:]))),
-        "still_rising": float(slope(function, 1.0) > 0),
+        "slope at 1,000,000": _slope(function, 1e6),
+        "largest slope at +-20": max(_slope(function, 20.0), _slope(function, -20.0)),
+        "slope at 1": _slope(function, 1.0),
+        "lateral influence": float(np.max(np.abs(function(moved)[1:] - function(x)[1:]))),
     }
 
 
-def linear_output(seed: int) -> dict[str, float]:
-    """Draw linear units a x + b and count, in shares, positive outputs and rising ones."""
-    rng = np.random.default_rng(seed)
-    a, b, x = rng.normal(size=(3, 10_000))
-    return {"positive": float(np.mean(a * x + b > 0)), "rising": float(np.mean(a > 0))}
+def linear_units(seed: int) -> dict[str, float]:
+    """Draw many linear units a x + b; return the shares of positive outputs and of units that rise with x."""
+    a, b, x = np.random.default_rng(seed).normal(size=(3, 10_000))
+    return {"share of positive outputs": float(np.mean(a * x + b > 0)), "share of rising units": float(np.mean(a > 0))}
 
 
-def top_share(seed: int, scale: float) -> dict[str, float]:
-    """Compare the share of the strongest of four positive inputs after softmax with its share before."""
+def softmax_shares(seed: int, scale: float) -> dict[str, float]:
+    """Compare the share of the strongest of four positive inputs after softmax(scale x) with its share before."""
     x = np.random.default_rng(seed).uniform(0.1, 1.0, 4)
     x = np.sort(x / x.sum())
-    shares = softmax(scale * x)
-    return {"gain": float(shares[-1] / x[-1]), "sum": float(shares.sum()), "least": float(shares.min())}
+    after = softmax(scale * x)
+    return {
+        "share of the strongest, after over before": float(after[-1] / x[-1]),
+        "smallest output": float(after[0]),
+        "sum of outputs, less 1": float(after.sum() - 1),
+    }
 
 
-def energy_of_the_winner(seed: int) -> dict[str, float]:
-    """Return the factor by which an operation changes the strongest's share of its window's energy.
+def winners_energy(seed: int, alpha: float) -> dict[str, float]:
+    """Return the factor by which an operation changes the strongest's share of the energy of its window.
 
-    Windows are five channels for local response normalization and 2 x 2 pixels for max pooling, which keeps one value.
+    A window is five channels for local response normalization. For max pooling, which leaves the largest of 2 x 2
+    pixels alone, the share afterwards is 1.
     """
-    x = np.abs(np.random.default_rng(seed).normal(size=(1, CHANNELS, 8, 8)))
-    y = local_response_norm(x, SIZE, alpha=1.0)
-    windows = np.lib.stride_tricks.sliding_window_view
-    before, after = (windows(each, SIZE, axis=1) ** 2 for each in (x, y))
+    x = np.abs(np.random.default_rng(seed).normal(size=(1, CHANNELS, 8, 6)))
+    before, after = (
+        np.lib.stride_tricks.sliding_window_view(each, WINDOW, axis=1) ** 2
+        for each in (x, local_response_norm(x, WINDOW, alpha=alpha))
+    )
     winner = before.argmax(-1)[..., None]
-    share = [np.take_along_axis(e, winner, -1)[..., 0] / e.sum(-1) for e in (before, after)]
-    blocks = x.reshape(1, CHANNELS, 4, 2, 4, 2) ** 2
-    pooling = 1 / np.mean(blocks.max((3, 5)) / blocks.sum((3, 5)))
-    return {"lrn": float(np.mean(share[1]) / np.mean(share[0])), "max_pooling": float(pooling)}
+    shares = [np.mean(np.take_along_axis(each, winner, -1)[..., 0] / each.sum(-1)) for each in (before, after)]
+    blocks = x.reshape(CHANNELS, 4, 2, 3, 2) ** 2
+    return {
+        "share after LRN over share before": float(shares[1] / shares[0]),
+        "share after max pooling over share before": float(1 / np.mean(blocks.max((2, 4)) / blocks.sum((2, 4)))),
+    }
 
 
-UNITS = {
-    "ReLU": lambda x: np.maximum(x, 0.0),
-    "tanh": np.tanh,
-    "sigmoid": lambda x: 0.5 * (1 + np.tanh(x / 2)),
-}
+def correlation_and_influence(seed: int) -> dict[str, float]:
+    """Rank many layers by the mean correlation of their outputs and by how much their units suppress each other.
+
+    The layers are local response normalization of several windows and strengths, softmax, winner-take-all and ReLU,
+    each for independent and for correlated inputs. Influence is the mean of -dy_i/dx_j where it is positive.
+    """
+    rng = np.random.default_rng(seed)
+    measured = []
+    for shared in (0.0, 0.5, 0.9):
+        common, own = rng.normal(size=(EXAMPLES, 1)), rng.normal(size=(EXAMPLES, LAYER))
+        x = 1.0 + np.sqrt(shared) * common + np.sqrt(1 - shared) * own
+        measured += [(_mean_correlation(layer(x)), _mean_influence(layer, x)) for layer in _layers()]
+    twins = np.repeat(own[:, :1], 2, axis=1)  # two copies of one unit, which cannot influence each other
+    return {
+        "rank correlation of the two measures": float(spearmanr(np.array(measured)).statistic),
+        "correlation of two copies": _mean_correlation(UNITS["ReLU"](twins)),
+        "influence of two copies": _mean_influence(UNITS["ReLU"], twins),
+    }
+
+
+def _layers() -> list[Layer]:
+    lrn = [
+        lambda x, size=size, alpha=alpha: local_response_norm(x[:, :, None, None], size, alpha)[:, :, 0, 0]
+        for size in (3, 5, 7)
+        for alpha in (0.1, 1.0, 10.0)
+    ]
+    sharp = [lambda x, scale=scale: softmax(scale * x, axis=1) for scale in (0.5, 2.0, 8.0)]
+    return [*lrn, *sharp, lambda x: np.where(x == x.max(1, keepdims=True), x, 0.0), UNITS["ReLU"]]
+
+
+def _mean_correlation(y: np.ndarray) -> float:
+    """Return the mean absolute correlation of pairs of units; units that never change are left out."""
+    alive = y[:, y.std(0) > 0]
+    size = alive.shape[1]
+    return float((np.abs(np.corrcoef(alive.T)).sum() - size) / (size * (size - 1)))
+
+
+def _mean_influence(layer: Layer, x: np.ndarray) -> float:
+    """Return the mean of -dy_i/dx_j over examples and pairs of units, counting only what suppresses."""
+    total, units = 0.0, x.shape[1]
+    for j in range(units):
+        moved = STEP * (np.arange(units) == j)
+        slopes = (layer(x + moved) - layer(x - moved)) / (2 * STEP)
+        total += np.sum(np.maximum(-np.delete(slopes, j, axis=1), 0.0))
+    return float(total / (len(x) * units * (units - 1)))
+
+
+def _slope(function: Layer, at: float) -> float:
+    step = STEP * max(abs(at), 1.0)
+    up, down = function(np.array([at + step, at - step]))
+    return float(abs(up - down) / (2 * step))

@@ -1,8 +1,12 @@
 """Claims about competition between units: which operations inhibit, and which favour the strongest (LRN, Q3 and Q4)."""
 
 from workbench.claims.claim import Claim
-from workbench.claims.rules import Exact
+from workbench.claims.rules import MARGIN, Exact, Interval
 from workbench.experiments import competition
+
+SLOPES = ("central differences of the definition",)
+WINNERS = "01-lrn#Does it make winners stand out?"
+NONLINEARITY = "01-lrn#What sort of nonlinearity is it?"
 
 CLAIMS = [
     Claim(
@@ -11,11 +15,11 @@ CLAIMS = [
         "Q3",
         "definition",
         "ReLU is a saturating nonlinearity and models inhibition.",
-        (Exact("slope_far_above", most=1e-6), Exact("lateral", least=1e-9)),
-        competition.saturation,
-        "01-lrn#Does it make winners stand out?",
-        ("definition of ReLU; central differences",),
-        settings={"ReLU": {"unit": "ReLU"}},
+        (Exact("slope at 1,000,000", most=1e-6), Exact("lateral influence", least=1e-9)),
+        competition.unit,
+        NONLINEARITY,
+        SLOPES,
+        settings={"ReLU": {"name": "ReLU"}},
         finding="Above zero its slope is one everywhere, and no unit's input reaches another unit's output.",
     ),
     Claim(
@@ -24,12 +28,25 @@ CLAIMS = [
         "Q3",
         "definition",
         "tanh and sigmoid inhibit by saturating.",
-        (Exact("slope_at_20", most=1e-6), Exact("lateral", least=1e-9)),
-        competition.saturation,
-        "01-lrn#Does it make winners stand out?",
-        ("central differences",),
-        settings={"tanh": {"unit": "tanh"}, "sigmoid": {"unit": "sigmoid"}},
-        finding="They saturate. But a unit's output still rises with its input, and does not depend on other units.",
+        (Exact("largest slope at +-20", most=1e-6), Exact("lateral influence", least=1e-9)),
+        competition.unit,
+        NONLINEARITY,
+        SLOPES,
+        settings={"tanh": {"name": "tanh"}, "sigmoid": {"name": "sigmoid"}},
+        finding="They saturate, but that is no inhibition: the output still rises with the input, and it does not "
+        "depend on other units.",
+    ),
+    Claim(
+        "L14",
+        "LRN",
+        "Q3",
+        "definition",
+        "A linear function gives a positive, increasing output, so it models excitation.",
+        (Exact("share of positive outputs", least=1), Exact("share of rising units", least=1)),
+        competition.linear_units,
+        NONLINEARITY,
+        ("units with slopes and constants drawn at random",),
+        finding="A slope below zero falls, and a x + b is negative for half of all inputs.",
     ),
     Claim(
         "L15",
@@ -37,12 +54,77 @@ CLAIMS = [
         "Q3, Q4",
         "statistical",
         "Softmax is positive and normalized, and enhances the strongest while it suppresses the weak.",
-        (Exact("sum", 1 - 1e-12, 1 + 1e-12), Exact("least", least=0), Exact("gain", least=1)),
-        competition.top_share,
-        "01-lrn#Does it make winners stand out?",
+        (
+            Exact("sum of outputs, less 1", -1e-12, 1e-12),
+            Exact("smallest output", least=0),
+            Exact("share of the strongest, after over before", least=1),
+        ),
+        competition.softmax_shares,
+        WINNERS,
         ("shares computed from the definition",),
         settings={"scale 0.1": {"scale": 0.1}, "scale 1": {"scale": 1.0}, "scale 10": {"scale": 10.0}},
         seeds=30,
-        finding="It is positive and normalized. It enhances the strongest only where the inputs' scale is large.",
+        finding="It is positive and normalized. It enhances the strongest only where the inputs are spread widely; for "
+        "small inputs it evens them out.",
+    ),
+    Claim(
+        "L16",
+        "LRN",
+        "Q4",
+        "statistical",
+        "Max pooling enhances the strongest and suppresses the weak, just as local response normalization does.",
+        (
+            Exact("share after max pooling over share before", least=1),
+            Exact("share after LRN over share before", least=1),
+        ),
+        competition.winners_energy,
+        WINNERS,
+        ("shares of energy, window by window",),
+        settings={"alpha 0.01": {"alpha": 0.01}, "alpha 1": {"alpha": 1.0}},
+        finding="Max pooling leaves the strongest alone. LRN does the reverse: it divides the strongest by more than "
+        "most of its neighbours, so that its share falls.",
+    ),
+    Claim(
+        "L17",
+        "LRN",
+        "Q4",
+        "statistical",
+        "Dropout promotes competition between neurons.",
+        (Interval("change of mean correlation, dropout less none", above=0.0),),
+        None,
+        "02-sparse-dropout#What is it not?",
+        ("hidden units of networks trained with and without dropout, tuned alike",),
+        settings={"100 digits": {"examples": 100}, "300 digits": {"examples": 300}},
+        seeds=30,
+    ),
+    Claim(
+        "L18",
+        "LRN",
+        "Q4",
+        "statistical",
+        "Competition is quantified by how similar, or correlated, the activations of neurons are.",
+        (Interval("rank correlation of the two measures", above=0.7),),
+        competition.correlation_and_influence,
+        NONLINEARITY,
+        ("derivatives by central differences", "scipy.stats.spearmanr"),
+        seeds=10,
+        finding="Correlation says little about who suppresses whom: two copies of a unit are perfectly correlated and "
+        "do not influence each other, and a common input correlates units that compete.",
+    ),
+    Claim(
+        "L47",
+        "LRN",
+        "Q4",
+        "statistical-learning",
+        "Competition between correlated neurons makes a network diverse; without it, units specialize.",
+        (
+            Interval("gain of effective rank with a decorrelation penalty", above=MARGIN),
+            Interval("gain of selectivity with the opposite penalty", above=MARGIN),
+        ),
+        None,
+        NONLINEARITY,
+        ("networks trained with a decorrelation penalty, none, and the opposite one",),
+        settings={"300 digits": {"examples": 300}},
+        seeds=30,
     ),
 ]

@@ -1,0 +1,144 @@
+"""Claims about measures of neurons, rewards and diversity (LRN, Q5 and Q6)."""
+
+from workbench.claims.claim import Claim
+from workbench.claims.rules import MARGIN, Count, Exact, Interval
+from workbench.experiments import neuron_statistics
+
+PHOTOGRAPH = "01-lrn#What does it do to a real photograph?"
+WINNERS = "01-lrn#Does it make winners stand out?"
+GRADIENT = "01-lrn#How does its gradient flow?"
+
+CLAIMS = [
+    Claim(
+        "L19",
+        "LRN",
+        "Q5",
+        "definition",
+        "Pearson's correlation measures linear association, and Spearman's measures monotone association.",
+        (
+            Exact("Pearson of a line", least=1 - 1e-12),
+            Exact("Spearman of exp(2x)", least=1 - 1e-12),
+            Exact("Pearson of exp(2x)", most=0.7),
+            Exact("Pearson of x squared", most=0.05),
+            Exact("Spearman of x squared", most=0.05),
+        ),
+        neuron_statistics.correlations,
+        PHOTOGRAPH,
+        ("scipy.stats.pearsonr and spearmanr",),
+        finding="So it is. Both miss what is neither: a parabola over symmetric inputs has a correlation of zero.",
+    ),
+    Claim(
+        "L20",
+        "LRN",
+        "Q5",
+        "statistical-learning",
+        "Highly correlated neurons are redundant and can be pruned.",
+        (Interval("relative gain over random pruning", above=MARGIN),),
+        None,
+        PHOTOGRAPH,
+        ("networks pruned by twins, by twins folded in, at random, and by norm",),
+        settings={"twin dropped": {"method": "dropped"}, "twin folded in": {"method": "folded"}},
+        seeds=30,
+    ),
+    Claim(
+        "L21",
+        "LRN",
+        "Q5",
+        "definition",
+        "The entropy of activations is the negative sum of p log2 p.",
+        (Exact("difference from SciPy", most=1e-12), Exact("bits of eight equal shares, less 3", -1e-12, 1e-12)),
+        neuron_statistics.entropy_of_shares,
+        PHOTOGRAPH,
+        ("scipy.stats.entropy",),
+        finding="That is Shannon's entropy in bits, once a share of zero counts as zero.",
+    ),
+    Claim(
+        "L22",
+        "LRN",
+        "Q4, Q5, Q6",
+        "statistical",
+        "The entropy of a set of activations measures how diverse they are.",
+        (Exact("orders them right", least=1),),
+        neuron_statistics.diversity,
+        PHOTOGRAPH,
+        ("eight copies, eight correlated and eight independent units", "effective rank as a control"),
+        settings={measure: {"measure": measure} for measure in neuron_statistics.MEASURES},
+        finding="The entropy of shares is highest for copies of one unit, and the sum of the units' own entropies does "
+        "not see copies at all. The joint entropy orders populations rightly, and so does the effective rank.",
+    ),
+    Claim(
+        "L23",
+        "LRN",
+        "Q5",
+        "algorithmic",
+        "Competition is related to rewards and punishments, by similar equations.",
+        (Exact("relative difference of the gradients", most=1e-6),),
+        neuron_statistics.policy_and_cross_entropy,
+        GRADIENT,
+        ("the policy gradient of REINFORCE, written as an expectation", "cross-entropy by central differences"),
+        settings={"softmax": {"layer": "softmax"}, "LRN": {"layer": "LRN"}},
+        finding="For a softmax layer the kinship is exact: with reward one for the right class, the expected policy "
+        "gradient is minus the class's probability times the gradient of cross-entropy. LRN's derivative knows no "
+        "reward and has another direction.",
+    ),
+    Claim(
+        "L24",
+        "LRN",
+        "Q5",
+        "statistical-learning",
+        "Effective neurons get larger weights, and less effective ones smaller weights.",
+        (
+            Interval("rank correlation with information alone", above=0.8),
+            Interval("rank correlation with loss on removal", above=0.8),
+        ),
+        neuron_statistics.weights_and_worth,
+        PHOTOGRAPH,
+        ("sklearn.feature_selection.mutual_info_classif", "the loss gained on new data when a feature is removed"),
+        settings={each: {"world": each} for each in ("independent", "correlated", "a suppressor", "scaled by ten")},
+        seeds=20,
+        finding="For independent features of one scale it is so. A feature in other units gets another weight, and a "
+        "suppressor gets a large weight though it tells nothing alone.",
+    ),
+    Claim(
+        "L25",
+        "LRN",
+        "Q4, Q6",
+        "statistical-learning",
+        "Diverse activations encode different aspects of the input and make a network robust.",
+        (Interval("partial rank correlation of effective rank and robust accuracy", above=0.3),),
+        None,
+        PHOTOGRAPH,
+        ("networks of several widths and decorrelation penalties, given their clean accuracy",),
+        settings={each: {"corruption": each} for each in ("contrast", "shift", "rotation", "noise")},
+        seeds=40,
+    ),
+    Claim(
+        "L26",
+        "LRN",
+        "Q6",
+        "statistical-learning",
+        "An ensemble predicts better than every single member.",
+        (Count("ensemble beats the best member", least=0.95),),
+        neuron_statistics.ensemble_of_copies,
+        PHOTOGRAPH,
+        ("the convexity of the log loss", "ten copies of one classifier as a counterexample"),
+        settings={"copies of one": {}},
+        pending=("networks of ten seeds", "networks on bootstrap samples"),
+        seeds=30,
+        finding="The log loss of the mean prediction is never above the mean of the members' losses. But copies of one "
+        "member gain nothing. For different members, trained networks will decide.",
+    ),
+    Claim(
+        "L27",
+        "LRN",
+        "Q6",
+        "statistical-learning",
+        "Different features in one model do better than one kind of feature.",
+        (Interval("relative gain of diverse features", above=MARGIN),),
+        neuron_statistics.diverse_filters,
+        "07-tuning#What is tuned?",
+        ("scikit-learn's digits with oriented filters, equally many features, C tuned alike",),
+        seeds=20,
+        finding="Eight orientations tell more of a digit than one orientation in eight places.",
+    ),
+]
