@@ -14,7 +14,7 @@ TEXTS = {
 }
 KINDS = ("definition", "arithmetic", "algorithmic", "cost", "statistical", "statistical-learning", "advice", "citation")
 ONE_SETTING: Mapping[str, Mapping[str, Any]] = {"": {}}
-NOT_RUN = "not run yet: it needs trained networks"
+NOT_RUN = "not run yet; it needs trained networks"
 Numbers = Mapping[str, float]
 
 
@@ -42,6 +42,7 @@ class Claim:
     often it is run in each. `pending` names further settings that need trained networks; until they are run, they are
     open. `shown_in` is a notebook and one of its headings, as in "02-sparse-dropout#What comes out".
     `sources` says which works or tests back the rule, and `finding` what was found, in a sentence.
+    `reason` says why a claim has no run.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Claim:
     seeds: int = 3
     pending: tuple[str, ...] = ()
     finding: str = ""
+    reason: str = NOT_RUN
     reference: Reference | None = None
 
     @property
@@ -92,7 +94,7 @@ class Verdict:
         """Return why the verdict is open, or an empty text."""
         if self.verdict != OPEN:
             return ""
-        return "the numbers do not decide" if self.numbers else NOT_RUN
+        return "the numbers do not decide" if self.numbers else self.claim.reason
 
     def __str__(self) -> str:
         return f"{self.claim.id} {self.verdict}: {self.claim.paraphrase}"

@@ -96,8 +96,8 @@ CLAIMS = [
         ("sklearn.feature_selection.mutual_info_classif", "the loss gained on new data when a feature is removed"),
         settings={each: {"world": each} for each in ("independent", "correlated", "a suppressor", "scaled by ten")},
         seeds=20,
-        finding="With features of one scale, the order of weights follows what a removal costs. A feature in other units "
-        "gets another weight, and a suppressor gets a large weight though it tells nothing alone.",
+        finding="With features of one scale, the order of weights follows what a removal costs. A feature in other "
+        "units gets another weight, and a suppressor gets a large weight though it tells nothing alone.",
     ),
     Claim(
         "L25",
