@@ -29,7 +29,7 @@ def write_report(result: SweepResult, target: Target, output: Path) -> None:
     points, notes = found.points, []
     if len(points.numbers) < successes:
         notes.append(
-            f"The pictures show {len(points.numbers):,} of {successes:,} trials, evenly spaced, and all that were the "
+            f"The pictures show {len(points.numbers):,} of {successes:,} trials, evenly spaced, and each that was the "
             "best so far."
         )
     asked = [("target", definition.target)]
@@ -86,7 +86,7 @@ def _pictures(points: Points, notes: list[str]) -> list[tuple[str, str, Callable
 
     if len(points.objectives) == 2:
         words = " against ".join(each.name for each in points.objectives)
-        add("pareto-front", f"{words}, the Pareto front joined", plots.pareto_front, points)
+        add("pareto-front", f"{words}, with a line along the Pareto front", plots.pareto_front, points)
     for place, objective in enumerate(points.objectives):
         name, names = objective.name, list(points.parameters)
         suffix = f"-{place + 1}" if len(points.objectives) > 1 else ""
@@ -110,11 +110,11 @@ def _importance(points: Points, place: int, notes: list[str]) -> dict[str, float
     if len(points.parameters) < 2:
         return {}
     if len(points.numbers) > MOST:
-        notes.append(f"What {points.objectives[place].name} depends on is computed from {MOST} evenly spaced trials.")
+        notes.append(f"The importance for {points.objectives[place].name} is computed from {MOST} evenly spaced trials.")
     try:
         return points.importance(place)
     except ValueError as problem:
-        notes.append(f"The importance of parameters for {points.objectives[place].name} cannot be told: {problem}")
+        notes.append(f"The importance of parameters for {points.objectives[place].name} cannot be computed: {problem}")
         return {}
 
 
