@@ -252,6 +252,7 @@ def test_scrub_removes_styles_that_load(css):
     [
         '<p style="color: red"><a href="https://example.com">b</a><img alt="c" src="data:image/png;base64,AA=="></p>',
         '<style>.a > .b:hover {background: linear-gradient(90deg, red 50%, blue)}</style><p class="b">x</p>',
+        '<img alt="&quot;a&quot; &amp; &lt;b&gt; &amp;lt;" src="data:image/png;base64,AA=="><p title="a &amp; b">c</p>',
         '<table border="1" class="dataframe"><thead><tr><th colspan="2">a</th></tr></thead></table>',
         '<input type="checkbox" disabled checked><details open><summary>a</summary>b</details>',
         '<a href="02-sparse-dropout.ipynb#top" title="next">a</a><a href="mailto:a@example.com">b</a>&lt;c&gt;',

@@ -248,7 +248,9 @@ def test_a_sweep_all_of_whose_trials_failed_has_a_page(tmp_path):
 def test_a_sweep_of_one_trial_has_a_page_that_says_what_cannot_be_told(tmp_path):
     result = sweep(lambda x=0.0, y=0.0: x + y, {"x": "1..2", "y": "1..2"}, trials=1, in_process=True, name="s")
     page = (result.folder / "report.html").read_text()
-    assert "The importance of parameters for loss cannot be computed: it takes at least two trials that succeeded" in page
+    assert (
+        "The importance of parameters for loss cannot be computed: it takes at least two trials that succeeded" in page
+    )
     assert "1 succeeded" in page
     nothing = sweep(lambda x=0.0: x, {"x": 3}, sampler="grid", in_process=True, name="nothing")
     assert "1 succeeded" in (nothing.folder / "report.html").read_text()

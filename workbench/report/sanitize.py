@@ -81,6 +81,7 @@ def scrub(markup: str, folder: Path | None = None) -> str:
     harmless = "".join(f"<style>{sheet}</style>" for sheet in sheets if not LOADS.search(sheet))
     styles = SimpleNamespace(sanitize_css=lambda style: "" if LOADS.search(style) else style)
     cleaner = Cleaner(ELEMENTS, _allows, PROTOCOLS, strip=True, css_sanitizer=styles)
+    cleaner.serializer.use_best_quote_char = False  # within single quotes, Bleach would escape & twice
     return harmless + cleaner.clean(str(soup))
 
 

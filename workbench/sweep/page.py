@@ -110,7 +110,9 @@ def _importance(points: Points, place: int, notes: list[str]) -> dict[str, float
     if len(points.parameters) < 2:
         return {}
     if len(points.numbers) > MOST:
-        notes.append(f"The importance for {points.objectives[place].name} is computed from {MOST} evenly spaced trials.")
+        notes.append(
+            f"The importance for {points.objectives[place].name} is computed from {MOST} evenly spaced trials."
+        )
     try:
         return points.importance(place)
     except ValueError as problem:
