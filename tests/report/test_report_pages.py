@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
 from tests.contrast import contrast
 from workbench import files
@@ -270,12 +270,32 @@ def test_scrub_keeps_what_is_harmless(kept):
     assert sorted(re.findall(names, scrub(kept))) == sorted(re.findall(names, kept))
 
 
+def test_no_way_into_a_page_lets_markup_run(tmp_path):
+    bad = "\"'><svg><style><img src=x onerror=alert(1)>"
+    about = {"image/png": {"alt": bad, "width": f"1{bad}", "height": bad}, "text/html": {"isolated": True}}
+    kinds = ("image/png", "image/jpeg", "image/svg+xml", "text/html", "text/markdown", "text/latex", "text/plain")
+    outputs = [new_output("display_data", {kind: bad}, metadata=about) for kind in kinds]
+    outputs += [new_output("stream", text=bad), new_output("error", ename=bad, evalue=bad, traceback=[bad])]
+    code = new_code_cell(bad, outputs=outputs, metadata={"tags": [bad], "slideshow": {"slide_type": bad}})
+    made = body(new_notebook(cells=[code, new_markdown_cell(bad), new_raw_cell(bad)]), tmp_path / "n.ipynb")
+    for tag, attributes in Elements(made.replace("<style", "<p")).found:
+        assert tag in ("code", "div", "img", "p", "pre", "span", "svg")
+        assert not [name for name in attributes if name.startswith("on")]
+
+
 def test_consecutive_prints_are_one_block(tmp_path):
     prints = [new_output("stream", name="stdout", text=text) for text in ("a  1\n", "b  2\n")]
     warning = new_output("stream", name="stderr", text="careful\n")
     cell = new_code_cell("x", outputs=[*prints, warning, prints[0]])
     blocks = re.findall(r"<pre>([^<]*)</pre>", body(new_notebook(cells=[cell]), tmp_path / "n.ipynb"))
     assert blocks == ["a  1\nb  2\n", "careful\n", "a  1\n"]
+
+
+def test_scrub_escapes_long_texts_and_keeps_their_places():
+    first, second = "<b>&amp;</b> " * 200, "'x' > \"y\" " * 200
+    shown = Elements(scrub(f"<p>{html.escape(first)}</p>a<!-- {second}--><pre>{html.escape(second)}</pre>"))
+    assert [tag for tag, _ in shown.found] == ["p", "pre"]
+    assert shown.text == " ".join(f"{first} a {second}".split())
 
 
 def test_pictures_beside_the_notebook_are_inlined(tmp_path):
