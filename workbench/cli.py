@@ -18,6 +18,7 @@ from typer.core import TyperCommand
 from workbench.files import Refused
 from workbench.lazily import MissingExtra, naming_the_extra
 from workbench.workers.progress import SafeConsole as Console
+from workbench.workers.worker import without_grammar
 
 REFUSED = 2  # exit status if a request is refused and nothing has been run
 INTERRUPTED = 130  # exit status after Ctrl-C
@@ -287,6 +288,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    without_grammar()
     try:
         os.getcwd()
     except OSError as problem:
