@@ -362,5 +362,6 @@ def _end(results: list, page: Path) -> None:
     failed = [result for result in results if not result.ok]
     for result in failed:
         _print_failure(f"{result.notebook} failed", result.error)
-    Console().print(str(page), markup=False, highlight=False, soft_wrap=True)
+    if any(result.ok or result.error["kind"] != "not written" for result in results):
+        Console().print(str(page), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(1 if failed else 0)
