@@ -133,6 +133,7 @@ class Batch:
         """Show how a job has ended; cells that did not run count as done."""
         took = page.duration(seconds)
         words = f"ok, {took}" if error is None else f"FAILED ({error['kind']}), {took}: {error['message']}"
+        words = words.partition("\n")[0]  # the whole message is shown at the end
         with self._lock:
             self._done[name] = self._cells[name]
             self._running.pop(name, None)
