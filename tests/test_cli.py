@@ -1,3 +1,5 @@
+import functools
+import io
 import re
 import subprocess
 import sys
@@ -12,9 +14,11 @@ from typer.testing import CliRunner
 
 import workbench
 import workbench.report
-from workbench.cli import app
+from workbench.cli import app, main
+from workbench.files import write_text
 from workbench.machines.published import KNOWN
 from workbench.report import Result
+from workbench.workers.progress import SafeConsole
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -131,12 +135,16 @@ def test_parameters_take_two_words_and_repeat(notebook, calls, tmp_path):
     assert settings["name"] == "x"
     assert settings["output"] == tmp_path
     assert settings["text"] is True
+    invoke("run", notebook, "-p", "alpha=-0.25", "-pname=a=b", "--parameter=other=")  # the same in one word
+    assert calls[1][1] == {"alpha": "-0.25", "name": "a=b", "other": ""}
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-p", "alpha"], "takes two words"),
+        (["-p", "alpha"], "-p alpha: give a name and a value, as in -p alpha=0.01 or -p alpha 0.01"),
+        (["-p", "-p", "alpha", "1"], "-p -p: give a name and a value"),
+        (["-p", "alpha=1", "-p", "alpha", "2"], "given twice"),
         (["-p", "alpha", "1", "-p", "alpha", "2"], "given twice"),
         (["-p", "alpah", "1"], "alpah: there is no such parameter"),
         (["-p", "alpha", "much"], "alpha='much': must be a number from -1.0 to 1.0"),
@@ -169,6 +177,36 @@ def test_report_finds_the_notebooks_and_fails_if_one_does(notebook, calls):
     (paths, settings), = calls  # fmt: skip
     assert [str(path) for path in paths] == ["notebooks/one.ipynb", "notebooks/two.ipynb"]
     assert (settings["jobs"], settings["timeout"], str(settings["output"])) == (3, 7.5, "reports")
+
+
+def test_an_error_cannot_control_the_terminal(notebook, monkeypatch):
+    hostile = {"kind": "exception", "message": "a\x1b[2Jb", "traceback": "c\x1b]0;d\x07"}
+    monkeypatch.setattr("workbench.cli.Console", functools.partial(SafeConsole, force_terminal=True, color_system=None))
+
+    def run_all(paths, **settings):
+        return [Result("n", "n.ipynb", "failed", {}, {}, [], 1.0, "", {}, hostile)]
+
+    monkeypatch.setattr(workbench.report, "run_all", run_all)
+    status, shown = invoke("report")
+    assert status == 1
+    assert r"n.ipynb failed: a\x1b[2Jb" in shown
+    assert r"c\x1b]0;d\x07" in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("name", ["\u03b1", "\udcff"])
+def test_a_stream_that_cannot_encode_a_name_gets_its_escape_sequence(name, notebook, calls, monkeypatch):
+    streams = {each: io.TextIOWrapper(io.BytesIO(), encoding="ascii") for each in ("stdout", "stderr")}
+    for each, stream in streams.items():
+        monkeypatch.setattr(sys, each, stream)
+    monkeypatch.setattr(sys, "argv", ["workbench", "report", f"{name}.ipynb", "2.ipynb", "--output", name])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    for stream in streams.values():
+        stream.flush()
+    assert streams["stdout"].buffer.getvalue() == ascii(f"{name}/index.html\n")[1:-3].encode() + b"\n"
+    assert b"2.ipynb failed: it broke" in streams["stderr"].buffer.getvalue()
 
 
 def test_run_ends_with_the_address_of_the_report(notebook):
@@ -239,3 +277,13 @@ def test_an_unknown_machine_is_refused():
     status, shown = invoke("machine", "toaster")
     assert status == 2
     assert "machine='toaster': must be one of 'laptop'" in shown
+
+
+def test_a_file_that_cannot_be_written_is_named(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("workbench.bench.run_bench", lambda *_: write_text(tmp_path / "absent" / "rows.json", "{}"))
+    monkeypatch.setattr(sys, "argv", ["workbench", "bench"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    message = "failed: '.*rows.json': cannot be written \\(No such file or directory\\); make room there"
+    assert re.match(message, capsys.readouterr().err)

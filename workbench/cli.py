@@ -1,26 +1,28 @@
 """Define the command line `workbench`: run notebooks and sweeps, write reports, and time and list the operators."""
 
 import contextlib
-import itertools
+import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand
 
 from workbench import __version__
-from workbench.files import Refused
+from workbench.files import NotWritten, Refused
 from workbench.lazily import MissingExtra, naming_the_extra
+from workbench.workers.progress import SafeConsole as Console
 
 REFUSED = 2  # exit status if a request is refused and nothing has been run
 INTERRUPTED = 130  # exit status after Ctrl-C
+PARAMETER_OPTION = re.compile(r"(?:-p|--parameter(?:=|$))(.*)", re.DOTALL)  # with what is attached to it
 
 app = typer.Typer(
     help="Neural-network operators made readable, fast, measurable and playable.",
@@ -30,7 +32,7 @@ app = typer.Typer(
 
 
 class ParameterCommand(TyperCommand):
-    """A command with a repeatable option `-p NAME VALUE` of two words, as in papermill.
+    """A command with a repeatable option `-p NAME=VALUE`, which may be two words, `-p NAME VALUE`, as in papermill.
 
     Typer does not support repeated options of two words, so each pair is passed to it as one word of JSON.
     """
@@ -38,15 +40,22 @@ class ParameterCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         joined, words = [], iter(args)
         for word in words:
-            joined.append(word)
             if word == "--":
-                joined += words
-            elif word in ("-p", "--parameter"):
-                pair = [*itertools.islice(words, 2)]
-                if len(pair) < 2 and not ctx.resilient_parsing:  # a line to be completed ends anywhere
-                    ctx.fail(f"{word} takes two words, NAME VALUE, as in {word} alpha 0.01")
-                joined.append(json.dumps(pair))
+                joined += [word, *words]
+            elif option := PARAMETER_OPTION.fullmatch(word):
+                joined += ["-p", json.dumps(self._pair(ctx, option[1] or next(words, ""), words))]
+            else:
+                joined.append(word)
         return super().parse_args(ctx, joined)
+
+    def _pair(self, ctx: Any, first: str, words: Iterator[str]) -> tuple[str, str]:
+        """Return the name and the value that begin with the word `first`; exit if either is missing."""
+        name, equals, value = first.partition("=")
+        second = value if equals else next(words, None)
+        is_missing = not name or name[0] == "-" or second is None or (not equals and second in ("-p", "--parameter"))
+        if is_missing and not ctx.resilient_parsing:  # a line to be completed ends anywhere
+            ctx.fail(f"-p {first}: give a name and a value, as in -p alpha=0.01 or -p alpha 0.01")
+        return name, second or ""
 
 
 def _notebook(incomplete: str) -> list[str]:
@@ -62,14 +71,12 @@ def _machine(incomplete: str) -> list[str]:
 
 Notebooks = Annotated[
     list[Path] | None,
-    typer.Argument(help="Notebooks; without any, notebooks/*.ipynb.", show_default=False, autocompletion=_notebook),
+    typer.Argument(help="Notebooks to run; default: notebooks/*.ipynb.", show_default=False, autocompletion=_notebook),
 ]
 Output = Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the results.")]
-Timeout = Annotated[
-    float | None, typer.Option("--timeout", metavar="SECONDS", help="Time that each notebook may take.")
-]
+Timeout = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="Time limit of each notebook.")]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", metavar="N", min=1, help="Notebooks at once; without it, one for each core.")
+    int | None, typer.Option("--jobs", metavar="N", min=1, help="Notebooks to run at once; default: one for each core.")
 ]
 
 
@@ -99,10 +106,12 @@ def run(
     notebook: Annotated[Path, typer.Argument(help="Notebook to run.", show_default=False, autocompletion=_notebook)],
     parameter: Annotated[
         list[str] | None,
-        typer.Option("-p", "--parameter", metavar="NAME VALUE", help="Set a parameter; repeat for more."),
+        typer.Option(
+            "-p", "--parameter", metavar="NAME VALUE", help="Set a parameter, also as NAME=VALUE; repeat for more."
+        ),
     ] = None,
     output: Output = Path("reports"),
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; without it, as said above.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; default: as above.")] = None,
     timeout: Timeout = None,
 ) -> None:
     """Run one notebook with parameters.
@@ -112,12 +121,7 @@ def run(
     """
     from workbench.report import run_notebook
 
-    given: dict[str, str] = {}
-    for pair in parameter or []:
-        key, value = json.loads(pair)
-        if key in given:
-            _refuse(f"{key}: is given twice, as {given[key]!r} and {value!r}; give it once")
-        given[key] = value
+    given = _given(parameter)
     with _refusals():
         result = run_notebook(notebook, given, output=output, name=name, timeout=timeout, text=True, console=Console())
     _end([result], output / result.name / "report.html")
@@ -144,11 +148,11 @@ def save(notebooks: Notebooks = None, jobs: Jobs = None, timeout: Timeout = None
         errors = save_all(_found(notebooks), jobs=jobs, timeout=timeout, console=Console())
     failed = {path: error for path, error in errors.items() if error}
     for path, error in failed.items():
-        _print_failure(f"{path} is not saved", error)
+        _print_failure(f"{path} was not saved", error)
     raise typer.Exit(1 if failed else 0)
 
 
-@app.command()
+@app.command(cls=ParameterCommand)
 def sweep(
     target: Annotated[
         str,
@@ -159,24 +163,34 @@ def sweep(
     parameter: Annotated[
         list[str] | None,
         typer.Option(
-            "-p", "--parameter", metavar="NAME=WHAT", help="1e-5..1:log:12, 0..1, 3,5,7 or one value; repeat for more."
+            "-p",
+            "--parameter",
+            metavar="NAME=WHAT",
+            help="Values of a parameter: 1e-5..1:log:12, 0..1, 3,5,7 or one value; repeat for more.",
         ),
     ] = None,
     objective: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="METRIC[:min|:max]", help="What to make small, or large, loss by default; twice for a Pareto front."
+            metavar="METRIC[:min|:max]",
+            help="Metric to minimize or maximize; by default, loss. Give two for a Pareto front.",
         ),
     ] = None,
     sampler: Annotated[str, typer.Option(metavar="SAMPLER", help="grid, random, qmc, tpe or gp.")] = "tpe",
     trials: Annotated[
-        int | None, typer.Option(metavar="N", help="How many; without it the whole grid, or 20.", show_default=False)
+        int | None,
+        typer.Option(metavar="N", help="Number of trials; by default the whole grid, or 20.", show_default=False),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(metavar="N", help="Trials at once; without it, one for each core.")
+        int | None, typer.Option(metavar="N", help="Trials at once; by default, one for each core.")
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="S", help="Of the sweep; each trial's comes from it.")] = 0,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; without it, the target's.")] = None,
+    seed: Annotated[
+        int, typer.Option(metavar="S", help="Seed of the sweep; each trial's seed is derived from it.")
+    ] = 0,
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Name of the sweep's folder in DIR; by default, the target's name."),
+    ] = None,
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the sweeps.")] = Path("sweeps"),
     pruner: Annotated[
         str, typer.Option(metavar="PRUNER", help="Stop bad trials early: none, median, halving or wilcoxon.")
@@ -189,7 +203,9 @@ def sweep(
     ] = None,
     storage: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Add the trials to a database of Optuna's, such as sqlite:///study.db."),
+        typer.Option(
+            metavar="URL", help="Add the trials to a database that Optuna can open, such as sqlite:///study.db."
+        ),
     ] = None,
 ) -> None:
     """Run trials of a notebook or a function over a space of its parameters.
@@ -198,11 +214,11 @@ def sweep(
     """
     from workbench.sweep import SweepStopped, sweep
 
-    with _refusals("interrupted: finished trials are kept, and the same command continues"):
+    with _refusals("interrupted: finished trials are kept; run the same command to continue"):
         try:
             result = sweep(
                 target,
-                _space(parameter or []),
+                _given(parameter),
                 objective or "loss",
                 sampler=sampler,
                 trials=trials,
@@ -220,22 +236,19 @@ def sweep(
             _say("stopped:", str(problem))
             raise typer.Exit(1) from None
     if result.counts["failed"]:
-        _say(f"{result.counts['failed']} trials failed; the page says how")
+        _say(f"{result.counts['failed']} trials failed; the page shows their errors")
     Console().print(str(result.folder / "report.html"), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(0 if result.ok else 1)
 
 
-def _space(words: list[str]) -> dict[str, str]:
-    """Return a dict of the words NAME=WHAT; exit if a word has another form or a name is given twice."""
-    space: dict[str, str] = {}
-    for word in words:
-        name, equals, what = word.partition("=")
-        if not equals or not name or not what:
-            _refuse(f"-p {word}: must be NAME=WHAT, as in -p alpha=1e-5..1:log:12, -p size=3,5,7 or -p beta=0.75")
-        if name in space:
-            _refuse(f"{name}: is given twice, as {space[name]!r} and {what!r}; give it once")
-        space[name] = what
-    return space
+def _given(pairs: list[str] | None) -> dict[str, str]:
+    """Return a dict of the pairs that ParameterCommand has made; exit if a name is given twice."""
+    given: dict[str, str] = {}
+    for name, value in map(json.loads, pairs or []):
+        if name in given:
+            _refuse(f"{name}: is given twice, as {given[name]!r} and {value!r}; give it once")
+        given[name] = value
+    return given
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -322,17 +335,26 @@ def operators() -> None:
 
 
 def main() -> None:
-    """Run the command line; where a package of an extra is missing, say which extra brings it."""
+    """Run the command line; where a package of an extra is missing or a disk is full, say so in a message.
+
+    A character that an output stream cannot encode is written as its escape sequence.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         with naming_the_extra():
             app(prog_name="workbench")
     except MissingExtra as problem:
-        Console(stderr=True).print(f"[bold red]refused:[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
+        _say("refused:", str(problem))
         sys.exit(REFUSED)
+    except NotWritten as problem:
+        _say("failed:", str(problem))
+        sys.exit(1)
 
 
 @contextlib.contextmanager
-def _refusals(interrupted: str = "interrupted: what had not finished has left nothing") -> Iterator[None]:
+def _refusals(interrupted: str = "interrupted: notebooks that had not finished leave no results") -> Iterator[None]:
     """Turn a `Refused` error or an interrupt in the block into a message and an exit status."""
     try:
         yield

@@ -153,7 +153,7 @@ def test_everything_wrong_is_named_before_anything_is_timed(toy, untimed):
         "Toy forward, 3, 5×7 dense, 2 threads: y is wrong at 1 of 35 places",
         "Toy forward, 4, 5×7 dense, 1 thread: y is float64 (5, 7), and should be float32 (5, 7)",
         "Toy forward, 4, 5×7 dense, 2 threads: y is float64 (5, 7), and should be float32 (5, 7)",
-        "3 wrong: nothing is timed",
+        "3 results are wrong; nothing was timed",
     ]
 
 

@@ -90,7 +90,7 @@ def test_the_last_bits_of_dense_and_sparse_results_are_looked_at(small, untimed,
     shown = capsys.readouterr().out
     assert f"{PLAIN}, 1 thread: y is wrong at 1 of 35,350 places" in shown
     assert "stored 900, 310×290 CSR, 2 threads: dropped is wrong at 1 of 900 places" in shown
-    assert "6 wrong: nothing is timed" in shown  # scaled and not, and a matrix; two thread counts
+    assert "6 results are wrong; nothing was timed" in shown  # scaled and not, and a matrix; two thread counts
     assert list(tmp_path.iterdir()) == []
 
 

@@ -108,7 +108,7 @@ def test_thresholds_are_marked_and_named():
 def test_above_one_no_threshold_is_marked(p):
     left, right = plots.penalty_and_prox(p, 0.7)
     assert np.isnan(artist(right, "threshold 1").get_xdata()).all()
-    assert title(right) == "its prox: 0 at x = 0 alone"
+    assert title(right) == "its prox: 0 only at x = 0"
     assert title(left) == f"penalty weight · |z|^p, p = {p:g}"
 
 
@@ -136,7 +136,7 @@ def test_a_weight_of_zero_changes_nothing(p):
     left, right = plots.penalty_and_prox(p, 0.0)
     assert not data(left, "chosen")[1].any()
     assert np.array_equal(*data(right, "chosen"))
-    assert title(right) == "its prox: 0 at x = 0 alone"
+    assert title(right) == "its prox: 0 only at x = 0"
     render([left, right])
 
 

@@ -110,7 +110,7 @@ class ReLU(Layer):
 
 @dataclasses.dataclass(frozen=True)
 class _Pool(Layer):
-    kernel: Pair
+    kernel: Pair | None
     stride: Pair | None = None
     padding: Pair = 0
     ceil: bool = False
@@ -128,7 +128,7 @@ class MaxPool(_Pool):
 
 @dataclasses.dataclass(frozen=True)
 class AveragePool(_Pool):
-    """Keep the mean of each window; the stride is the kernel unless given."""
+    """Keep the mean of each window; the stride is the kernel unless given. The kernel None is the whole plane."""
 
     count = average_pool
 
@@ -209,7 +209,7 @@ class Branches(Layer):
     def __post_init__(self) -> None:
         branches = tuple(_checked_layers("branches", branch) for branch in self.branches)
         if not branches:
-            raise ValueError("branches=(): must be at least one")
+            raise ValueError("branches=(): give at least one branch")
         object.__setattr__(self, "branches", branches)
 
     def output_shape(self, shape: Sequence[int]) -> tuple[int, ...]:

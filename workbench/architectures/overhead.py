@@ -111,7 +111,7 @@ def overhead(
     declared = OPERATORS[checked_choice("operator", operator, OPERATORS)]
     if operator not in placed:
         raise ValueError(
-            f"operator={operator!r}: stands neither among layers nor at the weights; take {', '.join(placed)}"
+            f"operator={operator!r}: is neither a layer nor applied to weights; choose one of {', '.join(placed)}"
         )
     if declared.inputs != ("w",) and arguments:
         raise ValueError(f"arguments={dict(arguments)!r}: {operator} is a layer; give them in the network")

@@ -88,7 +88,7 @@ OTHERS = "the filters in the same row of the table give another number, which fi
 
 PUBLISHED = (
     Published("AlexNet", "all", "parameters", "60965224", CAFFE),
-    Published("AlexNet", "all", "parameters", "60M", KRIZHEVSKY, differs="said in words, of 61.0 million"),
+    Published("AlexNet", "all", "parameters", "60M", KRIZHEVSKY, differs="the text rounds 61.0 million down"),
     *_surveyed("AlexNet", "convolution", "2.3M", "666M"),
     *_surveyed("AlexNet", "dense", "58.6M", "58.6M"),
     *_surveyed("AlexNet", "all", "61M", "724M"),

@@ -50,7 +50,7 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
     described, limits = machine(), None
     _say(f"{described['cpu']}, {described['threads']} threads, {described['system']}")
     if what not in UNDRAWN:
-        _say("limits of this machine, measured where they are not known yet")
+        _say("looking up the limits of this machine; if they are not known yet, measuring them takes about ten seconds")
         limits = this_machine()
     settings = Settings(quick, QUICK_ROUNDS if quick else ROUNDS, _say, limits)
     parts = PARTS.values() if what == ALL else [PARTS[what]]
@@ -59,13 +59,13 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
     except WrongResult as problem:
         _say(str(problem))
         return 1
+    _show(results)  # before anything is written, which may fail
     if json_file is not None:
         write_json(results, json_file)
     if figure is not None:
         from workbench.bench.figure import draw_ratios
 
         draw_ratios(results.rows, figure)
-    _show(results)
     return 0
 
 
@@ -104,7 +104,7 @@ def _show(results: Results) -> None:
         _say(legend)
     console.print(tables.measurements_table(results.measurements))
     missed = tables.missed_targets(results)
-    _say("\n".join([f"{len(missed)} targets missed:", *missed]) if missed else "every target met")
+    _say("\n".join([f"{len(missed)} targets were missed:", *missed]) if missed else "every target was met")
     _say("\nThe same in Markdown:\n\n" + tables.markdown(results))
     _say("\nversions: " + ", ".join(f"{name} {version}" for name, version in results.versions.items()))
 

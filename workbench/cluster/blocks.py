@@ -77,8 +77,8 @@ def from_memmap(x: np.memmap, chunks: int | str | tuple | dict = "auto") -> da.A
     """
     if not isinstance(x.base, mmap.mmap) or x.filename is None or x.mode == "c":
         raise ValueError(
-            "a memory-mapped array must be a file as a whole, with a name and not in mode 'c'; "
-            "take parts of the dask array, as with cluster.from_memmap(x)[:10]"
+            "a memory-mapped array must be a whole file that has a name and is not in mode 'c'; "
+            "slice the dask array instead, as with cluster.from_memmap(x)[:10]"
         )
     file = _File(str(x.filename), x.dtype, x.shape, x.offset, "C" if x.flags.c_contiguous else "F")
     return da.from_array(file, chunks=chunks, name=False, meta=np.empty((0,) * x.ndim, x.dtype))

@@ -141,11 +141,11 @@ def _checked_alphas(problem: Problem, alphas: Any, count: int | None, eps: float
         count, eps = (arg.check(arg.default if given is None else given) for arg, given in ((COUNT, count), (EPS, eps)))
         largest = _largest_alpha(problem)
         if largest == 0:
-            raise ValueError("alphas: are missing, and weights are zero for every alpha, as X^T y is; give alphas")
+            raise ValueError("alphas: must be given, as X^T y is zero, and so are the weights for every alpha")
         return largest * np.logspace(0, math.log10(eps), count)
     for name, value in (("count", count), ("eps", eps)):
         if value is not None:
-            raise ValueError(f"{name}={value!r}: goes without alphas; leave one of them out")
+            raise ValueError(f"{name}={value!r}: cannot be combined with alphas; leave one of them out")
     alphas = np.asarray(alphas)
     if alphas.dtype.kind not in "iuf" or alphas.ndim != 1 or not alphas.size:
         raise TypeError(

@@ -225,7 +225,7 @@ def group_prox(x: Any, weight: float, axis: int = -1) -> np.ndarray:
     """
     x, weight = native_array("x", x, WIDE_FLOATS), _WEIGHT.check(weight)
     if x.ndim == 0:
-        raise ValueError("x has no axes: must have at least 1, along which a group lies")
+        raise ValueError("x has no axes: must have at least one, the axis of a group")
     wide = x.astype(np.float64, copy=False)
     norms, unit = _norms_in_units(wide, axis)
     with np.errstate(over="ignore"):  # weight / unit may be infinite for a tiny group: then it becomes zero

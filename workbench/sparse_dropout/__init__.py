@@ -53,7 +53,7 @@ def _prepare(inputs: tuple, values: dict) -> tuple:
     check_places(x.shape, drop.start)
     replacement = checked_replacement(values["replacement"], x, values["per_feature"])
     if values["scaled"] and not np.isfinite(replacement).all():
-        raise ValueError("replacement: must be finite with scaled=True, which puts a part of it into what is kept")
+        raise ValueError("replacement: must be finite with scaled=True, which adds a part of it to what is kept")
     return x, drop, replacement, _scale(drop.ratio, values["scaled"])
 
 
