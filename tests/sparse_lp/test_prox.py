@@ -139,7 +139,7 @@ def test_sizes_and_weights_near_the_ends_of_float64(p, engine):
                     assert abs(value) <= lp_threshold(weight, p)
 
 
-@pytest.mark.parametrize("p", [*ROOTS, 1e-16, 1 - 1e-6, 1 - 2**-53, 1 + 2**-52])
+@pytest.mark.parametrize("p", [*ROOTS, 5e-324, 1e-16, 1 - 1e-6, 1 - 2**-53, 1 + 2**-52])
 def test_the_ends_of_float64(p, engine):
     # Subnormal weights, and sizes just above the threshold: an exponent of 1000 in a power costs three digits.
     with localcontext() as context:

@@ -92,7 +92,7 @@ def _minimizer(x: np.ndarray, weight: float, p: float) -> np.ndarray:
         return _half(x, weight)
     if p == 2 / 3:
         return _two_thirds(x, weight)
-    return _below_one(x, weight * p, p) if p < 1 else _above_one(x, weight, p)
+    return _below_one(x, weight, p) if p < 1 else _above_one(x, weight, p)
 
 
 def _far_minimizer(x: np.ndarray, weight: float, p: float) -> np.ndarray:
@@ -126,9 +126,10 @@ def _two_thirds(x: np.ndarray, weight: float) -> np.ndarray:
     return x * (0.5 * (m + np.sqrt(2 / m - square))) ** 3
 
 
-def _below_one(x: np.ndarray, c: float, p: float) -> np.ndarray:
-    """Find the largest root of z + c z^(p-1) = x; the left side is convex, so Newton's method falls from x to it."""
-    z, least = x.copy(), 0.9 * (2 * (1 - p) / p * c) ** (1 / (2 - p))  # rounding must not take it below the root
+def _below_one(x: np.ndarray, weight: float, p: float) -> np.ndarray:
+    """Find the largest root of z + weight p z^(p-1) = x; the left side is convex, so Newton's method falls from x."""
+    z, c = x.copy(), weight * p
+    least = 0.9 * (2 * weight * (1 - p)) ** (1 / (2 - p))  # rounding must not take it below the root
     for _ in range(STEPS):
         pull = c * z ** (p - 1)
         step = (z + pull - x) / (z - (1 - p) * pull)
