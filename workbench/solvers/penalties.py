@@ -105,7 +105,9 @@ class Lp:
         power, slope, factor = self.p / (self.p - 1), self.alpha * self.p, (self.p - 1) * self.alpha
         with np.errstate(over="ignore", divide="ignore"):
             if min(slope, factor) >= SMALLEST and max(slope, factor) < math.inf:
-                return factor * float(((size / slope) ** power).sum())
+                value = factor * float(((size / slope) ** power).sum())
+                if SMALLEST <= value < math.inf:
+                    return value
             logs = power * (np.log(size) - math.log(self.alpha) - math.log(self.p))
             return float(np.exp(logs + math.log(self.alpha) + math.log(self.p - 1)).sum())
 
