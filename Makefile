@@ -53,5 +53,5 @@ lock:
 	@rm -rf .lock && echo 'requirements.lock is written; make test installs and checks it'
 
 clean:
-	rm -rf .venv reports docs/_build docs/reference docs/tutorials .pytest_cache .ruff_cache .mypy_cache
+	rm -rf .venv reports docs/_build docs/reference docs/tutorials docs/claims.md .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

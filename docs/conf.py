@@ -24,6 +24,7 @@ extensions = [
     "reference",
     "floors",
     "tutorials",
+    "ledger",
     "mathml",
     "pictures",
     "links",

@@ -136,6 +136,10 @@ def report(
     from workbench.report import run_all
 
     with _refusals():
+        if not notebooks:
+            from workbench.claims.page import add_to_report
+
+            add_to_report(output)
         results = run_all(_found(notebooks), jobs=jobs, output=output, timeout=timeout, console=Console())
     _end(results, output / "index.html")
 

@@ -14,17 +14,25 @@ from workbench.claims.evidence import record, saved
 from workbench.claims.ledger import CLAIMS
 from workbench.claims.plots import strip, summary
 from workbench.claims.rules import LEVEL, VERDICTS, interval
+from workbench.report.page import CLAIMS_PAGE, Link, template
 from workbench.report.results import finite
 
 
-def write_page(place: Path, verdicts: Sequence[Verdict] | None = None, notebooks: str = "{}") -> None:
+def add_to_report(folder: Path) -> None:
+    """Write the page of all claims to a folder of reports, whose index then leads to it; Refused as in files."""
+    files.prepare(folder)
+    write_page(folder / CLAIMS_PAGE, notebooks="{}/report.html", back=("index.html", "All runs"))
+
+
+def write_page(
+    place: Path, verdicts: Sequence[Verdict] | None = None, notebooks: str = "", back: Link | None = None
+) -> None:
     """Write the page of all claims to the file `place`; `verdicts`, of a new run, take the place of saved ones.
 
-    `notebooks` is the address of a notebook's page with {} for its name, relative to the page.
+    `notebooks` is the address of a notebook's page with {} for its name, relative to the page; without it, notebooks
+    are named and not linked. `back` is the link at the top.
     """
-    from workbench.report.page import template
-
-    page = template("claims.html.j2").render(**context(verdicts, notebooks))
+    page = template("claims.html.j2").render(back=back, **context(verdicts, notebooks))
     files.replace_file(place, lambda new: new.write_text(page, encoding="utf-8"))
 
 
@@ -34,7 +42,7 @@ def write_json(place: Path, verdicts: Sequence[Verdict]) -> None:
     files.replace_file(place, lambda new: new.write_text(text + "\n", encoding="utf-8"))
 
 
-def context(verdicts: Sequence[Verdict] | None = None, notebooks: str = "{}") -> dict[str, Any]:
+def context(verdicts: Sequence[Verdict] | None = None, notebooks: str = "") -> dict[str, Any]:
     """Return what the template of the page needs."""
     new = {verdict.claim.id: verdict for verdict in verdicts or ()}
     shown = [new.get(claim.id) or saved(claim) for claim in CLAIMS.values()]

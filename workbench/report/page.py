@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Link = tuple[str, str]  # an address relative to the page, and the text of the link
 ALL_RUNS: Link = ("../index.html", "All runs")
+CLAIMS_PAGE = "claims.html"  # in a folder of reports, if the claims are part of it
 ROUNDS = 20  # maximum number of times the index is rewritten while other runs add to it
 
 
@@ -83,9 +84,10 @@ def write_index(directory: Path) -> None:
     Raises Refused if the folder has an index.html that the workbench did not write.
     """
     files.check_index(directory)
+    claims = CLAIMS_PAGE if (directory / CLAIMS_PAGE).is_file() else None
     runs = scan(directory)
     for _ in range(ROUNDS):
-        files.write_text(directory / "index.html", writable(template("index.html.j2").render(runs=runs)))
+        files.write_text(directory / "index.html", writable(template("index.html.j2").render(runs=runs, claims=claims)))
         seen, runs = runs, scan(directory)
         if runs == seen:
             return
