@@ -1,4 +1,4 @@
-"""What plot functions share, where no plot function's own test looks."""
+"""The helpers that plot functions share, where no plot function's own test covers them."""
 
 import numpy as np
 import pytest

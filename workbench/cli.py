@@ -1,6 +1,7 @@
 """Define the command line `workbench`: run notebooks and sweeps, write reports, and time and list the operators."""
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -10,13 +11,14 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand
 
-from workbench.files import Refused
+from workbench import __version__
+from workbench.files import NotWritten, Refused
 from workbench.lazily import MissingExtra, naming_the_extra
+from workbench.workers.progress import SafeConsole as Console
 
 REFUSED = 2  # exit status if a request is refused and nothing has been run
 INTERRUPTED = 130  # exit status after Ctrl-C
@@ -24,7 +26,6 @@ PARAMETER_OPTION = re.compile(r"(?:-p|--parameter(?:=|$))(.*)", re.DOTALL)  # wi
 
 app = typer.Typer(
     help="Neural-network operators made readable, fast, measurable and playable.",
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -57,22 +58,52 @@ class ParameterCommand(TyperCommand):
         return name, second or ""
 
 
+def _notebook(incomplete: str) -> list[str]:
+    """Complete the path of a notebook in notebooks/; shells complete other paths by themselves."""
+    return [path for path in map(str, _found(None)) if path.startswith(incomplete)]
+
+
+def _machine(incomplete: str) -> list[str]:
+    from workbench.machines.published import KNOWN
+
+    return [name for name in KNOWN if name.startswith(incomplete)]
+
+
 Notebooks = Annotated[
     list[Path] | None,
-    typer.Argument(help="Notebooks; without any, notebooks/*.ipynb.", show_default=False),
+    typer.Argument(help="Notebooks to run; default: notebooks/*.ipynb.", show_default=False, autocompletion=_notebook),
 ]
 Output = Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the results.")]
-Timeout = Annotated[
-    float | None, typer.Option("--timeout", metavar="SECONDS", help="Time that each notebook may take.")
-]
+Timeout = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="Time limit of each notebook.")]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", metavar="N", min=1, help="Notebooks at once; without it, one for each core.")
+    int | None, typer.Option("--jobs", metavar="N", min=1, help="Notebooks to run at once; default: one for each core.")
 ]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"workbench {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def program(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Refuse a command that reads or writes files if the working folder no longer exists."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        if ctx.invoked_subcommand not in ("machine", "operators"):
+            _refuse("the working folder has been removed; change to one that exists")
 
 
 @app.command(cls=ParameterCommand)
 def run(
-    notebook: Annotated[Path, typer.Argument(help="Notebook to run.", show_default=False)],
+    notebook: Annotated[Path, typer.Argument(help="Notebook to run.", show_default=False, autocompletion=_notebook)],
     parameter: Annotated[
         list[str] | None,
         typer.Option(
@@ -80,7 +111,7 @@ def run(
         ),
     ] = None,
     output: Output = Path("reports"),
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; without it, as said above.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; default: as above.")] = None,
     timeout: Timeout = None,
 ) -> None:
     """Run one notebook with parameters.
@@ -100,7 +131,7 @@ def run(
 def report(
     notebooks: Notebooks = None, jobs: Jobs = None, output: Output = Path("reports"), timeout: Timeout = None
 ) -> None:
-    """Run notebooks in parallel and write DIR/index.html."""
+    """Run notebooks in parallel and write a report with an index page, DIR/index.html."""
     from workbench.report import run_all
 
     with _refusals():
@@ -117,13 +148,18 @@ def save(notebooks: Notebooks = None, jobs: Jobs = None, timeout: Timeout = None
         errors = save_all(_found(notebooks), jobs=jobs, timeout=timeout, console=Console())
     failed = {path: error for path, error in errors.items() if error}
     for path, error in failed.items():
-        _print_failure(f"{path} is not saved", error)
+        _print_failure(f"{path} was not saved", error)
     raise typer.Exit(1 if failed else 0)
 
 
 @app.command(cls=ParameterCommand)
 def sweep(
-    target: Annotated[str, typer.Argument(help="A notebook, module:function or file.py:function.", show_default=False)],
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A notebook, module:function or file.py:function.", show_default=False, autocompletion=_notebook
+        ),
+    ],
     parameter: Annotated[
         list[str] | None,
         typer.Option(
@@ -217,7 +253,7 @@ def _given(pairs: list[str] | None) -> dict[str, str]:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(context: typer.Context) -> None:
-    """Open JupyterLab on notebooks/; further arguments are passed on to it."""
+    """Open the notebooks in JupyterLab; all options are passed on to it."""
     if not Path("notebooks").is_dir():
         _refuse("there is no folder notebooks/ here; change to the folder that holds it")
     import jupyterlab  # noqa: F401 - so that its absence is a message of ours
@@ -230,11 +266,11 @@ def bench(
     what: Annotated[
         str, typer.Argument(help="What to time: lrn, dropout, sparse-lp, cost, sweep, explore or all.")
     ] = "all",
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the rows as JSON.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions and smaller shapes.")] = False,
-    figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the result.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write results as JSON.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Use fewer repetitions and smaller shapes.")] = False,
+    figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the results in a picture file.")] = None,
 ) -> None:
-    """Check the operators, then time them beside a plain copy and other libraries."""
+    """Check the operators, then time them next to a plain copy and other libraries."""
     from workbench.bench import run_bench
 
     try:
@@ -246,10 +282,13 @@ def bench(
 
 @app.command()
 def machine(
-    name: Annotated[str | None, typer.Argument(help="A published machine; without it, this one.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Measure even if the limits are known.")] = False,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A published machine, such as a100. Default: this one.", autocompletion=_machine),
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Measure again, even if the limits are known.")] = False,
 ) -> None:
-    """Show the limits of a machine: speed of arithmetic and functions, bandwidth of each cache, start-up times.
+    """Show what a machine can do: speed of arithmetic, bandwidth of each cache and memory, start-up times.
 
     This machine is measured once, in about ten seconds; run nothing else meanwhile.
     """
@@ -277,8 +316,9 @@ def figures(
     """Draw the figures that the README and the notebooks show."""
     from workbench.experiments.readme_figures import draw_all
 
-    for path in draw_all(output):
-        print(path)
+    with _refusals():
+        for path in draw_all(output):
+            print(path)
 
 
 @app.command()
@@ -295,17 +335,26 @@ def operators() -> None:
 
 
 def main() -> None:
-    """Run the command line; where a package of an extra is missing, say which extra brings it."""
+    """Run the command line; where a package of an extra is missing or a disk is full, say so in a message.
+
+    A character that an output stream cannot encode is written as its escape sequence.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         with naming_the_extra():
             app(prog_name="workbench")
     except MissingExtra as problem:
-        Console(stderr=True).print(f"[bold red]refused:[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
+        _say("refused:", str(problem))
         sys.exit(REFUSED)
+    except NotWritten as problem:
+        _say("failed:", str(problem))
+        sys.exit(1)
 
 
 @contextlib.contextmanager
-def _refusals(interrupted: str = "interrupted: what had not finished has left nothing") -> Iterator[None]:
+def _refusals(interrupted: str = "interrupted: notebooks that had not finished leave no results") -> Iterator[None]:
     """Turn a `Refused` error or an interrupt in the block into a message and an exit status."""
     try:
         yield

@@ -315,7 +315,7 @@ def test_norm_refused(p):
 
 
 def test_a_number_has_no_rows():
-    with pytest.raises(ValueError, match="w has no axes: must have at least 1, of rows"):
+    with pytest.raises(ValueError, match="w has no axes: must have at least one, the rows"):
         prune_rows(np.array(1.0), 0.5)
 
 

@@ -92,7 +92,7 @@ def test_a_wrong_result_is_named_and_nothing_is_timed(small, untimed, monkeypatc
     assert run_bench("lrn", tmp_path / "rows.json", True, None) == 1
     shown = capsys.readouterr().out
     assert "LRN forward, 0.6, 1×6×5×3 NHWC, 1 thread: y is wrong at 1 of 90 places" in shown
-    assert "4 wrong: nothing is timed" in shown  # two shapes, two thread counts
+    assert "4 results are wrong; nothing was timed" in shown  # two shapes, two thread counts
     assert list(tmp_path.iterdir()) == []
 
 

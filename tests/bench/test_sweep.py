@@ -1,4 +1,4 @@
-"""The bench of sweeps: what it makes of what its probes find, and the probes themselves on few trials."""
+"""The bench of sweeps: its rows for known measurements, and the measurements themselves on few trials."""
 
 import dataclasses
 import json
@@ -40,7 +40,7 @@ FOUND = {
 
 @pytest.fixture
 def canned(monkeypatch):
-    """Let the probes find what is said above."""
+    """Let the measurements return the values above."""
     monkeypatch.setattr(sweep, "run_probe", lambda kind, trials: FOUND[kind, trials])
 
 

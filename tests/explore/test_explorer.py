@@ -1,5 +1,6 @@
 import base64
 import io
+import shlex
 import threading
 import time
 
@@ -8,10 +9,12 @@ import pytest
 from PIL import Image
 
 from workbench import drawing, dropout_with_replacement, local_response_norm
-from workbench.explore import explore
-from workbench.explore.explorer import Renderer
+from workbench.explore import explore, renderer
+from workbench.explore import explorer as module
 from workbench.lrn import plots
 from workbench.operator import Arg
+
+VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def pixels(png):
@@ -50,14 +53,15 @@ def test_illegal_values_show_their_message_and_recover():
     explorer.sliders["alpha"].value = -0.1
     assert explorer.wait(20)
     assert "is not positive at" in explorer.message
-    assert explorer._picture.layout.display == "none"
+    assert explorer._picture.layout.visibility == "hidden"  # and it keeps its place on the page
+    assert explorer._picture.layout.display == ""
     assert "is not positive at" in explorer._alert.value
     assert explorer.frame == frame
     explorer.sliders["alpha"].value = 0.05
     assert explorer.wait(20)
     assert explorer.message is None
     assert explorer._alert.value == ""
-    assert explorer._picture.layout.display == ""
+    assert explorer._picture.layout.visibility == "visible"
 
 
 def test_lines_reproduce_what_is_seen():
@@ -75,22 +79,43 @@ def test_lines_reproduce_what_is_seen():
     assert drawn == pytest.approx(expected[0, 0], rel=1e-3)
 
 
-def test_without_a_kernel_the_default_picture_is_shown():
+def shown(explorer):
+    """Return the outputs of a cell that ends with the explorer, as (data, metadata)."""
+    with pytest.MonkeyPatch.context() as patch:
+        outputs = []
+        patch.setattr("IPython.display.display", lambda data, metadata, raw: outputs.append((data, metadata)))
+        explorer._ipython_display_()
+    return outputs
+
+
+def test_without_a_kernel_the_stored_picture_is_shown():
     explorer = explore("LRN", plots.response_curve)
-    data, metadata = explorer._repr_mimebundle_()
-    assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).size == (660, 420)
+    (view, _), (data, metadata), (note, _) = shown(explorer)
+    # JupyterLab shows an error for a widget without a kernel, whatever else its output holds.
+    assert view == {VIEW: {"version_major": 2, "version_minor": 0, "model_id": explorer.model_id}}
+    assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).size == (1320, 840)
     assert data["text/plain"] == explorer.python
     assert "alpha = 1.0" in metadata["image/png"]["alt"]
+    assert {kind: metadata["image/png"][kind] for kind in ("width", "height")} == {"width": 660, "height": 420}
+    assert "run this cell to get its sliders" in note["text/html"]
+    assert "workbench-explorer" in explorer._dom_classes  # the note's styles look for it
+    assert ".workbench-explorer" in note["text/html"]
 
 
 def test_a_report_run_keeps_the_first_picture_under_its_name(monkeypatch, tmp_path):
     monkeypatch.setenv("WORKBENCH_FIGURES", str(tmp_path))
-    _, metadata = explore(
-        "LRN", plots.response_curve, name="curve", alt="A curve.", sliders={"bias": (0.5, 2.0)}
-    )._repr_mimebundle_()
-    assert metadata == {"image/png": {"alt": "A curve."}, "workbench": {"figure": "curve"}}
+    outputs = shown(explore("LRN", plots.response_curve, name="curve", alt="A curve.", sliders={"bias": (0.5, 2.0)}))
+    image = {"alt": "A curve.", "width": 660, "height": 420}
+    assert [metadata for _, metadata in outputs] == [{}, {"image/png": image, "workbench": {"figure": "curve"}}, {}]
     assert Image.open(tmp_path / "curve.png").size == (1320, 840)
     assert "<svg" in (tmp_path / "curve.svg").read_text()
+
+
+def test_values_that_cannot_be_drawn_are_shown_by_their_message():
+    _, (data, metadata), _ = shown(explore("LRN", plots.response_curve, alpha=-0.1))
+    assert data.keys() == {"text/plain"}
+    assert data["text/plain"].startswith("ValueError: ")
+    assert metadata == {}
 
 
 def test_extra_arguments_data_and_choices():
@@ -110,7 +135,7 @@ def test_extra_arguments_data_and_choices():
     )
     bars.sliders["channel"].value = 4
     assert bars.wait(20)
-    assert bars._axes[0].get_title("left") == "Channel 4 is divided by what its window of 5 holds"
+    assert bars._axes[0].get_title("left") == "Channel 4 is divided by the sum over its window of 5"
     assert bars.python == "plots.window_over_channels(responses, 5, channel=4)"
     assert bars.command.startswith("workbench run notebooks/some.ipynb -p size 5")
     assert bars.command.endswith(" -p channel 4")
@@ -162,6 +187,21 @@ def test_a_start_outside_the_slider_or_below_zero_widens_the_range():
     [
         (lambda: explore("LNR", plots.response_curve), ValueError, "operator='LNR': must be one of 'LRN'"),
         (lambda: explore("LRN", plots.response_curve, size=4), ValueError, "size=4: must be an odd whole number"),
+        (
+            lambda: explore("LRN", plots.response_curve, sliders={"aplha": (0, 1)}),
+            ValueError,
+            "sliders: 'aplha' is not controlled; choose from 'size', 'alpha', 'beta', 'bias'",
+        ),
+        (
+            lambda: explore("LRN", plots.response_curve, parameters=("size", "region")),
+            ValueError,
+            "parameters: 'region' is not controlled; choose from 'size'",
+        ),
+        (
+            lambda: explore("LRN", plots.response_curve, python="f({size}, {biass!r})"),
+            ValueError,
+            "python: 'biass' is not controlled; choose from 'size'",
+        ),
     ],
 )
 def test_refusals(call, error, message):
@@ -169,23 +209,153 @@ def test_refusals(call, error, message):
         call()
 
 
-def test_slow_work_skips_to_the_newest_values():
+def test_slow_work_skips_to_the_newest_values(monkeypatch):
+    monkeypatch.setattr(renderer, "REST", 1e-3)
     drawn, started, go_on = [], threading.Event(), threading.Event()
 
-    def draw(values):
+    def draw(values, final):
         started.set()
         go_on.wait(20)
-        drawn.append(values["v"])
+        drawn.append((values["v"], final))
 
-    renderer = Renderer(draw)
-    renderer.request({"v": 0})
+    worker = renderer.Renderer(draw)
+    worker.request({"v": 0})
     assert started.wait(20)
     for v in range(1, 50):
-        renderer.request({"v": v})
-    assert not renderer.wait(0)
+        worker.request({"v": v})
+    assert not worker.wait(0)
     go_on.set()
-    assert renderer.wait(20)
-    assert drawn == [0, 49]
+    assert worker.wait(20, final=True)
+    assert drawn == [(0, False), (49, False), (49, True)]
+    worker.request({"v": 50})
+    assert worker.wait(20, final=True)
+    assert drawn[3:] == [(50, False), (50, True)]
+
+
+def test_a_moving_picture_is_quick_and_the_final_one_is_sharp_and_laid_out(monkeypatch):
+    monkeypatch.setattr(renderer, "REST", 1e-3)
+    wide = {"labels": 0}
+
+    @drawing.plot(size=(3.0, 2.0))
+    def ticks(seed, *, ax=None):
+        """Draw an axis with long labels."""
+        ax.set(ylim=(0, 10.0**seed), ylabel="counts")
+        ax.yaxis.set_major_formatter("{x:.0f}")
+        wide["labels"] = seed
+
+    explorer = explore("DropoutWithReplacement", ticks, seed=1)
+    assert pixels(explorer.frame).shape == (400, 600, 3)
+    sizes = []
+    explorer._picture.observe(lambda change: sizes.append(pixels(change.new).shape), "value")
+    explorer.sliders["seed"].value = 9
+    assert explorer.wait(20, final=True)
+    assert wide["labels"] == 9
+    assert sizes == [(200, 300, 3), (400, 600, 3)]
+    assert explorer._picture.layout.width == "300px"
+    figure = drawing.figure_of(explorer._axes)
+    assert figure.axes[0].yaxis.label.get_window_extent().x0 >= 0
+
+
+def test_a_drawing_that_takes_long_says_that_it_is_busy(monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 1e-3)
+    go_on = threading.Event()
+    go_on.set()
+
+    @drawing.plot()
+    def slow(ratio=0.5, *, ax=None):
+        """Draw when told to."""
+        go_on.wait(20)
+
+    explorer = explore("DropoutWithReplacement", slow)
+    assert explorer._alert.value == ""
+    told = threading.Event()
+    explorer._alert.observe(lambda change: told.set() if "role='status'" in change.new else None, "value")
+    go_on.clear()
+    explorer.sliders["ratio"].value = 0.25
+    assert told.wait(20)
+    go_on.set()
+    assert explorer.wait(20)
+    assert explorer._alert.value == ""
+
+
+def test_a_number_that_is_typed_is_kept_and_what_is_not_allowed_is_said():
+    explorer = explore("LRN", plots.response_curve, sliders={"bias": (-0.06, 0.2)}, bias=0.2)
+    alpha, bias, size = (explorer.fields[name] for name in ("alpha", "bias", "size"))
+    alpha.value, bias.value = 5.0, 0.1  # the sliders' steps are 0.05 of a power of ten, and 0.0026
+    assert explorer.wait(20)
+    assert explorer.python == "workbench.local_response_norm(x, size=5, alpha=5.0, beta=0.75, bias=0.1)"
+    assert explorer.sliders["alpha"].value == pytest.approx(5.0)
+    explorer.sliders["alpha"].value = 10**0.7  # a browser moves the slider to the step nearest to 5
+    assert explorer.values["alpha"] == 5.0
+    explorer.sliders["alpha"].value = 10**0.75
+    assert explorer.values["alpha"] == 5.62
+    alpha.value = 12.3456  # beyond the slider's end, 10
+    assert explorer.wait(20)
+    assert explorer.values["alpha"] == 12.3456
+    assert explorer.sliders["alpha"].base ** explorer.sliders["alpha"].max == pytest.approx(12.3456)
+    size.value = 4
+    assert explorer.wait(20)
+    assert "size=4: must be an odd whole number" in explorer.message
+    assert "the nearest legal values are 3 and 5" in explorer._alert.value
+    assert explorer.sliders["size"].value == 5
+    size.value = 7
+    assert explorer.wait(20)
+    assert explorer.message is None
+    assert explorer.sliders["size"].value == 7
+
+
+def test_a_slider_writes_three_digits_into_its_field():
+    explorer = explore("LRN", plots.response_curve, beta=0.123456)
+    assert explorer.values["beta"] == 0.123456
+    explorer.sliders["beta"].value = 0.98765
+    assert explorer.fields["beta"].value == explorer.values["beta"] == 0.988
+    assert explorer.sliders["beta"].value == 0.98765  # it does not jump under the hand that moves it
+
+
+def test_what_a_reader_hears():
+    explorer = explore("LRN", plots.response_curve, alt="Three curves.")
+    assert "<span class='workbench-alt'" in explorer._words.value
+    assert ">Three curves.</span>" in explorer._words.value
+    explorer.sliders["size"].value = 3
+    assert explorer.wait(20)
+    assert "silent, active and strong. At size = 3, alpha = 1.0, beta = 0.75, bias = 1.0." in explorer._words.value
+    rows = explorer.children[:4]
+    assert [each._dom_classes for each in rows] == [
+        ("workbench-linear",),
+        ("workbench-log",),
+        ("workbench-linear",),
+        ("workbench-log",),
+    ]
+    assert [each.children[0].description for each in rows] == ["size", "alpha", "beta", "bias"]
+
+
+@pytest.mark.parametrize("doc", [None, "", "\n    \n"])
+def test_a_plot_without_a_docstring_is_described_by_its_name(doc):
+    @drawing.plot()
+    def share_of_zeros(ratio=0.5, *, ax=None):
+        pass
+
+    share_of_zeros.__doc__ = doc
+    assert explore("DropoutWithReplacement", share_of_zeros).alt == "share of zeros At ratio = 0.5."
+
+
+def test_the_command_can_be_pasted_into_a_shell():
+    explorer = explore("LRN", plots.response_curve, notebook="my notes/it's LRN.ipynb")
+    assert shlex.split(explorer.command)[:3] == ["workbench", "run", "my notes/it's LRN.ipynb"]
+    assert len(shlex.split(explorer.command)) == 3 + 3 * 4
+
+
+def test_what_sliders_can_reach_is_compiled_once_somebody_sees_them(monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, "compile_ahead", lambda *arguments: asked.append(arguments))
+    explorer = explore("LRN", plots.response_curve, sliders={"alpha": (0.0, 2.0)}, bias=2.0)
+    assert not asked  # such as in a run without a browser
+    explorer._view_count = 1
+    explorer._view_count = 2
+    (plot, operator, args, values), *others = asked
+    assert (plot, operator.name, others) == (plots.response_curve, "LRN", [])
+    assert {arg.name: arg.slider for arg in args}["alpha"] == (0.0, 2.0)
+    assert values == {"size": 5, "alpha": 1.0, "beta": 0.75, "bias": 2.0}
 
 
 def test_rounds_of_changes_from_several_threads_end_at_the_last():

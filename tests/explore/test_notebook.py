@@ -25,8 +25,9 @@ def test_show_displays_a_picture_with_its_alternative_text(displayed, monkeypatc
     monkeypatch.delenv("WORKBENCH_FIGURES", raising=False)
     notebook.show(plots.response_curve(), "curve", "A curve.")
     data, metadata = displayed[0]
-    assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).size == (660, 420)
-    assert metadata == {"image/png": {"alt": "A curve."}, "workbench": {"figure": "curve"}}
+    assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).size == (1320, 840)  # for dense displays
+    image = {"alt": "A curve.", "width": 660, "height": 420}
+    assert metadata == {"image/png": image, "workbench": {"figure": "curve"}}
 
 
 def test_show_saves_files_in_a_report_run(displayed, monkeypatch, tmp_path):

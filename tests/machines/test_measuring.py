@@ -13,7 +13,7 @@ from workbench.machines.limits import CURVES, OPERATIONS, PRECISIONS, UNITS, WOR
 
 @pytest.fixture
 def small(monkeypatch):
-    """Measure little, and little of it."""
+    """Make every measurement short and small."""
     for name, value in {
         "TRIES": 1,
         "SHORT": 1e-5,
@@ -99,7 +99,7 @@ def test_cpu_share_is_the_lesser_of_before_and_after(small, monkeypatch):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Stand still but for what is added to `now` and `used`."""
+    """A clock that stands still until something is added to `now` or `used`."""
     clock = types.SimpleNamespace(now=50.0, used=7.0)
     monkeypatch.setattr(measuring.time, "perf_counter", lambda: clock.now)
     monkeypatch.setattr(measuring.time, "process_time", lambda: clock.used)
@@ -107,7 +107,7 @@ def clock(monkeypatch):
 
 
 def takes(clock, *seconds):
-    """Return what takes so many seconds, one number a call."""
+    """Return a function whose calls take these seconds, one number a call."""
     left = list(seconds)
 
     def run(*arguments):

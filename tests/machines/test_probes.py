@@ -1,4 +1,4 @@
-"""The loops that measure a machine compute what they say."""
+"""The loops that measure a machine compute what they claim."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def tile(kind, low=1.1, high=1.9):
 
 
 def applied(name, x, a=0.625, b=0.001, passes=1):
-    """Return what a function of a tile is, after so many passes."""
+    """Return the result of a function on a tile after so many passes."""
     x, y = x.copy(), np.full_like(x, np.nan)
     probes.function(probes.FUNCTIONS[x.dtype.name][name], x, y, x.dtype.type(a), x.dtype.type(b), 0, passes)
     return y

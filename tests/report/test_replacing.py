@@ -1,4 +1,4 @@
-"""Only what the workbench itself wrote, unchanged since, is replaced or removed; all else is refused before work."""
+"""Only files that the workbench wrote and nobody changed are replaced or removed; others are refused before work."""
 
 import os
 import shutil

@@ -43,7 +43,7 @@ def loss_written_out(X, y, w, loss):
 
 
 def suited(solver, penalty, nonzeros=3):
-    """Return the arguments of a solver for a penalty; iterative hard thresholding counts weights instead."""
+    """Return a solver's arguments for a penalty; iterative hard thresholding takes a number of weights instead."""
     hard = solver == "iterative hard thresholding"
     return dict(solver=solver, penalty=None if hard else penalty, nonzeros=nonzeros if hard else None)
 
@@ -676,7 +676,7 @@ REFUSALS = [
     (dict(y=Y3 * 1e200), "y: its sum of squares is beyond the range of float64; scale y"),
     (dict(y=Y3 * 1e-200), "y: its sum of squares is beyond the range of float64; scale y"),
     (dict(X=scipy.sparse.coo_matrix(X3)), "X is a sparse 2-D COO array: must be a CSR or CSC matrix"),
-    (dict(y=Y3[:3]), "y has shape (3,): must be (4,), one target a row of X"),
+    (dict(y=Y3[:3]), "y has shape (3,): must be (4,), one target per row of X"),
     (dict(y=Y3[:, None]), "y has shape (4, 1)"),
     (dict(y=np.array([1.0, np.inf, 0.0, 1.0])), "y[1]=inf: must be finite"),
     (dict(y=np.array(["a", "b", "c", "d"])), "y has dtype <U1: must be numbers"),
@@ -690,7 +690,7 @@ REFUSALS = [
     (dict(max_iterations=-1), "max_iterations=-1: must be a whole number of at least 0"),
     (dict(max_iterations=2.5), "max_iterations=2.5: must be a whole number"),
     (dict(max_seconds=-1), "max_seconds=-1: must be a number of at least 0"),
-    (dict(start=np.zeros(4)), "start has shape (4,): must be (3,), one weight a feature of X"),
+    (dict(start=np.zeros(4)), "start has shape (4,): must be (3,), one weight per feature of X"),
     (dict(start=[0.0, np.nan, 0.0]), "start[1]=nan: must be finite"),
     (dict(step=0.1), "step=0.1: solver='coordinate descent' does not use it; it is for 'subgradient descent'"),
     (dict(solver="FISTA", step=0), "step=0: must be above 0"),

@@ -1,4 +1,4 @@
-"""The gradient against the power of one number, and the subgradient at 0 that is promised."""
+"""The gradient against the derivative of one number at a time, and the promised subgradient at 0."""
 
 import math
 

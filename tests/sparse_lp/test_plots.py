@@ -1,4 +1,4 @@
-"""What the pictures of sparse Lp regularization show: values of their artists, and that a second call moves them."""
+"""The pictures of sparse Lp regularization hold the right values, and a second call moves their artists."""
 
 import math
 
@@ -17,7 +17,7 @@ TABLE = np.array([[0.5, -0.25, 1.0], [0.05, -0.05, 0.1], [2.0, 1.0, -1.0], [-0.1
 
 
 def drawn(axes):
-    """Return all that a picture says in words and numbers."""
+    """Return all texts and data of a picture."""
     words = [(title(ax), [text.get_text() for text in ax.texts]) for ax in panels(axes)]
     lines = [line.get_xydata().tolist() for ax in panels(axes) for line in ax.lines]
     return words, lines, [heights(ax) for ax in panels(axes)]
@@ -108,7 +108,7 @@ def test_thresholds_are_marked_and_named():
 def test_above_one_no_threshold_is_marked(p):
     left, right = plots.penalty_and_prox(p, 0.7)
     assert np.isnan(artist(right, "threshold 1").get_xdata()).all()
-    assert title(right) == "its prox: 0 at x = 0 alone"
+    assert title(right) == "its prox: 0 only at x = 0"
     assert title(left) == f"penalty weight · |z|^p, p = {p:g}"
 
 
@@ -136,7 +136,7 @@ def test_a_weight_of_zero_changes_nothing(p):
     left, right = plots.penalty_and_prox(p, 0.0)
     assert not data(left, "chosen")[1].any()
     assert np.array_equal(*data(right, "chosen"))
-    assert title(right) == "its prox: 0 at x = 0 alone"
+    assert title(right) == "its prox: 0 only at x = 0"
     render([left, right])
 
 

@@ -29,7 +29,7 @@ def sizes(weight, p, dtype):
 
 
 def signed(x):
-    """Return x with every second number negative, and their order turned, so that no sign goes with a size."""
+    """Return x with every second number negative and in reverse order, so that the sign does not depend on the size."""
     return np.concatenate([x * np.where(np.arange(x.size) % 2, 1, -1).astype(x.dtype), x[::-1]])
 
 

@@ -46,7 +46,7 @@ def test_a_trial_whose_process_is_always_lost_has_failed(lost):
     found = case(lost, "always")
     assert (found.status, found.attempts, found.values) == ("failed", 2, ())
     assert found.error["kind"] == "lost process"
-    assert found.error["message"] == "The process that ran it was ended by SIGKILL, perhaps for want of memory."
+    assert found.error["message"] == "The process that ran it was ended by SIGKILL, perhaps for lack of memory."
 
 
 @pytest.mark.parametrize("name", ["sleeps", "deaf"])
@@ -54,14 +54,14 @@ def test_a_trial_that_takes_too_long_is_ended(lost, name):
     found = case(lost, name)
     assert (found.status, found.attempts) == ("failed", 1)
     assert found.error["kind"] == "time-out"
-    assert found.error["message"] == "Stopped after 1.5 seconds, the time that it may take."
+    assert found.error["message"] == "Stopped after its time limit of 1.5 seconds."
     assert found.duration_seconds >= 1.5
 
 
 def test_failures_are_in_the_table_and_on_the_page(lost):
     rows = {row["params_case"]: row for row in table(lost.folder)}
     assert [rows[name]["status"] for name in ("fine", "first", "always", "deaf")] == ["ok", "ok", "failed", "failed"]
-    killed = "lost process: The process that ran it was ended by SIGKILL, perhaps for want of memory."
+    killed = "lost process: The process that ran it was ended by SIGKILL, perhaps for lack of memory."
     assert rows["always"]["error"] == killed
     assert rows["first"]["attempts"] == "2"
     assert rows["fine"]["error"] == ""

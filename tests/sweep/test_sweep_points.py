@@ -1,4 +1,4 @@
-"""Arrays of the successful trials, what they tell, and what the page keeps of many trials."""
+"""The arrays of successful trials, the numbers computed from them, and the trials that the page keeps."""
 
 import math
 
@@ -57,7 +57,7 @@ def test_the_best_so_far_and_the_order_by_hand(objective, best, order):
 
 
 def front_by_definition(values, signs):
-    """Return what is on the front by looking at every pair: of equal trials the first."""
+    """Return the Pareto front, found by comparing every pair; the first of equal trials is on it."""
     signed = [[s * v for s, v in zip(signs, each, strict=True)] for each in values]
     return {
         i
@@ -150,7 +150,7 @@ def additive(count=80):
 
 
 def test_importance_is_the_share_of_variance():
-    """Of 10 u + 3 v, with u and v uniform, u has 100 / 109 of the variance."""
+    """With u and v uniform, u has 100 / 109 of the variance of 10 u + 3 v."""
     shares = additive().importance()
     assert list(shares) == ["much", "little", "nothing"]
     assert sum(shares.values()) == pytest.approx(1)

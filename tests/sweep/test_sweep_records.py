@@ -1,4 +1,4 @@
-"""What a trial's row says, whatever its function gives back or raises."""
+"""The record of a trial, whatever its function returns or raises."""
 
 import fractions
 import json

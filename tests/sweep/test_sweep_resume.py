@@ -38,7 +38,7 @@ def run(name, output, order=3, **settings):
 
 
 def killed(name, folder, lines):
-    """Start a sweep, whose trials wait once so many have begun, and kill it as soon as those have ended."""
+    """Start a sweep, and kill it as soon as `lines` more trials have ended; further trials wait."""
     wanted, begun = len(journal(folder)) + lines, len(calls())
 
     def start():
@@ -158,7 +158,7 @@ def test_a_grid_is_covered_in_sessions_of_any_size():
 
 
 def test_trials_may_go_on_with_another_number_of_jobs():
-    """What a trial knows of others is the sweep's, not the session's."""
+    """A trial knows the earlier trials of the whole sweep, not only those of this session."""
     with InThreads(3) as pool:
         settings = {"in_process": False, "executor": pool, "sampler": "tpe"}
         whole = bowl(name="whole", jobs=3, trials=16, **settings)

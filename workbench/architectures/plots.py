@@ -21,7 +21,7 @@ BEFORE, AFTER, ROOF = "#D55E00", "#0072B2", "0.25"
 COLOURS, MARKERS = 7, "os^D"  # groups get different colours, then the next marker
 SIZES = range(1, 32, 2)
 FILTER = 3  # rows and columns of the convolution's filters
-FORMS = {"direct": "n terms a sum", "running": "running sums"}
+FORMS = {"direct": "n terms per sum", "running": "running sums"}
 
 # Sliders of `layers_time`, in addition to those of the operator's own arguments.
 CHANNELS = Arg("channels", int, 64, "channels of the convolution and of LRN", low=1, slider=(1, 512))
@@ -67,8 +67,8 @@ def roofline(
         drawing.line(ax, which, xs, ys, linestyle="", marker="o", markersize=12, color=color, label=which, zorder=3)
     ax.set(
         title="Compiled, operators move right and up: fewer bytes for the same operations",
-        xlabel="operations a byte moved",
-        ylabel="operations a second",
+        xlabel="operations per byte moved",
+        ylabel="operations per second",
         xscale="log",
         yscale="log",
         xlim=(low, high),
@@ -128,7 +128,7 @@ def layers_time(
         most = max(most, *curve)
     drawing.vertical(ax[1], "size", size, color="0.4", linestyle=":", linewidth=1.2)
     ax[1].set(
-        title="and what a wider window adds", xlabel="n", ylabel="share of the step, percent", ylim=(0, 1.15 * most)
+        title="A wider window takes more time", xlabel="n", ylabel="share of the step, percent", ylim=(0, 1.15 * most)
     )
     for panel in ax:
         panel.yaxis.set_label_coords(-0.13, 0.5)  # the layout is computed once: leave room for longer numbers

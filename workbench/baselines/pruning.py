@@ -82,7 +82,7 @@ def prune_rows(w: np.ndarray, sparsity: float, p: float = 2.0) -> np.ndarray:
     """
     _check_weights("w", w)
     if w.ndim == 0:
-        raise ValueError("w has no axes: must have at least 1, of rows")
+        raise ValueError("w has no axes: must have at least one, the rows")
     sparsity, p = SPARSITY.check(sparsity), _P.check(p)
     kept = _kept(_row_norms(w.reshape(len(w), math.prod(w.shape[1:])), p), sparsity)
     w[~kept] = 0

@@ -29,14 +29,13 @@ Source: Caffe2's python/regularizer.py and the operators that it uses.
 """
 
 import dataclasses
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from workbench.arrays import WIDE_FLOATS, check_axes, check_in_place, checked_indices, native_array
-from workbench.operator import REQUIRED, Arg
+from workbench.operator import REQUIRED, Arg, is_number, shown
 from workbench.sparse_lp import REG_LAMBDA, SPARSE_LP_REGULARIZER, sparse_lp_regularizer
 
 SMALLEST = 1e-9  # smallest positive weight for Caffe2's barrier, and default distance to an open bound
@@ -313,14 +312,12 @@ class GroupL1(Regularizer):
 
 
 def _checked_groups(groups: Any) -> tuple[int, ...]:
-    try:
-        sizes = tuple(operator.index(size) for size in groups)
-    except TypeError:
-        raise TypeError(f"groups={groups!r}: must be a list of whole numbers, the columns in each group") from None
-    for g, size in enumerate(sizes):
+    if not isinstance(groups, Sequence | np.ndarray) or not all(is_number(size, int) for size in groups):
+        raise TypeError(f"groups={shown(groups)}: must be a list of whole numbers, the columns in each group")
+    for g, size in enumerate(groups):
         if size < 1:
-            raise ValueError(f"groups[{g}]={size}: must be at least 1; leave out what has no columns")
-    return sizes
+            raise ValueError(f"groups[{g}]={shown(size)}: must be at least 1; leave out groups without columns")
+    return tuple(map(int, groups))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -49,7 +49,7 @@ def responses(problems: Mapping[str, tuple[Points, np.ndarray, Mapping[str, floa
         row[0].set_ylabel(f"{problem}\nloss")
     spare = [panel for panel in ax.flat if not panel.axison]
     shown = ax[-1, 0].get_legend_handles_labels()
-    (spare[0] if spare else ax[0, 0]).legend(*shown, title="than the best trial", loc="center")
+    (spare[0] if spare else ax[0, 0]).legend(*shown, title="compared with the best", loc="center")
     drawing.figure_of(ax).suptitle("Loss by hyperparameter, and its share of the loss's variance", x=0.01, ha="left")
 
 

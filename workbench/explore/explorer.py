@@ -1,27 +1,37 @@
 """The explorer: sliders that move one figure, with the Python and command lines that reproduce it."""
 
-import base64
 import dataclasses
 import html
 import inspect
 import itertools
+import re
+import shlex
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import ipywidgets as widgets
 
 from workbench import drawing
-from workbench.explore.controls import control
+from workbench.ahead import compile_ahead
+from workbench.explore.controls import control, field, row
+from workbench.explore.renderer import Renderer
 from workbench.operator import OPERATORS, Arg, Operator
 
 _numbers = itertools.count(1)  # gives each explorer without a name its own number
 
 CODE = "<code style='user-select: all; font-family: monospace; font-size: 12px; white-space: pre-wrap'>{}</code>"
-MESSAGE = (
-    "<div role='alert' style='max-width: 560px; padding: 12px 16px; border-left: 4px solid #D55E00;"
-    " background: #FDF1EA; color: #222'>{}</div>"
+BOX = "max-width: 560px; padding: 12px 16px; line-height: 1.4; color: #222; background: {}; border-left: 4px solid {}"
+MESSAGE = f"<div role='alert' style='{BOX.format('#FDF1EA', '#D55E00')}'>{{}}</div>"
+BUSY = (
+    f"<div role='status' style='{BOX.format('#EAF3FA', '#0072B2')}'>Busy: the first picture of its kind may take"
+    " some seconds, for its loops are compiled.</div>"
 )
+PATIENCE = 0.4  # seconds of drawing after which the picture says that it is busy
+ALT = "<span class='workbench-alt' style='position: absolute; clip-path: inset(50%)'>{}</span>"
+BESIDE = Path(__file__).with_name("beside.html")  # the note, styles and script that are shown beside each explorer
 
 
 def explore(
@@ -46,7 +56,7 @@ def explore(
         parameters: names of controls that are parameters of the notebook, in addition to the operator's arguments.
         python: the line of Python to show instead of a call of the operator, with names of controls in braces.
         name: the figure's name, used for the files of a report run.
-        alt: alt text of the first picture, for readers who cannot see it.
+        alt: alt text of the first picture, for readers who cannot see it; later ones are described by their values.
         extra: declarations of further arguments of `plot` to control; they replace the operator's own of the same name.
         sliders: linear ranges that replace the declared ones, by argument.
         values: the initial values of controls, and other arguments of `plot`, such as data.
@@ -55,39 +65,52 @@ def explore(
         An `Explorer`, a widget; `sliders` holds its controls by name.
 
     Raises:
-        ValueError: `operator` is not declared, an initial value is not allowed, or a number has no range for a slider.
+        ValueError: `operator` is not declared, an initial value is not allowed, a number has no range for a slider, or
+            `sliders`, `parameters` or `python` names something that is not controlled.
     """
     if isinstance(operator, str):
         if operator not in OPERATORS:
             raise ValueError(f"operator={operator!r}: must be one of {', '.join(map(repr, OPERATORS))}")
         operator = OPERATORS[operator]
     taken = inspect.signature(plot).parameters
-    declared = {arg.name: arg for arg in (*operator.args, *extra)}
+    args = {arg.name: arg for arg in (*operator.args, *extra) if arg.name in taken}
+    _check_names("sliders", sliders or (), args)
     for moved, ends in (sliders or {}).items():
-        declared[moved] = dataclasses.replace(declared[moved], slider=ends, scale="linear", step=None)
-    args = [arg for arg in declared.values() if arg.name in taken]
-    names = {arg.name for arg in args}
-    defaults = {name: taken[name].default for name in names if taken[name].default is not inspect.Parameter.empty}
-    start = {**{arg.name: arg.default for arg in args}, **defaults, **values}
-    controlled = {arg.name: control(arg, arg.check(start[arg.name])) for arg in args}
-    data = {name: value for name, value in values.items() if name not in names}
-    return Explorer(operator, plot, controlled, data, notebook, parameters, python, name, alt)
+        args[moved] = dataclasses.replace(args[moved], slider=ends, scale="linear", step=None)
+    defaults = {name: taken[name].default for name in args if taken[name].default is not inspect.Parameter.empty}
+    start = {**{name: arg.default for name, arg in args.items()}, **defaults, **values}
+    at = {name: arg.check(start[name]) for name, arg in args.items()}
+    data = {name: value for name, value in values.items() if name not in args}
+    _check_names("parameters", parameters, args)
+    _check_names("python", _fields(python or ""), args)
+    return Explorer(operator, plot, list(args.values()), at, data, notebook, parameters, python, name, alt)
+
+
+def _check_names(argument: str, names: Iterable[str], args: Mapping[str, Arg]) -> None:
+    unknown = [name for name in names if name not in args]
+    if unknown:
+        raise ValueError(f"{argument}: {unknown[0]!r} is not controlled; choose from {', '.join(map(repr, args))}")
+
+
+def _fields(template: str) -> list[str]:
+    return [re.split(r"[.\[]", part[1])[0] for part in Formatter().parse(template) if part[1]]
 
 
 class Explorer(widgets.VBox):
     """A figure that follows its sliders.
 
-    `sliders` holds the controls by name. `frame` is the newest picture as PNG bytes, kept while a message is shown;
-    `message` says what is wrong with the values, or is None. `wait()` blocks until the newest values are drawn. Without
-    a kernel, the notebook shows the first frame as a picture.
+    `sliders` holds the controls by name, and `fields` the fields that show a slider's number. `frame` is the newest
+    picture as PNG bytes, kept while a message is shown; `message` says what is wrong with the values, or is None.
+    `wait()` blocks until the newest values are drawn. Without a kernel, the notebook shows the first picture.
     """
 
     def __init__(
         self,
         operator: Operator,
         plot: Callable,
-        controls: dict[str, widgets.Widget],
-        data: dict[str, Any],
+        args: Sequence[Arg],
+        at: Mapping[str, Any],
+        data: Mapping[str, Any],
         notebook: str | None,
         parameters: Sequence[str],
         python: str | None,
@@ -95,32 +118,40 @@ class Explorer(widgets.VBox):
         alt: str | None,
     ) -> None:
         self.operator = operator
-        self.sliders = controls
+        self.sliders = {arg.name: control(arg, at[arg.name]) for arg in args}
+        self.fields = {arg.name: field(arg, self.sliders[arg.name]) for arg in args if arg.type in (int, float)}
         self.frame = b""
         self.message: str | None = None
         self._plot = plot
-        self._start = {name: slider.value for name, slider in controls.items()}
-        self._data = data
+        self._args = tuple(args)
+        self._data = dict(data)
         self._notebook = notebook
         self._parameters = tuple(parameters)
         self._python = python
         self._name = name or f"explore-{next(_numbers)}"
-        at = ", ".join(f"{name} = {value}" for name, value in self.values.items())
-        self._alt = alt or f"{plot.__doc__.splitlines()[0]} At {at}."
+        self._alt = alt
+        self._start = self.values
         self._axes = None
-        self._picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
-        self._alert = widgets.HTML()
+        self._layout_engine = None
+        self._picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", grid_area="1 / 1"))
+        self._alert = widgets.HTML(layout=widgets.Layout(grid_area="1 / 1", align_self="flex-start"))
+        self._words = widgets.HTML()
         self._lines = widgets.HTML()
         self._renderer = Renderer(self._draw)
-        self._draw(self.values)
-        super().__init__([*controls.values(), self._picture, self._alert, self._lines])
-        for slider in controls.values():
-            slider.observe(lambda _: self._renderer.request(self.values), names="value")
+        self._draw(self.values, final=True)
+        moved = [self.fields.get(name, slider) for name, slider in self.sliders.items()]
+        rows = [row(self.fields[name], each) if name in self.fields else each for name, each in self.sliders.items()]
+        stack = widgets.GridBox([self._picture, self._alert])
+        super().__init__([*rows, stack, self._words, self._lines], _view_count=0)
+        self.add_class("workbench-explorer")
+        self.observe(self._seen, "_view_count")
+        for each in moved:
+            each.observe(lambda _: self._renderer.request(self.values), names="value")
 
     @property
     def values(self) -> dict[str, Any]:
         """Return the current values of the controls by name."""
-        return {name: self._shown(name, slider.value) for name, slider in self.sliders.items()}
+        return {name: self.fields.get(name, slider).value for name, slider in self.sliders.items()}
 
     @property
     def python(self) -> str:
@@ -136,92 +167,88 @@ class Explorer(widgets.VBox):
         """Return the command that runs the notebook with the current values, or None if no notebook was given."""
         if self._notebook is None:
             return None
-        chosen = "".join(
-            f" -p {name} {value}"
-            for name, value in self.values.items()
-            if name in self._parameters or name in self._operator_values()
+        words = ["workbench", "run", self._notebook]
+        for name, value in self.values.items():
+            if name in self._parameters or name in self._operator_values():
+                words += ["-p", name, str(value)]
+        return shlex.join(words)
+
+    @property
+    def alt(self) -> str:
+        """Return the text that describes the newest picture."""
+        if self._alt and self.values == self._start:
+            return self._alt
+        meaning = (inspect.getdoc(self._plot) or "").strip() or getattr(self._plot, "__name__", "A figure").replace(
+            "_", " "
         )
-        return f"workbench run {self._notebook}{chosen}"
+        at = ", ".join(f"{name} = {value}" for name, value in self.values.items())
+        return f"{meaning.splitlines()[0]} At {at}."
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the newest values are drawn; return whether they are."""
-        return self._renderer.wait(timeout)
-
-    def _shown(self, name: str, value: Any) -> Any:
-        """Return a slider's value rounded as its readout shows it, so that the lines below agree with the picture."""
-        if isinstance(value, float) and value != self._start[name]:
-            return float(f"{value:.3g}")
-        return value
+    def wait(self, timeout: float | None = None, final: bool = False) -> bool:
+        """Wait until the newest values are drawn, with `final` also laid out; return whether they are."""
+        return self._renderer.wait(timeout, final)
 
     def _operator_values(self) -> dict[str, Any]:
         declared = {arg.name for arg in self.operator.args}
         return {name: value for name, value in self.values.items() if name in declared}
 
-    def _draw(self, values: dict[str, Any]) -> None:
+    def _draw(self, values: dict[str, Any], final: bool) -> None:
+        busy = threading.Timer(PATIENCE, lambda: self._alert.set_trait("value", BUSY))
+        busy.start()
         try:
-            self._axes = self._plot(**self._data, **values, ax=self._axes)
-            figure = drawing.figure_of(self._axes)
-            frame = drawing.encode(figure)
-            figure.set_layout_engine("none")  # lay out only once, so that the axes keep their places
+            frame, alert, self.message = self._frame(values, final), "", None
         except Exception as problem:  # show any error to the reader; the sliders keep working
-            self.message = f"{type(problem).__name__}: {problem}"
-            self._alert.value = MESSAGE.format(html.escape(str(problem)))
-            self._picture.layout.display = "none"
-        else:
-            self.message = None
-            self.frame = frame
-            self._picture.value = frame
-            self._picture.layout.width = f"{figure.bbox.width:.0f}px"
-            self._picture.layout.display = ""
-            self._alert.value = ""
-        lines = [self.python, self.command] if self.command else [self.python]
-        self._lines.value = "<br>".join(CODE.format(html.escape(line)) for line in lines)
+            frame, self.message = b"", f"{type(problem).__name__}: {problem}"
+            alert = MESSAGE.format(html.escape(str(problem)))
+        finally:
+            busy.cancel()
+            busy.join()  # so that it cannot replace what follows
+        self._alert.value = alert
+        if frame:
+            self.frame = self._picture.value = frame
+        self._picture.layout.visibility = "visible" if frame else "hidden"  # hidden, it keeps its place on the page
+        self._picture.layout.display = "" if self.frame else "none"
+        self._words.value = ALT.format(html.escape(self.message or self.alt))
+        self._lines.value = "<br>".join(CODE.format(html.escape(line)) for line in self._reproduce())
 
-    def _repr_mimebundle_(self, **options: Any) -> tuple[dict, dict]:
-        bundle = super()._repr_mimebundle_(**options)
-        bundle["text/plain"] = "\n".join(filter(None, (self.python, self.command)))
-        if not self.frame:
-            return bundle, {}
-        bundle["image/png"] = base64.b64encode(drawing.compact(self.frame)).decode()
-        drawing.keep(drawing.figure_of(self._axes), self._name)
-        return bundle, {"image/png": {"alt": self._alt}, "workbench": {"figure": self._name}}
+    def _frame(self, values: dict[str, Any], final: bool) -> bytes:
+        """Return the picture at `values`: quick while a slider moves, laid out and sharp if it is the final one."""
+        for arg in self._args:
+            arg.check(values[arg.name])
+        self._axes = self._plot(**self._data, **values, ax=self._axes)
+        figure = drawing.figure_of(self._axes)
+        self._layout_engine = self._layout_engine or figure.get_layout_engine()
+        figure.set_layout_engine(self._layout_engine if final else "none")
+        self._picture.layout.width = f"{figure.bbox.width:.0f}px"
+        return drawing.encode(figure, density=2 if final else 1)
 
+    def _reproduce(self) -> list[str]:
+        return [line for line in (self.python, self.command) if line]
 
-class Renderer:
-    """Call `draw(values)` in its own thread, for the newest requested values only.
+    def _seen(self, _: object) -> None:
+        """Compile what the sliders can reach, once somebody sees them."""
+        self.unobserve(self._seen, "_view_count")
+        if hasattr(self._plot, "__qualname__"):  # another process can import it
+            compile_ahead(self._plot, self.operator, self._args, {**self._data, **self.values})
 
-    Values that arrive during a drawing replace one another, so that no queue builds up; the last is drawn next.
-    """
+    def outputs(self) -> list[tuple[dict, dict]]:
+        """Return the outputs of a cell that shows the explorer, as (data, metadata): sliders, picture, note.
 
-    def __init__(self, draw: Callable[[dict[str, Any]], None]) -> None:
-        self._draw = draw
-        self._changed = threading.Condition()
-        self._wanted: dict[str, Any] | None = None
-        self._busy = False
-        self._thread: threading.Thread | None = None
+        JupyterLab shows one kind of data for each output, and an error for a widget without a kernel. The picture is
+        therefore an output of its own, which the note's styles hide as long as there are sliders.
+        """
+        view = {kind: data for kind, data in super()._repr_mimebundle_().items() if kind != "text/plain"}
+        picture = {"text/plain": "\n".join(filter(None, (self.message, *self._reproduce())))}
+        about = {}
+        if self.frame:
+            figure = drawing.figure_of(self._axes)
+            drawing.keep(figure, self._name)
+            picture["image/png"], size = drawing.stored(self.frame, figure)
+            about = {"image/png": {"alt": self._alt or self.alt, **size}, "workbench": {"figure": self._name}}
+        return [(view, {}), (picture, about), ({"text/html": BESIDE.read_text(encoding="utf-8")}, {})]
 
-    def request(self, values: dict[str, Any]) -> None:
-        with self._changed:
-            self._wanted = values
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="workbench-explore", daemon=True)
-                self._thread.start()
-            self._changed.notify_all()
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the newest values are drawn; return whether they are."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._wanted is None and not self._busy, timeout)
-
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._wanted is not None)
-                values, self._wanted = self._wanted, None
-                self._busy = True
-            try:
-                self._draw(values)
-            finally:
-                with self._changed:
-                    self._busy = False
-                    self._changed.notify_all()
+        for data, metadata in self.outputs():
+            display(data, metadata=metadata, raw=True)

@@ -1,6 +1,5 @@
 """Functions for notebooks: show a figure, record a result, check a prediction."""
 
-import base64
 import json
 import math
 import os
@@ -25,11 +24,11 @@ def show(axes: Any, name: str, alt: str) -> None:
     from workbench import drawing
 
     figure = drawing.figure_of(axes)
-    png = drawing.compact(drawing.encode(figure))
+    picture, size = drawing.stored(drawing.encode(figure, density=2), figure)
     drawing.keep(figure, name)
     display(
-        {"image/png": base64.b64encode(png).decode(), "text/plain": f"[figure: {name}]"},
-        metadata={"image/png": {"alt": alt}, "workbench": {"figure": name}},
+        {"image/png": picture, "text/plain": f"[figure: {name}]"},
+        metadata={"image/png": {"alt": alt, **size}, "workbench": {"figure": name}},
         raw=True,
     )
 

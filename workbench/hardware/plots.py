@@ -58,7 +58,7 @@ def _draw_lanes(panel: Axes, what: str, values: np.ndarray, low: float, title: s
 @drawing.plot(columns=3, size=(9.6, 3.6))
 def lattice(width: int = 16, bits: int = 8, seed: int = 1, *, clocks: int = 1500, ax: np.ndarray) -> None:
     """Draw each word against the one before it, as numbers in [0, 1): an LFSR's one-bit and word steps, and Philox."""
-    titles = ("LFSR, one bit a clock", f"LFSR, {bits} bits a clock", "Philox")
+    titles = ("LFSR, one bit per clock", f"LFSR, {bits} bits per clock", "Philox")
     for panel, title, words in zip(ax, titles, _words_one_by_one(width, bits, seed, clocks), strict=True):
         uniform = words / 2.0**bits
         drawing.line(panel, "pairs", uniform[:-1], uniform[1:], linestyle="none", marker=".", markersize=2.5)
@@ -93,7 +93,11 @@ def serial_correlation(
     width: int = 32, bits: int = 8, seed: int = 1, *, clocks: int = 8192, lags: int = 16, ax: Axes
 ) -> None:
     """Draw how a word correlates with the one some clocks later, for one-bit steps, word steps and Philox."""
-    looks = ("one bit", "LFSR, one bit a clock", "o"), ("word", "LFSR, a word a clock", "^"), ("philox", "Philox", "s")
+    looks = (
+        ("one bit", "LFSR, one bit per clock", "o"),
+        ("word", "LFSR, a word per clock", "^"),
+        ("philox", "Philox", "s"),
+    )
     lag = np.arange(1, lags + 1)
     chance = 2 / np.sqrt(clocks)
     # The word `lag` clocks later shares b - lag of the b bits, and each has 2^-lag of its former value.
@@ -104,7 +108,7 @@ def serial_correlation(
         found = mask_statistics.serial_correlation(words, lag)
         drawing.line(ax, key, lag, found, marker=marker, markersize=5, linewidth=1, label=label)
     if ax.get_legend() is None:
-        ax.axhspan(-chance, chance, color="0.9", zorder=0, label="95% of what chance gives")
+        ax.axhspan(-chance, chance, color="0.9", zorder=0, label="95% of random results")
         ax.legend(loc="upper right")
     ax.set(title="Words that overlap are alike", xlabel="lag (clocks)", ylabel="correlation")
     ax.set(xlim=(0.5, lags + 0.5), ylim=(-0.1, 0.6))
@@ -176,7 +180,7 @@ def area_per_lane(width: int = 32, bits: int = 8, lanes: int = 16, step: str = "
     for panel, title, unit, limits in (
         (ax[0], "Memory", "flip-flops per lane", (0, 1.6 * (width + bits + 1))),
         (ax[1], "Logic", "two-input gates per lane", (0, 1.6 * most)),
-        (ax[2], "Depth", "XORs one after the other", (0.5, deepest**1.6 + 1)),
+        (ax[2], "Depth", "XORs in a row", (0.5, deepest**1.6 + 1)),
     ):
         drawing.vertical(panel, "here", lanes, color="0.25", linestyle="--", linewidth=1)
         if panel.get_legend() is None:
@@ -215,7 +219,7 @@ def times_by_ratio(ratios: Sequence[float], times: Mapping[str, Sequence[float]]
         relative = np.divide(measured, times["copy"])
         look = {"color": "0.4", "linestyle": "--"} if name == "copy" else {"marker": "o", "markersize": 5}
         drawing.line(ax, name, ratios, relative, label=name.replace("_", " "), linewidth=1.4, **look)
-    ax.set(title="What each costs, by ratio", xlabel="ratio", ylabel="time / copy", xscale="log")
+    ax.set(title="Time of each, by ratio", xlabel="ratio", ylabel="time / copy", xscale="log")
     _in_doublings(ax)
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     drawing.legend(ax, loc="upper left")

@@ -1,6 +1,7 @@
 """Declare local response normalization: y_i = x_i / (bias + alpha/n * sum of x_j^2 over i's window)^beta."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -110,7 +111,7 @@ LRN_SCALE = dataclasses.replace(LRN, outputs=("scale",), function="local_respons
 
 
 def local_response_norm(
-    x: np.ndarray,
+    x: Any,
     size: int = 5,
     alpha: float = 1e-4,
     beta: float = 0.75,
@@ -153,7 +154,7 @@ def local_response_norm(
 
 
 def local_response_norm_scale(
-    x: np.ndarray,
+    x: Any,
     size: int = 5,
     alpha: float = 1e-4,
     beta: float = 0.75,
@@ -172,8 +173,8 @@ def local_response_norm_scale(
 
 
 def local_response_norm_gradient(
-    dy: np.ndarray,
-    x: np.ndarray,
+    dy: Any,
+    x: Any,
     size: int = 5,
     alpha: float = 1e-4,
     beta: float = 0.75,

@@ -94,7 +94,7 @@ def window_over_channels(
         panel.set(
             ylabel=f"response, {name}", xlim=(-0.6, len(responses) - 0.4), ylim=(min(0.0, 1.15 * values.min()), top)
         )
-    ax[0].set_title(f"Channel {channel} is divided by what its window of {size} holds")
+    ax[0].set_title(f"Channel {channel} is divided by the sum over its window of {size}")
     ax[1].set_xlabel("channel")
 
 
@@ -169,7 +169,7 @@ def gain_by_argument(
         )
         panel.set(xlabel=name, ylim=(0, 1.05), xscale="log" if name in ("alpha", "bias") else "linear")
     ax[0].set_ylabel("mean output / mean input")
-    ax[0].set_title("What is left, with the others as set (orange)")
+    ax[0].set_title("Share that is left; orange: the current setting")
 
 
 def _gain(maps: np.ndarray, arguments: dict) -> float:

@@ -34,7 +34,9 @@ _WEIGHT = Arg("weight", float, REQUIRED, "weight of the penalty", low=0.0)
 class Penalty(Protocol):
     """Methods that a solver needs of a penalty. w and v are float64, shape (features,); alpha = 0 means no penalty."""
 
-    alpha: float
+    @property
+    def alpha(self) -> float:
+        """Return the strength."""
 
     @property
     def convex(self) -> bool:
@@ -223,7 +225,7 @@ def group_prox(x: Any, weight: float, axis: int = -1) -> np.ndarray:
     """
     x, weight = native_array("x", x, WIDE_FLOATS), _WEIGHT.check(weight)
     if x.ndim == 0:
-        raise ValueError("x has no axes: must have at least 1, along which a group lies")
+        raise ValueError("x has no axes: must have at least one, the axis of a group")
     wide = x.astype(np.float64, copy=False)
     norms, unit = _norms_in_units(wide, axis)
     with np.errstate(over="ignore"):  # weight / unit may be infinite for a tiny group: then it becomes zero

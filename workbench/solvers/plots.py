@@ -22,7 +22,7 @@ def photograph_and_filters(photograph: np.ndarray, filters: np.ndarray, *, ax: n
     rows = [np.hstack(framed[i : i + columns]) for i in range(0, len(filters), columns)]
     largest = float(np.abs(filters).max())
     drawing.image(ax[1], "filters", np.vstack(rows), -largest, largest, cmap="PuOr_r")
-    ax[1].set_title(f"{len(filters)} filters, one a channel")
+    ax[1].set_title(f"{len(filters)} filters, one per channel")
     for panel in ax:
         panel.set_axis_off()
 

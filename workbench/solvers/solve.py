@@ -161,7 +161,7 @@ def run(
     seconds = math.inf if max_seconds is None else SECONDS.check(max_seconds)
     checked = _checked_options(solver, problem, options)
     start = np.zeros(problem.features) if start is None else start
-    start = checked_vector("start", start, problem.features, "one weight a feature of X").copy()
+    start = checked_vector("start", start, problem.features, "one weight per feature of X").copy()
     iterates = chosen.iterates(problem, Options(start, **checked))
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the objective shows a step that is too large
         return _measured(problem, solver, iterates, tolerance, limit, seconds)
@@ -216,5 +216,5 @@ def _checked_options(solver: str, problem: Problem, options: dict[str, Any]) -> 
     if solver in _GRADIENT and isinstance(penalty, Lp) and penalty.p == math.inf:
         raise ValueError(f"p=inf: is a bound and has no gradient for solver={solver!r}; use 'proximal gradient'")
     if solver == "coordinate descent" and not isinstance(penalty, Lp | ElasticNet | GroupLasso):
-        raise TypeError(f"penalty={penalty!r}: solver={solver!r} knows Lp, ElasticNet and GroupLasso; use 'FISTA'")
+        raise TypeError(f"penalty={penalty!r}: solver={solver!r} supports Lp, ElasticNet and GroupLasso; use 'FISTA'")
     return {arg.name: arg.check(given[arg.name]) for arg in OPTIONS if arg.name in given}

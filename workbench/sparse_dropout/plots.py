@@ -211,8 +211,8 @@ def draws(counts: Mapping[str, Mapping[str, float]], *, ax: Axes) -> None:
         )
         place += 1
     ax.set_xticks(places, [label.replace(" ", "\n") for label in labels])
-    ax.set(yscale="log", ylim=(1, 8 * max(max(of.values()) for of in counts.values())), ylabel="decisions an example")
-    ax.set_title("Decisions that dropout takes")
+    ax.set(yscale="log", ylim=(1, 8 * max(max(of.values()) for of in counts.values())), ylabel="decisions per example")
+    ax.set_title("Random decisions that dropout makes")
 
 
 @drawing.plot(columns=4, size=(10.4, 3.4))

@@ -70,7 +70,7 @@ def penalty_and_prox(p: float = 0.5, weight: float = 1.0, *, ax: np.ndarray) -> 
         at = side * threshold if threshold else np.nan
         drawing.vertical(ax[1], f"threshold {side}", at, color="0.4", linestyle="--", linewidth=1)
     jump = f", then jumps to {smallest_nonzero(weight, p):.3g}" if p < 1 else ""
-    note = f"0 up to {threshold:.3g}{jump}" if threshold else "0 at x = 0 alone"
+    note = f"0 up to {threshold:.3g}{jump}" if threshold else "0 only at x = 0"
     drawing.label(ax[1], f"its prox: {note}", "x", "z", xlim=(-REACH, REACH), ylim=(-REACH, REACH))
     for panel in ax:
         drawing.legend(panel, loc="lower right" if panel is ax[1] else "upper center", fontsize=8)
@@ -186,7 +186,7 @@ def touched_rows(
     ax[0].set_yticks(named)
     ax[0].grid(False)
     title = f"{np.mean(after == 0):.0%} of the table is 0; above a bar: times named"
-    drawing.label(ax[1], title, "row", "share of the row that is gone", ylim=(0, 1.1))
+    drawing.label(ax[1], title, "row", "share of the row that is lost", ylim=(0, 1.1))
     ax[1].set_xticks(range(0, len(table), 1 + len(table) // 12))
 
 
@@ -226,7 +226,7 @@ def decay_and_prox(reg_lambda: float = 0.1, steps: int = 20, *, ax: np.ndarray) 
         drawing.line(ax[0], f"here {i}", [reg_lambda], [factor(reg_lambda)], color=f"C{i}", marker="o", linestyle="")
         drawing.line(ax[1], name, count, factor(reg_lambda) ** count, color=f"C{i}", marker=".", label=name)
     drawing.vertical(ax[0], "lambda", reg_lambda, color="0.4", linestyle="--", linewidth=1)
-    drawing.label(ax[0], "One step", "reg_lambda", "what a weight is multiplied by", xlim=(0, 1), ylim=(0, 1.03))
+    drawing.label(ax[0], "One step", "reg_lambda", "factor for the weight", xlim=(0, 1), ylim=(0, 1.03))
     drawing.label(ax[1], f"lambda = {reg_lambda:.3g}", "steps", "share of the weight that is left")
     ax[1].set(xlim=(0, max(steps, 1)), ylim=(0, 1.03))
     drawing.legend(ax[0], fontsize=9, loc="lower left")

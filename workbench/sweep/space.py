@@ -7,11 +7,11 @@ is a list of choices, and a single value is fixed. The target's declaration says
 import dataclasses
 import math
 from collections.abc import Mapping
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.operator import is_number
 from workbench.report.parameters import Parameter, ParameterError, read_each
 from workbench.workers.worker import writable
 
@@ -201,7 +201,7 @@ def _checked_range(parameter: Parameter, given: Range) -> Range:
     if given.log and low <= 0:
         raise ValueError(f"{name}={given}: a logarithmic range must begin above 0")
     count = given.count
-    if count is not None and (not isinstance(count, Integral) or isinstance(count, np.timedelta64) or count < 2):
+    if count is not None and (not is_number(count, int) or count < 2):
         raise ValueError(
             f"{name}={given}: a range needs at least 2 points; for a single value, give it without a range"
         )

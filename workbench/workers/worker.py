@@ -8,6 +8,7 @@ carries nothing; it stays open as long as the parent process lives.
 import contextlib
 import datetime
 import faulthandler
+import json
 import os
 import pickle
 import signal
@@ -24,8 +25,8 @@ IDLE = 600.0  # seconds; a worker without a task for that long ends, since on a 
 Run = Callable[[Task, Callable[[int], object]], Outcome]  # calls its second argument with each finished cell's index
 
 WATCH = """
-import os, select, sys
-worker, pipe, said, ready = int(sys.argv[1]), int(sys.argv[2]), b"0 \\n", []
+import json, os, select, sys
+worker, pipe, said, ready = int(sys.argv[1]), int(sys.argv[2]), b"[0, null]\\n", []
 while 0 not in ready:
     ready = select.select([0, pipe], [], [])[0]
     if pipe in ready:
@@ -33,8 +34,8 @@ while 0 not in ready:
         if not more:
             break
         said = more
-kernel, _, folder = said.decode().splitlines()[-1].partition(" ")
-for group in filter(None, (int(kernel), worker)):
+kernel, folder = json.loads(said.splitlines()[-1])
+for group in filter(None, (kernel, worker)):
     try:
         os.killpg(group, 9)
     except ProcessLookupError:
@@ -61,7 +62,7 @@ class Watcher:
     def guard(self, kernel: int = 0, folder: str = "") -> None:
         """Set the kernel's process group to kill as well, and the folder to remove; without arguments, neither."""
         with contextlib.suppress(BrokenPipeError):
-            os.write(self._pipe, f"{kernel} {folder}\n".encode())
+            os.write(self._pipe, json.dumps([kernel, folder]).encode() + b"\n")  # no path can look like another
 
 
 def now() -> str:
@@ -82,7 +83,7 @@ def cause_of_death(who: str, code: int | None) -> str:
         return f"{who} stopped answering."
     if code >= 0:
         return f"{who} ended with exit status {code}."
-    hint = ", perhaps for want of memory" if -code == signal.SIGKILL else ""
+    hint = ", perhaps for lack of memory" if -code == signal.SIGKILL else ""
     return f"{who} was ended by {signal.Signals(-code).name}{hint}."
 
 
@@ -111,6 +112,7 @@ def _fail_each(problem: Exception) -> Run:
 def main() -> None:
     """Receive a setup and tasks, and send an outcome for each task."""
     faulthandler.enable()
+    sys.stdout.reconfigure(errors="backslashreplace")  # a function may print what the encoding lacks
     watcher = Watcher()
     connection = Connection(int(sys.argv[1]))
     try:
