@@ -311,6 +311,15 @@ def test_names_that_are_not_utf8_or_hold_marks_of_an_address_are_taken(tmp_path)
     refused(f"{odd}/f?.py:f", {"word": "\udcfe"}, "word='\\udcfe': must be any text, which UTF-8 can hold")
 
 
+def test_a_name_longer_than_a_file_name_may_be_is_refused(tmp_path):
+    long = "\N{CJK UNIFIED IDEOGRAPH-754C}" * 100  # 300 bytes
+    refused(BOWL, X, "must be letters, digits and _.=+- alone", name=long, in_process=True)
+    refused(f"{long}.py:f", X, "cannot be read (File name too long)", in_process=True)
+    refused(f"{long}.ipynb", X, "notebook", in_process=True)
+    refused(BOWL, X, "cannot be written to (File name too long)", output=long, in_process=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_default_name_is_that_of_a_target_with_any_name(tmp_path):
     build(tmp_path / "a b?.ipynb", "# N", parameters="x: float = 1.0", workbench={"function": "own.py:own"})
     (tmp_path / "own.py").write_text("def own(x: float = 1.0):\n    return x\n")
