@@ -7,12 +7,13 @@ is a list of choices, and a single value is fixed. The target's declaration says
 import dataclasses
 import math
 from collections.abc import Mapping
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.operator import is_number
 from workbench.report.parameters import Parameter, ParameterError, read_each
+from workbench.workers.worker import writable
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -57,6 +58,10 @@ class Range:
         steps = np.unique(np.rint((spaced - self.low) / self.step).astype(int))
         return tuple((self.low + self.step * steps).tolist())
 
+    def holds(self, value: Any) -> bool:
+        """Tell whether a trial can have this value."""
+        return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
+
     def distribution(self) -> "BaseDistribution":
         """Return the range as an Optuna distribution."""
         from optuna.distributions import FloatDistribution, IntDistribution
@@ -76,6 +81,10 @@ class Choices:
     def most_points(self) -> int:
         """Return the number of values."""
         return len(self.points)
+
+    def holds(self, value: Any) -> bool:
+        """Tell whether a trial can have this value."""
+        return value in self.points
 
     def __str__(self) -> str:
         return ",".join(str(value) if isinstance(value, str) else repr(value) for value in self.points)
@@ -152,6 +161,8 @@ def _checked(parameter: Parameter, value: Any) -> Any:
     value = parameter.check(value)
     if isinstance(value, float) and not math.isfinite(value):  # a run allows inf if it is the upper limit
         raise ValueError(f"{parameter.name}={value!r}: must be {parameter.allowed}, finite")
+    if isinstance(value, str) and writable(value) != value:
+        raise ValueError(f"{parameter.name}={value!r}: must be {parameter.allowed}, which UTF-8 can hold")
     return value
 
 
@@ -190,7 +201,7 @@ def _checked_range(parameter: Parameter, given: Range) -> Range:
     if given.log and low <= 0:
         raise ValueError(f"{name}={given}: a logarithmic range must begin above 0")
     count = given.count
-    if count is not None and (not isinstance(count, Integral) or isinstance(count, np.timedelta64) or count < 2):
+    if count is not None and (not is_number(count, int) or count < 2):
         raise ValueError(
             f"{name}={given}: a range needs at least 2 points; for a single value, give it without a range"
         )
