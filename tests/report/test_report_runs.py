@@ -5,13 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
-from nbformat.v4 import new_output
+from nbformat.v4 import new_notebook, new_output
 from processes import has_ended, wait_until, workbench
 from rich.console import Console
 
 from workbench import files
 from workbench.files import Refused
-from workbench.report import run_all, run_notebook, save_all
+from workbench.report import run_all, run_notebook, runs, save_all
+from workbench.workers.progress import display
 
 from .conftest import FOREVER, PARAMETERS, build
 
@@ -165,6 +166,15 @@ def test_without_a_terminal_a_notebook_is_one_line(executed, tmp_path):
     first, second = said.getvalue().splitlines()
     assert first == "first: ok, 1.5 s"
     assert second.startswith("second: FAILED (bad output), 1.5 s: picture 1")
+
+
+def test_a_message_of_several_lines_is_one_line_of_progress(tmp_path):
+    said = io.StringIO()
+    with display(Console(file=said), "t") as show:
+        batch = runs.Batch([runs.Job(tmp_path / "n.ipynb", new_notebook(), {}, "n", None)], show)
+        for message in ("first\nsecond", ""):
+            batch.finish("n", 2.0, {"kind": "exception", "message": message, "traceback": "third"})
+    assert said.getvalue() == "n: FAILED (exception), 2.0 s: first\nn: FAILED (exception), 2.0 s: \n"
 
 
 def test_notebooks_start_longest_first(executed, tmp_path):

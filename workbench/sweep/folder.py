@@ -29,6 +29,7 @@ from workbench.workers.messages import Outcome
 
 RESERVE = 2**24  # bytes that must be free before the first trial
 RECORD_BYTES = 2**11  # space for a trial's line and its rows in the tables
+LOCK = re.compile(rb"(process \d+)?")
 LINE = re.compile(rb'\{"number": (\d{1,9}), "status": .*\}\n')  # a trial's line; `index` reads only the number
 WRITTEN = ("report.html", "metrics.json", "trials.csv", "trials.parquet")  # replaced when a continued sweep ends
 FIGURES = "figures"
@@ -206,10 +207,16 @@ def _set_place(places: array.array, number: int, place: int) -> None:
 
 
 def _check_no_other(path: Path) -> None:
-    """Raise SweepError if the folder holds other files and no sweep."""
-    if not path.is_dir() or (path / "sweep.json").exists():
+    """Raise SweepError if the folder holds other files and no sweep, or a lock or a sweep.json of another program."""
+    if not path.is_dir():
         return
+    lock, has_sweep = path / "lock", (path / "sweep.json").exists()
     others = [each.name for each in path.iterdir() if each.name != "lock" and not each.name.startswith(".")]
+    if has_sweep:
+        definition = read_definition(path)
+        others = [] if isinstance(definition, dict) and {"id", "space"} <= definition.keys() else ["sweep.json"]
+    if lock.is_symlink() or (lock.exists() and not LOCK.fullmatch(lock.read_bytes())):
+        others.append("lock")
     if others:
         raise SweepError(f"folder {str(path)!r}: holds something else ({min(others)}); give another name")
 

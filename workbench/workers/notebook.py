@@ -22,7 +22,7 @@ from workbench.workers.messages import RECORDED, NotebookWork, Outcome, Task
 from workbench.workers.worker import Run, Watcher, cause_of_death, now
 
 LONGEST_SOCKET_FOLDER = 90  # characters; the whole path of a socket may have at most 103
-DRAIN = 10**6  # seconds to wait for a finished cell's last outputs; a run's own time limit ends it earlier
+DRAIN = 3600  # seconds; a run fails if a finished cell's last outputs have not arrived by then
 GRACE = 5.0  # seconds; a kernel that still runs that long after an interrupt is killed
 
 
