@@ -131,8 +131,8 @@ class Explorer(widgets.VBox):
         self._name = name or f"explore-{next(_numbers)}"
         self._alt = alt
         self._start = self.values
-        self._axes = None
-        self._layout_engine = None
+        self._axes: Any = None
+        self._layout_engine: Any = None
         self._picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", grid_area="1 / 1"))
         self._alert = widgets.HTML(layout=widgets.Layout(grid_area="1 / 1", align_self="flex-start"))
         self._words = widgets.HTML()
