@@ -124,3 +124,8 @@ def test_times_by_ratio_are_multiples_of_the_copy():
     ax = plots.times_by_ratio([0.01, 0.1, 0.5], {"copy": [1.0, 2.0, 4.0], "skipping": [2.0, 6.0, 2.0]})
     np.testing.assert_array_equal(data(ax, "skipping"), [[0.01, 0.1, 0.5], [2, 3, 0.5]])
     np.testing.assert_array_equal(data(ax, "copy")[1], [1, 1, 1])
+
+
+def test_one_lane_has_no_pair_to_correlate():
+    panels = plots.lane_correlations(lanes=1, clocks=64)
+    assert [title(panel).splitlines()[1] for panel in panels] == ["no pair of lanes"] * 4

@@ -129,7 +129,7 @@ def lane_correlations(
     for panel, (title, words) in zip(ax, _words_of_feeds(width, bits, lanes, step, seed, clocks).items(), strict=True):
         found = mask_statistics.lane_correlation(words)
         np.fill_diagonal(found, np.nan)
-        title = f"{title}\nlargest {np.nanmax(np.abs(found)) if lanes > 1 else 0:.2f}"
+        title = f"{title}\nlargest {np.nanmax(np.abs(found)):.2f}" if lanes > 1 else f"{title}\nno pair of lanes"
         picture = _draw_lanes(panel, "matrix", found, -1, title, cmap="PuOr_r", aspect="equal")
         panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     ax[0].set_ylabel("lane")
