@@ -129,3 +129,14 @@ def test_times_by_ratio_are_multiples_of_the_copy():
 def test_one_lane_has_no_pair_to_correlate():
     panels = plots.lane_correlations(lanes=1, clocks=64)
     assert [title(panel).splitlines()[1] for panel in panels] == ["no pair of lanes"] * 4
+
+
+def test_the_scales_of_the_areas_stay_when_the_sliders_move():
+    panels = plots.area_per_lane()
+    scales = [panel.get_ylim() for panel in panels]
+    for moved in ({"width": 8, "bits": 1, "step": "bit"}, {"width": 64, "bits": 16}):
+        draw_again(plots.area_per_lane, panels, **moved)
+        assert [panel.get_ylim() for panel in panels] == scales
+        for panel, (low, high) in zip(panels, scales, strict=True):
+            drawn = np.concatenate([line.get_ydata() for line in panel.lines if line.get_gid() != "here"])
+            assert low < drawn.min() < drawn.max() < high
