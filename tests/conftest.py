@@ -1,4 +1,4 @@
-"""What all tests share: work that is long enough for several threads is given to them, however soon it is done."""
+"""Fixtures of all tests."""
 
 import pytest
 

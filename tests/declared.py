@@ -1,4 +1,4 @@
-"""What the generated tests of operators share: examples, results as lists of arrays, and what must be refused."""
+"""Helpers of the generated tests of operators: examples, results as lists of arrays, and calls that must be refused."""
 
 import math
 from decimal import Decimal
@@ -38,7 +38,7 @@ def converted(inputs, dtype):
 
 
 def parts(value):
-    """Return the arrays that a value is made of."""
+    """Return the list of arrays that make up a value: a sparse matrix has three, other values are one."""
     return [value.data, value.indices, value.indptr] if is_sparse(value) else [np.asarray(value)]
 
 
@@ -98,8 +98,8 @@ def wrong_values(arg):
     if arg.type is object:
         return []
     types = {
-        float: ["1", None, 1j, True, [0.5], Decimal(1)],
-        int: [1.0, "1", None, True, Fraction(1)],
+        float: ["1", None, 1j, True, np.True_, [0.5], Decimal(1), np.timedelta64(0), np.array(0.5)],
+        int: [1.0, "1", None, True, np.True_, Fraction(1), np.timedelta64(1), np.float64(1), np.array(1)],
         bool: [1, "True", None],
         str: [1, None, b"a"],
     }[arg.type]
@@ -109,7 +109,8 @@ def wrong_values(arg):
     values = []
     if arg.type is float:
         values += [math.nan, -math.inf, *([] if arg.high == math.inf else [math.inf])]
-        found.append((10**400, ValueError, f"{arg.name}: must be "))
+    if arg.type in (int, float):
+        found += [(huge, ValueError, f"{arg.name}=") for huge in (10**400 + 1, -(10**5000))]
     if arg.low is not None:
         values += [arg.low - 1, arg.type(arg.low - 1e-9) if arg.type is float else arg.low - 7]
         values += [arg.low] * arg.open

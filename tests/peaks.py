@@ -1,4 +1,4 @@
-"""What calls take beyond their results: peaks of large calls, one after another, in a process of their own."""
+"""Measure the memory that large calls take beyond their results, one after another, in a process of their own."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def bytes_beyond_results(setup: str, calls: dict[str, tuple[str, str]]) -> dict[
 
 
 def can_measure() -> bool:
-    """Say whether this system lets a process forget its peak."""
+    """Tell whether this system lets a process reset its peak."""
     return os.access("/proc/self/clear_refs", os.W_OK)
 
 

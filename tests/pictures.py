@@ -1,4 +1,4 @@
-"""What the tests of pictures share: artists by their keys, what they hold, and that a second call moves them."""
+"""Helpers of the tests of pictures: find artists by key, read their data, see that a second call moves them."""
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def render(axes):
 
 
 def draw_again(draw, axes, *arguments, **options):
-    """Draw on the same axes again, which adds no artist and no axes, and takes none away."""
+    """Draw on the same axes again; assert that no artist and no axes are added or removed."""
     figure = drawing.figure_of(axes)
     before = figure.axes, [panel.get_children() for panel in panels(axes)]
     assert draw(*arguments, **options, ax=axes) is axes

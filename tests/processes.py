@@ -1,4 +1,4 @@
-"""What the tests of processes share: to start the command so that it can be killed, and to see what has ended."""
+"""Helpers of the tests of processes: start the command so that it can be killed, and see which processes have ended."""
 
 import signal
 import subprocess
@@ -9,7 +9,7 @@ import psutil
 
 
 def workbench(*arguments, **settings) -> subprocess.Popen:
-    """Start the command, which heeds ctrl-C as in a terminal: a shell makes jobs in the background ignore it."""
+    """Start the command so that ctrl-C stops it as in a terminal; a shell's background jobs would ignore ctrl-C."""
     command = [sys.executable, "-m", "workbench", *map(str, arguments)]
     settings["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **settings)
@@ -23,7 +23,7 @@ def wait_until(true, seconds: float = 60) -> None:
 
 
 def has_ended(process: int) -> bool:
-    """Tell whether a process has ended; one that nobody has asked for its status yet has."""
+    """Tell whether a process has ended; a zombie counts as ended."""
     try:
         return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -31,5 +31,5 @@ def has_ended(process: int) -> bool:
 
 
 def below(process: subprocess.Popen) -> list[int]:
-    """Return all processes that a process has started, and those that they have."""
+    """Return the children of a process, their children, and so on."""
     return [each.pid for each in psutil.Process(process.pid).children(recursive=True)]

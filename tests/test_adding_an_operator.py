@@ -1,4 +1,4 @@
-"""Adding an operator means adding a folder: the toy in tests/toy, in a package of its own, works with all that reads.
+"""Adding an operator means adding a folder: the toy in tests/toy, in a package of its own, works everywhere.
 
 The same files are what docs/add-an-operator.md quotes.
 """

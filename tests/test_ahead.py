@@ -38,6 +38,7 @@ def module(tmp_path, monkeypatch):
     (tmp_path / "drawn_ahead.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(ahead, "_folder", lambda: str(tmp_path))
+    monkeypatch.setattr(ahead, "NICE", 0)  # otherwise other tests can hold the process up for minutes
     monkeypatch.delenv("WORKBENCH_FIGURES", raising=False)
     yield import_module("drawn_ahead")
     ahead._state.cache_clear()
@@ -60,7 +61,7 @@ def test_what_sliders_reach_is_compiled_by_another_process_once(module):
     values = {"x": 2.0, "beta": 0.5}
     operator = types.SimpleNamespace(examples=lambda rng: [((), {"beta": 0.5}), ((), {"beta": 2.0})])
     args = [dataclasses.replace(ARGS[0], slider=(0.0, 3.0))]
-    ahead.compile_ahead(module.plot, operator, args, values).join(120)
+    ahead.compile_ahead(module.plot, operator, args, values).join(300)
     assert module.kernel.signatures == []  # nothing is compiled here
     for beta, number in ((0.0, 1), (0.5, 2)):
         assert module.plot(2.0, beta) == 2.0 + number
@@ -69,14 +70,20 @@ def test_what_sliders_reach_is_compiled_by_another_process_once(module):
     assert ahead.compile_ahead(module.plot, operator, args, values) is None
 
 
-@pytest.mark.parametrize("reason", ["report run", "no folder", "not importable", "no thread", "data of no kind"])
+@pytest.mark.parametrize(
+    "reason", ["report run", "no folder", "not importable", "no thread", "data of no kind", "no compiler"]
+)
 def test_where_nothing_can_be_gained_nothing_is_started(reason, module, monkeypatch):
     plot, values = module.plot, {"x": 2.0}
-    monkeypatch.setattr(ahead.subprocess, "run", lambda *_, **__: pytest.fail("a process was started"))
+    if reason == "no compiler":
+        monkeypatch.undo()  # the folder
+    monkeypatch.setattr(ahead.subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started"))
     if reason == "report run":
         monkeypatch.setenv("WORKBENCH_FIGURES", "figures")
     elif reason == "no folder":
         monkeypatch.setattr(ahead, "_folder", lambda: None)
+    elif reason == "no compiler":
+        monkeypatch.setattr("workbench.compiling.philox4x32", lambda *_: None)
     elif reason == "not importable":
         plot.__qualname__ = "hidden"
     elif reason == "no thread":

@@ -1,4 +1,4 @@
-"""The checks of arrays that operators share: what passes, and the whole message of what does not."""
+"""The checks of arrays that operators share: arrays that pass, and the whole message for those that do not."""
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ def test_an_array_keeps_its_byte_order_or_gets_the_machines():
         (arrays.WIDE_FLOATS, "fd"),
         (arrays.NUMBERS, "bhilqBHILQefd"),
         (arrays.INTEGERS, "ilq"),
+        (arrays.MASKS, "?"),
     ],
 )
 def test_types(types, allowed):
@@ -29,7 +30,7 @@ def test_types(types, allowed):
         if code in allowed:
             arrays.check_dtype("x", np.dtype(code), types)
         else:
-            with pytest.raises(TypeError, match=r"^x has dtype .*: must be .*(32|64)"):
+            with pytest.raises(TypeError, match=r"^x has dtype .*: must be .*(32|64|bool)"):
                 arrays.check_dtype("x", np.dtype(code), types)
 
 
@@ -48,6 +49,16 @@ def test_refusals_name_the_argument_and_what_to_do(x, types, message):
         arrays.checked_array("w", x, getattr(arrays, types))
     assert str(raised.value).startswith("w")
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("empty", [[], (), [[], []]])
+@pytest.mark.parametrize(("types", "dtype"), [("INTEGERS", "int64"), ("MASKS", "bool"), ("FLOATS", "float64")])
+def test_an_empty_list_is_of_the_type_that_is_wanted(types, dtype, empty):
+    found = arrays.checked_array("w", empty, getattr(arrays, types))
+    assert (found.dtype, found.shape) == (dtype, np.shape(empty))
+    if types != "FLOATS":
+        with pytest.raises(TypeError, match=r"^w has dtype float64: must be "):
+            arrays.checked_array("w", np.array(empty), getattr(arrays, types))
 
 
 def test_a_conversion_that_loses_something_is_not_suggested():
@@ -76,7 +87,11 @@ def test_what_is_changed_in_place_is_an_array(w):
 
 
 @pytest.mark.parametrize(
-    ("shape", "strides"), [((2, 3), (0, 8)), ((2, 3), (8, 0)), ((4,), (0,)), ((2, 1, 3), (0, 0, 8)), ((4, 3), (8, 8))]
+    ("shape", "strides"),
+    [
+        *[((2, 3), (0, 8)), ((2, 3), (8, 0)), ((4,), (0,)), ((2, 1, 3), (0, 0, 8)), ((4, 3), (8, 8))],
+        *[((2, 3), (16, 16)), ((3, 2), (16, 32)), ((2, 2), (12, 16)), ((3,), (4,)), ((2, 2, 2), (24, 16, 8))],  # gaps
+    ],
 )
 def test_what_is_changed_in_place_has_each_element_once(shape, strides):
     strided = np.lib.stride_tricks.as_strided
@@ -84,6 +99,8 @@ def test_what_is_changed_in_place_has_each_element_once(shape, strides):
     with pytest.raises(ValueError, match=message):
         arrays.check_in_place("w", strided(np.zeros(6), shape, strides))
     arrays.check_in_place("w", strided(np.zeros(6), (2, 1, 3), (24, 0, 8)))  # along one element 0 does no harm
+    for shape, strides in (((3, 2), (24, 16)), ((2, 3), (-8, 16)), ((2, 2), (12, 32)), ((0, 3), (0, 0))):  # in turns
+        arrays.check_in_place("w", strided(np.zeros(9)[1:], shape, strides))
 
 
 def test_what_is_changed_in_place_is_writable():

@@ -1,17 +1,24 @@
+import functools
+import io
 import re
 import subprocess
 import sys
+import tomllib
 import types
+from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from typer.testing import CliRunner
 
+import workbench
 import workbench.report
-from workbench.cli import app
+from workbench.cli import app, main
+from workbench.files import write_text
 from workbench.machines.published import KNOWN
 from workbench.report import Result
+from workbench.workers.progress import SafeConsole
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -56,6 +63,16 @@ def calls(monkeypatch):
     return recorded
 
 
+@pytest.mark.parametrize("words", ["run one.ipynb", "report", "save", "sweep m:f", "lab", "bench lrn", "figures"])
+def test_a_working_folder_that_has_been_removed_is_refused(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    message = "refused: the working folder has been removed; change to one that exists\n"
+    assert invoke(*words.split()) == (2, message)
+    for harmless in ("machine a100", "operators", "--version", "--help"):
+        assert invoke(*harmless.split())[0] == 0
+
+
 def test_help_shows_the_commands_and_imports_nothing_heavy():
     code = (
         "import sys\nfrom workbench.cli import app\n"
@@ -67,6 +84,43 @@ def test_help_shows_the_commands_and_imports_nothing_heavy():
     assert shown.rstrip().endswith("[]")
     for command in ("run", "report", "save", "lab", "bench", "machine", "figures", "operators"):
         assert re.search(rf"^\W*{command}\s", shown, re.MULTILINE)
+
+
+def test_the_version_is_the_one_that_is_installed():
+    declared = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]["version"]
+    assert invoke("--version") == (0, f"workbench {declared}\n")
+    assert workbench.__version__ == declared
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_a_shell_gets_the_script_that_completes(shell, monkeypatch, capsys):
+    monkeypatch.setenv("_WORKBENCH_COMPLETE", f"source_{shell}")
+    with pytest.raises(SystemExit):
+        app(prog_name="workbench")
+    assert f"_WORKBENCH_COMPLETE=complete_{shell}" in capsys.readouterr().out
+    assert {"--show-completion", "--install-completion"} <= set(invoke("--help")[1].split())
+
+
+@pytest.mark.parametrize(
+    ("line", "completions"),
+    [
+        ("workbench o", ["operators"]),
+        ("workbench run ", ["notebooks/one.ipynb"]),
+        ("workbench run notebooks/o", ["notebooks/one.ipynb"]),
+        ("workbench run elsewhere/", []),  # the shell completes files by itself
+        ("workbench run notebooks/one.ipynb -p ", []),
+        ("workbench report notebooks/one.ipynb n", ["notebooks/one.ipynb"]),
+        ("workbench sweep not", ["notebooks/one.ipynb"]),
+        ("workbench machine g", ["gtx-580"]),
+    ],
+)
+def test_words_are_completed(line, completions, notebook, monkeypatch, capsys):
+    monkeypatch.setenv("_WORKBENCH_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split(" ")) - 1))
+    with pytest.raises(SystemExit):
+        app(prog_name="workbench")
+    assert capsys.readouterr() == ("\n".join(completions) + "\n", "")
 
 
 def test_parameters_take_two_words_and_repeat(notebook, calls, tmp_path):
@@ -81,12 +135,16 @@ def test_parameters_take_two_words_and_repeat(notebook, calls, tmp_path):
     assert settings["name"] == "x"
     assert settings["output"] == tmp_path
     assert settings["text"] is True
+    invoke("run", notebook, "-p", "alpha=-0.25", "-pname=a=b", "--parameter=other=")  # the same in one word
+    assert calls[1][1] == {"alpha": "-0.25", "name": "a=b", "other": ""}
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-p", "alpha"], "takes two words"),
+        (["-p", "alpha"], "-p alpha: give a name and a value, as in -p alpha=0.01 or -p alpha 0.01"),
+        (["-p", "-p", "alpha", "1"], "-p -p: give a name and a value"),
+        (["-p", "alpha=1", "-p", "alpha", "2"], "given twice"),
         (["-p", "alpha", "1", "-p", "alpha", "2"], "given twice"),
         (["-p", "alpah", "1"], "alpah: there is no such parameter"),
         (["-p", "alpha", "much"], "alpha='much': must be a number from -1.0 to 1.0"),
@@ -121,6 +179,36 @@ def test_report_finds_the_notebooks_and_fails_if_one_does(notebook, calls):
     assert (settings["jobs"], settings["timeout"], str(settings["output"])) == (3, 7.5, "reports")
 
 
+def test_an_error_cannot_control_the_terminal(notebook, monkeypatch):
+    hostile = {"kind": "exception", "message": "a\x1b[2Jb", "traceback": "c\x1b]0;d\x07"}
+    monkeypatch.setattr("workbench.cli.Console", functools.partial(SafeConsole, force_terminal=True, color_system=None))
+
+    def run_all(paths, **settings):
+        return [Result("n", "n.ipynb", "failed", {}, {}, [], 1.0, "", {}, hostile)]
+
+    monkeypatch.setattr(workbench.report, "run_all", run_all)
+    status, shown = invoke("report")
+    assert status == 1
+    assert r"n.ipynb failed: a\x1b[2Jb" in shown
+    assert r"c\x1b]0;d\x07" in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("name", ["\u03b1", "\udcff"])
+def test_a_stream_that_cannot_encode_a_name_gets_its_escape_sequence(name, notebook, calls, monkeypatch):
+    streams = {each: io.TextIOWrapper(io.BytesIO(), encoding="ascii") for each in ("stdout", "stderr")}
+    for each, stream in streams.items():
+        monkeypatch.setattr(sys, each, stream)
+    monkeypatch.setattr(sys, "argv", ["workbench", "report", f"{name}.ipynb", "2.ipynb", "--output", name])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    for stream in streams.values():
+        stream.flush()
+    assert streams["stdout"].buffer.getvalue() == ascii(f"{name}/index.html\n")[1:-3].encode() + b"\n"
+    assert b"2.ipynb failed: it broke" in streams["stderr"].buffer.getvalue()
+
+
 def test_run_ends_with_the_address_of_the_report(notebook):
     status, shown = invoke("run", notebook, "-p", "alpha", "0.25")
     assert status == 0
@@ -146,6 +234,12 @@ def test_bench_and_figures_hand_on_their_arguments(tmp_path, monkeypatch):
     assert invoke("bench", "lrn", "--json", tmp_path / "rows.json", "--quick", "--figure", tmp_path / "f.png")[0] == 3
     assert recorded == [("all", None, False, None), ("lrn", tmp_path / "rows.json", True, tmp_path / "f.png")]
     assert invoke("figures", "--output", "some") == (0, "some/a.png\nsome/b.png\n")
+
+
+def test_figures_refuses_a_folder_that_cannot_be_made(notebook):
+    status, shown = invoke("figures", "--output", notebook)
+    assert status == 2
+    assert re.search(r"refused: output folder '.*one.ipynb': cannot be written to \(File exists\)", shown)
 
 
 def test_lab_passes_words_on_and_needs_the_folder(notebook, monkeypatch):
@@ -183,3 +277,13 @@ def test_an_unknown_machine_is_refused():
     status, shown = invoke("machine", "toaster")
     assert status == 2
     assert "machine='toaster': must be one of 'laptop'" in shown
+
+
+def test_a_file_that_cannot_be_written_is_named(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("workbench.bench.run_bench", lambda *_: write_text(tmp_path / "absent" / "rows.json", "{}"))
+    monkeypatch.setattr(sys, "argv", ["workbench", "bench"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    message = "failed: '.*rows.json': cannot be written \\(No such file or directory\\); make room there"
+    assert re.match(message, capsys.readouterr().err)

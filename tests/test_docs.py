@@ -1,10 +1,15 @@
-"""The documentation: blocks of Python in its pages run on their own, and what builds it notices what is broken."""
+"""The documentation: each Python block of its pages runs on its own, and the build notices broken links."""
 
+import importlib.resources
 import re
 import runpy
 from pathlib import Path
 
 import pytest
+from pygments.styles import get_style_by_name
+from pygments.token import Token
+
+from tests.contrast import contrast
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -48,6 +53,25 @@ def test_broken_links_and_what_is_loaded_from_elsewhere_are_found(tmp_path, exte
         "a.html: https://elsewhere.org/x.css is loaded from the network",
         "loads.css: loads from the network, or imports a style sheet",
     ]
+
+
+@pytest.mark.parametrize("mode", ["", "dark_"])
+def test_code_has_contrast_in_both_modes_of_the_site(mode):
+    furo = importlib.resources.files("furo").joinpath("theme/furo/theme.conf").read_text(encoding="utf-8")
+    settings = furo + (DOCS / "conf.py").read_text(encoding="utf-8")
+    style = get_style_by_name(re.findall(rf'^pygments_{mode}style = "?([\w-]+)', settings, re.MULTILINE)[-1])
+    colours = {token: shown for token, shown in style if shown["color"] and token is not Token.Text.Whitespace}
+    assert Token.Comment in colours
+    behind = style.background_color.removeprefix("#")
+    assert [
+        token for token, shown in colours.items() if contrast(shown["color"], shown["bgcolor"] or behind) < 4.5
+    ] == []
+
+
+def test_formulas_have_a_font_for_mathematics():
+    fonts = re.compile(r"^math {[^}]*font-family: ([^;]*);", re.MULTILINE)
+    report = Path("workbench/report/templates/style.css").read_text(encoding="utf-8")
+    assert fonts.findall((DOCS / "_static/site.css").read_text(encoding="utf-8")) == fonts.findall(report) != []
 
 
 def test_docstrings_become_restructured_text(extensions):

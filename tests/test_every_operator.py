@@ -1,4 +1,4 @@
-"""What holds for every operator, generated from its declaration and its examples.
+"""Tests of every operator, generated from its declaration and its examples.
 
 An operator of another package is tested in the same way, with WORKBENCH_OPERATORS=package in the environment.
 """
@@ -144,7 +144,7 @@ def test_the_gradient_is_of_its_kind(operator):
 
 @EVERY
 def test_the_examples_are_rich_enough(operator):
-    """Every choice and switch, both signs, zeros, equal numbers and empty arrays; axes of different lengths."""
+    """Examples cover every choice and switch, both signs, zeros, ties, empty arrays; no two axes are equally long."""
     calls = examples(operator)
     assert bits(map(data, calls[0][0])) == bits(map(data, examples(operator)[0][0]))
     for arg in operator.args:
@@ -180,7 +180,7 @@ def test_engines_agree_for_every_type(operator):
 
 
 def spread(x):
-    """Return the same numbers with as many of other numbers between them."""
+    """Return the same numbers in every second place of a longer array, with other numbers between them."""
     wide = np.full([2 * length for length in x.shape], 1, x.dtype)
     view = wide[(slice(None, None, 2),) * x.ndim]
     view[...] = x
@@ -207,7 +207,7 @@ LAYOUTS = {
 @EVERY
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_layout_in_memory_changes_no_value(operator, layout):
-    """One input after another is laid out so, and then all of them."""
+    """Lay out one input after another in this way, and then all of them."""
     places = range(len(operator.inputs))
     refuses = layout in ("read-only", "other byte order")  # in place
     # Numba compiles anew for read-only arrays, which takes long: one call shows what there is to see.
@@ -295,7 +295,7 @@ def test_the_gradient_is_that_of_finite_differences(operator):
 
 
 def _is_computed(operator, arguments):
-    """Say whether an argument is a name of something computed from the inputs, a constant to the gradient."""
+    """Tell whether an argument names a value computed from the inputs; the gradient treats it as a constant."""
     return any(isinstance(arguments.get(arg.name), str) for arg in operator.args if arg.type is object)
 
 
@@ -320,7 +320,7 @@ class Differences:
         return as_tuple(self.operator.run(*inputs, engine="reference", **arguments))
 
     def gradients(self, engine):
-        """Return the gradients by the names of what they are with respect to."""
+        """Return the gradients; each key is the name of the input that it is with respect to."""
         inputs = []
         for name in self.gradient.inputs:
             if name[1:] in self.weights and name[0] == "d":
@@ -335,12 +335,12 @@ class Differences:
         return {name.removeprefix("d"): each for name, each in zip(self.gradient.outputs, results, strict=True)}
 
     def chosen(self, name):
-        """Return which elements are moved: all, or some of many."""
+        """Return the indices of the elements to move: all of a small array, some of a large one."""
         size = np.size(data(self.values[name]))
         return np.arange(size) if size <= 16 else np.random.default_rng(size).choice(size, 16, replace=False)
 
     def slopes(self, name):
-        """Return the central difference at each chosen element, and whether the differences to both sides agree."""
+        """Return the central difference at each chosen element, and whether the two one-sided differences agree."""
         numbers = np.asarray(data(self.values[name]), float)
         here, slopes, smooth = self._loss({}), [], []
         for place in self.chosen(name):

@@ -1,4 +1,4 @@
-"""Without the packages of an extra, the command line and the lazy packages say which extra brings them."""
+"""Where a package of an extra is missing, the command line and the lazy packages name the extra to install."""
 
 import re
 import subprocess

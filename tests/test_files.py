@@ -1,4 +1,4 @@
-"""Files and folders appear whole or not at all."""
+"""Files and folders appear complete or not at all."""
 
 import os
 import stat
@@ -32,8 +32,19 @@ def test_a_file_is_what_was_written(tmp_path):
     assert list(tmp_path.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("problem", [OSError("disk full"), KeyboardInterrupt()])
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, problem):
+@pytest.mark.parametrize(
+    ("problem", "error", "message"),
+    [
+        (
+            OSError(28, "No space left on device"),
+            files.NotWritten,
+            r"rows\.json': cannot be written \(No space",
+        ),
+        (OSError("disk full"), OSError, r"rows\.json': cannot be written \(disk full\); make room there"),
+        (KeyboardInterrupt(), KeyboardInterrupt, "^$"),
+    ],
+)
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, problem, error, message):
     file = tmp_path / "rows.json"
     file.write_text("old")
 
@@ -41,25 +52,63 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, probl
         to.write_text("half")
         raise problem
 
-    with pytest.raises(type(problem)):
+    with pytest.raises(error, match=message) as raised:
         write_whole(file, write)
-    with pytest.raises(FileNotFoundError):  # nor is a folder made
+    assert getattr(raised.value, "errno", None) == getattr(problem, "errno", None)
+    with pytest.raises(files.NotWritten, match="No such file"):  # nor is a folder made
         write_whole(tmp_path / "absent" / "rows.json", lambda to: to.write_text("new"))
     assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_folder_that_is_not_there_is_no_place_for_a_file(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        write_whole(tmp_path / "absent" / "rows.json", lambda to: to.write_text("new"))
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
+    file = tmp_path / "rows.json"
+    file.write_text("old")
+    file.chmod(0o600)
+    files.write_text(file, "new")
+    assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == ("new", 0o600)
+
+
+def test_a_full_disk_keeps_the_earlier_result_and_names_it(tmp_path, monkeypatch):
+    def full(**options):
+        raise OSError(28, "No space left on device")
+
+    publish(tmp_path, "old")
+    monkeypatch.setattr(files.tempfile, "mkstemp", full)
+    with pytest.raises(files.NotWritten, match=r"place': cannot be written \(No space left on device\)"):
+        publish(tmp_path, "new")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["manifest.json", "old", "place"]
+
+
+def publish(directory, name):
+    with files.partial(directory, "place") as folder:
+        (folder / name).touch()
+        files.prepare(directory)  # the folder of a process that lives stays
+        files.publish(folder, directory / "place")
+
+
+def test_what_appears_while_another_run_publishes_is_not_replaced(tmp_path, monkeypatch):
+    """Between the two renames of a replacement, another program puts a folder there."""
+    publish(tmp_path, "old")
+    rename = Path.rename
+
+    def renamed(self, target):
+        if self.name == "place":
+            rename(self, target)
+            (tmp_path / "place").mkdir()
+            (tmp_path / "place" / "thesis.txt").write_text("years of work")
+            return None
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    with pytest.raises(files.Refused, match=r"place': holds 'thesis\.txt'"):
+        publish(tmp_path, "new")
+    assert (tmp_path / "place" / "thesis.txt").read_text() == "years of work"
 
 
 def test_publish_replaces_an_earlier_result(tmp_path):
     for name in ("old", "new"):
-        with files.partial(tmp_path, "place") as folder:
-            (folder / name).touch()
-            files.prepare(tmp_path)  # the folder of a process that lives stays
-            files.publish(folder, tmp_path / "place")
+        publish(tmp_path, name)
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
         "place",
         "place/manifest.json",

@@ -1,4 +1,4 @@
-"""What `import workbench` must not bring with it."""
+"""`import workbench` does not import heavy packages."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What the committed notebooks promise their readers."""
+"""The committed notebooks keep the promises that they make to readers."""
 
 import shlex
 from pathlib import Path

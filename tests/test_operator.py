@@ -4,6 +4,7 @@ import dataclasses
 import math
 import sys
 import types
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -53,6 +54,8 @@ def toy(monkeypatch):
     )
 
 
+_POWER = "1" + 59 * "0" + "..." + 30 * "0"  # 10^400, shortened
+_FRACTION = "Fraction(1" + 50 * "0" + "..." + 26 * "0" + ", 1)"
 OUTSIDE = [
     (WIDTH, 4, "width=4: must be an odd whole number from 1 to 9; the nearest legal values are 3 and 5"),
     (WIDTH, 0, "width=0: must be an odd whole number from 1 to 9; the nearest legal value is 1"),
@@ -70,11 +73,26 @@ OUTSIDE = [
     (ANY, -math.inf, "any=-inf: must be a number from 0.0 to inf"),
     (ANY, math.nan, "any=nan: must be a number from 0.0 to inf"),
     (MODE, "triple", "mode='triple': must be one of 'add', 'double'"),
+    (COUNT, 2**63, "count=9223372036854775808: must be a whole number of at least 0 that an int64 can hold"),
+    (WIDTH, 10**400, f"width={_POWER}: must be an odd whole number from 1 to 9; the nearest legal value is 9"),
+    (
+        COUNT,
+        -(10**5000),
+        "count=(int of more digits than Python writes): must be a whole number of at least 0; "
+        "the nearest legal value is 0",
+    ),
+    (SHARE, 10**400, f"share={_POWER}: must be a number from 0.0 to 1.0 that a float64 can hold"),
+    (ANY, Fraction(10**400), f"any={_FRACTION}: must be a number from 0.0 to inf that a float64 can hold"),
+    (
+        ANY,
+        np.longdouble("1e4000"),
+        "any=np.longdouble('1e+4000'): must be a number from 0.0 to inf that a float64 can hold",
+    ),
 ]
 
 
 @pytest.mark.parametrize(
-    ("arg", "value", "message"), OUTSIDE, ids=[f"{arg.name}={value!r}" for arg, value, _ in OUTSIDE]
+    ("arg", "value", "message"), OUTSIDE, ids=[message.partition(":")[0] for *_, message in OUTSIDE]
 )
 def test_value_outside_the_range(arg, value, message):
     with pytest.raises(ValueError, match="must be") as raised:
@@ -88,6 +106,16 @@ OF_THE_WRONG_TYPE = [
     (SHARE, "0.5", "share='0.5': must be a number from 0.0 to 1.0, not str"),
     (MODE, 1, "mode=1: must be one of 'add', 'double', not int"),
     (QUIET, 1, "quiet=1: must be True or False, not int"),
+    (
+        COUNT,
+        np.timedelta64(3, "s"),
+        "count=np.timedelta64(3,'s'): must be a whole number of at least 0, not timedelta64",
+    ),
+    (SHARE, np.timedelta64(0), "share=np.timedelta64(0): must be a number from 0.0 to 1.0, not timedelta64"),
+    (COUNT, Fraction(3), "count=Fraction(3, 1): must be a whole number of at least 0, not Fraction"),
+    (SHARE, np.True_, "share=np.True_: must be a number from 0.0 to 1.0, not bool"),
+    (SHARE, 0.5j, "share=0.5j: must be a number from 0.0 to 1.0, not complex"),
+    (SHARE, np.array(0.5), "share=array(0.5): must be a number from 0.0 to 1.0, not ndarray"),
 ]
 
 
@@ -113,6 +141,14 @@ LEGAL = [
     (ANY, 1e308, 1e308),
     (ANY, math.inf, math.inf),
     (ANY, np.float32(np.inf), math.inf),
+    (ANY, np.longdouble(np.inf), math.inf),
+    (COUNT, np.uint64(2**63 - 1), 2**63 - 1),
+    (SHARE, np.float16(0.25), 0.25),
+    (SHARE, np.longdouble(0.25), 0.25),
+    (SHARE, np.int8(1), 1.0),
+    (SHARE, Fraction(1, 4), 0.25),
+    (MODE, np.str_("double"), "double"),
+    (QUIET, np.True_, True),
 ]
 
 

@@ -1,11 +1,17 @@
 """Jobs shared between the caller and the pool."""
 
+import functools
+import hashlib
+import signal
 import threading
 import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
+import workbench
 from workbench import parallel
 
 MANY = 1 << 20  # elements, enough to be worth several threads whatever is done to them
@@ -22,7 +28,7 @@ def waking_costs_what_it_costs(waking_costs_nothing, monkeypatch):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Stand still but for what is added to `now`."""
+    """A clock that stands still until something is added to `now`."""
     clock = types.SimpleNamespace(now=100.0)
     monkeypatch.setattr(parallel.time, "perf_counter", lambda: clock.now)
     return clock
@@ -57,7 +63,7 @@ def test_small_work_stays_with_the_caller():
 
 
 def ranges(jobs, elements, threads, clock, seconds, monkeypatch):
-    """Return the ranges that `run` does, in order, each job taking so long; and how often it asks for help."""
+    """Return the ranges that `run` works on, in order, and how often it asks for help; each job takes so long."""
     asked, done = [], []
 
     def decline(task):
@@ -241,3 +247,76 @@ def test_a_wrong_setting_is_refused(setting, monkeypatch):
     with pytest.raises(ValueError, match=r"WORKBENCH_NUM_THREADS=.*whole number, at least 1") as raised:
         parallel.available_threads()
     assert repr(setting) in str(raised.value)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_an_interrupt_ends_a_long_call_soon_and_nothing_is_done_afterwards(threads):
+    # 1000 jobs of 2 ms or more, in few ranges; 16 of them are the first piece. Like a kernel, the work hears no signal.
+    begun, done, hash_long = [], [], functools.partial(hashlib.pbkdf2_hmac, "sha256", b"", b"")
+
+    def work(start, stop):
+        begun.append(stop - start)
+        hash_long(3000 * (stop - start))
+        done.append(stop - start)
+
+    timer = threading.Timer(0.1, signal.pthread_kill, [threading.get_ident(), signal.SIGINT])
+    timer.start()
+    with parallel.thread_limit(threads), pytest.raises(KeyboardInterrupt):
+        parallel.run(work, 1000, 1000 * MANY // 16)
+    timer.join()
+    assert 0 < sum(begun) < 500
+    assert len(begun) - len(done) in (0, 1)  # only the caller's own piece is cut short
+    before = len(begun)
+    time.sleep(0.1)
+    assert len(begun) == before
+
+
+def test_pieces_of_a_range_grow_until_they_take_long(clock):
+    # A range of 4000 jobs, 10 of them in MANY elements; each takes 1 ms, so that a piece is at most 0.1 s.
+    sizes = []
+
+    def work(start, stop):
+        sizes.append(stop - start)
+        clock.now += (stop - start) * 1e-3
+
+    with parallel.thread_limit(1):
+        parallel.run(work, 4000, 400 * MANY)
+    assert sizes[:5] == [10, 20, 40, 80, 80]
+    assert set(sizes[5:-1]) == {80}
+    assert sum(sizes) == 4000
+
+
+def no_thread(self):
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.fixture
+def no_threads(monkeypatch):
+    """Let the system refuse every new thread."""
+    monkeypatch.setattr(parallel, "_pool", None)
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+
+
+@pytest.mark.parametrize("elements", [SOME, MANY])
+def test_where_no_thread_can_be_started_the_caller_does_all(elements, no_threads, monkeypatch):
+    monkeypatch.setattr(parallel, "WORTH_WAKING", 0.0)
+    done, workers = covered(100, elements)
+    assert done == list(range(100))
+    assert workers == {threading.current_thread()}
+    assert parallel._pool is None  # no queue holds on to the arrays
+
+
+def test_an_array_in_place_is_changed_as_a_whole_where_no_thread_can_be_started(no_threads, monkeypatch):
+    monkeypatch.setattr(parallel, "WORTH_WAKING", 0.0)
+    w = np.full((100, 400), 0.5, np.float32)  # between SMALL and LARGE
+    with parallel.thread_limit(4):
+        loss, mask = workbench.sparse_lp(w, 1.0, 1.0, 0.75)
+    assert (loss, mask.any(), w.any()) == (20_000, False, False)
+
+
+def test_a_pool_that_is_shut_down_is_not_needed(monkeypatch):
+    closed = ThreadPoolExecutor(1)
+    closed.shutdown()
+    monkeypatch.setattr(parallel, "_pool", closed)
+    assert covered(100)[0] == list(range(100))
+    assert len(covered(100)[1]) >= 1  # by a new pool

@@ -1,6 +1,7 @@
 """Check the array arguments of operators. Every error message starts with the argument's name."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ FLOATS = _types("efd", "float16, float32 or float64", "float16, float32 or float
 WIDE_FLOATS = _types("fd", "float32 or float64", "float32 or float64", "float")
 NUMBERS = _types("bhilqBHILQefd", "an integer type, float16, float32 or float64", "numbers", "np.float32")
 INTEGERS = _types("ilq", "int32 or int64", "int32 or int64", "np.int64")
+MASKS = _types("?", "bool, as the forward pass returned it", "bool", "bool")
 
 
 def as_array(name: str, x: Any, wanted: str) -> np.ndarray:
@@ -42,10 +44,15 @@ def as_array(name: str, x: Any, wanted: str) -> np.ndarray:
 
 
 def checked_array(name: str, x: Any, types: Types) -> np.ndarray:
-    """Return x as an array in its own byte order; raise TypeError if its type is not allowed."""
-    x = as_array(name, x, f"an array of {types.elements}")
-    check_dtype(name, x.dtype, types)
-    return x
+    """Return x as an array in its own byte order; raise TypeError if its type is not allowed.
+
+    An empty list or tuple has no type of its own, so it gets an allowed one.
+    """
+    array = as_array(name, x, f"an array of {types.elements}")
+    if not array.size and isinstance(x, list | tuple) and array.dtype not in types:
+        array = array.astype(types.example.removeprefix("np."))
+    check_dtype(name, array.dtype, types)
+    return array
 
 
 def native_array(name: str, x: Any, types: Types) -> np.ndarray:
@@ -63,7 +70,7 @@ def refuse_masked(name: str, x: Any) -> None:
 def check_dtype(name: str, dtype: np.dtype, types: Types) -> None:
     """Raise TypeError unless the type is allowed, in either byte order."""
     if dtype not in types:
-        lossy = types is INTEGERS and dtype.kind not in "iu"
+        lossy = types is MASKS or (types is INTEGERS and dtype.kind not in "iu")
         hint = "" if lossy else f"; convert it, as with {name}.astype({types.example})"
         raise TypeError(f"{name} has dtype {dtype}: must be {types.words}{hint}")
 
@@ -85,11 +92,24 @@ def check_in_place(name: str, w: Any) -> None:
         raise TypeError(f"{name} has dtype {w.dtype}, not in this machine's byte order; convert it first")
     if not w.flags.writeable:
         raise ValueError(f"{name} is read-only and is changed in place; give a copy, as with {name}.copy()")
-    low, high = np.lib.array_utils.byte_bounds(w)
-    if w.size and high - low < w.nbytes:
+    if w.size and _overlaps(w):
         raise ValueError(
             f"{name}: several of its elements share one place in memory; give a copy, as with {name}.copy()"
         )
+
+
+def _overlaps(w: np.ndarray) -> bool:
+    """Return whether two elements of an array share a byte."""
+    axes = sorted((abs(stride), length) for stride, length in zip(w.strides, w.shape, strict=True) if length > 1)
+    extent, apart = w.itemsize, True
+    for stride, length in axes:
+        apart &= stride >= extent
+        extent += stride * (length - 1)
+    if apart or extent < w.nbytes:
+        return not apart
+    # Elements of several axes may lie in turns, as with strides of 3 and 2 elements.
+    places = functools.reduce(np.add.outer, [stride * np.arange(length) for stride, length in axes])
+    return bool(np.diff(np.sort(places, axis=None)).min() < w.itemsize)
 
 
 def checked_indices(indices: Any, rows: int) -> np.ndarray:
@@ -115,13 +135,15 @@ def is_sparse(x: Any) -> bool:
 def check_sound(name: str, matrix: Any) -> None:
     """Raise ValueError unless the index arrays of a CSR or CSC matrix are valid for its shape."""
     if not _is_sound(matrix):
-        raise ValueError(f"{name}: its index arrays do not describe a matrix of shape {matrix.shape}; build it anew")
+        raise ValueError(f"{name}: its index arrays do not describe a matrix of shape {matrix.shape}; build it again")
 
 
 def _is_sound(matrix: Any) -> bool:
     """Return whether the index arrays have valid types and sizes and name only existing positions."""
     lines, width = matrix.shape if matrix.format == "csr" else matrix.shape[::-1]
     bounds, places = matrix.indptr, matrix.indices
+    if any(not isinstance(array, np.ndarray) or array.ndim != 1 for array in (matrix.data, bounds, places)):
+        return False
     if bounds.dtype.kind not in "iu" or places.dtype.kind not in "iu" or bounds.shape != (lines + 1,):
         return False
     if bounds[0] != 0 or np.any(bounds[1:] < bounds[:-1]) or bounds[-1] > min(matrix.data.size, places.size):

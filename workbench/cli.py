@@ -1,36 +1,39 @@
 """Define the command line `workbench`: run notebooks and sweeps, write reports, and time and list the operators."""
 
 import contextlib
-import itertools
+import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand
 
-from workbench.files import Refused
+from workbench import __version__
+from workbench.files import NotWritten, Refused
 from workbench.lazily import MissingExtra, naming_the_extra
+from workbench.workers.progress import SafeConsole as Console
+from workbench.workers.worker import without_grammar
 
 REFUSED = 2  # exit status if a request is refused and nothing has been run
 INTERRUPTED = 130  # exit status after Ctrl-C
+PARAMETER_OPTION = re.compile(r"(?:-p|--parameter(?:=|$))(.*)", re.DOTALL)  # with what is attached to it
 
 app = typer.Typer(
     help="Neural-network operators made readable, fast, measurable and playable.",
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 
 
 class ParameterCommand(TyperCommand):
-    """A command with a repeatable option `-p NAME VALUE` of two words, as in papermill.
+    """A command with a repeatable option `-p NAME=VALUE`, which may be two words, `-p NAME VALUE`, as in papermill.
 
     Typer does not support repeated options of two words, so each pair is passed to it as one word of JSON.
     """
@@ -38,39 +41,78 @@ class ParameterCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         joined, words = [], iter(args)
         for word in words:
-            joined.append(word)
             if word == "--":
-                joined += words
-            elif word in ("-p", "--parameter"):
-                pair = [*itertools.islice(words, 2)]
-                if len(pair) < 2:
-                    ctx.fail(f"{word} takes two words, NAME VALUE, as in {word} alpha 0.01")
-                joined.append(json.dumps(pair))
+                joined += [word, *words]
+            elif option := PARAMETER_OPTION.fullmatch(word):
+                joined += ["-p", json.dumps(self._pair(ctx, option[1] or next(words, ""), words))]
+            else:
+                joined.append(word)
         return super().parse_args(ctx, joined)
+
+    def _pair(self, ctx: Any, first: str, words: Iterator[str]) -> tuple[str, str]:
+        """Return the name and the value that begin with the word `first`; exit if either is missing."""
+        name, equals, value = first.partition("=")
+        second = value if equals else next(words, None)
+        is_missing = not name or name[0] == "-" or second is None or (not equals and second in ("-p", "--parameter"))
+        if is_missing and not ctx.resilient_parsing:  # a line to be completed ends anywhere
+            ctx.fail(f"-p {first}: give a name and a value, as in -p alpha=0.01 or -p alpha 0.01")
+        return name, second or ""
+
+
+def _notebook(incomplete: str) -> list[str]:
+    """Complete the path of a notebook in notebooks/; shells complete other paths by themselves."""
+    return [path for path in map(str, _found(None)) if path.startswith(incomplete)]
+
+
+def _machine(incomplete: str) -> list[str]:
+    from workbench.machines.published import KNOWN
+
+    return [name for name in KNOWN if name.startswith(incomplete)]
 
 
 Notebooks = Annotated[
     list[Path] | None,
-    typer.Argument(help="Notebooks; without any, notebooks/*.ipynb.", show_default=False),
+    typer.Argument(help="Notebooks to run; default: notebooks/*.ipynb.", show_default=False, autocompletion=_notebook),
 ]
 Output = Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the results.")]
-Timeout = Annotated[
-    float | None, typer.Option("--timeout", metavar="SECONDS", help="Time that each notebook may take.")
-]
+Timeout = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="Time limit of each notebook.")]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", metavar="N", min=1, help="Notebooks at once; without it, one for each core.")
+    int | None, typer.Option("--jobs", metavar="N", min=1, help="Notebooks to run at once; default: one for each core.")
 ]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"workbench {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def program(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Refuse a command that reads or writes files if the working folder no longer exists."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        if ctx.invoked_subcommand not in ("machine", "operators"):
+            _refuse("the working folder has been removed; change to one that exists")
 
 
 @app.command(cls=ParameterCommand)
 def run(
-    notebook: Annotated[Path, typer.Argument(help="Notebook to run.", show_default=False)],
+    notebook: Annotated[Path, typer.Argument(help="Notebook to run.", show_default=False, autocompletion=_notebook)],
     parameter: Annotated[
         list[str] | None,
-        typer.Option("-p", "--parameter", metavar="NAME VALUE", help="Set a parameter; repeat for more."),
+        typer.Option(
+            "-p", "--parameter", metavar="NAME VALUE", help="Set a parameter, also as NAME=VALUE; repeat for more."
+        ),
     ] = None,
     output: Output = Path("reports"),
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; without it, as said above.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; default: as above.")] = None,
     timeout: Timeout = None,
 ) -> None:
     """Run one notebook with parameters.
@@ -80,12 +122,7 @@ def run(
     """
     from workbench.report import run_notebook
 
-    given: dict[str, str] = {}
-    for pair in parameter or []:
-        key, value = json.loads(pair)
-        if key in given:
-            _refuse(f"{key}: is given twice, as {given[key]!r} and {value!r}; give it once")
-        given[key] = value
+    given = _given(parameter)
     with _refusals():
         result = run_notebook(notebook, given, output=output, name=name, timeout=timeout, text=True, console=Console())
     _end([result], output / result.name / "report.html")
@@ -95,7 +132,7 @@ def run(
 def report(
     notebooks: Notebooks = None, jobs: Jobs = None, output: Output = Path("reports"), timeout: Timeout = None
 ) -> None:
-    """Run notebooks in parallel and write DIR/index.html."""
+    """Run notebooks in parallel and write a report with an index page, DIR/index.html."""
     from workbench.report import run_all
 
     with _refusals():
@@ -112,34 +149,49 @@ def save(notebooks: Notebooks = None, jobs: Jobs = None, timeout: Timeout = None
         errors = save_all(_found(notebooks), jobs=jobs, timeout=timeout, console=Console())
     failed = {path: error for path, error in errors.items() if error}
     for path, error in failed.items():
-        _print_failure(f"{path} is not saved", error)
+        _print_failure(f"{path} was not saved", error)
     raise typer.Exit(1 if failed else 0)
 
 
-@app.command()
+@app.command(cls=ParameterCommand)
 def sweep(
-    target: Annotated[str, typer.Argument(help="A notebook, module:function or file.py:function.", show_default=False)],
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A notebook, module:function or file.py:function.", show_default=False, autocompletion=_notebook
+        ),
+    ],
     parameter: Annotated[
         list[str] | None,
         typer.Option(
-            "-p", "--parameter", metavar="NAME=WHAT", help="1e-5..1:log:12, 0..1, 3,5,7 or one value; repeat for more."
+            "-p",
+            "--parameter",
+            metavar="NAME=WHAT",
+            help="Values of a parameter: 1e-5..1:log:12, 0..1, 3,5,7 or one value; repeat for more.",
         ),
     ] = None,
     objective: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="METRIC[:min|:max]", help="What to make small, or large, loss by default; twice for a Pareto front."
+            metavar="METRIC[:min|:max]",
+            help="Metric to minimize or maximize; by default, loss. Give two for a Pareto front.",
         ),
     ] = None,
     sampler: Annotated[str, typer.Option(metavar="SAMPLER", help="grid, random, qmc, tpe or gp.")] = "tpe",
     trials: Annotated[
-        int | None, typer.Option(metavar="N", help="How many; without it the whole grid, or 20.", show_default=False)
+        int | None,
+        typer.Option(metavar="N", help="Number of trials; by default the whole grid, or 20.", show_default=False),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(metavar="N", help="Trials at once; without it, one for each core.")
+        int | None, typer.Option(metavar="N", help="Trials at once; by default, one for each core.")
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="S", help="Of the sweep; each trial's comes from it.")] = 0,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Folder in DIR; without it, the target's.")] = None,
+    seed: Annotated[
+        int, typer.Option(metavar="S", help="Seed of the sweep; each trial's seed is derived from it.")
+    ] = 0,
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Name of the sweep's folder in DIR; by default, the target's name."),
+    ] = None,
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the sweeps.")] = Path("sweeps"),
     pruner: Annotated[
         str, typer.Option(metavar="PRUNER", help="Stop bad trials early: none, median, halving or wilcoxon.")
@@ -152,7 +204,9 @@ def sweep(
     ] = None,
     storage: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Add the trials to a database of Optuna's, such as sqlite:///study.db."),
+        typer.Option(
+            metavar="URL", help="Add the trials to a database that Optuna can open, such as sqlite:///study.db."
+        ),
     ] = None,
 ) -> None:
     """Run trials of a notebook or a function over a space of its parameters.
@@ -161,11 +215,11 @@ def sweep(
     """
     from workbench.sweep import SweepStopped, sweep
 
-    with _refusals("interrupted: finished trials are kept, and the same command continues"):
+    with _refusals("interrupted: finished trials are kept; run the same command to continue"):
         try:
             result = sweep(
                 target,
-                _space(parameter or []),
+                _given(parameter),
                 objective or "loss",
                 sampler=sampler,
                 trials=trials,
@@ -183,27 +237,24 @@ def sweep(
             _say("stopped:", str(problem))
             raise typer.Exit(1) from None
     if result.counts["failed"]:
-        _say(f"{result.counts['failed']} trials failed; the page says how")
+        _say(f"{result.counts['failed']} trials failed; the page shows their errors")
     Console().print(str(result.folder / "report.html"), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(0 if result.ok else 1)
 
 
-def _space(words: list[str]) -> dict[str, str]:
-    """Return a dict of the words NAME=WHAT; exit if a word has another form or a name is given twice."""
-    space: dict[str, str] = {}
-    for word in words:
-        name, equals, what = word.partition("=")
-        if not equals or not name or not what:
-            _refuse(f"-p {word}: must be NAME=WHAT, as in -p alpha=1e-5..1:log:12, -p size=3,5,7 or -p beta=0.75")
-        if name in space:
-            _refuse(f"{name}: is given twice, as {space[name]!r} and {what!r}; give it once")
-        space[name] = what
-    return space
+def _given(pairs: list[str] | None) -> dict[str, str]:
+    """Return a dict of the pairs that ParameterCommand has made; exit if a name is given twice."""
+    given: dict[str, str] = {}
+    for name, value in map(json.loads, pairs or []):
+        if name in given:
+            _refuse(f"{name}: is given twice, as {given[name]!r} and {value!r}; give it once")
+        given[name] = value
+    return given
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(context: typer.Context) -> None:
-    """Open JupyterLab on notebooks/; further arguments are passed on to it."""
+    """Open the notebooks in JupyterLab; all options are passed on to it."""
     if not Path("notebooks").is_dir():
         _refuse("there is no folder notebooks/ here; change to the folder that holds it")
     import jupyterlab  # noqa: F401 - so that its absence is a message of ours
@@ -216,11 +267,11 @@ def bench(
     what: Annotated[
         str, typer.Argument(help="What to time: lrn, dropout, sparse-lp, cost, sweep, explore or all.")
     ] = "all",
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the rows as JSON.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions and smaller shapes.")] = False,
-    figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the result.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write results as JSON.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Use fewer repetitions and smaller shapes.")] = False,
+    figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the results in a picture file.")] = None,
 ) -> None:
-    """Check the operators, then time them beside a plain copy and other libraries."""
+    """Check the operators, then time them next to a plain copy and other libraries."""
     from workbench.bench import run_bench
 
     try:
@@ -232,10 +283,13 @@ def bench(
 
 @app.command()
 def machine(
-    name: Annotated[str | None, typer.Argument(help="A published machine; without it, this one.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Measure even if the limits are known.")] = False,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A published machine, such as a100. Default: this one.", autocompletion=_machine),
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Measure again, even if the limits are known.")] = False,
 ) -> None:
-    """Show the limits of a machine: speed of arithmetic and functions, bandwidth of each cache, start-up times.
+    """Show what a machine can do: speed of arithmetic, bandwidth of each cache and memory, start-up times.
 
     This machine is measured once, in about ten seconds; run nothing else meanwhile.
     """
@@ -263,8 +317,9 @@ def figures(
     """Draw the figures that the README and the notebooks show."""
     from workbench.experiments.readme_figures import draw_all
 
-    for path in draw_all(output):
-        print(path)
+    with _refusals():
+        for path in draw_all(output):
+            print(path)
 
 
 @app.command()
@@ -281,17 +336,27 @@ def operators() -> None:
 
 
 def main() -> None:
-    """Run the command line; where a package of an extra is missing, say which extra brings it."""
+    """Run the command line; where a package of an extra is missing or a disk is full, say so in a message.
+
+    A character that an output stream cannot encode is written as its escape sequence.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    without_grammar()
     try:
         with naming_the_extra():
             app(prog_name="workbench")
     except MissingExtra as problem:
-        Console(stderr=True).print(f"[bold red]refused:[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
+        _say("refused:", str(problem))
         sys.exit(REFUSED)
+    except NotWritten as problem:
+        _say("failed:", str(problem))
+        sys.exit(1)
 
 
 @contextlib.contextmanager
-def _refusals(interrupted: str = "interrupted: what had not finished has left nothing") -> Iterator[None]:
+def _refusals(interrupted: str = "interrupted: notebooks that had not finished leave no results") -> Iterator[None]:
     """Turn a `Refused` error or an interrupt in the block into a message and an exit status."""
     try:
         yield
@@ -350,5 +415,6 @@ def _end(results: list, page: Path) -> None:
     failed = [result for result in results if not result.ok]
     for result in failed:
         _print_failure(f"{result.notebook} failed", result.error)
-    Console().print(str(page), markup=False, highlight=False, soft_wrap=True)
+    if any(result.ok or result.error["kind"] != "not written" for result in results):
+        Console().print(str(page), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(1 if failed else 0)

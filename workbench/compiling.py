@@ -9,6 +9,7 @@ import contextlib
 import functools
 import hashlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,9 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import ir
+from llvmlite.binding import ffi
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
 from workbench import philox
@@ -27,11 +30,14 @@ def compiler(**options: Any) -> Callable[[Callable], Callable]:
     """Return a decorator that compiles a function, which then runs without the GIL and divides as NumPy does.
 
     Compiled code is cached beside the source or in the user's cache folder, so that the next process starts at once.
-    If both are read-only, every process compiles again. A function may call compiled functions of other files: it is
-    compiled again when any file that it imports has changed.
+    If both are read-only, or the disk is full, every process compiles again. A function may call compiled functions of
+    other files: it is compiled again when any file that it imports has changed. With NUMBA_DISABLE_JIT=1, functions run
+    as Python, without NumPy's warnings, which compiled code does not give either.
     """
 
     def compiled(function: Callable) -> Callable:
+        if numba.config.DISABLE_JIT:
+            return np.errstate(all="ignore")(function)
         dispatcher = numba.njit(function, nogil=True, error_model="numpy", **options)
         with contextlib.suppress(RuntimeError):  # Numba raises it if no cache folder is writable
             dispatcher._cache = _Cache(function, options)
@@ -64,12 +70,22 @@ class _Cache(FunctionCache):
         self._stem = f"{self._impl.filename_base}-{digest}"
         self._cache_file = IndexDataCacheFile(self.cache_path, self._stem, self._impl.locator.get_source_stamp())
 
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the cached code, or None if there is none; damaged files are forgotten."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # a file that was cut off can raise any error
+            with contextlib.suppress(OSError):
+                self.flush()
+            return None
+
     def save_overload(self, sig: Any, data: Any) -> None:
         for old in Path(self.cache_path).glob(f"{self._impl.filename_base}-*.nb?"):
             if not old.name.startswith(self._stem):
                 with contextlib.suppress(OSError):  # the file is in use, or another process has removed it
                     old.unlink()
-        super().save_overload(sig, data)
+        with contextlib.suppress(Exception):  # the disk is full, or a damaged file cannot be replaced
+            super().save_overload(sig, data)
 
 
 @functools.cache
@@ -104,6 +120,9 @@ def _source(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _prefetch_intrinsic(write):
+    if numba.config.DISABLE_JIT:  # the loops run as Python, which has nothing to prefetch
+        return lambda array, index: None
+
     @intrinsic
     def prefetch(typing_context, array, index):
         """Prefetch the cache line of array[index]; the index may be outside the array."""
@@ -126,6 +145,21 @@ def _prefetch_intrinsic(write):
 
 prefetch_to_read = _prefetch_intrinsic(write=0)
 prefetch_to_write = _prefetch_intrinsic(write=1)
+
+
+def _hold_compilers() -> None:
+    global_compiler_lock.acquire()
+    ffi.lib._lock.__enter__()
+
+
+def _release_compilers() -> None:
+    ffi.lib._lock.__exit__()
+    global_compiler_lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    # A fork waits until no other thread compiles. The child would inherit locks that nobody releases, and hang.
+    os.register_at_fork(before=_hold_compilers, after_in_parent=_release_compilers, after_in_child=_release_compilers)
 
 philox4x32 = compiler(forceinline=True)(philox.philox4x32)
 

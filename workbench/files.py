@@ -15,20 +15,38 @@ import os
 import re
 import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 LONGEST = 120  # characters in a folder's name, at most
+LONGEST_BYTES = 160  # the same in UTF-8: a hidden name adds up to 95 bytes, and a file system allows 255
 UNSAFE = re.compile(r"[^\w.=+-]+")
 MANIFEST = "manifest.json"
 INDEX_MARK = '<meta name="generator" content="operator-workbench">'  # in the head of each written index.html
-HIDDEN = re.compile(r"\.(?P<role>partial|replaced)@(?P<host>[^@]*)@(?P<process>\d+)@(?P<random>[^@]*)@(?P<name>.+)")
+HIDDEN = re.compile(r"\.(?P<role>partial|replaced)@(?P<host>[^@]*)@(?P<process>\d+)@[0-9a-f]{8}@(?P<name>.+)")
 
 
 class Refused(ValueError):
     """A request is refused and nothing has been run, because of a file, a folder, a notebook or a sweep."""
+
+
+class NotWritten(OSError):
+    """A file or folder could not be written, for example because the disk is full; the message names it."""
+
+    def __str__(self) -> str:
+        return f"{self.filename!r}: cannot be written ({self.strerror}); make room there, or write to another folder"
+
+
+@contextlib.contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Raise NotWritten, which names `place`, instead of an OSError of the block, also where blocks are nested."""
+    try:
+        yield
+    except OSError as problem:
+        raise NotWritten(problem.errno, problem.strerror or str(problem), str(place)) from problem
 
 
 def status_kilobytes(field: str) -> int:
@@ -38,16 +56,20 @@ def status_kilobytes(field: str) -> int:
 
 
 def write_whole(file: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `file`, then rename it to `file`."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem}-", suffix=file.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        temporary.chmod(0o644)
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Let `write` fill a temporary file beside `file`, then rename it to `file`; raise NotWritten if that fails.
+
+    A file that is replaced keeps its permissions.
+    """
+    with writing(file):
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem[:40]}-", suffix=file.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            temporary.chmod(stat.S_IMODE(file.stat().st_mode) if file.exists() else 0o644)
+            temporary.replace(file)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(file: Path, text: str) -> None:
@@ -62,9 +84,10 @@ def folder_name(stem: str, parameters: Mapping[str, Any]) -> str:
     """
     wanted = "--".join([stem, *(f"{name}={value}" for name, value in parameters.items())])
     safe = UNSAFE.sub("_", wanted).lstrip(".")
-    if safe == wanted and len(safe) <= LONGEST and safe != "index.html":
+    if safe == wanted and len(safe) <= LONGEST and len(safe.encode()) <= LONGEST_BYTES and safe != "index.html":
         return safe
-    return f"{safe[: LONGEST - 9]}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
+    digest = hashlib.sha256(wanted.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{safe[: LONGEST - 9].encode()[: LONGEST_BYTES - 9].decode(errors='ignore')}-{digest}"
 
 
 def check_name(name: str) -> str:
@@ -93,7 +116,8 @@ def prepare(directory: Path) -> None:
 def partial(directory: Path, name: str) -> Iterator[Path]:
     """Yield a new hidden folder to write to; it is removed at the end unless it has been published."""
     folder = _hidden(directory, "partial", name)
-    folder.mkdir()
+    with writing(folder.parent / name):
+        folder.mkdir()
     try:
         yield folder
     finally:
@@ -103,12 +127,18 @@ def partial(directory: Path, name: str) -> Iterator[Path]:
 def publish(folder: Path, place: Path) -> None:
     """Add a manifest to `folder` and rename it to `place`, replacing an earlier result of the workbench.
 
-    Raises Refused in the same cases as `check_replaceable`; `place` is then unchanged.
+    Raises Refused in the same cases as `check_replaceable`, and NotWritten if the disk is full; `place` is then
+    unchanged.
     """
-    check_replaceable(place)
-    _write_manifest(folder, {name: [digest] for name, digest in _digests(folder)})
+    with writing(place):
+        _write_manifest(folder, {name: [digest] for name, digest in _digests(folder)})
+        _put(folder, place)
+
+
+def _put(folder: Path, place: Path) -> None:
     replaced = _hidden(place.parent, "replaced", place.name)
     while True:
+        check_replaceable(place)
         with contextlib.suppress(FileNotFoundError):
             place.rename(replaced)
         try:
@@ -128,7 +158,7 @@ def check_replaceable(place: Path) -> None:
     if not os.path.lexists(place):
         return
     if place.is_symlink() or not place.is_dir():
-        raise _not_ours(place, "is no folder")
+        raise _not_ours(place, "is not a folder")
     known = {digest for digests in _read_manifest(place).values() for digest in digests}
     for name, digest in _digests(place):
         if name != MANIFEST and digest not in known:
@@ -141,7 +171,7 @@ def check_index(directory: Path) -> None:
     """Raise Refused if `directory` has an index.html that the workbench did not write."""
     index = directory / "index.html"
     if os.path.lexists(index) and not (_is_plain(index) and INDEX_MARK.encode() in index.read_bytes()[:4096]):
-        raise _not_ours(index, "is somebody's page")
+        raise _not_ours(index, "is a page that the workbench did not write")
 
 
 def check_files(folder: Path, names: Iterable[str]) -> None:
@@ -150,7 +180,7 @@ def check_files(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         file = folder / name
         if os.path.lexists(file) and (not _is_plain(file) or _digest(file) not in known.get(name, [])):
-            raise _not_ours(file, "is not as the workbench wrote it, or somebody's")
+            raise _not_ours(file, "was changed, or was not written by the workbench")
 
 
 def replace_file(file: Path, write: Callable[[Path], object]) -> None:
@@ -172,8 +202,8 @@ def replace_file(file: Path, write: Callable[[Path], object]) -> None:
 
 def _not_ours(place: Path, what: str) -> Refused:
     return Refused(
-        f"{str(place)!r}: {what}; the workbench replaces only what it wrote itself, unchanged since: move it away, or "
-        "give another --output or --name"
+        f"{str(place)!r}: {what}; the workbench replaces only what it wrote itself and what nobody has changed since; "
+        "move it away, or give another --output or --name"
     )
 
 

@@ -26,6 +26,8 @@ class _Required:
 
 
 REQUIRED = _Required()
+LARGEST = 2**63 - 1  # whole numbers up to this fit an int64; an argument that allows larger ones says so with `high`
+LONGEST = 120  # characters of a value in a message
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,18 +60,21 @@ class Arg:
             raise TypeError(f"{self.name}: is missing; give {self.allowed}")
         if self.type is object:
             return value
-        accepted = {str: str, bool: bool | np.bool, int: numbers.Integral, float: numbers.Real}[self.type]
-        if not isinstance(value, accepted) or (isinstance(value, bool) and self.type is not bool):
-            raise TypeError(f"{self.name}={value!r}: must be {self.allowed}, not {type(value).__name__}")
+        if not self._accepts(value):
+            raise TypeError(f"{self.name}={shown(value)}: must be {self.allowed}, not {type(value).__name__}")
         if self.choices:
-            return checked_choice(self.name, value, self.choices)
-        try:
-            checked = self.type(value)
-        except OverflowError:
-            raise ValueError(f"{self.name}: must be {self.allowed} that a float64 can hold") from None
+            return str(checked_choice(self.name, value, self.choices))
+        checked = _converted(value, self.type)
+        if checked is None:
+            raise ValueError(f"{self.name}={shown(value)}: must be {self.allowed} that a float64 can hold")
         if self.type in (int, float):
             self._check_range(value, checked)
         return checked
+
+    def _accepts(self, value: Any) -> bool:
+        if self.type in (int, float):
+            return is_number(value, self.type)
+        return isinstance(value, str if self.type is str else bool | np.bool)
 
     @property
     def allowed(self) -> str:
@@ -90,25 +95,55 @@ class Arg:
         return f"{kind} of at least {self.low}" if self.high is None else f"{kind} from {self.low} to {self.high}"
 
     def _check_range(self, value: Any, number: float | int) -> None:
-        if not math.isfinite(number) and number != self.high:
+        given = f"{self.name}={shown(value)}"
+        if isinstance(number, float) and not math.isfinite(number) and number != self.high:
             finite = "" if self.high == math.inf else "finite, "
-            raise ValueError(f"{self.name}={value!r}: must be {finite}{self.allowed}")
+            raise ValueError(f"{given}: must be {finite}{self.allowed}")
+        if self.type is int and self.high is None and number > LARGEST:
+            raise ValueError(f"{given}: must be {self.allowed} that an int64 can hold")
         low, high = (-math.inf if self.low is None else self.low), (math.inf if self.high is None else self.high)
         beyond = 0 if self.type is float or self.step is None else (number - (self.low or 0)) % self.step
         inside = low < number < high if self.open else low <= number <= high
         if inside and not beyond:
             return
         hint = f"; the nearest legal value is {min(max(number, low), high)}"
-        if inside:
+        if inside and self.step is not None:
             hint = f"; the nearest legal values are {number - beyond} and {number - beyond + self.step}"
-        raise ValueError(f"{self.name}={value!r}: must be {self.allowed}{'' if self.open else hint}")
+        raise ValueError(f"{given}: must be {self.allowed}{'' if self.open else hint}")
+
+
+def is_number(value: Any, kind: type = float) -> bool:
+    """Return whether `value` is a number of this kind: float, or int for whole numbers, of Python, NumPy or another.
+
+    A bool is not a number, nor is a `np.timedelta64`. A float is not a whole number. Every check of a number uses this.
+    """
+    accepted = numbers.Integral if kind is int else numbers.Real
+    return isinstance(value, accepted) and not isinstance(value, bool | np.timedelta64)
+
+
+def _converted(value: Any, kind: type) -> Any:
+    """Return `value` as this type, or None if it is a finite number that is too large for it."""
+    try:
+        converted = kind(value)
+    except OverflowError:
+        return None
+    return None if kind is float and math.isinf(converted) and value != converted else converted
+
+
+def shown(value: Any) -> str:
+    """Return `repr(value)` for a message, shortened if it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write an int of more than 4300 digits
+        return f"({type(value).__name__} of more digits than Python writes)"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]}...{text[-LONGEST // 4 :]}"
 
 
 def checked_choice(name: str, value: Any, choices: Iterable[str]) -> Any:
     """Return `value`; raise ValueError unless it is one of `choices`. Functions that are not operators use it too."""
     choices = tuple(choices)
     if value not in choices:
-        raise ValueError(f"{name}={value!r}: must be {_one_of(choices)}")
+        raise ValueError(f"{name}={shown(value)}: must be {_one_of(choices)}")
     return value
 
 
@@ -197,7 +232,7 @@ class Operator:
     def implementation(self, engine: str) -> Callable:
         """Return the function of one engine; raise ValueError if the engine does not exist."""
         if not isinstance(engine, str) or engine not in self.engines:
-            raise ValueError(f"engine={engine!r}: must be {_one_of(self.engines)}")
+            raise ValueError(f"engine={shown(engine)}: must be {_one_of(self.engines)}")
         return getattr(import_module(self.engines[engine]), self.function)
 
     def cost_module(self) -> ModuleType:

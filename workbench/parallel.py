@@ -7,6 +7,7 @@ threads, because a job does not depend on the thread that runs it.
 
 import contextlib
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ SMALL = 1 << 15  # elements; below this, waking a thread costs more than it save
 LARGE = 1 << 20  # elements; from this on, waking a thread is worth its cost for any kernel
 WORTH_WAKING = 2e-4  # seconds; between the two, threads are woken for this much work (waking may take half of it)
 CHUNKS_PER_THREAD = 4  # more than one, so that a delayed thread does not delay the whole call
+PIECE_SECONDS = 0.1  # after about this time, a thread looks whether the call was interrupted
 
 _limit: ContextVar[int | None] = ContextVar("thread_limit", default=None)
 _pool: ThreadPoolExecutor | None = None
@@ -49,15 +51,20 @@ def thread_limit(threads: int) -> Iterator[None]:
 def run(work: Callable[[int, int], None], jobs: int, elements: int) -> None:
     """Call `work(start, stop)` on ranges that cover 0..jobs, on several threads if there are enough `elements`.
 
-    The caller works too, so a pool that is busy with other calls delays nothing and cannot deadlock. Between SMALL and
-    LARGE, it does the first range alone, and wakes threads if the rest would take at least WORTH_WAKING at that speed.
+    The caller works too, so a pool that is busy with other calls delays nothing and cannot deadlock. If no thread can
+    be started, as at the exit of the interpreter, the caller does all the work. Between SMALL and LARGE, it does the
+    first range alone, and wakes threads if the rest would take at least WORTH_WAKING at that speed.
+
+    An error or ctrl-C ends the call soon: no thread then begins another piece of its range, and a piece takes about
+    PIECE_SECONDS or has LARGE elements. No thread works on after the call has returned; an array that the jobs change
+    in place may be partly changed.
     """
     threads = min(_limit.get() or available_threads(), jobs)
-    if threads <= 1 or elements < SMALL:
+    if elements < SMALL or (threads <= 1 and elements <= LARGE):
         if jobs:
             work(0, jobs)
         return
-    chunks = min(jobs, threads * CHUNKS_PER_THREAD)
+    chunks = min(jobs, threads * CHUNKS_PER_THREAD) if threads > 1 else threads
     done = 0
     if elements < LARGE:
         done, first, begin = 1, jobs // chunks, time.perf_counter()
@@ -65,24 +72,74 @@ def run(work: Callable[[int, int], None], jobs: int, elements: int) -> None:
         if (time.perf_counter() - begin) * (chunks - 1) < WORTH_WAKING:
             work(first, jobs)
             return
-    ranges = deque((jobs * i // chunks, jobs * (i + 1) // chunks) for i in range(done, chunks))
+    call = _Call(work, max(1, jobs * LARGE // elements))
+    call.ranges.extend((jobs * i // chunks, jobs * (i + 1) // chunks) for i in range(done, chunks))
+    try:
+        _ask_for_help(call, threads - 1)
+        call.drain()
+        call.wait()
+    except BaseException:
+        call.ranges.clear()
+        call.stopped = True
+        call.wait()
+        raise
+    if call.problem is not None:
+        raise call.problem
 
-    def drain() -> None:
-        while True:
+
+class _Call:
+    """The ranges of one call that no thread has taken yet, and the number of helpers that work on others."""
+
+    def __init__(self, work: Callable[[int, int], None], piece: int) -> None:
+        self.ranges: deque[tuple[int, int]] = deque()
+        self.stopped = False
+        self.problem: BaseException | None = None
+        self._work = work
+        self._piece = piece  # jobs, until it is known how long they take
+        self._changed = threading.Condition()
+        self._helpers = 0
+
+    def drain(self) -> None:
+        """Do one range after another, in pieces that take not much longer than PIECE_SECONDS."""
+        piece = self._piece
+        while not self.stopped:
             try:
-                start, stop = ranges.popleft()
+                start, stop = self.ranges.popleft()
             except IndexError:
                 return
-            work(start, stop)
+            while start < stop and not self.stopped:
+                begin, end = time.perf_counter(), min(stop, start + piece)
+                self._work(start, end)
+                start = end
+                if time.perf_counter() - begin < PIECE_SECONDS / 2:
+                    piece *= 2
 
-    helpers = [_executor().submit(drain) for _ in range(threads - 1)]
-    try:
-        drain()
-    finally:
-        ranges.clear()
-        for helper in helpers:
-            if not helper.cancel():
-                helper.result()
+    def help(self) -> None:
+        """Drain in a thread of the pool. This may begin after the call has ended: then there is nothing left."""
+        with self._changed:
+            self._helpers += 1
+        try:
+            self.drain()
+        except BaseException as problem:
+            self.problem, self.stopped = problem, True
+        finally:
+            with self._changed:
+                self._helpers -= 1
+                self._changed.notify_all()
+
+    def wait(self) -> None:
+        """Wait until no helper works."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._helpers)
+
+
+def _ask_for_help(call: _Call, threads: int) -> None:
+    for _ in range(threads):
+        try:
+            _executor().submit(call.help)
+        except (RuntimeError, MemoryError):  # no thread can be started
+            _forget_pool()  # and with it what waits in its queue
+            return
 
 
 def parallel_part(jobs: int, elements: int, seconds: float, threads: int) -> tuple[float, float]:
@@ -113,8 +170,8 @@ def _executor() -> ThreadPoolExecutor:
 
 def _forget_pool() -> None:
     global _pool
-    _pool = None  # a forked process inherits the object but not its threads
+    _pool = None
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+    os.register_at_fork(after_in_child=_forget_pool)  # a forked process inherits the object but not its threads

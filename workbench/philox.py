@@ -7,6 +7,8 @@ key is the seed.
 Source: Salmon, Moraes, Dror and Shaw, Parallel Random Numbers: As Easy as 1, 2, 3, 2011.
 """
 
+from typing import Any
+
 import numpy as np
 
 ROUNDS = 10
@@ -20,7 +22,7 @@ WEYL0, WEYL1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)  # added to the key 
 LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
-def philox4x32(c0, c1, c2, c3, key0, key1):
+def philox4x32(c0: Any, c1: Any, c2: Any, c3: Any, key0: Any, key1: Any) -> tuple[Any, Any, Any, Any]:
     """Return the four random words of blocks, given four words of the counter and two of the key.
 
     NumPy runs this on arrays; `workbench.compiling.philox4x32` is the same source, compiled for one block at a time.

@@ -5,7 +5,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
-from workbench.report.markup import mathml
+from workbench.report.formulas import mathml
 
 LOG = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from workbench.cost import Cost
 
 
 def loop(read, written, **operations):
-    """Return the cost of a loop that reads and writes so many bytes, the latter new."""
+    """Return the cost of a loop that reads and writes so many bytes; the bytes written are new memory."""
     return Cost(bytes_read=read, bytes_written=written, bytes_allocated=written, launches=1, **operations)
 
 
@@ -184,6 +184,9 @@ def test_pooling_without_a_stride_tiles_the_plane():
         (5, 1, 3, 0, 2, 0),  # begin at 0 and 3; 6 is beyond the border
         (4, 3, 2, 1, 3, 1 + 2 + 0),  # begin at -1, 1 and 3, where 1 element is left
         (2, 2, 2, 1, 2, 0),  # begin at -1 and 1: one element each
+        (2, 3, 2, 0, 1, 1),  # a window longer than the plane, as in PyTorch and Caffe: 2 elements are left
+        (1, 3, 3, 0, 1, 0),
+        (2, 5, 2, 1, 1, 1),  # begins at -1
     ],
 )
 def test_ceil_adds_the_window_that_begins_inside(length, kernel, stride, padding, windows, comparisons):
@@ -353,7 +356,7 @@ def convolved(*arguments, **options):
         (lambda: convolved(3, 2, padding=(0, -1)), ValueError, r"padding\[1\]=-1: must be at least 0"),
         (lambda: convolved(3, 2.0), TypeError, r"kernel=2\.0: must be an int, not float"),
         (lambda: convolved(3, (1, 2, 3)), ValueError, r"kernel=\(1, 2, 3\): must be an int, or two"),
-        (lambda: convolved(3, 5), ValueError, r"kernel=5: must be at most \(4, 5\), the rows and c"),
+        (lambda: convolved(3, 5), ValueError, r"kernel=5: is too long for shape=.* with padding=0"),
         (lambda: convolved(3, 2, itemsize=3), ValueError, "itemsize=3: must be 2, 4 or 8"),
         (lambda: dense("forward", IMAGES, 3), ValueError, r"shape=\(2, 6, 4, 5\): must have 2 axes"),
         (lambda: dense("forward", (2, 3), True), TypeError, "units=True: must be an int, not bool"),
@@ -364,7 +367,12 @@ def convolved(*arguments, **options):
         ),
         (lambda: relu("forward", 5), TypeError, "shape=5: must be a tuple of ints"),
         (lambda: dropout("inference", (2,)), ValueError, "direction='inference': must be one of 'forward', 'gradient'"),
-        (lambda: max_pool("forward", IMAGES, 7), ValueError, r"kernel=7: must be at most \(4, 5\)"),
+        (lambda: max_pool("forward", IMAGES, 7), ValueError, "kernel=7: is too long for shape="),
+        (
+            lambda: max_pool("forward", IMAGES, 6, stride=2, ceil=True),
+            ValueError,
+            "kernel=6: is too long for shape=.* and ceil=True; give a smaller one",
+        ),
         (lambda: max_pool("forward", IMAGES, 2, padding=2), ValueError, "padding=2: must be less than kernel=2"),
         (lambda: average_pool("forward", IMAGES, 0), ValueError, "kernel=0: must be at least 1"),
         (lambda: average_pool("forward", IMAGES, 2, stride=1.5), TypeError, r"stride=1\.5: must be an int"),
@@ -378,7 +386,7 @@ def convolved(*arguments, **options):
         ),
         (lambda: embedding_lookup("forward", -1, 5), ValueError, "indices=-1: must be at least 0"),
         (lambda: embedding_lookup("forward", 1, 5, index_itemsize=2), ValueError, "index_itemsize=2: must be 4 or 8"),
-        (lambda: concatenation("forward", ()), ValueError, r"shapes=\(\): must be at least one"),
+        (lambda: concatenation("forward", ()), ValueError, r"shapes=\(\): give at least one shape"),
         (
             lambda: concatenation("forward", ((2, 3), (4, 3))),
             ValueError,

@@ -162,6 +162,17 @@ def test_googlenets_modules_have_the_shapes_of_its_table():
     assert names(googlenet())[:9:2] == ["conv1", "pool1", "conv2_reduce", "conv2", "norm2"]
 
 
+def test_googlenet_counts_small_images():
+    # 32 pixels: conv1 leaves 16, the four pools 8, 4, 2 and 1; the mean over 1 pixel takes a division per channel.
+    network = dataclasses.replace(googlenet(), input_shape=(3, 32, 32))
+    rows = {row.name: row for row in network.trace()}
+    shapes = {name: row.output_shape[1:] for name, row in rows.items()}
+    pools = [shapes[name] for name in ("pool1", "pool2", "pool3", "pool4", "pool5", "linear")]
+    assert pools == [(64, 8, 8), (192, 4, 4), (480, 2, 2), (832, 1, 1), (1024, 1, 1), (1000,)]
+    assert (rows["pool5"].forward.divisions, rows["pool5"].forward.other_flops) == (1024, 0)
+    assert network.parameters == googlenet().parameters
+
+
 def test_pooling_that_rounds_down_gives_the_surveys_figure_for_googlenet():
     def rounded_down(layer):
         if isinstance(layer, AveragePool):
@@ -310,7 +321,7 @@ def network(*layers, shape=(6, 8, 9)):
         (
             lambda: network(ReLU(), MaxPool(9, 2, name="pool")),
             ValueError,
-            "layer 1, MaxPool 'pool', on shape (1, 6, 8, 9): kernel=9: must be at most (8, 9)",
+            "layer 1, MaxPool 'pool', on shape (1, 6, 8, 9): kernel=9: is too long for shape=(1, 6, 8, 9)",
         ),
         (
             lambda: network(Branches(((ReLU(),), (ReLU(), Convolution(3, 1, groups=4))))),
@@ -338,7 +349,7 @@ def network(*layers, shape=(6, 8, 9)):
         (lambda: network(ReLU(), shape=(6, 8)), ValueError, "input_shape=(6, 8): must be (channels, rows, columns) or"),
         (lambda: SMALL.trace(batch=-1), ValueError, "batch=-1: must be at least 0"),
         (lambda: SMALL.cost("backward"), ValueError, "direction='backward': must be one of 'forward', 'gradient'"),
-        (lambda: Branches(()), ValueError, "branches=(): must be at least one"),
+        (lambda: Branches(()), ValueError, "branches=(): give at least one branch"),
         (lambda: Branches((ReLU(),)), TypeError, "branches=ReLU(name=''): must be a tuple of layers"),
         (lambda: Dropout(1.5), ValueError, "ratio=1.5: must be a number from 0 to 1"),
         (lambda: Dropout("0.5"), TypeError, "ratio='0.5': must be a number from 0 to 1, not str"),

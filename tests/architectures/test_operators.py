@@ -1,4 +1,4 @@
-"""What estimators say of starting an operator and of new memory, against operators that run."""
+"""Estimates of launches, jobs and new memory, against operators that run."""
 
 import dataclasses
 import tracemalloc
@@ -42,7 +42,7 @@ CALLS = {
 
 
 def counted(name):
-    """Return what is counted of a call; of segments, with those that this seed drops."""
+    """Return the cost of a call; for segments, count those that this seed drops."""
     if name == "segments":
         return segments_cost(LENGTHS.size, int(FATES.sum()), int(LENGTHS[~FATES].sum()), engine="numba")
     operator, inputs, arguments = CALLS[name]
@@ -50,7 +50,7 @@ def counted(name):
 
 
 def call(name):
-    """Return what makes the call, after it has been made once."""
+    """Return a function that makes the call; the call has been made once, so it is compiled."""
     operator, inputs, arguments = CALLS[name]
     OPERATORS[operator].run(*inputs, **arguments)
     return lambda: OPERATORS[operator].run(*inputs, **arguments)

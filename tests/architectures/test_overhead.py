@@ -1,4 +1,4 @@
-"""What an operator adds to a network, against numbers worked out by hand."""
+"""The overhead of an operator in a network, against numbers worked out by hand."""
 
 import pytest
 
@@ -93,11 +93,11 @@ def test_the_table_shows_every_quantity():
         (lambda: overhead(TINY, "LRN", batch=0), "batch=0: must be at least 1"),
         (lambda: overhead("AlexNet", "LRN"), "network='AlexNet': must be a Network"),
         (lambda: overhead(TINY, "lrn"), "operator='lrn': must be one of 'LRN'"),
-        (lambda: overhead(TINY, "LpGradient"), "stands neither among layers nor at the weights; take LRN"),
+        (lambda: overhead(TINY, "LpGradient"), "is neither a layer nor applied to weights; choose one of LRN"),
         (lambda: overhead(TINY, "DropoutWithReplacement"), "is not in the network 'tiny'"),
         (lambda: overhead(TINY, "LRN", arguments={"size": 3}), "LRN is a layer; give them in the network"),
         (lambda: overhead(TINY, "SparseLp", arguments={"q": 3}), "SparseLp has no argument 'q'"),
-        (lambda: overhead(TINY, "LRN", flat_machine(), threads=5), "threads=5: flat has limits for 1, 2 alone"),
+        (lambda: overhead(TINY, "LRN", flat_machine(), threads=5), "threads=5: the limits of flat are known only"),
     ],
 )
 def test_refusals(wrong, message):

@@ -1,4 +1,4 @@
-"""What the pictures of cost show."""
+"""The pictures of costs hold the right values."""
 
 import numpy as np
 import pytest

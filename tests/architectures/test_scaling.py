@@ -1,4 +1,4 @@
-"""How costs grow, against sums by hand on a machine that does a billion of anything a second."""
+"""The growth of costs with size, against sums by hand, on a machine that does a billion of anything a second."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What all baselines take and refuse alike: ratio, seed, training, arrays and masks; and what must not be imported."""
+"""All baselines accept and refuse the same ratios, seeds, arrays and masks; importing them imports nothing heavy."""
 
 import math
 import subprocess

@@ -92,6 +92,16 @@ def test_a_word_equal_to_the_ratio_is_kept():
     assert subsample_entries(x, (word + 1) / 2**32, seed=0)[1].tolist() == [True]
 
 
+@pytest.mark.parametrize("index_type", [np.int64, np.uint8, np.uint64])
+def test_every_index_type(index_type):
+    x, _ = some(sparse.csr_array, np.float32)
+    y, dropped = subsample_entries(x, 0.4, seed=SEED)
+    x.indices, x.indptr = x.indices.astype(index_type), x.indptr.astype(index_type)
+    again, dropped_again = subsample_entries(x, 0.4, seed=SEED)
+    assert stored(again) == stored(y)
+    assert np.array_equal(dropped, dropped_again)
+
+
 def test_room_behind_the_entries_is_no_entry():
     x = sparse.csr_array((np.ones(2), np.array([1, 2]), np.array([0, 1, 2])), shape=(2, 3))
     x.data, x.indices = np.ones(5), np.array([1, 2, 0, 0, 0], x.indices.dtype)

@@ -1,4 +1,4 @@
-"""A machine of round numbers in the place of this one, so that no test measures it; known times, and made-up peers."""
+"""Fixtures: a machine of round numbers, so that no test measures this one; known times; made-up peers."""
 
 import sys
 import types
@@ -14,7 +14,7 @@ from workbench.machines.timing import Contender, Timing
 
 
 def limits(threads: int) -> Limits:
-    """Return limits that grow with the threads; so many seconds a launch, a run, a thread to wake."""
+    """Return limits that grow with the threads; a launch, a run and waking a thread take the seconds that are given."""
     names = ("divisions", "square_roots", "exponentials", "logarithms", "powers", "random_words")
     everywhere = ((1e3, threads * 1e10), (1e9, threads * 1e10))
     return Limits(
@@ -61,7 +61,7 @@ def untimed(monkeypatch):
 
 @pytest.fixture
 def fake_peer(monkeypatch):
-    """Return what installs a peer, called fake: `run(case)` is its result where `has(case)`."""
+    """Return a function that installs a peer named fake: its result is `run(case)` where `has(case)`."""
 
     def install(module, run, has=lambda case: True, name="fake"):
         def build(case, threads):
@@ -76,7 +76,7 @@ def fake_peer(monkeypatch):
 
 @pytest.fixture
 def known_times(monkeypatch):
-    """Return what makes each contender take the seconds of the first word that its name starts with."""
+    """Return a function that sets each contender's seconds: those of the first word that its name starts with."""
 
     def install(seconds):
         def measured(contenders, *arguments, **options):

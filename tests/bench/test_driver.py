@@ -153,7 +153,7 @@ def test_everything_wrong_is_named_before_anything_is_timed(toy, untimed):
         "Toy forward, 3, 5×7 dense, 2 threads: y is wrong at 1 of 35 places",
         "Toy forward, 4, 5×7 dense, 1 thread: y is float64 (5, 7), and should be float32 (5, 7)",
         "Toy forward, 4, 5×7 dense, 2 threads: y is float64 (5, 7), and should be float32 (5, 7)",
-        "3 wrong: nothing is timed",
+        "3 results are wrong; nothing was timed",
     ]
 
 
@@ -301,6 +301,14 @@ def test_an_unknown_part_and_files_in_no_folder_are_refused_before_anything_runs
         run_bench("lrn", absent, True, None)
     with pytest.raises(ValueError, match=r"figure=.*is not a folder"):
         run_bench("lrn", None, True, absent)
+    long = tmp_path / ("x" * 300)
+    for file, reason in ((tmp_path, "Is a directory"), (long, "File name too long")):
+        with pytest.raises(ValueError, match=rf"^json_file='.*': cannot be written \({reason}\); name another file$"):
+            run_bench("lrn", file, True, None)
+    kinds = r"^figure='.*\.weird': must be a picture, such as \.png, \.svg or \.pdf$"
+    with pytest.raises(ValueError, match=kinds):
+        run_bench("lrn", None, True, tmp_path / "ratios.weird")
+    assert [*tmp_path.iterdir()] == []
     for part in ("explore", "sweep"):
         with pytest.raises(
             ValueError, match=r"figure=.*: shows 'lrn', 'dropout', 'sparse-lp' and 'cost'.*leave it out"

@@ -1,4 +1,4 @@
-"""The bench of dropout on small arrays: rows, ratios, wrong results, peers, and what is told beside them."""
+"""The bench of dropout on small arrays: rows, ratios, wrong results, peers, and the notes beside them."""
 
 import json
 import re
@@ -21,7 +21,7 @@ def is_plain(case):
 
 
 def dropped_evenly(case, ratio=0.3):
-    """Drop as many as the ratio says, at even distances."""
+    """Drop the share `ratio` of the elements, at even distances."""
     (x,) = case.inputs
     steps = np.floor(np.arange(1, x.size + 1) * ratio) - np.floor(np.arange(x.size) * ratio)
     return np.where(steps.reshape(x.shape) > 0, 0, x).astype(x.dtype)
@@ -90,7 +90,7 @@ def test_the_last_bits_of_dense_and_sparse_results_are_looked_at(small, untimed,
     shown = capsys.readouterr().out
     assert f"{PLAIN}, 1 thread: y is wrong at 1 of 35,350 places" in shown
     assert "stored 900, 310×290 CSR, 2 threads: dropped is wrong at 1 of 900 places" in shown
-    assert "6 wrong: nothing is timed" in shown  # scaled and not, and a matrix; two thread counts
+    assert "6 results are wrong; nothing was timed" in shown  # scaled and not, and a matrix; two thread counts
     assert list(tmp_path.iterdir()) == []
 
 

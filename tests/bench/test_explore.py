@@ -17,7 +17,7 @@ ARGS = (ALPHA, SIZE, BETA, ORDER)
 
 
 class Explorer:
-    """Render what the sliders say, when waited for."""
+    """Render what the sliders say, after waiting for them."""
 
     def __init__(self, render):
         self.sliders = {arg.name: types.SimpleNamespace(value=arg.default) for arg in ARGS}

@@ -1,4 +1,4 @@
-"""What tables, Markdown and the figure make of rows of one operator and of several."""
+"""Tables, Markdown and the figure made from rows of one operator and of several."""
 
 import matplotlib.colors
 import pytest

@@ -124,7 +124,7 @@ def test_ratios_of_known_times(small, fake_peer, known_times, monkeypatch):
 
 
 def spoil(monkeypatch, name, change):
-    """Let `change(results, *arguments)` spoil what a kernel has done; what it returns is the result."""
+    """Replace the result of a kernel by `change(results, *arguments)`, to make it wrong."""
     right = getattr(kernels, name)
     monkeypatch.setattr(kernels, name, lambda *arguments: change(right(*arguments), *arguments))
 
@@ -159,7 +159,7 @@ def test_every_result_is_looked_at_and_nothing_is_timed(small, untimed, monkeypa
     for result in ("z", "dw"):
         assert shown.count(f"{result} is wrong at 1 of 34,500 places") == 2
         assert shown.count(f"{result} is float64 (230, 150), and should be float32 (230, 150)") == 2
-    assert "22 wrong: nothing is timed" in shown  # p = 1, 2, 2 with int64, 2 skewed; 3; 2 each; two thread counts
+    assert "22 results are wrong; nothing was timed" in shown  # p = 1, 2, 2 with int64, 2 skewed; 3; 2 each; 2 threads
     assert list(tmp_path.iterdir()) == []
 
 
@@ -169,7 +169,7 @@ def test_rows_that_are_shrunk_once_however_often_they_are_named_are_wrong(small,
         kernels, "sparse_lp_regularizer", lambda param, indices, *rest: right(param, np.unique(indices), *rest)
     )
     assert run_bench("sparse-lp", None, True, None) == 1
-    assert "16 wrong: nothing is timed" in capsys.readouterr().out
+    assert "16 results are wrong; nothing was timed" in capsys.readouterr().out
 
 
 def test_a_wrong_peer_fails_the_bench_by_name(small, untimed, fake_peer, capsys):
@@ -177,7 +177,7 @@ def test_a_wrong_peer_fails_the_bench_by_name(small, untimed, fake_peer, capsys)
     assert run_bench("sparse-lp", None, True, None) == 1
     shown = capsys.readouterr().out
     assert re.search(f"fake, {PLAIN_ROWS}, 2 threads: param is wrong at .* of 72,000 places", shown)
-    assert "2 wrong: nothing is timed" in shown
+    assert "2 results are wrong; nothing was timed" in shown
 
 
 def test_an_installed_peer_does_what_it_should():

@@ -1,4 +1,4 @@
-"""What these tests share: blocks are computed one after another, but where a test is about threads or processes."""
+"""Fixtures of these tests: blocks are computed one after another, except where a test is about threads or processes."""
 
 import dask
 import pytest

@@ -1,4 +1,4 @@
-"""Dropout of blocks: the bits of the whole, whatever the blocks; and what is computed from all of them."""
+"""Dropout block by block: the bits do not depend on the blocks, nor do replacements computed from all of them."""
 
 import dask
 import dask.array as da
@@ -112,7 +112,7 @@ def test_a_mean_is_that_of_the_whole(shape, dtype, per_feature):
 
 
 def typical(x, name, per_feature=False, chunks=2):
-    """Return what all elements become."""
+    """Return the value that all elements become."""
     chunked = da.from_array(x, chunks=chunks)
     return cluster.dropout_with_replacement(chunked, 1.0, name, per_feature=per_feature, seed=0)[0].compute()
 
@@ -151,7 +151,7 @@ def test_sizes_at_the_ends_of_the_range(name, per_feature):
 
 
 def test_medians_of_many_values():
-    """Values that differ in each of their digits of 16 bits, signs and ties included: all digits must be found."""
+    """The values differ in each of their 16-bit digits, with both signs and ties: every digit must be found."""
     random = rng(4)
     for dtype, bits in (("float16", "u2"), ("float32", "u4"), ("float64", "u8")):
         for count in (1000, 1001):
@@ -222,11 +222,11 @@ def test_a_replacements_gradient_beyond_the_range_is_infinite_without_a_warning(
 def test_marks_that_contradict_the_ratio_are_an_error_of_the_computation(arguments):
     dy, dropped = np.ones((4, 6)), np.zeros((4, 6), bool)
     dropped[3, 5] = True
-    with pytest.raises(ValueError, match="dropped says otherwise") as plain:
+    with pytest.raises(ValueError, match="but `dropped` ") as plain:
         workbench.dropout_with_replacement_gradient(dy, dropped, **arguments)
     results = cluster.dropout_with_replacement_gradient(cut(dy, "uneven"), cut(dropped, "uneven"), **arguments)
     for result in results:
-        with pytest.raises(ValueError, match="dropped says otherwise") as here:
+        with pytest.raises(ValueError, match="but `dropped` ") as here:
             result.compute()
         assert str(here.value) == str(plain.value)
     everything = np.ones((4, 6), bool)

@@ -1,4 +1,4 @@
-"""What holds for every operator with a form for blocks: arguments as the plain ones, lazy results, no block changed."""
+"""Tests of every operator with a blockwise form: the plain function's arguments, lazy results, no block changed."""
 
 import dataclasses
 import inspect
@@ -25,7 +25,7 @@ EVERY = pytest.mark.parametrize("operator", [OPERATORS[name] for name in NAMES],
 
 
 def some_examples(operator):
-    """Return up to eight of the examples, from all kinds of them, without sparse matrices."""
+    """Return up to eight examples of different kinds, without sparse matrices."""
     dense = [(x, arguments) for x, arguments in examples(operator) if not any(map(is_sparse, x))]
     return dense[:: -(-len(dense) // 8)]
 
@@ -36,7 +36,7 @@ def by_blocks(inputs, function):
 
 
 def plain_result(operator, inputs, arguments):
-    """Return what the plain function does with copies: new arrays in place of those that it changes."""
+    """Call the plain function with copies, and return new arrays in place of those that it changes."""
     inputs = [np.array(x) if isinstance(x, np.ndarray) and not np.ma.isMA(x) else x for x in inputs]
     result = getattr(workbench, operator.function)(*inputs, **arguments)
     results = () if result is None else result if isinstance(result, tuple) else (result,)
@@ -77,7 +77,7 @@ def test_functions_that_are_not_here():
 def test_an_operator_that_says_nothing_of_blocks_has_no_form(monkeypatch):
     operator = OPERATORS["LpProx"]
     monkeypatch.setitem(OPERATORS, "LpProx", dataclasses.replace(operator, blockwise=None))
-    with pytest.raises(ValueError, match=r'^LpProx has no form for blocks: declare it as blockwise="elementwise"'):
+    with pytest.raises(ValueError, match=r'^LpProx cannot be computed in blocks; .* declare blockwise="elementwise"'):
         cluster.run("LpProx", np.ones(3), 1.0)
     with pytest.raises(AttributeError):
         cluster.lp_prox  # noqa: B018
@@ -185,7 +185,7 @@ def test_other_arrays_are_taken_too(operator):
 
 @EVERY
 def test_a_block_stays_on_its_thread(operator, monkeypatch):
-    """Large calls use the pool if they may; there is none for them here."""
+    """Large calls use the thread pool if they may; here they may not."""
     monkeypatch.setenv("WORKBENCH_NUM_THREADS", "4")
     inputs, arguments = next(iter(operator.timed(np.random.default_rng(0), ELEMENTS)))
     results = lazy_result(operator, by_blocks(inputs, lambda x: cut(x, "whole")), arguments)

@@ -65,8 +65,8 @@ def test_what_is_not_a_file_as_a_whole_is_refused(tmp_path, x):
         file.write(x.tobytes())
         nameless = np.memmap(file, np.float32, "r+", shape=x.shape)
         for wrong in (mapped[1:], mapped.T, in_memory, nameless):
-            with pytest.raises(ValueError, match="must be a file as a whole, with a name and not in mode 'c'"):
+            with pytest.raises(ValueError, match="must be a whole file that has a name and is not in mode 'c'"):
                 cluster.from_memmap(wrong)
-            with pytest.raises(ValueError, match="must be a file as a whole"):
+            with pytest.raises(ValueError, match="must be a whole file"):
                 cluster.lp_prox(wrong, 0.5)
     assert isinstance(cluster.lp_prox(cluster.from_memmap(mapped)[1:], 0.5), da.Array)

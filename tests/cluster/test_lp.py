@@ -46,7 +46,7 @@ def test_indices_are_refused_at_once(indices, words):
 
 
 def test_a_table_has_rows():
-    with pytest.raises(ValueError, match="param has no axes: must have at least 1, of rows"):
+    with pytest.raises(ValueError, match="param has no axes: must have at least one, the rows"):
         cluster.sparse_lp_regularizer(unreadable((), np.float32, ()), np.array([0]))
     with pytest.raises(ValueError, match="none, as param has no rows"):
         cluster.sparse_lp_regularizer(da.zeros((0, 3)), np.array([0]))

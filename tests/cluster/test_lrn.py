@@ -34,7 +34,7 @@ def arrays(function, shape, dtype=np.float32, seed=0):
 
 
 def assert_same(result, expected):
-    """Assert that results agree to the last bits: of a sum that cancels, to those of its largest terms."""
+    """Assert that results agree to the last bits; where a sum cancels, to the last bits of its largest terms."""
     eps = np.finfo(expected.dtype).eps
     largest = np.abs(expected[np.isfinite(expected)]).max(initial=0)
     assert result.dtype == expected.dtype
@@ -118,7 +118,7 @@ def test_a_halo_does_not_merge_more_chunks_than_it_must():
 @pytest.mark.parametrize("layout", ["NCHW across", "NHWC across", "NCHW within"])
 @pytest.mark.parametrize("chunk", ["ones", "uneven"])
 def test_without_bias_only_whole_windows_must_have_energy(chunk, layout, size, engine, function):
-    """Every third channel or pixel is not zero: any whole window holds one, but one that a block cuts off may not."""
+    """Every third channel or pixel is not zero: each whole window holds one; one that a block cuts may hold none."""
     shape, order, region, axes = LAYOUTS[layout]
     inputs = arrays(function, shape)
     for axis in axes:

@@ -39,7 +39,7 @@ def power_of_x(exponent, modulus):
 
 
 def is_prime(number):
-    """Miller and Rabin's test, whose answer is certain below 2^64 for the first twelve primes as bases."""
+    """Test for a prime as Miller and Rabin do; with the first twelve primes as bases, it is certain below 2^64."""
     bases = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
     if number < 2 or number % 2 == 0:
         return number == 2
@@ -64,7 +64,7 @@ def prime_factors(number):
 
 
 def prime_factors_below(width):
-    """Factor 2^width - 1, by halves where width is even."""
+    """Factor 2^width - 1; for an even width as (2^(width/2) - 1) (2^(width/2) + 1)."""
     if width % 2:
         return prime_factors(2**width - 1)
     return prime_factors_below(width // 2) | prime_factors(2 ** (width // 2) + 1)
@@ -420,16 +420,16 @@ def test_refuses(arguments, problem, said):
         (lambda g: g.threshold(math.nan), "ratio=nan: must be finite, a number from 0.0 to 1.0"),
         (lambda g: g.masks(1.01, 1, g.start(1)), "ratio=1.01: .*nearest legal value is 1.0"),
         (lambda g: g.quantized_ratio(-0.1), "ratio=-0.1: .*nearest legal value is 0.0"),
-        (lambda g: g.words(1, (0,) * 8), r"states: 0 must be from 1 to 2\^16 - 1, for zero stays zero"),
+        (lambda g: g.words(1, (0,) * 8), r"states: 0 must be from 1 to 2\^16 - 1: zero never changes"),
         (lambda g: g.words(1, (1 << 16,) * 8), r"states: 65536 must be from 1 to 2\^16 - 1"),
-        (lambda g: g.words(1, (1,)), r"states: 1 of them; .* 8 registers, each with one; start\(seed\) gives them"),
+        (lambda g: g.words(1, (1,)), r"states: there are 1; .* needs 8, one for each register; start"),
         (lambda g: g.words(-1, g.start(1)), "clocks=-1: must be at least 0"),
         (lambda g: g.start(-1), "seed=-1: .*nearest legal value is 0"),
         (lambda g: g.masks_per_second(0), "clock_hertz=0: must be above 0 and finite, as 200e6 for 200 MHz"),
         (lambda g: mask_generator.philox_words(1, 2, 3, 33), "bits=33: must be from 1 to 32"),
         (
             lambda g: mask_statistics.word_chi_square(g.words(100, g.start(1)), 8),
-            "800 of them are too few.*at least 1280",
+            "800 words are too few.*at least 1280",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""What the plots of a mask generator draw, against values worked out by hand."""
+"""The plots of a mask generator, against values worked out by hand."""
 
 import numpy as np
 import pytest

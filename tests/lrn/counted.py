@@ -12,7 +12,7 @@ from workbench.lrn.window import Window
 
 
 class Counted:
-    """A flat array that counts elements read and written one at a time; what is set by a slice is not counted."""
+    """A flat array that counts the elements read and written one at a time; assignments to slices are not counted."""
 
     def __init__(self, array, tally):
         self.array, self.tally = array, tally
@@ -64,7 +64,7 @@ def plain_loops(monkeypatch, tally, name):
 def accesses(monkeypatch, direction, shape, size, order="NCHW", region="across", jobs=None, **changes):
     """Return the elements that the loop loads and stores for one call, or for some of its jobs, and its results.
 
-    `changes` are those of its arguments that are to be others than a call's: by place.
+    `changes` maps the position of an argument to the value that replaces the call's own.
     """
     tally = types.SimpleNamespace(count=0)
     window = Window(size // 2, size // 2, 0.7, size ** (2 if region == "within" else 1), 0.75, 1.3, region)

@@ -53,7 +53,7 @@ def gradient(dy, x, *arguments, **options):
 
 
 def gradient_and_size(dy, x, size=5, alpha=1e-4, beta=0.75, bias=1.0, *, order="NCHW", region="across", number=float):
-    """Return dx, and beside it the sum of the absolute values added up: what a rounding error is a fraction of.
+    """Return dx and the sum of the absolute values of its terms, the scale of its rounding error.
 
     The derivative of y_j with respect to x_i is
     (1 if i = j) * scale_j^-beta - x_j * beta * scale_j^(-beta - 1) * (2 * alpha / n * x_i if i is in j's window).
@@ -74,7 +74,7 @@ def gradient_and_size(dy, x, size=5, alpha=1e-4, beta=0.75, bias=1.0, *, order="
 
 
 def decimally(function, *arrays, **arguments):
-    """Call one of the above with 50 decimal digits and an exponent that nothing here exceeds."""
+    """Call one of the functions above with 50 decimal digits and exponents large enough for every test."""
     with localcontext(Context(prec=50, Emax=MAX_EMAX, Emin=MIN_EMIN)) as context:
         context.clear_traps()
         return function(*arrays, **arguments, number=Decimal)

@@ -1,4 +1,4 @@
-"""The compiled loops against the NumPy reference: every layout, and every length at which a loop changes its ways."""
+"""The compiled loops against the NumPy reference: every layout, and every length at which a loop changes its branch."""
 
 import numpy as np
 import pytest
@@ -92,7 +92,7 @@ def test_within_a_channel_around_the_bands(order, height, width, size):
 
 
 def of_width(order, height, row):
-    """Return a shape whose rows have `row` elements, in NHWC those of three channels together."""
+    """Return a shape whose rows have `row` elements; in NHWC a row holds three channels."""
     return (2, 2, height, row) if order == "NCHW" else (2, height, row // 3, 3)
 
 

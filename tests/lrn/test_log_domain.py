@@ -20,7 +20,7 @@ ORDINARY = [1.5, -2.0, 0.0, 0.75, -3.0, 1.0, 2.5, -0.5, 0.25]
 
 
 def assert_true(result, truth, size, tolerance):
-    """Assert that floats are as near to decimal numbers as their type allows, infinite only beyond its range."""
+    """Assert that floats are as near to decimal numbers as their type allows, and infinite only beyond its range."""
     limits = np.finfo(result.dtype)
     largest, tiny = Decimal(float(limits.max)), Decimal(float(limits.smallest_subnormal))
     assert not np.isnan(result).any()

@@ -1,4 +1,4 @@
-"""What the plots draw, against values worked out by hand."""
+"""The plots of local response normalization, against values worked out by hand."""
 
 import numpy as np
 import pytest

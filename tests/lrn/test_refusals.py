@@ -1,4 +1,4 @@
-"""What is refused, and whether the message says which argument, which value, what is allowed and what to do."""
+"""Wrong arguments are refused; the message names the argument, its value, what is allowed and what to do."""
 
 import re
 from fractions import Fraction

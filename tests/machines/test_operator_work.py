@@ -1,4 +1,4 @@
-"""What the operators' cost modules say of calls: counts and sharing, against what the loops are known to do."""
+"""The counts and the jobs in the operators' cost modules, against what the loops are known to do."""
 
 from importlib import import_module
 

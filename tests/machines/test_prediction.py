@@ -208,8 +208,8 @@ def test_what_decides_is_how_long_one_thread_takes():
         ({"cost": {"multiply_adds": 1}}, TypeError, "^cost=.*: must be a Cost"),
         ({"precision": "float16"}, ValueError, r"^precision='float16': must be one of 'float32', 'float64'$"),
         ({"access": "stream"}, ValueError, r"^access='stream': must be one of 'copy', 'update', 'rows'$"),
-        ({"threads": 3}, ValueError, r"^threads=3: made up has limits for 1, 2 alone$"),
-        ({"threads": 0}, ValueError, "^threads=0: made up has limits for 1, 2 alone"),
+        ({"threads": 3}, ValueError, r"^threads=3: the limits of made up are known only for 1, 2$"),
+        ({"threads": 0}, ValueError, "^threads=0: the limits of made up are known only for 1, 2"),
     ],
 )
 def test_what_is_not_known_is_refused(options, error, message):

@@ -1,4 +1,4 @@
-"""Published machines: peaks from their clocks, cores and lanes; and something to expect of each."""
+"""Published machines: peaks from their clocks, cores and lanes, and predictions for them."""
 
 import math
 

@@ -1,6 +1,7 @@
-"""Limits by size, the file that keeps them, and when a machine is measured."""
+"""Limits by size, the file that keeps them, and the times at which a machine is measured."""
 
 import dataclasses
+import functools
 import json
 import math
 import multiprocessing
@@ -9,8 +10,10 @@ import warnings
 
 import pytest
 
+from workbench.cost import Cost
 from workbench.machines import this_machine as module
-from workbench.machines.limits import CURVES, Machine, rate_at
+from workbench.machines.limits import CURVES, Machine, limit_rows, rate_at
+from workbench.machines.prediction import predict
 from workbench.machines.published import KNOWN
 from workbench.machines.this_machine import MachineError, load, save, this_machine
 
@@ -47,7 +50,7 @@ def test_a_curve_of_one_size_is_the_same_everywhere():
 def test_limits_are_found_by_threads():
     assert MACHINE.threads == 2
     assert MACHINE.with_threads(1) is MACHINE.limits[1]
-    with pytest.raises(ValueError, match=r"^threads=3: made up has limits for 1, 2 alone$"):
+    with pytest.raises(ValueError, match=r"^threads=3: the limits of made up are known only for 1, 2$"):
         MACHINE.with_threads(3)
 
 
@@ -120,7 +123,53 @@ def test_a_file_that_is_no_machines_is_refused(name, kept):
         load(kept(CORRUPT[name]))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"not JSON"])
+SENSELESS = ([], {}, "x", None, True, -1, 0.5, 10**400, 1e999, math.nan, [1, "x"], {"x": []})
+
+
+def places(content, path=()):
+    """Yield the path to every value in JSON."""
+    yield path
+    inside = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in inside:
+        yield from places(value, (*path, key))
+
+
+def put(content, path, value):
+    if not path:
+        return value
+    holder = functools.reduce(lambda inside, key: inside[key], path[:-1], content)
+    holder[path[-1]] = value
+    return content
+
+
+@pytest.mark.parametrize("value", SENSELESS, ids=lambda value: repr(value)[:9])
+def test_a_senseless_value_anywhere_is_refused_or_does_no_harm(value, kept):
+    file = kept(lambda content: None)
+    text, cost = file.read_text(), Cost(bytes_read=1 << 20, bytes_allocated=1 << 20, multiply_adds=7, powers=5, runs=1)
+    refused = 0
+    for path in places(json.loads(text)):
+        if path[:2] == ("limits", 1):  # like the first
+            continue
+        file.write_text(json.dumps(put(json.loads(text), path, value)))
+        try:
+            machine = load(file)
+        except MachineError:
+            refused += 1
+            continue
+        assert machine.threads >= 1
+        assert all(isinstance(number, float) for _, _, row in limit_rows(machine) for number in row.values())
+        assert predict(cost, machine, threads=machine.threads).seconds >= 0
+    assert refused > 10
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_file_without_limits_for_one_or_all_threads_is_refused(threads, kept):
+    file = kept(lambda content: content["limits"].pop(threads - 1) and None)
+    with pytest.raises(MachineError, match="has no limits for 1 and 2 threads"):
+        load(file, FITS)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"not JSON", b"[" * 100_000])
 def test_a_file_that_is_no_json_is_refused(content, tmp_path):
     file = tmp_path / "machine.json"
     file.write_bytes(content)
@@ -201,7 +250,21 @@ def test_it_is_measured_again_where_asked_for(measured, tmp_path):
     assert this_machine(file).name == "measured 2"
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", None])
+@pytest.mark.parametrize("content", ["notes", "{", "[]", '{"name": "notes"}'])
+def test_a_file_that_is_not_ours_is_refused_and_kept_with_its_neighbours(content, measured, tmp_path):
+    file, neighbour = tmp_path / "poetry.json", tmp_path / "poetry.lock"
+    file.write_text(content)
+    neighbour.write_text("locked")
+    for again in (False, True):
+        with pytest.raises(MachineError, match=r"poetry\.json: was not written by the workbench and is not replaced"):
+            this_machine(file, again=again)
+    assert (file.read_text(), neighbour.read_text(), measured) == (content, "locked", [])
+    file.unlink()
+    assert this_machine(file).name == "measured 1"
+    assert neighbour.read_text() == "locked"
+
+
+@pytest.mark.parametrize("content", ["", '{\n "name": "made', '{\n "name": []}', None])
 def test_a_file_that_does_not_fit_or_is_corrupt_is_replaced(content, measured, tmp_path):
     file = tmp_path / "machine.json"
     if content is None:
@@ -299,5 +362,5 @@ def test_caches_are_the_nearest_first():
     "curve", [(), ((0.0, 1e9),), ((-4.0, 1e9), (8.0, 1e9)), ((8.0, 1e9), (8.0, 2e9)), ((8.0, 1e9), (4.0, 2e9))]
 )
 def test_a_curve_must_rise_from_above_zero(curve):
-    with pytest.raises(ValueError, match=r"read=.*: must hold at least one \(bytes, rate\), bytes above 0"):
+    with pytest.raises(ValueError, match=r"read=.*: must hold at least one \(bytes, rate\), with rising bytes above 0"):
         limits(read=curve)

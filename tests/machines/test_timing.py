@@ -1,4 +1,4 @@
-"""The order of calls, medians of known times, and what is said of an unsteady measurement."""
+"""The order of calls, medians of known times, and the warning about an unsteady measurement."""
 
 import gc
 

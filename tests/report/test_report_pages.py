@@ -1,17 +1,26 @@
+import html
 import json
+import math
+import os
 import re
 from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import pytest
-from nbformat.v4 import new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
+from tests.contrast import contrast
 from workbench import files
 from workbench.report import page
-from workbench.report.markup import body, mathml, scrub
+from workbench.report.formulas import mathml
+from workbench.report.markup import MarkdownWithMath, MathRenderer, body, code_style
+from workbench.report.sanitize import scrub
+from workbench.report.source import load
 
 
 class Elements(HTMLParser):
-    """The elements of a page, as (tag, attributes), and its text without styles, in words one space apart."""
+    """The elements of a page as (tag, attributes), and its text without styles, with single spaces."""
 
     def __init__(self, text):
         super().__init__()
@@ -105,6 +114,32 @@ def test_the_index_lists_every_run(batch):
     assert {"src": "good/figures/pixels.png", "alt": "A red & a blue <pixel>"} in pictures
 
 
+def test_no_table_of_the_index_makes_a_phone_scroll_sideways(batch):
+    text = read(batch[0] / "index.html")
+    assert text.count("<table>") == text.count('<div class="scroll"><table>') == 3
+    assert re.search(
+        r"^[^@}]*\btd {[^}]*overflow-wrap: anywhere", text, re.MULTILINE
+    )  # a long name leaves its value in view
+
+
+def test_printed_tables_scroll_on_a_phone_and_do_not_wrap(batch):
+    narrow = re.findall(r"@media \(max-width: [\d.]+rem\) {(.*?)\n}", read(batch[0] / "good/report.html"), re.DOTALL)
+    assert any(re.search(r"\.output_text pre {[^}]*white-space: pre;", rules) for rules in narrow)
+
+
+@pytest.mark.parametrize("background", ["ffffff", "f6f6f4"])  # of a page, and of code within text
+def test_every_colour_of_code_and_text_can_be_read(background):
+    sheet = Path(page.__file__).with_name("templates").joinpath("style.css").read_text(encoding="utf-8")
+    code = dict(re.findall(r"\.highlight \.(\w+) {(?:[^}]*;)? *color: #(\w+)", code_style()))
+    code.pop("w", None)  # white space
+    text = dict(re.findall(r"(--(?:text|quiet|link|good|bad)|\.[\w-]+ {(?:[^}]*;)? *color): #(\w+)", sheet))
+    assert len(code) > 30
+    assert len(text) > 10
+    del text[".status { color"]  # white on green and red
+    ratios = {name: contrast(colour, background) for name, colour in (code | text).items()}
+    assert {name: ratio for name, ratio in ratios.items() if ratio < 4.5} == {}
+
+
 def run_in(directory, name, **changes):
     run = {"figures": [], "status": "ok", "parameters": {}, "metrics": {}, "duration_seconds": 1, "error": None}
     run["started"] = "2030-01-02T03:04:05+00:00"
@@ -126,6 +161,37 @@ def test_the_index_survives_results_that_cannot_be_read(tmp_path):
     assert text.count("unreadable") == 2
     assert "hidden" not in Elements(text).text
     assert [path.name for path in tmp_path.glob("*.html")] == ["index.html"]
+
+
+NEIGHBOURS = {
+    "no number": '{"duration_seconds": NaN}',
+    "too large": '{"duration_seconds": 1e999}',
+    "a text": '{"duration_seconds": "long"}',
+    "deep": 100_000 * "[",
+    "figures": '{"figures": [{"name": "a"}]}',
+    "a large metric": '{"metrics": {"x": [1e308, 1e308], "y": [NaN, 1], "z": 1e999}}',
+    "half of a character": '{"metrics": {"\\ud800": "\\udcff"}, "figures": [{"name": "\\ud800"}]}',
+    os.fsdecode(b"not \xff utf-8"): "{}",
+}
+
+
+@pytest.mark.parametrize(
+    ("folder", "text"), NEIGHBOURS.items(), ids=[name.encode("ascii", "replace") for name in NEIGHBOURS]
+)
+def test_a_folder_of_another_program_costs_itself_alone(folder, text, tmp_path):
+    run_in(tmp_path, "mine")
+    run_in(tmp_path, folder, **(json.loads(text) if text.endswith("}") else {}))
+    if not text.endswith("}"):
+        (tmp_path / folder / "metrics.json").write_text(text)
+    (tmp_path / folder / "figures").mkdir()
+    (tmp_path / folder / "figures" / "a.png").write_bytes(b"pixels")
+    page.write_index(tmp_path)
+    index = Elements(read(tmp_path / "index.html"))
+    links = [unquote_to_bytes(a["href"]) for tag, a in index.found if tag == "a"]
+    assert b"mine/report.html" in links
+    readable = "duration_seconds" not in text and folder != "deep"
+    assert (os.fsencode(folder) + b"/report.html" in links) == readable
+    assert ("unreadable" in index.text) != readable
 
 
 def test_a_run_that_ends_while_the_index_is_written_is_not_lost(tmp_path, monkeypatch):
@@ -165,11 +231,105 @@ def test_scrub_removes_what_loads_or_runs(markup):
     assert "srcdoc" not in left
 
 
-def test_scrub_keeps_what_is_harmless():
-    kept = (
-        '<p style="color: red"><a href="https://example.com">b</a><img alt="c" src="data:image/png;base64,AA=="/></p>'
-    )
-    assert scrub(kept) == kept
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<svg><style><img src=x onerror=alert(1)></style></svg>",
+        '<svg><a><animate attributeName="href" values="javascript:alert(1)"/><text>x</text></a></svg>',
+        '<svg><a id="a"><set attributeName="href" to="javascript:alert(1)"/></a></svg>',
+        '<svg><a xlink:href="javascript:alert(1)"><text>x</text></a></svg>',
+        "<svg><title><style><img src=x onerror=alert(1)></style></title></svg>",
+        "<svg><foreignObject><img src=x onerror=alert(1)></foreignObject></svg>",
+        '<math><annotation-xml encoding="text/html"><style><img src=x onerror=alert(1)></style></annotation-xml>',
+        '<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror=alert(1)&gt;">',
+        '<math href="javascript:alert(1)"><mi>x</mi></math>',
+        '<noscript><p title="</noscript><img src=x onerror=alert(1)>"></noscript>',
+        "<textarea><img src=x onerror=alert(1)></textarea><xmp><img src=x onerror=alert(1)></xmp>",
+        "<template><img src=x onerror=alert(1)></template>",
+        '<form action="javascript:alert(1)"><button formaction="javascript:alert(1)">x</button></form>',
+        '<map><area href="javascript:alert(1)"></map>',
+        '<a href="java&#x09;script:alert(1)">x</a><a href="&#1;javascript:alert(1)">y</a>',
+        '<a href="data:text/html,<img src=x onerror=alert(1)>">x</a>',
+        '<img src="data:text/html,alert(1)"><input type="image" src="data:image/png,alert(1)">',
+        "<plaintext><b>x</b>",
+        "<!--[if gte IE 4]><img src=x onerror=alert(1)><![endif]--><?php <img src=x onerror=alert(1)> ?>",
+    ],
+)
+def test_scrub_leaves_nothing_that_runs(markup):
+    left = scrub(markup).replace("<style", "<p").replace("<!--", "")  # within SVG, a browser reads on in a style
+    for tag, attributes in Elements(left).found:
+        assert tag in ("a", "b", "img", "input", "math", "mi", "mtext", "p", "svg", "table", "text")
+        assert not [name for name in attributes if name.startswith("on")]
+        assert not re.search(r"script:|data:text", " ".join(map(str, attributes.values())))
+
+
+@pytest.mark.parametrize(
+    "css",
+    [
+        r'@imp\6f rt "https://example.com/a.css";',
+        "@font-face {font-family: a; src: url(//example.com/a.woff)}",
+        'p {background: image-set("https://example.com/a.png" 1x)}',
+        r"p {background: u\72l(https://example.com/a.png)}",
+        "p {background: -webkit-image-set('https://example.com/a.png' 1x)}",
+        "p {cursor: url( 'https://example.com/a.cur' ), auto}",
+        '@namespace "https://example.com/";',
+    ],
+)
+def test_scrub_removes_styles_that_load(css):
+    sheet = f"<style>{css}</style><svg><style>{css}</style></svg>"
+    attribute = f"<p style='{css.replace(chr(39), chr(34)).removeprefix('p {').removesuffix('}')}'>x</p>"
+    assert "example.com" not in scrub(sheet) + scrub(attribute)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        '<p style="color: red"><a href="https://example.com">b</a><img alt="c" src="data:image/png;base64,AA=="></p>',
+        '<style>.a > .b:hover {background: linear-gradient(90deg, red 50%, blue)}</style><p class="b">x</p>',
+        '<img alt="&quot;a&quot; &amp; &lt;b&gt; &amp;lt;" src="data:image/png;base64,AA=="><p title="a &amp; b">c</p>',
+        '<table border="1" class="dataframe"><thead><tr><th colspan="2">a</th></tr></thead></table>',
+        '<input type="checkbox" disabled checked><details open><summary>a</summary>b</details>',
+        '<a href="02-sparse-dropout.ipynb#top" title="next">a</a><a href="mailto:a@example.com">b</a>&lt;c&gt;',
+        '<svg viewBox="0 0 2 1" role="img" aria-label="a"><defs><linearGradient id="g"><stop offset="0"></stop>'
+        '</linearGradient><clipPath id="c"><rect width="2" height="1"></rect></clipPath></defs>'
+        '<g clip-path="url(#c)" style="fill: url(#g)"><path d="M0 0L2 1" stroke-width="2"></path>'
+        '<use href="#c" x="1"></use><image href="data:image/png;base64,AA=="></image></g></svg>',
+        '<math display="block"><mrow><mo stretchy="false">(</mo><mi mathvariant="normal">a</mi></mrow></math>',
+    ],
+)
+def test_scrub_keeps_what_is_harmless(kept):
+    left = Elements(scrub(kept))
+    assert (left.found, left.text) == (Elements(kept).found, Elements(kept).text)
+    names = r"<\w+| [\w:-]+(?==)"  # Elements writes them in small letters, which SVG does not understand
+    assert sorted(re.findall(names, scrub(kept))) == sorted(re.findall(names, kept))
+
+
+def test_no_way_into_a_page_lets_markup_run(tmp_path):
+    bad = "\"'><svg><style><img src=x onerror=alert(1)>"
+    about = {"image/png": {"alt": bad, "width": f"1{bad}", "height": bad}, "text/html": {"isolated": True}}
+    kinds = ("image/png", "image/jpeg", "image/svg+xml", "text/html", "text/markdown", "text/latex", "text/plain")
+    outputs = [new_output("display_data", {kind: bad}, metadata=about) for kind in kinds]
+    outputs += [new_output("stream", text=bad), new_output("error", ename=bad, evalue=bad, traceback=[bad])]
+    code = new_code_cell(bad, outputs=outputs, metadata={"tags": [bad], "slideshow": {"slide_type": bad}})
+    made = body(new_notebook(cells=[code, new_markdown_cell(bad), new_raw_cell(bad)]), tmp_path / "n.ipynb")
+    for tag, attributes in Elements(made.replace("<style", "<p")).found:
+        assert tag in ("code", "div", "img", "p", "pre", "span", "svg")
+        assert not [name for name in attributes if name.startswith("on")]
+
+
+def test_consecutive_prints_are_one_block(tmp_path):
+    prints = [new_output("stream", name="stdout", text=text) for text in ("a  1\n", "b  2\n")]
+    warning = new_output("stream", name="stderr", text="careful\n")
+    cell = new_code_cell("x", outputs=[*prints, warning, prints[0]])
+    blocks = re.findall(r"<pre>([^<]*)</pre>", body(new_notebook(cells=[cell]), tmp_path / "n.ipynb"))
+    assert blocks == ["a  1\nb  2\n", "careful\n", "a  1\n"]
+
+
+def test_scrub_escapes_long_texts_and_keeps_their_places():
+    first, second = "<b>&amp;</b> " * 200, "'x' > \"y\" " * 200
+    shown = Elements(scrub(f"<p>{html.escape(first)}</p>a<!-- {second}--><pre>{html.escape(second)}</pre>"))
+    assert [tag for tag, _ in shown.found] == ["p", "pre"]
+    assert shown.text == " ".join(f"{first} a {second}".split())
 
 
 def test_pictures_beside_the_notebook_are_inlined(tmp_path):
@@ -183,8 +343,8 @@ def test_pictures_beside_the_notebook_are_inlined(tmp_path):
 
 def test_an_answer_stays_folded(tmp_path):
     cell = new_markdown_cell("<details><summary>Answer</summary>\n\nIt is *three*.\n\n</details>\n\nAfter it.")
-    html = body(new_notebook(cells=[cell]), tmp_path / "n.ipynb")
-    assert html.index("It is <em>three</em>") < html.index("</details>") < html.index("After it")
+    made = body(new_notebook(cells=[cell]), tmp_path / "n.ipynb")
+    assert made.index("It is <em>three</em>") < made.index("</details>") < made.index("After it")
 
 
 def test_mathml_of_environments_and_of_what_is_unknown():
@@ -197,6 +357,43 @@ def test_mathml_of_environments_and_of_what_is_unknown():
 
 
 @pytest.mark.parametrize(
+    ("latex", "expected"),
+    [
+        (r"\arg\min_z z", '<mo rspace="0">arg</mo><msub><mo>min</mo><mi>z</mi></msub><mi>z</mi>'),
+        (r"\operatorname*{arg\,max} z", '<mo rspace="0">arg</mo><mo>max</mo><mi>z</mi>'),
+        (r"\lVert x \rVert^2", "<mi>‖</mi><mi>x</mi><msup><mi>‖</mi><mn>2</mn></msup>"),
+        (r"\|x\|", "<mi>‖</mi><mi>x</mi><mi>‖</mi>"),
+        (r"a|x|", "<mi>a</mi><mi>|</mi><mi>x</mi><mi>|</mi>"),
+        (r"\lvert x \rvert", "<mi>|</mi><mi>x</mi><mi>|</mi>"),
+        (r"\left|x\right|", '<mo fence="true" form="prefix">|</mo>'),
+        (r"\max(x)", '<mo rspace="0">max</mo><mo stretchy="false">(</mo>'),
+        (r"[-1, \infty) - 2", '[</mo><mo form="prefix">−</mo><mn>1</mn><mo>,</mo><mi>∞</mi>'),
+        (r"(a) - 2", ")</mo><mo>−</mo><mn>2</mn>"),
+        (r"x^{\mathsf T}", "<mi>𝖳</mi>"),
+        (r"\mathbb R, \mathcal L, \mathfrak g", "<mi>ℝ</mi><mo>,</mo><mi>ℒ</mi><mo>,</mo><mi>𝔤</mi>"),
+        (r"\mathbf{x1}", "<mi>𝐱</mi><mn>𝟏</mn>"),
+        (r"\boldsymbol\beta\mathrm d", '<mi>𝜷</mi><mi mathvariant="normal">d</mi>'),
+        (r"x = 1 \nonumber \label{one}", "<mi>x</mi><mo>=</mo><mn>1</mn></mrow>"),
+    ],
+)
+def test_mathml_is_what_browsers_draw_as_meant(latex, expected):
+    shown = html.unescape(mathml(latex, "inline")).replace(' stretchy="true"', "")
+    assert expected in shown
+
+
+def test_an_unknown_command_is_shown_as_latex_and_never_within_a_formula():
+    assert mathml(r"x + \unheard y", "inline") == r'<code class="latex">x + \unheard y</code>'
+
+
+def test_every_formula_of_the_notebooks_is_mathml():
+    cells = [cell for path in Path("notebooks").glob("*.ipynb") for cell in load(path).cells]
+    texts = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    made = MarkdownWithMath(renderer=MathRenderer()).render(texts)
+    assert '<code class="latex">' not in made
+    assert made.count("<math") > 250
+
+
+@pytest.mark.parametrize(
     ("seconds", "shown"),
     [(0.04, "40 ms"), (0.0, "0.0 s"), (0.0951, "0.1 s"), (3.21, "3.2 s"), (59.96, "1 min 00 s"), (125.4, "2 min 05 s")],
 )
@@ -206,7 +403,16 @@ def test_duration(seconds, shown):
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(1 / 3, "0.333333"), (1e-7, "1e-07"), (7, "7"), (True, "True"), ("a", "a"), (10**12, "1000000000000")],
+    [
+        *[(1 / 3, "0.333333"), (1e-7, "1e-07"), (7, "7"), (True, "True"), ("a", "a"), (10**12, "1000000000000")],
+        *[
+            ([1.0, 2.0], "1.5 ± 0.71"),
+            ([1e308, 1e308], "1e+308 ± 0"),
+            ([1.7e308, -1.7e308], "0 ± inf"),
+            ([1.0], "[1.0]"),
+        ],
+        *[([math.nan, 1.0], "[nan, 1.0]"), ([10**400], f"[{10**400}]"), ([10**400, 1], f"[{10**400}, 1]")],
+    ],
 )
 def test_number(value, shown):
     assert page.number(value) == shown

@@ -95,16 +95,105 @@ def test_a_notebook_without_parameters_refuses_any():
 
 
 def test_what_cannot_be_read_is_listed_but_not_settable():
-    source = "a: float = 1  # as in a=1\nb = [1, 2]"
-    assert list(declared(notebook(source))) == ["b", "a"]
-    for name in ("a", "b"):
-        with pytest.raises(ParameterError, match="one equals sign"):
+    source = "a: float = 1  # as in a=1\nb = [1, 2]\nc = a + 1\nd: Path = 'x'\ne = None"
+    assert list(declared(notebook(source))) == ["a", "b", "c", "d", "e"]
+    assert check(notebook(source), {"a": "3"}, text=True) == {"a": 3.0}
+    for name in "bcde":
+        with pytest.raises(ParameterError, match=f"{name}: not settable: needs a bool, int, float or str"):
             check(notebook(source), {name: "3"}, text=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "rows"),
+    [
+        ("s = 'a=b'", [("s", "str", "a=b", "", "any text")]),
+        ("s = ''  # empty", [("s", "str", "", "empty", "any text")]),
+        ("s: str = '#fff'  # as in s='#000' # or", [("s", "str", "#fff", "as in s='#000' # or", "any text")]),
+        ("a = 2**10", [("a", "int", 1024, "", "a whole number")]),
+        ("b: int = 10 * 1000  # rows", [("b", "int", 10_000, "rows", "a whole number")]),
+        ("c: float = -(1 / 3 + 1)  # [-2 ..]", [("c", "float", -4 / 3, "", "a number of at least -2.0")]),
+        ("d = 7 // 2 % 2", [("d", "int", 1, "", "a whole number")]),
+        (
+            "a = 1; b: float = 2  # place [0 .. 3]",
+            [
+                ("a", "int", 1, "place", "a whole number from 0 to 3"),
+                ("b", "float", 2.0, "place", "a number from 0.0 to 3.0"),
+            ],
+        ),
+        ("a, b = 1, 'x'", [("a", "int", 1, "", "a whole number"), ("b", "str", "x", "", "any text")]),
+        ("a = b = 0.5", [("a", "float", 0.5, "", "a number"), ("b", "float", 0.5, "", "a number")]),
+        ("a = (  # no\n    3  # no\n)  # yes [.. 4]", [("a", "int", 3, "yes", "a whole number of at most 4")]),
+        ("a = 3  # type: float deep", [("a", "float", 3.0, "deep", "a number")]),
+        ("%matplotlib inline\n!ls\na = 3  # deep", [("a", "int", 3, "deep", "a whole number")]),
+        ("s: str | None = None  # name", [("s", "str | None", None, "name", "any text, or None")]),
+        ("s: None | str = 'a'", [("s", "str | None", "a", "", "any text, or None")]),
+        ("n: Optional[int] = 3", [("n", "int | None", 3, "", "a whole number, or None")]),
+        (
+            "n: 'typing.Optional[float]' = 3  # [0 ..]",
+            [("n", "float | None", 3.0, "", "a number of at least 0.0, or None")],
+        ),
+        ("n: Union[int, None] = None", [("n", "int | None", None, "", "a whole number, or None")]),
+        ("m: str | None = None  # [a | b]", [("m", "str | None", None, "", "one of 'a', 'b', or None")]),
+        ("x: float = 1.0  # see [1]", [("x", "float", 1.0, "see [1]", "a number")]),
+        ("x: float = 1.0  # [Smith et al. ...]", [("x", "float", 1.0, "[Smith et al. ...]", "a number")]),
+        ("x: int = 1  # in [dB | V]", [("x", "int", 1, "in [dB | V]", "a whole number")]),
+        ("x: int = 1  # from [a .. z]", [("x", "int", 1, "from [a .. z]", "a whole number")]),
+        ("s: str = 'x'  # in [../data]", [("s", "str", "x", "in [../data]", "any text")]),
+        ("s: str = 'x'  # as [dB | V]", [("s", "str", "x", "as [dB | V]", "any text")]),
+        ("s: str = ''  # [dB | V]", [("s", "str", "", "", "one of 'dB', 'V'")]),
+        ("q: bool = True  # [on | off]", [("q", "bool", True, "[on | off]", "True or False")]),
+    ],
+)
+def test_a_line_of_any_form_is_read(source, rows):
+    found = declared(notebook(source)).values()
+    assert [(p.name, p.type_name, p.default, p.meaning, p.allowed) for p in found] == rows
+    assert [type(p.default) for p in found] == [type(row[2]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    "source", ["a = 10**10**10", "a = 1 / 0", "a = 2.0**5000", "a = 'x' * 3", "a = 1 << 3", "a = (-8) ** 0.5"]
+)
+def test_a_value_that_is_no_plain_constant_is_not_computed(source):
+    (found,) = declared(notebook(source)).values()
+    assert (found.arg, found.default) == (None, source.removeprefix("a = "))
+
+
+@pytest.mark.parametrize(("text", "value"), [("None", None), ("", ""), ("a=b", "a=b"), ("none", "none")])
+def test_a_text_may_be_empty_and_an_optional_one_none(text, value):
+    lines = notebook("s: str | None = 'x'\nt = 'y'")
+    assert check(lines, {"s": text}, text=True) == check(lines, {"s": value}) == {"s": value}
+    assert check(lines, {"t": text}, text=True) == {"t": text}
+    with pytest.raises(ParameterError, match="t=None: must be any text, not NoneType"):
+        check(lines, {"t": None})
+
+
+def test_an_optional_number_keeps_its_limits():
+    lines = notebook("n: Optional[int] = 3  # [1 .. 5]")
+    assert check(lines, {"n": "None"}, text=True) == {"n": None}
+    for text in ("6", "", "none"):
+        with pytest.raises(
+            ParameterError,
+            match=r"n='?(6|none|)'?: must be a whole number from 1 to 5, or None|nearest legal value is 5",
+        ):
+            check(lines, {"n": text}, text=True)
+
+
+def test_a_second_tagged_cell_is_named():
+    lines = notebook("a = 1\nb = 2")
+    lines.cells += notebook("b = 3\nc = 4").cells[1:]
+    assert list(declared(lines)) == ["a", "b", "c"]
+    assert check(lines, {"a": "5"}, text=True) == {"a": 5}
+    for name in "bc":
+        with pytest.raises(ParameterError, match=f"{name}: not settable: .* a second cell tagged `parameters`"):
+            check(lines, {name: "5"}, text=True)
 
 
 def test_a_wrong_declaration_is_refused():
     with pytest.raises(NotebookError, match=r"range \[low \.\. 3\]"):
         declared(notebook("a: int = 1  # [low .. 3]"))
+    for limits in ("0...10", "10 .. 0", "nan .. 1", "1 | 2", "0.5 .. 3", "1 .. two"):
+        with pytest.raises(NotebookError, match=r"parameter a: .*as in \[0 \.\. 10\]"):
+            declared(notebook(f"a: int = 1  # [{limits}]"))
     with pytest.raises(NotebookError, match=r"'LNR'.*LRN, LRNGradient"):
         declared(notebook("a: int = 1", workbench={"operator": "LNR"}))
 

@@ -1,3 +1,4 @@
+import io
 import json
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -5,11 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 import nbformat
 import pytest
 from ipykernel.ipkernel import IPythonKernel
+from nbformat.v4 import new_notebook, new_output
 from processes import has_ended, wait_until, workbench
+from rich.console import Console
 
 from workbench import files
 from workbench.files import Refused
-from workbench.report import run_all, run_notebook, save_all
+from workbench.report import run_all, run_notebook, runs, save_all
+from workbench.workers.progress import display
 
 from .conftest import FOREVER, PARAMETERS, build
 
@@ -133,11 +137,11 @@ def test_refusals_start_nothing_and_write_nothing(tmp_path):
         "no such parameter": lambda: run_notebook(notebook, {"beta": 1.0}, output=out),
         "from 0 to 10": lambda: run_notebook(notebook, {"count": "11"}, output=out, text=True),
         "does not exist": lambda: run_all([tmp_path / "absent.ipynb"], output=out),
-        "is no file": lambda: run_all([tmp_path], output=out),
-        "is no Jupyter notebook": lambda: run_all([notebook, text], output=out),
+        "is not a file": lambda: run_all([tmp_path], output=out),
+        "is not a Jupyter notebook": lambda: run_all([notebook, text], output=out),
         "text.ipynb|list.ipynb": lambda: run_all([listing], output=out),
         "written in R": lambda: run_all([foreign], output=out),
-        "both be called": lambda: run_all([notebook, twin], output=out),
+        "both would write the folder": lambda: run_all([notebook, twin], output=out),
         "not begin with a dot": lambda: run_notebook(notebook, output=out, name="../up"),
         "seconds above 0": lambda: run_notebook(notebook, output=out, timeout=0),
         "no notebooks": lambda: run_all([], output=out),
@@ -153,6 +157,41 @@ def test_a_folder_that_cannot_be_written_to_is_named_before_anything_starts(tmp_
     file.write_text("x")
     with pytest.raises(Refused, match=r"file/below.*--output"):
         run_all([build(tmp_path / "n.ipynb", "x = 1")], output=file / "below")
+
+
+def test_without_a_terminal_a_notebook_is_one_line(executed, tmp_path):
+    notebooks = [build(tmp_path / f"{name}.ipynb", "x = 1", "y = 2") for name in ("first", "second")]
+    executed["second"] = [new_output("display_data", data={"image/png": "cut"})]
+    said = io.StringIO()
+    run_all(notebooks, output=tmp_path / "out", jobs=1, console=Console(file=said, width=40))
+    first, second = said.getvalue().splitlines()
+    assert first == "first: ok, 1.5 s"
+    assert second.startswith("second: FAILED (bad output), 1.5 s: picture 1")
+
+
+def test_a_message_of_several_lines_is_one_line_of_progress(tmp_path):
+    said = io.StringIO()
+    with display(Console(file=said), "t") as show:
+        batch = runs.Batch([runs.Job(tmp_path / "n.ipynb", new_notebook(), {}, "n", None)], show)
+        for message in ("first\nsecond", ""):
+            batch.finish("n", 2.0, {"kind": "exception", "message": message, "traceback": "third"})
+    assert said.getvalue() == "n: FAILED (exception), 2.0 s: first\nn: FAILED (exception), 2.0 s: \n"
+
+
+def test_notebooks_start_longest_first(executed, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    past = {"figures": [], "status": "ok", "parameters": {}, "metrics": {}, "error": None, "started": ""}
+    for name, seconds in (("a", 9.5), ("c", 70.0), ("d", None)):
+        with files.partial(out, name) as folder:
+            (folder / "metrics.json").write_text(json.dumps({**past, "duration_seconds": seconds}))
+            files.publish(folder, out / name)
+    notebooks = [build(tmp_path / f"{name}.ipynb", "x = 1") for name in "abc"]
+    notebooks.append(build(tmp_path / "d.ipynb", "x = '{}'".format(1000 * "long")))
+    said = io.StringIO()
+    results = run_all(notebooks, output=out, jobs=1, console=Console(file=said))
+    assert said.getvalue().splitlines() == [f"{name}: ok, 1.5 s" for name in "dbca"]
+    assert [result.name for result in results] == ["a", "b", "c", "d"]
 
 
 def test_two_runs_at_once_are_both_in_the_index(tmp_path):
@@ -172,12 +211,10 @@ def interrupted(tmp_path):
     with files.partial(tmp_path / "out", "slow") as earlier:
         (earlier / "kept").write_text("earlier")
         files.publish(earlier, tmp_path / "out" / "slow")
-    pids = "import os\nopen('pids', 'w').write(f'{os.getpid()} {os.getppid()}')"
+    pids = "import os\nopen('new', 'w').write(f'{os.getpid()} {os.getppid()}')\nos.rename('new', 'pids')"
     notebook = build(tmp_path / "slow.ipynb", pids, FOREVER)
     process = workbench("report", notebook, "--output", tmp_path / "out")
-    for line in process.stdout:
-        if "cell 1 of 2" in line:
-            break
+    wait_until(lambda: (tmp_path / "pids").exists())
     below = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     yield process, below
     process.kill()
@@ -234,3 +271,40 @@ def test_save_keeps_outputs_and_refuses_a_notebook_that_fails(tmp_path):
     }
     assert [cell.metadata for cell in saved.cells] == [{}, {}]
     assert [list(o.get("data", o)) for o in saved.cells[1].outputs] == [["text/plain"], ["name", "output_type", "text"]]
+
+
+# It prints while the process that reads the messages is stopped, which has the effect of a busy machine.
+FLOOD = """\
+import os, signal, subprocess
+from workbench.explore.notebook import record
+reader = os.getppid()
+waker = subprocess.Popen(["sh", "-c", f"sleep 1; kill -CONT {reader}"])
+os.kill(reader, signal.SIGSTOP)
+for number in range(3000):
+    if number == 1500:
+        record("loss", 1.5)
+    print(number, flush=True)
+waker.wait()"""
+
+
+def test_nothing_is_lost_of_a_cell_that_prints_faster_than_anybody_reads(tmp_path):
+    result = run_notebook(build(tmp_path / "n.ipynb", FLOOD, "print('end')"), output=tmp_path / "out")
+    assert (result.status, result.metrics) == ("ok", {"loss": 1.5})
+    flood, end = outputs(tmp_path / "out", "n")
+    printed = "".join(output.text for output in flood if output.output_type == "stream")
+    assert printed.split() == [str(number) for number in range(3000)]
+    assert end[0].text == "end\n"
+
+
+def test_what_is_recorded_does_not_depend_on_what_is_displayed(tmp_path):
+    cells = (
+        "from IPython.display import clear_output\nfrom workbench.explore.notebook import record",
+        "record('cleared', 1)\nrecord('folds', [1, 2.5])\nrecord('a \u03b1', float('nan'))\nclear_output()",
+        "import os\nrecord('last', 1)\nrecord('last', 2)\nos._exit(3)",
+    )
+    result = run_notebook(build(tmp_path / "n.ipynb", *cells), output=tmp_path / "out")
+    assert result.error["kind"] == "dead kernel"
+    expected = {"cleared": 1, "folds": [1, 2.5], "a \u03b1": "nan", "last": 2}
+    assert result.metrics == metrics_of(tmp_path / "out", "n")["metrics"] == expected
+    names = sorted(path.name for path in (tmp_path / "out" / "n").iterdir())
+    assert names == ["figures", "manifest.json", "metrics.json", "notebook.ipynb", "report.html"]

@@ -65,7 +65,7 @@ def coordinatewise(X, y, w, alpha, p, loss="least squares"):
 
 
 def restricted(X, y, w, alpha, p, loss="least squares"):
-    """Return the weights that BFGS, started at w, ends with, those that are zero held there."""
+    """Return the weights at which BFGS ends, started at w; weights that are zero stay zero."""
     w, kept = np.array(w, float), np.flatnonzero(w)
     if not kept.size:
         return w
@@ -98,7 +98,7 @@ def exhaustive(X, y, alpha, p, loss="least squares"):
 def reweighted(X, y, w, alpha, p, rounds=300):
     """Return weights for least squares, from w on: |w|^p is replaced by p/2 w^2 / (v^2 + e)^(1 - p/2) for the last v.
 
-    What is tiny in the end is set to zero where this is better.
+    Tiny weights are set to zero at the end where the objective is lower so.
     """
     n, w = len(y), np.array(w, float)
     for e in np.geomspace(1e-6, 1e-16, rounds):

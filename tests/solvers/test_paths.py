@@ -47,7 +47,7 @@ def test_alphas_as_scikit_learn():
 
 
 def _old():
-    """Say whether scikit-learn still calls the number of alphas n_alphas."""
+    """Tell whether scikit-learn still calls the number of alphas n_alphas."""
     import sklearn
 
     return tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 9)
@@ -149,15 +149,15 @@ REFUSALS = [
     (dict(penalty=Lp(1.0, 2.0)), "no alpha makes all weights zero; give the alphas of a path yourself"),
     (dict(penalty=ElasticNet(1.0, 0.0)), "no alpha makes all weights zero"),
     (dict(penalty=None), "penalty=None: must be a penalty such as Lp(alpha=1.0)"),
-    (dict(y=np.zeros(4)), "alphas: are missing, and weights are zero for every alpha"),
+    (dict(y=np.zeros(4)), "alphas: must be given, as X^T y is zero"),
     (dict(alphas=[]), "alphas has dtype float64 and shape (0,)"),
     (dict(alphas=[[1.0]]), "shape (1, 1): must be numbers, shape (alphas,)"),
     (dict(alphas=["a"]), "alphas has dtype <U1"),
     (dict(alphas=[0.1, -0.1]), "alphas=-0.1: must be a number of at least 0"),
     (dict(alphas=[0.1, np.nan]), "alphas=nan"),
     (dict(alphas=[0.1, np.inf]), "alphas: inf is among them; all must be finite"),
-    (dict(alphas=[0.1], count=3), "count=3: goes without alphas"),
-    (dict(alphas=[0.1], eps=0.1), "eps=0.1: goes without alphas"),
+    (dict(alphas=[0.1], count=3), "count=3: cannot be combined with alphas"),
+    (dict(alphas=[0.1], eps=0.1), "eps=0.1: cannot be combined with alphas"),
     (dict(count=0), "count=0: must be a whole number of at least 1"),
     (dict(eps=1.0), "eps=1.0: must be a number above 0.0 and below 1.0"),
     (dict(warm=1), "warm=1: must be True or False"),

@@ -1,4 +1,4 @@
-"""What several of these tests share."""
+"""Helpers that several tests of this folder share."""
 
 import numpy as np
 

@@ -42,7 +42,7 @@ def drops(seed, ratio, count, start=0):
 
 
 def broadcast_at(array, index):
-    """Return what an array that broadcasts has at `index` of the larger array."""
+    """Return the value of a broadcast array at `index` of the larger array."""
     array = np.asarray(array)
     tail = index[len(index) - array.ndim :]
     return array[tuple(0 if length == 1 else i for i, length in zip(tail, array.shape, strict=True))]
@@ -60,7 +60,7 @@ def dropout(x, ratio, new, *, seed, start=0):
 
 
 def scaled_dropout(x, ratio, new, *, seed, start=0):
-    """Return y in float64, and beside it the sum of the sizes of what was added up, which rounding is a fraction of."""
+    """Return y in float64 and the sum of the absolute values of its terms, the scale of its rounding error."""
     gone = iter(drops(seed, ratio, x.size, start))
     y, size = np.empty(x.shape), np.empty(x.shape)
     for index in np.ndindex(x.shape):

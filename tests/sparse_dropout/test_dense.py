@@ -63,7 +63,7 @@ SHAPES = [
 
 
 def shapes_that_broadcast_to(shape):
-    """List every shape that does: any axes from the left left out, each of the others whole or 1."""
+    """List every shape that broadcasts to `shape`: without some leading axes, each other axis whole or 1."""
     found = {
         tuple(kept)
         for first in range(len(shape) + 1)

@@ -1,4 +1,4 @@
-"""What the pictures of sparse dropout show: values of their artists, and that a second call moves them."""
+"""The pictures of sparse dropout hold the right values, and a second call moves their artists."""
 
 import numpy as np
 import pytest

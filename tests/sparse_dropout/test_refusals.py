@@ -1,4 +1,4 @@
-"""What is refused, and whether the message says which argument, which value, what is allowed and what to do."""
+"""Wrong arguments are refused; the message names the argument, its value, what is allowed and what to do."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -122,6 +122,10 @@ BROKEN = {
     "a place below zero": dict(indices=[0, 1, 2, 3, 0, 1, 2, 3, 0, 1, -1]),
     "places that are no whole numbers": dict(indices=np.arange(11) % 4 + 0.5),
     "too few places": dict(indices=[0, 1, 2]),
+    "places with two axes": dict(indices=[[0], [1], [2], [3], [0], [1], [2], [3], [0], [1], [2]]),
+    "values with two axes": dict(data=np.ones((11, 1))),
+    "bounds with two axes": dict(indptr=[[0], [3], [7], [11]]),
+    "one place without an axis": dict(indices=0),
     "too few values": dict(data=np.ones(5)),
     "lines that do not begin at zero": dict(indptr=[1, 3, 7, 11]),
     "a line that ends before it begins": dict(indptr=[0, 8, 4, 11]),
@@ -147,7 +151,7 @@ def test_broken_index_arrays(fault, form, engine):
         return x
 
     shape = (3, 4) if form == "csr" else (4, 3)
-    words = f": its index arrays do not describe a matrix of shape {shape}; build it anew"
+    words = f": its index arrays do not describe a matrix of shape {shape}; build it again"
     for arguments in ({}, dict(replacement=np.ones(shape)), dict(replacement="mean", per_feature=True)):
         assert refusal(ValueError, dense, broken(), engine=engine, **arguments) == f"x{words}"
     assert refusal(ValueError, gradient, broken(), broken(), engine=engine) == f"dy{words}"
@@ -349,7 +353,7 @@ def test_the_first_wrong_length_is_named(function, place, engine):
 
 
 def other_entries():
-    """Yield matrices that do not store what dy does."""
+    """Yield matrices that store other entries than dy."""
     dy = scipy.sparse.csr_matrix(MATRIX)
     yield dy.tocsc().astype(bool)
     yield dy.tocoo().astype(bool)
@@ -381,7 +385,7 @@ def test_more_elements_than_words():
 
 @pytest.mark.parametrize(("ratio", "dropped", "word"), [(0.0, [True, False], "none"), (1.0, [True, False], "all")])
 def test_a_ratio_that_cannot_have_dropped_these(ratio, dropped, word):
-    with pytest.raises(ValueError, match=f"^ratio={ratio}: drops {word}, but dropped says otherwise; with scaled=True"):
+    with pytest.raises(ValueError, match=f"^ratio={ratio}: drops {word}, but `dropped` says otherwise; with"):
         dropout_with_replacement_gradient(np.ones(2), np.array(dropped), ratio=ratio, scaled=True)
     dx, _ = dropout_with_replacement_gradient(np.ones(2), np.array(dropped), ratio=ratio)
     assert dx.tolist() == [0.0, 1.0]
@@ -393,21 +397,21 @@ CSR, FIVE = scipy.sparse.csr_matrix(MATRIX), np.ones(5)
 WHOLE_CSR = scipy.sparse.csr_matrix(np.ones((2, 3), np.int16))
 UNSCALED = "scaled=True: x has dtype int16, which cannot be scaled; convert x to a float type"
 OF_SEGMENTS = ": must have 1, the values of all segments one after another"
-PAIR = "dy and dropped: must both be arrays or both be sparse matrices, as the forward pass gave them"
+PAIR = "dy and dropped: must both be arrays or both be sparse matrices"
 LOST = "replacement: a masked array's mask would be lost"
 STRATEGY_OF_FLOATS = "x has dtype int16, which may not hold it; convert x to a float type"
 SHAPES = "must be a tuple of whole numbers, () for a single number"
 
 
 def half_precision():
-    """Return a matrix of float16: SciPy makes none, but looks at data that are put in afterwards nowhere."""
+    """Return a matrix of float16: SciPy makes none, but it does not check data that are put in afterwards."""
     x = scipy.sparse.csr_matrix(MATRIX)
     x.data = x.data.astype(np.float16)
     return x
 
 
 class csr_matrix:
-    """Of the same name as SciPy's."""
+    """A class with the same name as SciPy's."""
 
     format, ndim = "csr", 2
 
@@ -457,12 +461,12 @@ WRONG_TYPES = [
 WRONG_VALUES = [
     (gradient, (), dict(ratio=-0.1), f"ratio=-0.1: must be {RATIOS}; the nearest legal value is 0.0"),
     (gradient, (), dict(ratio=np.nan), f"ratio=nan: must be finite, {RATIOS}"),
-    (gradient, (), dict(training=False), "training=False: drops none, but dropped says otherwise"),
+    (gradient, (), dict(training=False), "training=False: drops nothing, but `dropped` has marks"),
     (segments, (np.zeros((1, 5)),), {}, f"x has 2 axes (1, 5){OF_SEGMENTS}"),
     (items, (np.zeros(()),), {}, f"x has 0 axes (){OF_SEGMENTS}"),
     *[(dense, (), dict(replacement=name), f"replacement={name!r}: must be {KINDS}") for name in ("Mean", "", "none")],
     *[
-        (dense, (FIVE,), dict(replacement=value, per_feature=True), "per_feature=True: goes with a strategy such as ")
+        (dense, (FIVE,), dict(replacement=value, per_feature=True), "per_feature=True: needs a strategy such as ")
         for value in (0.0, FIVE, [1] * 5)
     ],
     *[
@@ -475,7 +479,7 @@ WRONG_VALUES = [
     ],
     (gradient, (CSR, CSR > 0), dict(replacement_shape=(4, 1)), "replacement_shape: the replacement has shape (4, 1) "),
     *[
-        (segments, (FIVE, np.full(shape, 5)), {}, f"lengths has {len(shape)} axes {shape}: must have 1, one length a ")
+        (segments, (FIVE, np.full(shape, 5)), {}, f"lengths has {len(shape)} axes {shape}: must have 1, one length p")
         for shape in ((), (1, 1), (0, 3))
     ],
     *[  # broadcasting would hide a mistake

@@ -1,4 +1,4 @@
-"""Blocks of larger arrays: elements that are neighbours here and not there, each with the word of its place there."""
+"""Blocks of larger arrays: each element draws the word of its place in the larger array."""
 
 import numpy as np
 import pytest

@@ -68,7 +68,7 @@ def assert_same_structure(result, matrix):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("order", ["sorted", "backwards", "shuffled"])
-@pytest.mark.parametrize("index_type", [np.int32, np.int64])
+@pytest.mark.parametrize("index_type", [np.int32, np.int64, np.uint8, np.uint64])
 def test_every_form(kind, order, index_type):
     rows, columns = stored_places(SHAPE, 0.5)
     x = values(len(rows), "float32")

@@ -26,7 +26,7 @@ def drops(seed, ratio, count=COUNT, start=0):
 
 
 def deviates(gone, ratio):
-    """Return what is dropped as numbers of mean 0 and variance 1."""
+    """Return the drops as numbers of mean 0 and variance 1."""
     return (gone - np.float32(ratio)) / np.float32((ratio * (1 - ratio)) ** 0.5)
 
 

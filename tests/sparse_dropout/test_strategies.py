@@ -43,7 +43,7 @@ BY_HAND = [("mean", True, MEANS), ("median", True, MEDIANS), ("zero", True, [0.0
 
 
 def all_dropped(x, name, **arguments):
-    """Return what every element is replaced by; of a sparse matrix every stored one."""
+    """Return the replacement of every element; for a sparse matrix, of every stored element."""
     y, _ = dropout_with_replacement(x, 1.0, name, seed=0, **arguments)
     return y
 

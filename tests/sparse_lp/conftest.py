@@ -1,4 +1,4 @@
-"""What these tests are given: each engine in turn, and each type of weights."""
+"""Fixtures of these tests: each engine in turn, and each type of weights."""
 
 import pytest
 

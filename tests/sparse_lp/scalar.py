@@ -28,13 +28,13 @@ def penalty(w, alpha, p):
 
 
 def keep_large(w, threshold):
-    """Return what is left of a list of floats, and the mask."""
+    """Return a list of floats times its mask, and the mask."""
     mask = [abs(value) > threshold for value in w]
     return [value if kept or math.isnan(value) else 0.0 for value, kept in zip(w, mask, strict=True)], mask
 
 
 def objective(z, x, weight, p):
-    """Return what the proximal operator makes small, in either type, for finite p."""
+    """Return the function that the proximal operator minimizes, in either type, for finite p."""
     return (z - x) ** 2 / 2 + weight * (abs(z) ** p if p else type(x)(z != 0))
 
 

@@ -1,4 +1,4 @@
-"""No copy of the weights is kept on the way, in other layouts and for roots too: what the timed calls do not show."""
+"""No copy of the weights is made, in other layouts and for roots too, in calls that the bench does not time."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the pictures of sparse Lp regularization show: values of their artists, and that a second call moves them."""
+"""The pictures of sparse Lp regularization hold the right values, and a second call moves their artists."""
 
 import math
 
@@ -17,7 +17,7 @@ TABLE = np.array([[0.5, -0.25, 1.0], [0.05, -0.05, 0.1], [2.0, 1.0, -1.0], [-0.1
 
 
 def drawn(axes):
-    """Return all that a picture says in words and numbers."""
+    """Return all texts and data of a picture."""
     words = [(title(ax), [text.get_text() for text in ax.texts]) for ax in panels(axes)]
     lines = [line.get_xydata().tolist() for ax in panels(axes) for line in ax.lines]
     return words, lines, [heights(ax) for ax in panels(axes)]

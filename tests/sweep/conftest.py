@@ -1,4 +1,4 @@
-"""What the tests of sweeps share: where to look at what one has left, and how to start one that can be killed."""
+"""Helpers of the tests of sweeps: read the files of a sweep, and start one that can be killed."""
 
 import csv
 import json
@@ -31,7 +31,7 @@ def quick(function, space, *objective, **settings):
 
 
 def calls(path: Path = Path("calls.jsonl")) -> list[dict]:
-    """Return what functions have written down."""
+    """Return the calls that functions have logged."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
@@ -43,7 +43,7 @@ def journal(folder: Path) -> list[dict]:
 
 
 def essence(result) -> list[tuple]:
-    """Return what must be the same for each trial of two equal sweeps."""
+    """Return the parts of each trial that must be the same in two equal sweeps."""
     return [
         (each.number, each.status, each.parameters, each.metrics, each.values, each.seed, each.intermediate)
         for each in result.records()
@@ -62,7 +62,7 @@ def table(folder: Path) -> list[dict[str, str]]:
 
 
 def definition(dimensions: dict, *objectives: str, fixed: dict | None = None, **settings) -> Definition:
-    """Return a definition made by hand; an objective is written -name to be made large."""
+    """Return a definition made by hand; write an objective as -name to maximize it."""
     made = tuple(Objective(each.lstrip("-"), "maximize" if each[0] == "-" else "minimize") for each in objectives)
     known = {
         "name": "s",

@@ -33,7 +33,7 @@ def hold(number):
 
 
 def bowl(x: Place = 0.0, y: Place = 0.0, size: Annotated[int, "[1 .. 9]"] = 3, kind: Annotated[str, "[a | b]"] = "a"):
-    """Return a loss whose least value is 0, at x = 1, y = -2, size = 3, kind = a."""
+    """Return a loss whose minimum is 0, at x = 1, y = -2, size = 3, kind = a."""
     return (x - 1) ** 2 + (y + 2) ** 2 + (size - 3) ** 2 + (kind == "b")
 
 

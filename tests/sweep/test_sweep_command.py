@@ -29,13 +29,14 @@ def asked(monkeypatch):
 
 
 def test_words_become_what_sweep_is_asked_for(asked, tmp_path):
-    words = "-p alpha=1e-5..1:log:12 --parameter size=3,5 -p name=a=b --objective a:max --objective b --sampler qmc"
+    words = "-p alpha=1e-5..1:log:12 --parameter size 3,5 -p name=a=b -plow=-1 --parameter=high=7 -p text a=b"
+    words += " --objective a:max --objective b --sampler qmc"
     words += " --trials 7 --jobs 2 --seed 5 --name s --pruner median --timeout 1.5 --scheduler tcp://h:1 --storage u"
     status, shown = invoke("sweep", "n.ipynb", *words.split(), "--output", tmp_path)
     assert (status, "stopped: the disk [is] full" in shown) == (1, True)
     (target, space, objective, settings), = asked  # fmt: skip
     assert target == "n.ipynb"
-    assert space == {"alpha": "1e-5..1:log:12", "size": "3,5", "name": "a=b"}
+    assert space == {"alpha": "1e-5..1:log:12", "size": "3,5", "name": "a=b", "low": "-1", "high": "7", "text": "a=b"}
     assert objective == ["a:max", "b"]
     console = settings.pop("console")
     assert console is not None
@@ -57,9 +58,11 @@ def test_without_words_the_defaults_are_asked_for(asked):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-p", "x"], "-p x: must be NAME=WHAT, as in -p alpha=1e-5..1:log:12"),
-        (["-p", "=3"], "-p =3: must be NAME=WHAT"),
-        (["-p", "x="], "-p x=: must be NAME=WHAT"),
+        (["-p", "x"], "-p x: give a name and a value, as in -p alpha=0.01 or -p alpha 0.01"),
+        (["-p", "x", "-p", "y=1"], "-p x: give a name and a value, as in -p alpha=0.01 or -p alpha 0.01"),
+        (["-p", "=3"], "-p =3: give a name and a value, as in -p alpha=0.01 or -p alpha 0.01"),
+        (["-p"], "-p : give a name and a value"),
+        (["-p", "x="], "x='': must be a number from -5.0 to 5.0, not empty"),
         (["-p", "x=1", "-p", "x=2"], "x: is given twice, as '1' and '2'; give it once"),
         (["-p", "x=0..1", "--sampler", "grid"], "x=0.0..1.0: a grid needs the number of points of this range"),
         (["--trials", "many"], "Invalid value for '--trials'"),
@@ -87,7 +90,7 @@ def test_a_sweep_of_which_a_trial_failed_has_status_1_and_says_so(tmp_path):
     (tmp_path / "half.py").write_text("def half(x: int = 0):\n    return 1 / x\n")
     status, shown = invoke("sweep", "half.py:half", "-p", "x=0..1", "--sampler", "grid", "--jobs", 1)
     assert status == 1
-    assert "1 trials failed; the page says how" in shown
+    assert "1 trials failed; the page shows their errors" in shown
     assert "ZeroDivisionError: division by zero" in shown
     assert (tmp_path / "sweeps" / "half" / "report.html").is_file()
 
@@ -111,7 +114,7 @@ def test_ctrl_c_keeps_what_is_finished_ends_the_processes_and_says_how_to_go_on(
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "interrupted: finished trials are kept, and the same command continues" in said
+    assert "interrupted: finished trials are kept; run the same command to continue" in said
     assert "Traceback" not in said
     assert started
     assert all(map(has_ended, started))

@@ -79,7 +79,9 @@ def test_a_pool_that_has_lost_a_process_stops_the_sweep_which_goes_on_with_anoth
 
         killer = Thread(target=kill)
         killer.start()
-        with pytest.raises(SweepStopped, match=r"the executor takes no more trials .* the same command continues"):
+        with pytest.raises(
+            SweepStopped, match=r"the executor takes no more trials .* run the same command to continue"
+        ):
             run(executor=pool)
         killer.join()
     monkeypatch.setenv("SWEEP_PAUSE", "0")
@@ -157,7 +159,7 @@ def test_a_cluster_that_ends_stops_the_sweep_which_goes_on_without_it(cluster, t
     ender = Thread(target=end)
     ender.start()
     settings = {"sampler": "random", "trials": 30, "name": "s", "report": False}
-    with pytest.raises(SweepStopped, match="finished trials are kept, and the same command continues"):
+    with pytest.raises(SweepStopped, match="finished trials are kept; run the same command to continue"):
         sweep(functions.slow, SPACE, scheduler=cluster.scheduler_address, **settings)
     ender.join()
     finished = {each["number"] for each in journal(tmp_path / "sweeps" / "s")}

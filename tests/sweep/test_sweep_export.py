@@ -112,10 +112,10 @@ def test_a_database_holds_several_sweeps_but_no_two_of_one_name():
     bowl(name="b", trials=2)
     bowl(name="a", trials=4)
     assert {each: len(trials(each)) for each in "ab"} == {"a": 4, "b": 2}
-    with pytest.raises(SweepError, match="the database holds another study of the name 'a'; give another name"):
+    with pytest.raises(SweepError, match="the database holds another study named 'a'; give another name"):
         bowl(name="a", trials=3, output="elsewhere")
     optuna.create_study(study_name="c", storage=URL).optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
-    with pytest.raises(SweepError, match="the database holds another study of the name 'c'; give another name"):
+    with pytest.raises(SweepError, match="the database holds another study named 'c'; give another name"):
         bowl(name="c", trials=3)
     assert len(calls()) == 6
 

@@ -46,7 +46,7 @@ def test_a_trial_whose_process_is_always_lost_has_failed(lost):
     found = case(lost, "always")
     assert (found.status, found.attempts, found.values) == ("failed", 2, ())
     assert found.error["kind"] == "lost process"
-    assert found.error["message"] == "The process that ran it was ended by SIGKILL, perhaps for want of memory."
+    assert found.error["message"] == "The process that ran it was ended by SIGKILL, perhaps for lack of memory."
 
 
 @pytest.mark.parametrize("name", ["sleeps", "deaf"])
@@ -54,20 +54,20 @@ def test_a_trial_that_takes_too_long_is_ended(lost, name):
     found = case(lost, name)
     assert (found.status, found.attempts) == ("failed", 1)
     assert found.error["kind"] == "time-out"
-    assert found.error["message"] == "Stopped after 1.5 seconds, the time that it may take."
+    assert found.error["message"] == "Stopped after its time limit of 1.5 seconds."
     assert found.duration_seconds >= 1.5
 
 
 def test_failures_are_in_the_table_and_on_the_page(lost):
     rows = {row["params_case"]: row for row in table(lost.folder)}
     assert [rows[name]["status"] for name in ("fine", "first", "always", "deaf")] == ["ok", "ok", "failed", "failed"]
-    killed = "lost process: The process that ran it was ended by SIGKILL, perhaps for want of memory."
+    killed = "lost process: The process that ran it was ended by SIGKILL, perhaps for lack of memory."
     assert rows["always"]["error"] == killed
     assert rows["first"]["attempts"] == "2"
     assert rows["fine"]["error"] == ""
     page = (lost.folder / "report.html").read_text()
     assert killed in page
-    assert "time-out: Stopped after 1.5 seconds" in page
+    assert "time-out: Stopped after its time limit of 1.5 seconds" in page
 
 
 def test_the_trial_after_one_that_took_too_long_has_a_process_of_its_own():
@@ -175,8 +175,8 @@ def test_a_disk_that_is_full_in_the_middle_stops_the_sweep_which_goes_on(tmp_pat
     settings = {"sampler": "random", "in_process": True, "report": False, "trials": 30}
     message = run_with(2**20)  # each trial writes 100 kB
     assert message == (
-        "SweepStopped: folder 'sweeps/s': cannot be written to (File too large); finished trials are kept, and the "
-        "same command continues"
+        "SweepStopped: folder 'sweeps/s': cannot be written to (File too large); finished trials are kept; run the "
+        "same command to continue"
     )
     done = [each["number"] for each in journal(folder)]
     assert done == list(range(len(done)))

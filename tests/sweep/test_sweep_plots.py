@@ -2,6 +2,7 @@
 
 import html.parser
 import itertools
+import math
 import re
 
 import numpy as np
@@ -13,6 +14,7 @@ from workbench.sweep import Choices, Range, plots, sweep
 
 from .test_sweep_points import points_of
 
+GRID = {"sampler": "grid", "in_process": True}
 DIMENSIONS = {
     "rate": Range(1e-4, 1.0, log=True),
     "width": Range(0.0, 1.0),
@@ -46,6 +48,11 @@ CASES = {
     "one far away": many(30, change=lambda values: np.where(values == values.max(), 1e9, values)),
     "spread of some": many(9, spread=lambda place: (0.5,) if place % 2 else (None,)),
     "huge": many(9, change=lambda values: values * 1e300),
+    "tiny": many(9, change=lambda values: values * 1e-310),
+    "both ends of the range": many(9, change=lambda values: np.sign(values) * 1e308),
+    "all sizes there are": many(9, change=lambda values: 10.0 ** np.linspace(-320, 308, 9)[:, None]),
+    "closer than can be told apart": many(9, change=lambda values: 1.0 + np.arange(9)[:, None] * 2e-16),
+    "spread beyond all bounds": many(9, spread=lambda place: (1e308,) if place % 2 else (math.inf,)),
 }
 
 
@@ -58,7 +65,7 @@ def on_axes(draw):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.filterwarnings("error:.*(invalid value|divide by zero)")
+@pytest.mark.filterwarnings("error:.*(invalid value|divide by zero|overflow)")
 def test_pictures_draw_whatever_trials_there_are(case):
     points = CASES[case]
     on_axes(lambda **ax: plots.history(points, **ax))
@@ -67,6 +74,29 @@ def test_pictures_draw_whatever_trials_there_are(case):
         on_axes(lambda name=name, **ax: plots.response(points, name, **ax))
     for across, up in (("rate", "width"), ("mode", "size")):
         on_axes(lambda pair=(across, up), **ax: plots.response_surface(points, *pair, **ax))
+
+
+NEAR, FAR = (2**53, 2**53 + 1, 2**53 + 2), (-1e308, 0.0, 1e308)
+ODD = {  # a dimension and the values of three trials
+    "choices beyond the whole numbers of a float": (Choices(NEAR), NEAR),
+    "choices beyond every float": (Choices((1, 10**400)), (1, 10**400, 1)),
+    "choices at both ends of the range": (Choices(FAR), FAR),
+    "a range that no float can subtract": (Range(-1e308, 1e308), FAR),
+    "a narrow range far from 0": (Range(2.0**53, 2.0**53 + 4), (2.0**53, 2.0**53 + 2, 2.0**53 + 4)),
+    "values that are all alike": (Range(0.0, 1e308), (1e308, 1e308, 1e308)),
+    "a logarithmic range of all sizes": (Range(5e-324, 1e308, log=True), (5e-324, 1.0, 1e308)),
+    "an infinite number": (Choices((1.0, math.inf)), (1.0, math.inf, 1.0)),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+@pytest.mark.filterwarnings("error:.*(invalid value|divide by zero|overflow)")
+def test_pictures_draw_whatever_values_a_parameter_has(case):
+    dimensions, given = {"x": ODD[case][0], "y": Range(0.0, 1.0)}, {"x": ODD[case][1], "y": (0.5, 0.0, 1.0)}
+    points = points_of([(1,), (3,), (2,)], "loss", dimensions=dimensions, parameters=given)
+    on_axes(lambda **ax: plots.parallel_coordinates(points, **ax))
+    on_axes(lambda **ax: plots.response(points, "x", **ax))
+    on_axes(lambda **ax: plots.response_surface(points, "y", "x", **ax))
 
 
 @pytest.mark.parametrize("objectives", [("a", "b"), ("-a", "b"), ("a", "-b"), ("-a", "-b")])
@@ -78,7 +108,7 @@ def test_the_front_is_drawn_from_its_best_to_its_best(objectives, count):
     drawn = [line for line in axes.lines if line.get_label() == "Pareto front"]
     np.testing.assert_array_equal(drawn[0].get_xdata(), points.values[front, 0])
     np.testing.assert_array_equal(drawn[0].get_ydata(), points.values[front, 1])
-    wishes = ["more is better" if each[0] == "-" else "less is better" for each in objectives]
+    wishes = ["higher is better" if each[0] == "-" else "lower is better" for each in objectives]
     assert (axes.get_xlabel(), axes.get_ylabel()) == (f"a ({wishes[0]})", f"b ({wishes[1]})")
 
 
@@ -245,10 +275,39 @@ def test_a_sweep_all_of_whose_trials_failed_has_a_page(tmp_path):
     assert "s/report.html" in (tmp_path / "sweeps" / "index.html").read_text()
 
 
+def test_a_loss_that_is_far_out_has_a_page_whose_pictures_say_so(tmp_path):
+    result = sweep(lambda x=0.0: [0.1, 0.2, 1e300, 0.3][int(x)], {"x": "0,1,2,3"}, name="s", **GRID)
+    page = (result.folder / "report.html").read_text()
+    assert "No plot can show the values of loss to scale; the pictures show them between labels." in page
+    assert {"history.svg", "response-x.svg"} <= {path.name for path in (result.folder / "figures").iterdir()}
+
+
+def test_a_picture_that_cannot_be_drawn_costs_itself_alone(monkeypatch):
+    def fail(points, objective, ax=None):
+        raise ArithmeticError("no <scale>")
+
+    monkeypatch.setattr(plots, "history", fail)
+    result = sweep(lambda x=0.0: x, {"x": "0,1,2,3"}, name="s", **GRID)
+    page = (result.folder / "report.html").read_text()
+    assert "The picture history cannot be drawn (ArithmeticError: no &lt;scale&gt;)." in page
+    names = {path.name for path in (result.folder / "figures").iterdir()}
+    assert names == {"response-x.svg", "response-x.png", "manifest.json"}
+
+
+def test_a_parameter_whose_name_is_longer_than_a_file_name_may_be_is_drawn():
+    name = "x" * 300
+    scope = {}
+    exec(f"def f({name}: float = 0.0):\n    return {name}", scope)
+    result = sweep(scope["f"], {name: "1,2"}, name="s", **GRID)
+    page = (result.folder / "report.html").read_text()
+    (shown,) = re.findall(r'src="figures/(response-x[^"]*)"', page)
+    assert (result.folder / "figures" / shown).is_file()
+
+
 def test_a_sweep_of_one_trial_has_a_page_that_says_what_cannot_be_told(tmp_path):
     result = sweep(lambda x=0.0, y=0.0: x + y, {"x": "1..2", "y": "1..2"}, trials=1, in_process=True, name="s")
     page = (result.folder / "report.html").read_text()
-    assert "The importance of parameters for loss cannot be told: it takes at least two trials that succeeded" in page
+    assert "The importance of parameters for loss cannot be computed: at least two trials must succeed" in page
     assert "1 succeeded" in page
     nothing = sweep(lambda x=0.0: x, {"x": 3}, sampler="grid", in_process=True, name="nothing")
     assert "1 succeeded" in (nothing.folder / "report.html").read_text()

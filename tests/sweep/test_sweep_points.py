@@ -1,4 +1,4 @@
-"""Arrays of the successful trials, what they tell, and what the page keeps of many trials."""
+"""The arrays of successful trials, the numbers computed from them, and the trials that the page keeps."""
 
 import math
 
@@ -57,7 +57,7 @@ def test_the_best_so_far_and_the_order_by_hand(objective, best, order):
 
 
 def front_by_definition(values, signs):
-    """Return what is on the front by looking at every pair: of equal trials the first."""
+    """Return the Pareto front, found by comparing every pair; the first of equal trials is on it."""
     signed = [[s * v for s, v in zip(signs, each, strict=True)] for each in values]
     return {
         i
@@ -106,6 +106,41 @@ def test_axes_say_where_values_lie():
     }
 
 
+def test_numbers_that_no_plot_can_show_are_places_between_labels():
+    """Axes of ordinary numbers are the numbers themselves, as in the test above."""
+    far = points_of([(0.1,), (1e300,), (math.sqrt(1e299),)], "loss")
+    np.testing.assert_allclose(far.values[:, 0], [0.0, 1.0, 0.5], atol=1e-12)  # on a logarithmic scale
+    both = points_of([(-1e308,), (1e308,), (0.0,), (5e307,)], "-gain", spread=[(1.0,), (2.0,), (None,), (3.0,)])
+    assert both.values[:, 0].tolist() == [0.0, 1.0, 0.5, 0.75]
+    assert np.isnan(both.spread).all()
+    equal = points_of([(1e308,), (1e308,)], "loss")
+    assert equal.values.tolist() == [[0.0], [0.0]]
+    assert (far.labels, both.labels, equal.labels) == ((("0.1", "1e+300"),), (("-1e+308", "1e+308"),), (("1e+308",),))
+    near = points_of([(1.0,), (1.0 + 2**-51,), (1.0 + 2**-52,)], "loss")
+    assert (near.values[:, 0].tolist(), near.labels) == ([0.0, 1.0, 0.5], (("1.0", "1.0000000000000004"),))
+
+
+def test_one_value_far_worse_than_many_leaves_the_others_to_scale():
+    values = np.append(np.random.default_rng(0).normal(size=40), -1e300)
+    found = points_of(values[:, None], "-gain")
+    assert found.labels == ((),)
+    np.testing.assert_array_equal(found.values[:40, 0][values[:40] > -1], values[:40][values[:40] > -1])
+    assert found.values[40, 0] == np.percentile(values, 5)
+    assert found.order()[-1] == 40
+
+
+BIG = 10**400
+
+
+@pytest.mark.parametrize("points", [(2**53, 2**53 + 1), (BIG, 1), (math.inf, 1.0), (-1e308, 1e308, 0.0)])
+def test_choices_that_no_plot_can_tell_apart_are_labels(points):
+    dimensions = {"n": Choices(points)}
+    axis = points_of([(1,)] * len(points), "loss", dimensions=dimensions, parameters={"n": points}).axis("n")
+    short = {BIG: "100000000000...000000000000"}
+    assert axis.labels == tuple(short.get(each, str(each)) for each in sorted(points))
+    assert axis.places.tolist() == [sorted(points).index(each) for each in points]
+
+
 def additive(count=80):
     random = np.random.default_rng(0)
     columns = {name: random.uniform(0, 1, count).tolist() for name in ("little", "much", "nothing")}
@@ -115,7 +150,7 @@ def additive(count=80):
 
 
 def test_importance_is_the_share_of_variance():
-    """Of 10 u + 3 v, with u and v uniform, u has 100 / 109 of the variance."""
+    """With u and v uniform, u has 100 / 109 of the variance of 10 u + 3 v."""
     shares = additive().importance()
     assert list(shares) == ["much", "little", "nothing"]
     assert sum(shares.values()) == pytest.approx(1)
@@ -155,6 +190,19 @@ def test_a_tally_holds_nothing_of_single_trials_but_the_best(objective, best):
     tally.add(equal)
     assert tally.best.number == best  # of two that are equal the earlier
     assert tally.seconds_left == 0
+
+
+def test_the_time_left_runs_down_while_trials_run(monkeypatch):
+    """Two trials have taken 10 and 20 seconds, and three are left: 45 seconds, counted from the second result."""
+    now = 0.0
+    monkeypatch.setattr("workbench.sweep.session.time.monotonic", lambda: now)
+    tally, found = Tally(definition({}, "loss"), 6), []
+    tally.add(record(0, (1.0,)), earlier=True)
+    for now in (9.0, 10.0, 12.0, 30.0, 31.0, 70.0, 80.0, 90.0):
+        if now in (10.0, 30.0, 90.0):
+            tally.add(record(int(now), (1.0,)))
+        found.append(tally.seconds_left)
+    assert found == [None, 40.0, 38.0, 45.0, 44.0, 5.0, 0.0, 60.0]
 
 
 def numbered(values, failed=()):

@@ -1,4 +1,4 @@
-"""What a trial's row says, whatever its function gives back or raises."""
+"""The record of a trial, whatever its function returns or raises."""
 
 import fractions
 import json
@@ -98,8 +98,8 @@ def test_a_trial_without_a_finite_objective_has_failed_and_says_why(returned, ki
 
 def test_too_few_numbers_for_the_objectives_are_a_failure():
     first, second = rows((1,), 5.0, objective=["a", "b"])
-    assert first.error["message"] == "TypeError: it returned (1,): must be a dict with 'a', 'b'"
-    assert second.error["message"] == "TypeError: it returned 5.0: must be a dict with 'a', 'b'"
+    assert first.error["message"] == "TypeError: it returned (1,): it must return a dict with 'a', 'b'"
+    assert second.error["message"] == "TypeError: it returned 5.0: it must return a dict with 'a', 'b'"
 
 
 def test_the_traceback_begins_in_the_function():
@@ -124,7 +124,17 @@ def test_ctrl_c_in_this_process_stops_the_sweep_and_keeps_what_is_finished(tmp_p
     assert {each["status"] for each in done} == {"ok"}
 
 
-@pytest.mark.parametrize("step", [-1, 1.5, True, "1"])
+def test_reports_take_the_numbers_of_numpy():
+    def report(trial, x=0.0):
+        trial.report(0.5, np.int64(0))
+        trial.report(np.float32(0.25), np.uint8(3))
+        return x
+
+    (found,) = quick(report, {"x": 0.0}, sampler="grid").records()
+    assert (found.error, found.intermediate) == (None, ((0, 0.5), (3, 0.25)))
+
+
+@pytest.mark.parametrize("step", [-1, 1.5, True, "1", np.float64(1), np.int64(-1), np.timedelta64(1, "s")])
 def test_a_step_is_a_whole_number(step):
     def report(trial, x=0.0):
         trial.report(1.0, step)

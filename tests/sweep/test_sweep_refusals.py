@@ -1,4 +1,4 @@
-"""What is refused before anything has been run."""
+"""Sweeps that are refused before anything has run."""
 
 import importlib.util
 import os
@@ -120,6 +120,15 @@ def test_a_file_that_cannot_be_imported_is_refused_with_what_it_raised(tmp_path)
     refused("broken.py:f", {}, "file 'broken.py': cannot be imported (RuntimeError: not today)")
 
 
+def test_a_file_that_ends_the_program_or_cannot_be_read_is_refused(tmp_path):
+    (tmp_path / "script.py").write_text("import sys\nsys.exit(3)\n")
+    refused("script.py:f", {}, "file 'script.py': cannot be imported (SystemExit: 3)")
+    (tmp_path / "odd.py").write_bytes(b"name = '\xff'\n")
+    refused("odd.py:f", {}, "file 'odd.py': cannot be imported (SyntaxError: ")
+    (tmp_path / "folder.py").mkdir()
+    refused("folder.py:f", {}, "file 'folder.py': cannot be read (Is a directory)")
+
+
 def test_a_function_that_cannot_be_sent_is_refused():
     handle = open("file", "w")  # noqa: SIM115
     with handle:
@@ -131,7 +140,7 @@ def test_what_a_function_cannot_be_given_is_refused():
     refused(functions.without_default, {}, "x: has no default; give a number from -5.0 to 5.0")
     refused(functions.unsettable, {"things": 1}, "things: not settable: needs a bool, int, float or str")
     several = {"pruner": "median", "objective": ["a", "b"]}
-    refused(functions.pruned_bowl, X, "with two objectives nothing can be pruned", **several)
+    refused(functions.pruned_bowl, X, "pruning needs a single objective", **several)
 
 
 @pytest.fixture
@@ -190,7 +199,7 @@ def test_another_sweep_of_the_same_name_is_refused_with_what_differs():
     before = Path("sweeps/s/trials.jsonl")
     text = before.read_text()
     again = {"in_process": True, "sampler": "random"}
-    refused(BOWL, X, "sweep 's' in 'sweeps': is another", "  seed: 0 there, 1 now", seed=1, **again)
+    refused(BOWL, X, "sweep 's' in 'sweeps': exists with another definition", "  seed: 0 there, 1 now", seed=1, **again)
     refused(BOWL, {"x": "0..2"}, "  space: {'x': '0.0..1.0'} there, {'x': '0.0..2.0'} now", **again)
     refused(BOWL, X, "  objectives: ['loss:min'] there, ['loss:max'] now", objective="loss:max", **again)
     refused(BOWL, X, "  sampler: 'random' there, 'tpe' now", in_process=True)
@@ -205,10 +214,16 @@ def test_a_line_that_is_no_trial_is_named():
     path = Path("sweeps/s/trials.jsonl")
     good = path.read_text()
     path.write_text(good + "{}\n")
-    refused(BOWL, X, "trials.jsonl': line 3 is no trial; remove it to run it again", in_process=True, sampler="random")
+    refused(
+        BOWL,
+        X,
+        "trials.jsonl': line 3 is not a trial; remove it, and the trial runs again",
+        in_process=True,
+        sampler="random",
+    )
     path.write_text(good)
     (path.parent / "sweep.json").write_text("{")
-    refused(BOWL, X, "holds no sweep (sweep.json: ", in_process=True, sampler="random")
+    refused(BOWL, X, "has no readable sweep.json (", in_process=True, sampler="random")
 
 
 def test_a_function_within_a_function_and_one_without_a_name_have_folders_too():

@@ -38,7 +38,7 @@ def run(name, output, order=3, **settings):
 
 
 def killed(name, folder, lines):
-    """Start a sweep, whose trials wait once so many have begun, and kill it as soon as those have ended."""
+    """Start a sweep, and kill it as soon as `lines` more trials have ended; further trials wait."""
     wanted, begun = len(journal(folder)) + lines, len(calls())
 
     def start():
@@ -112,7 +112,7 @@ def test_a_notebook_that_is_killed_goes_on_and_leaves_no_kernel(tmp_path):
     lines = (folder / "trials.jsonl").read_text()
     shutil.copytree(folder / "trials" / f"{first['number']:05d}", folder / "trials" / "00002")  # killed before its line
     space = {"alpha": "0.25,0.5,0.75", "pause": "0.01"}
-    with pytest.raises(SweepError, match="is another"):
+    with pytest.raises(SweepError, match="exists with another definition"):
         sweep("n.ipynb", {**space, "pause": "0.1"}, sampler="grid")
     result = sweep("n.ipynb", space, sampler="grid", jobs=1)
     assert result.counts == {"ok": 3, "pruned": 0, "failed": 0}
@@ -158,7 +158,7 @@ def test_a_grid_is_covered_in_sessions_of_any_size():
 
 
 def test_trials_may_go_on_with_another_number_of_jobs():
-    """What a trial knows of others is the sweep's, not the session's."""
+    """A trial knows the earlier trials of the whole sweep, not only those of this session."""
     with InThreads(3) as pool:
         settings = {"in_process": False, "executor": pool, "sampler": "tpe"}
         whole = bowl(name="whole", jobs=3, trials=16, **settings)
@@ -187,7 +187,7 @@ def test_a_second_sweep_of_the_same_name_is_refused_and_the_first_goes_on(tmp_pa
     with pytest.raises(SweepError) as raised:
         quick(wait_for_file, {"x": "0..1"}, trials=3, sampler="random")
     assert str(raised.value) == (
-        f"sweep 's' in 'sweeps': is running in process {process}; wait for it, or give another name"
+        f"sweep 's' in 'sweeps': is running in process {process}; wait for it to end, or give another name"
     )
     assert journal(folder) == []
     (tmp_path / "go").touch()

@@ -98,6 +98,14 @@ def test_quasi_random_proposals_are_the_points_of_scipys_sobol_sequence(seed):
         assert sorted((share * 32).astype(int)) == list(range(32))
 
 
+@pytest.mark.parametrize(("low", "step", "count"), [(1, 2, 4), (-7, 5, 8), (0, 1, 16)])
+def test_every_quasi_random_step_of_a_range_has_an_interval_of_the_same_length(low, step, count):
+    """Of 64 points of a Sobol sequence, each of `count` equal intervals has 64 / count."""
+    space = {"n": Range(low, low + step * (count - 1), step=step)}
+    found = [each["n"] for each in proposals(space, 64, sampler="qmc", seed=3)]
+    assert {n: found.count(n) for n in sorted(found)} == {low + step * i: 64 // count for i in range(count)}
+
+
 def tpe(name, order, seed=0, at_once=3):
     with InThreads(at_once, order) as pool:
         return sweep(

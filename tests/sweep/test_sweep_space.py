@@ -13,6 +13,7 @@ DECLARED = {
     "alpha": from_help("alpha", "float", 1e-4, "strength [0 .. 10]"),
     "rate": from_help("rate", "float", 0.1, ""),
     "width": from_help("width", "int", 8, "[1 .. 64]"),
+    "count": from_help("count", "int", 0, ""),
     "size": Parameter("size", "int", 5, "", Arg("size", int, 5, "", low=1, step=2)),
     "quick": from_help("quick", "bool", False, ""),
     "mode": from_help("mode", "str", "plain", "[plain | fast | exact]"),
@@ -56,6 +57,7 @@ def test_a_logarithmic_range_with_a_count_is_a_grid_of_equal_ratios():
         ("label", "1..2,b", Choices(("1..2", "b"))),  # a text that looks like a range
         ("alpha", Range(0, 1, count=3), Range(0.0, 1.0, count=3)),
         ("width", Range(2, 4), Range(2, 4, step=1)),
+        ("width", Range(np.int64(2), np.uint8(4), count=np.int16(3)), Range(2, 4, count=3, step=1)),
         ("width", [1, 2], Choices((1, 2))),
         ("width", (np.int64(4), 8), Choices((4, 8))),
         ("alpha", np.array([0.25, 0.5]), Choices((0.25, 0.5))),
@@ -119,16 +121,22 @@ def test_points_of_a_grid(name, words, points):
         ({"width": "1.5..4"}, "width='1.5': must be a whole number from 1 to 64"),
         ({"width": [1.5, 2]}, "width=1.5: must be a whole number from 1 to 64, not float"),
         ({"width": [True, 2]}, "width=True: must be a whole number from 1 to 64, not bool"),
-        ({"alpha": "5..1"}, "alpha=5.0..1.0: the range must end above where it begins"),
-        ({"alpha": "1..1"}, "alpha=1.0..1.0: the range must end above where it begins"),
+        ({"alpha": "5..1"}, "alpha=5.0..1.0: the range must end above its start"),
+        ({"alpha": "1..1"}, "alpha=1.0..1.0: the range must end above its start"),
         ({"alpha": "0..1:log"}, "alpha=0.0..1.0:log: a logarithmic range must begin above 0"),
         ({"rate": "-1..1:log"}, "rate=-1.0..1.0:log: a logarithmic range must begin above 0"),
-        ({"alpha": "0..1:1"}, "alpha=0.0..1.0:1: a range needs at least 2 points; for one value give it alone"),
-        ({"alpha": "0..1:0"}, "alpha=0.0..1.0:0: a range needs at least 2 points; for one value give it alone"),
-        ({"alpha": Range(0, 1, count=2.5)}, "alpha=0..1:2.5: a range needs at least 2 points; for one value"),
-        ({"alpha": "0..1:ln"}, "alpha: after a range come :log, a number of points, or both, as in alpha=1e-5..1:log"),
-        ({"alpha": "0..1:log:3:4"}, "alpha: after a range come :log, a number of points, or both, as in alpha=1e-5..1"),
-        ({"alpha": "0..1:"}, "alpha: after a range come :log, a number of points, or both, as in alpha=1e-5..1:log:12"),
+        (
+            {"alpha": "0..1:1"},
+            "alpha=0.0..1.0:1: a range needs at least 2 points; for a single value, give it without a range",
+        ),
+        (
+            {"alpha": "0..1:0"},
+            "alpha=0.0..1.0:0: a range needs at least 2 points; for a single value, give it without a range",
+        ),
+        ({"alpha": Range(0, 1, count=2.5)}, "alpha=0..1:2.5: a range needs at least 2 points; for a single"),
+        ({"alpha": "0..1:ln"}, "alpha: a range may end in :log, a number of points, or both, as in alpha=1e-5..1:log"),
+        ({"alpha": "0..1:log:3:4"}, "alpha: a range may end in :log, a number of points, or both, as in alpha=1e-5..1"),
+        ({"alpha": "0..1:"}, "alpha: a range may end in :log, a number of points, or both, as in alpha=1e-5..1:log:12"),
         ({"size": "1..9:log"}, "size=1..9:log: a logarithmic range cannot go in steps of 2; list the values instead"),
         ({"width": "3,5,3"}, "width=3,5,3: a value is given twice; give each once"),
         ({"alpha": [1, 1.0]}, "alpha=1.0,1.0: a value is given twice; give each once"),
@@ -138,10 +146,21 @@ def test_points_of_a_grid(name, words, points):
         ({"alpha": ".."}, "alpha='': must be a number from 0.0 to 10.0, not empty"),
         ({"alpha": "nan..1"}, "alpha=nan: must be finite, a number from 0.0 to 10.0"),
         ({"quick": "maybe"}, "quick='maybe': must be True or False"),
-        ({"quick": Range(0, 1)}, "quick=0..1: a range is of numbers; quick must be True or False"),
+        ({"quick": Range(0, 1)}, "quick=0..1: only numbers have ranges; quick must be True or False"),
         ({"mode": "plain,slow"}, "mode='slow': must be one of 'plain', 'fast', 'exact'"),
-        ({"mode": Range(0, 1)}, "mode=0..1: a range is of numbers; mode must be one of 'plain', 'fast', 'exact'"),
-        ({"things": "1,2"}, "things: not settable: needs a bool, int, float or str, on a line with one equals sign"),
+        ({"mode": Range(0, 1)}, "mode=0..1: only numbers have ranges; mode must be one of 'plain', 'fast', 'exact'"),
+        ({"things": "1,2"}, "things: not settable: needs a bool, int, float or str as its value"),
+        (
+            {"rate": "0...1"},
+            "rate=0...1: has three dots; write a range with two, and a zero before a decimal point, as",
+        ),
+        ({"count": "1...5"}, "count=1...5: has three dots"),
+        ({"rate": "-1e308..1e308"}, "rate=-1e+308..1e+308: the range is longer than the largest float; give a shorter"),
+        (
+            {"count": f"0..{2**70}:5"},
+            f"count=0..{2**70}:5: a range of whole numbers must lie from -{2**53} to {2**53};",
+        ),
+        ({"count": Range(-(2**53) - 1, 0)}, f"count=-{2**53 + 1}..0: a range of whole numbers must lie from -{2**53}"),
         ({"alpha": None}, "alpha=None: must be a number from 0.0 to 10.0, not NoneType"),
     ],
 )
@@ -165,6 +184,30 @@ def test_a_grid_needs_counts_takes_steps_from_an_operator_and_has_an_end():
     }
     with pytest.raises(ParameterError, match=re.escape("a grid of 10,100,000 points: at most 10,000,000")):
         read(alpha="0..1:1010", rate="0..1:10000").grid()
+
+
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [
+        ({"count": "0..2147483647"}, 2**31),
+        ({"count": f"0..{2**53}", "alpha": "0..1:2"}, 2**54 + 2),
+        ({"rate": "0..1:1000000000000"}, 10**12),
+        ({"count": f"1..{2**53}:log:2000000000"}, 2 * 10**9),
+    ],
+)
+def test_a_grid_is_counted_before_it_is_built(given, size, monkeypatch):
+    monkeypatch.setattr(Range, "points", property(lambda self: pytest.fail("it is built")))
+    with pytest.raises(ParameterError, match=f"a grid of {size:,} points: at most 10,000,000; give fewer points"):
+        read(**given).grid()
+
+
+def test_a_grid_that_is_counted_has_as_many_points():
+    for words in ("1..4", "1..64:log:7", "1..9:100", "3..9"):
+        name = "size" if words == "3..9" else "width"
+        found = dimension(name, words)
+        assert found.most_points == len(found.points)
+    assert dimension("width", "1..4:log:9").most_points == 4
+    assert dimension("mode", "plain,fast").most_points == 2
 
 
 def test_words_that_describe_a_space_are_read_as_the_same():
@@ -211,4 +254,6 @@ def test_distributions_are_those_of_optuna():
     }  # fmt: skip
     assert read(width="3,6,9").distributions() == {"width": IntDistribution(3, 9, step=3)}
     assert read(width="3,6,10").distributions() == {"width": CategoricalDistribution((3, 6, 10))}
+    far = tuple(2**53 + i for i in range(3))  # which floats do not tell apart
+    assert read(count=list(far)).distributions() == {"count": CategoricalDistribution(far)}
     assert read(width="9,6,3").distributions() == {"width": CategoricalDistribution((9, 6, 3))}

@@ -1,9 +1,10 @@
-"""Workers by themselves: what they are given, what comes back, and what is left when somebody is killed."""
+"""Workers by themselves: their input, their answers, and what is left when a process is killed."""
 
 import json
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,7 +21,7 @@ START = "2030-01-01T00:00:00.000+00:00"
 
 
 def silent(cell_index):
-    """Take no notice of a finished cell."""
+    """Ignore a finished cell."""
 
 
 def function_setup(function, session="s", **settings):
@@ -101,3 +102,27 @@ def test_a_kernel_what_it_has_started_and_its_folder_end_with_the_worker_and_its
     wait_until(lambda: not Path(figures).parent.parent.exists())
     parent.join()
     assert parent.exitcode == (-signal.SIGKILL if who == "the parent" else 0)  # a lost worker is an outcome
+
+
+GUARDED = """\
+import sys, time
+from workbench.workers.worker import Watcher
+Watcher().guard(folder=sys.argv[1])
+print("ready", flush=True)
+time.sleep(600)"""
+
+
+@pytest.mark.parametrize("between", ["\n0 ", "\u20280 ", os.fsdecode(b"\xff")])
+def test_only_the_guarded_folder_is_removed_whatever_its_name(between, tmp_path):
+    mine = tmp_path / "mine" / "notebook-1"
+    guarded = Path(f"{tmp_path}/x{between}{mine}")
+    for folder in (mine, guarded):
+        folder.mkdir(parents=True)
+        (folder / "thesis.txt").write_text("years of work")
+    command = [sys.executable, "-c", GUARDED, str(guarded)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, start_new_session=True) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.stdin.close()
+    wait_until(lambda: not guarded.exists())
+    assert (mine / "thesis.txt").exists()

@@ -6,10 +6,9 @@ the other. An empty batch has no operations. A sum starts with its first term, s
 multiply-adds. Pooling windows are clipped: padding, and places that `ceil` adds beyond the border, do not count.
 """
 
-import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from workbench.cost.loop_cost import DIRECTIONS, loop_cost
 from workbench.cost.record import Cost, checked_count, checked_itemsize, checked_shape
@@ -21,7 +20,7 @@ METHODS = ("direct", "im2col")
 MARK = 1  # bytes per element of a mask
 PLACE = 4  # bytes of a maximum's position, an int32 as in Caffe
 
-Pair = int | Sequence[int]  # one number, or one for the rows and one for the columns
+Pair = int | tuple[int, int] | list[int]  # one number, or one for the rows and one for the columns
 
 
 def _checked(direction: str, itemsize: int, directions: Sequence[str] = DIRECTIONS) -> int:
@@ -151,7 +150,7 @@ def concatenated_shape(shapes: Sequence[Sequence[int]], *, axis: int = 1) -> tup
     """Return the shape of arrays joined along an axis; raise ValueError if they differ in another axis."""
     checked = [checked_shape(f"shapes[{index}]", shape) for index, shape in enumerate(shapes)]
     if not checked:
-        raise ValueError(f"shapes={shapes!r}: must be at least one")
+        raise ValueError(f"shapes={shapes!r}: give at least one shape")
     axis = checked_count("axis", axis)
     others = {(shape[:axis], shape[axis + 1 :]) for shape in checked}
     if len(others) > 1 or any(len(shape) <= axis for shape in checked):
@@ -161,18 +160,21 @@ def concatenated_shape(shapes: Sequence[Sequence[int]], *, axis: int = 1) -> tup
 
 
 def pooled_shape(
-    shape: Sequence[int], kernel: Pair, *, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False
+    shape: Sequence[int], kernel: Pair | None, *, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False
 ) -> tuple[int, int, int, int]:
-    """Return the output shape of pooling (batch, channels, rows, columns); by default the stride is the kernel."""
+    """Return the output shape of pooling (batch, channels, rows, columns); by default the stride is the kernel.
+
+    If the kernel is None, it is the whole plane.
+    """
     batch, channels, _, _ = checked_shape("shape", shape, 4)
     windows = _checked_windows(shape, kernel, stride, padding, ceil)
-    kernels, paddings = _checked_pair("kernel", kernel, 1), _checked_pair("padding", padding, 0)
+    kernels, paddings = _checked_kernel(kernel, shape), _checked_pair("padding", padding, 0)
     if any(border >= width for border, width in zip(paddings, kernels, strict=True)):
         raise ValueError(f"padding={padding}: must be less than kernel={kernel}, or windows would be empty")
     return batch, channels, windows.rows, windows.columns
 
 
-def max_pool(direction: str, shape: Sequence[int], kernel: Pair, *, itemsize: int = 4, **windows: Any) -> Cost:
+def max_pool(direction: str, shape: Sequence[int], kernel: Pair | None, *, itemsize: int = 4, **windows: Any) -> Cost:
     """Count max pooling: a window of m elements takes m - 1 comparisons.
 
     `windows` are stride, padding and ceil, as for `pooled_shape`.
@@ -187,7 +189,9 @@ def max_pool(direction: str, shape: Sequence[int], kernel: Pair, *, itemsize: in
     return Cost(other_flops=outputs) + loop_cost(outputs * (size + PLACE), elements * size)
 
 
-def average_pool(direction: str, shape: Sequence[int], kernel: Pair, *, itemsize: int = 4, **windows: Any) -> Cost:
+def average_pool(
+    direction: str, shape: Sequence[int], kernel: Pair | None, *, itemsize: int = 4, **windows: Any
+) -> Cost:
     """Count average pooling: a window of m elements takes m - 1 additions and a division.
 
     `windows` are those of `max_pool`. The gradient divides each dy and adds it to every dx of its window; dx starts as
@@ -200,7 +204,7 @@ def average_pool(direction: str, shape: Sequence[int], kernel: Pair, *, itemsize
     return Cost(other_flops=inside, divisions=outputs) + loop_cost(outputs * size, elements * size)
 
 
-def _pooled(shape: Sequence[int], kernel: Pair, **windows: Any) -> tuple[int, int, int]:
+def _pooled(shape: Sequence[int], kernel: Pair | None, **windows: Any) -> tuple[int, int, int]:
     """Return the number of elements, of outputs, and of elements in all windows together."""
     outputs = pooled_shape(shape, kernel, **windows)
     inside = _checked_windows(shape, kernel, **windows).inside
@@ -340,17 +344,17 @@ def optimizer_step(name: str, parameters: int, *, itemsize: int = 4) -> Cost:
     return parameters * each + loop_cost((2 + states) * moved, (1 + states) * moved, allocated=0)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Windows:
-    """The windows over one plane: `rows` x `columns` of them, with `size` elements each.
-
-    `inside` counts the elements of all windows that lie in the plane, and not on padding or beyond.
-    """
+class _Windows(NamedTuple):
+    """The windows over one plane; `inside` counts their elements in the plane, without padding and places beyond it."""
 
     size: int
     rows: int
     columns: int
     inside: int
+
+
+def _checked_kernel(kernel: Pair | None, shape: Sequence[int]) -> tuple[int, int]:
+    return _checked_pair("kernel", [max(1, length) for length in shape[2:]] if kernel is None else kernel, 1)
 
 
 def _checked_pair(name: str, value: Pair, least: int) -> tuple[int, int]:
@@ -365,34 +369,30 @@ def _checked_pair(name: str, value: Pair, least: int) -> tuple[int, int]:
 
 
 def _checked_windows(
-    shape: Sequence[int], kernel: Pair, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False
+    shape: Sequence[int], kernel: Pair | None, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False
 ) -> _Windows:
     """Return the windows over the planes of (batch, channels, rows, columns).
 
     By default the stride is the kernel. An axis has floor((length + 2 padding - kernel) / stride) + 1 windows. With
     `ceil` the quotient is rounded up, as in Caffe's pooling, and a window that would start beyond the plane is left
-    out, as in PyTorch. ValueError is raised if the kernel is larger than the padded plane.
+    out, as in PyTorch. ValueError is raised if an axis has no window, as the kernel is too long for it.
     """
     planes = checked_shape("shape", shape, 4)[2:]
-    kernels = _checked_pair("kernel", kernel, 1)
+    kernels = _checked_kernel(kernel, shape)
     strides = kernels if stride is None else _checked_pair("stride", stride, 1)
-    paddings = _checked_pair("padding", padding, 0)
-    padded = tuple(length + 2 * border for length, border in zip(planes, paddings, strict=True))
-    if any(width > length for width, length in zip(kernels, padded, strict=True)):
-        raise ValueError(
-            f"kernel={kernel}: must be at most {padded}, the rows and columns of shape={tuple(shape)} "
-            f"with padding={padding}"
-        )
-    axes = zip(planes, kernels, strides, paddings, strict=True)
+    axes = zip(planes, kernels, strides, _checked_pair("padding", padding, 0), strict=True)
     (rows, rows_inside), (columns, columns_inside) = (_windows_along(*axis, ceil) for axis in axes)
+    if not rows or not columns:
+        given = f"shape={tuple(shape)} with padding={padding} and ceil={ceil}"
+        raise ValueError(f"kernel={kernel}: is too long for {given}; give a smaller one")
     return _Windows(kernels[0] * kernels[1], rows, columns, rows_inside * columns_inside)
 
 
 def _windows_along(length: int, kernel: int, stride: int, padding: int, ceil: bool) -> tuple[int, int]:
     """Return the number of windows along an axis, and the number of its elements that they hold together."""
     room = length + 2 * padding - kernel
-    starts = range(-padding, room - padding + 1, stride)
-    if ceil and room % stride and starts[-1] + stride < length:
-        starts = range(-padding, starts[-1] + stride + 1, stride)
-    ends = (min(start + kernel, length) for start in starts)
-    return len(starts), sum(max(end - max(start, 0), 0) for start, end in zip(starts, ends, strict=True))
+    count = (-(-room // stride) if ceil else room // stride) + 1
+    starts = range(-padding, count * stride - padding, stride)
+    if ceil and starts and starts[-1] >= length:
+        starts = starts[:-1]
+    return len(starts), sum(max(min(start + kernel, length) - max(start, 0), 0) for start in starts)

@@ -110,7 +110,7 @@ class ReLU(Layer):
 
 @dataclasses.dataclass(frozen=True)
 class _Pool(Layer):
-    kernel: Pair
+    kernel: Pair | None
     stride: Pair | None = None
     padding: Pair = 0
     ceil: bool = False
@@ -128,7 +128,7 @@ class MaxPool(_Pool):
 
 @dataclasses.dataclass(frozen=True)
 class AveragePool(_Pool):
-    """Keep the mean of each window; the stride is the kernel unless given."""
+    """Keep the mean of each window; the stride is the kernel unless given. The kernel None is the whole plane."""
 
     count = average_pool
 
@@ -209,7 +209,7 @@ class Branches(Layer):
     def __post_init__(self) -> None:
         branches = tuple(_checked_layers("branches", branch) for branch in self.branches)
         if not branches:
-            raise ValueError("branches=(): must be at least one")
+            raise ValueError("branches=(): give at least one branch")
         object.__setattr__(self, "branches", branches)
 
     def output_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
@@ -313,10 +313,10 @@ def _rows(
     layers: Sequence[Layer], shape: Sequence[int], itemsize: int, *, before: bool, path: str = ""
 ) -> list[Traced]:
     """Return the rows of `layers`; `before` tells whether something before them needs a gradient."""
-    rows = []
+    rows: list[Traced] = []
     for index, layer in enumerate(layers):
-        trace = _branch_rows if isinstance(layer, Branches) else _layer_rows
-        rows += trace(layer, _last_shape(rows, shape), itemsize, before, f"{path}{index}")
+        given = (_last_shape(rows, shape), itemsize, before, f"{path}{index}")
+        rows += _branch_rows(layer, *given) if isinstance(layer, Branches) else _layer_rows(layer, *given)
         before = before or any(row.parameters for row in rows)
     return rows
 

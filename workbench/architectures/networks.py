@@ -79,7 +79,7 @@ def googlenet() -> Network:
         MaxPool(3, 2, ceil=True, name="pool4"),
         inceptions["5a"],
         inceptions["5b"],
-        AveragePool(7, 1, name="pool5"),
+        AveragePool(None, name="pool5"),  # 7 x 7 for images of 224 pixels
         Dropout(0.4, name="dropout"),
         Dense(1000, name="linear"),
         Softmax(name="softmax"),

@@ -40,7 +40,11 @@ class Passed:
             "memory": (self.memory_without, self.memory_added),
             "seconds": (self.seconds_without, self.seconds_added),
         }
-        return {name: pair for name, pair in found.items() if None not in pair}
+        return {
+            name: (without, added)
+            for name, (without, added) in found.items()
+            if without is not None and added is not None
+        }
 
     @property
     def shares(self) -> dict[str, float]:
@@ -62,9 +66,8 @@ class Overhead:
     @property
     def seconds_added(self) -> float | None:
         """Return the additional seconds of a training step; None without a machine."""
-        if self.forward.seconds_added is None:
-            return None
-        return self.forward.seconds_added + self.gradient.seconds_added
+        forward, gradient = self.forward.seconds_added, self.gradient.seconds_added
+        return None if forward is None or gradient is None else forward + gradient
 
     def __str__(self) -> str:
         where = f", {self.machine}" if self.machine else ""
@@ -108,9 +111,8 @@ def overhead(
     declared = OPERATORS[checked_choice("operator", operator, OPERATORS)]
     if operator not in placed:
         raise ValueError(
-            f"operator={operator!r}: stands neither among layers nor at the weights; take {', '.join(placed)}"
+            f"operator={operator!r}: is neither a layer nor applied to weights; choose one of {', '.join(placed)}"
         )
-    threads = machine.threads if machine is not None and threads is None else threads
     if declared.inputs != ("w",) and arguments:
         raise ValueError(f"arguments={dict(arguments)!r}: {operator} is a layer; give them in the network")
     for name in arguments or {}:
@@ -122,8 +124,9 @@ def overhead(
         """Return the total seconds of `costs`; None without a machine."""
         if machine is None:
             return None
-        there = (cost for cost in costs if cost != Cost())
-        return sum((predict(cost, machine, threads=threads, precision=precision).seconds for cost in there), 0.0)
+        there = [cost for cost in costs if cost != Cost()]
+        used = machine.threads if threads is None else threads
+        return sum((predict(cost, machine, threads=used, precision=precision).seconds for cost in there), 0.0)
 
     def passed(direction: str) -> Passed:
         without = [getattr(row, direction) for row in fewer]
@@ -136,7 +139,8 @@ def overhead(
         else:
             whole = [getattr(row, direction) for row in rows]
             added = _less(sum(whole, Cost()), sum(without, Cost()))
-            seconds_added = None if machine is None else seconds(whole) - seconds(without)
+            before, after = seconds(without), seconds(whole)
+            seconds_added = None if before is None or after is None else after - before
             memory_added = _memory(rows, direction, PARAMETER * network.parameters) - held
         return Passed(sum(without, Cost()), added, seconds(without), seconds_added, held, memory_added)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from workbench import philox
-from workbench.arrays import FLOATS, check_axes, is_sparse, native_array
+from workbench.arrays import FLOATS, MASKS, check_axes, checked_array, is_sparse, native_array
 from workbench.sparse_dropout import RATIO, SEED, TRAINING
 
 
@@ -43,9 +43,7 @@ def check_shape(name: str, array: np.ndarray, shape: tuple[int, ...], source: st
 
 def checked_mask(dropped: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """Return a mask of the forward pass after checking that it is bool and has `shape`."""
-    dropped = np.asarray(dropped)
-    if dropped.dtype != np.bool_:
-        raise TypeError(f"dropped has dtype {dropped.dtype}: must be bool, as the forward pass returned it")
+    dropped = checked_array("dropped", dropped, MASKS)
     if shape is not None:
         check_shape("dropped", dropped, shape, "the forward pass returned it")
     return dropped

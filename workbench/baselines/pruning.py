@@ -82,7 +82,7 @@ def prune_rows(w: np.ndarray, sparsity: float, p: float = 2.0) -> np.ndarray:
     """
     _check_weights("w", w)
     if w.ndim == 0:
-        raise ValueError("w has no axes: must have at least 1, of rows")
+        raise ValueError("w has no axes: must have at least one, the rows")
     sparsity, p = SPARSITY.check(sparsity), _P.check(p)
     kept = _kept(_row_norms(w.reshape(len(w), math.prod(w.shape[1:])), p), sparsity)
     w[~kept] = 0
@@ -111,7 +111,10 @@ def gradual_sparsity(
         raise ValueError(f"end={end!r}: must be above begin={begin!r}")
     if initial > final:
         raise ValueError(f"final={final!r}: must be at least initial={initial!r}; what is removed stays removed")
-    share = min(max((end - step) / (end - begin), 0.0), 1.0) ** exponent
+    left, whole = end - step, end - begin
+    if math.isinf(left) or math.isinf(whole):
+        left, whole = end / 2 - step / 2, end / 2 - begin / 2
+    share = min(max(left / whole, 0.0), 1.0) ** exponent
     return share * initial + (1 - share) * final  # exact at both ends
 
 

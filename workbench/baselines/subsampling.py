@@ -12,6 +12,7 @@ with the `keep` smallest words. Every choice of `keep` ids is then equally likel
 pair of ids in 2^32, the earlier id counts as smaller.)
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from workbench.baselines import _common as common
 from workbench.operator import REQUIRED, Arg
 from workbench.sparse_dropout import SCALED, SEED
 
-_KEEP = Arg("keep", int, REQUIRED, "ids that a list keeps at most", low=0)
+_AT_LEAST_0 = "a whole number of at least 0"
+_KEEP = Arg("keep", int, REQUIRED, "ids that a list keeps at most", low=0, high=math.inf, words=_AT_LEAST_0)
 
 PLACES = 1 << 64  # number of words in a seed's stream
 
@@ -122,7 +124,7 @@ def _check_matrix(x: Any) -> None:
 
 def _places(x: Any) -> np.ndarray:
     """Return the place of each stored entry in the dense matrix, in C order, uint64."""
-    majors = np.repeat(np.arange(x.indptr.size - 1, dtype=np.uint64), np.diff(x.indptr))
+    majors = np.repeat(np.arange(x.indptr.size - 1, dtype=np.uint64), np.diff(x.indptr).astype(np.intp))
     minors = x.indices[: majors.size].astype(np.uint64)
     rows, columns = (majors, minors) if x.format == "csr" else (minors, majors)
     return rows * np.uint64(x.shape[1]) + columns

@@ -36,7 +36,7 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
         0 if every result is right, even if a target is missed; 1 if a result is wrong, and then nothing is written.
 
     Raises:
-        ValueError: `what` is unknown or has no ratios for `figure`, or a file is to be written to a missing folder.
+        ValueError: `what` is unknown or has no ratios for `figure`, or a file cannot be written or is no picture.
     """
     if what not in (*PARTS, ALL):
         raise ValueError(f"what={what!r}: must be one of {', '.join(map(repr, (*PARTS, ALL)))}")
@@ -45,13 +45,12 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
             f"figure={str(figure)!r}: shows 'lrn', 'dropout', 'sparse-lp' and 'cost'; bench one of those or 'all', or "
             "leave it out"
         )
-    for name, file in (("json_file", json_file), ("figure", figure)):
-        if file is not None and not file.parent.is_dir():
-            raise ValueError(f"{name}={str(file)!r}: {str(file.parent)!r} is not a folder; make it first")
+    _check_file("json_file", json_file)
+    _check_file("figure", figure)
     described, limits = machine(), None
     _say(f"{described['cpu']}, {described['threads']} threads, {described['system']}")
     if what not in UNDRAWN:
-        _say("limits of this machine, measured where they are not known yet")
+        _say("looking up the limits of this machine; if they are not known yet, measuring them takes about ten seconds")
         limits = this_machine()
     settings = Settings(quick, QUICK_ROUNDS if quick else ROUNDS, _say, limits)
     parts = PARTS.values() if what == ALL else [PARTS[what]]
@@ -60,14 +59,35 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
     except WrongResult as problem:
         _say(str(problem))
         return 1
+    _show(results)  # before anything is written, which may fail
     if json_file is not None:
         write_json(results, json_file)
     if figure is not None:
         from workbench.bench.figure import draw_ratios
 
         draw_ratios(results.rows, figure)
-    _show(results)
     return 0
+
+
+def _check_file(name: str, file: Path | None) -> None:
+    """Raise ValueError if a file cannot be written, or a figure has no ending of a picture."""
+    if file is None:
+        return
+    if not file.parent.is_dir():
+        raise ValueError(f"{name}={str(file)!r}: {str(file.parent)!r} is not a folder; make it first")
+    try:
+        is_new = not file.exists()
+        with file.open("ab"):
+            pass
+        if is_new:
+            file.unlink()
+    except OSError as problem:
+        raise ValueError(f"{name}={str(file)!r}: cannot be written ({problem.strerror}); name another file") from None
+    if name == "figure":
+        from matplotlib.backend_bases import FigureCanvasBase
+
+        if file.suffix and file.suffix[1:].lower() not in FigureCanvasBase.get_supported_filetypes():
+            raise ValueError(f"{name}={str(file)!r}: must be a picture, such as .png, .svg or .pdf")
 
 
 def _show(results: Results) -> None:
@@ -84,7 +104,7 @@ def _show(results: Results) -> None:
         _say(legend)
     console.print(tables.measurements_table(results.measurements))
     missed = tables.missed_targets(results)
-    _say("\n".join([f"{len(missed)} targets missed:", *missed]) if missed else "every target met")
+    _say("\n".join([f"{len(missed)} targets were missed:", *missed]) if missed else "every target was met")
     _say("\nThe same in Markdown:\n\n" + tables.markdown(results))
     _say("\nversions: " + ", ".join(f"{name} {version}" for name, version in results.versions.items()))
 

@@ -128,7 +128,7 @@ def verify(groups: Iterable[Group], peers: list[Peer], say: Say) -> list[Peer]:
                 wrong += [f"{who}{case}, {threads_of(threads)}: {problem}" for who, problem in problems]
                 verified += 1
     if wrong:
-        raise WrongResult("\n".join([*wrong, f"{len(wrong)} wrong: nothing is timed"]))
+        raise WrongResult("\n".join([*wrong, f"{len(wrong)} results are wrong; nothing was timed"]))
     say(f"verified {verified} configurations against the reference")
     return peers
 

@@ -55,7 +55,7 @@ def run(name: str, *inputs: Any, **arguments: Any) -> Any:
     form = globals().get(function) or _elementwise(function)
     if form is None:
         raise ValueError(
-            f'{name} has no form for blocks: declare it as blockwise="elementwise" if each can be done alone'
+            f'{name} cannot be computed in blocks; if each block can be computed alone, declare blockwise="elementwise"'
         )
     return form(*inputs, **arguments)
 

@@ -6,9 +6,9 @@ import inspect
 import math
 import mmap
 import operator as arithmetic
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import dask.array as da
 import numpy as np
@@ -16,19 +16,22 @@ import numpy as np
 from workbench import parallel
 from workbench.operator import Operator
 
+Given = ParamSpec("Given")
+Returned = TypeVar("Returned")
 
-def like(plain: Callable) -> Callable[[Callable], Callable]:
+
+def like(plain: Callable[Given, Any]) -> Callable[[Callable[..., Returned]], Callable[Given, Returned]]:
     """Give a function the signature of `plain`; it then receives every argument by name, defaults included."""
     signature = inspect.signature(plain).replace(return_annotation=inspect.Signature.empty)
 
-    def decorate(form: Callable) -> Callable:
+    def decorate(form: Callable[..., Returned]) -> Callable[Given, Returned]:
         @functools.wraps(form)
-        def called(*given: Any, **named: Any) -> Any:
+        def called(*given: Given.args, **named: Given.kwargs) -> Returned:
             bound = signature.bind(*given, **named)
             bound.apply_defaults()
             return form(**bound.arguments)
 
-        called.__signature__ = signature
+        vars(called)["__signature__"] = signature
         return called
 
     return decorate
@@ -74,8 +77,8 @@ def from_memmap(x: np.memmap, chunks: int | str | tuple | dict = "auto") -> da.A
     """
     if not isinstance(x.base, mmap.mmap) or x.filename is None or x.mode == "c":
         raise ValueError(
-            "a memory-mapped array must be a file as a whole, with a name and not in mode 'c'; "
-            "take parts of the dask array, as with cluster.from_memmap(x)[:10]"
+            "a memory-mapped array must be a whole file that has a name and is not in mode 'c'; "
+            "slice the dask array instead, as with cluster.from_memmap(x)[:10]"
         )
     file = _File(str(x.filename), x.dtype, x.shape, x.offset, "C" if x.flags.c_contiguous else "F")
     return da.from_array(file, chunks=chunks, name=False, meta=np.empty((0,) * x.ndim, x.dtype))
@@ -89,7 +92,7 @@ class _File:
     dtype: np.dtype
     shape: tuple[int, ...]
     offset: int
-    order: str
+    order: Literal["C", "F"]
 
     @property
     def ndim(self) -> int:
@@ -140,10 +143,10 @@ def check(operator: Operator, arguments: dict, engine: str, *inputs: np.ndarray)
     return operator.prepare(inputs, values)
 
 
-def on_one_thread(*blocks: np.ndarray, plain: Callable, **arguments: Any) -> Any:
+def on_one_thread(*given: Any, plain: Callable, **arguments: Any) -> Any:
     """Call a plain function on one thread, since each of dask's threads already has a block of its own."""
     with parallel.thread_limit(1):
-        return plain(*blocks, **arguments)
+        return plain(*given, **arguments)
 
 
 def map_blocks(function: Callable, /, *arrays: da.Array, dtype: np.dtype, **options: Any) -> da.Array:
@@ -157,7 +160,7 @@ def pick(tuples: da.Array, place: int, dtype: np.dtype, **options: Any) -> da.Ar
     return map_blocks(arithmetic.itemgetter(place), tuples, dtype=dtype, **options)
 
 
-def one_each(arrays: list[np.ndarray]) -> da.Array:
+def one_each(arrays: Sequence[np.ndarray]) -> da.Array:
     """Return a dask array whose chunks are the given arrays, which have one type and one axis."""
     return da.from_array(np.concatenate(arrays), chunks=(tuple(map(len, arrays)),))
 

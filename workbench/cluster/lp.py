@@ -1,7 +1,7 @@
 """Lp regularization of dask arrays: each block is computed alone, and changed weights are returned as a new array."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import dask.array as da
 import numpy as np
@@ -11,7 +11,7 @@ from workbench.cluster.blocks import as_dask, check, like, map_blocks, on_one_th
 from workbench.sparse_lp import SPARSE_LP, SPARSE_LP_REGULARIZER
 
 
-@like(workbench.sparse_lp_regularizer)
+@like(cast(Callable, workbench.sparse_lp_regularizer))  # the cast hides that the plain one needs a NumPy array
 def sparse_lp_regularizer(param: Any, indices: Any, engine: str, **arguments: Any) -> da.Array:
     """Return the table with the rows in `indices` shrunk, once for each time that a row is listed.
 
@@ -47,7 +47,7 @@ def sparse_lp_regularizer(param: Any, indices: Any, engine: str, **arguments: An
     )
 
 
-@like(workbench.sparse_lp)
+@like(cast(Callable, workbench.sparse_lp))
 def sparse_lp(w: Any, engine: str, **arguments: Any) -> tuple[da.Array, da.Array, da.Array]:
     """Return the penalty of the weights, the mask of the kept weights, and the weights with the others set to zero.
 

@@ -34,7 +34,7 @@ def _mean(x: da.Array, per_feature: bool) -> np.ndarray:
 def _count_and_mean(block: np.ndarray, *, per_feature: bool) -> np.ndarray:
     features = block.shape[-1]
     values, columns = present(block, features if per_feature else None)
-    count = np.bincount(columns, minlength=features) if per_feature else values.size
+    count = values.size if columns is None else np.bincount(columns, minlength=features)
     mean = strategies.typical_value("mean", block, per_feature)
     return _as_part(np.stack([count, mean], axis=-1), block.ndim, per_feature)
 

@@ -10,6 +10,7 @@ from workbench.architectures.networks import alexnet, googlenet, vgg_a_lrn
 from workbench.architectures.overhead import overhead
 from workbench.data import photographs
 from workbench.experiments import tuning, tuning_studies
+from workbench.files import prepare
 from workbench.hardware import plots as hardware_plots
 from workbench.lrn import plots as lrn
 from workbench.machines.published import KNOWN
@@ -26,7 +27,8 @@ def _tuned() -> Points:
 
 
 def draw_all(folder: Path) -> list[Path]:
-    """Draw every picture of the README into `folder`, and return the files."""
+    """Draw every picture of the README into `folder`, and return the files; Refused if it cannot be written to."""
+    prepare(folder)
     maps = photographs.feature_maps(photographs.photograph())
     lengths = np.array([3, 4, 0, 3, 4, 0, 3, 4, 2], np.int32)
     ids = np.random.default_rng(0).integers(10, 100, lengths.sum())
@@ -44,7 +46,6 @@ def draw_all(folder: Path) -> list[Path]:
         "sparse-lp-ball": sparse_lp.ball_and_contours(p=0.5),
         "sparse-lp-prox": sparse_lp.penalty_and_prox(p=0.5),
     }
-    folder.mkdir(parents=True, exist_ok=True)
     files = []
     for name, axes in pictures.items():
         files.append(folder / f"{name}.png")

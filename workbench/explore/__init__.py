@@ -3,6 +3,15 @@
 The sliders are made from an operator's declaration. The plot functions beside each operator do the drawing.
 """
 
+from typing import TYPE_CHECKING
+
 from workbench.lazily import lazily
+
+if TYPE_CHECKING:
+    from workbench.explore.explorer import Explorer as Explorer
+    from workbench.explore.explorer import explore as explore
+    from workbench.explore.notebook import check as check
+    from workbench.explore.notebook import record as record
+    from workbench.explore.notebook import show as show
 
 __all__, __getattr__ = lazily(__name__, explorer="Explorer explore", notebook="check record show")

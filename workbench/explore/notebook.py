@@ -1,7 +1,10 @@
 """Functions for notebooks: show a figure, record a result, check a prediction."""
 
+import json
 import math
+import os
 import statistics
+from collections.abc import Sequence
 from fractions import Fraction
 from numbers import Real
 from typing import Any
@@ -35,15 +38,31 @@ def record(name: str, value: Any) -> None:
 
     A float is rounded to six significant digits, so that it does not depend on the machine. A list of numbers holds the
     scores of folds: it is shown as mean and standard deviation, and counts as its mean in a sweep's objective.
+
+    In a run, WORKBENCH_METRICS names a file to which the finding is added, so that no displayed output can lose it.
     """
     if isinstance(value, list | tuple | np.ndarray):
         value = _scores(name, value)
-        shown = f"{statistics.fmean(value):.6g} ± {statistics.stdev(value):.2g}, {len(value)} folds"
+        shown = "{:.6g} ± {:.2g}, {} folds".format(*mean_and_deviation(value), len(value))
     else:
         value = shown = _plain(name, value)
     from IPython.display import display
 
-    display({METRIC_TYPE: {"name": name, "value": value}, "text/plain": f"{name} = {shown}"}, raw=True)
+    metric = {"name": name, "value": value}
+    if "WORKBENCH_METRICS" in os.environ:
+        with open(os.environ["WORKBENCH_METRICS"], "a", encoding="utf-8") as file:
+            file.write(json.dumps(metric) + "\n")
+    display({METRIC_TYPE: metric, "text/plain": f"{name} = {shown}"}, raw=True)
+
+
+def mean_and_deviation(scores: Sequence[float]) -> tuple[float, float]:
+    """Return the mean and standard deviation of finite scores; a deviation beyond the range of a float is infinite."""
+    try:
+        return statistics.fmean(scores), statistics.stdev(scores)
+    except OverflowError:  # of an intermediate result
+        scale = max(map(abs, scores))
+        scaled = [score / scale for score in scores]
+        return statistics.fmean(scaled) * scale, statistics.stdev(scaled) * scale
 
 
 def _plain(name: str, value: Any) -> bool | int | float | str:

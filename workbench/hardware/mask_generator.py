@@ -234,12 +234,12 @@ class MaskGenerator:
         states = tuple(map(int, states))
         if len(states) != self.registers:
             raise ValueError(
-                f"states: {len(states)} of them; feed={self.feed!r} with {self.lanes} lanes has {self.registers} "
-                f"registers, each with one; start(seed) gives them"
+                f"states: there are {len(states)}; feed={self.feed!r} with {self.lanes} lanes needs {self.registers}, "
+                f"one for each register; start(seed) returns them"
             )
         for state in states:
             if not 0 < state < 1 << self.width:
-                raise ValueError(f"states: {state} must be from 1 to 2^{self.width} - 1, for zero stays zero")
+                raise ValueError(f"states: {state} must be from 1 to 2^{self.width} - 1: zero never changes")
         return states
 
 
@@ -290,6 +290,6 @@ def _unrolled(width: int, steps: int) -> Iterator[list[int]]:
 def philox_words(seed: int, clocks: int, lanes: int, bits: int) -> np.ndarray:
     """Return the top `bits` bits of one Philox word per clock and lane, uint64 (clocks, lanes)."""
     if not 1 <= bits <= 32:
-        raise ValueError(f"bits={bits}: must be from 1 to 32, for a word of Philox has 32 bits")
+        raise ValueError(f"bits={bits}: must be from 1 to 32: a word of Philox has 32 bits")
     words = philox.words(SEED.check(seed), clocks * lanes).reshape(clocks, lanes)
     return words.astype(np.uint64) >> np.uint64(32 - bits)

@@ -52,7 +52,7 @@ def word_chi_square(words: np.ndarray, bits: int) -> float:
     shown = min(bits, MOST_CELLS.bit_length() - 1)
     if words.size < LEAST_EXPECTED << shown:
         raise ValueError(
-            f"words: {words.size} of them are too few for {1 << shown} cells; take at least {LEAST_EXPECTED << shown}"
+            f"words: {words.size} words are too few for {1 << shown} cells; take at least {LEAST_EXPECTED << shown}"
         )
     cells = (words.reshape(-1) >> np.uint64(bits - shown)).astype(np.int64)
     return float(stats.chisquare(np.bincount(cells, minlength=1 << shown)).pvalue)

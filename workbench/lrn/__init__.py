@@ -1,6 +1,7 @@
 """Declare local response normalization: y_i = x_i / (bias + alpha/n * sum of x_j^2 over i's window)^beta."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -48,9 +49,9 @@ def check_rank(name: str, shape: tuple[int, ...], order: str, region: str) -> No
     """Raise ValueError unless the number of axes of `shape` fits the order and the region."""
     axes = f"{name} has {len(shape)} axes {shape}"
     if region == "within" and len(shape) != 4:
-        raise ValueError(f"{axes}: region='within' takes 4, batch, channels, height and width")
+        raise ValueError(f"{axes}: region='within' takes 4: batch, channels, height and width")
     if len(shape) < 2:
-        raise ValueError(f"{axes}: must have at least 2, a batch and a channel axis")
+        raise ValueError(f"{axes}: it must have at least 2, a batch and a channel axis")
     if order not in ("NCHW", "NHWC") and len(shape) != len(order):
         raise ValueError(f"{axes}: order={order!r} takes {len(order)}; NCHW and NHWC take any")
 
@@ -110,7 +111,7 @@ LRN_SCALE = dataclasses.replace(LRN, outputs=("scale",), function="local_respons
 
 
 def local_response_norm(
-    x: np.ndarray,
+    x: Any,
     size: int = 5,
     alpha: float = 1e-4,
     beta: float = 0.75,
@@ -153,7 +154,7 @@ def local_response_norm(
 
 
 def local_response_norm_scale(
-    x: np.ndarray,
+    x: Any,
     size: int = 5,
     alpha: float = 1e-4,
     beta: float = 0.75,
@@ -172,8 +173,8 @@ def local_response_norm_scale(
 
 
 def local_response_norm_gradient(
-    dy: np.ndarray,
-    x: np.ndarray,
+    dy: Any,
+    x: Any,
     size: int = 5,
     alpha: float = 1e-4,
     beta: float = 0.75,

@@ -3,7 +3,8 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,16 @@ BEYOND = 4  # an array of so many times the last cache's size does not fit into 
 CURVES = ("copy", "read", "update", "copy_again", "read_again", "rows", "allocation_bandwidth")
 
 Curve = tuple[tuple[float, float], ...]
+
+LARGEST = sys.float_info.max
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,16 +75,20 @@ class Limits:
         for name in CURVES:
             curve = getattr(self, name)
             sizes = [0.0, *(size for size, _ in curve)]
-            if len(sizes) == 1 or not all(low < high for low, high in itertools.pairwise(sizes)):
-                raise ValueError(f"{name}={curve!r}: must hold at least one (bytes, rate), bytes above 0 and rising")
+            rising = all(low < high for low, high in itertools.pairwise([*sizes, math.inf]))
+            if len(sizes) == 1 or not rising:
+                raise ValueError(f"{name}={curve!r}: must hold at least one (bytes, rate), with rising bytes above 0")
             rates |= {f"{name} at {size:g} bytes": rate for size, rate in curve}
         for name, rate in rates.items():
-            if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
+            if not _is_number(rate) or not (0 < rate <= LARGEST or rate == math.inf):
                 raise ValueError(f"{name}={rate!r}: must be a number above 0, a rate per second")
         for name in ("launch_seconds", "run_seconds", "wake_seconds", "misprediction_seconds"):
             seconds = getattr(self, name)
             if not (isinstance(seconds, float) and 0 <= seconds < math.inf):
                 raise ValueError(f"{name}={seconds!r}: must be a finite number of seconds, at least 0")
+        for name, share in self.overlap.items():
+            if not _is_number(share) or not 0 <= share <= 1:
+                raise ValueError(f"overlap[{name!r}]={share!r}: must be a number from 0 to 1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +106,19 @@ class Machine:
     fits: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     cpu_share: float = 1.0
 
+    def __post_init__(self) -> None:
+        for name in ("name", "source"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"{name}={getattr(self, name)!r}: must be a text")
+        if not self.limits or not all(_is_count(threads) for threads in self.limits):
+            raise ValueError(f"limits for {[*self.limits]} threads: must be for at least one whole number above 0")
+        if not all(map(_is_count, self.caches)):
+            raise ValueError(f"caches={self.caches!r}: must be whole numbers of bytes above 0")
+        if not isinstance(self.fits, Mapping):
+            raise ValueError(f"fits={self.fits!r}: must be a mapping from conditions to values")
+        if not _is_number(self.cpu_share) or not 0 <= self.cpu_share <= 1:
+            raise ValueError(f"cpu_share={self.cpu_share!r}: must be a number from 0 to 1")
+
     @property
     def threads(self) -> int:
         """Return the largest number of threads with known limits."""
@@ -100,7 +128,7 @@ class Machine:
         """Return the limits for a number of threads; raise ValueError if they are not known."""
         if threads not in self.limits:
             known = ", ".join(map(str, sorted(self.limits)))
-            raise ValueError(f"threads={threads!r}: {self.name} has limits for {known} alone")
+            raise ValueError(f"threads={threads!r}: the limits of {self.name} are known only for {known}")
         return self.limits[threads]
 
 
@@ -116,7 +144,9 @@ def limit_rows(machine: Machine) -> list[tuple[str, str, dict[int, float]]]:
     Rates are in billions per second, functions in nanoseconds per call. Arrays take half of a cache, or four times the
     last cache, and are passed over again and again.
     """
-    kinds = [(f"multiply-adds, {each}", "GFLOP/s", lambda of, each=each: of.flops[each] / GIGA) for each in PRECISIONS]
+    kinds: list[tuple[str, str, Callable[..., float]]] = [
+        (f"multiply-adds, {each}", "GFLOP/s", lambda of, each=each: of.flops[each] / GIGA) for each in PRECISIONS
+    ]
     levels = {"memory": 1 << 28}
     if machine.caches:
         levels = {f"L{level} ({size >> 10} KiB)": size // 2 for level, size in enumerate(machine.caches, start=1)}

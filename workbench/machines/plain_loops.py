@@ -65,8 +65,8 @@ def arithmetic(count: Cost) -> np.ndarray | None:
     """
     if count.square_roots != 2 * count.divisions:
         raise ValueError(
-            f"square_roots={count.square_roots}, divisions={count.divisions}: this loop does two roots a division; "
-            "write another for another beta"
+            f"square_roots={count.square_roots}, divisions={count.divisions}: this loop does two square roots for "
+            "each division; write another loop for another beta"
         )
     last = None
 

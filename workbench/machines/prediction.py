@@ -116,7 +116,8 @@ def predict(
 def _mixed(together: Prediction, alone: Prediction, before: float, shared: float) -> Prediction:
     """Return the prediction if one thread does the share `before` alone, and all threads do the share `shared`."""
     parts = zip(dataclasses.astuple(together)[:-1], dataclasses.astuple(alone)[:-1], strict=True)
-    return Prediction(*(shared * ours + before * theirs for ours, theirs in parts), together.launch)
+    arithmetic, special, memory = (shared * ours + before * theirs for ours, theirs in parts)
+    return Prediction(arithmetic, special, memory, together.launch)
 
 
 def _parts(cost: Cost, limits: Limits, precision: str, working_set: int, access: str) -> Prediction:

@@ -64,7 +64,8 @@ def _gpu(name: str, single: float, double: float, memory: float, special: float,
 
 
 def _limits(curve: Curve, **others: Any) -> Limits:
-    return Limits(**{**dict.fromkeys(CURVES, curve), "allocation_bandwidth": ((1.0, math.inf),)}, **others)
+    curves: dict[str, Any] = {**dict.fromkeys(CURVES, curve), "allocation_bandwidth": ((1.0, math.inf),)}
+    return Limits(**curves, **others)
 
 
 KIB, MIB = 1 << 10, 1 << 20

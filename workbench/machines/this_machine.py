@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from workbench.files import write_whole
-from workbench.machines.limits import CURVES, Limits, Machine
+from workbench.machines.limits import CURVES, Limits, Machine, limit_rows
 from workbench.parallel import available_threads
 
 FORMAT = 2  # version of the file format; raise it when a limit is added, or measured in another way
+BEGINNING = b'{\n "name": '  # of every file that `save` writes
 QUIET = 0.9  # a measurement that got a smaller share of the processors' time is not kept
 
 
@@ -68,17 +69,22 @@ def this_machine(file: Path | None = None, *, again: bool = False) -> Machine:
         file: file that keeps the limits; by default one in the user's cache folder.
         again: measure even if the file can be used.
 
-    A file that cannot be read or does not fit this machine is replaced. If the folder cannot be written to, or other
+    A file that is damaged or does not fit this machine is replaced. If the folder cannot be written to, or other
     processes take the processors' time, the limits are not kept: a warning is given, and the next process measures.
+
+    Raises:
+        MachineError: the given file exists and was not written by the workbench.
     """
     import fcntl
 
     here = conditions()
+    if file is not None:
+        _check_ours(file)
     file = file or _usual_file(here)
     machine = None
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with open(file.with_suffix(".lock"), "w") as lock:
+        with open(file.with_suffix(".lock"), "a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # others wait: two measurements at once would disturb each other
             if not again:
                 with contextlib.suppress(MachineError, OSError):
@@ -124,13 +130,23 @@ def load(file: Path, fits: Mapping[str, Any] | None = None) -> Machine:
             threads = each.pop("threads")
             limits[threads] = Limits(**{**each, **curves})
         machine = Machine(limits=limits, **{**content, "caches": tuple(content["caches"])})
-    except (ValueError, TypeError, KeyError, AttributeError) as problem:
+        limit_rows(machine)  # fails if a limit is missing
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as problem:
         raise MachineError(f"{file}: holds no machine's limits ({problem}); delete it and measure again") from None
+    if fits and not {1, fits["threads"]} <= machine.limits.keys():
+        raise MachineError(f"{file}: has no limits for 1 and {fits['threads']} threads; delete it and measure again")
     for name, wanted in (fits or {}).items():
         found = machine.fits.get(name)
         if found != wanted:
             raise MachineError(f"{file}: was measured with {name} {found}, here it is {wanted}; measure again")
     return machine
+
+
+def _check_ours(file: Path) -> None:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        begin = file.read_bytes()[: len(BEGINNING)]
+        if begin and begin != BEGINNING:
+            raise MachineError(f"{file}: was not written by the workbench and is not replaced; give another file")
 
 
 def _measured(here: dict[str, Any]) -> Machine:

@@ -1,41 +1,24 @@
 """Convert notebooks to HTML that loads nothing: mathematics becomes MathML, pictures are inlined, scripts removed."""
 
-import base64
-import contextlib
 import functools
-import html
-import mimetypes
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
-from bs4 import BeautifulSoup, Tag
 from jinja2 import pass_context
-from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode, from_dict
 from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
 
+from workbench.report.formulas import mathml
+from workbench.report.sanitize import scrub
 from workbench.report.source import ERROR_MARKER, WIDGET_VIEW, tags
 
-ACTIVE = ("script", "iframe", "object", "embed", "link", "base", "meta", "applet", "audio", "video", "source", "track")
 SHOWN = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
-LOADING = {"src", "srcset", "poster", "background", "data", "action", "formaction", "ping", "xlink:href", "lowsrc"}
 DELIMITERS = (("$$", "$$", "block"), ("$", "$", "inline"), (r"\[", r"\]", "block"), (r"\(", r"\)", "inline"))
 NO_KERNEL = '<p class="note">An interactive control: open the notebook in JupyterLab to use it.</p>'
-
-
-def mathml(latex: str, display: str) -> str:
-    """Convert LaTeX to MathML; `display` is "inline" or "block". LaTeX that cannot be converted is shown as it is."""
-    body = re.sub(r"\\(begin|end)\{(equation|displaymath|math)\*?\}", "", latex).strip()
-    body = re.sub(r"\\(begin|end)\{(align|aligned|gather|gathered|split)\*?\}", r"\\\1{align*}", body)
-    try:
-        return convert(body, display=display)
-    except Exception:  # latex2mathml raises many kinds of error on LaTeX that it does not know
-        return f'<code class="latex">{html.escape(latex)}</code>'
 
 
 class MathRenderer(IPythonRenderer):
@@ -84,7 +67,12 @@ def _exporter() -> BodyExporter:
         template_name="basic",
         exclude_input_prompt=True,
         exclude_output_prompt=True,
-        config=Config({"NbConvertBase": {"display_data_priority": list(SHOWN)}}),
+        config=Config(
+            {
+                "NbConvertBase": {"display_data_priority": list(SHOWN)},
+                "CoalesceStreamsPreprocessor": {"enabled": True},  # what was printed in several parts is one text
+            }
+        ),
     )
 
 
@@ -94,51 +82,10 @@ def inline(markdown: str) -> str:
     return scrub(rendered.removeprefix("<p>").removesuffix("</p>"))
 
 
-def scrub(markup: str, folder: Path | None = None) -> str:
-    """Remove everything from HTML that runs or loads something; picture files in `folder` are inlined first."""
-    soup = BeautifulSoup(markup, "html.parser")
-    for picture in soup("img", src=True) if folder else ():
-        _inline(picture, folder)
-    for tag in soup(ACTIVE):
-        tag.decompose()
-    for tag in soup("style"):
-        if re.search(r"@import|url\s*\(", tag.get_text()):
-            tag.decompose()
-    for tag in soup(True):
-        _scrub_attributes(tag)
-    for picture in soup("img"):
-        if not picture.get("src"):
-            picture.replace_with(f"[{picture.get('alt') or 'picture'}: not part of this notebook]")
-    return str(soup)
-
-
 @functools.cache
 def code_style() -> str:
-    """Return the style sheet of highlighted code."""
-    return HtmlFormatter(style="friendly").get_style_defs(".highlight")
-
-
-def _inline(picture: Tag, folder: Path) -> None:
-    kind, _ = mimetypes.guess_type(picture["src"])
-    if ":" in picture["src"] or not (kind or "").startswith("image/"):
-        return
-    with contextlib.suppress(OSError, ValueError):  # no such file: the picture is removed later
-        content = (folder / unquote(picture["src"])).read_bytes()
-        picture["src"] = f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def _scrub_attributes(tag: Tag) -> None:
-    for name in list(tag.attrs):
-        value = " ".join(tag[name]) if isinstance(tag[name], list) else str(tag[name])
-        target = re.sub(r"[\x00-\x20]+", "", value).lower()
-        loads = name in LOADING or (name == "href" and tag.name != "a")
-        if (
-            name.startswith("on")
-            or (loads and not target.startswith(("data:image/", "#")))
-            or (name == "href" and target.startswith(("javascript:", "data:", "vbscript:")))
-            or (name == "style" and re.search(r"url\(|@import|expression\(", target))
-        ):
-            del tag[name]
+    """Return the style sheet of highlighted code; every colour has a contrast of 4.5 to 1 or more."""
+    return HtmlFormatter(style="xcode").get_style_defs(".highlight")
 
 
 def _drop_title(notebook: NotebookNode) -> None:

@@ -3,7 +3,7 @@
 import functools
 import json
 import math
-import statistics
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,11 @@ import jinja2
 from markupsafe import Markup
 
 from workbench import files
+from workbench.explore.notebook import mean_and_deviation
 from workbench.report.parameters import Parameter
 from workbench.report.results import Result
 from workbench.report.source import title
+from workbench.workers.worker import writable
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -27,11 +29,16 @@ ROUNDS = 20  # maximum number of times the index is rewritten while other runs a
 
 def number(value: Any) -> str:
     """Format a parameter or a metric: a float with six digits, scores of folds as mean ± standard deviation."""
-    if isinstance(value, list) and len(value) > 1 and all(isinstance(each, int | float) for each in value):
-        return f"{statistics.fmean(value):.6g} ± {statistics.stdev(value):.2g}"
+    if isinstance(value, list) and len(value) > 1 and all(map(_is_finite, value)):
+        return "{:.6g} ± {:.2g}".format(*mean_and_deviation(value))
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{value:.6g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+
+
+def _is_finite(value: Any) -> bool:
+    """Tell whether a value is a number that a float can hold."""
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 def duration(seconds: float) -> str:
@@ -78,7 +85,7 @@ def write_index(directory: Path) -> None:
     files.check_index(directory)
     runs = scan(directory)
     for _ in range(ROUNDS):
-        files.write_text(directory / "index.html", template("index.html.j2").render(runs=runs))
+        files.write_text(directory / "index.html", writable(template("index.html.j2").render(runs=runs)))
         seen, runs = runs, scan(directory)
         if runs == seen:
             return
@@ -93,19 +100,21 @@ def scan(directory: Path) -> list[dict[str, Any]]:
 def _read_run(folder: Path) -> dict[str, Any]:
     try:
         run = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        if not math.isfinite(run["duration_seconds"]):
+            raise ValueError
         thumbnails = [figure for figure in run["figures"] if (folder / "figures" / f"{figure['name']}.png").is_file()]
         return {
             "folder": folder.name,
             "status": str(run["status"]),
             "parameters": dict(run["parameters"]),
             "metrics": dict(run["metrics"]),
-            "thumbnail": thumbnails[0] if thumbnails else None,
+            "thumbnail": {"name": thumbnails[0]["name"], "alt": thumbnails[0].get("alt", "")} if thumbnails else None,
             "duration_seconds": float(run["duration_seconds"]),
             "started": str(run["started"]),
             "has_notebook": (folder / "notebook.ipynb").is_file(),
             "error": f"{run['error']['kind']}: {run['error']['message']}" if run["error"] else None,
         }
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except Exception as problem:  # another program may have written anything, such as lists in lists without end
         reason = f"its metrics.json cannot be read: {type(problem).__name__}"
         return {"folder": folder.name, "status": "unreadable", "problem": reason}
 
@@ -124,5 +133,6 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(number=number, duration=duration, moment=moment, path=quote)
+    path = functools.partial(quote, errors="surrogateescape")  # of a name that is not UTF-8, the bytes are quoted
+    environment.filters.update(number=number, duration=duration, moment=moment, path=path)
     return environment

@@ -1,6 +1,7 @@
 """The result of a run: its recorded metrics and figures, and the versions of the packages that it used."""
 
 import base64
+import contextlib
 import dataclasses
 import functools
 import json
@@ -43,28 +44,45 @@ class Result:
         return json.dumps(finite(dataclasses.asdict(self)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def metrics(notebook: "NotebookNode") -> dict[str, Any]:
-    """Return the metrics that an executed notebook has recorded, by name; if a name repeats, the last one counts."""
+def metrics(notebook: "NotebookNode", file: Path | None = None) -> dict[str, Any]:
+    """Return the metrics that an executed notebook has recorded, by name; if a name repeats, the last one counts.
+
+    They are in its outputs and, complete, in the lines of `file`.
+    """
     recorded = [output.data[METRIC_TYPE] for output in _displayed(notebook) if METRIC_TYPE in output.data]
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines() if file and file.is_file() else ():
+        with contextlib.suppress(ValueError):  # an incomplete last line, left when the kernel was killed
+            recorded.append(json.loads(line))
     whole = [metric for metric in recorded if isinstance(metric, dict) and {"name", "value"} <= metric.keys()]
     return {str(metric["name"]): metric["value"] for metric in whole}
 
 
-def figures(notebook: "NotebookNode", folder: Path) -> list[dict[str, str]]:
+def figures(notebook: "NotebookNode", folder: Path) -> tuple[list[dict[str, str]], list[str]]:
     """Return the name and alt text of each figure in an executed notebook, in order of appearance.
 
-    If the notebook did not save a picture in `folder` itself, the picture is written there as PNG.
+    If the notebook did not save a picture in `folder` itself, the picture is written there as PNG. The second list says
+    which pictures cannot be written, and why.
     """
     found: dict[str, dict[str, str]] = {}
+    problems = []
     for number, output in enumerate((o for o in _displayed(notebook) if "image/png" in o.data), start=1):
-        name = UNSAFE.sub("_", str(output.metadata.get("workbench", {}).get("figure", ""))).lstrip(".")
-        name = name or f"figure-{number}"
-        alt = output.metadata.get("image/png", {}).get("alt") or ""
+        name = UNSAFE.sub("_", str(_about(output, "workbench", "figure"))).lstrip(".") or f"figure-{number}"
         path = folder / f"{name}.png"
-        if not path.exists():
-            path.write_bytes(base64.b64decode(output.data["image/png"]))
-        found[name] = {"name": name, "alt": str(alt)}
-    return list(found.values())
+        try:
+            if not path.exists():
+                path.write_bytes(base64.b64decode("".join(output.data["image/png"].split()), validate=True))
+        except (OSError, ValueError) as problem:
+            reason = getattr(problem, "strerror", None) or problem
+            problems.append(f"picture {number} of the notebook, {name[:40]!r}, cannot be saved: {reason}")
+        else:
+            found[name] = {"name": name, "alt": str(_about(output, "image/png", "alt"))}
+    return list(found.values()), problems
+
+
+def _about(output: "NotebookNode", part: str, key: str) -> Any:
+    """Return a value of an output's metadata, or an empty text if it is missing or the metadata have another form."""
+    about = output.metadata.get(part)
+    return (about.get(key) if isinstance(about, dict) else None) or ""
 
 
 def _displayed(notebook: "NotebookNode") -> "list[NotebookNode]":

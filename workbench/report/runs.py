@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -14,14 +15,17 @@ from nbformat import NotebookNode
 from rich.console import Console
 
 from workbench import files
+from workbench.files import Refused
 from workbench.parallel import available_threads
 from workbench.report import page, parameters, results
 from workbench.report.results import Result, versions
 from workbench.report.source import NotebookError, clean, load, without_outputs
-from workbench.workers.messages import NotebookWork, Outcome, Setup, Task
-from workbench.workers.pool import close_workers, run_alone
+from workbench.workers.messages import RECORDED, NotebookWork, Outcome, Setup, Task, failed
+from workbench.workers.pool import Closed, close_workers, run_alone
 from workbench.workers.progress import Display, display
+from workbench.workers.worker import now, writable
 
+REPORTS = Path("reports")  # the default folder for results
 REFRESH = 1.0  # seconds between updates of the time shown, even if nothing has happened
 
 
@@ -51,26 +55,56 @@ def read_executed(job: Job, folder: Path) -> NotebookNode:
 
 
 def write_result(job: Job, outcome: Outcome, folder: Path, back: page.Link = page.ALL_RUNS) -> Result:
-    """Write the page, notebook, metrics and figures of a job into `folder`, where it ran; the page links `back`."""
+    """Write the page, notebook, metrics and figures of a job into `folder`, where it ran; the page links `back`.
+
+    An output that cannot be shown or saved makes the result fail; everything else is written.
+    """
     known = parameters.declared(job.notebook)
     executed = read_executed(job, folder)
-    result = Result(
+    figures, problems = results.figures(executed, folder / "figures")
+    result = _result(job, outcome, results.metrics(executed, folder / RECORDED), figures)
+    (folder / RECORDED).unlink(missing_ok=True)  # metrics.json holds all of it
+    try:
+        html = page.report(_with_problems(result, problems), known, executed, job.path, back)
+    except Exception as problem:  # an output can raise anything in the libraries that convert it to HTML
+        problems.append(
+            f"the page shows no outputs, because they cannot be converted: {type(problem).__name__}: {problem}"
+        )
+        bare = without_outputs(job.notebook)
+        bare.cells = [cell for cell in bare.cells if cell.cell_type == "code"]
+        html = page.report(_with_problems(result, problems), known, bare, job.path, back)
+    result = _with_problems(result, problems)
+    for name, text in {
+        "report.html": html,
+        "notebook.ipynb": nbformat.writes(clean(executed)) + "\n",
+        "metrics.json": result.to_json(),
+    }.items():
+        (folder / name).write_text(writable(text), encoding="utf-8")
+    return result
+
+
+def _result(job: Job, outcome: Outcome, metrics: dict[str, Any], figures: list[dict[str, str]]) -> Result:
+    known = parameters.declared(job.notebook)
+    return Result(
         name=job.name,
-        notebook=str(job.path),
+        notebook=writable(str(job.path)),
         status="ok" if outcome.error is None else "failed",
         parameters={name: job.parameters.get(name, known[name].default) for name in known},
-        metrics=results.metrics(executed),
-        figures=results.figures(executed, folder / "figures"),
+        metrics=metrics,
+        figures=figures,
         duration_seconds=outcome.duration_seconds,
         started=outcome.started,
         versions=versions(),
         error=outcome.error,
     )
-    html = page.report(result, known, executed, job.path, back)
-    (folder / "report.html").write_text(html, encoding="utf-8")
-    (folder / "notebook.ipynb").write_text(nbformat.writes(clean(executed)) + "\n", encoding="utf-8")
-    (folder / "metrics.json").write_text(result.to_json(), encoding="utf-8")
-    return result
+
+
+def _with_problems(result: Result, problems: list[str]) -> Result:
+    """Return the result as failed because of `problems`, unless there are none or it has failed already."""
+    if not problems or result.error:
+        return result
+    error = {"kind": "bad output", "message": "; ".join(problems), "traceback": ""}
+    return dataclasses.replace(result, status="failed", error=error)
 
 
 class Batch:
@@ -81,29 +115,29 @@ class Batch:
         self._show = show
         self._cells = {job.name: job.cells for job in jobs}
         self._done = dict.fromkeys(self._cells, 0)
-        self._running: list[str] = []
+        self._running: dict[str, None] = {}  # names in the order of their start
         self._start = time.monotonic()
         self._lock = threading.Lock()  # each job reports from its own thread
 
     def execute(self, job: Job, folder: Path) -> Outcome:
         """Run a job's notebook in a worker, which saves the executed notebook in `folder`."""
         with self._lock:
-            self._running.append(job.name)
-            self._show.event(f"{job.name}: started", passing=True)
+            self._running[job.name] = None
         work = NotebookWork(
             nbformat.writes(job.notebook), str(job.path), str(job.path.resolve().parent), str(folder.resolve())
         )
         setup = Setup(self.session, work, job.timeout)
         return run_alone(setup, Task(0, job.parameters), lambda cell_index: self._count(job.name))
 
-    def finish(self, job: Job, outcome: Outcome) -> None:
+    def finish(self, name: str, seconds: float, error: dict[str, str] | None) -> None:
         """Show how a job has ended; cells that did not run count as done."""
-        took, error = page.duration(outcome.duration_seconds), outcome.error
+        took = page.duration(seconds)
         words = f"ok, {took}" if error is None else f"FAILED ({error['kind']}), {took}: {error['message']}"
+        words = words.partition("\n")[0]  # the whole message is shown at the end
         with self._lock:
-            self._done[job.name] = self._cells[job.name]
-            self._running.remove(job.name)
-            self._show.event(f"{job.name}: {words}")
+            self._done[name] = self._cells[name]
+            self._running.pop(name, None)
+            self._show.event(f"{name}: {words}")
         self.refresh()
 
     def refresh(self) -> None:
@@ -115,7 +149,6 @@ class Batch:
     def _count(self, name: str) -> None:
         with self._lock:
             self._done[name] = min(self._done[name] + 1, self._cells[name])
-            self._show.event(f"{name}: cell {self._done[name]} of {self._cells[name]}", passing=True)
         self.refresh()
 
 
@@ -123,7 +156,7 @@ def run_notebook(
     notebook: Path | str,
     given: Mapping[str, Any] | None = None,
     *,
-    output: Path | str = "reports",
+    output: Path | str = REPORTS,
     name: str | None = None,
     timeout: float | None = None,
     text: bool = False,
@@ -148,7 +181,7 @@ def run_notebook(
 def run_all(
     notebooks: Iterable[Path | str],
     *,
-    output: Path | str = "reports",
+    output: Path | str = REPORTS,
     jobs: int | None = None,
     timeout: float | None = None,
     console: Console | None = None,
@@ -172,18 +205,41 @@ def save_all(
     The file of a notebook that fails stays as it was. One that succeeds is replaced in one step.
     """
     found = _jobs(notebooks, timeout)
+    before = {job.path: job.path.read_bytes() for job in found}
     for parent in {job.path.parent for job in found}:
         files.prepare(parent)
 
     def save(job: Job, batch: Batch) -> dict[str, str] | None:
-        with files.partial(job.path.parent, job.name) as folder:
-            outcome = batch.execute(job, folder)
-            if outcome.error is None:
-                files.write_text(job.path, nbformat.writes(clean(read_executed(job, folder))) + "\n")
-        batch.finish(job, outcome)
+        try:
+            with files.partial(job.path.parent, job.name) as folder:
+                outcome = batch.execute(job, folder)
+                if outcome.error is None:
+                    _save(job, before[job.path], nbformat.writes(clean(read_executed(job, folder))) + "\n")
+        except Exception as problem:
+            outcome = _not_written(job.path, problem)
+        batch.finish(job.name, outcome.duration_seconds, outcome.error)
         return outcome.error
 
-    return dict(zip((job.path for job in found), _side_by_side(found, save, jobs, console), strict=True))
+    return dict(zip((job.path for job in found), _side_by_side(found, save, jobs, console, REPORTS), strict=True))
+
+
+def _save(job: Job, before: bytes, text: str) -> None:
+    """Replace the notebook's file, with its links and permissions kept, unless it is not as it was `before`."""
+    if job.path.read_bytes() != before:
+        raise NotebookError("it was changed while it ran, and keeps the change; run it again")
+    file = job.path.resolve()
+    mode = file.stat().st_mode
+    files.write_text(file, text)
+    file.chmod(mode)
+
+
+def _not_written(place: Path, problem: Exception) -> Outcome:
+    """Return the outcome of a run whose result cannot be written, as on a full disk; raise Closed if it was stopped."""
+    if isinstance(problem, Closed):
+        raise problem
+    known = isinstance(problem, OSError | Refused)
+    reason = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
+    return failed("not written", f"{place}: {reason}", now(), 0.0, "" if known else traceback.format_exc())
 
 
 def _jobs(notebooks: Iterable[Path | str], timeout: float | None) -> list[Job]:
@@ -196,7 +252,9 @@ def _jobs(notebooks: Iterable[Path | str], timeout: float | None) -> list[Job]:
     for job in found:
         other = taken.setdefault(job.name.casefold(), job.path)
         if other != job.path:
-            raise NotebookError(f"notebooks {str(other)!r} and {str(job.path)!r}: would both be called {job.name!r}")
+            raise NotebookError(
+                f"notebooks {str(other)!r} and {str(job.path)!r}: both would write the folder {job.name!r}; rename one"
+            )
     return found
 
 
@@ -215,30 +273,35 @@ def _report(found: list[Job], output: Path, jobs: int | None, console: Console |
         files.check_replaceable(output / job.name)
 
     def report(job: Job, batch: Batch) -> Result:
-        with files.partial(output, job.name) as folder:
-            (folder / "figures").mkdir()
-            outcome = batch.execute(job, folder)
-            result = write_result(job, outcome, folder)
-            files.publish(folder, output / job.name)
-        page.write_index(output)
-        batch.finish(job, outcome)
+        try:
+            with files.partial(output, job.name) as folder:
+                (folder / "figures").mkdir()
+                result = write_result(job, batch.execute(job, folder), folder)
+                files.publish(folder, output / job.name)
+            page.write_index(output)
+        except Exception as problem:
+            result = _result(job, _not_written(output / job.name, problem), {}, [])
+        batch.finish(job.name, result.duration_seconds, result.error)
         return result
 
-    return _side_by_side(found, report, jobs, console)
+    return _side_by_side(found, report, jobs, console, output)
 
 
 def _side_by_side(
-    found: list[Job], work: Callable[[Job, Batch], Any], jobs: int | None, console: Console | None
+    found: list[Job], work: Callable[[Job, Batch], Any], jobs: int | None, console: Console | None, known: Path
 ) -> list[Any]:
-    """Call work(job, batch) for each job, at most `jobs` at once; if one raises, end all of them."""
+    """Call work(job, batch) for each job, at most `jobs` at once, those first that took longest in the folder `known`.
+
+    If one raises, end all of them.
+    """
     if jobs is not None and jobs < 1:
         raise NotebookError(f"jobs={jobs}: must be at least 1")
     at_once = min(jobs or available_threads(), len(found))
     with display(console, "notebook cells") as show, ThreadPoolExecutor(at_once, "notebook") as pool:
         batch = Batch(found, show)
-        futures = [pool.submit(work, job, batch) for job in found]
+        futures = {job.name: pool.submit(work, job, batch) for job in _longest_first(found, known)}
         try:
-            pending = set(futures)
+            pending = set(futures.values())
             while pending:
                 done, pending = wait(pending, timeout=REFRESH, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -248,4 +311,11 @@ def _side_by_side(
             close_workers(batch.session)
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return [future.result() for future in futures]
+    return [futures[job.name].result() for job in found]
+
+
+def _longest_first(found: list[Job], known: Path) -> list[Job]:
+    """Sort jobs by their duration in the runs in the folder `known`; those without one come first, by file size."""
+    seconds = {run["folder"]: run["duration_seconds"] for run in page.scan(known) if "duration_seconds" in run}
+    expected = [(job.name not in seconds, seconds.get(job.name, job.path.stat().st_size)) for job in found]
+    return [found[place] for place in sorted(range(len(found)), key=expected.__getitem__, reverse=True)]

@@ -1,6 +1,5 @@
 """Read notebook files, and clean notebooks of everything that changes from run to run."""
 
-import ast
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,18 +21,21 @@ class NotebookError(Refused):
 def load(path: Path) -> "NotebookNode":
     """Read a Python notebook in format 4; raise NotebookError if the file is not one or cannot be read."""
     import nbformat
+    import papermill  # noqa: F401 - workers need it, so its absence is noticed before any starts
 
-    if not path.is_file():
-        raise NotebookError(f"notebook {str(path)!r}: {'is no file' if path.exists() else 'does not exist'}")
     try:
+        if not path.is_file():
+            raise NotebookError(f"notebook {str(path)!r}: {'is not a file' if path.exists() else 'does not exist'}")
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
+    except NotebookError:
+        raise
     except OSError as problem:
         raise NotebookError(f"notebook {str(path)!r}: cannot be read ({problem.strerror})") from None
     except Exception as problem:  # nbformat raises many kinds of error on bad content
         reason = str(problem).strip().splitlines() or [type(problem).__name__]
         raise NotebookError(
-            f"notebook {str(path)!r}: is no Jupyter notebook ({reason[0][:120]}); give the path of an .ipynb file"
+            f"notebook {str(path)!r}: is not a Jupyter notebook ({reason[0][:120]}); give the path of an .ipynb file"
         ) from None
     metadata = notebook.metadata
     language = metadata.get("language_info", {}).get("name") or metadata.get("kernelspec", {}).get("language")
@@ -80,15 +82,6 @@ def without_outputs(notebook: "NotebookNode") -> "NotebookNode":
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     return bare
-
-
-def literal(source: str) -> bool | int | float | str | None:
-    """Return the value of `source` if it is a literal bool, int, float or str, otherwise None."""
-    try:
-        value = ast.literal_eval(source)
-    except (ValueError, SyntaxError):
-        return None
-    return value if isinstance(value, bool | int | float | str) else None
 
 
 def _clean_cell(cell: "NotebookNode") -> "NotebookNode":

@@ -97,9 +97,10 @@ def regularization_path(
     problem = make_problem(X, y, penalty, loss)
     alphas = _checked_alphas(problem, alphas, count, eps)
     warm = Arg("warm", bool, True, "").check(warm)
+    given: Any = problem.penalty
     results, weights = [], start
     for alpha in alphas:
-        problem = problem.with_penalty(dataclasses.replace(problem.penalty, alpha=float(alpha)))
+        problem = problem.with_penalty(dataclasses.replace(given, alpha=float(alpha)))
         results.append(run(problem, start=weights, **how))
         weights = results[-1].weights if warm else start
     return Path(
@@ -140,11 +141,11 @@ def _checked_alphas(problem: Problem, alphas: Any, count: int | None, eps: float
         count, eps = (arg.check(arg.default if given is None else given) for arg, given in ((COUNT, count), (EPS, eps)))
         largest = _largest_alpha(problem)
         if largest == 0:
-            raise ValueError("alphas: are missing, and weights are zero for every alpha, as X^T y is; give alphas")
+            raise ValueError("alphas: must be given, as X^T y is zero, and so are the weights for every alpha")
         return largest * np.logspace(0, math.log10(eps), count)
     for name, value in (("count", count), ("eps", eps)):
         if value is not None:
-            raise ValueError(f"{name}={value!r}: goes without alphas; leave one of them out")
+            raise ValueError(f"{name}={value!r}: cannot be combined with alphas; leave one of them out")
     alphas = np.asarray(alphas)
     if alphas.dtype.kind not in "iuf" or alphas.ndim != 1 or not alphas.size:
         raise TypeError(

@@ -156,7 +156,7 @@ def _check_finite(matrix: Any, squares: np.ndarray) -> None:
 
 
 def _checked_targets(y: Any, rows: int, loss: str) -> np.ndarray:
-    y = checked_vector("y", y, rows, "one target a row of X")
+    y = checked_vector("y", y, rows, "one target per row of X")
     if loss == "logistic":
         wrong = np.flatnonzero(np.abs(y) != 1)
         if wrong.size:

@@ -53,7 +53,7 @@ def _prepare(inputs: tuple, values: dict) -> tuple:
     check_places(x.shape, drop.start)
     replacement = checked_replacement(values["replacement"], x, values["per_feature"])
     if values["scaled"] and not np.isfinite(replacement).all():
-        raise ValueError("replacement: must be finite with scaled=True, which puts a part of it into what is kept")
+        raise ValueError("replacement: must be finite with scaled=True, which adds a part of it to what is kept")
     return x, drop, replacement, _scale(drop.ratio, values["scaled"])
 
 
@@ -241,8 +241,8 @@ def dropout_with_replacement_gradient(
 
 
 def sparse_dropout_with_replacement(
-    x: np.ndarray,
-    lengths: np.ndarray,
+    x: Any,
+    lengths: Any,
     ratio: float = 0.0,
     replacement_value: float = 0,
     *,
@@ -279,8 +279,8 @@ def sparse_dropout_with_replacement(
 
 
 def sparse_itemwise_dropout_with_replacement(
-    x: np.ndarray,
-    lengths: np.ndarray,
+    x: Any,
+    lengths: Any,
     ratio: float = 0.0,
     replacement_value: float = 0,
     *,

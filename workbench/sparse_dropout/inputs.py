@@ -3,13 +3,23 @@
 import contextlib
 import dataclasses
 import math
-import numbers
 from typing import Any
 
 import numpy as np
 
-from workbench.arrays import INTEGERS, NUMBERS, Types, as_array, check_dtype, check_sound, is_sparse, native_array
-from workbench.operator import Arg
+from workbench.arrays import (
+    INTEGERS,
+    MASKS,
+    NUMBERS,
+    Types,
+    as_array,
+    check_dtype,
+    check_sound,
+    checked_array,
+    is_sparse,
+    native_array,
+)
+from workbench.operator import Arg, is_number, shown
 from workbench.sparse_dropout.sparse_entries import Stored
 from workbench.sparse_dropout.strategies import STRATEGIES, typical_value
 
@@ -67,34 +77,31 @@ def _has_duplicates(stored: Stored) -> bool:
 def checked_dropped(dropped: Any, dy: np.ndarray | Stored) -> np.ndarray | Stored:
     """Return `dropped` as a bool array of dy's shape, or as stored entries in the same positions."""
     if isinstance(dy, Stored) != is_sparse(dropped):
-        raise TypeError("dy and dropped: must both be arrays or both be sparse matrices, as the forward pass gave them")
+        raise TypeError("dy and dropped: must both be arrays or both be sparse matrices")
     if isinstance(dy, Stored):
         stored = Stored(dropped)
         same = (
             dropped.format == dy.matrix.format
             and dropped.shape == dy.shape
             and np.array_equal(dropped.indptr, dy.matrix.indptr)
-            and stored.data.size == dy.count
+            and stored.data.shape == (dy.count,)
             and np.array_equal(stored.minors, dy.minors)
         )
         if not same:
             raise ValueError("dy and dropped: must store the same elements in the same format and order")
-        dtype = dropped.data.dtype
-    else:
-        stored = as_array("dropped", dropped, "an array of bool")
-        if stored.shape != dy.shape:
-            raise ValueError(f"dropped has shape {stored.shape} and dy has shape {dy.shape}: must be equal")
-        dtype = stored.dtype
-    if dtype != np.bool_:
-        raise TypeError(f"dropped has dtype {dtype}: must be bool, as the forward pass returned it")
-    return stored
+        check_dtype("dropped", dropped.data.dtype, MASKS)
+        return stored
+    dropped = checked_array("dropped", dropped, MASKS)
+    if dropped.shape != dy.shape:
+        raise ValueError(f"dropped has shape {dropped.shape} and dy has shape {dy.shape}: must be equal")
+    return dropped
 
 
 def check_gradient_ratio(ratio: Any, training: bool, scaled: bool, dropped: np.ndarray | Stored) -> float:
     """Return the ratio, or 0 if it has no effect; raise if `dropped` contradicts the arguments."""
     marks = dropped.data if isinstance(dropped, Stored) else dropped
     if not training and marks.any():
-        raise ValueError("training=False: drops none, but dropped says otherwise; give what the forward pass was given")
+        raise ValueError("training=False: drops nothing, but `dropped` has marks; give training as in the forward pass")
     if ratio is None and not (scaled and training):
         return 0.0
     if ratio is None:
@@ -102,7 +109,7 @@ def check_gradient_ratio(ratio: Any, training: bool, scaled: bool, dropped: np.n
     ratio = RATIO.check(ratio)
     if scaled and training and ((ratio == 0 and marks.any()) or (ratio == 1 and not marks.all())):
         raise ValueError(
-            f"ratio={ratio!r}: drops {'none' if ratio == 0 else 'all'}, but dropped says otherwise; "
+            f"ratio={ratio!r}: drops {'none' if ratio == 0 else 'all'}, but `dropped` says otherwise; "
             "with scaled=True give the ratio of the forward pass"
         )
     return ratio if training else 0.0
@@ -110,9 +117,9 @@ def check_gradient_ratio(ratio: Any, training: bool, scaled: bool, dropped: np.n
 
 def checked_replacement_shape(shape: Any, onto: tuple[int, ...]) -> tuple[int, ...]:
     """Return the replacement's shape as a tuple; raise if it does not broadcast to `onto`."""
-    shape = (shape,) if isinstance(shape, numbers.Integral) else shape
-    if not isinstance(shape, tuple | list) or not all(isinstance(n, numbers.Integral) and n >= 0 for n in shape):
-        raise TypeError(f"replacement_shape={shape!r}: must be a tuple of whole numbers, () for a single number")
+    shape = (shape,) if is_number(shape, int) else shape
+    if not isinstance(shape, tuple | list) or not all(is_number(n, int) and n >= 0 for n in shape):
+        raise TypeError(f"replacement_shape={shown(shape)}: must be a tuple of whole numbers, () for a single number")
     _check_broadcast("replacement_shape: ", tuple(shape), onto)
     return tuple(int(length) for length in shape)
 
@@ -127,14 +134,10 @@ def checked_lengths(lengths: Any, x: np.ndarray) -> np.ndarray:
     """Return the lengths of segments as a contiguous array; the engines check their sum."""
     if x.ndim != 1:
         raise ValueError(f"x has {x.ndim} axes {x.shape}: must have 1, the values of all segments one after another")
-    given = lengths
-    lengths = as_array("lengths", lengths, "an array of whole numbers")
-    if not lengths.size and not isinstance(given, np.ndarray):
-        lengths = lengths.astype(np.int64)
-    check_dtype("lengths", lengths.dtype, INTEGERS)
+    lengths = native_array("lengths", lengths, INTEGERS)
     if lengths.ndim != 1:
-        raise ValueError(f"lengths has {lengths.ndim} axes {lengths.shape}: must have 1, one length a segment")
-    return np.ascontiguousarray(lengths, lengths.dtype.newbyteorder("="))
+        raise ValueError(f"lengths has {lengths.ndim} axes {lengths.shape}: must have 1, one length per segment")
+    return np.ascontiguousarray(lengths)
 
 
 def check_sum(lengths: np.ndarray, size: int) -> None:
@@ -151,8 +154,8 @@ def check_sum(lengths: np.ndarray, size: int) -> None:
 
 def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
     """Return a replacement as a scalar of x's type; raise TypeError or ValueError if it does not fit."""
-    if isinstance(value, bool | np.bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name}={value!r}: must be a number, not {type(value).__name__}")
+    if not is_number(value):
+        raise TypeError(f"{name}={shown(value)}: must be a number, not {type(value).__name__}")
     given = isinstance(value, np.generic)
     number = None
     if dtype.kind == "f":
@@ -165,8 +168,7 @@ def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
         if limits.min <= exact <= limits.max and int(exact) == exact:
             number = dtype.type(int(exact))
     if number is None:
-        shown = repr(value) if len(repr(value)) < 40 else "a number of many digits"
-        raise ValueError(f"{name}={shown}: does not fit x's dtype {dtype}; give {_fitting(dtype)}, or convert x")
+        raise ValueError(f"{name}={shown(value)}: does not fit x's dtype {dtype}; give {_fitting(dtype)}, or convert x")
     return number
 
 
@@ -176,12 +178,14 @@ def checked_replacement(value: Any, x: np.ndarray | Stored, per_feature: bool) -
     if isinstance(value, str):
         return _strategy(value, x, per_feature)
     if per_feature:
-        raise ValueError("per_feature=True: goes with a strategy such as replacement='mean'; give an array of values")
-    if isinstance(value, numbers.Real) or (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype != object):
-        return np.asarray(checked_number("replacement", value if isinstance(value, numbers.Real) else value[()], dtype))
+        raise ValueError("per_feature=True: needs a strategy such as replacement='mean'; or give an array of values")
+    if isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype != object:
+        value = value[()]
+    if is_number(value):
+        return np.asarray(checked_number("replacement", value, dtype))
     array = as_array("replacement", value, REPLACEMENTS)
     if array.dtype.kind not in "iuf":
-        raise TypeError(f"replacement={value!r}: must be {REPLACEMENTS}, not of dtype {array.dtype}")
+        raise TypeError(f"replacement={shown(value)}: must be {REPLACEMENTS}, not of dtype {array.dtype}")
     _check_broadcast("", array.shape, shape)
     if not _fits(array, dtype):
         raise ValueError(

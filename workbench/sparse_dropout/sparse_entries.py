@@ -42,7 +42,7 @@ class Stored:
 
     @property
     def majors(self) -> np.ndarray:
-        lengths = np.diff(self.bounds)
+        lengths = np.diff(self.bounds).astype(np.intp)
         return np.repeat(np.arange(len(lengths)), lengths)
 
     def as_rows_and_columns(self, major: Any, minor: Any) -> tuple[Any, Any]:

@@ -34,7 +34,7 @@ def _prepare_rows(inputs: tuple, values: dict) -> tuple:
     check_in_place("param", param)
     param = np.asarray(param)  # a plain array that shares the memory of a subclass such as np.matrix
     if param.ndim == 0:
-        raise ValueError("param has no axes: must have at least 1, of rows")
+        raise ValueError("param has no axes: must have at least one, the rows")
     return param, checked_indices(indices, len(param)), values["p"], values["reg_lambda"], values["exact"]
 
 
@@ -130,7 +130,7 @@ LP_PROX = register_cpu_operator(
 
 def sparse_lp_regularizer(
     param: np.ndarray,
-    indices: np.ndarray,
+    indices: Any,
     p: float = 2.0,
     reg_lambda: float = 1e-5,
     *,

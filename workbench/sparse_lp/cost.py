@@ -13,13 +13,13 @@ type, except where rows are shrunk as in Caffe2 (see `precision`).
 """
 
 import math
-import numbers
 from collections.abc import Sequence
 
 from workbench.cost import Cost, checked_count, checked_itemsize, checked_shape
 from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
 from workbench.machines.prediction import Work
 from workbench.operator import checked_choice
+from workbench.sparse_lp import SPARSE_LP
 
 MARK = 1  # bytes of an element of the mask
 WIDE = 8  # bytes of a float64
@@ -80,7 +80,7 @@ def penalty_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: s
         ValueError: a length or p is negative, or `itemsize` or `engine` is not one of the values above.
     """
     size, elements = checked_itemsize(itemsize, SIZES), _elements(shape)
-    each = PENALTIES.get(_exponent(p), ANY_PENALTY) + KEPT
+    each = PENALTIES.get(SPARSE_LP.arg("p").check(p), ANY_PENALTY) + KEPT
     if checked_engine(engine) == "reference":
         # |w| in float64, its power, an exact sum over a list; the mask; set w to 0 outside it.
         passes = (size, WIDE), (WIDE, WIDE), (WIDE, MARK), (WIDE, MARK)
@@ -93,7 +93,7 @@ def penalty_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: s
 def gradient_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: str | None = None) -> Cost:
     """Count `lp_gradient` on weights of shape `shape`; arguments and errors are those of `penalty_cost`."""
     size, elements = checked_itemsize(itemsize, SIZES), _elements(shape)
-    each = GRADIENTS.get(_exponent(p), ANY_GRADIENT) + SIGNED
+    each = GRADIENTS.get(SPARSE_LP.arg("p").check(p), ANY_GRADIENT) + SIGNED
     if checked_engine(engine) == "reference":
         # |w| in float64, its power, two products, the sign of w; compare w with 0, choose, narrow.
         passes = (size, WIDE), (WIDE, WIDE), (WIDE, WIDE), (size, size), (WIDE + size, WIDE)
@@ -163,11 +163,11 @@ def _kept_near(p: float, iterations: int | None) -> int:
 
 
 def _prox(p: float, iterations: int | None, itemsize: int) -> Cost:
-    if _exponent(p) in SIMPLE_PROXES:
+    if SPARSE_LP.arg("p").check(p) in SIMPLE_PROXES:
         return SIMPLE_PROXES[p]
     steps = ITERATIONS.get(p, iterations)
     if steps is None:
-        raise ValueError(f"iterations=None: p={p} takes as many as the data need; say how many to count")
+        raise ValueError(f"iterations=None: p={p} needs a number that depends on the data; give the number to count")
     steps = checked_count("iterations", steps)
     if p == 1 / 2:
         return BOUNDED + Cost(square_roots=1, divisions=1, other_flops=3) + steps * HALF
@@ -182,14 +182,6 @@ def _prox(p: float, iterations: int | None, itemsize: int) -> Cost:
 
 def _elements(shape: Sequence[int]) -> int:
     return math.prod(checked_shape("shape", shape))
-
-
-def _exponent(p: float) -> float:
-    if isinstance(p, bool) or not isinstance(p, numbers.Real):
-        raise TypeError(f"p={p!r}: must be a number of at least 0, infinity included, not {type(p).__name__}")
-    if not p >= 0:
-        raise ValueError(f"p={p!r}: must be a number of at least 0, infinity included")
-    return p
 
 
 STEPS = 4  # assumed steps of Halley's method where the number depends on the data, often 3 to 5

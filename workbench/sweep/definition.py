@@ -17,7 +17,7 @@ class SweepStopped(RuntimeError):
     """A sweep cannot continue; every finished trial is kept, and the same command continues it."""
 
     def __str__(self) -> str:
-        return f"{super().__str__()}; finished trials are kept, and the same command continues"
+        return f"{super().__str__()}; finished trials are kept; run the same command to continue"
 
 
 @dataclasses.dataclass(frozen=True)

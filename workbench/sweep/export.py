@@ -33,7 +33,7 @@ def open_study(url: str, definition: Definition, owner: str) -> Any:
     except Exception as problem:  # each kind of database raises its own errors
         raise SweepError(f"storage: the database cannot be used ({_in_short(problem)})") from None
     if not is_ours:
-        raise SweepError(f"storage: the database holds another study of the name {name!r}; give another name")
+        raise SweepError(f"storage: the database holds another study named {name!r}; give another name")
     return study
 
 

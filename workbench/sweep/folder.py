@@ -29,6 +29,7 @@ from workbench.workers.messages import Outcome
 
 RESERVE = 2**24  # bytes that must be free before the first trial
 RECORD_BYTES = 2**11  # space for a trial's line and its rows in the tables
+LOCK = re.compile(rb"(process \d+)?")
 LINE = re.compile(rb'\{"number": (\d{1,9}), "status": .*\}\n')  # a trial's line; `index` reads only the number
 WRITTEN = ("report.html", "metrics.json", "trials.csv", "trials.parquet")  # replaced when a continued sweep ends
 FIGURES = "figures"
@@ -159,7 +160,7 @@ def read_definition(path: Path) -> dict:
     try:
         return json.loads((path / "sweep.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
-        raise SweepError(f"folder {str(path)!r}: holds no sweep (sweep.json: {problem})") from None
+        raise SweepError(f"folder {str(path)!r}: has no readable sweep.json ({problem})") from None
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -183,7 +184,7 @@ def index(journal: BinaryIO) -> tuple[array.array, int]:
             break  # still being written, or cut off
         found = LINE.fullmatch(line)
         if found is None:
-            raise SweepError(f"{str(journal.name)!r}: line {count} is no trial; remove it to run it again")
+            raise SweepError(f"{str(journal.name)!r}: line {count} is not a trial; remove it, and the trial runs again")
         _set_place(places, int(found[1]), place)
         place += len(line)
     return places, place
@@ -196,7 +197,7 @@ def read_at(journal: BinaryIO, place: int) -> Record:
         return Record.from_json(journal.readline().decode())
     except ValueError as problem:
         raise SweepError(
-            f"{str(journal.name)!r}: the line at byte {place} cannot be read ({problem}); remove it"
+            f"{str(journal.name)!r}: the line at byte {place} is not a trial ({problem}); remove it to run it again"
         ) from None
 
 
@@ -206,10 +207,16 @@ def _set_place(places: array.array, number: int, place: int) -> None:
 
 
 def _check_no_other(path: Path) -> None:
-    """Raise SweepError if the folder holds other files and no sweep."""
-    if not path.is_dir() or (path / "sweep.json").exists():
+    """Raise SweepError if the folder holds other files and no sweep, or a lock or a sweep.json of another program."""
+    if not path.is_dir():
         return
+    lock, has_sweep = path / "lock", (path / "sweep.json").exists()
     others = [each.name for each in path.iterdir() if each.name != "lock" and not each.name.startswith(".")]
+    if has_sweep:
+        definition = read_definition(path)
+        others = [] if isinstance(definition, dict) and {"id", "space"} <= definition.keys() else ["sweep.json"]
+    if lock.is_symlink() or (lock.exists() and not LOCK.fullmatch(lock.read_bytes())):
+        others.append("lock")
     if others:
         raise SweepError(f"folder {str(path)!r}: holds something else ({min(others)}); give another name")
 
@@ -225,7 +232,7 @@ def _take_lock(path: Path):
         lock.close()
         raise SweepError(
             f"sweep {path.name!r} in {str(path.parent)!r}: is running{f' in {holder}' if holder else ''}; wait for "
-            "it, or give another name"
+            "it to end, or give another name"
         ) from None
     with contextlib.suppress(OSError):  # on a full disk nothing is written; the lock holds anyway
         lock.truncate(0)
@@ -249,8 +256,7 @@ def _agree(path: Path, definition: Definition) -> Definition:
         files.write_text(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         return definition
     if different:
+        heading = f"sweep {path.name!r} in {str(path.parent)!r}: exists with another definition; give another name"
         lines = [f"  {name}: {there.get(name)!r} there, {wanted[name]!r} now" for name in different]
-        raise SweepError(
-            "\n".join([f"sweep {path.name!r} in {str(path.parent)!r}: is another; give another name", *lines])
-        )
+        raise SweepError("\n".join([heading, *lines]))
     return dataclasses.replace(definition, in_flight=there["in_flight"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from workbench import drawing, files
 from workbench.report import page
@@ -29,9 +30,14 @@ def write_report(result: SweepResult, target: Target, output: Path) -> None:
     points, notes = found.points, []
     if len(points.numbers) < successes:
         notes.append(
-            f"The pictures show {len(points.numbers):,} of {successes:,} trials, evenly spaced, and all that were the "
-            "best so far."
+            f"The pictures show {len(points.numbers):,} of {successes:,} trials: evenly spaced ones, and each that was "
+            "the best so far."
         )
+    notes += [
+        f"No plot can show the values of {objective.name} to scale; the pictures show them between labels."
+        for objective, labels in zip(points.objectives, points.labels, strict=False)
+        if labels
+    ]
     asked = [("target", definition.target)]
     asked += [(f"parameter {name}", words) for name, words in definition.space.as_words().items()]
     asked += [("objective", ", ".join(map(str, definition.objectives))), ("sampler", definition.sampler)]
@@ -67,14 +73,22 @@ def _draw(points: Points, sweep_folder: Path, notes: list[str]) -> list[dict[str
         if not len(points.numbers):
             notes.append("No trial succeeded: there is nothing to draw.")
         for name, alt, draw in _pictures(points, notes) if len(points.numbers) else ():
-            figure = drawing.figure_of(draw())
-            with drawing.styled():
-                figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-                figure.set_layout_engine("none")  # the layout is done; keep it
-                figure.savefig(folder / f"{name}.png", dpi=DPI)
-            found.append({"name": name, "alt": alt})
+            name = files.folder_name(name, {})  # of a parameter with a long name, shortened
+            try:
+                _save(drawing.figure_of(draw()), folder, name)
+            except Exception as problem:  # Matplotlib can raise anything; the page has the other pictures
+                notes.append(f"The picture {name} cannot be drawn ({type(problem).__name__}: {problem}).")
+            else:
+                found.append({"name": name, "alt": alt})
         files.publish(folder, sweep_folder / FIGURES)
     return found
+
+
+def _save(figure: Figure, folder: Path, name: str) -> None:
+    with drawing.styled():
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+        figure.set_layout_engine("none")  # the layout is done; keep it
+        figure.savefig(folder / f"{name}.png", dpi=DPI)
 
 
 def _pictures(points: Points, notes: list[str]) -> list[tuple[str, str, Callable[[], Axes]]]:
@@ -86,7 +100,7 @@ def _pictures(points: Points, notes: list[str]) -> list[tuple[str, str, Callable
 
     if len(points.objectives) == 2:
         words = " against ".join(each.name for each in points.objectives)
-        add("pareto-front", f"{words}, the Pareto front joined", plots.pareto_front, points)
+        add("pareto-front", f"{words}, with a line along the Pareto front", plots.pareto_front, points)
     for place, objective in enumerate(points.objectives):
         name, names = objective.name, list(points.parameters)
         suffix = f"-{place + 1}" if len(points.objectives) > 1 else ""
@@ -110,11 +124,13 @@ def _importance(points: Points, place: int, notes: list[str]) -> dict[str, float
     if len(points.parameters) < 2:
         return {}
     if len(points.numbers) > MOST:
-        notes.append(f"What {points.objectives[place].name} depends on is computed from {MOST} evenly spaced trials.")
+        notes.append(
+            f"The importance of parameters for {points.objectives[place].name} is computed from {MOST} trials."
+        )
     try:
         return points.importance(place)
     except ValueError as problem:
-        notes.append(f"The importance of parameters for {points.objectives[place].name} cannot be told: {problem}")
+        notes.append(f"The importance of parameters for {points.objectives[place].name} cannot be computed: {problem}")
         return {}
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,11 +11,9 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.tri import LinearTriInterpolator, Triangulation
 
 from workbench import drawing
-from workbench.sweep.points import Axis, Points
+from workbench.sweep.points import Axis, Points, is_wide, limits
 
 BEST, OTHER = "#D55E00", "#0072B2"
-WIDE = 30  # ratio of largest to smallest value, from which a positive objective gets a logarithmic scale
-CLIPPED = 95  # percentile of the objective, counted from the best; a scale ends there if the worst is far beyond
 CELLS = 160  # points of the interpolated grid in each direction
 MARKED = 8  # an axis marks every choice if there are at most this many
 MOST_DRAWN = 2000  # with more trials than this, an SVG file holds pixels instead of one object for each trial
@@ -39,7 +38,7 @@ def importance(shares: Mapping[str, float], name: str, *, ax: Axes) -> None:
     ax.barh(names, [shares[each] for each in names], color=OTHER)
     for place, each in enumerate(names):
         ax.text(shares[each] + 0.01, place, f"{shares[each]:.2f}", va="center", fontsize=9)
-    ax.set(title=f"What {name} depends on", xlabel="share of its variance (fANOVA)", xlim=(0, 1.1))
+    ax.set(title=f"Importance of the parameters for {name}", xlabel="share of its variance (fANOVA)", xlim=(0, 1.1))
     ax.grid(axis="y", visible=False)
 
 
@@ -73,7 +72,7 @@ def response_surface(points: Points, across: str, up: str, objective: int = 0, *
     ax.use_sticky_edges = False  # otherwise the plot ends with the filled area and cuts points on its edge
     best = points.order(objective)[0]
     ax.plot(x.places[best], y.places[best], "o", mfc="none", mec=BEST, mew=2.2, markersize=13, label="best")
-    ax.figure.colorbar(drawn, ax=ax, label=name, extend=_extend(values, norm))
+    _colour_bar(ax, drawn, points, objective)
     _set_axis(ax, x)
     _set_axis(ax, y, vertical=True)
     ax.set_title(f"{name} over {across} and {up}")
@@ -101,8 +100,8 @@ def parallel_coordinates(points: Points, objective: int = 0, *, ax: Axes) -> Non
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.tick_params(axis="x", length=0, pad=10)
     ax.grid(visible=False)
-    ax.figure.colorbar(lines, ax=ax, label=last.name, extend=_extend(points.values[:, objective], norm))
-    ax.set_title("Every trial a line, the best the darkest")
+    _colour_bar(ax, lines, points, objective)
+    ax.set_title("Each trial is a line; the best is the darkest")
 
 
 @drawing.plot(size=(6.4, 4.8))
@@ -115,6 +114,7 @@ def pareto_front(points: Points, *, ax: Axes) -> None:
     style = {"drawstyle": "steps-post"} if first.sign == second.sign == 1 else {}
     ax.plot(points.values[front, 0], points.values[front, 1], "o-", color=BEST, label="Pareto front", **style)
     _scale(ax, points, 1)
+    _label_places(ax.xaxis, points.labels[0])
     ax.set(
         title=f"{len(front)} trials on the front", xlabel=f"{first.name} ({_wish(first)})",
         ylabel=f"{second.name} ({_wish(second)})",
@@ -123,7 +123,7 @@ def pareto_front(points: Points, *, ax: Axes) -> None:
 
 
 def _wish(objective) -> str:
-    return "less is better" if objective.sign == 1 else "more is better"
+    return "lower is better" if objective.sign == 1 else "higher is better"
 
 
 def _with_spread(ax: Axes, x: np.ndarray, points: Points, objective: int) -> None:
@@ -143,7 +143,8 @@ def _are_many(points: Points) -> bool:
 def _scale(ax: Axes, points: Points, objective: int) -> None:
     """Use a logarithmic scale for a wide range of values; otherwise cut off values that are far worse than the rest."""
     values = points.values[:, objective]
-    if _is_wide(values):
+    _label_places(ax.yaxis, points.labels[objective])
+    if is_wide(values):
         ax.set_yscale("log")
         return
     low, high = _limits(points, objective)
@@ -152,18 +153,20 @@ def _scale(ax: Axes, points: Points, objective: int) -> None:
         ax.set_ylim(low - margin, high + margin)
 
 
-def _is_wide(values: np.ndarray) -> bool:
-    return bool(values.size and values.min() > 0 and values.max() / values.min() >= WIDE)
-
-
 def _limits(points: Points, objective: int) -> tuple[float, float]:
-    """Return the ends of the scale: the best and the worst value, or percentile CLIPPED if the worst is far off."""
-    values, sign = points.values[:, objective], points.objectives[objective].sign
-    best, worst = (sign * np.sort(sign * values)[[0, -1]]).tolist()
-    clipped = float(sign * np.percentile(sign * values, CLIPPED))
-    if abs(worst - best) > 4 * abs(clipped - best) > 0:
-        worst = clipped
-    return min(best, worst), max(best, worst)
+    return limits(points.values[:, objective], points.objectives[objective].sign)
+
+
+def _label_places(axis: Any, labels: tuple[str, ...]) -> None:
+    """Write labels at the places 0, 1, 2 and so on of an axis or a colour bar, if there are labels."""
+    if labels:
+        axis.set_ticks(range(len(labels)), labels=labels)
+
+
+def _colour_bar(ax: Axes, drawn: Any, points: Points, objective: int) -> None:
+    name, values = points.objectives[objective].name, points.values[:, objective]
+    bar = ax.figure.colorbar(drawn, ax=ax, label=name, extend=_extend(values, drawn.norm))
+    _label_places(bar, points.labels[objective])
 
 
 def _extend(values: np.ndarray, norm: Normalize) -> str:
@@ -175,7 +178,7 @@ def _extend(values: np.ndarray, norm: Normalize) -> str:
 def _colours(points: Points, objective: int) -> tuple[Normalize, str]:
     values, sign = points.values[:, objective], points.objectives[objective].sign
     cmap = "viridis" if sign == 1 else "viridis_r"  # the best is the darkest
-    if _is_wide(values):
+    if is_wide(values):
         return LogNorm(values.min(), values.max()), cmap
     return Normalize(*_limits(points, objective)), cmap
 
@@ -201,11 +204,9 @@ def _interpolate(ax: Axes, x: Axis, y: Axis, values: np.ndarray, shown: np.ndarr
 
 
 def _objective_axis(points: Points, objective: int) -> Axis:
-    values = points.values[:, objective]
-    is_wide = _is_wide(values)
-    return Axis(
-        points.objectives[objective].name, values if is_wide else np.clip(values, *_limits(points, objective)), is_wide
-    )
+    values, log = points.values[:, objective], is_wide(points.values[:, objective])
+    places = values if log else np.clip(values, *_limits(points, objective))
+    return Axis(points.objectives[objective].name, places, log, points.labels[objective])
 
 
 def _normalized(axis: Axis) -> np.ndarray:
@@ -250,9 +251,8 @@ def _ticks(axis: Axis) -> list[float]:
 def _set_axis(ax: Axes, axis: Axis, vertical: bool = False) -> None:
     which = ax.yaxis if vertical else ax.xaxis
     which.set_label_text(axis.name)
-    if axis.labels:
-        which.set_ticks(range(len(axis.labels)), axis.labels)
-    elif axis.log:
+    _label_places(which, axis.labels)
+    if axis.log:
         (ax.set_yscale if vertical else ax.set_xscale)("log")
     elif 0 < len(axis.marks) <= MARKED:
         which.set_ticks(axis.marks)

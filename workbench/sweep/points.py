@@ -6,6 +6,7 @@ All of it is collected in one pass over the trials, with a bounded amount of mem
 import dataclasses
 import heapq
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -20,14 +21,20 @@ MOST = 150  # trials used to compute importance; the time grows with the square 
 MOST_POINTS = 20_000  # evenly spaced trials to draw; those that were the best so far are drawn as well
 LISTED = 300  # best trials in the page's table; trials.csv holds all trials
 FAILURES = 30  # failed trials on the page, the first ones
+LARGEST = 1e150  # Matplotlib draws positive numbers up to this size, and from its inverse on
+CLOSEST = 1e-12  # and numbers whose range, relative to the largest of them, is at least this
+WIDE = 30  # ratio of largest to smallest value, from which a positive objective gets a logarithmic scale
+LONGEST_LABEL = 40  # characters of a choice beside an axis
+CLIPPED = 95  # percentile of the objective, counted from the best; a scale ends there if the worst is far beyond
 
 
 @dataclasses.dataclass(frozen=True)
 class Axis:
     """A parameter or an objective as an axis of a plot.
 
-    `places` is the position of each trial's value. If the values are not numbers, `labels` are the labels of the
-    positions 0, 1, 2 and so on. If the values are chosen from a list of numbers, `marks` are these numbers.
+    `places` is the position of each trial's value. If the values are not numbers, or are numbers that Matplotlib cannot
+    draw, `labels` are the labels of the positions 0, 1, 2 and so on. If the values are chosen from a list of numbers,
+    `marks` are these numbers.
     """
 
     name: str
@@ -41,7 +48,9 @@ class Axis:
 class Points:
     """Successful trials in the order of their numbers.
 
-    `values` and `spread` have shape (trials, objectives); `spread` is NaN if a metric is not a list of fold scores.
+    `values` and `spread` have shape (trials, objectives); `spread` is NaN if a metric is not a list of fold scores. If
+    Matplotlib cannot draw the values of an objective, `labels` has labels for it, and its `values` are places between
+    them, as in an Axis.
     """
 
     numbers: np.ndarray
@@ -49,6 +58,7 @@ class Points:
     spread: np.ndarray
     parameters: dict[str, list]
     definition: Definition
+    labels: tuple[tuple[str, ...], ...] = ((), ())
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -58,7 +68,7 @@ class Points:
         """Return the axis of the parameter `name`."""
         dimension, values = self.definition.space.dimensions[name], self.parameters[name]
         if isinstance(dimension, Range):
-            return Axis(name, np.array(values, float), dimension.log)
+            return number_axis(name, np.array(values, float), dimension.log)
         return _choices_axis(name, dimension, values)
 
     def order(self, objective: int = 0) -> np.ndarray:
@@ -84,10 +94,11 @@ class Points:
     def importance(self, objective: int = 0) -> dict[str, float]:
         """Return each parameter's share of the objective's variance, by Optuna's fANOVA, the largest first.
 
-        At most MOST evenly spaced trials are used. Raises ValueError if there are fewer than two or they do not vary.
+        At most MOST evenly spaced trials are used. Raises ValueError if there are fewer than two, if they do not vary,
+        or if Optuna cannot compute with their parameters.
         """
         if len(self.numbers) < 2:
-            raise ValueError("it takes at least two trials that succeeded")
+            raise ValueError("at least two trials must succeed")
         optuna = quiet_optuna()
         study = optuna.create_study(direction=self.objectives[objective].direction)
         distributions = self.definition.space.distributions()
@@ -98,7 +109,7 @@ class Points:
         evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=TREES, seed=0)
         try:
             return optuna.importance.get_param_importances(study, evaluator=evaluator)
-        except RuntimeError as problem:
+        except Exception as problem:  # numbers near the ends of the range raise anything, such as ZeroDivisionError
             raise ValueError(str(problem)) from None
 
 
@@ -115,13 +126,14 @@ def collect(records: Iterable[Record], definition: Definition) -> Points:
         for name, column in parameters.items():
             column.append(record.parameters[name])
     shape = (len(numbers), len(definition.objectives))
-    return Points(
-        np.array(numbers, int),
-        np.array(values, float).reshape(shape),
-        np.array(spread, float).reshape(shape),
-        parameters,
-        definition,
-    )
+    columns = np.array(values, float).reshape(shape)
+    axes = [_objective_axis(each, column) for each, column in zip(definition.objectives, columns.T, strict=True)]
+    labels = tuple(axis.labels for axis in axes)
+    lengths = np.array(spread, float).reshape(shape)
+    lengths[~(lengths < LARGEST)] = np.nan
+    lengths[:, [bool(each) for each in labels]] = np.nan  # between labels, a length has no meaning
+    places = np.column_stack([axis.places for axis in axes])
+    return Points(np.array(numbers, int), places, lengths, parameters, definition, labels)
 
 
 @dataclasses.dataclass
@@ -166,12 +178,65 @@ def gather(records: Iterable[Record], definition: Definition, successes: int) ->
     return Gathered(collect(drawn, definition), best, failures, seconds, started)
 
 
+def number_axis(name: str, values: np.ndarray, log: bool) -> Axis:
+    """Return an axis of numbers; between labels at both ends if Matplotlib cannot draw the numbers themselves."""
+    if not len(values) or _can_be_drawn(values, log):
+        return Axis(name, values, log)
+    low, high = values.min(), values.max()
+    _, exponent = np.frexp(max(-low, high))
+    scaled = np.log(values) if log else np.ldexp(values, -exponent)  # exact, and no difference overflows
+    places = (scaled - scaled.min()) / (np.ptp(scaled) or 1.0)
+    ends = dict.fromkeys([low, high])
+    short = tuple(f"{each:.3g}" for each in ends)
+    labels = short if len(set(short)) == len(ends) else tuple(str(each) for each in ends)
+    return Axis(f"{name} (logarithmic)" if log and len(ends) > 1 else name, places, False, labels)
+
+
+def is_wide(values: np.ndarray) -> bool:
+    """Tell whether values are positive, and so different that a plot needs a logarithmic scale."""
+    return bool(values.size and values.min() > 0 and values.max() / WIDE >= values.min())
+
+
+def limits(values: np.ndarray, sign: int) -> tuple[float, float]:
+    """Return the ends of the scale: the best and the worst value, or percentile CLIPPED if the worst is far off."""
+    best, worst = (sign * np.sort(sign * values)[[0, -1]]).tolist()
+    clipped = 4.0 * float(sign * np.percentile(sign * values / 4.0, CLIPPED))  # in quarters, since it subtracts
+    if abs(worst - best) > 4 * abs(clipped - best) > 0:
+        worst = clipped
+    return min(best, worst), max(best, worst)
+
+
+def _can_be_drawn(values: np.ndarray, log: bool) -> bool:
+    low, high = values.min(), values.max()
+    size = max(-low, high)
+    if not (size == 0 or 1 / LARGEST < (low if log else size) <= size < LARGEST):
+        return False
+    return bool(high == low or high - low > CLOSEST * size)
+
+
+def _objective_axis(objective: Objective, values: np.ndarray) -> Axis:
+    """Return an objective as an axis; if the values cannot be drawn, without those that are far worse than the rest."""
+    axis = number_axis(objective.name, values, is_wide(values))
+    if axis.labels:
+        values = np.clip(values, *limits(values, objective.sign))
+        axis = number_axis(objective.name, values, is_wide(values))
+    return axis
+
+
 def _choices_axis(name: str, dimension: Choices, values: list) -> Axis:
     points = dimension.points
     if all(isinstance(each, int | float) and not isinstance(each, bool) for each in points):
-        log = min(points) > 0 and max(points) / min(points) >= SPAN
-        return Axis(name, np.array(values, float), log, marks=tuple(sorted(points)))
-    return Axis(name, np.array([points.index(each) for each in values], float), False, tuple(map(str, points)))
+        points = tuple(sorted(points))
+        log = points[0] > 0 and points[-1] >= SPAN * points[0]
+        are_floats = max(-points[0], points[-1]) < LARGEST and len(set(map(float, points))) == len(points)
+        if are_floats and _can_be_drawn(np.array(points, float), log):
+            return Axis(name, np.array(values, float), log, marks=points)
+    return Axis(name, np.array([points.index(each) for each in values], float), False, tuple(map(_short, points)))
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST_LABEL else f"{text[:12]}...{text[-12:]}"
 
 
 def _evenly_spaced(count: int, most: int) -> np.ndarray:

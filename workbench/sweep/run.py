@@ -165,7 +165,7 @@ def _define(
             "sampler='gp': Optuna's GP sampler needs torch, which is not installed; install it, or take 'tpe'"
         )
     if _checked("pruner", pruner) != "none" and len(objectives) > 1:
-        raise SweepError(f"pruner={pruner!r}: with two objectives nothing can be pruned; give one, or pruner='none'")
+        raise SweepError(f"pruner={pruner!r}: pruning needs a single objective; give one, or pruner='none'")
     if pruner != "none" and not target.takes_trial:
         raise SweepError(
             f"pruner={pruner!r}: {target.name} reports no intermediate values; sweep over a function with a parameter "

@@ -112,7 +112,7 @@ class Tally:
         self.best: Record | None = None
         self.last_error = ""
         self._new = 0
-        self._start = time.monotonic()
+        self._start = self._last = time.monotonic()
 
     @property
     def done(self) -> int:
@@ -121,15 +121,21 @@ class Tally:
 
     @property
     def seconds_left(self) -> float | None:
-        """Return the expected seconds for the remaining trials; None before the first result of this run."""
+        """Return the expected seconds for the remaining trials; None before the first result of this run.
+
+        The time that the last result leads to expect runs down until the next one; running trials do not add to it.
+        """
         if not self._new:
             return None
-        return (time.monotonic() - self._start) / self._new * max(0, self.total - self.done)
+        expected = (self._last - self._start) / self._new * max(0, self.total - self.done)
+        return max(0.0, expected - (time.monotonic() - self._last))
 
     def add(self, record: Record, *, earlier: bool = False) -> None:
         """Count a finished trial; `earlier` means that it was finished before this run."""
         self.counts[record.status] += 1
-        self._new += not earlier
+        if not earlier:
+            self._new += 1
+            self._last = time.monotonic()
         if record.status == "failed":
             self.last_error = f"trial {record.number}: {record.error['message']}".partition("\n")[0]
         if record.status == "ok" and (self.best is None or self._rank(record) < self._rank(self.best)):

@@ -7,6 +7,7 @@ is a list of choices, and a single value is fixed. The target's declaration says
 import dataclasses
 import math
 from collections.abc import Mapping
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 LARGEST_GRID = 10**7  # points
+LARGEST_WHOLE = 2**53  # a float holds every whole number up to this; samplers and grids compute with floats
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +37,14 @@ class Range:
     def __str__(self) -> str:
         count = f":{self.count}" if self.count is not None else ""
         return f"{self.low!r}..{self.high!r}{':log' * self.log}{count}"
+
+    @property
+    def most_points(self) -> int:
+        """Return the number of values of a grid, or more if several round to one; 0 if a float range has no count."""
+        if self.step is None:
+            return self.count or 0
+        every = (self.high - self.low) // self.step + 1
+        return every if self.count is None else min(every, self.count)
 
     @property
     def points(self) -> tuple[float, ...]:
@@ -62,6 +72,11 @@ class Choices:
 
     points: tuple[Any, ...]
 
+    @property
+    def most_points(self) -> int:
+        """Return the number of values."""
+        return len(self.points)
+
     def __str__(self) -> str:
         return ",".join(str(value) if isinstance(value, str) else repr(value) for value in self.points)
 
@@ -69,7 +84,7 @@ class Choices:
         """Return the choices as an Optuna distribution; only increasing, evenly spaced ints keep their order."""
         from optuna.distributions import CategoricalDistribution, IntDistribution
 
-        if all(type(value) is int for value in self.points):
+        if all(type(value) is int and abs(value) <= LARGEST_WHOLE for value in self.points):
             steps = np.diff(self.points)
             if steps.min() > 0 and steps.min() == steps.max():
                 return IntDistribution(self.points[0], self.points[-1], step=int(steps[0]))
@@ -101,11 +116,10 @@ class Space:
         ]
         if problems:
             raise ParameterError(problems, {})
-        points = {name: dimension.points for name, dimension in self.dimensions.items()}
-        size = math.prod(map(len, points.values()))
+        size = math.prod(dimension.most_points for dimension in self.dimensions.values())
         if size > LARGEST_GRID:
             raise ParameterError([f"a grid of {size:,} points: at most {LARGEST_GRID:,}; give fewer points"], {})
-        return points
+        return {name: dimension.points for name, dimension in self.dimensions.items()}
 
 
 def read_space(declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> Space:
@@ -145,6 +159,11 @@ def _read(parameter: Parameter, text: str) -> Range | Choices:
     if parameter.arg.type in (int, float) and ".." in text:
         limits, *options = text.split(":")
         low, _, high = limits.partition("..")
+        if high.startswith("."):
+            raise ValueError(
+                f"{parameter.name}={text}: has three dots; write a range with two, and a zero before a decimal point, "
+                "as in 0..1 or 0..0.1"
+            )
         return _checked_range(
             parameter, Range(parameter.parse(low), parameter.parse(high), *_options(parameter, options))
         )
@@ -155,8 +174,8 @@ def _options(parameter: Parameter, words: list[str]) -> tuple[bool, int | None]:
     counts = [word for word in words if word != "log"]
     if len(counts) > 1 or words.count("log") > 1 or not all(count.isdecimal() for count in counts):
         raise ValueError(
-            f"{parameter.name}: after a range come :log, a number of points, or both, as in "
-            f"{parameter.name}=1e-5..1:log:12; not :{':'.join(words)}"
+            f"{parameter.name}: a range may end in :log, a number of points, or both, as in "
+            f"{parameter.name}=1e-5..1:log:12; not in :{':'.join(words)}"
         )
     return "log" in words, int(counts[0]) if counts else None
 
@@ -164,18 +183,28 @@ def _options(parameter: Parameter, words: list[str]) -> tuple[bool, int | None]:
 def _checked_range(parameter: Parameter, given: Range) -> Range:
     name, kind = parameter.name, parameter.arg.type
     if kind not in (int, float):
-        raise TypeError(f"{name}={given}: a range is of numbers; {name} must be {parameter.allowed}")
+        raise TypeError(f"{name}={given}: only numbers have ranges; {name} must be {parameter.allowed}")
     low, high = _checked(parameter, given.low), _checked(parameter, given.high)
     if not low < high:
-        raise ValueError(f"{name}={given}: the range must end above where it begins")
+        raise ValueError(f"{name}={given}: the range must end above its start")
     if given.log and low <= 0:
         raise ValueError(f"{name}={given}: a logarithmic range must begin above 0")
-    if given.count is not None and (not isinstance(given.count, int) or given.count < 2):
-        raise ValueError(f"{name}={given}: a range needs at least 2 points; for one value give it alone")
+    count = given.count
+    if count is not None and (not isinstance(count, Integral) or isinstance(count, np.timedelta64) or count < 2):
+        raise ValueError(
+            f"{name}={given}: a range needs at least 2 points; for a single value, give it without a range"
+        )
+    if kind is float and high - low == math.inf:
+        raise ValueError(f"{name}={given}: the range is longer than the largest float; give a shorter one")
+    if kind is int and max(-low, high) > LARGEST_WHOLE:
+        raise ValueError(
+            f"{name}={given}: a range of whole numbers must lie from -{LARGEST_WHOLE} to {LARGEST_WHOLE}; list larger "
+            "values instead"
+        )
     step = int(parameter.arg.step or 1) if kind is int else None
     if given.log and step not in (None, 1):
         raise ValueError(f"{name}={given}: a logarithmic range cannot go in steps of {step}; list the values instead")
-    return Range(low, high, given.log, given.count, step)
+    return Range(low, high, bool(given.log), None if count is None else int(count), step)
 
 
 def _checked_choices(parameter: Parameter, values: list[Any]) -> Choices:

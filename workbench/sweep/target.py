@@ -6,32 +6,34 @@ unless the sweep sets it, and `trial` receives a `workbench.sweep.trial.Trial`, 
 """
 
 import dataclasses
+import functools
 import hashlib
 import importlib
-import importlib.util
 import inspect
 import os
 import re
-import sys
 import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import cloudpickle
+import numpy as np
 
 from workbench.operator import REQUIRED
 from workbench.report import parameters, results
 from workbench.report.parameters import Parameter
 from workbench.report.source import clean, load, without_outputs
 from workbench.sweep.definition import SweepError
+from workbench.sweep.sending import FileFunction, pickled, read_file, run_file
 from workbench.sweep.trial import FunctionTrial, finish_notebook
 from workbench.workers.messages import FunctionWork, NotebookWork
 
 SEED, TRIAL = "seed", "trial"
 MAX_OUTPUT_RATIO = 10  # a trial's files are assumed to take at most ten times the size of its notebook
 LARGEST_SEED = 2**31 - 1
+NUMPY_KINDS = ((np.bool, bool), (np.integer, int), (np.floating, float), (np.str_, str))
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Target:
     declared: dict[str, Parameter]
     digest: str
     notebook: NotebookWork | None = None
-    function: Callable | None = None
+    function: Callable | FileFunction | None = None
     takes_trial: bool = False
     defaults: dict[str, Any] = dataclasses.field(default_factory=dict)
     known: tuple[str, ...] = ()
@@ -77,7 +79,7 @@ class Target:
         """Return the work to send to a worker; `objectives` name the numbers of a function that returns no dict."""
         if self.notebook is not None:
             return self.notebook
-        return FunctionWork(cloudpickle.dumps(FunctionTrial(self.function, self.takes_trial, objectives)))
+        return FunctionWork(pickled(FunctionTrial(self.function, self.takes_trial, objectives)))
 
     def seed(self, seed: int) -> dict[str, int]:
         """Return {"seed": seed}, moved into the parameter's limits, or {} without an int parameter `seed`."""
@@ -107,12 +109,13 @@ def find_target(what: Path | str | Callable) -> Target:
         Refused: the notebook, module, file or function does not exist, or a sweep cannot run it.
     """
     if callable(what):
-        owner = what if hasattr(what, "__qualname__") else type(what)
+        inner = what.func if isinstance(what, functools.partial) else what
+        owner = inner if hasattr(inner, "__qualname__") else type(inner)
         return _function(what, f"{owner.__module__}:{owner.__qualname__}")
     text = str(what)
     if text.endswith(".ipynb") or ":" not in text:
         return _notebook(Path(what))
-    return _function(_find_function(text), text)
+    return _named(text)
 
 
 def _notebook(path: Path) -> Target:
@@ -139,7 +142,7 @@ def _notebook(path: Path) -> Target:
 
 
 def _registered(path: Path, declared: dict[str, Parameter], name: str) -> Target:
-    function = _function(_find_function(name), name)
+    function = _named(name)
     others = [each for each in function.declared if each not in declared]
     if others:
         raise SweepError(
@@ -151,31 +154,28 @@ def _registered(path: Path, declared: dict[str, Parameter], name: str) -> Target
     return dataclasses.replace(function, name=str(path), declared=shared, defaults=defaults)
 
 
-def _function(function: Callable, name: str) -> Target:
+def _function(function: Callable, name: str, sent: FileFunction | None = None) -> Target:
+    """Return the target for a function; workers get `sent`, if given, and the pickled function otherwise."""
     try:
-        signature, hints = inspect.signature(function), typing.get_type_hints(function, include_extras=True)
+        signature, hints = inspect.signature(function), typing.get_type_hints(_inner(function), include_extras=True)
     except (TypeError, ValueError, NameError) as problem:
         raise SweepError(f"function {name}: its signature cannot be read ({problem})") from None
     declared = {}
     for parameter in signature.parameters.values():
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
-            raise SweepError(f"function {name}: parameter {parameter.name!r} cannot be given by name; each must be")
+            raise SweepError(f"function {name}: parameter {parameter.name!r} cannot be given by name, as a sweep does")
         if parameter.kind is parameter.VAR_KEYWORD or parameter.name == TRIAL:
             continue
         declared[parameter.name] = _declared(parameter, hints.get(parameter.name))
     try:
-        source = inspect.getsource(function)
-    except (OSError, TypeError):  # no source file, as at a prompt
-        source = getattr(getattr(function, "__code__", None), "co_code", b"").hex()
-    try:
-        cloudpickle.dumps(function)
+        pickled(sent or function)
     except Exception as problem:  # pickling the function can raise anything
         raise SweepError(f"function {name}: cannot be sent to another process ({problem})") from None
     return Target(
         name=name,
         declared=declared,
-        digest=_digest(source),
-        function=function,
+        digest=_digest(_source(function)),
+        function=sent or function,
         takes_trial=TRIAL in signature.parameters,
     )
 
@@ -184,8 +184,12 @@ def _declared(parameter: inspect.Parameter, hint: Any) -> Parameter:
     words = [each for each in getattr(hint, "__metadata__", ()) if isinstance(each, str)]
     kind = typing.get_args(hint)[0] if words else hint
     default = REQUIRED if parameter.default is parameter.empty else parameter.default
+    if isinstance(default, np.generic):
+        default = default.item()
     if kind is None and default is not REQUIRED:
         kind = type(default)
+    if isinstance(kind, type):
+        kind = next((plain for scalar, plain in NUMPY_KINDS if issubclass(kind, scalar)), kind)
     if kind is None and parameter.name == SEED:
         kind = int
     return parameters.from_help(
@@ -193,18 +197,27 @@ def _declared(parameter: inspect.Parameter, hint: Any) -> Parameter:
     )
 
 
-def _find_function(text: str) -> Callable:
+def _named(text: str) -> Target:
+    """Return the target for the name of a function, "module:function" or "file.py:function"."""
     place, _, name = text.rpartition(":")
     if place.endswith(".py"):
-        module = _load_file(Path(place))
-    else:
+        path, source = str(Path(place).absolute()), read_file(Path(place))
         try:
-            module = importlib.import_module(place)
-        except (ImportError, ValueError) as problem:
-            raise SweepError(
-                f"module {place!r}: cannot be imported ({problem}); give a notebook, module:function or "
-                "file.py:function"
-            ) from None
+            module = run_file(path, source)
+        except (Exception, SystemExit) as problem:  # the file's code can raise anything
+            raise SweepError(f"file {place!r}: cannot be imported ({type(problem).__name__}: {problem})") from None
+        return _function(_attribute(module, text), text, FileFunction(path, source, name))
+    try:
+        module = importlib.import_module(place)
+    except (Exception, SystemExit) as problem:
+        raise SweepError(
+            f"module {place!r}: cannot be imported ({problem}); give a notebook, module:function or file.py:function"
+        ) from None
+    return _function(_attribute(module, text), text)
+
+
+def _attribute(module: ModuleType, text: str) -> Callable:
+    place, _, name = text.rpartition(":")
     function = getattr(module, name, None)
     if not callable(function):
         public = [each for each, _ in inspect.getmembers(module, inspect.isfunction) if not each.startswith("_")]
@@ -212,23 +225,27 @@ def _find_function(text: str) -> Callable:
     return function
 
 
-def _load_file(path: Path) -> ModuleType:
-    """Import a file under a name of its own; its functions are sent to other processes by value."""
-    if not path.is_file():
-        raise SweepError(f"file {str(path)!r}: does not exist")
-    name = f"{path.stem}_{_digest(f'{path.resolve()}: {path.read_bytes()}')[:8]}"  # a changed file has another name
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+def _inner(function: Callable) -> Callable:
+    """Return the function that a `functools.partial` or a callable object calls, which has the annotations."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function if _has_code(function) else type(function).__call__
+
+
+def _source(function: Callable) -> str:
+    """Return text that changes with a function's code, and with the values that a partial or an object holds."""
     try:
-        spec.loader.exec_module(module)
-    except Exception as problem:  # the file's code can raise anything
-        del sys.modules[name]
-        raise SweepError(f"file {str(path)!r}: cannot be imported ({type(problem).__name__}: {problem})") from None
-    cloudpickle.register_pickle_by_value(module)
-    return module
+        source = inspect.getsource(_inner(function))
+    except (OSError, TypeError):  # no source file, as at a prompt
+        source = getattr(getattr(function, "__code__", None), "co_code", b"").hex()
+    if _has_code(function):
+        return source
+    held = (function.args, function.keywords) if isinstance(function, functools.partial) else ()
+    return source + ADDRESS.sub("", repr((held, getattr(function, "__dict__", {}))))
+
+
+def _has_code(function: Callable) -> bool:
+    return inspect.isroutine(function) or hasattr(function, "__wrapped__")  # as one with a cache has
 
 
 def _digest(text: str) -> str:

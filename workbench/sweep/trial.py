@@ -4,7 +4,7 @@ import dataclasses
 import time
 import warnings
 from collections.abc import Callable
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -53,11 +53,11 @@ class Trial:
 
     def report(self, value: float, step: int) -> None:
         """Report an intermediate value of the objective at `step`, an int of at least 0, once for each step."""
-        if isinstance(step, bool) or not isinstance(step, int) or step < 0:
+        if not isinstance(step, Integral) or isinstance(step, bool | np.timedelta64) or step < 0:
             raise ValueError(f"step={step!r}: must be a whole number of at least 0")
-        self.intermediate[step] = float(value)
+        self.intermediate[int(step)] = float(value)
         if self._optuna is not None:
-            self._optuna.report(float(value), step)
+            self._optuna.report(float(value), int(step))
 
     def should_prune(self) -> bool:
         """Return whether the pruner would stop the trial here; if so, the function raises `optuna.TrialPruned`."""
@@ -141,7 +141,7 @@ def as_metrics(returned: Any, objectives: tuple[str, ...]) -> dict[str, Any]:
         return {objectives[0]: _plain(objectives[0], returned)}
     if isinstance(returned, list | tuple | np.ndarray) and len(returned) == len(objectives):
         return {name: _plain(name, value) for name, value in zip(objectives, returned, strict=True)}
-    raise TypeError(f"it returned {returned!r}: must be a dict with {', '.join(map(repr, objectives))}")
+    raise TypeError(f"it returned {returned!r}: it must return a dict with {', '.join(map(repr, objectives))}")
 
 
 def _plain(name: str, value: Any) -> Any:

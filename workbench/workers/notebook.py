@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -17,10 +18,11 @@ from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 
-from workbench.workers.messages import NotebookWork, Outcome, Task
+from workbench.workers.messages import RECORDED, NotebookWork, Outcome, Task
 from workbench.workers.worker import Run, Watcher, cause_of_death, now
 
 LONGEST_SOCKET_FOLDER = 90  # characters; the whole path of a socket may have at most 103
+DRAIN = 3600  # seconds; a run fails if a finished cell's last outputs have not arrived by then
 GRACE = 5.0  # seconds; a kernel that still runs that long after an interrupt is killed
 
 
@@ -35,6 +37,7 @@ def notebook_runner(work: NotebookWork, timeout: float | None, watcher: Watcher)
             os.environ.pop("WORKBENCH_FIGURES", None)
             if (place / "figures").is_dir():
                 os.environ["WORKBENCH_FIGURES"] = str(place / "figures")
+            os.environ["WORKBENCH_METRICS"] = str(place / RECORDED)
             kernel = Kernel(Path(scratch), watcher)
             started, start = now(), time.perf_counter()
             error = _execute(work, task, place, timeout, kernel, tell)
@@ -75,7 +78,8 @@ class OwnKernelManager(AsyncKernelManager):
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        return KernelSpec(**get_kernel_dict())
+        command = [sys.executable, str(Path(__file__).with_name("kernel.py")), "-f", "{connection_file}"]
+        return KernelSpec(**{**get_kernel_dict(), "argv": command})
 
 
 class Kernel:
@@ -147,6 +151,7 @@ def _execute(
             cwd=work.folder if os.path.isdir(work.folder) else str(place),
             kernel_manager_class=OwnKernelManager,
             shutdown_kernel=work.shutdown,
+            iopub_timeout=DRAIN,
             on_cell_execute=lambda cell, cell_index: kernel.run(cell_index, cell.source),
             on_cell_executed=lambda cell, cell_index, execute_reply: tell(cell_index),
         )
@@ -162,7 +167,7 @@ def _execute(
     finally:
         kernel.end()
     if kernel.timed_out:
-        message = f"Stopped after {timeout:g} seconds, the time that it may take."
+        message = f"Stopped after its time limit of {timeout:g} seconds."
         error = {"kind": "time-out", "message": message, "traceback": error["traceback"] if error else ""}
     return error
 

@@ -78,7 +78,7 @@ class Worker:
             outcome = self._ask(task, tell)
         except TimeoutError:
             self.end()
-            message = f"Stopped after {self._timeout:g} seconds, the time that it may take."
+            message = f"Stopped after its time limit of {self._timeout:g} seconds."
             return failed("time-out", message, started, time.perf_counter() - start)
         except Lost as problem:
             said = self._said()
@@ -179,6 +179,10 @@ def _own_worker(setup: Setup) -> Worker:
 
 
 def _environment(setup: Setup) -> dict[str, str]:
-    """Return a worker's environment, with its number of threads where the user's environment does not set one."""
+    """Return a worker's environment, with its number of threads where the user's environment does not set one.
+
+    It leaves out the file of metrics of a notebook that this process may be running.
+    """
     threads = {} if setup.threads is None else {name: str(setup.threads) for name in THREAD_SETTINGS}
-    return {**threads, **os.environ, "PYTHONFAULTHANDLER": "1"}
+    ours = {name: value for name, value in os.environ.items() if name != "WORKBENCH_METRICS"}
+    return {**threads, **ours, "PYTHONFAULTHANDLER": "1"}

@@ -3,16 +3,31 @@
 import contextlib
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 OFTEN = 0.1  # seconds between two updates of the table
 
+# Characters that move the cursor, recolour, ring or reorder text, shown as their escape sequences.
+CONTROLS = {
+    code: chr(code).encode("unicode_escape").decode()
+    for code in (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+
 Rows = Iterable[tuple[str, str]]  # each row is a name and a text
+
+
+class SafeConsole(Console):
+    """A console on which no text, such as the message of an exception, can control the terminal."""
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        return super().render_str(text.translate(CONTROLS), **settings)
 
 
 class Display:
@@ -23,8 +38,8 @@ class Display:
         self._every = every
         self._next = 0.0
 
-    def event(self, words: str, *, passing: bool = False) -> None:
-        """Print an event; a `passing` event is not printed where a table shows the progress."""
+    def event(self, words: str) -> None:
+        """Print an event."""
         self._console.print(words, markup=False, highlight=False, soft_wrap=True)
 
     def update(self, done: int, total: int, rows: Rows) -> None:
@@ -45,10 +60,6 @@ class Moving(Display):
         super().__init__(live.console, OFTEN)
         self._live = live
         self._title = title
-
-    def event(self, words: str, *, passing: bool = False) -> None:
-        if not passing:
-            super().event(words)
 
     def _show(self, done: int, total: int, rows: Rows) -> None:
         table = Table(title=escape(self._title), title_justify="left", show_header=False)

@@ -8,6 +8,7 @@ carries nothing; it stays open as long as the parent process lives.
 import contextlib
 import datetime
 import faulthandler
+import json
 import os
 import pickle
 import signal
@@ -24,8 +25,8 @@ IDLE = 600.0  # seconds; a worker without a task for that long ends, since on a 
 Run = Callable[[Task, Callable[[int], object]], Outcome]  # calls its second argument with each finished cell's index
 
 WATCH = """
-import os, select, sys
-worker, pipe, said, ready = int(sys.argv[1]), int(sys.argv[2]), b"0 \\n", []
+import json, os, select, sys
+worker, pipe, said, ready = int(sys.argv[1]), int(sys.argv[2]), b"[0, null]\\n", []
 while 0 not in ready:
     ready = select.select([0, pipe], [], [])[0]
     if pipe in ready:
@@ -33,8 +34,8 @@ while 0 not in ready:
         if not more:
             break
         said = more
-kernel, _, folder = said.decode().splitlines()[-1].partition(" ")
-for group in filter(None, (int(kernel), worker)):
+kernel, folder = json.loads(said.splitlines()[-1])
+for group in filter(None, (kernel, worker)):
     try:
         os.killpg(group, 9)
     except ProcessLookupError:
@@ -61,7 +62,7 @@ class Watcher:
     def guard(self, kernel: int = 0, folder: str = "") -> None:
         """Set the kernel's process group to kill as well, and the folder to remove; without arguments, neither."""
         with contextlib.suppress(BrokenPipeError):
-            os.write(self._pipe, f"{kernel} {folder}\n".encode())
+            os.write(self._pipe, json.dumps([kernel, folder]).encode() + b"\n")  # no path can look like another
 
 
 def now() -> str:
@@ -82,7 +83,7 @@ def cause_of_death(who: str, code: int | None) -> str:
         return f"{who} stopped answering."
     if code >= 0:
         return f"{who} ended with exit status {code}."
-    hint = ", perhaps for want of memory" if -code == signal.SIGKILL else ""
+    hint = ", perhaps for lack of memory" if -code == signal.SIGKILL else ""
     return f"{who} was ended by {signal.Signals(-code).name}{hint}."
 
 
@@ -91,12 +92,21 @@ def writable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def without_grammar() -> None:
+    """Spare a process that reads notebooks the 1.3 s in which jsonschema builds a grammar for international URLs.
+
+    Notebooks have none to check. jsonschema does without the package that is hidden here.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+
 def _prepare(setup: Setup, watcher: Watcher) -> Run:
     """Return the function that runs the tasks of a setup."""
     sys.path[:] = dict.fromkeys([*setup.path, *sys.path])
     if isinstance(setup.work, FunctionWork):
         function = pickle.loads(setup.work.pickled)
         return lambda task, tell: function(task)
+    without_grammar()
     from workbench.workers.notebook import notebook_runner  # imports nbformat and more, which takes a second
 
     return notebook_runner(setup.work, setup.timeout, watcher)
@@ -111,6 +121,7 @@ def _fail_each(problem: Exception) -> Run:
 def main() -> None:
     """Receive a setup and tasks, and send an outcome for each task."""
     faulthandler.enable()
+    sys.stdout.reconfigure(errors="backslashreplace")  # a function may print what the encoding lacks
     watcher = Watcher()
     connection = Connection(int(sys.argv[1]))
     try:

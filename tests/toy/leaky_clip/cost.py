@@ -1,4 +1,4 @@
-"""What a leaky clip costs: two comparisons and a multiply-add with a difference an element, and every byte once."""
+"""Count the cost of a leaky clip: two comparisons, a difference and a multiply-add an element; every byte once."""
 
 from workbench.cost import Cost
 from workbench.cost.loop_cost import loop_cost
@@ -11,7 +11,7 @@ GRADIENT = Cost(comparisons=1, other_flops=1)
 
 
 def work(name: str, inputs: tuple, arguments: dict) -> Work:
-    """Return what a call costs, and into how many jobs it is cut."""
+    """Return the cost of a call, with the number of jobs that it is cut into."""
     x = inputs[-1]
     each = GRADIENT if name == "LeakyClipGradient" else FORWARD
     cost = each * x.size + loop_cost(read=sum(array.nbytes for array in inputs), written=x.nbytes) + Cost(runs=1)

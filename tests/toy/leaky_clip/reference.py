@@ -1,4 +1,4 @@
-"""What a leaky clip means, as close to the formula as NumPy gets."""
+"""Define a leaky clip in NumPy, as close to the formula as possible."""
 
 import numpy as np
 
