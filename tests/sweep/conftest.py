@@ -25,6 +25,14 @@ def in_a_new_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("SWEEP_LOG", str(tmp_path / "calls.jsonl"))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def small_pictures():
+    """Save the pictures of pages with few pixels, which takes less time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workbench.sweep.page.DPI", 30)
+        yield
+
+
 def quick(function, space, *objective, **settings):
     """Sweep in this process without writing a page."""
     return sweep(function, space, *objective, **{"in_process": True, "report": False, "name": "s", **settings})

@@ -3,15 +3,18 @@
 import datetime
 import math
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import optuna
 import pytest
 
 from workbench.sweep import SweepError, SweepStopped
+from workbench.sweep.export import PAUSES, open_study
 
 from . import functions
-from .conftest import calls, journal, quick
+from .conftest import calls, definition, journal, quick
 
 URL = "sqlite:///study.db"
 STATES = {"ok": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
@@ -45,9 +48,9 @@ def pruned_or_failed(trial, x: float = 0.0, kind: str = "a", size: int = 3, n: i
 
 def test_every_kind_of_trial_is_read_back_as_it_was():
     space = {"x": "1e-3..1:log", "kind": ["a", "b"], "size": [3, 5, 9], "n": "1..8"}
-    result = bowl(pruned_or_failed, space, trials=40)
+    result = bowl(pruned_or_failed, space, trials=20)
     records, found = list(result.records()), trials()
-    assert [each.number for each in found] == [each.number for each in records] == list(range(40))
+    assert [each.number for each in found] == [each.number for each in records] == list(range(20))
     assert [each.params for each in found] == [each.parameters for each in records]
     assert [each.state.name for each in found] == [STATES[each.status] for each in records]
     assert {each.status for each in records} == set(STATES)
@@ -72,9 +75,10 @@ def test_two_objectives_keep_their_directions():
 
 
 def test_no_database_is_made_unless_it_is_asked_for(tmp_path):
-    bowl(trials=2, storage=None, report=True)
+    space = {"x": "-5..5"}
+    bowl(space=space, trials=2, storage=None, report=True)
     assert not [path for path in tmp_path.rglob("*") if "db" in path.name or "sqlite" in path.name]
-    bowl(trials=3)  # and is made when it is, with what was run before
+    bowl(space=space, trials=3)  # and is made when it is, with what was run before
     assert [each.number for each in trials()] == [0, 1, 2]
     assert len(calls()) == 3
 
@@ -118,6 +122,34 @@ def test_a_database_holds_several_sweeps_but_no_two_of_one_name():
     with pytest.raises(SweepError, match="the database holds another study named 'c'; give another name"):
         bowl(name="c", trials=3)
     assert len(calls()) == 6
+
+
+def test_sweeps_that_make_one_database_at_once_all_get_it():
+    """A database is made in several steps, which are not safe from other processes or threads that make it too."""
+    barrier = Barrier(4)
+
+    def start(number):
+        made = definition({}, "loss", name=f"s{number}")
+        barrier.wait()
+        return open_study(URL, made, f"owner {number}").study_name
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(start, range(4))) == ["s0", "s1", "s2", "s3"]
+    assert len(optuna.study.get_all_study_names(URL)) == 4
+
+
+def test_a_database_that_stays_locked_is_refused(monkeypatch):
+    def fail(**settings):
+        raise sqlite3.OperationalError("database is locked")
+
+    pauses = []
+    monkeypatch.setattr(optuna, "create_study", fail)
+    monkeypatch.setattr("workbench.sweep.export.time.sleep", pauses.append)
+    with pytest.raises(
+        SweepError, match=r"storage: the database is busy \(OperationalError: database is locked\); try"
+    ):
+        open_study(URL, definition({}, "loss"), "me")
+    assert pauses == list(PAUSES)
 
 
 def test_a_database_that_fails_at_the_end_stops_the_sweep_which_goes_on(tmp_path):

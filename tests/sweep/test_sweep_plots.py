@@ -58,7 +58,7 @@ CASES = {
 
 def on_axes(draw):
     """Draw on axes of a figure of its own, see that they are returned, and draw the figure itself."""
-    axes = Figure(layout="constrained", dpi=40).subplots()
+    axes = Figure(dpi=20).subplots()
     assert draw(ax=axes) is axes
     assert drawing.encode(axes.figure)
     return axes

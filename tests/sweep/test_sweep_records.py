@@ -47,6 +47,8 @@ def rows(*returned, objective="loss", **settings):
         ([4.0, 8.0], {"loss": [4.0, 8.0]}, (6.0,), (math.sqrt(8),)),
         (np.array([4.0, 8.0]), {"loss": [4.0, 8.0]}, (6.0,), (math.sqrt(8),)),
         ({"loss": (7,)}, {"loss": [7.0]}, (7.0,), (None,)),
+        ([1e308, 1e308], {"loss": [1e308, 1e308]}, (1e308,), (0.0,)),
+        ([1.7e308, -1.7e308], {"loss": [1.7e308, -1.7e308]}, (0.0,), (math.inf,)),  # 2.4e308
     ],
 )
 def test_what_a_function_gives_back_is_metrics_values_and_spread(returned, metrics, values, spread):
@@ -175,6 +177,46 @@ def test_a_record_comes_back_from_its_line_as_it_was():
         attributes={"completed_rung_0": 0.1},
     )
     assert Record.from_json(made.to_json()) == made
+
+
+GOOD = {
+    "ok": record(3, (1.5,), spread=(0.25,), intermediate=((0, 1.0),)),
+    "failed": record(3, status="failed", error={"kind": "k", "message": "m", "traceback": ""}),
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "value"),
+    [
+        ("ok", "number", -1), ("ok", "number", True), ("ok", "number", "3"), ("ok", "status", "fine"),
+        ("ok", "parameters", [1]), ("ok", "metrics", []), ("ok", "values", []), ("ok", "values", ["1.5"]),
+        ("ok", "values", [math.nan]), ("ok", "values", [10**400]), ("ok", "spread", ["wide"]), ("ok", "spread", 5),
+        ("ok", "seed", None), ("ok", "started", "yesterday"), ("ok", "started", 5),
+        ("ok", "duration_seconds", math.nan), ("ok", "duration_seconds", -1.0), ("ok", "duration_seconds", "long"),
+        ("ok", "attempts", "two"),
+        ("ok", "versions", {"python": 3}), ("ok", "versions", []), ("ok", "error", "it broke"),
+        ("ok", "intermediate", [[0]]), ("ok", "intermediate", [[-1, 0.5]]), ("ok", "intermediate", [[0, "low"]]),
+        ("ok", "attributes", 3), ("failed", "error", None), ("failed", "error", {"kind": "k"}),
+        ("failed", "values", [1.0]), ("failed", "error", {"kind": 1, "message": 2, "traceback": 3}),
+    ],
+)  # fmt: skip
+def test_a_record_that_makes_no_sense_is_refused(status, name, value):
+    line = GOOD[status].to_json()
+    assert Record.from_json(line) == GOOD[status]
+    with pytest.raises(ValueError, match="no record of a trial: "):
+        Record.from_json(json.dumps({**json.loads(line), name: value}))
+
+
+def test_an_infinite_spread_comes_back_from_its_line():
+    made = record(0, (0.0,), spread=(math.inf,))
+    assert Record.from_json(made.to_json()) == made
+
+
+def test_fold_scores_near_the_largest_float_do_not_stop_a_sweep():
+    result = sweep(lambda x=0.0: [x, x], {"x": [1.0, 1e308, -1e308]}, sampler="grid", in_process=True, name="s")
+    assert result.counts == {"ok": 3, "pruned": 0, "failed": 0}
+    assert result.best.values == (-1e308,)
+    assert (result.folder / "report.html").is_file()
 
 
 def test_a_row_has_where_when_and_with_what_it_ran(tmp_path):

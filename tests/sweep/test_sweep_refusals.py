@@ -1,9 +1,12 @@
 """Sweeps that are refused before anything has run."""
 
 import importlib.util
+import json
 import os
+import re
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pytest
@@ -55,7 +58,7 @@ def refused(target, space, *message, **settings):
         ({"timeout": float("inf")}, "timeout=inf: must be finite, a number of seconds above 0"),
         ({"name": ""}, "name '': must be letters, digits and _.=+- alone"),
         ({"name": "../up"}, "name '../up': must be letters, digits and _.=+- alone"),
-        ({"name": ".hidden"}, "and not begin with a dot"),
+        ({"name": ".hidden"}, "and must not begin with a dot"),
         ({"in_process": True, "jobs": 2}, "in_process=True: runs one trial at a time and cannot stop it"),
         ({"in_process": True, "timeout": 1}, "in_process=True: runs one trial at a time and cannot stop it"),
         ({"in_process": True, "scheduler": "tcp://x:1"}, "executor, scheduler and in_process: give one of them"),
@@ -224,6 +227,104 @@ def test_a_line_that_is_no_trial_is_named():
     path.write_text(good)
     (path.parent / "sweep.json").write_text("{")
     refused(BOWL, X, "has no readable sweep.json (", in_process=True, sampler="random")
+
+
+ODD_LINES = {
+    "a number far beyond": (lambda line: line.replace(b'"number": 1', b'"number": 999999999'), "line 2 is not a trial"),
+    "a duration that is no number": (
+        lambda line: line.replace(b'"duration_seconds": ', b'"duration_seconds": "NaN", "duration_seconds": -'),
+        "no record of a trial: duration_seconds is -",
+    ),
+    "a parameter beyond its range": (lambda line: line.replace(b'"x": 0.', b'"x": 7.'), "the value of x does not fit"),
+    "a parameter of another type": (lambda line: line.replace(b'"x": 0.', b'"x": "a", "y": 0.'), "the value of x does"),
+    "a value too many": (
+        lambda line: line.replace(b'"values": [', b'"values": [1.0, '),
+        "the number of values does not",
+    ),
+    "lists without end": (lambda line: line.replace(b'"metrics": ', b'"metrics": ' + b"[" * 10**5), "at byte"),
+    "the words of somebody": (lambda line: b"some words without an end of line", "line 2 is not a trial"),
+}
+
+
+@pytest.mark.parametrize("case", ODD_LINES)
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_a_trial_that_makes_no_sense_is_named_and_kept(case, sampler):
+    quick(BOWL, X, trials=2, sampler=sampler)
+    path, (change, message) = Path("sweeps/s/trials.jsonl"), ODD_LINES[case]
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + change(second))
+    refused(BOWL, X, "trials.jsonl", message, in_process=True, sampler=sampler)
+    assert path.read_bytes() == first + change(second)
+
+
+ODD_DEFINITIONS = [[], 3, "words", {}, {"name": "s", "mine": True}]
+ODD_FIELDS = [{"id": 5}, {"id": ""}, {"in_flight": 0}, {"in_flight": "two"}, {"space": None}]
+
+
+@pytest.mark.parametrize("odd", ODD_DEFINITIONS + ODD_FIELDS, ids=str)
+@pytest.mark.parametrize("trials", [True, False])
+def test_a_definition_that_makes_no_sense_or_is_not_ours_is_refused_and_kept(odd, trials):
+    quick(BOWL, X, trials=1, sampler="random")
+    path = Path("sweeps/s/sweep.json")
+    content = {**json.loads(path.read_text()), **odd} if odd in ODD_FIELDS else odd
+    path.write_text(json.dumps(content))
+    if not trials:
+        path.with_name("trials.jsonl").unlink()
+    refused(BOWL, X, "folder 'sweeps/s': has no readable sweep.json (", in_process=True, sampler="random")
+    assert json.loads(path.read_text()) == content
+
+
+def test_a_file_called_lock_that_is_not_ours_is_kept(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    folder = tmp_path / "sweeps" / "s"
+    folder.mkdir(parents=True)
+    for make in (lambda lock: lock.write_text("mine"), lambda lock: lock.symlink_to(tmp_path / "mine")):
+        make(folder / "lock")
+        refused(BOWL, X, "folder 'sweeps/s': holds something else (lock); give another name", in_process=True)
+        assert (folder / "lock").read_text() == (tmp_path / "mine").read_text() == "mine"
+        (folder / "lock").unlink()
+
+
+def test_a_working_folder_that_is_gone_is_refused_by_name(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    message = "the working folder no longer exists; change to one that does"
+    refused("f.py:f", {}, message)
+    monkeypatch.syspath_prepend("")  # as where Python was started in this folder
+    refused(BOWL, X, message, output=tmp_path / "sweeps", in_process=True)
+
+
+def test_names_that_are_not_utf8_or_hold_marks_of_an_address_are_taken(tmp_path):
+    odd = "d\udcfe?%20#"
+    Path(odd).mkdir()
+    Path(odd, "f?.py").write_text(
+        "def f(x: float = 0.0, word: str = 'a'):\n    return {'loss': x, '\\udcff': '\\udcfe'}\n"
+    )
+    result = sweep(f"{odd}/f?.py:f", X, trials=2, in_process=True, sampler="random", output=f"{odd}/out?%20")
+    page = (result.folder / "report.html").read_text()
+    links = [each for each in re.findall('(?:href|src)="([^"#][^"]*)"', page) if not each.startswith("#")]
+    assert len(links) >= 5
+    assert all((result.folder / unquote(each, errors="surrogateescape")).exists() for each in links)
+    assert "metrics_\\udcff" in (result.folder / "trials.csv").read_text()
+    refused(f"{odd}/f?.py:f", {"word": "\udcfe"}, "word='\\udcfe': must be any text, which UTF-8 can hold")
+
+
+def test_a_name_longer_than_a_file_name_may_be_is_refused(tmp_path):
+    long = "\N{CJK UNIFIED IDEOGRAPH-754C}" * 100  # 300 bytes
+    refused(BOWL, X, "must be letters, digits and _.=+- alone", name=long, in_process=True)
+    refused(f"{long}.py:f", X, "cannot be read (File name too long)", in_process=True)
+    refused(f"{long}.ipynb", X, "notebook", in_process=True)
+    refused(BOWL, X, "cannot be written to (File name too long)", output=long, in_process=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_default_name_is_that_of_a_target_with_any_name(tmp_path):
+    build(tmp_path / "a b?.ipynb", "# N", parameters="x: float = 1.0", workbench={"function": "own.py:own"})
+    (tmp_path / "own.py").write_text("def own(x: float = 1.0):\n    return x\n")
+    result = sweep("a b?.ipynb", X, trials=1, in_process=True, report=False)
+    assert re.fullmatch(r"a_b_-[0-9a-f]{8}", result.folder.name)
 
 
 def test_a_function_within_a_function_and_one_without_a_name_have_folders_too():

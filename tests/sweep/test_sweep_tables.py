@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -104,3 +105,53 @@ def test_what_a_notebook_has_recorded_that_is_no_number_is_kept_as_text(tmp_path
     found = {name: row[f"metrics_{name}"] for name in odd}
     assert found == {"texts": "['a', 'b']", "none": "[]", "object": "{'k': 1}", "nothing": ""}
     assert [number(each) for each in odd.values()] == ["['a', 'b']", "[]", "{'k': 1}", "None"]
+
+
+def written(folder, *metrics, **settings):
+    """Return the rows of both tables of trials with these metrics: those of the CSV file, then those of Parquet."""
+    lines = [record(place, (1.0,), metrics=each, **settings).to_json() for place, each in enumerate(metrics)]
+    (folder / "trials.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    tables.write_tables(folder)
+    return table(folder), pyarrow.parquet.read_table(folder / "trials.parquet").to_pylist()
+
+
+def test_a_metric_that_is_called_as_a_computed_column_is_loses_neither(tmp_path):
+    odd = {"loss_std": 7.0, "loss_fold_1": 8.0, "loss_std_": "text"}
+    rows, exact = written(tmp_path, {"loss": [1.0, 2.0, 6.0]}, {"loss": 3.0, **odd})
+    names = [name for name in rows[0] if name.startswith("metrics_")]
+    assert names == [
+        "metrics_loss", "metrics_loss_std__", "metrics_loss_fold_1_", "metrics_loss_fold_2", "metrics_loss_fold_3",
+        "metrics_loss_std", "metrics_loss_fold_1", "metrics_loss_std_",
+    ]  # fmt: skip
+    assert [exact[0][name] for name in names] == [3.0, pytest.approx(math.sqrt(7)), 1.0, 2.0, 6.0, None, None, None]
+    assert [exact[1][name] for name in names] == [3.0, None, None, None, None, 7.0, 8.0, "text"]
+
+
+def test_a_cell_that_a_spreadsheet_would_run_begins_with_an_apostrophe(tmp_path):
+    run = ["=1+1", "+cmd", "-2+3", "@sum", "\t=1", "\r=1", "\n=1", "=HYPERLINK(A1)"]
+    fine = ["a=b", "-2.5", "+1e-3", "-inf", "", "'=1", "1-2"]
+    rows, exact = written(tmp_path, *({"note": each} for each in run + fine), parameters={"name": "=x"})
+    assert [each["metrics_note"] for each in exact] == run + fine
+    assert [each["metrics_note"] for each in rows] == [f"'{each}" for each in run] + fine
+    assert {each["params_name"] for each in rows} == {"'=x"}
+
+
+@pytest.mark.parametrize(
+    ("scores", "mean", "spread"),
+    [
+        ([1e308, 1e308], 1e308, 0.0),
+        ([1.7e308, -1.7e308], 0.0, math.inf),  # 2.4e308
+        ([math.inf, -math.inf], math.nan, math.nan),
+        ([1.0, math.inf], math.inf, math.nan),
+        ([5e-324, 5e-324], 5e-324, 0.0),
+    ],
+)
+def test_scores_at_the_ends_of_the_range_have_a_mean_and_a_spread(tmp_path, scores, mean, spread):
+    rows, _ = written(tmp_path, {"loss": scores})
+    found = [float(rows[0][name]) for name in ("metrics_loss", "metrics_loss_std")]
+    np.testing.assert_array_equal(found, [mean, spread])
+
+
+def test_numbers_that_no_float_can_hold_are_text(tmp_path):
+    rows, _ = written(tmp_path, {"many": [10**400, 1.0], "one": 10**400})
+    assert (rows[0]["metrics_many"], rows[0]["metrics_one"]) == (f"[{10**400}, 1.0]", str(10**400))

@@ -5,6 +5,8 @@ The sweep's folder stays the source of truth. Trial n of the study is trial n of
 
 import datetime
 import math
+import re
+import time
 from typing import Any
 
 from workbench.sweep.definition import Definition, SweepError, SweepStopped
@@ -14,6 +16,8 @@ from workbench.sweep.samplers import STATES
 from workbench.sweep.trial import quiet_optuna
 
 OWNER = "workbench"  # the study's attribute that holds the id of the sweep
+BUSY = re.compile("already exists|unique|duplicate|locked", re.IGNORECASE)  # while another process makes the tables
+PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds to wait before the next attempt
 
 
 def open_study(url: str, definition: Definition, owner: str) -> Any:
@@ -22,19 +26,31 @@ def open_study(url: str, definition: Definition, owner: str) -> Any:
     Raises:
         SweepError: the database cannot be used, or the study does not belong to the sweep with the id `owner`.
     """
-    optuna, name = quiet_optuna(), definition.name
-    directions = [each.direction for each in definition.objectives]
-    try:
-        study = optuna.create_study(storage=url, study_name=name, directions=directions, load_if_exists=True)
-        there = study.user_attrs.get(OWNER)
-        is_ours = there == owner or (there is None and not study.get_trials(deepcopy=False))
-        if is_ours:
-            study.set_user_attr(OWNER, owner)
-    except Exception as problem:  # each kind of database raises its own errors
-        raise SweepError(f"storage: the database cannot be used ({_in_short(problem)})") from None
+    for pause in PAUSES:
+        try:
+            study, is_ours = _open(url, definition, owner)
+            break
+        except Exception as problem:  # each kind of database raises its own errors
+            said = _in_short(problem)
+        if not BUSY.search(said):
+            raise SweepError(f"storage: the database cannot be used ({said})")
+        time.sleep(pause)
+    else:
+        raise SweepError(f"storage: the database is busy ({said}); try again")
     if not is_ours:
-        raise SweepError(f"storage: the database holds another study named {name!r}; give another name")
+        raise SweepError(f"storage: the database holds another study named {definition.name!r}; give another name")
     return study
+
+
+def _open(url: str, definition: Definition, owner: str) -> tuple[Any, bool]:
+    """Return the study, and whether it belongs to `owner`, which it does from now on if it was empty."""
+    directions, name = [each.direction for each in definition.objectives], definition.name
+    study = quiet_optuna().create_study(storage=url, study_name=name, directions=directions, load_if_exists=True)
+    there = study.user_attrs.get(OWNER)
+    is_ours = there == owner or (there is None and not study.get_trials(deepcopy=False))
+    if is_ours:
+        study.set_user_attr(OWNER, owner)
+    return study, is_ours
 
 
 def export(study: Any, folder: SweepFolder) -> None:

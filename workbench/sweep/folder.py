@@ -24,15 +24,17 @@ from typing import BinaryIO
 
 from workbench import files
 from workbench.sweep.definition import Definition, SweepError, SweepStopped
-from workbench.sweep.records import Record
+from workbench.sweep.records import Record, is_whole
 from workbench.workers.messages import Outcome
 
 RESERVE = 2**24  # bytes that must be free before the first trial
 RECORD_BYTES = 2**11  # space for a trial's line and its rows in the tables
-LOCK = re.compile(rb"(process \d+)?")
 LINE = re.compile(rb'\{"number": (\d{1,9}), "status": .*\}\n')  # a trial's line; `index` reads only the number
 WRITTEN = ("report.html", "metrics.json", "trials.csv", "trials.parquet")  # replaced when a continued sweep ends
 FIGURES = "figures"
+LOCKED = re.compile(rb"(process \d*)?")  # the content of the file `lock`
+LINE_START = b'{"number": '
+GAP = 10**6  # a trial's number exceeds the number of lines before its own by at most this, the most trials at once
 NEW = -1  # stands in for the place of a trial that is not finished
 
 
@@ -102,7 +104,14 @@ class SweepFolder:
         return sum(place != NEW for place in self._places)
 
     def __getitem__(self, number: int) -> Record:
-        return read_at(self._journal, self._places[number])
+        """Return a finished trial; raise SweepError if its line does not fit the definition."""
+        record, place = read_at(self._journal, self._places[number]), self._places[number]
+        dimensions, wanted = self.definition.space.dimensions, len(self.definition.objectives)
+        odd = [name for name, each in dimensions.items() if not each.holds(record.parameters.get(name))]
+        if odd or (record.status == "ok" and not len(record.values) == len(record.spread) == wanted):
+            what = f"the value of {odd[0]}" if odd else "the number of values"
+            raise _no_trial(self._journal, place, f"{what} does not fit the definition")
+        return record
 
     def numbers(self) -> Iterator[int]:
         """Yield the numbers of the finished trials, in order."""
@@ -119,7 +128,7 @@ class SweepFolder:
                         (folder / file).write_bytes(content)
                     files.publish(folder, self.trials / name)
             place = self._journal.seek(0, os.SEEK_END)
-            self._journal.write(record.to_json().encode() + b"\n")
+            self._journal.write(record.to_json().encode(errors="replace") + b"\n")
             _set_place(self._places, record.number, place)
 
     def flush(self) -> None:
@@ -158,9 +167,16 @@ def trial_name(number: int) -> str:
 def read_definition(path: Path) -> dict:
     """Return the content of sweep.json in the folder `path`; raise SweepError if it cannot be read."""
     try:
-        return json.loads((path / "sweep.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise SweepError(f"folder {str(path)!r}: has no readable sweep.json ({problem})") from None
+        content = json.loads((path / "sweep.json").read_text(encoding="utf-8"))
+        if not (content["id"] and isinstance(content["id"], str) and isinstance(content["space"], dict)):
+            raise ValueError("its id or its space is of another kind")
+        if not (is_whole(content["in_flight"]) and content["in_flight"] > 0):
+            raise ValueError(f"its in_flight is {content['in_flight']!r}")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
+        raise SweepError(
+            f"folder {str(path)!r}: has no readable sweep.json ({type(problem).__name__}: {problem}); give another name"
+        ) from None
+    return content
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -180,10 +196,10 @@ def index(journal: BinaryIO) -> tuple[array.array, int]:
     places, place = array.array("q"), 0
     journal.seek(0)
     for count, line in enumerate(journal, start=1):
-        if not line.endswith(b"\n"):
+        if not line.endswith(b"\n") and LINE_START.startswith(line[: len(LINE_START)]):
             break  # still being written, or cut off
         found = LINE.fullmatch(line)
-        if found is None:
+        if found is None or int(found[1]) > count + GAP:
             raise SweepError(f"{str(journal.name)!r}: line {count} is not a trial; remove it, and the trial runs again")
         _set_place(places, int(found[1]), place)
         place += len(line)
@@ -196,9 +212,11 @@ def read_at(journal: BinaryIO, place: int) -> Record:
     try:
         return Record.from_json(journal.readline().decode())
     except ValueError as problem:
-        raise SweepError(
-            f"{str(journal.name)!r}: the line at byte {place} is not a trial ({problem}); remove it to run it again"
-        ) from None
+        raise _no_trial(journal, place, str(problem)) from None
+
+
+def _no_trial(journal: BinaryIO, place: int, reason: str) -> SweepError:
+    return SweepError(f"{str(journal.name)!r}: the line at byte {place}: {reason}; remove it, and the trial runs again")
 
 
 def _set_place(places: array.array, number: int, place: int) -> None:
@@ -207,15 +225,17 @@ def _set_place(places: array.array, number: int, place: int) -> None:
 
 
 def _check_no_other(path: Path) -> None:
-    """Raise SweepError if the folder holds other files and no sweep, or a lock or a sweep.json of another program."""
+    """Raise SweepError if the folder holds other files and no sweep, another's lock, or an unreadable sweep.json."""
     if not path.is_dir():
         return
-    lock, has_sweep = path / "lock", (path / "sweep.json").exists()
-    others = [each.name for each in path.iterdir() if each.name != "lock" and not each.name.startswith(".")]
-    if has_sweep:
-        definition = read_definition(path)
-        others = [] if isinstance(definition, dict) and {"id", "space"} <= definition.keys() else ["sweep.json"]
-    if lock.is_symlink() or (lock.exists() and not LOCK.fullmatch(lock.read_bytes())):
+    others = []
+    if (path / "sweep.json").exists():
+        read_definition(path)
+    else:
+        others = [each.name for each in path.iterdir() if each.name != "lock" and not each.name.startswith(".")]
+    lock = path / "lock"
+    is_plain = lock.is_file() and not lock.is_symlink()
+    if os.path.lexists(lock) and not (is_plain and LOCKED.fullmatch(lock.read_bytes())):
         others.append("lock")
     if others:
         raise SweepError(f"folder {str(path)!r}: holds something else ({min(others)}); give another name")

@@ -22,7 +22,7 @@ from workbench.sweep.folder import SweepFolder, SweepResult, reserve
 from workbench.sweep.samplers import PRUNERS, SAMPLERS
 from workbench.sweep.session import InProcess, Session, opened
 from workbench.sweep.space import read_space
-from workbench.sweep.target import Target, find_target
+from workbench.sweep.target import Target, find_target, working_folder
 from workbench.workers.messages import Setup
 from workbench.workers.pool import close_workers
 from workbench.workers.progress import display
@@ -124,7 +124,7 @@ def sweep(
             work=found.work(tuple(each.name for each in definition.objectives)),
             timeout=timeout,
             threads=max(1, available_threads() // at_once),
-            path=tuple(path or str(Path.cwd()) for path in sys.path),
+            path=tuple(path or working_folder() for path in sys.path),
         )
         stack.callback(close_workers, setup.session)
         session = Session(found, definition, folder, setup, total)
@@ -176,7 +176,7 @@ def _define(
         raise SweepError(f"objective={unknown[0]!r}: {target.name} records {', '.join(map(repr, target.known))}")
     read = read_space(target.declared, space)
     target.check_complete(space)
-    name = target.stem if name is None else name
+    name = files.folder_name(target.stem, {}) if name is None else name
     return Definition(name, target.name, target.digest, read, objectives, sampler, pruner, seed, in_flight=1)
 
 

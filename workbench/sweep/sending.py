@@ -13,6 +13,7 @@ from typing import Any
 import cloudpickle
 
 from workbench.sweep.definition import SweepError
+from workbench.workers.worker import writable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +60,8 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise SweepError(f"file {str(path)!r}: does not exist") from None
-    except OSError as problem:
-        raise SweepError(f"file {str(path)!r}: cannot be read ({problem.strerror})") from None
+    except (OSError, ValueError) as problem:  # the latter for a name that no file can have
+        raise SweepError(f"file {str(path)!r}: cannot be read ({getattr(problem, 'strerror', problem)})") from None
 
 
 def run_file(path: str, source: bytes) -> ModuleType:
@@ -73,7 +74,7 @@ def run_file(path: str, source: bytes) -> ModuleType:
     module.__file__ = path
     sys.modules[name] = module
     try:
-        exec(compile(source, path, "exec", dont_inherit=True), vars(module))
+        exec(compile(source, writable(path), "exec", dont_inherit=True), vars(module))
     except BaseException:
         del sys.modules[name]
         raise

@@ -28,6 +28,7 @@ from workbench.sweep.definition import SweepError
 from workbench.sweep.sending import FileFunction, pickled, read_file, run_file
 from workbench.sweep.trial import FunctionTrial, finish_notebook
 from workbench.workers.messages import FunctionWork, NotebookWork
+from workbench.workers.worker import writable
 
 SEED, TRIAL = "seed", "trial"
 MAX_OUTPUT_RATIO = 10  # a trial's files are assumed to take at most ten times the size of its notebook
@@ -118,11 +119,19 @@ def find_target(what: Path | str | Callable) -> Target:
     return _named(text)
 
 
+def working_folder() -> str:
+    """Return the current folder; raise SweepError if it has been removed."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise SweepError("the working folder no longer exists; change to one that does") from None
+
+
 def _notebook(path: Path) -> Target:
     import nbformat
 
     source = load(path)
-    path = Path(os.path.relpath(path))  # one name for a notebook, however it was given
+    path = Path(os.path.relpath(path, working_folder()))  # one name for a notebook, however it was given
     declared = parameters.declared(source)
     registered = source.metadata.get("workbench", {}).get("function")
     if registered is not None:
@@ -131,7 +140,7 @@ def _notebook(path: Path) -> Target:
     text = nbformat.writes(sent)
     code = "\0".join(cell.source for cell in sent.cells if cell.cell_type == "code")
     return Target(
-        name=str(path),
+        name=writable(str(path)),
         declared=declared,
         digest=_digest(code),
         notebook=NotebookWork(
@@ -151,7 +160,7 @@ def _registered(path: Path, declared: dict[str, Parameter], name: str) -> Target
         )
     shared = {each: declared[each] for each in function.declared}
     defaults = {each: parameter.default for each, parameter in shared.items() if each != SEED}
-    return dataclasses.replace(function, name=str(path), declared=shared, defaults=defaults)
+    return dataclasses.replace(function, name=writable(str(path)), declared=shared, defaults=defaults)
 
 
 def _function(function: Callable, name: str, sent: FileFunction | None = None) -> Target:
@@ -172,7 +181,7 @@ def _function(function: Callable, name: str, sent: FileFunction | None = None) -
     except Exception as problem:  # pickling the function can raise anything
         raise SweepError(f"function {name}: cannot be sent to another process ({problem})") from None
     return Target(
-        name=name,
+        name=writable(name),
         declared=declared,
         digest=_digest(_source(function)),
         function=sent or function,
@@ -201,7 +210,7 @@ def _named(text: str) -> Target:
     """Return the target for the name of a function, "module:function" or "file.py:function"."""
     place, _, name = text.rpartition(":")
     if place.endswith(".py"):
-        path, source = str(Path(place).absolute()), read_file(Path(place))
+        path, source = os.path.join(working_folder(), place), read_file(Path(place))
         try:
             module = run_file(path, source)
         except (Exception, SystemExit) as problem:  # the file's code can raise anything

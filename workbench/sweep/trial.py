@@ -4,13 +4,14 @@ import dataclasses
 import time
 import warnings
 from collections.abc import Callable
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from workbench.operator import is_number
 from workbench.report.results import versions
 from workbench.workers.messages import NotebookWork, Outcome, Task
 from workbench.workers.worker import error_of, now, writable
@@ -53,7 +54,7 @@ class Trial:
 
     def report(self, value: float, step: int) -> None:
         """Report an intermediate value of the objective at `step`, an int of at least 0, once for each step."""
-        if not isinstance(step, Integral) or isinstance(step, bool | np.timedelta64) or step < 0:
+        if not is_number(step, int) or step < 0:
             raise ValueError(f"step={step!r}: must be a whole number of at least 0")
         self.intermediate[int(step)] = float(value)
         if self._optuna is not None:
@@ -153,10 +154,6 @@ def _plain(name: str, value: Any) -> Any:
         return value
     if isinstance(value, Real):
         return float(value)
-    if isinstance(value, list | tuple) and value and all(_is_number(each) for each in value):
+    if isinstance(value, list | tuple) and value and all(map(is_number, value)):
         return [float(each) for each in value]
     raise TypeError(f"metric {name!r} is a {type(value).__name__}: must be a number, a text, or a list of numbers")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)

@@ -136,7 +136,9 @@ def _execute(
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # the outcome reports what it logs
     OwnKernelManager.kernel = kernel
-    source, output = kernel.scratch / "source.ipynb", place / "notebook.ipynb"
+    link = kernel.scratch / "place"  # papermill writes its path into the notebook, so it must be UTF-8
+    link.symlink_to(place.absolute())
+    source, output = kernel.scratch / "source.ipynb", link / "notebook.ipynb"
     source.write_text(work.text, encoding="utf-8")
     if timeout:
         threading.Thread(target=kernel.stop_after, args=(timeout,), daemon=True).start()
