@@ -4,12 +4,16 @@ Each function takes a seed and returns numbers by name.
 """
 
 import numpy as np
+from scipy.stats import spearmanr
 
+from workbench.data import tuning_data
 from workbench.data.photographs import PHOTOGRAPHS, feature_maps, photograph
+from workbench.experiments.tuning import lrn_on_digits
 from workbench.lrn import conventions, local_response_norm, local_response_norm_gradient
 
 SIZE, ALPHA, BETA, BIAS = 5, 0.5, 0.75, 2.0
 SHAPE = (2, 12, 7, 6)  # images, channels, rows, columns
+TRIALS = 60
 STEP = 1e-6  # of a central difference
 
 
@@ -63,6 +67,55 @@ def contrast(seed: int) -> dict[str, float]:
         "variation, after over before": _variation(y) / _variation(maps),
         "strongest over second, after over before": _lead(y) / _lead(maps),
     }
+
+
+def informative(seed: int) -> dict[str, float]:
+    """Compare what LRN does to the channels of digits with what the channels tell of the class.
+
+    A channel's gain is the ratio of its mean response after normalization to that before, in shares of all channels.
+    """
+    from sklearn.feature_selection import mutual_info_classif
+
+    y = tuning_data.digits_targets()
+    chosen = np.random.default_rng(seed).choice(len(y), 600, replace=False)
+    # Channels of one strength would all get one gain, so each is made weaker or stronger by a factor of its own.
+    factors = np.exp(np.random.default_rng(seed + 1).normal(size=tuning_data.CHANNELS))
+    maps = tuning_data.digits_responses()[chosen] * factors[:, None, None].astype(np.float32)
+    normalized = local_response_norm(maps, SIZE, alpha=1.0)
+    shares = [each.mean((0, 2, 3)) / each.mean() for each in (maps, normalized)]
+    told = [
+        mutual_info_classif(maps[:, channel].mean((1, 2))[:, None], y[chosen], random_state=seed)[0]
+        for channel in range(maps.shape[1])
+    ]
+    strongest = int(np.argmax(shares[0]))
+    return {
+        "share of the strongest channel, after over before": float(shares[1][strongest] / shares[0][strongest]),
+        "rank correlation of gain and information": float(spearmanr(shares[1] / shares[0], told).statistic),
+    }
+
+
+def explained(seed: int) -> dict[str, float]:
+    """Return the share of the variance of the log loss that each argument of LRN explains, over sixty random trials."""
+    rng = np.random.default_rng(seed)
+    drawn = {
+        "size": 2 * rng.integers(0, 8, TRIALS) + 1,
+        "alpha": 10.0 ** rng.uniform(-3, 3, TRIALS),
+        "beta": rng.uniform(0.0, 1.0, TRIALS),
+    }
+    trials = [dict(zip(drawn, map(float, values), strict=True)) for values in zip(*drawn.values(), strict=True)]
+    losses = [
+        np.log(np.mean(lrn_on_digits(int(each["size"]), each["alpha"], each["beta"], contrast=1.0, folds=3)["loss"]))
+        for each in trials
+    ]
+    return {f"share explained by {name}": _explained(values, np.array(losses)) for name, values in drawn.items()}
+
+
+def _explained(values: np.ndarray, losses: np.ndarray, groups: int = 5) -> float:
+    """Return the variance between groups of equal counts over all variance, less what groups explain by chance."""
+    parts = np.array_split(losses[np.argsort(values)], groups)
+    within = sum(float(np.sum((part - part.mean()) ** 2)) for part in parts)
+    total = float(np.sum((losses - losses.mean()) ** 2))
+    return max(0.0, 1 - within / (len(losses) - groups) * (len(losses) - 1) / total)
 
 
 def invariance(seed: int, alpha: float, beta: float) -> dict[str, float]:

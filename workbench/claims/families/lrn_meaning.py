@@ -86,6 +86,22 @@ CLAIMS = [
         finding="It compresses: strong responses are divided by more than weak ones.",
     ),
     Claim(
+        "L06",
+        "LRN",
+        "Q2, Q3, Q7",
+        "statistical",
+        "LRN selects the strongest and most informative features, and suppresses weak ones.",
+        (
+            Interval("share of the strongest channel, after over before", above=1.0),
+            Interval("rank correlation of gain and information", above=0.3),
+        ),
+        lrn_meaning.informative,
+        "01-lrn#Does it make winners stand out?",
+        ("mutual information of a channel's mean response and the digit, by scikit-learn",),
+        seeds=20,
+        finding="The strongest channel loses share, and what a channel tells of the class has no part in its gain.",
+    ),
+    Claim(
         "L07",
         "LRN",
         "Q2",
@@ -234,6 +250,22 @@ CLAIMS = [
         ("A. Krizhevsky, I. Sutskever, G. E. Hinton, NIPS 2012", "K. Simonyan, A. Zisserman, ICLR 2015"),
         reason="a question for the literature; AlexNet reports a gain in classification, VGG found none, and we know "
         "of no ablation for detection or segmentation",
+    ),
+    Claim(
+        "L43",
+        "LRN",
+        "Q9",
+        "advice",
+        "The size of the window and alpha need tuning.",
+        (
+            Interval("share explained by size", above=0.1),
+            Interval("share explained by alpha", above=0.1),
+        ),
+        lrn_meaning.explained,
+        "07-tuning#Which ranges matter?",
+        ("cross-validated losses of random trials on digits of different contrasts, variance by groups",),
+        seeds=6,
+        finding="Alpha and beta decide. The size of the window explains next to nothing.",
     ),
     Claim(
         "L44",
