@@ -7,7 +7,7 @@ import pytest
 from workbench.architectures.networks import one_convolution
 from workbench.machines.limits import rate_at
 from workbench.machines.prediction import BOUNDS, predict
-from workbench.machines.published import KNOWN, known_machine
+from workbench.machines.published import H200_TENSOR_FLOPS, KNOWN, known_machine
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,7 @@ from workbench.machines.published import KNOWN, known_machine
         # 512 cores at 1.544 GHz, a multiply-add a cycle each: 1581.056e9; in float64 an eighth.
         ("gtx-580", 1, 1581.056e9, 197.632e9, 192.4e9),
         ("a100", 1, 19.5e12, 9.7e12, 1555e9),
+        ("h200", 1, 67e12, 34e12, 4.8e12),
     ],
 )
 def test_peaks(name, threads, single, double, memory):
@@ -64,6 +65,17 @@ def test_a_gpu_by_hand():
     # 108 multiprocessors at 1.41 GHz with 16 functions a clock each.
     functions = known_machine("a100").with_threads(1).functions
     assert functions["square_roots"]["float32"] == pytest.approx(2436.48e9)
+    # 132 multiprocessors at 1.98 GHz with 16 functions a clock each.
+    functions = known_machine("h200").with_threads(1).functions
+    assert functions["square_roots"]["float32"] == pytest.approx(4181.76e9)
+    assert functions["powers"]["float32"] == pytest.approx(2090.88e9)
+    assert functions["random_words"]["float32"] == pytest.approx(0.8375e12)  # integers at half of 33.5e12, 20 a word
+
+
+def test_the_peak_of_an_h200_is_that_of_its_lanes():
+    # 132 multiprocessors with 128 lanes at 1.98 GHz, a multiply-add a clock each: 66.9e12, which the maker calls 67.
+    assert known_machine("h200").with_threads(1).flops["float32"] == pytest.approx(132 * 128 * 2 * 1.98e9, rel=0.002)
+    assert H200_TENSOR_FLOPS["BF16"] / H200_TENSOR_FLOPS["TF32"] == pytest.approx(2, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -86,5 +98,5 @@ def test_machines_say_where_their_figures_come_from(name):
 
 
 def test_a_machine_that_is_not_there_is_refused_with_the_list():
-    with pytest.raises(ValueError, match=r"^machine='gpu': must be one of 'laptop', 'server', .*'a100'$"):
+    with pytest.raises(ValueError, match=r"^machine='gpu': must be one of 'laptop', 'server', .*'a100', 'h200'$"):
         known_machine("gpu")

@@ -1,17 +1,30 @@
 """The worked example of the text on LRN, counted: a 3 x 3 convolution, ReLU and LRN on an image of 224 x 224 pixels.
 
-Each function takes a seed, which counting does not need, and returns numbers by name. The figures that the text gives
-are CLAIMED; each is compared with the count as a ratio, so that 1 means equal.
+The functions of the claims take a seed, which counting does not need, and return numbers by name. The figures that the
+text gives are CLAIMED; each is compared with the count as a ratio, so that 1 means equal.
+
+The last functions put predictions beside the times that were recorded on an NVIDIA H200 with PyTorch.
 """
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from workbench.architectures import networks
 from workbench.architectures.layer_costs import convolution, relu
 from workbench.architectures.overhead import Overhead, overhead
+from workbench.cost import Cost
+from workbench.cost.loop_cost import loop_cost
+from workbench.cost.record import checked_itemsize, checked_shape
+from workbench.lrn import LRN
 from workbench.lrn.cost import cost as lrn_cost
+from workbench.machines.limits import Machine
 from workbench.machines.prediction import predict
-from workbench.machines.published import KNOWN
+from workbench.machines.published import H200_TENSOR_FLOPS, KNOWN
+from workbench.machines.recorded import recorded_h200
 
 SHAPE, CHANNELS, FILTER, SIZE = (1, 64, 224, 224), 64, 3, 5
 BOTH = ("forward", "gradient")
@@ -91,3 +104,91 @@ def _share(added: Overhead, quantity: str) -> float:
     if quantity == "memory":
         return max(more / without for without, more in parts)
     return sum(more for _, more in parts) / sum(without for without, _ in parts)
+
+
+class Beside(NamedTuple):
+    """One recorded operation: images at once, the operation, its cost, and its seconds as predicted and measured."""
+
+    images: int
+    operation: str
+    cost: Cost
+    predicted: float
+    measured: float
+
+    @property
+    def kind(self) -> str:
+        """Return the operation without its direction, for a legend."""
+        name = self.operation.replace(" forward", "").replace(" backward", "")
+        return name.replace("relu", "ReLU").replace("lrn, torch", "LRN, PyTorch's").replace("lrn", "LRN")
+
+
+def unfused(shape: Sequence[int], size: int = 5, itemsize: int = 4) -> dict[str, Cost]:
+    """Count LRN, forward, kernel by kernel, as PyTorch's `local_response_norm` runs it for a `beta` such as 0.75.
+
+    Each kernel reads whole arrays and writes a whole array. The mean of a window reads `size` numbers for each one
+    that it writes: each number once from memory, and again from a cache. View, unsqueeze and squeeze move nothing.
+    """
+    shape, itemsize = checked_shape("shape", shape, least=2), checked_itemsize(itemsize)
+    size = LRN.check({"size": size})["size"]
+    elements, pixels = math.prod(shape), math.prod(shape) // shape[1] if shape[1] else 0
+    array, padded = itemsize * elements, itemsize * (elements + pixels * (size - 1))
+    window = Cost(other_flops=elements * (size - 1), divisions=elements, bytes_cached=size * array - padded)
+    each, power, division = Cost(other_flops=elements), Cost(powers=elements), Cost(divisions=elements)
+    return {
+        "x * x": loop_cost(array, array) + each,
+        "zeros, padded": loop_cost(0, padded),
+        "copy into them": loop_cost(array, array, allocated=0),
+        "mean of a window": loop_cost(padded, array) + window,
+        "times alpha": loop_cost(array, array) + each,
+        "plus k": loop_cost(array, array) + each,
+        "power beta": loop_cost(array, array) + power,
+        "x divided by it": loop_cost(2 * array, array) + division,
+    }
+
+
+def on_a_gpu() -> list[Beside]:
+    """Return what was recorded on the H200 beside the prediction from its data sheet, where the cost is counted here.
+
+    In TF32 the convolution is predicted with the peak of the tensor cores.
+    """
+    rows = []
+    for images in dict.fromkeys(each.images for each in recorded_h200()):
+        costs = _recorded_costs((images, *SHAPE[1:]))
+        for each in recorded_h200():
+            if each.images == images and each.operation in costs:
+                name = each.operation + (", TF32" if each.tf32 else "")
+                machine, cost = _with_tf32(KNOWN["h200"]) if each.tf32 else KNOWN["h200"], costs[each.operation]
+                rows.append(Beside(images, name, cost, predict(cost, machine).seconds, each.seconds))
+    return rows
+
+
+def measured(operation: str, images: int, tf32: bool = False) -> float:
+    """Return the recorded seconds of an operation on the H200; raise KeyError if it was not recorded."""
+    return {(each.operation, each.images, each.tf32): each.seconds for each in recorded_h200()}[operation, images, tf32]
+
+
+def measured_share(form: str, images: int, tf32: bool) -> float:
+    """Return LRN's share of convolution, ReLU and LRN, forward and backward, as recorded; "fused" or "torch"."""
+    ways = ("forward", "backward")
+    lrn = sum(measured(f"lrn {way}, {form}", images) for way in ways)
+    others = sum(measured(f"convolution {way}", images, tf32) + measured(f"relu {way}", images) for way in ways)
+    return lrn / (lrn + others)
+
+
+def _recorded_costs(shape: Sequence[int]) -> dict[str, Cost]:
+    array = 4 * math.prod(shape)
+    costs = {"copy": loop_cost(array, array), "lrn forward, torch": sum(unfused(shape, SIZE).values(), Cost())}
+    for way, direction in zip(("forward", "backward"), BOTH, strict=True):
+        costs[f"convolution {way}"] = convolution(direction, shape, CHANNELS, FILTER, padding=1)
+        costs[f"relu {way}"] = relu(direction, shape)
+        costs[f"lrn {way}, fused"] = lrn_cost(direction, shape, SIZE) + Cost(launches=1)
+    return costs
+
+
+def _with_tf32(machine: Machine) -> Machine:
+    """Return the machine with the tensor cores' peak in place of that of ordinary arithmetic."""
+    limits = {
+        threads: dataclasses.replace(each, flops={**each.flops, "float32": H200_TENSOR_FLOPS["TF32"]})
+        for threads, each in machine.limits.items()
+    }
+    return dataclasses.replace(machine, limits=limits)

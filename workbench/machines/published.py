@@ -3,7 +3,11 @@
 Peak FLOP/s and memory bandwidth are the makers' figures. What makers do not publish is assumed, alike for all
 processors: how many multiply-adds fit into the time of a division, a root or a function (as on one measured processor),
 and 32 bytes per cycle and core for the second-level cache. Start-up times are assumed too: on a processor, 1 µs per
-loop and 10 µs per run of an operator; on a GPU, 5 µs per kernel and nothing per run.
+loop and 10 µs per run of an operator; on a GPU, 5 µs per kernel and nothing per run. The caches of a GPU are assumed to
+be as fast as its memory.
+
+Peaks are those of ordinary arithmetic. Tensor cores, which multiply matrices of rounded numbers, are faster;
+`H200_TENSOR_FLOPS` has their peak for those who want to predict with it.
 """
 
 import math
@@ -16,6 +20,7 @@ INTEL = "Intel's product specifications of the Core i7-1165G7: 4 cores, 2.8 GHz,
 AMD = "AMD's specifications of the EPYC 9654: 96 cores, 2.4 GHz, twelve channels of DDR5-4800, 460.8 GB/s"
 GEFORCE = "NVIDIA's specifications of the GeForce GTX 580: 512 cores at 1.544 GHz, 192.4 GB/s"
 AMPERE = "NVIDIA A100 Tensor Core GPU Architecture, 2020: 19.5 and 9.7 TFLOP/s, 1555 GB/s"
+HOPPER = "NVIDIA's data sheet of the H200, SXM: 67 and 34 TFLOP/s, 4.8 TB/s; from these, 132 units run at 1.98 GHz"
 GUIDE = "NVIDIA's CUDA C++ Programming Guide, throughput of native arithmetic instructions"
 EXAMPLE = "the worked example of a text: 10^12 operations a second; memory and special functions of the GeForce GTX 580"
 
@@ -27,9 +32,10 @@ MULTIPLY_ADDS = {  # multiply-adds in the time of one call; assumed for processo
     "powers": 26,
     WORDS: 24,
 }
-WORD_OF_A_GPU = 20  # in multiply-adds; five are integer multiplications, which take as long as multiply-adds
+WORD_OF_A_GPU = 20  # in multiply-adds; five are integer multiplications, which take as long unless `integers` differs
 LANES = 32  # float32 operations per cycle and core: two 256-bit multiply-adds or one of 512 bits
 L2_BYTES = 32  # bytes per cycle and core
+H200_TENSOR_FLOPS = {"TF32": 494.7e12, "BF16": 989e12}  # half of the data sheet's, which skip half of the weights
 PROCESSOR_LAUNCH, PROCESSOR_RUN, GPU_LAUNCH = 1e-6, 1e-5, 5e-6  # seconds, assumed
 
 
@@ -47,14 +53,19 @@ def _processor(name: str, cores: int, hertz: float, memory: float, caches: tuple
     return Machine(name, {cores: _limits(curve, flops=flops, functions=functions, **starting)}, caches, source)
 
 
-def _gpu(name: str, single: float, double: float, memory: float, special: float, source: str) -> Machine:
-    """Return a GPU; in double precision, functions are slower by the same factor as multiply-adds."""
+def _gpu(
+    name: str, single: float, double: float, memory: float, special: float, source: str, *, integers: float = 1.0
+) -> Machine:
+    """Return a GPU; in double precision, functions are slower by the same factor as multiply-adds.
+
+    `integers` is the rate of integer multiplications as a share of the rate of multiply-adds.
+    """
     flops = {"float32": single, "float64": double}
     functions = {
         name: {precision: special * flops[precision] / single for precision in PRECISIONS} for name in OPERATIONS
     }
     functions["powers"] = {precision: rate / 2 for precision, rate in functions["powers"].items()}  # log2, 2^x
-    functions[WORDS] = dict.fromkeys(PRECISIONS, single / 2 / WORD_OF_A_GPU)
+    functions[WORDS] = dict.fromkeys(PRECISIONS, integers * single / 2 / WORD_OF_A_GPU)
     others = {
         "launch_seconds": GPU_LAUNCH,
         "run_seconds": 0.0,
@@ -78,6 +89,7 @@ KNOWN = {
         "GeForce GTX 580", 2 * 512 * 1.544e9, 2 * 512 * 1.544e9 / 8, 192.4e9, 16 * 4 * 1.544e9, f"{GEFORCE}; {GUIDE}"
     ),
     "a100": _gpu("A100", 19.5e12, 9.7e12, 1555e9, 108 * 16 * 1.41e9, f"{AMPERE}; {GUIDE}"),
+    "h200": _gpu("H200", 67e12, 34e12, 4800e9, 132 * 16 * 1.98e9, f"{HOPPER}; {GUIDE}", integers=1 / 2),
 }
 
 
