@@ -1,5 +1,9 @@
 """The helpers that plot functions share, where no plot function's own test covers them."""
 
+import os
+import signal
+import threading
+
 import numpy as np
 import pytest
 from matplotlib.colors import same_color
@@ -47,3 +51,25 @@ def test_an_area_moves_when_drawn_again(corners):
     assert ax.get_children() == children
     assert outline(ax, 0) == [list(corner) for corner in zip(*corners, strict=True)]
     assert outline(ax, 1) == [[7, 7], [8, 7], [8, 9]]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_child_that_is_forked_while_another_thread_draws_can_draw():
+    drawing_now, done = threading.Event(), threading.Event()
+
+    def draw():
+        with drawing.styled():
+            drawing_now.set()
+            done.wait(60)
+
+    other = threading.Thread(target=draw)
+    other.start()
+    drawing_now.wait(60)
+    child = os.fork()
+    if not child:
+        signal.alarm(5)  # a child that hangs is killed
+        with drawing.styled():
+            os._exit(7)
+    done.set()
+    other.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7

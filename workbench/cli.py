@@ -19,6 +19,7 @@ from workbench import __version__
 from workbench.files import NotWritten, Refused
 from workbench.lazily import MissingExtra, naming_the_extra
 from workbench.workers.progress import SafeConsole as Console
+from workbench.workers.worker import without_grammar
 
 REFUSED = 2  # exit status if a request is refused and nothing has been run
 INTERRUPTED = 130  # exit status after Ctrl-C
@@ -342,6 +343,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    without_grammar()
     try:
         with naming_the_extra():
             app(prog_name="workbench")
@@ -413,5 +415,6 @@ def _end(results: list, page: Path) -> None:
     failed = [result for result in results if not result.ok]
     for result in failed:
         _print_failure(f"{result.notebook} failed", result.error)
-    Console().print(str(page), markup=False, highlight=False, soft_wrap=True)
+    if any(result.ok or result.error["kind"] != "not written" for result in results):
+        Console().print(str(page), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(1 if failed else 0)

@@ -29,6 +29,15 @@ STYLE_FILE = Path(__file__).with_name("plots.mplstyle")
 _settings = threading.RLock()
 
 
+def _forget_lock() -> None:
+    global _settings
+    _settings = threading.RLock()  # a thread that the child does not have may hold the old one
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_lock)
+
+
 @functools.cache
 def style() -> dict[str, Any]:
     """Return the settings of the style file."""

@@ -56,7 +56,8 @@ def run(work: Callable[[int, int], None], jobs: int, elements: int) -> None:
     first range alone, and wakes threads if the rest would take at least WORTH_WAKING at that speed.
 
     An error or ctrl-C ends the call soon: no thread then begins another piece of its range, and a piece takes about
-    PIECE_SECONDS or has LARGE elements. No thread works on after the call has returned.
+    PIECE_SECONDS or has LARGE elements. No thread works on after the call has returned; an array that the jobs change
+    in place may be partly changed.
     """
     threads = min(_limit.get() or available_threads(), jobs)
     if elements < SMALL or (threads <= 1 and elements <= LARGE):

@@ -336,3 +336,9 @@ def test_a_number_has_no_rows():
 def test_schedule_refused(change, error, message):
     with pytest.raises(error, match=message):
         gradual_sparsity(**{**dict(step=20, begin=10, end=30, initial=0.2, final=0.8), **change})
+
+
+def test_steps_at_the_ends_of_the_range():
+    for step, left in ((-1.7e308, 1.0), (-0.85e308, 0.75), (0.0, 0.5), (1.7e308, 0.0)):
+        assert gradual_sparsity(step, -1.7e308, 1.7e308, 0.2, 0.8, 1.0) == pytest.approx(left * 0.2 + (1 - left) * 0.8)
+    assert gradual_sparsity(5e-324, 0.0, 1e-323, 0.2, 0.8, 1.0) == pytest.approx(0.5)

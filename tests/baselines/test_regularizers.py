@@ -546,3 +546,66 @@ def test_a_bound_that_float32_cannot_hold():
     with pytest.raises(ValueError, match=r"the bound 1e\+300: does not fit param's dtype float32"):
         BoundedGradientProjection(1e300).after_step(w)
     assert np.array_equal(w, some(dtype=np.float32))
+
+
+# -- the ends of the range ---------------------------------------------------------------------------------------------
+
+HUGE, LEAST = 1.7e308, 5e-324
+AT_THE_ENDS = [
+    # a strength of 0 adds nothing, even where a sum is beyond the range
+    *[
+        (regularizer, [[HUGE, -HUGE, 0.0]], 0.0, [[0.0, 0.0, 0.0]])
+        for regularizer in (
+            L1(0),
+            L2(0),
+            ElasticNet(0, 0),
+            TrimmedElasticNet(0, 0, 1),
+            LpNorm(0, 1e-3),
+            LpNorm(0, LEAST),
+            GroupL1(0, [2, 1]),
+        )
+    ],
+    (TrimmedL1(0, 1), [[HUGE, HUGE, HUGE, 3.0]], 0.0, [[0.0, 0.0, 0.0, 0.0]]),
+    # a strength near the largest number: 0 stays 0, and 2 * 1.7e308 * 0.25 is no more than the largest
+    (L2(HUGE), [[0.0, 0.25, -2.0]], math.inf, [[0.0, HUGE / 2, -math.inf]]),
+    (L2(HUGE), [[0.0, 0.25, 1e-300]], HUGE / 16, [[0.0, HUGE / 2, 2 * 1.7e8]]),
+    (ElasticNet(LEAST, HUGE), [[0.0, 0.25, 1e-300]], HUGE / 16, [[0.0, HUGE / 2, 3.4e8]]),
+    (TrimmedElasticNet(LEAST, HUGE, 1), [[0.0, 0.25, 1e-300]], HUGE / 16, [[0.0, HUGE / 2, 3.4e8]]),
+    # p near 0: (sum of |w_j|^p)^(1/p) is 2^1000 times the size of two equal columns, and infinite for three of them
+    (LpNorm(1.0, 1e-3), [[1.0, -1.0, 0.0]], 2.0**1000, [[2.0**999, -(2.0**999), 0.0]]),
+    (LpNorm(1.0, 1e-4), [[1.0, -1.0, 0.0], [0.0, 0.0, 0.0]], math.inf, [[math.inf, -math.inf, 0.0], [0.0, 0.0, 0.0]]),
+    # lengths beyond the range: sqrt(2) 1.7e308
+    (LpNorm(1.0, 1.0), [[HUGE, 3.0], [HUGE, 4.0]], math.inf, [[0.5**0.5, 0.6], [0.5**0.5, 0.8]]),
+    (GroupL1(1.0, [1, 1], 16.0), [[HUGE, 3.0], [HUGE, 0.0]], math.inf, [[0.5**0.5, 0.6], [0.5**0.5, 0.0]]),
+    # reg_lambda / alpha is beyond the range, and a share of it is not
+    (L0Approximation(1e10, 1e-300), [[0.0, 0.6e-310], [0.0, 0.8e-310]], 1.0, [[0.0, math.inf], [0.0, math.inf]]),
+    (L0Approximation(1e10, 1e-300), [[0.0, 0.0], [1e-323, 1e-301]], 1e9, [[0.0, 0.0], [math.inf, math.inf]]),
+    # a discount of 0
+    (LogBarrier(HUGE, "inv", 1.0, HUGE), [[1e-3, 0.5]], 0.0, [[-0.0, -0.0]]),
+]
+
+
+@pytest.mark.parametrize(
+    ("regularizer", "w", "loss", "gradient"), AT_THE_ENDS, ids=[str(each[0]) for each in AT_THE_ENDS]
+)
+def test_at_the_ends_of_the_range(regularizer, w, loss, gradient):
+    w = np.array(w)
+    assert regularizer.on_loss(w) == pytest.approx(loss, rel=1e-12)
+    np.testing.assert_allclose(regularizer.gradient_on_loss(w), gradient, rtol=1e-12)
+
+
+@pytest.mark.parametrize("norm", [LEAST, 1e-310, 1.0, HUGE])
+def test_lengths_at_the_ends_of_the_range(norm):
+    w = np.array([[0.0, 1e-310], [3e200, 4e200], [0.0, -1e300], [-3e-150, 0.0]])
+    ConstantNorm(norm).after_step(w)
+    # |row| + 1e-12 divides: the first and the last row are much shorter than that.
+    shares = np.array([[0.0, 1e-298], [0.6, 0.8], [0.0, -1.0], [-3e-138, 0.0]])
+    np.testing.assert_allclose(w, norm * shares, rtol=1e-12, atol=LEAST)
+
+
+@pytest.mark.parametrize("w", [np.float64(-3.0), np.array(-3.0, np.float32), -3.0], ids=type)
+@pytest.mark.parametrize("regularizer", [L1(0.5), L2(0.5), ElasticNet(0.5, 0.25), LogBarrier(0.5)], ids=type)
+def test_the_gradient_of_one_number_is_an_array_without_axes(regularizer, w):
+    found = regularizer.gradient_on_loss(w)
+    assert (type(found), found.shape, found.dtype) == (np.ndarray, (), np.asarray(w).dtype)
+    assert found == regularizer.gradient_on_loss(np.reshape(w, (1, 1)))[0, 0]

@@ -1,5 +1,6 @@
 """The bench of LRN on small shapes: rows, ratios, wrong results, peers, accuracy, start-up and memory."""
 
+import functools
 import json
 
 import numpy as np
@@ -119,18 +120,34 @@ def test_accuracy_is_measured_at_several_betas_and_meets_the_target():
     assert all(0 < each.value <= 1e-6 for each in accuracy)
 
 
-def test_start_up_is_measured_in_fresh_processes():
-    figures = {each.name: each for each in lrn.measure_startup(1)}
+def test_start_up_is_measured_in_fresh_processes(monkeypatch):
+    run, calls = functools.cache(lrn.run_fresh), []  # one process for each measurement; real ones fill the caches first
+    monkeypatch.setattr(lrn, "run_fresh", lambda code: calls.append(code) or run(code))
+    figures = {each.name: each for each in lrn.measure_startup(2)}
     assert all(0 < each.value < 300 for each in figures.values())
     assert figures["import workbench"].target == 0.3
+    assert calls == [lrn.IMPORT] * 3 + [lrn.FIRST_CALL] * 3
 
 
-def test_the_operator_makes_no_temporary_as_large_as_its_input_and_the_probe_would_see_one():
-    found = lrn.measure_memory(lambda line: pytest.skip("reads /proc"))
+def test_the_operator_makes_no_temporary_as_large_as_its_input_and_the_probe_would_see_one(monkeypatch):
+    # test_every_operator.py looks at the memory of all operators and layouts: one here shows that the probe works.
+    run, calls = lrn.run_fresh, []
+
+    def run_one(code):
+        calls.append(code)
+        return run(code) if len(calls) == 4 else 0.25
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lrn, "run_fresh", run_one)
+        found = lrn.measure_memory(lambda line: pytest.skip("reads /proc"))
     assert [each.name.removeprefix("peak extra memory / input, ") for each in found] == [
         f"{direction} {layout}" for direction in ("forward", "gradient") for layout in ("NCHW", "NHWC")
     ]
-    assert all(each.value < 0.5 for each in found)
+    assert [code[code.index("(") :] for code in calls] == [
+        f"(lrn.extra_memory({name!r}, {layout!r}))" for name in ("LRN", "LRNGradient") for layout in ("NCHW", "NHWC")
+    ]
+    assert [each.value for each in found[:3]] == [0.25] * 3
+    assert found[3].value < 0.5
     code = (
         "import types\n"
         "from workbench.bench import lrn as probe\n"

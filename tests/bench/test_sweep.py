@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 
@@ -69,8 +70,15 @@ def test_the_command_writes_them(canned, tmp_path, capsys):
     assert "6 notebook trials, beyond the notebook's own time" in capsys.readouterr().out
 
 
-def test_a_probe_of_simulated_trials():
-    found = sweep.run_probe("simulated", 60)
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    """Return what the probe of simulated trials finds, and the folder of its sweep."""
+    place = tmp_path_factory.mktemp("sweeps")
+    return sweep.simulated(4, place), place / "simulated"
+
+
+def test_a_probe_of_simulated_trials(simulated):
+    found, _ = simulated
     parts = (
         "proposing",
         "writing down",
@@ -82,11 +90,13 @@ def test_a_probe_of_simulated_trials():
     assert all(found[f"part {name}"] < found["trials_seconds"] for name in parts[:-1])
 
 
-def test_a_probe_of_short_functions_and_one_of_guided_trials(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    assert sweep.function(5, tmp_path / "a")["trials_seconds"] > 0.005
-    assert set(sweep.guided(202, tmp_path / "b")) == {"first", "last"}
+def test_a_probe_of_short_functions_in_a_process_of_its_own():
+    assert sweep.run_probe("function", 5)["trials_seconds"] > 0.005
+
+
+def test_a_probe_of_guided_trials(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "TIMED", 12)
+    assert set(sweep.guided(14, tmp_path)) == {"first", "last"}
 
 
 def test_a_probe_of_notebooks(tmp_path):
@@ -100,9 +110,8 @@ def test_a_probe_that_fails_is_a_wrong_result():
         sweep.run_probe("nonsense", 7)
 
 
-def test_what_is_missing_or_wrong_is_noticed(tmp_path):
-    sweep.simulated(4, tmp_path)
-    folder = tmp_path / "simulated"
+def test_what_is_missing_or_wrong_is_noticed(simulated, tmp_path):
+    folder = shutil.copytree(simulated[1], tmp_path / "simulated")
     records = list(read_records(folder))
     whole = SweepResult(folder, None, {"ok": 4}, None)
     sweep._check(whole, 4)

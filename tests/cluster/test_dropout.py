@@ -222,11 +222,11 @@ def test_a_replacements_gradient_beyond_the_range_is_infinite_without_a_warning(
 def test_marks_that_contradict_the_ratio_are_an_error_of_the_computation(arguments):
     dy, dropped = np.ones((4, 6)), np.zeros((4, 6), bool)
     dropped[3, 5] = True
-    with pytest.raises(ValueError, match="`dropped` says otherwise") as plain:
+    with pytest.raises(ValueError, match="but `dropped` ") as plain:
         workbench.dropout_with_replacement_gradient(dy, dropped, **arguments)
     results = cluster.dropout_with_replacement_gradient(cut(dy, "uneven"), cut(dropped, "uneven"), **arguments)
     for result in results:
-        with pytest.raises(ValueError, match="`dropped` says otherwise") as here:
+        with pytest.raises(ValueError, match="but `dropped` ") as here:
             result.compute()
         assert str(here.value) == str(plain.value)
     everything = np.ones((4, 6), bool)

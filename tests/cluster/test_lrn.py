@@ -70,8 +70,10 @@ def test_all_axes_cut_at_once(chunk, layout, function):
 
 @EVERY
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-@pytest.mark.parametrize("beta", [0.5, 0.6, 0.75, 1.0])
+@pytest.mark.parametrize(
+    ("beta", "dtype"),  # each power compiles a loop for each type, which has its own tests
+    [(0.6, "float16"), (0.6, "float32"), (0.6, "float64"), (1.0, "float16"), (0.75, "float32"), (0.5, "float64")],
+)
 def test_types_engines_and_powers(beta, dtype, engine, function):
     inputs = arrays(function, (2, 11, 6, 5), dtype)
     compare(function, inputs, [cut(x, "uneven") for x in inputs], beta=beta, engine=engine, **STRONG)

@@ -54,7 +54,10 @@ def test_a_missing_list_becomes_one_id_in_every_example():
         assert ids.tolist() == ([made.ids] if place % 3 == 1 else before[place].tolist())
 
 
-def test_the_experiment_at_ratio_zero_does_not_depend_on_the_method():
+def test_the_experiment_at_ratio_zero_does_not_depend_on_the_method(monkeypatch):
+    sizes = {"TRAINING": 600, "VALIDATION": 300, "TEST": 301, "STRENGTHS": (0.1, 0.3)}
+    for name, value in sizes.items():
+        monkeypatch.setattr(missing_lists, name, value)
     outcomes = missing_lists.run((0.0,), (5,))
     assert [o.method for o in outcomes] == ["whole lists", "single ids"]
     assert outcomes[0].complete == outcomes[1].complete

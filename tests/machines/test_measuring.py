@@ -1,6 +1,5 @@
-"""Measuring a machine: on small sizes all at once, and each step with a clock that stands still."""
+"""Each step of measuring a machine, with a clock that stands still; test_probes.py has a whole measurement."""
 
-import math
 import types
 
 import numpy as np
@@ -8,88 +7,9 @@ import pytest
 
 from workbench import parallel
 from workbench.machines import measuring, probes
-from workbench.machines.limits import CURVES, OPERATIONS, PRECISIONS, UNITS, WORDS, Limits
 
 
-@pytest.fixture
-def small(monkeypatch):
-    """Make every measurement short and small."""
-    for name, value in {
-        "TRIES": 1,
-        "SHORT": 1e-5,
-        "SIZES": (1 << 14, 1 << 16, 1 << 18, 1 << 20),
-        "PASSED": 1 << 18,
-        "NEW_MEMORY": (1 << 16, 1 << 18),
-        "TABLES": (1 << 15, 1 << 18, 1 << 20),
-        "SETTLED": 1 << 17,
-        "SHARED": 1 << 19,
-        "OTHER_WORK": 1 << 12,
-        "SWEPT": 1 << 10,
-        "PASSES": 1,
-        "BUSY": 2,
-        "STRETCHES": 1 << 10,
-        "CALLS": 3,
-        "WORK": 1e-5,
-    }.items():
-        monkeypatch.setattr(measuring, name, value)
-    slow = types.SimpleNamespace(examples=lambda rng: [((10**4,), {})], run=lambda n: sum(range(n)), meaning="Add up.")
-    monkeypatch.setattr(measuring, "OPERATORS", {"Slow": slow})
-
-
-def positive(rate):
-    return isinstance(rate, float) and 0 < rate < math.inf
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_a_measurement_is_whole(threads, small):
-    measured, cpu_share = measuring.measure(threads)
-    assert list(measured) == list(range(1, threads + 1))
-    assert 0 < cpu_share <= 1
-    for count, limits in measured.items():
-        assert isinstance(limits, Limits)
-        assert set(limits.flops) == set(PRECISIONS)
-        assert all(map(positive, limits.flops.values()))
-        assert set(limits.functions) == {*OPERATIONS, WORDS}
-        for rates in limits.functions.values():
-            assert set(rates) == set(PRECISIONS)
-            assert all(map(positive, rates.values()))
-        for name in CURVES:
-            assert all(positive(size) and positive(rate) for size, rate in getattr(limits, name)), name
-            sizes = [size for size, _ in getattr(limits, name)]
-            assert sizes == sorted(set(sizes))
-        once = [1 << 14, 1 << 16, 1 << 18, 1 << 20] if count == 1 else [1 << 14, 1 << 16, 1 << 20]
-        assert [size for size, _ in limits.copy] == [size for size, _ in limits.update] == once
-        assert [size for size, _ in limits.copy_again] == [1 << 14, 1 << 16, 1 << 18, 1 << 20]
-        assert [size for size, _ in limits.allocation_bandwidth] == [1 << 16, 1 << 18]
-        assert [size for size, _ in limits.rows] == ([1 << 15, 1 << 18, 1 << 20] if count == 1 else [1 << 15, 1 << 20])
-        assert limits.launch_seconds > 0
-        assert limits.run_seconds > 0
-        assert limits.misprediction_seconds >= 0
-        assert limits.wake_seconds == 0 if count == 1 else limits.wake_seconds >= 0
-        assert set(limits.overlap) == {"divisions", "square_roots", "exponentials", "logarithms", "powers", WORDS}
-        assert all(0 <= share <= 1 for share in limits.overlap.values())
-        assert {name for name, share in limits.overlap.items() if share == 1} >= set(limits.overlap) - set(UNITS)
-
-
-def test_one_precision_of_words_serves_both(small):
-    words = measuring.measure(1)[0][1].functions[WORDS]
-    assert words["float32"] == words["float64"]
-
-
-def test_threads_measure_with_so_many(small, monkeypatch):
-    seen = []
-    right = measuring._flops
-
-    def flops(kind, threads):
-        seen.append((threads, parallel._limit.get()))
-        return right(kind, threads)
-
-    monkeypatch.setattr(measuring, "_flops", flops)
-    measuring.measure(2)
-    assert seen == [(1, 1), (1, 1), (2, 2), (2, 2)]
-
-
-def test_cpu_share_is_the_lesser_of_before_and_after(small, monkeypatch):
+def test_cpu_share_is_the_lesser_of_before_and_after(monkeypatch):
     shares = iter([0.75, 0.5, 0.25, 0.875])
     monkeypatch.setattr(measuring, "_cpu_share", lambda threads: next(shares))
     monkeypatch.setattr(measuring, "_limits", lambda threads: f"limits of {threads}")

@@ -1,10 +1,14 @@
 """The loops that measure a machine compute what they claim."""
 
+import math
+import types
+
 import numpy as np
 import pytest
 
-from workbench import philox
-from workbench.machines import probes
+from workbench import parallel, philox
+from workbench.machines import measuring, probes
+from workbench.machines.limits import CURVES, OPERATIONS, PRECISIONS, UNITS, WORDS, Limits
 
 TYPES = [np.float32, np.float64]
 TILE = probes.TILE
@@ -161,3 +165,78 @@ def test_nothing_is_done():
     x, y = np.ones(3, np.float32), np.zeros(5, np.float32)
     assert probes.nothing(x, y, (np.float32(1), np.float32(2)), 0, 1) is None
     assert (x.tolist(), y.tolist()) == ([1, 1, 1], [0, 0, 0, 0, 0])
+
+
+# -- a whole measurement, which uses what the tests above have compiled ------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def measurement():
+    """Measure little, and little of it, with 1 and 2 threads; return also the threads that were to be used."""
+    seen = []
+    right = measuring._flops
+
+    def flops(kind, threads):
+        seen.append((threads, parallel._limit.get()))
+        return right(kind, threads)
+
+    slow = types.SimpleNamespace(examples=lambda rng: [((10**4,), {})], run=lambda n: sum(range(n)), meaning="Add up.")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "TRIES": 1,
+            "SHORT": 1e-5,
+            "SIZES": (1 << 14, 1 << 16, 1 << 18, 1 << 20),
+            "PASSED": 1 << 18,
+            "NEW_MEMORY": (1 << 16, 1 << 18),
+            "TABLES": (1 << 15, 1 << 18, 1 << 20),
+            "SETTLED": 1 << 17,
+            "SHARED": 1 << 19,
+            "OTHER_WORK": 1 << 12,
+            "SWEPT": 1 << 10,
+            "PASSES": 1,
+            "BUSY": 2,
+            "STRETCHES": 1 << 10,
+            "CALLS": 3,
+            "WORK": 1e-5,
+        }.items():
+            patch.setattr(measuring, name, value)
+        patch.setattr(measuring, "OPERATORS", {"Slow": slow})
+        patch.setattr(measuring, "_flops", flops)
+        return *measuring.measure(2), seen
+
+
+def positive(rate):
+    return isinstance(rate, float) and 0 < rate < math.inf
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_measurement_is_whole(threads, measurement):
+    measured, cpu_share, seen = measurement
+    assert list(measured) == [1, 2]
+    assert 0 < cpu_share <= 1
+    assert seen == [(1, 1), (1, 1), (2, 2), (2, 2)]
+    limits = measured[threads]
+    assert isinstance(limits, Limits)
+    assert set(limits.flops) == set(PRECISIONS)
+    assert all(map(positive, limits.flops.values()))
+    assert set(limits.functions) == {*OPERATIONS, WORDS}
+    for rates in limits.functions.values():
+        assert set(rates) == set(PRECISIONS)
+        assert all(map(positive, rates.values()))
+    for name in CURVES:
+        assert all(positive(size) and positive(rate) for size, rate in getattr(limits, name)), name
+        sizes = [size for size, _ in getattr(limits, name)]
+        assert sizes == sorted(set(sizes))
+    once = [1 << 14, 1 << 16, 1 << 18, 1 << 20] if threads == 1 else [1 << 14, 1 << 16, 1 << 20]
+    assert [size for size, _ in limits.copy] == [size for size, _ in limits.update] == once
+    assert [size for size, _ in limits.copy_again] == [1 << 14, 1 << 16, 1 << 18, 1 << 20]
+    assert [size for size, _ in limits.allocation_bandwidth] == [1 << 16, 1 << 18]
+    assert [size for size, _ in limits.rows] == ([1 << 15, 1 << 18, 1 << 20] if threads == 1 else [1 << 15, 1 << 20])
+    assert limits.launch_seconds > 0
+    assert limits.run_seconds > 0
+    assert limits.misprediction_seconds >= 0
+    assert limits.wake_seconds == 0 if threads == 1 else limits.wake_seconds >= 0
+    assert set(limits.overlap) == {"divisions", "square_roots", "exponentials", "logarithms", "powers", WORDS}
+    assert all(0 <= share <= 1 for share in limits.overlap.values())
+    assert {name for name, share in limits.overlap.items() if share == 1} >= set(limits.overlap) - set(UNITS)
+    assert limits.functions[WORDS]["float32"] == limits.functions[WORDS]["float64"]  # one rate serves both

@@ -151,6 +151,22 @@ def test_a_sweep_refuses_a_folder_that_holds_something_else(make, tmp_path):
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("name", ["lock", "sweep.json"])
+@pytest.mark.parametrize("text", ['{"id": 7, "version": 2}', "[1, 2]", "{}", "years of work"])
+def test_a_sweep_refuses_files_of_other_programs_with_the_names_of_its_own(name, text, tmp_path):
+    file = tmp_path / "first" / name
+    file.parent.mkdir()
+    file.write_text(text)
+    with pytest.raises(Refused, match=rf"first'.*{name}"):
+        run_sweep(tmp_path)
+    assert file.read_text() == text
+    file.rename(tmp_path / "mine")
+    file.symlink_to("../mine")
+    with pytest.raises(Refused, match=rf"first'.*{name}"):
+        run_sweep(tmp_path)
+    assert (tmp_path / "mine").read_text() == text
+
+
 def test_a_run_refuses_the_folder_of_a_sweep(tmp_path):
     run_sweep(tmp_path)
     before = contents(tmp_path)

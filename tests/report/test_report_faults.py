@@ -1,6 +1,7 @@
 """One bad thing - an output, a folder, a full disk - is reported by name and costs itself alone."""
 
 import errno
+import json
 import os
 import re
 from pathlib import Path
@@ -138,11 +139,16 @@ def test_save_keeps_a_change_that_was_made_while_the_notebook_ran(executed, tmp_
     assert nbformat.read(other, as_version=4).cells[0].outputs[0].text == "shown"
 
 
+@pytest.mark.filterwarnings("ignore:Cell is missing an id")
 def test_save_keeps_links_and_permissions(executed, tmp_path):
     real = build(tmp_path / "elsewhere" / "real.ipynb", "x = 1")
     real.chmod(0o640)
     link = tmp_path / "link.ipynb"
     link.symlink_to(real)
+    without_identifiers = json.loads(real.read_text())
+    for cell in without_identifiers["cells"]:
+        del cell["id"]
+    real.write_text(json.dumps(without_identifiers))
     executed["link"] = [new_output("stream", text="shown")]
     assert save_all([link]) == {link: None}
     assert link.is_symlink()

@@ -1,17 +1,19 @@
 import io
 import json
+import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
-from nbformat.v4 import new_output
+from nbformat.v4 import new_notebook, new_output
 from processes import has_ended, wait_until, workbench
 from rich.console import Console
 
 from workbench import files
 from workbench.files import Refused
-from workbench.report import run_all, run_notebook, save_all
+from workbench.report import run_all, run_notebook, runs, save_all
+from workbench.workers.progress import display
 
 from .conftest import FOREVER, PARAMETERS, build
 
@@ -167,6 +169,15 @@ def test_without_a_terminal_a_notebook_is_one_line(executed, tmp_path):
     assert second.startswith("second: FAILED (bad output), 1.5 s: picture 1")
 
 
+def test_a_message_of_several_lines_is_one_line_of_progress(tmp_path):
+    said = io.StringIO()
+    with display(Console(file=said), "t") as show:
+        batch = runs.Batch([runs.Job(tmp_path / "n.ipynb", new_notebook(), {}, "n", None)], show)
+        for message in ("first\nsecond", ""):
+            batch.finish("n", 2.0, {"kind": "exception", "message": message, "traceback": "third"})
+    assert said.getvalue() == "n: FAILED (exception), 2.0 s: first\nn: FAILED (exception), 2.0 s: \n"
+
+
 def test_notebooks_start_longest_first(executed, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
@@ -183,12 +194,13 @@ def test_notebooks_start_longest_first(executed, tmp_path):
     assert [result.name for result in results] == ["a", "b", "c", "d"]
 
 
-def test_two_runs_at_once_are_both_in_the_index(tmp_path):
-    notebooks = [build(tmp_path / f"{name}.ipynb", "x = 1") for name in ("first", "second")]
+def test_two_runs_at_once_in_a_folder_of_any_name_are_both_in_the_index(tmp_path):
+    place = tmp_path / os.fsdecode(b"not {utf-8} \xff")
+    notebooks = [build(place / f"{name}.ipynb", "x = 1") for name in ("first", "second")]
     with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda path: run_notebook(path, output=tmp_path / "out"), notebooks))
-    assert [result.ok for result in results] == [True, True]
-    index = (tmp_path / "out" / "index.html").read_text()
+        results = list(pool.map(lambda path: run_notebook(path, output=place / "out"), notebooks))
+    assert [result.error for result in results] == [None, None]
+    index = (place / "out" / "index.html").read_text()
     assert "first/report.html" in index
     assert "second/report.html" in index
 

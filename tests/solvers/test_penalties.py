@@ -2,11 +2,13 @@
 
 import dataclasses
 import math
+from decimal import Decimal, Overflow, localcontext
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize, minimize_scalar
 
+from workbench import lp_gradient, lp_prox
 from workbench.solvers.penalties import (
     ElasticNet,
     GroupLasso,
@@ -308,3 +310,46 @@ def test_elastic_net_prox_of_float32_where_digits_cancel():
 
 def test_max_norm_prox_of_a_weight_that_rounding_loses():
     assert max_norm_prox(np.array([1.0, 0.5]), 1e-30).tolist() == [1.0, 0.5]
+
+
+# -- the ends of the range ---------------------------------------------------------------------------------------------
+
+HUGE, LEAST = 1.7e308, 5e-324
+
+
+def test_an_alpha_of_zero_costs_nothing_even_beyond_the_range():
+    w = np.array([HUGE, -HUGE, 3.0])
+    for penalty in (Lp(0.0, 2.0), ElasticNet(0.0, 0.5), GroupLasso(0.0, 2)):
+        assert penalty.value(w) == 0
+    assert ElasticNet(1e-300, 1.0).value(w[1:]) == pytest.approx(1.7e8)  # no ridge
+    assert ElasticNet(0.5, 0.0).value(w) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("alpha", "p"), [(LEAST, 1.5), (1e-310, 1 + 2**-52), (1e-300, 3.0), (HUGE, 3.0), (HUGE, 1.001)]
+)
+def test_conjugates_at_the_ends_of_the_range(alpha, p):
+    with localcontext() as context:
+        context.prec, context.Emin, context.Emax = 40, -(10**17), 10**17
+        context.traps[Overflow] = False  # the result is infinite
+        strength, power = Decimal(alpha), Decimal(p)
+        for size in (0.0, alpha / 2, alpha, min(2 * alpha * p, HUGE), 1.0, HUGE):
+            share = Decimal(size) / (strength * power)
+            exact = (power - 1) * strength * share ** (power / (power - 1)) if size else 0
+            found = Lp(alpha, p).conjugate(np.array([-size]))
+            assert found == pytest.approx(min(float(exact), math.inf), rel=1e-11, abs=LEAST), size
+
+
+def test_conjugate_of_the_ridge_at_the_ends_of_the_range():
+    assert ElasticNet(HUGE, 0.0).conjugate(np.array([1e200])) == math.inf  # 1e400 in between
+    assert ElasticNet(HUGE, 0.0).conjugate(np.array([1e150])) == pytest.approx(1e300 / 2 / HUGE)
+    assert ElasticNet(LEAST, 0.0).conjugate(np.array([0.0, 1e-170])) == 0  # the square is below the range
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_result_for_one_number_is_an_array_without_axes(dtype):
+    for function in (elastic_net_prox, max_norm_prox, lp_prox, lp_gradient):
+        for x in (np.array(-3.0, dtype), np.dtype(dtype).type(-3.0), np.array(0.0, dtype)):
+            found = function(x, 0.5)
+            assert (type(found), found.dtype, found.shape) == (np.ndarray, dtype, ())
+            assert found == function(x[None], 0.5)[0]

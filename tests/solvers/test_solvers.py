@@ -1,5 +1,6 @@
 """Solvers against scikit-learn, optimality conditions, searches, and the rival; losses against loops and slopes."""
 
+import itertools
 import math
 import warnings
 
@@ -726,3 +727,46 @@ def test_the_objective_never_rises_within_bounds():
         found = solve(X, y, Lp(0.1, math.inf), tolerance=1e-10)
         assert found.converged
         assert np.all(np.diff(found.objective) <= 1e-12)
+
+
+@pytest.mark.parametrize("solver", ["coordinate descent", "FISTA", "proximal gradient"])
+def test_a_gap_that_rounds_to_zero_is_not_the_end(solver):
+    # Ridge regression with singular values from 1 down to 1e-8, and the weights that solve its linear equations.
+    rng = np.random.default_rng(5)
+    left, right = (np.linalg.qr(rng.standard_normal((size, 12)))[0] for size in (40, 15))
+    X = left * np.logspace(0, -8, 12) @ right.T
+    y = X @ rng.standard_normal(15) + rng.standard_normal(40)
+    exact = np.linalg.solve(X.T @ X / 40 + 0.1 * np.eye(15), X.T @ y / 40)
+    found = solve(X, y, ElasticNet(0.1, 0.0), solver=solver, tolerance=1e-16)
+    assert found.converged
+    assert found.measure == "duality gap"
+    np.testing.assert_allclose(found.weights, exact, rtol=0, atol=1e-12 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("solver", [name for name in SOLVERS if name != "iterative hard thresholding"])
+def test_a_start_beyond_the_range_is_refused(solver):
+    starts, penalties = (1e200, 1e300, 1.7e308), (Lp(0.1), Lp(0.1, 0.5), None)
+    for start, penalty in itertools.product(starts, penalties):
+        weights = [start, 0.0, -start]
+        with pytest.raises(ValueError, match=r"^start: the loss there is beyond the range of float64; give smaller"):
+            solve(X3, Y3, penalty, solver=solver, start=weights)
+
+
+def test_a_start_outside_the_box_is_no_overflow():
+    found = solve(X3, Y3, Lp(0.1, math.inf), start=[5.0, 0.0, 0.0], tolerance=1e-9)
+    assert found.objective[0] == math.inf
+    assert found.converged
+    assert np.abs(found.weights).max() <= 1
+
+
+@pytest.mark.parametrize("groups", [(), (np.array([0, 2, 5]),)], ids=["weights", "groups"])
+@pytest.mark.parametrize("p", [0.5, 1.0, 2.0, 3.0, math.inf])
+def test_the_penalty_in_the_loops_has_its_ridge(p, groups):
+    # It decides whether an extrapolation is lower, so no result shows directly that a term is missing.
+    weights, ridge = [0.5, -2.0, 1.0, 0.0, -3.0], 0.25 / 2 * (0.25 + 4 + 1 + 9)
+    power = sum(abs(w) ** p for w in weights if w) if p < math.inf else 0.0
+    if groups:
+        power = math.hypot(0.5, 2.0) + math.hypot(1.0, 3.0)
+    for rest in (0.0, 0.25):
+        found = coordinate_loops._power_sum(np.array(weights), coordinate_loops.Terms(0.7, p, rest), groups)
+        assert found == pytest.approx(0.7 * power + ridge * bool(rest), rel=1e-14)

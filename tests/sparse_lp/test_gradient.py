@@ -1,6 +1,7 @@
 """The gradient against the derivative of one number at a time, and the promised subgradient at 0."""
 
 import math
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -27,6 +28,25 @@ def test_against_the_power_of_one_number(p, engine):
         smallest = float(np.finfo(dtype).smallest_subnormal)
         dw = lp_gradient(w, 0.3, p, engine=engine)
         np.testing.assert_allclose(dw, expected, rtol=rtol, atol=2 * smallest)
+
+
+@pytest.mark.parametrize("p", [5e-324, 1e-16, 0.3, 0.5, 1.0, 1 + 1e-16, 1.5, 2.0, 3.0, 50.0, 1e16, 1e300, 1.7e308])
+def test_at_the_ends_of_float64(p, engine):
+    w = np.array([5e-324, -1e-310, 1e-160, -1e-30, 0.5, math.nextafter(1, 0), -1.0, 1.5, 1e30, -1e160, 1.79e308])
+    with localcontext() as context:
+        context.prec, context.Emin, context.Emax = 60, -(10**17), 10**17
+        for alpha in (5e-324, 1e-310, 1e-160, 0.3, 1e160, 1.7e308):
+            found = lp_gradient(w, alpha, p, engine=engine)
+            for value, slope in zip(w.tolist(), found.tolist(), strict=True):
+                logarithm = (Decimal(p) - 1) * Decimal(abs(value)).ln()
+                exact = 0.0
+                if abs(logarithm) < 10**6:  # else 0 or infinite, whatever alpha is
+                    exact = Decimal(alpha) * Decimal(p) * logarithm.exp()
+                elif logarithm > 0:
+                    exact = math.inf
+                exact = math.copysign(min(float(exact), math.inf), value)
+                # (p - 1) log2 |w| is below 2100 and has 53 bits.
+                assert slope == pytest.approx(exact, rel=1e-12, abs=5e-324), (alpha, value)
 
 
 def test_by_hand(engine):

@@ -53,7 +53,7 @@ def test_no_point_of_a_dense_grid_is_better(p, dtype):
                     assert abs(z - grid[best]) <= 1.001 * abs(value) / 4000
 
 
-def check_root(z, x, weight, p, dtype):
+def check_root(z, x, weight, p, dtype, share=1):
     """Assert that a result differs from the exact one by a small part of itself, by signs of the equation around it.
 
     p far from 1, x is exact. Near 1 a change of x by eps changes z by up to eps / |p - 1|, however z is computed: there
@@ -62,7 +62,7 @@ def check_root(z, x, weight, p, dtype):
     smallest = float(np.finfo(dtype).smallest_subnormal)
     give = Decimal(4 * 2.0**-52) if abs(p - 1) < 0.01 else Decimal(0)
     x, z, weight, p = Decimal(abs(x)), Decimal(abs(z)), Decimal(weight), Decimal(p)
-    room = z * Decimal(TOLERANCE[dtype]) + 2 * Decimal(smallest)
+    room = z * share * Decimal(TOLERANCE[dtype]) + 2 * Decimal(smallest)
     assert scalar.equation(z + room, x * (1 - give), weight, p) > 0
     if z > room:
         assert scalar.equation(z - room, x * (1 + give), weight, p) < 0
@@ -137,6 +137,21 @@ def test_sizes_and_weights_near_the_ends_of_float64(p, engine):
                     check_root(z, value, weight, p, "float64")
                 else:
                     assert abs(value) <= lp_threshold(weight, p)
+
+
+@pytest.mark.parametrize("p", [*ROOTS, 5e-324, 1e-16, 1 - 1e-6, 1 - 2**-53, 1 + 2**-52])
+def test_the_ends_of_float64(p, engine):
+    # Subnormal weights, and sizes just above the threshold: an exponent of 1000 in a power costs three digits.
+    with localcontext() as context:
+        context.prec = scalar.DIGITS
+        for weight in (5e-324, 1e-310, 1e-300, 1e300, 1.7e308):
+            at = lp_threshold(weight, p)
+            x = np.array([5e-324, 1e-322, 1e-310, 1.0, *(min(at * by, 1.79e308) for by in (0.9, 1.001, 1.5)), 1.79e308])
+            for value, z in zip(x.tolist(), lp_prox(x, weight, p, engine=engine).tolist(), strict=True):
+                if z or p > 1:
+                    check_root(z, value, weight, p, "float64", share=100)
+                else:
+                    assert abs(value) <= at
 
 
 @pytest.mark.parametrize("p", UP_TO_ONE)

@@ -67,7 +67,7 @@ def test_failures_are_in_the_table_and_on_the_page(lost):
     assert rows["fine"]["error"] == ""
     page = (lost.folder / "report.html").read_text()
     assert killed in page
-    assert "time-out: Stopped after its time limit of 1.5 seconds." in page
+    assert "time-out: Stopped after its time limit of 1.5 seconds" in page
 
 
 def test_the_trial_after_one_that_took_too_long_has_a_process_of_its_own():

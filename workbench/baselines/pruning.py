@@ -111,7 +111,10 @@ def gradual_sparsity(
         raise ValueError(f"end={end!r}: must be above begin={begin!r}")
     if initial > final:
         raise ValueError(f"final={final!r}: must be at least initial={initial!r}; what is removed stays removed")
-    share = min(max((end - step) / (end - begin), 0.0), 1.0) ** exponent
+    left, whole = end - step, end - begin
+    if math.isinf(left) or math.isinf(whole):
+        left, whole = end / 2 - step / 2, end / 2 - begin / 2
+    share = min(max(left / whole, 0.0), 1.0) ** exponent
     return share * initial + (1 - share) * final  # exact at both ends
 
 

@@ -29,6 +29,7 @@ Source: Caffe2's python/regularizer.py and the operators that it uses.
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,6 +40,8 @@ from workbench.operator import REQUIRED, Arg, is_number, shown
 from workbench.sparse_lp import REG_LAMBDA, SPARSE_LP_REGULARIZER, sparse_lp_regularizer
 
 SMALLEST = 1e-9  # smallest positive weight for Caffe2's barrier, and default distance to an open bound
+SMALLEST_NORMAL = float(np.finfo(np.float64).tiny)  # smaller numbers have fewer digits
+UNIT = 2.0**-64  # a unit of weights in which no length is beyond the range
 TINY = 1e-12  # Caffe2 adds this to a length before dividing by it
 PART = 1 << 18  # number of weights that are normalized at a time
 
@@ -83,14 +86,15 @@ class Regularizer:
         """
         w = native_array("w", w, WIDE_FLOATS).astype(np.float64, copy=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            return float(self._discount(_ITERATION.check(iteration)) * self._loss(w))
+            return float(_product(self._discount(_ITERATION.check(iteration)), self._loss(w)))
 
     def gradient_on_loss(self, w: Any, iteration: int = 1) -> np.ndarray:
         """Return the gradient of `on_loss` in w, new, of w's shape and type; computed in float64 and rounded once."""
         w = native_array("w", w, WIDE_FLOATS)
         wide = w.astype(np.float64, copy=False)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            return (self._discount(_ITERATION.check(iteration)) * self._gradient(wide)).astype(w.dtype)
+            gradient = _product(self._discount(_ITERATION.check(iteration)), self._gradient(wide))
+            return np.asarray(gradient).astype(w.dtype)
 
     def after_step(self, param: np.ndarray, indices: Any = None) -> None:
         """Change the weights in place after the optimizer's step.
@@ -129,7 +133,7 @@ class L1(Regularizer):
     reg_lambda: float = _strength()
 
     def _loss(self, w: np.ndarray) -> float:
-        return self.reg_lambda * np.abs(w).sum()
+        return _product(self.reg_lambda, np.abs(w).sum())
 
     def _gradient(self, w: np.ndarray) -> np.ndarray:
         return self.reg_lambda * np.sign(w)
@@ -145,10 +149,10 @@ class L2(Regularizer):
     reg_lambda: float = _strength()
 
     def _loss(self, w: np.ndarray) -> float:
-        return self.reg_lambda * np.square(w).sum()
+        return _product(self.reg_lambda, np.square(w).sum())
 
     def _gradient(self, w: np.ndarray) -> np.ndarray:
-        return 2 * self.reg_lambda * w
+        return _product(2, self.reg_lambda, w)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,10 +166,10 @@ class ElasticNet(Regularizer):
     l2: float = _strength("l2", "factor in front of the sum of squares")
 
     def _loss(self, w: np.ndarray) -> float:
-        return self.l1 * np.abs(w).sum() + self.l2 * np.square(w).sum()
+        return _product(self.l1, np.abs(w).sum()) + _product(self.l2, np.square(w).sum())
 
     def _gradient(self, w: np.ndarray) -> np.ndarray:
-        return self.l1 * np.sign(w) + 2 * self.l2 * w
+        return self.l1 * np.sign(w) + _product(2, self.l2, w)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,7 +188,7 @@ class TrimmedL1(Regularizer):
     k: int = _trimmed_count()
 
     def _loss(self, w: np.ndarray) -> float:
-        return self.reg_lambda * _sum_but_largest(w, self.k)
+        return _product(self.reg_lambda, _sum_but_largest(w, self.k))
 
     def _gradient(self, w: np.ndarray) -> np.ndarray:
         return self.reg_lambda * _sign_but_largest(w, self.k)
@@ -202,10 +206,10 @@ class TrimmedElasticNet(Regularizer):
     k: int = _trimmed_count()
 
     def _loss(self, w: np.ndarray) -> float:
-        return self.l1 * _sum_but_largest(w, self.k) + self.l2 * np.square(w).sum()
+        return _product(self.l1, _sum_but_largest(w, self.k)) + _product(self.l2, np.square(w).sum())
 
     def _gradient(self, w: np.ndarray) -> np.ndarray:
-        return self.l1 * _sign_but_largest(w, self.k) + 2 * self.l2 * w
+        return self.l1 * _sign_but_largest(w, self.k) + _product(2, self.l2, w)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,16 +228,18 @@ class LpNorm(Regularizer):
 
     def _loss(self, w: np.ndarray) -> float:
         largest, powers = self._powers(_column_lengths(w))
-        return self.reg_lambda * largest * powers.sum() ** (1 / self.p) if powers.any() else 0.0
+        return _product(self.reg_lambda, largest, powers.sum() ** (1 / self.p)) if powers.any() else 0.0
 
     def _gradient(self, w: np.ndarray) -> np.ndarray:
         lengths = _column_lengths(w)
+        if _overflows(w, lengths):
+            return self._gradient(w * UNIT)  # it does not depend on the unit of the weights
         largest, powers = self._powers(lengths)
         if not powers.any():
             return np.zeros_like(w)
         # |w_j|^(p - 1) is computed as t^p / t with t <= 1, so that neither a small nor a large length overflows.
-        slopes = _over_positive(largest * powers, lengths) * powers.sum() ** (1 / self.p - 1)
-        return self.reg_lambda * slopes * _over_positive(w, lengths)
+        slopes = _product(_over_positive(largest * powers, lengths), powers.sum() ** (1 / self.p - 1))
+        return _product(self.reg_lambda, slopes, _over_positive(w, lengths))
 
     def _powers(self, lengths: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the largest length, and (length / largest)^p for every length."""
@@ -260,13 +266,15 @@ class L0Approximation(Regularizer):
     budget: float = _declared(Arg("budget", float, 0.0, "columns that are free", low=0.0))
 
     def _loss(self, w: np.ndarray) -> float:
-        return self.reg_lambda * np.maximum(self._count(_column_lengths(w)) - self.budget, 0)
+        return _product(self.reg_lambda, np.maximum(self._count(_column_lengths(w)) - self.budget, 0))
 
     def _gradient(self, w: np.ndarray) -> np.ndarray:
         lengths = _column_lengths(w)
         if self._count(lengths) <= self.budget:
             return np.zeros_like(w)
-        return np.where(lengths >= self.alpha, 0, self.reg_lambda / self.alpha * _over_positive(w, lengths))
+        slope, shares = self.reg_lambda / self.alpha, _over_positive(w, lengths)
+        slopes = slope * shares if slope < np.inf else self.reg_lambda * shares / self.alpha
+        return np.where(lengths >= self.alpha, 0, slopes)
 
     def _count(self, lengths: np.ndarray) -> float:
         return np.minimum(lengths / self.alpha, 1).sum()
@@ -296,11 +304,13 @@ class GroupL1(Regularizer):
         object.__setattr__(self, "groups", _checked_groups(self.groups))
 
     def _loss(self, w: np.ndarray) -> float:
-        return self.reg_lambda * (np.sqrt(self.groups) * self._lengths(w)).sum()
+        return _product(self.reg_lambda, (np.sqrt(self.groups) * self._lengths(w)).sum())
 
     def _gradient(self, w: np.ndarray) -> np.ndarray:
         slopes = np.repeat(np.sqrt(self.groups), self.groups)
-        return self.reg_lambda * slopes * _over_positive(w, np.repeat(self._lengths(w), self.groups))
+        if _overflows(w, self._lengths(w)):
+            return dataclasses.replace(self, stabilizer=self.stabilizer * UNIT**2)._gradient(w * UNIT)
+        return _product(self.reg_lambda, slopes, _over_positive(w, np.repeat(self._lengths(w), self.groups)))
 
     def _lengths(self, w: np.ndarray) -> np.ndarray:
         lengths = _column_lengths(w)
@@ -469,8 +479,24 @@ def _normalize(param: np.ndarray, indices: np.ndarray | None, norm: float, longe
         part = param[rows].astype(np.float64)
         lengths = np.hypot.reduce(part.reshape(len(part), -1), axis=1) if part.size else np.zeros(len(part))
         changed = (lengths > longest) & np.isfinite(lengths)
-        part[changed] *= (norm / (lengths[changed] + TINY)).reshape(-1, *[1] * (param.ndim - 1))
-        param[rows] = part
+        lengths = lengths[changed].reshape(-1, *[1] * (param.ndim - 1)) + TINY
+        with np.errstate(over="ignore", invalid="ignore"):
+            factors = norm / lengths
+            usual = (factors >= SMALLEST_NORMAL) & (factors < np.inf)
+            part[changed] = np.where(usual, part[changed] * factors, part[changed] / lengths * norm)
+            param[rows] = part
+
+
+def _product(*factors: Any) -> Any:
+    """Return the product, without overflow or underflow on the way; 0 where a factor is 0 and another is infinite."""
+    product = functools.reduce(np.multiply, factors)
+    usual = (np.abs(product) >= SMALLEST_NORMAL) & (np.abs(product) < np.inf)
+    if usual.all():
+        return product
+    shares, exponents = zip(*map(np.frexp, factors), strict=True)
+    careful = np.ldexp(functools.reduce(np.multiply, shares), functools.reduce(np.add, exponents))
+    unknown = functools.reduce(np.logical_or, map(np.isnan, factors))
+    return np.where(usual, product, np.where(np.isnan(careful) & ~unknown, 0.0, careful))
 
 
 def _sum_but_largest(w: np.ndarray, k: int) -> float:
@@ -496,6 +522,11 @@ def _column_lengths(w: np.ndarray) -> np.ndarray:
     """Return the Euclidean length of each column, shape (in,), without intermediate overflow."""
     check_axes("w", w, "(out, in)")
     return np.hypot.reduce(w, axis=0)
+
+
+def _overflows(w: np.ndarray, lengths: np.ndarray) -> bool:
+    """Return whether finite weights have a length beyond the range."""
+    return bool(np.isinf(lengths).any() and np.isfinite(w).all())
 
 
 def _over_positive(w: np.ndarray, lengths: np.ndarray) -> np.ndarray:

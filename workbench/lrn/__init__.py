@@ -49,9 +49,9 @@ def check_rank(name: str, shape: tuple[int, ...], order: str, region: str) -> No
     """Raise ValueError unless the number of axes of `shape` fits the order and the region."""
     axes = f"{name} has {len(shape)} axes {shape}"
     if region == "within" and len(shape) != 4:
-        raise ValueError(f"{axes}: region='within' takes 4, batch, channels, height and width")
+        raise ValueError(f"{axes}: region='within' takes 4: batch, channels, height and width")
     if len(shape) < 2:
-        raise ValueError(f"{axes}: must have at least 2, a batch and a channel axis")
+        raise ValueError(f"{axes}: it must have at least 2, a batch and a channel axis")
     if order not in ("NCHW", "NHWC") and len(shape) != len(order):
         raise ValueError(f"{axes}: order={order!r} takes {len(order)}; NCHW and NHWC take any")
 

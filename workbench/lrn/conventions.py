@@ -75,8 +75,8 @@ def arguments(window: Window) -> dict[str, int | float | str]:
     """Return equal arguments of `workbench.local_response_norm`; raise ValueError if the window is not symmetric."""
     if window.before != window.after:
         raise ValueError(
-            f"a window of {window.before} before and {window.after} after: local_response_norm takes one that reaches "
-            "as far to both sides; use conventions.local_response_norm(x, window)"
+            f"the window reaches {window.before} before and {window.after} after: local_response_norm needs one that "
+            "reaches as far before as after; use conventions.local_response_norm(x, window)"
         )
     size = window.before + window.after + 1
     divisor = size**2 if window.region == "within" else size

@@ -85,7 +85,7 @@ def cost(
     shape = checked_shape("shape", shape)
     check_rank("shape", shape, values["order"], values["region"])
     if checked_engine(engine) is not None and form is not None:
-        raise ValueError(f"form={form!r}: engine={engine!r} has its own; leave one of them out")
+        raise ValueError(f"form={form!r}: engine={engine!r} has a form of its own; give only one of the two")
     form = checked_choice("form", form or OF_LOOPS[values["region"]], FORMS[values["region"]])
     last = CHANNELS_LAST[values["order"]]
     axes = window_axes(len(shape), values["region"], last)

@@ -1,7 +1,7 @@
 """Fast local response normalization: the functions of `reference`, computed by compiled loops.
 
-This module chooses the loop that fits the memory layout, cuts the work into jobs for the threads, and recomputes in
-logarithms what plain arithmetic cannot represent. It needs a few rows of memory per thread beside the result.
+This module chooses the loop that fits the memory layout, cuts the work into jobs for the threads, and computes again
+what plain arithmetic cannot represent. It needs a few rows of memory per thread beside the result.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ import numpy as np
 
 from workbench import parallel
 from workbench.compiling import variant
-from workbench.lrn import log_domain, loops_channels_first, loops_channels_last, loops_within
+from workbench.lrn import log_domain, loops_channels_first, loops_channels_last, loops_wide, loops_within
 from workbench.lrn.loops_common import (
     BLOCK,
     LIBRARY,
@@ -25,6 +25,7 @@ from workbench.lrn.loops_common import (
     Limits,
     Scalars,
 )
+from workbench.lrn.loops_wide import Numbers, View
 from workbench.lrn.window import SHORT_ROW, Window, compute_dtype, safe_limits, window_axes
 
 NATIVE = (np.dtype(np.float32), np.dtype(np.float64))  # types that the loops read without conversion
@@ -34,45 +35,42 @@ GRADIENT_ROW = 4096  # pixels of a gradient tile: smaller, because the gradient 
 CHUNK = 32768  # elements in the rows that the gradient processes at a time
 BUFFER = 16384  # elements of a tile that holds pixels with all their channels
 BAND = 32  # image rows in a job
+LEVELS = (0, 700, 0, -700)  # exponents of the factor of x where squares are summed; float32 needs the first alone
+WIDE_ROW = 128  # elements of a block's row where elements are computed again; 64 of them are a block across channels
 
 
 def local_response_norm_scale(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
-    return _run((x,), window, channels_last, variant(SCALE_ITSELF), log_domain.local_response_norm_scale)
+    return _run((x,), window, channels_last, variant(SCALE_ITSELF))
 
 
 def local_response_norm(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
-    return _run((x,), window, channels_last, _power(x.dtype, window.beta), log_domain.local_response_norm)
+    return _run((x,), window, channels_last, _power(x.dtype, window.beta))
 
 
 def local_response_norm_gradient(dy: np.ndarray, x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
-    power = _power(x.dtype, window.beta)
-    return _run((dy, x), window, channels_last, power, log_domain.local_response_norm_gradient)
+    return _run((dy, x), window, channels_last, _power(x.dtype, window.beta))
 
 
 @dataclasses.dataclass(frozen=True)
 class _Plan:
     """The plan of one call: the shape that the loop sees, its arguments, and the number of jobs.
 
-    The other fields serve elements that must be recomputed. `part(i)` is the slice of part i in an array of `shape`.
-    `axes` are the window's axes in that slice, reshaped to `part_shape`. A part is `jobs_a_part` consecutive jobs.
+    `view` is what the loops that compute elements again see.
     """
 
     loop: Callable
     shape: tuple[int, ...]
     arguments: tuple
     jobs: int
-    part: Callable[[int], tuple]
-    part_shape: tuple[int, ...] | None
-    axes: tuple[int, ...]
-    jobs_a_part: int = 1
+    view: View
 
 
-def _run(arrays: tuple, window: Window, channels_last: bool, power: tuple, fallback: Callable) -> np.ndarray:
+def _run(arrays: tuple, window: Window, channels_last: bool, power: tuple) -> np.ndarray:
     """Return a new array computed from `arrays` (dy and x, or x), block by block if they must be converted."""
     x = arrays[-1]
     if x.size and all(array.flags.c_contiguous and array.dtype in NATIVE for array in arrays):
         out = np.empty_like(x, subok=False)
-        _fill(arrays, out, window, channels_last, power, fallback, x)
+        _fill(arrays, out, window, channels_last, power, x)
         return out
     out = np.empty(x.shape, x.dtype.newbyteorder("="))
     if not out.size:
@@ -82,7 +80,7 @@ def _run(arrays: tuple, window: Window, channels_last: bool, power: tuple, fallb
     for block in _blocks(x.shape, axes):
         parts = tuple(np.ascontiguousarray(array[block], dtype) for array in arrays)
         result = np.empty(parts[-1].shape, dtype)
-        _fill(parts, result, window, channels_last, power, fallback, x)
+        _fill(parts, result, window, channels_last, power, x)
         with np.errstate(over="ignore"):
             out[block] = result
     return out
@@ -97,15 +95,7 @@ def _blocks(shape: tuple[int, ...], axes: tuple[int, ...]) -> Iterator[tuple[sli
         yield tuple(slice(begin, begin + length) if axis == longest else slice(None) for axis in range(len(shape)))
 
 
-def _fill(
-    arrays: tuple,
-    out: np.ndarray,
-    window: Window,
-    channels_last: bool,
-    power: tuple,
-    fallback: Callable,
-    all_x: np.ndarray,
-) -> None:
+def _fill(arrays: tuple, out: np.ndarray, window: Window, channels_last: bool, power: tuple, all_x: np.ndarray) -> None:
     """Fill `out` from arrays that the loops can read; the last array is a block of `all_x`."""
     x, direction = arrays[-1], "forward" if len(arrays) == 1 else "gradient"
     plan, scalars, limits = _preparation(x.shape, x.dtype, window, channels_last, direction)
@@ -116,18 +106,24 @@ def _fill(
         plan.loop(*flat, start, stop, plan.shape, *plan.arguments, power, scalars, limits, safe)
 
     parallel.run(work, plan.jobs, x.size)
-    if safe.all():
-        return
-    if window.base_can_vanish:
-        log_domain.refuse_vanishing_base(all_x, window, window_axes(all_x.ndim, window.region, channels_last))
-    *views, target = (array.reshape(plan.shape) for array in (*arrays, out))
-    for number in np.unique(np.flatnonzero(~safe) // plan.jobs_a_part):
-        part = plan.part(number)
-        pieces = [view[part] for view in views]
-        shape = plan.part_shape or pieces[0].shape
-        result = fallback(*(piece.reshape(shape) for piece in pieces), window, plan.axes)
-        with np.errstate(over="ignore"):
-            target[part] = result.reshape(pieces[0].shape)
+    if not safe.all() and not _fill_again(flat, plan, window, direction, power, safe):
+        axes = window_axes(all_x.ndim, window.region, channels_last)
+        log_domain.refuse_vanishing_base(all_x, window, axes, at_least=1)
+
+
+def _fill_again(flat: list, plan: _Plan, window: Window, direction: str, power: tuple, safe: np.ndarray) -> bool:
+    """Compute the elements of unsafe jobs that plain arithmetic gets wrong; return whether all bases are positive."""
+    loop, numbers = getattr(loops_wide, direction), _numbers(flat[0].dtype, window)
+    outer, height, _, lanes = plan.view.shape
+    blocks = outer * -(-height // plan.view.band) * -(-lanes // plan.view.chunk)
+    positive = np.ones(blocks, np.bool_)
+    wanted = () if power == variant(SCALE_ITSELF) else variant(1)
+
+    def work(start: int, stop: int) -> None:
+        loop(*flat, start, stop, plan.view, wanted, numbers, safe, positive)
+
+    parallel.run(work, blocks, flat[0].size)
+    return bool(positive.all())
 
 
 @lru_cache(maxsize=256)
@@ -165,9 +161,13 @@ def _planes_plan(batch: int, channels: int, pixels: int, window: Window, directi
         shape=(batch, channels, pixels),
         arguments=(tile, *chunk, *window.clipped(channels)),
         jobs=batch * tiles,
-        part=lambda job: (job // tiles, slice(None), slice(job % tiles * tile, (job % tiles + 1) * tile)),
-        part_shape=None,
-        axes=(0,),
+        view=_view(
+            (batch, channels, 1, pixels),
+            (channels * pixels, pixels, 0, 1),
+            window.clipped(channels),
+            (0, 0),
+            (tiles, 0, 1, tile),
+        ),
     )
 
 
@@ -179,9 +179,7 @@ def _pixels_plan(pixels: int, channels: int, window: Window, direction: str) -> 
         shape=(pixels, channels),
         arguments=(tile, before, after),
         jobs=-(-pixels // tile),
-        part=lambda job: (slice(job * tile, (job + 1) * tile),),
-        part_shape=None,
-        axes=(1,),
+        view=_view((1, channels, 1, pixels), (0, 1, 0, channels), (before, after), (0, 0), (0, 0, 1, tile), True),
     )
 
 
@@ -191,17 +189,23 @@ def _image_plan(shape: tuple[int, ...], window: Window, channels_last: bool, dir
     else:
         planes, height, width, step = shape[0] * shape[1], shape[2], shape[3], 1
     bands = -(-height // BAND)
+    if channels_last:
+        seen, jobs = (shape, (height * width * step, width * step, step, 1)), (bands, 1, 0, step)
+    else:
+        seen, jobs = ((1, height, width, planes), (0, width, 1, height * width)), (0, 1, bands, 1)
     small = "small_" if width * step < SHORT_ROW else ""
     return _Plan(
         loop=getattr(loops_within, small + direction),
         shape=(planes, height, width * step),
         arguments=(BAND, step, window.clipped(height), window.clipped(width)),
         jobs=planes * bands,
-        part=lambda plane: (plane,),  # a whole plane: the windows of a band reach into other bands
-        part_shape=(height, width, step),
-        axes=(0, 1),
-        jobs_a_part=bands,
+        view=_view(*seen, window.clipped(height), window.clipped(width), jobs),
     )
+
+
+def _view(shape: tuple, strides: tuple, vertical: tuple, horizontal: tuple, jobs: tuple, masked: bool = False) -> View:
+    band = BAND if jobs[1] else 2 * BAND  # bands of an image are those of its jobs
+    return View(shape, strides, band, max(1, min(shape[3], WIDE_ROW // shape[2])), vertical, horizontal, jobs, masked)
 
 
 def _power(dtype: np.dtype, beta: float) -> tuple:
@@ -228,3 +232,39 @@ def _constants(dtype: np.dtype, window: Window) -> tuple[Scalars, Limits]:
     if lowest > highest:
         return scalars, Limits(integer(1), integer(0), integer(0))
     return scalars, Limits(*(to(limit).view(integer) for limit in (lowest, highest, largest)))
+
+
+@lru_cache(maxsize=256)
+def _numbers(dtype: np.dtype, window: Window) -> Numbers:
+    """Return the arguments of the loops that compute elements again."""
+    lowest, highest, largest = safe_limits(dtype, window)
+    coefficient, exponent = _factors(window.alpha, 1 / window.divisor)
+    slope, slope_exponent = _factors(window.alpha, 1 / window.divisor, window.beta, 2.0)
+    shift = exponent // 2  # the exponent of a square must be even
+    coefficient *= 2.0 ** (exponent - 2 * shift)
+    smallest = np.finfo(dtype).minexp + 1
+    with np.errstate(all="ignore"):
+        levels = [
+            (np.exp2(k), coefficient, np.ldexp(window.bias, 2 * (k - shift)), 2.0 * (shift - k))
+            for k in LEVELS[: 1 if dtype == np.float32 else None]
+        ]
+        return Numbers(
+            beta=window.beta,
+            slope=slope,
+            slope_exponent=float(slope_exponent),
+            log2_bias=float(np.log2(window.bias)),
+            lowest=float(np.log2(lowest)),
+            highest=float(np.log2(max(highest, 0.0))),
+            largest_sum=float(np.finfo(dtype).max) / 2,
+            largest=float(np.log2(largest)) if largest else 0.0,
+            smallest=float(smallest),
+            smallest_x=float(np.ldexp(1.0, min(1023, smallest - slope_exponent))),
+            levels=np.array(levels),
+        )
+
+
+def _factors(*factors: float) -> tuple[float, int]:
+    """Return m and e with m * 2^e the product, where the product itself may be beyond a float's range."""
+    pairs = [math.frexp(factor) for factor in factors]
+    m, e = math.frexp(math.prod(m for m, _ in pairs))
+    return m, e + sum(e for _, e in pairs)

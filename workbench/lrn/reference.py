@@ -19,32 +19,39 @@ from workbench.lrn.window import Window, safe_limits, window_axes
 def local_response_norm_scale(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
     axes = window_axes(x.ndim, window.region, channels_last)
     scale = _scale(x, window, axes)
-    if not _is_safe(window, axes, x, scale):
-        scale = log_domain.local_response_norm_scale(x, window, axes)
+    safe = _is_safe(scale, x, window, axes)
+    if not safe.all():
+        scale = np.where(safe, scale, log_domain.local_response_norm_scale(x, window, axes))
     return _rounded(scale, x.dtype)
 
 
 def local_response_norm(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
     axes = window_axes(x.ndim, window.region, channels_last)
     scale = _scale(x, window, axes)
-    if _is_safe(window, axes, x, scale):
+    safe = _is_safe(scale, x, window, axes)
+    with np.errstate(all="ignore"):
         y = x.astype(np.float64) * scale**-window.beta
-    else:
-        y = log_domain.local_response_norm(x, window, axes)
+    if not safe.all():
+        y = np.where(safe, y, log_domain.local_response_norm(x, window, axes))
     return _rounded(y, x.dtype)
 
 
 def local_response_norm_gradient(dy: np.ndarray, x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
     axes = window_axes(x.ndim, window.region, channels_last)
     scale = _scale(x, window, axes)
+    safe = _is_safe(scale, x, window, axes)
     with np.errstate(all="ignore"):
-        term = dy * (x.astype(np.float64) * scale ** (-window.beta - 1))
-    if _is_safe(window, axes, x, scale, term):
+        share = x.astype(np.float64) * scale ** (-window.beta - 1)
+        term = dy * share
         # Element i is in the windows of [i - after, i + before]: the same window, seen from the other end.
         total = _window_sum(term, window.after, window.before, axes)
-        dx = dy * scale**-window.beta - 2 * window.coefficient * window.beta * (x * total)
-    else:
-        dx = log_domain.local_response_norm_gradient(dy, x, window, axes)
+        indirect = x * total
+        dx = dy * scale**-window.beta - 2 * window.coefficient * window.beta * indirect
+    safe &= (np.abs(term) <= safe_limits(np.dtype(np.float64), window)[2]) & _keeps_digits((dy, x), (share, term))
+    safe = _window_sum(~safe, window.after, window.before, axes) == 0
+    safe &= _keeps_digits((x, total), (indirect,))
+    if not safe.all():
+        dx = np.where(safe, dx, log_domain.local_response_norm_gradient(dy, x, window, axes))
     return _rounded(dx, x.dtype)
 
 
@@ -59,18 +66,24 @@ def _window_sum(values: np.ndarray, before: int, after: int, axes: tuple[int, ..
     if not values.size:
         return values
     for axis in axes:
-        values = log_domain.windows(values, before, after, (axis,), 0.0).sum(axis=-1)
+        values = log_domain.windows(values, before, after, axis, 0.0).sum(axis=-1)
     return values
 
 
-def _is_safe(
-    window: Window, axes: tuple[int, ...], x: np.ndarray, scale: np.ndarray, term: np.ndarray | None = None
-) -> bool:
-    lowest, highest, largest = safe_limits(np.dtype(np.float64), window)
-    safe = bool(np.all((scale >= lowest) & (scale <= highest)))
-    if not safe and window.base_can_vanish:
+def _is_safe(scale: np.ndarray, x: np.ndarray, window: Window, axes: tuple[int, ...]) -> np.ndarray:
+    """Return where plain arithmetic is right; raise ValueError if the base is zero or negative somewhere."""
+    lowest, highest, _ = safe_limits(np.dtype(np.float64), window)
+    safe = (scale >= lowest) & (scale <= highest)
+    if window.base_can_vanish and not safe.all():
         log_domain.refuse_vanishing_base(x, window, axes)
-    return safe and (term is None or bool(np.all(np.abs(term) <= largest)))
+    return safe
+
+
+def _keeps_digits(factors: tuple[np.ndarray, ...], products: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Return where no product is below the normal numbers, or a factor is 0."""
+    tiny = np.finfo(np.float64).tiny
+    safe = np.logical_and.reduce([np.abs(product) >= tiny for product in products])
+    return safe | np.logical_or.reduce([factor == 0 for factor in factors])
 
 
 def _rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

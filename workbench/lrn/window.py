@@ -69,7 +69,8 @@ def safe_limits(dtype: np.dtype, window: Window) -> tuple[float, float, float]:
     alone are extreme, the interval is empty.
     """
     unit, steepest = (20, 8.0) if dtype == np.float32 else (160, 2.0**20)
-    weak = window.alpha != 0 and window.log2_coefficient < -5 * unit
+    slope = window.log2_coefficient + min(0.0, math.log2(window.beta or 1.0))
+    weak = window.alpha != 0 and slope < -5 * unit
     if weak or window.log2_coefficient > 2 * unit or window.beta > steepest:  # a power magnifies the base's rounding
         return math.inf, -math.inf, 0.0
     steepness = max(window.beta, 1.0)

@@ -133,6 +133,7 @@ class Batch:
         """Show how a job has ended; cells that did not run count as done."""
         took = page.duration(seconds)
         words = f"ok, {took}" if error is None else f"FAILED ({error['kind']}), {took}: {error['message']}"
+        words = words.partition("\n")[0]  # the whole message is shown at the end
         with self._lock:
             self._done[name] = self._cells[name]
             self._running.pop(name, None)
@@ -204,6 +205,7 @@ def save_all(
     The file of a notebook that fails stays as it was. One that succeeds is replaced in one step.
     """
     found = _jobs(notebooks, timeout)
+    before = {job.path: job.path.read_bytes() for job in found}
     for parent in {job.path.parent for job in found}:
         files.prepare(parent)
 
@@ -212,7 +214,7 @@ def save_all(
             with files.partial(job.path.parent, job.name) as folder:
                 outcome = batch.execute(job, folder)
                 if outcome.error is None:
-                    _save(job, nbformat.writes(clean(read_executed(job, folder))) + "\n")
+                    _save(job, before[job.path], nbformat.writes(clean(read_executed(job, folder))) + "\n")
         except Exception as problem:
             outcome = _not_written(job.path, problem)
         batch.finish(job.name, outcome.duration_seconds, outcome.error)
@@ -221,9 +223,9 @@ def save_all(
     return dict(zip((job.path for job in found), _side_by_side(found, save, jobs, console, REPORTS), strict=True))
 
 
-def _save(job: Job, text: str) -> None:
-    """Replace the notebook's file, with its links and permissions kept, unless somebody has changed it meanwhile."""
-    if load(job.path) != job.notebook:
+def _save(job: Job, before: bytes, text: str) -> None:
+    """Replace the notebook's file, with its links and permissions kept, unless it is not as it was `before`."""
+    if job.path.read_bytes() != before:
         raise NotebookError("it was changed while it ran, and keeps the change; run it again")
     file = job.path.resolve()
     mode = file.stat().st_mode

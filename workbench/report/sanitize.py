@@ -5,14 +5,16 @@ What stays shows something; it runs nothing and loads nothing. Bleach parses the
 
 import base64
 import contextlib
+import html
 import mimetypes
 import re
+import secrets
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote
 
 from bleach.sanitizer import Cleaner
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup, NavigableString, Tag
 
 # Elements that are removed with what they hold. Any other element that is not allowed leaves its content.
 HIDDEN = """
@@ -60,6 +62,7 @@ MATHML_ATTRIBUTES = """
 """
 ATTRIBUTES = {*HTML_ATTRIBUTES.split(), *SVG_ATTRIBUTES.split(), *MATHML_ATTRIBUTES.split()}
 PROTOCOLS = {"http", "https", "mailto", "ftp", "file", "tel", "data"}  # `data` only where _allows says so
+LONG = 1000  # characters of a text that Bleach does not get: its time would grow with their number squared
 LOADS = re.compile(
     r"""[<\\] | @(?!media|supports|keyframes) | \b(src|image|image-set|cross-fade|element|expression)\s*\(
     | \burl\s*\(\s*["']?(?!["'#]|data:image/)""",  # a backslash could spell any of these
@@ -81,7 +84,13 @@ def scrub(markup: str, folder: Path | None = None) -> str:
     harmless = "".join(f"<style>{sheet}</style>" for sheet in sheets if not LOADS.search(sheet))
     styles = SimpleNamespace(sanitize_css=lambda style: "" if LOADS.search(style) else style)
     cleaner = Cleaner(ELEMENTS, _allows, PROTOCOLS, strip=True, css_sanitizer=styles)
-    return harmless + cleaner.clean(str(soup))
+    cleaner.serializer.use_best_quote_char = False  # within single quotes, Bleach would escape & twice
+    mark = secrets.token_hex(8)
+    texts = [text for text in soup.find_all(string=True) if type(text) is NavigableString and len(text) > LONG]
+    for number, text in enumerate(texts):
+        text.replace_with(f"{mark}-{number};")
+    cleaned = harmless + cleaner.clean(str(soup))
+    return re.sub(rf"{mark}-(\d+);", lambda found: html.escape(texts[int(found[1])]), cleaned)
 
 
 def _inline(picture: Tag, folder: Path) -> None:

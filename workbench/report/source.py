@@ -21,6 +21,7 @@ class NotebookError(Refused):
 def load(path: Path) -> "NotebookNode":
     """Read a Python notebook in format 4; raise NotebookError if the file is not one or cannot be read."""
     import nbformat
+    import papermill  # noqa: F401 - workers need it, so its absence is noticed before any starts
 
     try:
         if not path.is_file():

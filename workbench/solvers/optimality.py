@@ -7,6 +7,8 @@ import numpy as np
 from workbench.solvers.problem import Iterate, Problem
 
 GAP, VIOLATION = "duality gap", "violation"
+ROUNDING = 4 * float(np.finfo(np.float64).eps)  # relative error of a gap's two objectives
+SMALLEST_VIOLATION = 1e-13  # as a share of the gradient's largest element at zero weights; smaller ones are rounding
 DUAL_RANGE = -28.0  # natural logarithm of the smallest relative reduction of a dual point that is tried
 DUAL_STEPS = 10  # steps of the golden-section search
 
@@ -19,25 +21,30 @@ class Meter:
         self.measure = GAP if has_gap else VIOLATION
         self.bound = 0.0  # both losses are at least 0, so every objective is
         zero = np.zeros(problem.matrix.shape[0])
-        if has_gap:
-            self.target = tolerance * problem.loss.value(zero)
-        else:
-            self.target = tolerance * float(np.abs(problem.gradient(zero)).max())
+        largest = float(np.abs(problem.gradient(zero)).max())
+        self.target = tolerance * (problem.loss.value(zero) if has_gap else largest)
+        self.small = max(tolerance, SMALLEST_VIOLATION) * largest
 
     def read(self, iterate: Iterate) -> tuple[float, float]:
-        """Return the objective of an iterate, and its duality gap or violation."""
+        """Return the objective of an iterate, and its duality gap or violation.
+
+        A gap near the rounding error of the objective says little about the weights. If the target is below this error,
+        the gap counts as this error until the violation is small too.
+        """
         problem, weights = self.problem, iterate.weights
         predictions = problem.predictions(weights) if iterate.predictions is None else iterate.predictions
         value = problem.objective(weights, predictions)
-        if self.measure == VIOLATION and iterate.violation is not None:
-            return value, iterate.violation
         gradient = problem.gradient(predictions) if iterate.gradient is None else iterate.gradient
         if self.measure == VIOLATION:
-            return value, _violation(problem, weights, gradient, iterate.step)
-        if math.isfinite(value):
-            target = value - self.target
-            self.bound = max(self.bound, dual_value(problem, problem.loss.gradient(predictions), gradient, target))
-        return value, max(value - self.bound, 0.0) if math.isfinite(value) else math.inf
+            return value, _violation(problem, iterate, gradient)
+        if not math.isfinite(value):
+            return value, math.inf
+        dual = problem.loss.gradient(predictions)
+        self.bound = max(self.bound, dual_value(problem, dual, gradient, value - self.target))
+        gap, error = max(value - self.bound, 0.0), ROUNDING * value
+        if gap <= self.target < error and _violation(problem, iterate, gradient) > self.small:
+            return value, error
+        return value, gap
 
 
 def dual_value(problem: Problem, dual: np.ndarray, gradient: np.ndarray, enough: float = math.inf) -> float:
@@ -78,6 +85,9 @@ def dual_value(problem: Problem, dual: np.ndarray, gradient: np.ndarray, enough:
     return max(best, at_inner, at_outer)
 
 
-def _violation(problem: Problem, weights: np.ndarray, gradient: np.ndarray, step: float) -> float:
+def _violation(problem: Problem, iterate: Iterate, gradient: np.ndarray) -> float:
+    if iterate.violation is not None:
+        return iterate.violation
+    weights, step = iterate.weights, iterate.step
     moved = weights - problem.penalty.prox(weights - step * gradient, step)
     return float(np.abs(moved).max()) / step

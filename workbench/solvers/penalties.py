@@ -24,6 +24,8 @@ from workbench.arrays import WIDE_FLOATS, native_array
 from workbench.operator import REQUIRED, Arg
 from workbench.sparse_lp import lp_gradient, lp_prox
 
+SMALLEST = float(np.finfo(np.float64).tiny)  # smaller numbers have fewer digits
+
 _ALPHA = Arg("alpha", float, REQUIRED, "strength of the penalty", low=0.0)
 _P = Arg("p", float, 1.0, "exponent", low=0.0, high=math.inf, words="a number of at least 0, infinity included")
 _L1_RATIO = Arg("l1_ratio", float, REQUIRED, "share of the L1 norm", low=0.0, high=1.0)
@@ -102,9 +104,14 @@ class Lp:
             return 0.0 if np.all(size <= self.alpha) else math.inf
         if self.p == math.inf:
             return float(size.sum())
-        with np.errstate(over="ignore"):
-            powers = (size / (self.alpha * self.p)) ** (self.p / (self.p - 1))
-        return (self.p - 1) * self.alpha * float(powers.sum())
+        power, slope, factor = self.p / (self.p - 1), self.alpha * self.p, (self.p - 1) * self.alpha
+        with np.errstate(over="ignore", divide="ignore"):
+            if min(slope, factor) >= SMALLEST and max(slope, factor) < math.inf:
+                value = factor * float(((size / slope) ** power).sum())
+                if SMALLEST <= value < math.inf:
+                    return value
+            logs = power * (np.log(size) - math.log(self.alpha) - math.log(self.p))
+            return float(np.exp(logs + math.log(self.alpha) + math.log(self.p - 1)).sum())
 
     def feasible_scale(self, v: np.ndarray) -> float:
         self._refuse_unless_convex()
@@ -139,7 +146,8 @@ class ElasticNet:
         return self.alpha * (1 - self.l1_ratio)
 
     def value(self, w: np.ndarray) -> float:
-        return self.lasso * float(np.abs(w).sum()) + self.ridge / 2 * float(w @ w)
+        with np.errstate(over="ignore"):
+            return _times(self.lasso, np.abs(w).sum()) + _times(self.ridge / 2, w @ w)
 
     def subgradient(self, w: np.ndarray) -> np.ndarray:
         return self.lasso * np.sign(w) + self.ridge * w
@@ -152,7 +160,8 @@ class ElasticNet:
         beyond = np.maximum(np.abs(v) - self.lasso, 0)
         if self.ridge == 0:
             return 0.0 if not beyond.any() else math.inf
-        return float(beyond @ beyond) / (2 * self.ridge)
+        with np.errstate(over="ignore"):
+            return float(beyond @ beyond) / 2 / self.ridge
 
     def feasible_scale(self, v: np.ndarray) -> float:
         return 1.0 if self.ridge else _scale_into(np.abs(v), self.lasso)
@@ -175,7 +184,8 @@ class GroupLasso:
         return (norms * unit)[:, 0]
 
     def value(self, w: np.ndarray) -> float:
-        return self.alpha * float(self.norms(w).sum())
+        with np.errstate(over="ignore"):
+            return _times(self.alpha, self.norms(w).sum())
 
     def subgradient(self, w: np.ndarray) -> np.ndarray:
         norms = np.repeat(self.norms(w), min(self.size, w.size))[: w.size]
@@ -214,7 +224,7 @@ def elastic_net_prox(x: Any, weight: float, l1_ratio: float = 0.5) -> np.ndarray
     """
     x, weight, l1_ratio = native_array("x", x, WIDE_FLOATS), _WEIGHT.check(weight), _L1_RATIO.check(l1_ratio)
     shrunk = np.maximum(np.abs(x, dtype=np.float64) - weight * l1_ratio, 0) / (1 + weight * (1 - l1_ratio))
-    return np.copysign(shrunk, x).astype(x.dtype)
+    return np.asarray(np.copysign(shrunk, x)).astype(x.dtype)
 
 
 def group_prox(x: Any, weight: float, axis: int = -1) -> np.ndarray:
@@ -254,7 +264,12 @@ def max_norm_prox(x: Any, weight: float) -> np.ndarray:
     levels = (sums - radius) / np.arange(1, sizes.size + 1)  # t, if the first 1, 2, ... elements were clipped
     above = np.flatnonzero(sizes / unit > levels)
     level = levels[above[-1]] * unit if above.size else unit  # no element is above if rounding loses the weight
-    return np.clip(x, -x.dtype.type(level), x.dtype.type(level))
+    return np.asarray(np.clip(x, -x.dtype.type(level), x.dtype.type(level)))
+
+
+def _times(strength: float, total: Any) -> float:
+    """Return the product, which is 0 for a strength of 0 even if the total is beyond the range."""
+    return strength * float(total) if strength else 0.0
 
 
 def _norms_in_units(x: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:

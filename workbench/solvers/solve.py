@@ -109,7 +109,8 @@ def solve(
     With a convex penalty, a solver has converged when the duality gap is at most tolerance times the objective at zero
     weights, |y|^2/(2n) or log 2 (scikit-learn's Lasso stops at twice this gap for the same tolerance). With another
     penalty or none, it has converged when the violation is at most tolerance times the largest element of the gradient
-    at zero weights.
+    at zero weights. If the tolerance asks for a gap below the rounding error of the objective, the violation must be
+    small as well: at most the larger of tolerance and 1e-13 times that element.
 
     Args:
         X: shape (n, features), float32, float64 or integers; or a `scipy.sparse` CSR or CSC matrix. Computations are in
@@ -137,8 +138,8 @@ def solve(
 
     Raises:
         TypeError: X, y or start is not an array of numbers, or the solver does not support the penalty.
-        ValueError: X, y and start do not fit together or are not finite; an argument is outside its range; or the
-            solver does not use a given option, or needs an option that is missing.
+        ValueError: X, y and start do not fit together or are not finite; the loss at start overflows; an argument is
+            outside its range; or the solver does not use a given option, or needs an option that is missing.
     """
     options = {"step": step, "sparsity_threshold": sparsity_threshold, "nonzeros": nonzeros, "restart": restart}
     problem = make_problem(X, y, penalty, loss)
@@ -162,6 +163,9 @@ def run(
     checked = _checked_options(solver, problem, options)
     start = np.zeros(problem.features) if start is None else start
     start = checked_vector("start", start, problem.features, "one weight per feature of X").copy()
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not math.isfinite(problem.loss.value(problem.predictions(start))):
+            raise ValueError("start: the loss there is beyond the range of float64; give smaller weights")
     iterates = chosen.iterates(problem, Options(start, **checked))
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the objective shows a step that is too large
         return _measured(problem, solver, iterates, tolerance, limit, seconds)
@@ -197,7 +201,7 @@ def _measured(
         seconds=np.array(seconds),
         nonzeros=np.array(nonzeros),
         passes=len(objective) - 1 if last.passes is None else last.passes,
-        converged=bool(optimality[-1] <= meter.target),
+        converged=bool(optimality[-1] <= meter.target and math.isfinite(objective[-1])),
         solver=solver,
     )
 

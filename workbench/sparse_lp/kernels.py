@@ -11,13 +11,14 @@ import numpy as np
 from workbench import parallel
 from workbench.compiling import variant
 from workbench.sparse_lp import loops_penalty, loops_prox, loops_rows
-from workbench.sparse_lp.loops_common import SAMPLE
-from workbench.sparse_lp.reference import lp_threshold
+from workbench.sparse_lp.loops_common import SAMPLE, SMALLEST
+from workbench.sparse_lp.reference import lp_threshold, power_of_product
 
 RANGES = 256  # largest number of ranges of rows; row numbers are sorted by range, and a range is a job
 
 LARGEST_SHORT = 64  # largest p for which a shorter polynomial is accurate to 1e-7, enough for float32 weights
 
+NEAR = 1000.0  # powers with a larger exponent, to the base 2, may be beyond the range where the slope is not
 LARGEST_FINITE = 1e15  # for p above this, the proximal operator changes by less than 1e-13
 
 PENALTIES = {0: loops_penalty.COUNT, 0.5: loops_penalty.ROOT, 1: loops_penalty.ABSOLUTE, 2: loops_penalty.SQUARE}
@@ -60,8 +61,12 @@ def sparse_lp(w: np.ndarray, alpha: float, p: float, sparsity_threshold: float) 
 def lp_gradient(w: np.ndarray, alpha: float, p: float) -> np.ndarray:
     source = np.ascontiguousarray(w).reshape(-1)
     dw = np.empty_like(source)
-    kind = variant(PENALTIES.get(p, loops_penalty.POWER) if alpha else loops_penalty.COUNT)
-    _run(lambda start, stop: loops_penalty.gradient(source, dw, kind, alpha, p, start, stop), source.size)
+    if not alpha or not p:
+        alpha, p = 0.0, 1.0
+    usual = p == 1 or SMALLEST <= alpha * p < math.inf
+    kind = variant(PENALTIES.get(p, loops_penalty.POWER) if usual else loops_penalty.POWER)
+    strength = (alpha, p, math.log2(alpha) + math.log2(p) if alpha else 0.0, NEAR if usual else -1.0)
+    _run(lambda start, stop: loops_penalty.gradient(source, dw, kind, strength, start, stop), source.size)
     return dw.reshape(w.shape)
 
 
@@ -117,7 +122,8 @@ def _run(work, elements: int) -> None:
 def _prox(weight: float, p: float) -> tuple[tuple[int, ...], loops_prox.Prox]:
     p = min(p, LARGEST_FINITE) if p < math.inf else p
     number = PROXES.get(p, loops_prox.BELOW_ONE if p < 1 else loops_prox.ABOVE_ONE)
-    strength = {0.5: (weight * p) ** (2 / 3), 2 / 3: (weight * p) ** 0.75, 2: 0.5 / (0.5 + weight)}.get(p, weight * p)
+    power = {0.5: 2 / 3, 2 / 3: 0.75}.get(p, 1)
+    strength = 0.5 / (0.5 + weight) if p == 2 else power_of_product(weight, p, power)
     log_strength = math.log2(weight) + (math.log2(p) if p else 0.0)
     return variant(number), loops_prox.Prox(weight, p, lp_threshold(weight, p), strength, log_strength)
 

@@ -63,8 +63,13 @@ def penalty(w, mask, kind, p, threshold, totals, start, stop):
 
 
 @kernel
-def gradient(w, dw, kind, alpha, p, start, stop):
-    """Write the slope of alpha |w|^p for jobs start .. stop of w (n,) to dw (n,)."""
+def gradient(w, dw, kind, strength, start, stop):
+    """Write the slope of alpha |w|^p for jobs start .. stop of w (n,) to dw (n,).
+
+    `strength` is (alpha, p, log2(alpha p), near). If the exponent of a power is beyond `near`, the logarithm is added
+    to it, as the power or alpha p may be beyond the range where the slope is not.
+    """
+    alpha, p, logarithm, near = strength
     for job in range(u(start), u(stop)):
         end = min((job + u(1)) * u(SAMPLE), u(w.shape[0]))
         for at in range(job * u(SAMPLE), end, u(TILE)):
@@ -72,17 +77,17 @@ def gradient(w, dw, kind, alpha, p, start, stop):
             for i in range(at, min(at + u(TILE), end)):
                 value = f64(w[i])
                 size = abs(value)
-                if len(kind) == COUNT:
-                    slope = 0.0 if size <= np.inf else size
-                elif len(kind) == ABSOLUTE:
+                if len(kind) == ABSOLUTE:
                     slope = alpha if size <= np.inf else size
                 elif len(kind) == SQUARE:
                     slope = 2.0 * alpha * size
                 elif len(kind) == ROOT:
                     slope = 0.5 * alpha / np.sqrt(size)
                 else:
-                    power = exp2((p - 1.0) * log2(size))
+                    exponent = (p - 1.0) * log2(size)
+                    far = abs(exponent) > near
+                    power = exp2(exponent + (logarithm if far else 0.0))
                     beyond = size if p > 1.0 else 1.0 / size  # the factor for an infinity or NaN
-                    slope = alpha * p * (power if size < np.inf else beyond)
+                    slope = (1.0 if far & (size < np.inf) else alpha * p) * (power if size < np.inf else beyond)
                 slope = 0.0 if size == 0.0 else slope
                 dw[i] = w.dtype.type(-slope if (value < 0.0) & (slope != 0.0) else slope)

@@ -5,7 +5,7 @@ from collections import namedtuple
 import numpy as np
 
 from workbench.compiling import prefetch_tile
-from workbench.sparse_lp.loops_common import SAMPLE, TILE, exp2, f64, kernel, log2, part, u
+from workbench.sparse_lp.loops_common import SAMPLE, SMALLEST, TILE, exp2, f64, kernel, log2, part, u
 
 # Variants: the formula by p, which is 0, 1/2, 2/3, others below 1, 1, others above 1, 2, infinity.
 HARD, HALF, TWO_THIRDS, BELOW_ONE, SOFT, ABOVE_ONE, SHRINK, CLIP = 1, 2, 3, 4, 5, 6, 7, 8
@@ -154,7 +154,10 @@ def _polish(sizes, roots, count, scalars):
     """Take one more step of Newton's method with the library's pow, for the last digits of a float64."""
     for i in range(count):
         z = roots[i]
-        pull = scalars.strength * z ** (scalars.p - 1.0)
+        power = z ** (scalars.p - 1.0)
+        pull = scalars.strength * power
+        if not ((power >= SMALLEST) & (power < np.inf) & (scalars.strength >= SMALLEST) & (scalars.strength < np.inf)):
+            pull = exp2(scalars.log_strength + (scalars.p - 1.0) * log2(z))
         step = (z + pull - sizes[i]) / (z + (scalars.p - 1.0) * pull)
         roots[i] = z - z * step if abs(step) < 1e-6 else z
 

@@ -16,6 +16,8 @@ import numpy as np
 STEPS = 100  # largest number of Newton steps; the slowest known case, p near 1 and z far below x, needs about 40
 ENOUGH = 1e-15  # relative step that ends the iteration
 POLISH = 1e-6  # a larger last step is ignored: it means that a power has overflowed
+SMALLEST = float(np.finfo(np.float64).tiny)  # smaller numbers have fewer digits
+FAR = 2.0**300  # sizes and weights beyond this, or below its inverse, are brought near 1 first
 
 
 def sparse_lp_regularizer(
@@ -51,7 +53,12 @@ def lp_gradient(w: np.ndarray, alpha: float, p: float) -> np.ndarray:
     if p == 0 or alpha == 0:
         return np.where(np.isnan(w), w, 0).astype(w.dtype)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        slope = alpha * p * size ** (p - 1) * np.sign(w)
+        strength, power = alpha * p, np.asarray(1.0 if p == 1 else size ** (p - 1))
+        slope = np.asarray(strength * power * np.sign(w))
+        odd = (size > 0) & ~((power >= SMALLEST) & (power < math.inf) & (SMALLEST <= strength < math.inf))
+        if p != 1 and odd.any():  # a factor is beyond the range, and the product may not be
+            logs = math.log2(alpha) + math.log2(p) + (p - 1) * np.log2(size[odd])
+            slope[odd] = np.copysign(np.exp2(logs), w[odd])
         return np.where(size == 0, 0, slope).astype(w.dtype)
 
 
@@ -61,7 +68,10 @@ def lp_prox(x: np.ndarray, weight: float, p: float) -> np.ndarray:
         return x.copy()
     z = np.where(size <= lp_threshold(weight, p), 0, size)
     beyond = (z > 0) & np.isfinite(size)
-    z[beyond] = _minimizer(size[beyond], weight, p)
+    far = beyond & ((size < 1 / FAR) | (size > FAR) | (not 1 / FAR < weight < FAR)) & (0 < p < 1)
+    z[beyond & ~far] = _minimizer(size[beyond & ~far], weight, p)
+    if far.any():
+        z[far] = _far_minimizer(size[far], weight, p)
     if p == math.inf:
         z = np.minimum(z, 1)  # clips infinities too
     with np.errstate(over="ignore"):
@@ -82,7 +92,17 @@ def _minimizer(x: np.ndarray, weight: float, p: float) -> np.ndarray:
         return _half(x, weight)
     if p == 2 / 3:
         return _two_thirds(x, weight)
-    return _below_one(x, weight * p, p) if p < 1 else _above_one(x, weight, p)
+    return _below_one(x, weight, p) if p < 1 else _above_one(x, weight, p)
+
+
+def _far_minimizer(x: np.ndarray, weight: float, p: float) -> np.ndarray:
+    """Return the minimizer for p < 1 of x or a weight near the ends of the range, where powers would overflow.
+
+    For x = s y with a power of two s, z = s v, where v minimizes 1/2 (v - y)^2 + weight s^(p-2) |v|^p.
+    """
+    y, exponent = np.frexp(x)
+    weights = np.ldexp(weight, -exponent) * np.exp2((p - 1) * exponent)
+    return np.ldexp(_minimizer(y, weights, p), exponent)
 
 
 def _half(x: np.ndarray, weight: float) -> np.ndarray:
@@ -106,13 +126,14 @@ def _two_thirds(x: np.ndarray, weight: float) -> np.ndarray:
     return x * (0.5 * (m + np.sqrt(2 / m - square))) ** 3
 
 
-def _below_one(x: np.ndarray, c: float, p: float) -> np.ndarray:
-    """Find the largest root of z + c z^(p-1) = x; the left side is convex, so Newton's method falls from x to it."""
-    z = x.copy()
+def _below_one(x: np.ndarray, weight: float, p: float) -> np.ndarray:
+    """Find the largest root of z + weight p z^(p-1) = x; the left side is convex, so Newton's method falls from x."""
+    z, c = x.copy(), weight * p
+    least = 0.9 * (2 * weight * (1 - p)) ** (1 / (2 - p))  # rounding must not take it below the root
     for _ in range(STEPS):
         pull = c * z ** (p - 1)
         step = (z + pull - x) / (z - (1 - p) * pull)
-        z = z - z * step
+        z = np.maximum(z - z * step, least)
         if not np.any(np.abs(step) > ENOUGH):
             break
     return z
@@ -136,7 +157,9 @@ def _above_one(x: np.ndarray, weight: float, p: float) -> np.ndarray:
             break
     z = np.exp(u)
     with np.errstate(all="ignore"):
-        pull = weight * p * z ** (p - 1)
+        power = z ** (p - 1)
+        far = (power < SMALLEST) | (weight * p == math.inf)
+        pull = np.where(far, np.exp(log_c + (p - 1) * np.log(z)), weight * p * power)
         step = (z + pull - x) / (z + (p - 1) * pull)
         return np.where(np.abs(step) < POLISH, z - z * step, z)
 
@@ -151,10 +174,19 @@ def lp_threshold(weight: float, p: float) -> float:
         return 0.0
     if p == 1:
         return weight
-    return (2 - p) / (2 * (1 - p)) * smallest_nonzero(weight, p)
+    smallest = smallest_nonzero(weight, p)
+    if smallest < SMALLEST:  # the same product in an order that loses no digits
+        return (1 - p / 2) * (2 * weight) ** (1 / (2 - p)) * (1 - p) ** ((p - 1) / (2 - p))
+    return (2 - p) / (2 * (1 - p)) * smallest
 
 
 def smallest_nonzero(weight: float, p: float) -> float:
     """Return the smallest non-zero result of the proximal operator for p < 1: (2 weight (1 - p))^(1 / (2 - p))."""
     # The factor 2 is taken out so that no weight overflows.
-    return math.exp2(1 / (2 - p)) * (weight * (1 - p)) ** (1 / (2 - p))
+    return math.exp2(1 / (2 - p)) * power_of_product(weight, 1 - p, 1 / (2 - p))
+
+
+def power_of_product(weight: float, factor: float, exponent: float) -> float:
+    """Return (weight factor)^exponent, also where the product is so small that it would lose digits."""
+    product = weight * factor
+    return product**exponent if product >= SMALLEST else weight**exponent * factor**exponent

@@ -225,15 +225,18 @@ def _set_place(places: array.array, number: int, place: int) -> None:
 
 
 def _check_no_other(path: Path) -> None:
-    """Raise SweepError if the folder holds other files and no sweep, or a file `lock` that is not ours."""
+    """Raise SweepError if the folder holds other files and no sweep, a foreign lock, or no readable sweep.json."""
     if not path.is_dir():
         return
+    others = []
+    if (path / "sweep.json").exists():
+        read_definition(path)
+    else:
+        others = [each.name for each in path.iterdir() if each.name != "lock" and not each.name.startswith(".")]
     lock = path / "lock"
     is_plain = lock.is_file() and not lock.is_symlink()
-    is_ours = not os.path.lexists(lock) or (is_plain and LOCKED.fullmatch(lock.read_bytes()))
-    others = [] if is_ours else ["lock"]
-    if not (path / "sweep.json").exists():
-        others += [each.name for each in path.iterdir() if each.name != "lock" and not each.name.startswith(".")]
+    if os.path.lexists(lock) and not (is_plain and LOCKED.fullmatch(lock.read_bytes())):
+        others.append("lock")
     if others:
         raise SweepError(f"folder {str(path)!r}: holds something else ({min(others)}); give another name")
 

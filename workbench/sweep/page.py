@@ -100,7 +100,7 @@ def _pictures(points: Points, notes: list[str]) -> list[tuple[str, str, Callable
 
     if len(points.objectives) == 2:
         words = " against ".join(each.name for each in points.objectives)
-        add("pareto-front", f"{words}, the Pareto front joined", plots.pareto_front, points)
+        add("pareto-front", f"{words}, with a line along the Pareto front", plots.pareto_front, points)
     for place, objective in enumerate(points.objectives):
         name, names = objective.name, list(points.parameters)
         suffix = f"-{place + 1}" if len(points.objectives) > 1 else ""

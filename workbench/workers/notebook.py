@@ -22,7 +22,7 @@ from workbench.workers.messages import RECORDED, NotebookWork, Outcome, Task
 from workbench.workers.worker import Run, Watcher, cause_of_death, now
 
 LONGEST_SOCKET_FOLDER = 90  # characters; the whole path of a socket may have at most 103
-DRAIN = 10**6  # seconds to wait for a finished cell's last outputs; a run's own time limit ends it earlier
+DRAIN = 3600  # seconds; a run fails if a finished cell's last outputs have not arrived by then
 GRACE = 5.0  # seconds; a kernel that still runs that long after an interrupt is killed
 
 
@@ -136,7 +136,9 @@ def _execute(
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # the outcome reports what it logs
     OwnKernelManager.kernel = kernel
-    source, output = kernel.scratch / "source.ipynb", place / "notebook.ipynb"
+    link = kernel.scratch / "place"  # papermill writes its path into the notebook, so it must be UTF-8
+    link.symlink_to(place.absolute())
+    source, output = kernel.scratch / "source.ipynb", link / "notebook.ipynb"
     source.write_text(work.text, encoding="utf-8")
     if timeout:
         threading.Thread(target=kernel.stop_after, args=(timeout,), daemon=True).start()

@@ -92,12 +92,21 @@ def writable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def without_grammar() -> None:
+    """Spare a process that reads notebooks the 1.3 s in which jsonschema builds a grammar for international URLs.
+
+    Notebooks have none to check. jsonschema does without the package that is hidden here.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+
 def _prepare(setup: Setup, watcher: Watcher) -> Run:
     """Return the function that runs the tasks of a setup."""
     sys.path[:] = dict.fromkeys([*setup.path, *sys.path])
     if isinstance(setup.work, FunctionWork):
         function = pickle.loads(setup.work.pickled)
         return lambda task, tell: function(task)
+    without_grammar()
     from workbench.workers.notebook import notebook_runner  # imports nbformat and more, which takes a second
 
     return notebook_runner(setup.work, setup.timeout, watcher)

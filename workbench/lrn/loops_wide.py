@@ -1,0 +1,384 @@
+"""Compiled loops for elements whose squares or powers are beyond plain arithmetic: one pair of loops for every layout.
+
+Every array is seen as (outer, height, width, lanes). The window runs over height and width: across the channels these
+are the channels and 1. A block is a band of rows with some of the lanes. It is copied to float64 with zeros around it,
+so that every window is complete, and only elements whose window is beyond the limits of plain arithmetic are written.
+
+    base      Each window's base is kept as its logarithm. Squares that float64 cannot hold are summed at other levels,
+              with x multiplied by a power of two; of each window, a level is taken at which its sum is in range.
+    power     scale^-beta is 2^(-beta * log2 scale): a factor near 1 and an exponent that may exceed a float's range.
+    terms     A term of the gradient's sum is a factor and an exponent too. Sums of terms take levels as squares do.
+"""
+
+import math
+from collections import namedtuple
+
+import numpy as np
+
+from workbench.lrn.loops_common import SQUARES, VALUES, kernel, part, sum_window, u
+
+# The place of element (o, r, c, l) is the sum of the products with `strides`; a block holds `band` rows and `chunk`
+# lanes. Element (o, r, c, l) was computed by job o * jobs[0] + r // band * jobs[1] + l // jobs[3] * jobs[2]. With
+# `masked` all elements of a block are written: a job that multiplies by masks lets infinity reach other windows.
+View = namedtuple("View", "shape strides band chunk vertical horizontal jobs masked")
+
+# Arguments of a call, and the limits of plain arithmetic as logarithms. `slope` * 2^`slope_exponent` is the factor of
+# the gradient's sum. A row of `levels` holds the factor of x, the coefficient, the bias, and what to add to the
+# logarithm of the base.
+Numbers = namedtuple(
+    "Numbers", "beta slope slope_exponent log2_bias lowest highest largest_sum largest smallest smallest_x levels"
+)
+
+# Where a block lies, in the array and in its copy: the outer index, its rows, the rows top .. bottom of the copy, its
+# first lane and their number, and in a row of the copy the length, the gap at either end, and the values between.
+Block = namedtuple("Block", "outer row last top bottom lane step pitch gap width")
+
+# A sum of squares or terms is exact enough if its magnitude is in this range; beyond, another level is.
+LOW, HIGH = 2.0**-900, 2.0**1000
+NEAR = 850.0  # terms whose exponents are within -NEAR .. NEAR are summed without another thought
+FAR = 1e15  # an exponent that is beyond the range of every float whatever is added
+
+# Taylor series: log2((1 + z) / (1 - z)) = z * (A0 + A1 z^2 + ...) if |z| < 0.172; 2^g = B0 + B1 g + ... if |g| <= 0.5.
+A0, A1, A2, A3, A4, A5, A6, A7, A8, A9 = (2 / math.log(2) / (2 * k + 1) for k in range(10))
+B0, B1, B2, B3, B4, B5, B6, B7, B8, B9, B10, B11, B12, B13 = (math.log(2) ** k / math.factorial(k) for k in range(14))
+LOG2_E = 1 / math.log(2)
+ONE, ROOT_HALF = 1023 << 52, 0x3FE6A09E667F3BCD  # bits of the float64 1 and sqrt(1/2)
+f64, i64 = np.float64, np.int64
+
+
+@part
+def _log2(s):
+    """Return log2 of a normal positive number."""
+    bits = f64(s).view(i64)
+    exponent = (bits - ROOT_HALF) >> 52
+    m = i64(bits - (exponent << 52)).view(f64)
+    z = (m - 1.0) / (m + 1.0)
+    w = z * z
+    p = ((((((((A9 * w + A8) * w + A7) * w + A6) * w + A5) * w + A4) * w + A3) * w + A2) * w + A1) * w + A0
+    return float(exponent) + z * p
+
+
+@part
+def _clipped(exponent):
+    e = exponent if exponent > -1000.0 else -1000.0
+    return e if e < 1000.0 else 1000.0
+
+
+@part
+def _power_of_two(exponent):
+    """Return 2^exponent for a whole number, taken as -1000 or 1000 if it is beyond these."""
+    return i64((i64(np.int32(_clipped(exponent))) + 1023) << 52).view(f64)
+
+
+@part
+def _power(beta, log2_scale):
+    """Return f and a whole e with scale^-beta = f * 2^e."""
+    exponent = -beta * log2_scale
+    exponent = 0.0 if beta == 0.0 and log2_scale == log2_scale else exponent
+    exponent = -FAR if exponent < -FAR else exponent
+    exponent = FAR if exponent > FAR else exponent
+    e = np.rint(exponent)
+    g = exponent - e
+    high = (((((B13 * g + B12) * g + B11) * g + B10) * g + B9) * g + B8) * g + B7
+    return ((((((high * g + B6) * g + B5) * g + B4) * g + B3) * g + B2) * g + B1) * g + B0, e
+
+
+@part
+def _times_power_of_two(value, exponent):
+    """Return value * 2^exponent, rounded once unless the value is below the normal range."""
+    first = _clipped(exponent)
+    second = _clipped(exponent - first)
+    return value * _power_of_two(first) * _power_of_two(second) * _power_of_two(exponent - first - second)
+
+
+@part
+def _split(x):
+    """Return f and a whole e with x = f * 2^e and 1 <= |f| < 2; f is 0 for 0, and NaN for what is not finite."""
+    small = abs(x) < LOW
+    bits = f64(x * (2.0**200 if small else 1.0)).view(i64)
+    e = float(((bits >> 52) & 0x7FF) - 1023) - (200.0 if small else 0.0)
+    f = i64((bits & ~(0x7FF << 52)) | ONE).view(f64)
+    usual = 0.0 < abs(x) < np.inf
+    return (f if usual else x - x), (e if usual else -10 * FAR)
+
+
+@part
+def _block(number, view, reach):
+    """Return the block of a number, with a copy that holds `reach` rows more at either end."""
+    _, height, width, lanes = view.shape
+    bands, chunks = -(-height // view.band), -(-lanes // view.chunk)
+    outer, rest = number // (bands * chunks), number % (bands * chunks)
+    row, lane = rest // chunks * view.band, rest % chunks * view.chunk
+    last, step = min(height, row + view.band), min(lanes - lane, view.chunk)
+    outside = max(view.vertical)
+    top, bottom = max(row - reach, -outside), min(last + reach, height + outside)
+    gap = max(view.horizontal) * step
+    return Block(outer, row, last, top, bottom, lane, step, width * step + 2 * gap, gap, width * step)
+
+
+@part
+def _at(r, block):
+    """Return the place of a row in the copy, after the gap."""
+    return u((r - block.top) * block.pitch + block.gap)
+
+
+@kernel
+def _is_concerned(block, view, safe):
+    """Return whether a job that computed an element of the block was not safe."""
+    each, every_band, every_tile, tile = view.jobs
+    job = block.outer * each + block.row // view.band * every_band
+    for number in range(block.lane // tile, (block.lane + block.step - 1) // tile + 1):
+        if not safe[job + number * every_tile]:
+            return True
+    return False
+
+
+@kernel
+def _clear(values, block, view):
+    """Set values to 0 beyond the array and in the gaps, and elsewhere to anything."""
+    _, height, _, _ = view.shape
+    if block.gap:
+        values[: (block.bottom - block.top) * block.pitch] = 0.0
+    else:
+        values[: max(0, -block.top) * block.pitch] = 0.0
+        values[max(0, height - block.top) * block.pitch : max(0, block.bottom - block.top) * block.pitch] = 0.0
+
+
+@kernel
+def _gather(x, block, view, values):
+    """Copy a block, with zeros beyond the array and in the gaps."""
+    _, height, width, _ = view.shape
+    outer_stride, row_stride, column_stride, lane_stride = view.strides
+    _clear(values, block, view)
+    for r in range(max(0, block.top), min(height, block.bottom)):
+        origin, place = block.outer * outer_stride + r * row_stride + block.lane * lane_stride, _at(r, block)
+        if width > block.step:
+            for j in range(block.step):
+                at, to = u(origin + j * lane_stride), place + u(j)
+                for i in range(u(width)):
+                    values[to + i * u(block.step)] = x[at + i * u(column_stride)]
+        else:
+            for j in range(width):
+                at, to = u(origin + j * column_stride), place + u(j * block.step)
+                for i in range(u(block.step)):
+                    values[to + i] = x[at + i * u(lane_stride)]
+
+
+@kernel
+def _scatter(results, fails, block, view, y):
+    """Copy the results of the elements that plain arithmetic fails to their places in y."""
+    outer_stride, row_stride, column_stride, lane_stride = view.strides
+    for r in range(block.row, block.last):
+        origin, place = block.outer * outer_stride + r * row_stride + block.lane * lane_stride, _at(r, block)
+        for c in range(view.shape[2]):
+            at, to = place + u(c * block.step), u(origin + c * column_stride)
+            for i in range(u(block.step)):
+                y[to + i * u(lane_stride)] = (
+                    results[at + i] if view.masked or fails[at + i] > 0.0 else y[to + i * u(lane_stride)]
+                )
+
+
+@kernel
+def _sum_around(squared, values, r, vertical, horizontal, block, down, sums):
+    """Set sums to the sums of the values, or of their squares, in the windows around the elements of row r."""
+    (above, below), (before, after) = vertical, horizontal
+    at = u((r - above - block.top) * block.pitch)
+    if before + after == 0:
+        sum_window(squared, values, at, u(block.pitch), above + below + 1, sums, u(0), u(block.width))
+    else:
+        sum_window(squared, values, at, u(block.pitch), above + below + 1, down, u(0), u(block.pitch))
+        along = u(block.gap - before * block.step)
+        sum_window(VALUES, down, along, u(block.step), before + after + 1, sums, u(0), u(block.width))
+
+
+@kernel
+def _log2_row(sums, width, level, numbers, is_first, at, result, fails):
+    """Set result to log2(bias + coefficient * sum) where this level can tell; return whether it could everywhere.
+
+    The first level sets fails to 1 where plain arithmetic cannot hold the sum, else to 0.
+    """
+    _, coefficient, bias, offset = level
+    unknown = 0
+    for i in range(u(width)):
+        t = coefficient * sums[i] if coefficient != 0.0 else 0.0
+        s, size = bias + t, max(bias, abs(t))
+        is_known = not (size < LOW or size > HIGH)
+        value = _log2(s) + (offset + (s - s))  # NaN where s is
+        value = -np.inf if s <= 0.0 else value
+        before = numbers.log2_bias if is_first else result[at + i]
+        before = t if abs(t) == np.inf else before
+        result[at + i] = value if is_known else before
+        unknown += 0 if is_known else 1
+        if is_first:
+            fails[at + i] = 0.0 if sums[i] <= numbers.largest_sum else 1.0
+    return unknown == 0
+
+
+@kernel
+def _log2_base(values, scaled, down, sums, begin, end, block, view, numbers, result, fails):
+    """Set result to log2 of the base for the rows begin .. end; return whether it is positive in the block's rows."""
+    for k in range(len(numbers.levels)):
+        level = numbers.levels[k]
+        is_sure, source = True, values
+        if level[0] != 1.0:
+            source = scaled
+            for i in range(u((block.bottom - block.top) * block.pitch)):
+                scaled[i] = values[i] * level[0]
+        for r in range(begin, end):
+            _sum_around(SQUARES, source, r, view.vertical, view.horizontal, block, down, sums)
+            is_sure &= _log2_row(sums, block.width, level, numbers, k == 0, _at(r, block), result, fails)
+        if k == 0 and is_sure:
+            break
+    count = 0
+    for r in range(block.row, block.last):
+        for i in range(u(block.width)):
+            count += 1 if result[_at(r, block) + i] == -np.inf else 0
+    return count == 0
+
+
+@kernel
+def _normalize_row(values, log2_scale, at, width, power, numbers, fails, results):
+    """Set results to x * scale^-beta, or to the scale without `power`, and fails to 1 where plain arithmetic does."""
+    for i in range(at, at + u(width)):
+        fails[i] = fails[i] if numbers.lowest <= log2_scale[i] <= numbers.highest else 1.0
+        if len(power):
+            f, e = _power(numbers.beta, log2_scale[i])
+            results[i] = _times_power_of_two(_times_power_of_two(values[i], max(e, 0.0)) * f, min(e, 0.0))
+        else:
+            f, e = _power(-1.0, log2_scale[i])
+            results[i] = _times_power_of_two(f, e)
+
+
+@kernel
+def forward(x, y, start, stop, view, power, numbers, safe, positive):
+    """Compute y, or without `power` the scale, of the blocks that need it; tell whether their bases are positive."""
+    row = (view.shape[2] + 2 * max(view.horizontal)) * view.chunk
+    size = (min(view.band, view.shape[1]) + 2 * max(view.vertical)) * row
+    values, scaled, log2_scale = np.empty(size), np.empty(size), np.empty(size)
+    fails, results, down, sums = np.empty(size), np.empty(size), np.empty(row), np.empty(row)
+    for number in range(start, stop):
+        block = _block(number, view, max(view.vertical))
+        if not _is_concerned(block, view, safe):
+            continue
+        _gather(x, block, view, values)
+        positive[number] = _log2_base(
+            values, scaled, down, sums, block.row, block.last, block, view, numbers, log2_scale, fails
+        )
+        for r in range(block.row, block.last):
+            _normalize_row(values, log2_scale, _at(r, block), block.width, power, numbers, fails, results)
+        _scatter(results, fails, block, view, y)
+
+
+@kernel
+def _terms_row(upstream, values, log2_scale, at, width, numbers, factor, exponent, fails):
+    """Set factor * 2^exponent to a row's terms, and fails to 1 where plain arithmetic does; tell whether one is far."""
+    far = 0
+    for i in range(at, at + u(width)):
+        x, x_exponent = _split(values[i])
+        dy, dy_exponent = _split(upstream[i])
+        p, p_exponent = _power(numbers.beta + 1.0, log2_scale[i])
+        f, e = dy * (x * p), dy_exponent + (x_exponent + p_exponent)
+        is_safe = numbers.lowest <= log2_scale[i] <= numbers.highest
+        is_safe &= abs(f) * _power_of_two(e - numbers.largest) <= 1.0
+        is_safe &= f == 0.0 or min(e, x_exponent + p_exponent) >= numbers.smallest
+        fails[i] = fails[i] if is_safe else 1.0
+        factor[i], exponent[i] = f * numbers.slope, e + numbers.slope_exponent
+        far += 1 if factor[i] != 0.0 and abs(exponent[i]) > NEAR else 0
+    return far > 0
+
+
+@kernel
+def _sum_back(values, r, block, view, down, sums):
+    """Sum the values of all elements whose window holds an element of row r: the same window from the other end."""
+    _sum_around(VALUES, values, r, view.vertical[::-1], view.horizontal[::-1], block, down, sums)
+
+
+@kernel
+def _largest_below(bound, factor, exponent, begin, end):
+    """Return the largest exponent below `bound` of a factor that is not 0, or -inf."""
+    largest = -np.inf
+    for i in range(begin, end):
+        if factor[i] != 0.0 and largest < exponent[i] < bound:
+            largest = exponent[i]
+    return largest
+
+
+@kernel
+def _sum_terms(factor, exponent, far, begin, end, block, view, down, sums, terms, size, total, shift):
+    """Set total * 2^shift to the sum of the terms around each element; far terms, from begin to end, take levels.
+
+    At a level, sums whose magnitude is at least LOW are exact enough; the others wait for a lower one.
+    """
+    used = u((block.bottom - block.top) * block.pitch)
+    size[:used], total[:used], shift[:used] = 0.0, 0.0, 0.0
+    level = _largest_below(np.inf, factor, exponent, begin, end) if far else 0.0
+    while level > -np.inf:
+        for i in range(used):
+            terms[i] = factor[i] * _power_of_two(exponent[i] - level)
+        for r in range(block.row, block.last):
+            _sum_back(terms, r, block, view, down, sums)
+            for i in range(u(block.width)):
+                if size[_at(r, block) + i] < LOW:
+                    total[_at(r, block) + i], shift[_at(r, block) + i] = sums[i], level
+        if not far:
+            return
+        for i in range(used):
+            terms[i] = abs(terms[i])
+        for r in range(block.row, block.last):
+            _sum_back(terms, r, block, view, down, sums)
+            for i in range(u(block.width)):
+                if size[_at(r, block) + i] < LOW:
+                    size[_at(r, block) + i] = sums[i]
+        level = _largest_below(level - NEAR, factor, exponent, begin, end)
+
+
+@kernel
+def _finish_row(upstream, values, log2_scale, total, shift, at, width, numbers, results):
+    """Set results to dy * scale^-beta - x * total, two factors that are aligned at the larger exponent."""
+    for i in range(at, at + u(width)):
+        x, x_exponent = _split(values[i])
+        dy, dy_exponent = _split(upstream[i])
+        p, p_exponent = _power(numbers.beta, log2_scale[i])
+        t, t_exponent = _split(total[i])
+        direct, indirect = dy_exponent + p_exponent, x_exponent + (t_exponent + shift[i])
+        largest = max(direct, indirect)
+        result = dy * p * _power_of_two(direct - largest) - x * t * _power_of_two(indirect - largest)
+        results[i] = _times_power_of_two(result, largest)
+
+
+@kernel
+def gradient(dy, x, dx, start, stop, view, power, numbers, safe, positive):
+    """Compute the gradient of `forward` of the blocks that need it; tell whether their bases are positive."""
+    above, below = view.vertical
+    reach, height = 2 * max(above, below), view.shape[1]
+    row = (view.shape[2] + 2 * max(view.horizontal)) * view.chunk
+    size = (min(height, view.band) + 2 * reach) * row
+    values, upstream, scaled, log2_scale = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
+    factor, exponent, fails, magnitude = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
+    total, shift, results = np.empty(size), np.empty(size), np.empty(size)
+    down, sums, reached = np.empty(row), np.empty(row), np.empty(size)
+    for number in range(start, stop):
+        block = _block(number, view, reach)
+        if not _is_concerned(block, view, safe):
+            continue
+        _gather(x, block, view, values)
+        _gather(dy, block, view, upstream)
+        first, final = max(0, block.row - below), min(height, block.last + above)
+        for terms in (factor, exponent, fails):
+            _clear(terms, block, view)
+        positive[number] = _log2_base(values, scaled, down, sums, first, final, block, view, numbers, log2_scale, fails)
+        far = False
+        for r in range(first, final):
+            at = _at(r, block)
+            far |= _terms_row(upstream, values, log2_scale, at, block.width, numbers, factor, exponent, fails)
+        for r in range(block.row, block.last):
+            _sum_back(fails, r, block, view, down, sums)
+            for i in range(u(block.width)):
+                small = 0.0 < abs(values[_at(r, block) + i]) < numbers.smallest_x
+                reached[_at(r, block) + i] = 1.0 if sums[i] > 0.0 or small else 0.0
+        begin, end = (first - block.top) * block.pitch, (final - block.top) * block.pitch
+        _sum_terms(factor, exponent, far, begin, end, block, view, down, sums, scaled, magnitude, total, shift)
+        for r in range(block.row, block.last):
+            at = _at(r, block)
+            _finish_row(upstream, values, log2_scale, total, shift, at, block.width, numbers, results)
+        _scatter(results, reached, block, view, dx)
