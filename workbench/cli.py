@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,50 +12,22 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.markup import escape
 from rich.table import Table
-from typer.core import TyperCommand
 
 from workbench import __version__
 from workbench.files import NotWritten, Refused
 from workbench.lazily import MissingExtra, naming_the_extra
+from workbench.parameter_option import ParameterCommand
 from workbench.workers.progress import SafeConsole as Console
 from workbench.workers.worker import without_grammar
 
 REFUSED = 2  # exit status if a request is refused and nothing has been run
 INTERRUPTED = 130  # exit status after Ctrl-C
-PARAMETER_OPTION = re.compile(r"(?:-p|--parameter(?:=|$))(.*)", re.DOTALL)  # with what is attached to it
 
 app = typer.Typer(
     help="Neural-network operators made readable, fast, measurable and playable.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-
-class ParameterCommand(TyperCommand):
-    """A command with a repeatable option `-p NAME=VALUE`, which may be two words, `-p NAME VALUE`, as in papermill.
-
-    Typer does not support repeated options of two words, so each pair is passed to it as one word of JSON.
-    """
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        joined, words = [], iter(args)
-        for word in words:
-            if word == "--":
-                joined += [word, *words]
-            elif option := PARAMETER_OPTION.fullmatch(word):
-                joined += ["-p", json.dumps(self._pair(ctx, option[1] or next(words, ""), words))]
-            else:
-                joined.append(word)
-        return super().parse_args(ctx, joined)
-
-    def _pair(self, ctx: Any, first: str, words: Iterator[str]) -> tuple[str, str]:
-        """Return the name and the value that begin with the word `first`; exit if either is missing."""
-        name, equals, value = first.partition("=")
-        second = value if equals else next(words, None)
-        is_missing = not name or name[0] == "-" or second is None or (not equals and second in ("-p", "--parameter"))
-        if is_missing and not ctx.resilient_parsing:  # a line to be completed ends anywhere
-            ctx.fail(f"-p {first}: give a name and a value, as in -p alpha=0.01 or -p alpha 0.01")
-        return name, second or ""
 
 
 def _notebook(incomplete: str) -> list[str]:
