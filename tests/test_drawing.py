@@ -1,5 +1,7 @@
 """The helpers that plot functions share, where no plot function's own test covers them."""
 
+import base64
+import io
 import os
 import signal
 import threading
@@ -7,6 +9,7 @@ import threading
 import numpy as np
 import pytest
 from matplotlib.colors import same_color
+from PIL import Image
 
 from workbench import drawing
 
@@ -40,6 +43,21 @@ def test_an_area_covers_its_inside_alone():
         column = int(box.x0 + x / 2 * box.width)
         row = pixels.shape[0] - int(box.y0 + y * box.height)
         assert (pixels[row, column, 2] > pixels[row, column, 0] + 50) == filled  # blue on white
+
+
+def test_a_stored_picture_is_dense_and_small():
+    ax = polygons(([0, 4, 4], [0, 0, 3]))
+    figure = drawing.figure_of(ax)
+    dense = drawing.encode(figure, density=2)
+    picture = np.asarray(Image.open(io.BytesIO(dense)).convert("RGB")).astype(int)
+    assert picture.shape == (800, 1280, 3)  # 6.4 x 4 inches, 100 dots an inch
+    assert figure.dpi == 100
+    data, size = drawing.stored(dense, figure)
+    assert size == {"width": 640, "height": 400}
+    kept = Image.open(io.BytesIO(base64.b64decode(data)))
+    assert len(kept.getcolors()) <= drawing.COLOURS
+    assert np.abs(np.asarray(kept.convert("RGB")).astype(int) - picture).mean() < 1
+    assert len(base64.b64decode(data)) < len(dense) / 2
 
 
 @pytest.mark.parametrize("corners", [([1, 2, 3], [4, 5, 9]), ([0, 1, 2, 1, 0], [0, 0, 1, 2, 2])])

@@ -12,7 +12,6 @@ PACKAGE = Path(workbench.__file__).parent
 FLOORS = (
     ("__main__",),
     ("cli",),
-    ("parameter_option",),
     ("bench",),
     ("experiments",),
     ("sweep",),

@@ -1,4 +1,4 @@
-"""Compile in the background what the sliders of a figure can reach, so that moving them does not wait for a compiler.
+"""Compile kernels in the background before the sliders of a figure need them, so that no slider waits for a compiler.
 
 A child process of low priority draws the figure with other values and discards it; what this compiles stays in Numba's
 cache on disk, where the calling process and all later ones find it. Nothing is compiled in the calling process, which

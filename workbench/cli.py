@@ -16,7 +16,7 @@ from rich.table import Table
 from workbench import __version__
 from workbench.files import NotWritten, Refused
 from workbench.lazily import MissingExtra, naming_the_extra
-from workbench.parameter_option import ParameterCommand
+from workbench.report.option import ParameterCommand
 from workbench.workers.progress import SafeConsole as Console
 from workbench.workers.worker import without_grammar
 

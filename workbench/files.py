@@ -94,7 +94,7 @@ def check_name(name: str) -> str:
     """Return a folder name given by the user; raise Refused if it is not a safe file name."""
     if not isinstance(name, str) or not name or name != folder_name(name, {}):
         raise Refused(
-            f"name {name!r}: must be letters, digits and _.=+- alone, at most {LONGEST}, and not begin with a dot"
+            f"name {name!r}: must be letters, digits and _.=+- alone, at most {LONGEST}, and must not begin with a dot"
         )
     return name
 

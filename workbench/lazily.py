@@ -1,4 +1,4 @@
-"""Import what takes long, or what an extra brings, only when it is first asked for."""
+"""Import slow or optional modules on first use, and name the extra that brings a package that is missing."""
 
 import contextlib
 from collections.abc import Callable, Iterator

@@ -76,3 +76,15 @@ def test_predicted_against_measured():
 @pytest.mark.parametrize("make", [lambda: plots.layers_time(), lambda: plots.shares([overhead(alexnet(), "LRN")])])
 def test_pictures_can_be_drawn(make):
     render(make())
+
+
+def test_the_scales_of_layers_time_stay_when_the_sliders_move():
+    panels = plots.layers_time()
+    scales = [panel.get_ylim() for panel in panels]
+    for moved in ({"channels": 1, "pixels": 7}, {"channels": 512, "pixels": 448, "batch": 64}, {"size": 31}):
+        draw_again(plots.layers_time, panels, **moved)
+        assert [panel.get_ylim() for panel in panels] == scales
+        lines = [line for line in panels[1].lines if line.get_gid() in plots.FORMS]
+        shown = heights(panels[0]), np.concatenate([line.get_ydata() for line in lines])
+        for (low, high), values in zip(scales, shown, strict=True):
+            assert low < min(values) <= max(values) < high

@@ -124,3 +124,19 @@ def test_times_by_ratio_are_multiples_of_the_copy():
     ax = plots.times_by_ratio([0.01, 0.1, 0.5], {"copy": [1.0, 2.0, 4.0], "skipping": [2.0, 6.0, 2.0]})
     np.testing.assert_array_equal(data(ax, "skipping"), [[0.01, 0.1, 0.5], [2, 3, 0.5]])
     np.testing.assert_array_equal(data(ax, "copy")[1], [1, 1, 1])
+
+
+def test_one_lane_has_no_pair_to_correlate():
+    panels = plots.lane_correlations(lanes=1, clocks=64)
+    assert [title(panel).splitlines()[1] for panel in panels] == ["no pair of lanes"] * 4
+
+
+def test_the_scales_of_the_areas_stay_when_the_sliders_move():
+    panels = plots.area_per_lane()
+    scales = [panel.get_ylim() for panel in panels]
+    for moved in ({"width": 8, "bits": 1, "step": "bit"}, {"width": 64, "bits": 16}):
+        draw_again(plots.area_per_lane, panels, **moved)
+        assert [panel.get_ylim() for panel in panels] == scales
+        for panel, (low, high) in zip(panels, scales, strict=True):
+            drawn = np.concatenate([line.get_ydata() for line in panel.lines if line.get_gid() != "here"])
+            assert low < drawn.min() < drawn.max() < high

@@ -85,3 +85,11 @@ def test_gain_by_argument_falls_with_alpha_and_beta():
 )
 def test_drawing_again_moves_and_adds_nothing(draw):
     draw_again(draw, draw(), size=3)
+
+
+def test_rows_of_feature_maps_name_their_scales():
+    maps = np.linspace(0.0, 20.0, 7 * 3 * 5).reshape(7, 3, 5)
+    panels = plots.normalized_maps(maps, size=1, alpha=0.0, beta=1.0, bias=4.0)  # a quarter of the input
+    high = np.percentile(maps, 99.5)
+    words = [artist(row[0], "row").get_text() for row in panels]
+    assert words == [f"before\n0 to {high:.3g}", f"after\n0 to {high / 4:.3g}"]

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
+from ipykernel.ipkernel import IPythonKernel
 from nbformat.v4 import new_notebook, new_output
 from processes import has_ended, wait_until, workbench
 from rich.console import Console
@@ -267,7 +268,7 @@ def test_save_keeps_outputs_and_refuses_a_notebook_that_fails(tmp_path):
     assert [cell.id for cell in saved.cells] == ids
     assert saved.metadata == {
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
+        "language_info": IPythonKernel.language_info,  # JupyterLab would write it, and mark the file as changed
         "workbench": {"operator": "LRN"},
     }
     assert [cell.metadata for cell in saved.cells] == [{}, {}]

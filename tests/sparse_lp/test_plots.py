@@ -421,3 +421,11 @@ def test_bars_move_with_the_weights():
     plots.weight_histogram(np.array([4.0, -2.0, 1.0]), ax=ax)
     bar = artist(ax[0], "weights 79")
     assert (bar.get_x(), bar.get_width(), bar.get_height()) == (pytest.approx(3.9), pytest.approx(0.1), 1)
+
+
+def test_the_scale_of_the_penalty_stays_when_the_weight_moves():
+    axes = plots.penalty_and_prox(weight=0.05)
+    scale = axes[0].get_ylim()
+    draw_again(plots.penalty_and_prox, axes, weight=2.5)
+    assert axes[0].get_ylim() == scale
+    assert max(data(axes[0], "p = 0: counts")[1]) == 2.5 < scale[1]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import StrMethodFormatter
 
 from workbench import drawing
 from workbench.architectures.layer_costs import convolution, relu
@@ -108,7 +109,6 @@ def layers_time(
     place = (channels, pixels, batch, known_machine(machine))
     arguments = {"beta": beta, "order": order}
     times = _times(size, arguments, *place)
-    every = [seconds for each in times.values() for seconds in each]
     for i, direction in enumerate(DIRECTIONS):
         heights = [1e3 * seconds[i] for seconds in times.values()]
         x = np.arange(len(times)) + (i - 0.5) * 0.4
@@ -118,21 +118,26 @@ def layers_time(
         ylabel="predicted milliseconds",
         xticks=range(len(times)),
         yscale="log",
-        ylim=(1e3 * min(every) / 5, 1e3 * max(every) * 5),
+        ylim=_enclosing((1e-3, 1e6), [1e3 * seconds for each in times.values() for seconds in each]),
     )
     ax[0].set_xticklabels(times)
-    most = 0.0
+    shares = []
     for i, (form, words) in enumerate(FORMS.items()):
         curve = [100 * _share(_times(n, {**arguments, "form": form}, *place)) for n in SIZES]
         drawing.line(ax[1], form, SIZES, curve, color=f"C{i + 2}", linestyle="-" if i == 0 else "--", label=words)
-        most = max(most, *curve)
+        shares += curve
     drawing.vertical(ax[1], "size", size, color="0.4", linestyle=":", linewidth=1.2)
-    ax[1].set(
-        title="A wider window takes more time", xlabel="n", ylabel="share of the step, percent", ylim=(0, 1.15 * most)
-    )
+    ax[1].set(title="A wider window takes more time", xlabel="n", ylabel="share of the step, percent", yscale="log")
+    ax[1].set(ylim=_enclosing((0.1, 100.0), shares))
+    ax[1].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     for panel in ax:
-        panel.yaxis.set_label_coords(-0.13, 0.5)  # the layout is computed once: leave room for longer numbers
         drawing.legend(panel)
+
+
+def _enclosing(ends: tuple[float, float], values: Sequence[float]) -> tuple[float, float]:
+    """Return limits of a log axis: `ends`, so that the axis stays as sliders move, or wider ones that hold `values`."""
+    low, high = min(values), max(values)
+    return ends[0] if low > ends[0] else low / 5, ends[1] if high < ends[1] else high * 5
 
 
 def _times(

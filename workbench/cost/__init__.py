@@ -1,4 +1,4 @@
-"""The `Cost` record: exact counts of operations and bytes. Estimators are in the folders of what they count."""
+"""The `Cost` record: exact counts of operations and bytes. The functions that count are beside what they count."""
 
 from workbench.cost.record import FLOPS_PER_MULTIPLY_ADD, Cost, checked_count, checked_itemsize, checked_shape
 

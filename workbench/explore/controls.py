@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -11,12 +12,12 @@ WIDTH, CHARACTER = 64, 8  # pixels: the least width of a control's name, and the
 FIELD = 88  # pixels: the width of a number field
 
 
-def control(arg: Arg, value: object) -> widgets.Widget:
+def control(arg: Arg, value: Any) -> widgets.Widget:
     """Return the widget that moves `arg`, at `value`: a slider for a number, buttons for a choice, a box for a bool.
 
     The range is the declared slider range, widened if `value` lies outside it. The tooltip is the argument's meaning.
     """
-    common = {"tooltip": f"{arg.name}: {arg.meaning}"}
+    common: dict[str, Any] = {"tooltip": f"{arg.name}: {arg.meaning}"}
     named = {**common, "description": arg.name, "style": {"description_width": f"{_width(arg)}px"}}
     wide = widgets.Layout(width="420px")
     if arg.type is bool:

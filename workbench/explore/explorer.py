@@ -31,7 +31,8 @@ BUSY = (
 )
 PATIENCE = 0.4  # seconds of drawing after which the picture says that it is busy
 ALT = "<span class='workbench-alt' style='position: absolute; clip-path: inset(50%)'>{}</span>"
-BESIDE = Path(__file__).with_name("beside.html")  # the note, styles and script that are shown beside each explorer
+# The note, styles and script that are shown beside each explorer, in one line of the notebook's file.
+BESIDE = " ".join(Path(__file__).with_name("beside.html").read_text(encoding="utf-8").split())
 
 
 def explore(
@@ -131,8 +132,8 @@ class Explorer(widgets.VBox):
         self._name = name or f"explore-{next(_numbers)}"
         self._alt = alt
         self._start = self.values
-        self._axes = None
-        self._layout_engine = None
+        self._axes: Any = None
+        self._layout_engine: Any = None
         self._picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", grid_area="1 / 1"))
         self._alert = widgets.HTML(layout=widgets.Layout(grid_area="1 / 1", align_self="flex-start"))
         self._words = widgets.HTML()
@@ -245,7 +246,7 @@ class Explorer(widgets.VBox):
             drawing.keep(figure, self._name)
             picture["image/png"], size = drawing.stored(self.frame, figure)
             about = {"image/png": {"alt": self._alt or self.alt, **size}, "workbench": {"figure": self._name}}
-        return [(view, {}), (picture, about), ({"text/html": BESIDE.read_text(encoding="utf-8")}, {})]
+        return [(view, {}), (picture, about), ({"text/html": BESIDE}, {})]
 
     def _ipython_display_(self) -> None:
         from IPython.display import display

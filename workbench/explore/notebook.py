@@ -45,7 +45,8 @@ def record(name: str, value: Any) -> None:
         value = _scores(name, value)
         shown = "{:.6g} ± {:.2g}, {} folds".format(*mean_and_deviation(value), len(value))
     else:
-        value = shown = _plain(name, value)
+        value = _plain(name, value)
+        shown = str(value)
     from IPython.display import display
 
     metric = {"name": name, "value": value}
@@ -78,7 +79,7 @@ def _plain(name: str, value: Any) -> bool | int | float | str:
 
 
 def _scores(name: str, values: Any) -> list[float]:
-    scores = [_plain(name, value) for value in values]
+    scores: list[Any] = [_plain(name, value) for value in values]
     if len(scores) < 2 or not all(isinstance(each, float | int) and not isinstance(each, bool) for each in scores):
         raise TypeError(f"value of {name!r} is {values!r}: the scores of folds must be two or more finite numbers")
     return scores

@@ -129,7 +129,7 @@ def lane_correlations(
     for panel, (title, words) in zip(ax, _words_of_feeds(width, bits, lanes, step, seed, clocks).items(), strict=True):
         found = mask_statistics.lane_correlation(words)
         np.fill_diagonal(found, np.nan)
-        title = f"{title}\nlargest {np.nanmax(np.abs(found)) if lanes > 1 else 0:.2f}"
+        title = f"{title}\nlargest {np.nanmax(np.abs(found)):.2f}" if lanes > 1 else f"{title}\nno pair of lanes"
         picture = _draw_lanes(panel, "matrix", found, -1, title, cmap="PuOr_r", aspect="equal")
         panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     ax[0].set_ylabel("lane")
@@ -175,20 +175,18 @@ def area_per_lane(width: int = 32, bits: int = 8, lanes: int = 16, step: str = "
             drawing.line(panel, feed, LANE_STEPS, [getattr(area, quantity) for area in counted], **look)
     comparator = (4 * bits - 2,) * 2
     drawing.line(ax[1], "comparator", (1, LANE_STEPS[-1]), comparator, color="0.5", linewidth=1, label="comparator")
-    most = max(area.gates_per_lane for counted in areas.values() for area in counted)
-    deepest = max(area.xor_levels for counted in areas.values() for area in counted)
-    for panel, title, unit, limits in (
-        (ax[0], "Memory", "flip-flops per lane", (0, 1.6 * (width + bits + 1))),
-        (ax[1], "Logic", "two-input gates per lane", (0, 1.6 * most)),
-        (ax[2], "Depth", "XORs in a row", (0.5, deepest**1.6 + 1)),
+    for panel, title, unit, limits in (  # fixed limits, so that the curves are seen to move; the legend needs the top
+        (ax[0], "Memory", "flip-flops per lane", (1 / 32, 1024)),
+        (ax[1], "Logic", "two-input gates per lane", (1, 4096)),
+        (ax[2], "Depth", "XORs in a row", (0.5, 2**14)),
     ):
         drawing.vertical(panel, "here", lanes, color="0.25", linestyle="--", linewidth=1)
         if panel.get_legend() is None:
             panel.set_xscale("log", base=2)
             panel.set_xticks(LANE_STEPS[::2], [str(count) for count in LANE_STEPS[::2]])
             panel.legend(loc="upper right", ncols=2, columnspacing=1.0, frameon=True, framealpha=1, edgecolor="none")
+        _in_doublings(panel)
         panel.set(title=title, xlabel="lanes", ylabel=unit, ylim=limits)
-    _in_doublings(ax[2])
 
 
 @drawing.plot(size=(8.4, 4.0))

@@ -1,4 +1,21 @@
-"""Declare local response normalization: y_i = x_i / (bias + alpha/n * sum of x_j^2 over i's window)^beta."""
+"""Declare local response normalization: y_i = x_i / (bias + alpha/n * sum of x_j^2 over i's window)^beta.
+
+At the ends of the range of numbers, both engines promise the following:
+
+- Finite input with alpha >= 0 and bias > 0 never gives NaN. A result is infinite only if the true value is beyond the
+  type's range, and 0 only if it is below half of the smallest number.
+- The error is at most a fraction of the true value: 1e-3 in float16, 2e-6 in float32 and 4e-12 in float64, each times
+  beta if beta is above 1; and beside it at most the smallest number of the type, which counts below the normal numbers.
+  The error of the gradient is the same fraction of the sum of the absolute values that its formula adds up.
+- This holds for every finite input and argument, also where squares, powers or products are beyond the type's range.
+- NaN makes NaN of every element whose window holds it; in the gradient, of every element in a window that holds it.
+- An element depends on its window alone: an odd value elsewhere does not change a bit of it. With the channels last,
+  the elements of the pixels around may change within the error above.
+- A base that is zero or negative (alpha < 0 or bias = 0 alone can cause it) is refused: ValueError.
+
+Elements whose squares or powers are beyond plain arithmetic take some ten times as long as others, and some rows of
+memory.
+"""
 
 import dataclasses
 from typing import Any

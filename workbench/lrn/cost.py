@@ -46,7 +46,7 @@ GRADIENT_POWERS = {
 GRADIENT_ANY_POWERS = Cost(powers=1, divisions=1)
 GRADIENT_TERMS = Cost(other_flops=3) + Cost(other_flops=1, multiply_adds=1)
 
-GUARDS = {"forward": 2, "gradient": 3}  # comparisons per element that find what must be computed in logarithms
+GUARDS = {"forward": 2, "gradient": 5}  # comparisons per element that find what plain arithmetic cannot compute
 FIVE = 5  # number of terms that the loops add up in registers
 WIDE = 8  # bytes of a float64, the type the reference computes in
 

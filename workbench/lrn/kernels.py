@@ -229,9 +229,17 @@ def _constants(dtype: np.dtype, window: Window) -> tuple[Scalars, Limits]:
             low=to(window.beta - high),
             slope=to(2 * window.coefficient * window.beta),
         )
-    if lowest > highest:
-        return scalars, Limits(integer(1), integer(0), integer(0))
-    return scalars, Limits(*(to(limit).view(integer) for limit in (lowest, highest, largest)))
+    limits = (lowest, highest, largest) if lowest <= highest else (1.0, 0.0, 0.0)
+    info = np.finfo(dtype)
+    slope = math.frexp(2 * window.coefficient * window.beta)
+    smallest, smallest_x = (info.minexp + 3, info.minexp + 2 - slope[1]) if slope[0] else (-1e30, -1e30)
+    return scalars, Limits(
+        *(to(limit).view(integer) for limit in limits),
+        smallest=float(smallest),
+        smallest_x=float(smallest_x),
+        digits=info.nmant,
+        offset=float(info.maxexp - 1),
+    )
 
 
 @lru_cache(maxsize=256)

@@ -10,8 +10,8 @@ These techniques make the loops fast; each was measured:
                passes over a row that stays in the L1 cache. There is no running sum and so no cancellation.
     powers     The method of computing a power is a `variant`: each compiles to a loop without branches.
 
-Each loop sets `safe[job]` to whether the job's numbers stayed within `limits`. If they did not, the caller recomputes
-the job in logarithms.
+Each loop sets `safe[job]` to whether the job's numbers stayed within `limits`. If they did not, the caller computes
+elements of the job again, with `loops_wide`.
 """
 
 from collections import namedtuple
@@ -32,9 +32,11 @@ POLYNOMIAL, LIBRARY, SQUARE_ROOT, THREE_QUARTERS, RECIPROCAL, SCALE_ITSELF = ran
 
 # The arguments of one call, as scalars of the array's type. `high` + `low` = beta; `high` has so few bits that its
 # product with an exponent is exact. `lowest`, `highest` and `largest` are bit patterns: the bit patterns of floats >= 0
-# have the same order as the floats, and an integer maximum is one vector instruction.
+# have the same order as the floats, and an integer maximum is one vector instruction. Unless they are 0, a gradient's
+# products must be at least 2^`smallest` and x at least 2^`smallest_x`: smaller numbers have fewer digits. `digits` is
+# the number of bits of the type's fraction, and `offset` is added to its exponents.
 Scalars = namedtuple("Scalars", "coefficient bias one beta high low slope")
-Limits = namedtuple("Limits", "lowest highest largest")
+Limits = namedtuple("Limits", "lowest highest largest smallest smallest_x digits offset")
 
 BLOCK = 256  # elements; a smaller block pays more for starting, a larger one for the overlap
 FORWARD_BLOCK = 128  # elements; smaller, as a block that reads one array and writes one starts cheaply
@@ -53,6 +55,19 @@ def _compiled_bits(s):
     if s == numba.float32:
         return lambda s: np.float32(s).view(np.int32)
     return lambda s: np.float64(s).view(np.int64)
+
+
+def _size_bits(s):
+    """Return twice the bit pattern of |s|, minus 1, as an unsigned integer: that of 0 is the largest of all."""
+    unsigned = np.dtype(f"u{s.itemsize}").type
+    return unsigned((int(s.view(unsigned)) * 2 - 1) % 2 ** (8 * s.itemsize))
+
+
+@overload(_size_bits)
+def _compiled_size_bits(s):
+    if s == numba.float32:
+        return lambda s: np.uint32((np.float32(s).view(np.uint32) << np.uint32(1)) - np.uint32(1))
+    return lambda s: np.uint64((np.float64(s).view(np.uint64) << np.uint64(1)) - np.uint64(1))
 
 
 @kernel
@@ -193,17 +208,31 @@ def _ahead(o, width, jump):
 
 
 @part
-def _gradient_terms_block(dy, x, at, step, window, o, direct, term, to, length, power, scalars, low, high, largest):
+def _gradient_terms_block(dy, x, at, step, window, o, direct, term, to, length, power, scalars, found):
+    low, high, largest, small_dy, small_x = found
     for i in range(u(0), length):
         s = scalars.bias + scalars.coefficient * _window_sum(SQUARES, window, x, at, step, o, i)
         bits = _bits(s)
         low, high = min(low, bits), max(high, bits)
         p, q = _two_powers(s, power, scalars)
-        t = dy[at + i] * (x[at + i] * q)
+        upstream, value = dy[at + i], x[at + i]
+        t = upstream * (value * q)
         largest = max(largest, _bits(abs(t)))
+        small_dy, small_x = min(small_dy, _size_bits(upstream)), min(small_x, _size_bits(value))
         direct[to + i] = dy[at + i] * p
         term[to + i] = t
-    return low, high, largest
+    return low, high, largest, small_dy, small_x
+
+
+@kernel
+def _keeps_digits(small_dy, small_x, high, scalars, limits):
+    """Return whether no product of a gradient is too small to have all digits, from the extremes of its factors."""
+    digits, offset = limits.digits, limits.offset
+    dy_exponent = float(np.uint64(small_dy) >> np.uint64(digits + 1)) - offset
+    x_exponent = float(np.uint64(small_x) >> np.uint64(digits + 1)) - offset
+    scale_exponent = float(high >> digits) - offset + 1.0
+    product = x_exponent - (scalars.beta + 1.0) * scale_exponent
+    return min(product, product + dy_exponent) >= limits.smallest and x_exponent >= limits.smallest_x
 
 
 @kernel
@@ -212,11 +241,10 @@ def gradient_terms(dy, x, at, step, window, period, direct, term, to, width, jum
 
     `jump` elements lie between the end of this row and the start of the next; only the prefetch uses it.
     """
-    low, high, largest = limits.highest, limits.lowest, limits.lowest
+    none = _size_bits(scalars.one - scalars.one)
+    found = limits.highest, limits.lowest, limits.lowest, none, none
     if width < u(BLOCK):
-        low, high, largest = _gradient_terms_block(
-            dy, x, at, step, window, u(0), direct, term, to, width, power, scalars, low, high, largest
-        )
+        found = _gradient_terms_block(dy, x, at, step, window, u(0), direct, term, to, width, power, scalars, found)
     else:
         for start in range(u(0), width, u(BLOCK)):
             o = min(start, width - u(BLOCK))
@@ -224,24 +252,12 @@ def gradient_terms(dy, x, at, step, window, period, direct, term, to, width, jum
             for line in range(u(0), u(BLOCK), u(LINE)):
                 prefetch_to_read(x, ahead + u(2) * step + line)
                 prefetch_to_read(dy, ahead + line)
-            low, high, largest = _gradient_terms_block(
-                dy,
-                x,
-                at + o,
-                step,
-                window,
-                o % period,
-                direct,
-                term,
-                to + o,
-                u(BLOCK),
-                power,
-                scalars,
-                low,
-                high,
-                largest,
+            found = _gradient_terms_block(
+                dy, x, at + o, step, window, o % period, direct, term, to + o, u(BLOCK), power, scalars, found
             )
-    return low >= limits.lowest and high <= limits.highest and largest <= limits.largest
+    low, high, largest, small_dy, small_x = found
+    is_safe = low >= limits.lowest and high <= limits.highest and largest <= limits.largest
+    return is_safe and _keeps_digits(small_dy, small_x, high, scalars, limits)
 
 
 @part

@@ -102,7 +102,7 @@ def window_over_channels(
 def feature_maps(
     before: np.ndarray, after: np.ndarray, channels: tuple[int, ...] | None = None, *, ax: np.ndarray
 ) -> None:
-    """Draw six feature maps of (channels, height, width) in two rows, before and after; each row has its own scale."""
+    """Draw six feature maps of (channels, height, width) in two rows, before and after; each row names its scale."""
     channels = tuple(np.linspace(0, len(before) - 1, 6).astype(int)) if channels is None else channels
     for row, (maps, name) in enumerate(((before, "before"), (after, "after"))):
         high = max(float(np.percentile(maps, 99.5)), 1e-30)
@@ -111,9 +111,9 @@ def feature_maps(
             panel.set_axis_off()
             if row == 0:
                 panel.set_title(f"channel {channel}", fontsize=9)
-        drawing.write(
-            ax[row, 0], "row", -0.06, 0.5, name, transform=ax[row, 0].transAxes, rotation=90, va="center", ha="right"
-        )
+        look = {"rotation": 90, "va": "center", "ha": "right", "multialignment": "center"}
+        words = f"{name}\n0 to {high:.3g}"
+        drawing.write(ax[row, 0], "row", -0.06, 0.5, words, transform=ax[row, 0].transAxes, **look)
 
 
 @drawing.plot(rows=2, columns=6, size=(9.6, 2.75))

@@ -65,7 +65,7 @@ def safe_limits(dtype: np.dtype, window: Window) -> tuple[float, float, float]:
     """Return the limits of plain arithmetic: (lowest base, highest base, largest term of a gradient's sum).
 
     Within the limits, no square, power or product of the forward pass or the gradient overflows in `dtype`, or loses
-    its small parts to underflow. Outside the limits, the same formula is evaluated in logarithms. If the arguments
+    its small parts to underflow. Outside the limits, the base is kept as its logarithm. If the arguments
     alone are extreme, the interval is empty.
     """
     unit, steepest = (20, 8.0) if dtype == np.float32 else (160, 2.0**20)

@@ -83,9 +83,10 @@ def _comments(source: str) -> dict[int, str]:
 
 def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
     """Yield each name that a statement assigns, with its value: `a = 1`, `a: int = 1`, `a = b = 1` or `a, b = 1, 2`."""
-    value = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
-    targets = [statement.target] if isinstance(statement, ast.AnnAssign) else getattr(statement, "targets", [])
-    for target in targets if value else ():
+    if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
+        return
+    value = statement.value
+    for target in [statement.target] if isinstance(statement, ast.AnnAssign) else statement.targets:
         pairs = [(target, value)]
         if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
             pairs = list(zip(target.elts, value.elts, strict=True))

@@ -65,7 +65,8 @@ def clean(notebook: "NotebookNode") -> "NotebookNode":
     own = {key: value for key, value in notebook.metadata.items() if key == "workbench"}
     notebook.metadata = NotebookNode(
         kernelspec=NotebookNode(display_name="Python 3 (ipykernel)", language="python", name="python3"),
-        language_info=NotebookNode(name="python"),
+        # as the kernel names it: JupyterLab marks a notebook as changed if it has to write this itself
+        language_info=notebook.metadata.get("language_info", NotebookNode(name="python")),
         **own,
     )
     notebook.cells = [_clean_cell(cell) for cell in notebook.cells if ERROR_MARKER not in tags(cell)]

@@ -9,6 +9,7 @@ from workbench.solvers.paths import lambda_max
 from workbench.solvers.penalties import Lp
 from workbench.solvers.solve import solve
 
+WEAK = 1e-3  # strength of the penalty whose weights give the scale
 NAMED = 30  # with more features than this, the bars have no names
 
 
@@ -33,17 +34,20 @@ def solution(data: DataSet, p: float = 1.0, strength: float = 0.05, *, ax: Axes)
 
     `strength` is alpha as a share of the smallest alpha for which all weights of the Lasso are zero.
     """
-    alpha = strength * lambda_max(data.X, data.y, Lp(1.0), data.loss)
+    most = lambda_max(data.X, data.y, Lp(1.0), data.loss)
+    alpha = strength * most
     found = solve(data.X, data.y, Lp(alpha, p), loss=data.loss, tolerance=1e-4, max_iterations=50)
     places = np.arange(len(found.weights))
     drawing.bars(ax, "weights", places, found.weights, "#0072B2", width=0.7)
-    reach = 1.1 * max(float(np.abs(found.weights).max(initial=0)), 1e-3)
+    # The scale depends on the data alone, so that the bars are seen to shrink; a jump to p = 0 may go a little higher.
+    largest = solve(data.X, data.y, Lp(WEAK * most), loss=data.loss, tolerance=1e-4, max_iterations=50)
+    reach = max(1.4 * float(np.abs(largest.weights).max(initial=0)), 1.1 * float(np.abs(found.weights).max(initial=0)))
     ended = "" if found.converged else ", not converged"
     ax.set(
         title=f"alpha = {alpha:.3g}: {found.nonzeros[-1]} of {len(places)} weights are not zero{ended}",
         xlabel="" if len(places) <= NAMED else "feature",
         ylabel="weight",
-        ylim=(-reach, reach),
+        ylim=(-(reach or 1.0), reach or 1.0),
     )
     if len(places) <= NAMED:
         ax.set_xticks(places, data.names, rotation=90, fontsize=8)

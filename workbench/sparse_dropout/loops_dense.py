@@ -1,4 +1,4 @@
-"""Compiled loops over a dense array.
+"""Compiled loops of dropout over a dense array.
 
 elements   apply dropout to a whole array; words are drawn, compared and used tile by tile, within the cache
 runs       apply dropout to a block of a larger array, whose words come from many positions of the stream

@@ -1,4 +1,4 @@
-"""Compiled loops over the segments of a ragged array.
+"""Compiled loops of dropout over the segments of a ragged array.
 
 draw_segments   draw once per segment, write the output lengths, and add them up
 copy_segments   copy stretches of kept values and replace dropped segments

@@ -1,4 +1,4 @@
-"""Compiled loop over the stored entries of a sparse matrix; each entry draws the word of its matrix position."""
+"""Compiled loop of dropout over a sparse matrix's stored entries; each entry draws the word of its matrix position."""
 
 import numpy as np
 

@@ -179,12 +179,11 @@ def gradient_flow(ratio: float = 0.3, seed: int = 1, scaled: bool = False, *, ax
         panel.grid(False)
     ax[0].set_ylabel("example")
     drawing.bars(ax[2], "feature", np.arange(features), dreplacement, "#D55E00")
-    reach = max(1.0, float(np.abs(dreplacement).max())) * 1.1
     ax[2].set(
         title="to the replacement, summed",
         xlabel="feature",
         xticks=range(0, features, 2),
-        ylim=(min(0.0, 1.1 * dreplacement.min()), reach),
+        ylim=(min(-1.1 * examples, 1.1 * dreplacement.min()) if scaled else 0, 1.1 * examples),
     )
 
 

@@ -1,4 +1,4 @@
-"""Compiled loops for the penalty.
+"""Compiled loops for the Lp penalty and its mask, and for its gradient.
 
 penalty     compute the sum of |w|^p and the mask, and set small weights to zero, in one pass
 gradient    compute alpha p |w|^(p-1) sign(w)

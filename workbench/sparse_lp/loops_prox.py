@@ -1,4 +1,4 @@
-"""Compiled loops for the proximal operator of a flat array."""
+"""Compiled loops that compute the proximal operator of the Lp penalty for a flat array."""
 
 from collections import namedtuple
 

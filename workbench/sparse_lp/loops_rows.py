@@ -1,4 +1,4 @@
-"""Compiled loops over the rows of a table.
+"""Compiled loops that shrink the rows of a table, as a step of Lp regularization.
 
 partition   sort row numbers into ranges of the table, so that threads can work on separate ranges
 rows        shrink rows of the table in place

@@ -12,6 +12,7 @@ from workbench.sparse_lp.reference import lp_threshold, smallest_nonzero
 
 CHOSEN, GONE, KEPT, MUTED = "#D55E00", "#D55E00", "#0072B2", "#8C8C8C"
 REACH = 3.0  # the numbers shown run from -REACH to REACH
+PENALTY = 4.0  # the penalties shown reach this value
 EXPONENTS = {0: "p = 0: counts", 0.5: "p = 1/2", 1: "p = 1: Lasso", 2: "p = 2: ridge"}
 DISTANCE = 2.0  # distance of the loss's minimum from the origin
 BINS = 80  # bins of a symmetric histogram
@@ -59,7 +60,7 @@ def penalty_and_prox(p: float = 0.5, weight: float = 1.0, *, ax: np.ndarray) -> 
         drawing.line(ax[0], name, z, _penalty(z, weight, exponent), **look)
     drawing.line(ax[0], "chosen", z, _penalty(z, weight, p), color=CHOSEN, linewidth=2.4, label="chosen p")
     drawing.label(ax[0], f"penalty weight · |z|^p, p = {p:.3g}", "z", "penalty", xlim=(-REACH, REACH))
-    ax[0].set_ylim(-0.05 * (weight or 1), 3 * (weight or 1))
+    ax[0].set_ylim(-0.2, max(PENALTY, 1.2 * weight))
     x = np.linspace(-REACH, REACH, 1201)
     drawing.line(ax[1], "identity", x, x, color=MUTED, linestyle=":", linewidth=1.2, label="z = x, no penalty")
     for exponent, name, color in ((1, "p = 1: soft threshold", "#009E73"), (0, "p = 0: hard threshold", KEPT)):

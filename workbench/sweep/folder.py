@@ -225,7 +225,7 @@ def _set_place(places: array.array, number: int, place: int) -> None:
 
 
 def _check_no_other(path: Path) -> None:
-    """Raise SweepError if the folder holds other files and no sweep, a foreign lock, or no readable sweep.json."""
+    """Raise SweepError if the folder holds other files and no sweep, another's lock, or an unreadable sweep.json."""
     if not path.is_dir():
         return
     others = []

@@ -44,15 +44,16 @@ class Range:
         """Return the number of values of a grid, or more if several round to one; 0 if a float range has no count."""
         if self.step is None:
             return self.count or 0
-        every = (self.high - self.low) // self.step + 1
+        every = int(self.high - self.low) // self.step + 1
         return every if self.count is None else min(every, self.count)
 
     @property
     def points(self) -> tuple[float, ...]:
         """Return the values of a grid; an int range without a count gives all its values."""
         if self.step is not None and self.count is None:
-            return tuple(range(self.low, self.high + 1, self.step))
-        spaced = (np.geomspace if self.log else np.linspace)(self.low, self.high, self.count)
+            return tuple(range(int(self.low), int(self.high) + 1, self.step))
+        count: Any = self.count  # `grid` has refused a float range without a count
+        spaced = (np.geomspace if self.log else np.linspace)(self.low, self.high, count)
         if self.step is None:
             return tuple(spaced.tolist())
         steps = np.unique(np.rint((spaced - self.low) / self.step).astype(int))
@@ -68,7 +69,7 @@ class Range:
 
         if self.step is None:
             return FloatDistribution(self.low, self.high, log=self.log)
-        return IntDistribution(self.low, self.high, log=self.log, step=self.step)
+        return IntDistribution(int(self.low), int(self.high), log=self.log, step=self.step)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +168,7 @@ def _checked(parameter: Parameter, value: Any) -> Any:
 
 
 def _read(parameter: Parameter, text: str) -> Range | Choices:
-    if parameter.arg.type in (int, float) and ".." in text:
+    if parameter.arg is not None and parameter.arg.type in (int, float) and ".." in text:
         limits, *options = text.split(":")
         low, _, high = limits.partition("..")
         if high.startswith("."):
@@ -192,8 +193,8 @@ def _options(parameter: Parameter, words: list[str]) -> tuple[bool, int | None]:
 
 
 def _checked_range(parameter: Parameter, given: Range) -> Range:
-    name, kind = parameter.name, parameter.arg.type
-    if kind not in (int, float):
+    name, arg = parameter.name, parameter.arg
+    if arg is None or arg.type not in (int, float):
         raise TypeError(f"{name}={given}: only numbers have ranges; {name} must be {parameter.allowed}")
     low, high = _checked(parameter, given.low), _checked(parameter, given.high)
     if not low < high:
@@ -205,14 +206,14 @@ def _checked_range(parameter: Parameter, given: Range) -> Range:
         raise ValueError(
             f"{name}={given}: a range needs at least 2 points; for a single value, give it without a range"
         )
-    if kind is float and high - low == math.inf:
+    if arg.type is float and high - low == math.inf:
         raise ValueError(f"{name}={given}: the range is longer than the largest float; give a shorter one")
-    if kind is int and max(-low, high) > LARGEST_WHOLE:
+    if arg.type is int and max(-low, high) > LARGEST_WHOLE:
         raise ValueError(
             f"{name}={given}: a range of whole numbers must lie from -{LARGEST_WHOLE} to {LARGEST_WHOLE}; list larger "
             "values instead"
         )
-    step = int(parameter.arg.step or 1) if kind is int else None
+    step = int(arg.step or 1) if arg.type is int else None
     if given.log and step not in (None, 1):
         raise ValueError(f"{name}={given}: a logarithmic range cannot go in steps of {step}; list the values instead")
     return Range(low, high, bool(given.log), None if count is None else int(count), step)

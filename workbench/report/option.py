@@ -1,4 +1,4 @@
-"""The option `-p` of the commands that take parameters: one word, `-p NAME=VALUE`, or two, `-p NAME VALUE`."""
+"""The option `-p NAME VALUE` of the command line, which Typer does not support by itself."""
 
 import json
 import re
