@@ -53,6 +53,11 @@ def arrays(base, ends=ENDS):
     return st.one_of(like, like.flatmap(lambda x: st.sampled_from(LAYOUTS).map(lambda lay: lay(x))), changed)
 
 
+def values(base, ends=ENDS):
+    """Return a strategy of arrays of the type and shape of `base` with finite values."""
+    return st.integers(0, 2**32).map(lambda seed: _with_values(base, ends, seed, True))
+
+
 def _with_values(base, ends, seed, finite):
     """Return an array of the type and shape of `base`, its floats and some whole numbers from the ends of the range."""
     rng = np.random.default_rng(seed)
