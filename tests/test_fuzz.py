@@ -34,7 +34,9 @@ def legal(arg, ends):
         return st.just(arg.default)
     if arg.type is int:
         return st.sampled_from([value for value in (0, 1, 3, 5, 31, arg.low, arg.high) if _allows(arg, value)])
-    return st.sampled_from([value for value in (*ends, 2 / 3, 2.0, arg.high) if _allows(arg, value)])
+    values = [value for value in (*ends, 2 / 3, 2.0, arg.high) if _allows(arg, value)]
+    extreme = [value for value in hostile.EXTREME if value in values]
+    return st.sampled_from(values) | st.sampled_from(extreme or values)
 
 
 def _allows(arg, value):
@@ -209,15 +211,21 @@ def at_the_ends(value):
     """Return a strategy of finite values in the place of one that is accepted."""
     if isinstance(value, np.ndarray):
         return hostile.values(value)
-    return st.sampled_from(hostile.ENDS) if isinstance(value, float) else st.just(value)
+    ends = st.sampled_from(hostile.ENDS) | st.sampled_from(hostile.EXTREME)
+    return ends if isinstance(value, float) else st.just(value)
 
 
-def run_hostile(function, arguments, data, nan=False):
-    odd = data.draw(st.sampled_from([*arguments, None, None]))  # one argument, or values of all
-    arguments = {
+def drawn(arguments, data):
+    """Return arguments one of which is odd, or all of which are finite values at the ends of the range."""
+    odd = data.draw(st.sampled_from([*arguments, None, None]))
+    return {
         name: data.draw(hostile_to(value) if name == odd else at_the_ends(value) if odd is None else st.just(value))
         for name, value in copy.deepcopy(arguments).items()
     }
+
+
+def run_hostile(function, arguments, data, nan=False):
+    arguments = drawn(arguments, data)
     before = copy.deepcopy(arguments)
     found = outcome(function, (), arguments)
     changes = [place for place, name in enumerate(arguments) if name in IN_PLACE]
@@ -244,11 +252,7 @@ REGULARIZERS[regularizers.BoundedGradientProjection] = {"lower": -1.0, "upper": 
 @pytest.mark.parametrize("kind", REGULARIZERS, ids=lambda kind: kind.__name__)
 @given(data=st.data())
 def test_regularizers(kind, data):
-    chosen = {
-        name: data.draw(hostile_to(value)) if data.draw(st.booleans()) else value
-        for name, value in REGULARIZERS[kind].items()
-    }
-    made = outcome(kind, (), chosen)
+    made = outcome(kind, (), drawn(REGULARIZERS[kind], data))
     if is_refusal(made):
         return
     method = data.draw(st.sampled_from([made[0].on_loss, made[0].gradient_on_loss, made[0].after_step]))
