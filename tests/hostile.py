@@ -9,6 +9,7 @@ import scipy.sparse
 from hypothesis import strategies as st
 
 ENDS = [0.0, 5e-324, 1e-310, 2.3e-308, 1e-160, 1e-38, 1e-7, 0.3, 1.0, 1.5, 7.0, 1e30, 3.4e38, 1e160, 1.7e308]
+EXTREME = [0.0, 5e-324, 1.7e308]  # these are drawn as often as all others together
 NOT_FINITE = [math.nan, math.inf, -math.inf]
 TYPES = [*"efdgbhiqBHIQ?FDO", "U5", "S3", "M8[s]", "m8[s]", ">f4", ">f8", ">i4"]
 WHOLE = [0, 1, 2, 3, 5, 7, 2**31, 2**62, 2**63 - 1, 2**63, 2**64 - 1, 10**400, -1, -(10**400), 10**5000]
@@ -51,6 +52,11 @@ def arrays(base, ends=ENDS):
     like = st.builds(_with_values, st.just(base), st.just(ends), st.integers(0, 2**32), st.booleans())
     changed = like.flatmap(lambda x: st.sampled_from(CHANGES).map(lambda change: change(x)))
     return st.one_of(like, like.flatmap(lambda x: st.sampled_from(LAYOUTS).map(lambda lay: lay(x))), changed)
+
+
+def values(base, ends=ENDS):
+    """Return a strategy of arrays of the type and shape of `base` with finite values."""
+    return st.integers(0, 2**32).map(lambda seed: _with_values(base, ends, seed, True))
 
 
 def _with_values(base, ends, seed, finite):

@@ -34,7 +34,9 @@ def legal(arg, ends):
         return st.just(arg.default)
     if arg.type is int:
         return st.sampled_from([value for value in (0, 1, 3, 5, 31, arg.low, arg.high) if _allows(arg, value)])
-    return st.sampled_from([value for value in (*ends, 2 / 3, 2.0, arg.high) if _allows(arg, value)])
+    values = [value for value in (*ends, 2 / 3, 2.0, arg.high) if _allows(arg, value)]
+    extreme = [value for value in hostile.EXTREME if value in values]
+    return st.sampled_from(values) | st.sampled_from(extreme or values)
 
 
 def _allows(arg, value):
@@ -108,17 +110,16 @@ def assert_agree(operator, mine, theirs):
     if operator.exact:
         assert bits(mine) == bits(theirs)
         return
-    for one, other in zip(mine, theirs, strict=True):
-        for a, b in zip(parts(one), parts(other), strict=True):
-            assert (a.dtype, a.shape) == (b.dtype, b.shape)
-            np.testing.assert_array_equal(np.isnan(a), np.isnan(b))
-            with np.errstate(over="ignore", invalid="ignore"):
-                largest = np.max(np.abs(a), where=np.isfinite(a), initial=0) if operator.room.endswith("lrn") else 0
-                close = np.isclose(
-                    a, b, rtol=1e-5, atol=max(1e-30, 10 * operator.tolerance * float(largest)), equal_nan=True
-                )
-                end = float(np.finfo(a.dtype).max) / 2 if a.dtype.kind == "f" else np.inf
-                assert np.all(close | ((np.abs(a) > end) & (np.abs(b) > end)))  # one of them may be infinite
+    ours, others = ([part for value in found for part in parts(value)] for found in (mine, theirs))
+    floats = [part[np.isfinite(part)] for part in ours if part.dtype.kind == "f"]
+    largest = 0.0 if operator.blockwise else max((float(np.abs(part).max(initial=0)) for part in floats), default=0.0)
+    for a, b in zip(ours, others, strict=True):  # a sum may cancel, an elementwise result may not
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        np.testing.assert_array_equal(np.isnan(a), np.isnan(b))
+        with np.errstate(over="ignore", invalid="ignore"):
+            close = np.isclose(a, b, rtol=1e-5, atol=max(1e-30, 10 * operator.tolerance * largest), equal_nan=True)
+            end = float(np.finfo(a.dtype).max) / 2 if a.dtype.kind == "f" else np.inf
+            assert np.all(close | ((np.abs(a) > end) & (np.abs(b) > end)))  # one of them may be infinite
 
 
 @EVERY
@@ -126,9 +127,13 @@ def assert_agree(operator, mine, theirs):
 def test_operators(operator, data):
     inputs, arguments = data.draw(st.sampled_from(examples(operator)))
     ends = hostile.GENTLE if operator.room.endswith("lrn") else hostile.ENDS  # LRN's ends have tests of their own
-    inputs = [x if is_sparse(x) or data.draw(st.booleans()) else data.draw(hostile.arrays(x, ends)) for x in inputs]
-    chosen = {arg.name: legal(arg, ends) for arg in operator.args if data.draw(st.booleans())}
-    if data.draw(st.booleans()):
+    inputs, odd = list(inputs), data.draw(st.sampled_from(("ends", "input", "argument")))
+    for place in {"ends": range(len(inputs)), "input": [data.draw(st.integers(0, len(inputs) - 1))]}.get(odd, ()):
+        if not is_sparse(inputs[place]):
+            draw = hostile.values if odd == "ends" else hostile.arrays
+            inputs[place] = data.draw(draw(inputs[place], ends))
+    chosen = {arg.name: legal(arg, ends) for arg in operator.args if odd == "ends"}
+    if odd == "argument":
         chosen[data.draw(st.sampled_from(operator.args)).name] = hostile.scalars
     arguments = arguments | {name: data.draw(values) for name, values in chosen.items()}
     arguments = {name: value for name, value in arguments.items() if value is not REQUIRED}
@@ -202,11 +207,25 @@ def hostile_to(value):
     return st.one_of(st.sampled_from([value, *hostile.ENDS]), hostile.scalars)
 
 
-def run_hostile(function, arguments, data, nan=False):
-    arguments = {
-        name: data.draw(hostile_to(value)) if data.draw(st.booleans()) else copy.deepcopy(value)
-        for name, value in arguments.items()
+def at_the_ends(value):
+    """Return a strategy of finite values in the place of one that is accepted."""
+    if isinstance(value, np.ndarray):
+        return hostile.values(value)
+    ends = st.sampled_from(hostile.ENDS) | st.sampled_from(hostile.EXTREME)
+    return ends if isinstance(value, float) else st.just(value)
+
+
+def drawn(arguments, data):
+    """Return arguments one of which is odd, or all of which are finite values at the ends of the range."""
+    odd = data.draw(st.sampled_from([*arguments, None, None]))
+    return {
+        name: data.draw(hostile_to(value) if name == odd else at_the_ends(value) if odd is None else st.just(value))
+        for name, value in copy.deepcopy(arguments).items()
     }
+
+
+def run_hostile(function, arguments, data, nan=False):
+    arguments = drawn(arguments, data)
     before = copy.deepcopy(arguments)
     found = outcome(function, (), arguments)
     changes = [place for place, name in enumerate(arguments) if name in IN_PLACE]
@@ -233,11 +252,7 @@ REGULARIZERS[regularizers.BoundedGradientProjection] = {"lower": -1.0, "upper": 
 @pytest.mark.parametrize("kind", REGULARIZERS, ids=lambda kind: kind.__name__)
 @given(data=st.data())
 def test_regularizers(kind, data):
-    chosen = {
-        name: data.draw(hostile_to(value)) if data.draw(st.booleans()) else value
-        for name, value in REGULARIZERS[kind].items()
-    }
-    made = outcome(kind, (), chosen)
+    made = outcome(kind, (), drawn(REGULARIZERS[kind], data))
     if is_refusal(made):
         return
     method = data.draw(st.sampled_from([made[0].on_loss, made[0].gradient_on_loss, made[0].after_step]))
