@@ -1,8 +1,14 @@
 """Fixtures of all tests."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from workbench import parallel
+
+_CHECKS = {"suppress_health_check": list(HealthCheck), "deadline": None, "database": None, "print_blob": False}
+settings.register_profile("short", max_examples=120, derandomize=True, **_CHECKS)
+settings.register_profile("long", max_examples=10_000, **_CHECKS)
+settings.load_profile("short")
 
 
 @pytest.fixture(autouse=True)

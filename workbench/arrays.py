@@ -82,8 +82,13 @@ def check_axes(name: str, x: np.ndarray, axes: str) -> None:
         raise ValueError(f"{name} has shape {x.shape}: must have the axes {axes}; reshape it")
 
 
-def check_in_place(name: str, w: Any) -> None:
-    """Raise TypeError or ValueError unless w is a writable float array whose elements do not share memory."""
+def check_in_place(name: str, w: Any) -> np.ndarray:
+    """Return w as a plain array that shares its memory, as for a np.matrix.
+
+    Raises:
+        TypeError: w is no float array in the machine's byte order.
+        ValueError: w is read-only, or two of its elements share memory.
+    """
     refuse_masked(name, w)
     if not isinstance(w, np.ndarray):
         raise TypeError(f"{name}: must be a NumPy array, which is changed in place, not {type(w).__name__}")
@@ -96,6 +101,7 @@ def check_in_place(name: str, w: Any) -> None:
         raise ValueError(
             f"{name}: several of its elements share one place in memory; give a copy, as with {name}.copy()"
         )
+    return np.asarray(w)
 
 
 def _overlaps(w: np.ndarray) -> bool:

@@ -58,7 +58,7 @@ def refused(target, space, *message, **settings):
         ({"timeout": float("inf")}, "timeout=inf: must be finite, a number of seconds above 0"),
         ({"name": ""}, "name '': must be letters, digits and _.=+- alone"),
         ({"name": "../up"}, "name '../up': must be letters, digits and _.=+- alone"),
-        ({"name": ".hidden"}, "and must not begin with a dot"),
+        ({"name": ".hidden"}, "not begin with a dot"),
         ({"in_process": True, "jobs": 2}, "in_process=True: runs one trial at a time and cannot stop it"),
         ({"in_process": True, "timeout": 1}, "in_process=True: runs one trial at a time and cannot stop it"),
         ({"in_process": True, "scheduler": "tcp://x:1"}, "executor, scheduler and in_process: give one of them"),

@@ -90,4 +90,4 @@ def wide_type(dtype: np.dtype) -> np.dtype:
 def rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Return values converted to another type; values beyond its range become infinite."""
     with np.errstate(over="ignore"):
-        return values.astype(dtype)
+        return np.asarray(values).astype(dtype)

@@ -80,7 +80,7 @@ def prune_rows(w: np.ndarray, sparsity: float, p: float = 2.0) -> np.ndarray:
 
     All arguments are checked before anything is written.
     """
-    _check_weights("w", w)
+    w = _checked_weights("w", w)
     if w.ndim == 0:
         raise ValueError("w has no axes: must have at least one, the rows")
     sparsity, p = SPARSITY.check(sparsity), _P.check(p)
@@ -126,20 +126,20 @@ def _checked_layers(layers: Any) -> tuple[list | None, list[np.ndarray]]:
     names = list(layers) if isinstance(layers, Mapping) else None
     arrays = list(layers) if names is None else [layers[name] for name in names]
     labels = [f"layers[{name!r}]" for name in (range(len(arrays)) if names is None else names)]
-    for label, w in zip(labels, arrays, strict=True):
-        _check_weights(label, w)
+    arrays = [_checked_weights(label, w) for label, w in zip(labels, arrays, strict=True)]
     for (label, w), (other_label, other) in itertools.combinations(zip(labels, arrays, strict=True), 2):
         if np.shares_memory(w, other):
             raise ValueError(f"{label} and {other_label} share memory: their weights would count twice; give one")
     return names, arrays
 
 
-def _check_weights(label: str, w: Any) -> None:
-    check_in_place(label, w)
+def _checked_weights(label: str, w: Any) -> np.ndarray:
+    w = check_in_place(label, w)
     wrong = np.isnan(w)
     if wrong.any():
         place = ", ".join(map(str, np.unravel_index(int(wrong.argmax()), w.shape)))
         raise ValueError(f"{label} is NaN at ({place}), one of {np.count_nonzero(wrong)} such places: must have no NaN")
+    return w
 
 
 def _kept(sizes: np.ndarray, sparsity: float) -> np.ndarray:

@@ -104,7 +104,7 @@ class Regularizer:
             indices: the rows that the step has changed, int32 or int64, of any shape; other rows do not change. None
                 means all rows. All indices are checked before anything is written.
         """
-        check_in_place("param", param)
+        param = check_in_place("param", param)
         if indices is not None:
             check_axes("param", param, "(rows, ...)")
             indices = checked_indices(indices, len(param))
@@ -322,7 +322,8 @@ class GroupL1(Regularizer):
 
 
 def _checked_groups(groups: Any) -> tuple[int, ...]:
-    if not isinstance(groups, Sequence | np.ndarray) or not all(is_number(size, int) for size in groups):
+    is_list = isinstance(groups, Sequence) or (isinstance(groups, np.ndarray) and groups.ndim == 1)
+    if not is_list or not all(is_number(size, int) for size in groups):
         raise TypeError(f"groups={shown(groups)}: must be a list of whole numbers, the columns in each group")
     for g, size in enumerate(groups):
         if size < 1:
@@ -477,7 +478,8 @@ def _normalize(param: np.ndarray, indices: np.ndarray | None, norm: float, longe
     for start in range(0, every.size, step):
         rows = every[start : start + step]
         part = param[rows].astype(np.float64)
-        lengths = np.hypot.reduce(part.reshape(len(part), -1), axis=1) if part.size else np.zeros(len(part))
+        with np.errstate(over="ignore"):
+            lengths = np.hypot.reduce(part.reshape(len(part), -1), axis=1) if part.size else np.zeros(len(part))
         changed = (lengths > longest) & np.isfinite(lengths)
         lengths = lengths[changed].reshape(-1, *[1] * (param.ndim - 1)) + TINY
         with np.errstate(over="ignore", invalid="ignore"):

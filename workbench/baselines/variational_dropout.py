@@ -170,7 +170,8 @@ def _log_alpha(theta: np.ndarray, log_sigma2: np.ndarray) -> np.ndarray:
 
 
 def _kl(log_alpha: np.ndarray) -> np.ndarray:
-    return K1 - K1 * _sigmoid(K2 + K3 * log_alpha) + _softplus(-log_alpha) / 2
+    with np.errstate(over="ignore"):
+        return K1 - K1 * _sigmoid(K2 + K3 * log_alpha) + _softplus(-log_alpha) / 2
 
 
 def _sigmoid(t: np.ndarray) -> np.ndarray:

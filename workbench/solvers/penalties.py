@@ -257,12 +257,13 @@ def max_norm_prox(x: Any, weight: float) -> np.ndarray:
     if np.isnan(sizes[0]):  # NaN sorts as the largest
         return np.full_like(x, np.nan)
     unit = sizes[0]
-    with np.errstate(over="ignore"):
-        sums, radius = np.cumsum(sizes / unit), weight / unit
+    with np.errstate(over="ignore", invalid="ignore"):
+        shares, radius = sizes / unit, weight / unit
+        sums = np.cumsum(shares)
     if sums[-1] <= radius:
         return np.zeros_like(x)
     levels = (sums - radius) / np.arange(1, sizes.size + 1)  # t, if the first 1, 2, ... elements were clipped
-    above = np.flatnonzero(sizes / unit > levels)
+    above = np.flatnonzero(shares > levels)
     level = levels[above[-1]] * unit if above.size else unit  # no element is above if rounding loses the weight
     return np.asarray(np.clip(x, -x.dtype.type(level), x.dtype.type(level)))
 
@@ -276,7 +277,8 @@ def _norms_in_units(x: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     """Return norms along an axis divided by units, and the units: the largest elements, so that no square overflows."""
     largest = np.abs(x).max(axis=axis, keepdims=True, initial=0)
     unit = np.where(largest > 0, largest, 1)
-    return np.sqrt(np.square(x / unit).sum(axis=axis, keepdims=True)), unit
+    with np.errstate(over="ignore", invalid="ignore"):  # an infinite element makes a norm of NaN
+        return np.sqrt(np.square(x / unit).sum(axis=axis, keepdims=True)), unit
 
 
 def _check(penalty: Any, *args: Arg) -> None:

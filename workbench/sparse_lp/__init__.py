@@ -31,8 +31,7 @@ SPARSITY_THRESHOLD = Arg("sparsity_threshold", float, 0.0, SMALL, low=0.0, slide
 
 def _prepare_rows(inputs: tuple, values: dict) -> tuple:
     param, indices = inputs
-    check_in_place("param", param)
-    param = np.asarray(param)  # a plain array that shares the memory of a subclass such as np.matrix
+    param = check_in_place("param", param)
     if param.ndim == 0:
         raise ValueError("param has no axes: must have at least one, the rows")
     return param, checked_indices(indices, len(param)), values["p"], values["reg_lambda"], values["exact"]
@@ -40,8 +39,7 @@ def _prepare_rows(inputs: tuple, values: dict) -> tuple:
 
 def _prepare_penalty(inputs: tuple, values: dict) -> tuple:
     (w,) = inputs
-    check_in_place("w", w)
-    return np.asarray(w), values["alpha"], values["p"], values["sparsity_threshold"]
+    return check_in_place("w", w), values["alpha"], values["p"], values["sparsity_threshold"]
 
 
 def _prepare_gradient(inputs: tuple, values: dict) -> tuple:

@@ -147,14 +147,15 @@ def _above_one(x: np.ndarray, weight: float, p: float) -> np.ndarray:
     """
     log_c = math.log(weight) + math.log(p)
     u = np.minimum(np.log(x), (np.log(x) - log_c) / (p - 1))
-    for _ in range(STEPS):
-        pull = log_c + (p - 1) * u
-        total = np.logaddexp(u, pull)
-        share = np.exp(pull - total)
-        step = (total - np.log(x)) / (1 + (p - 2) * share)
-        u = u - step
-        if not np.any(np.abs(step) > ENOUGH * np.maximum(1, np.abs(u))):
-            break
+    with np.errstate(over="ignore"):  # a huge p: the power is 0
+        for _ in range(STEPS):
+            pull = log_c + (p - 1) * u
+            total = np.logaddexp(u, pull)
+            share = np.exp(pull - total)
+            step = (total - np.log(x)) / (1 + (p - 2) * share)
+            u = u - step
+            if not np.any(np.abs(step) > ENOUGH * np.maximum(1, np.abs(u))):
+                break
     z = np.exp(u)
     with np.errstate(all="ignore"):
         power = z ** (p - 1)
