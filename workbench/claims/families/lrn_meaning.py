@@ -265,7 +265,7 @@ CLAIMS = [
         "07-tuning#Which ranges matter?",
         ("cross-validated losses of random trials on digits of different contrasts, variance by groups",),
         seeds=6,
-        finding="Alpha and beta decide. The size of the window explains next to nothing.",
+        finding="Alpha explains much of the loss. How much the size of the window explains, these trials do not tell.",
     ),
     Claim(
         "L44",
