@@ -1,6 +1,7 @@
 """Pictures of verdicts: how many claims of each text hold, fail, depend or are open, and the numbers behind one."""
 
 import math
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -81,7 +82,7 @@ def numbers(verdict: Verdict, number: str, *, scale: str = "linear", ax: "Axes")
         *zip(*{label: (handle, label) for handle, label in zip(handles, labels, strict=True)}.values(), strict=True)
     )
     ax.set_yticks(range(len(names)), [name or f"{len(verdict.numbers[name])} seeds" for name in names])
-    ax.set(xlabel=number, title=str(rule), ylim=(len(names) - 0.4, -0.6), xscale=scale)
+    ax.set(xlabel=number, title=textwrap.fill(str(rule), 68), ylim=(len(names) - 0.4, -0.6), xscale=scale)
 
 
 @plot(size=(7.2, 3.4))

@@ -35,8 +35,9 @@ def first_seeds(values: Sequence[float], bound: float, *, ax: "Axes") -> None:
     colours = [RIGHT if value > bound else MISTAKE for value in values]
     ax.bar(range(len(values)), values, color=colours)
     ax.axhline(bound, color="#222222", linestyle="--", linewidth=1)
-    ax.text(len(values) - 0.4, bound, " margin", va="center")
+    ax.text(len(values) - 0.4, bound, "margin", va="bottom")
     ax.set(xlabel="seed", ylabel="relative gain", title="blue: this seed says yes; orange: it says no")
+    ax.set(xticks=range(len(values)), xlim=(-0.6, len(values) + 1))
 
 
 @plot(size=(6.4, 3.2))

@@ -3,6 +3,7 @@
 Each function takes a seed, or the number of worlds, and returns numbers. None of them trains a network.
 """
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,7 +45,7 @@ def gain_of_ridge(seed: int, examples: int = 100) -> dict[str, float]:
 
     Validation data choose the strength; the test data are used once.
     """
-    data = real_data.load("diabetes")
+    data = _diabetes()
     order = np.random.default_rng(seed).permutation(len(data.y))
     train, validate, test = np.split(order, [examples, 2 * examples])
     X, y = data.X[train], data.y[train]
@@ -75,6 +76,11 @@ def errors_by_strength(p: float, worlds: int, alphas: Sequence[float] = ALPHAS) 
     fits = np.array([_path(seed, p, alphas) for seed in range(worlds)])
     validation, test = fits[:, 0], fits[:, 1]
     return test, test[np.arange(worlds), validation.argmin(1)]
+
+
+@functools.cache
+def _diabetes() -> real_data.DataSet:
+    return real_data.load("diabetes")
 
 
 def _path(seed: int, p: float, alphas: Sequence[float]) -> np.ndarray:
