@@ -82,7 +82,7 @@ def numbers(verdict: Verdict, number: str, *, scale: str = "linear", ax: "Axes")
         *zip(*{label: (handle, label) for handle, label in zip(handles, labels, strict=True)}.values(), strict=True)
     )
     ax.set_yticks(range(len(names)), [name or f"{len(verdict.numbers[name])} seeds" for name in names])
-    ax.set(xlabel=number, title=textwrap.fill(str(rule), 68), ylim=(len(names) - 0.4, -0.6), xscale=scale)
+    ax.set(xlabel=number, title=textwrap.fill(str(rule), 74), ylim=(len(names) - 0.4, -0.6), xscale=scale)
 
 
 @plot(size=(7.2, 3.4))
@@ -93,8 +93,12 @@ def growing(values: Sequence[float], bound: float, *, ax: "Axes") -> None:
     ax.fill_between(counts, low, high, color="#0072B2", alpha=0.2, label="99 % interval")
     ax.plot(counts, [np.mean(values[:count]) for count in counts], color="#0072B2", label="mean")
     ax.axhline(bound, color="#222222", linestyle="--", linewidth=1, label="margin")
-    ax.plot(np.arange(1, len(values) + 1), values, ".", color="#555555", markersize=4, label="one seed")
-    ax.set(xscale="log", xlabel="seeds", ylabel="relative gain", ylim=(min(values), max(values)))
+    places = np.arange(1, len(values) + 1)
+    ax.plot(places, values, ".", color="#555555", alpha=0.4, label="one seed; some lie outside")
+    ticks = [count for count in (1, 3, 10, 30, 100, 300, 1000) if count <= len(values)]
+    ax.set(xscale="log", xlabel="seeds", ylabel="relative gain", ylim=np.quantile(values, (0.03, 0.97)))
+    ax.set_xticks(ticks, [str(count) for count in ticks])
+    ax.minorticks_off()
     ax.legend()
 
 
