@@ -1,14 +1,17 @@
 """Pictures of verdicts: how many claims of each text hold, fail, depend or are open, and the numbers behind one."""
 
 import math
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from markupsafe import Markup
 
+from workbench import drawing
 from workbench.claims.claim import KINDS, TEXTS, Verdict
-from workbench.claims.rules import VERDICTS, Exact, Interval, Rule, interval
+from workbench.claims.rules import MARGIN, VERDICTS, Exact, Interval, Rule, interval
 from workbench.drawing import plot
 
 if TYPE_CHECKING:
@@ -39,6 +42,64 @@ def _bars(ax: "Axes", title: str, groups: Sequence[tuple[str, list[Verdict]]]) -
     ax.invert_yaxis()
     ax.set(title=title, xlabel="number of claims")
     ax.grid(axis="y", visible=False)
+
+
+@plot(size=(7.2, 2.6))
+def decision(seeds: int, gain: float, spread: float, *, ax: "Axes") -> None:
+    """Draw made-up gains of some seeds, the 99 % interval of their mean, and the margin that it is compared with."""
+    values = gain + spread * np.random.default_rng(0).standard_normal(100)[:seeds]
+    (low, high), verdict = interval(values), Interval("gain", above=MARGIN).judge(values)
+    drawing.band(ax, "margin", MARGIN, 10.0, color=COLOURS["holds"], alpha=0.12)
+    drawing.vertical(ax, "bound", MARGIN, color="#222222", linestyle="--", linewidth=1)
+    drawing.line(ax, "seeds", values, np.ones(seeds), color="#0072B2", marker="o", linestyle="", alpha=0.5)
+    for name, colour in COLOURS.items():
+        ends = (low, high) if name == verdict else (np.nan, np.nan)
+        drawing.line(ax, name, ends, (0, 0), color=colour, linewidth=7, solid_capstyle="butt")
+    drawing.line(ax, "mean", [values.mean()], [0], color="#222222", marker="|", markersize=16, linestyle="")
+    title = f"The interval is {low:+.3f} to {high:+.3f}: {verdict}"
+    drawing.label(ax, title, "relative gain; the margin is the dashed line", "", xlim=(-0.3, 0.4), ylim=(-0.8, 1.6))
+    ax.set_yticks([0, 1], ["interval\nof the mean", "seeds"])
+
+
+@plot(size=(7.2, 2.8))
+def numbers(verdict: Verdict, number: str, *, scale: str = "linear", ax: "Axes") -> None:
+    """Draw one number of a verdict: a dot for each seed, a row for each setting, dashed lines for the rule's bounds.
+
+    A bar is the 99 % interval of the mean, where the rule looks at it. The colour says what the rule answers.
+    """
+    rule = next(each for each in verdict.claim.rule if each.number == number)
+    names = list(verdict.numbers)
+    for row, seeds in enumerate(verdict.numbers.values()):
+        values = [each[number] for each in seeds]
+        colour = COLOURS[rule.judge(values)]
+        ax.plot(values, np.full(len(values), row), "o", color=colour, alpha=0.6, label=rule.judge(values))
+        if isinstance(rule, Interval):
+            ax.plot(interval(values), (row + 0.3, row + 0.3), color=colour, linewidth=5, solid_capstyle="butt")
+    for bound in filter(math.isfinite, _bounds(rule)):
+        ax.axvline(bound, color="#222222", linestyle="--", linewidth=1)
+    handles, labels = ax.get_legend_handles_labels()
+    ax.legend(
+        *zip(*{label: (handle, label) for handle, label in zip(handles, labels, strict=True)}.values(), strict=True)
+    )
+    ax.set_yticks(range(len(names)), [name or f"{len(verdict.numbers[name])} seeds" for name in names])
+    ax.set(xlabel=number, title=textwrap.fill(str(rule), 74), ylim=(len(names) - 0.4, -0.6), xscale=scale)
+
+
+@plot(size=(7.2, 3.4))
+def growing(values: Sequence[float], bound: float, *, ax: "Axes") -> None:
+    """Draw the mean of the first seeds and its 99 % interval, by the number of seeds."""
+    counts = range(3, len(values) + 1)
+    low, high = np.array([interval(values[:count]) for count in counts]).T
+    ax.fill_between(counts, low, high, color="#0072B2", alpha=0.2, label="99 % interval")
+    ax.plot(counts, [np.mean(values[:count]) for count in counts], color="#0072B2", label="mean")
+    ax.axhline(bound, color="#222222", linestyle="--", linewidth=1, label="margin")
+    places = np.arange(1, len(values) + 1)
+    ax.plot(places, values, ".", color="#555555", alpha=0.4, label="one seed; some lie outside")
+    ticks = [count for count in (1, 3, 10, 30, 100, 300, 1000) if count <= len(values)]
+    ax.set(xscale="log", xlabel="seeds", ylabel="relative gain", ylim=np.quantile(values, (0.03, 0.97)))
+    ax.set_xticks(ticks, [str(count) for count in ticks])
+    ax.minorticks_off()
+    ax.legend()
 
 
 def strip(rule: Rule, values: Sequence[float]) -> Markup:

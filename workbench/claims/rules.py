@@ -124,7 +124,7 @@ def over_settings(verdicts: Iterable[str]) -> str:
 
 
 def _range(least: float, most: float) -> str:
-    if least == most:
+    if f"{least:g}" == f"{most:g}":
         return f"{least:g}"
     if math.isinf(least):
         return f"at most {most:g}"

@@ -3,6 +3,8 @@
 Each function takes a seed and returns numbers by name.
 """
 
+import warnings
+
 import numpy as np
 from scipy import stats
 from scipy.special import log_softmax, softmax
@@ -189,11 +191,14 @@ def diverse_filters(seed: int) -> dict[str, float]:
 
 def _tuned_loss(features: list[np.ndarray], targets: list[np.ndarray]) -> float:
     """Return the test loss of the classifier whose C is best on validation data, after division by one number."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import log_loss
 
     scale, classes = features[0].std(), np.arange(CLASSES)
-    models = [LogisticRegression(C=C, max_iter=500).fit(features[0] / scale, targets[0]) for C in STRENGTHS]
+    with warnings.catch_warnings():  # a fit that is stopped early is judged by validation data as any other
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        models = [LogisticRegression(C=C, max_iter=500).fit(features[0] / scale, targets[0]) for C in STRENGTHS]
     losses = [
         [log_loss(y, model.predict_proba(x / scale), labels=classes) for model in models]
         for x, y in zip(features[1:], targets[1:], strict=True)

@@ -1,0 +1,81 @@
+"""A deliberate break of what a claim is about changes its verdict: one claim of each family that runs experiments."""
+
+import functools
+import importlib
+import pkgutil
+import types
+
+import numpy as np
+import pytest
+
+from workbench.claims import families, running
+from workbench.experiments import (
+    competition,
+    dropout_meaning,
+    lp_meaning,
+    lrn_meaning,
+    neuron_statistics,
+    worked_example,
+)
+
+
+def sharper_softmax(x):
+    return SOFTMAX(100 * x)
+
+
+def shares(x):
+    return np.abs(x) / np.abs(x).sum()
+
+
+def lrn_of_one_exponent(x, size, alpha, beta):
+    return LRN(x, size, alpha, 0.75)
+
+
+def dropout_to_zero(x, ratio, replacement, **more):
+    return DROPOUT(x, ratio, 0.0, **more)
+
+
+def mask_added(w, *arguments):
+    loss, mask = SPARSE_LP(w.copy(), *arguments)
+    w += mask
+    return loss, mask
+
+
+def quadratic_cost(direction, shape, size, **more):
+    return types.SimpleNamespace(flops=shape[1] * size**2)
+
+
+SOFTMAX, LRN = competition.softmax, functools.partial(lrn_meaning.local_response_norm, engine="reference")
+DROPOUT, SPARSE_LP = dropout_meaning.dropout_with_replacement, lp_meaning.sparse_lp
+BREAKS = {
+    "competition": ("L15", competition, "softmax", sharper_softmax, "depends", "holds"),
+    "neurons": ("L23", neuron_statistics, "softmax", shares, "depends", "fails"),
+    "lrn_meaning": ("L07", lrn_meaning, "local_response_norm", lrn_of_one_exponent, "depends", "fails"),
+    "dropout_meaning": ("D03", dropout_meaning, "dropout_with_replacement", dropout_to_zero, "fails", "holds"),
+    "lp_meaning": ("P03", lp_meaning, "sparse_lp", mask_added, "fails", "holds"),
+    "arithmetic": ("L34", worked_example, "lrn_cost", quadratic_cost, "fails", "holds"),
+}
+
+
+@pytest.fixture(autouse=True)
+def reference_engine(monkeypatch):
+    """Compile nothing."""
+    gradient = functools.partial(neuron_statistics.local_response_norm_gradient, engine="reference")
+    monkeypatch.setattr(neuron_statistics, "local_response_norm_gradient", gradient)
+    monkeypatch.setattr(lrn_meaning, "local_response_norm", LRN)
+
+
+@pytest.mark.parametrize("family", BREAKS)
+def test_a_broken_operator_changes_the_verdict(family, monkeypatch):
+    id, module, name, broken, before, after = BREAKS[family]
+    assert running.run(id, seeds=2).verdict == before
+    monkeypatch.setattr(module, name, broken)
+    assert running.run(id, seeds=2).verdict == after
+
+
+def test_every_family_that_runs_experiments_has_a_break():
+    names = [each.name for each in pkgutil.iter_modules(families.__path__)]
+    declared = {name: importlib.import_module(f"{families.__name__}.{name}").CLAIMS for name in names}
+    running_families = {name for name, claims in declared.items() if any(claim.run for claim in claims)}
+    assert set(BREAKS) == running_families
+    assert all(id in {claim.id for claim in declared[name]} for name, (id, *_) in BREAKS.items())
