@@ -3,6 +3,8 @@
 Each function takes a seed and returns numbers by name. None of them trains a network.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from workbench.baselines.subsampling import subsample_entries
@@ -81,16 +83,22 @@ def trained_replacement(seed: int) -> dict[str, float]:
 
 def noise(seed: int) -> dict[str, float]:
     """Drop from inputs with few and with many ones; compare the relative noise of a weighted sum of the output."""
-    weights = np.random.default_rng(seed).uniform(0.5, 1.5, 1000)
-    found = {}
-    for count in (1000, 100, 10):
-        x = np.broadcast_to((np.arange(1000) < count) * 1.0, (2000, 1000))
-        sums = dropout_with_replacement(x, 0.5, seed=seed, scaled=True)[0] @ weights
-        found[count] = float(sums.std() / sums.mean())
+    found = relative_noise(seed, (1000, 100, 10))
     return {
         "noise with 10 ones over noise with 1000": found[10] / found[1000],
         "noise with 100 ones over noise with 1000": found[100] / found[1000],
     }
+
+
+def relative_noise(seed: int, counts: Sequence[int]) -> dict[int, float]:
+    """Return the standard deviation over the mean of a weighted sum, by the number of ones among 1000 inputs."""
+    weights = np.random.default_rng(seed).uniform(0.5, 1.5, 1000)
+    found = {}
+    for count in counts:
+        x = np.broadcast_to((np.arange(1000) < count) * 1.0, (2000, 1000))
+        sums = dropout_with_replacement(x, 0.5, seed=seed, scaled=True)[0] @ weights
+        found[count] = float(sums.std() / sums.mean())
+    return found
 
 
 def variance(seed: int, zeros: float) -> dict[str, float]:

@@ -237,13 +237,13 @@ def decay_and_prox(reg_lambda: float = 0.1, steps: int = 20, *, ax: np.ndarray) 
 def error_by_strength(
     alphas: np.ndarray, errors: Mapping[str, Mapping[str, np.ndarray]], noise: float, *, ax: np.ndarray
 ) -> None:
-    """Draw errors on new examples (data sets, alphas) against alpha: one panel per truth, one line per penalty."""
+    """Draw validation errors (data sets, alphas) against alpha: one panel per truth, one line per penalty."""
     for panel, (truth, of) in zip(ax, errors.items(), strict=True):
         for i, (name, each) in enumerate(of.items()):
             drawing.line(panel, name, alphas, np.mean(each, axis=0), color=f"C{i}", label=name)
         level = np.full(len(alphas), noise)
         drawing.line(panel, "noise", alphas, level, color=MUTED, linestyle=":", label="noise alone")
-        panel.set(title=truth, xscale="log", xlabel="strength alpha", ylabel="squared error, new examples")
+        panel.set(title=truth, xscale="log", xlabel="strength alpha", ylabel="squared error, validation data")
     drawing.legend(ax[0], fontsize=9)
 
 
