@@ -13,6 +13,7 @@ from workbench.experiments import (
     competition,
     dropout_meaning,
     lp_meaning,
+    lp_models,
     lrn_meaning,
     neuron_statistics,
     worked_example,
@@ -45,7 +46,13 @@ def quadratic_cost(direction, shape, size, **more):
     return types.SimpleNamespace(flops=shape[1] * size**2)
 
 
+def dear_penalty(shape, p, **more):
+    """Count as if zeros were not skipped: as many operations for few weights as for many."""
+    return PENALTY_COST((1000, 1000), p, **more)
+
+
 SOFTMAX, LRN = competition.softmax, functools.partial(lrn_meaning.local_response_norm, engine="reference")
+PENALTY_COST = lp_models.penalty_cost
 DROPOUT, SPARSE_LP = dropout_meaning.dropout_with_replacement, lp_meaning.sparse_lp
 BREAKS = {
     "competition": ("L15", competition, "softmax", sharper_softmax, "depends", "holds"),
@@ -53,6 +60,7 @@ BREAKS = {
     "lrn_meaning": ("L07", lrn_meaning, "local_response_norm", lrn_of_one_exponent, "depends", "fails"),
     "dropout_meaning": ("D03", dropout_meaning, "dropout_with_replacement", dropout_to_zero, "fails", "holds"),
     "lp_meaning": ("P03", lp_meaning, "sparse_lp", mask_added, "fails", "holds"),
+    "lp_models": ("P44", lp_models, "penalty_cost", dear_penalty, "depends", "fails"),
     "arithmetic": ("L34", worked_example, "lrn_cost", quadratic_cost, "fails", "holds"),
 }
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from workbench.sparse_dropout import dropout_with_replacement, dropout_with_replacement_gradient
 
-WORLDS, WIDTH, EXAMPLES = 50, 128, 8
+WORLDS, WIDTH, EXAMPLES = 20, 128, 8
 SAMPLES = 1_000_000
 UNITS = {
     "linear": (lambda z: z, lambda z: np.ones_like(z)),

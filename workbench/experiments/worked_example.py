@@ -7,6 +7,7 @@ The last functions put predictions beside the times that were recorded on an NVI
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -90,12 +91,14 @@ def two_speeds(seed: int) -> dict[str, float]:
 
 def shares(seed: int, quantity: str) -> dict[str, float]:
     """Return the smallest share that LRN adds to a training step, over networks and published machines."""
-    found = [
-        _share(overhead(network, "LRN", machine, batch=BATCH), quantity)
-        for network in (networks.alexnet(), networks.googlenet(), networks.vgg_a_lrn())
-        for machine in KNOWN.values()
-    ]
+    found = [_share(each, quantity) for each in _overheads()]
     return {"smallest share of a step": min(found), "largest share of a step": max(found)}
+
+
+@functools.cache
+def _overheads() -> list[Overhead]:
+    made = (networks.alexnet(), networks.googlenet(), networks.vgg_a_lrn())
+    return [overhead(network, "LRN", machine, batch=BATCH) for network in made for machine in KNOWN.values()]
 
 
 def _share(added: Overhead, quantity: str) -> float:

@@ -199,7 +199,7 @@ CLAIMS = [
         (Exact("powers of two forward", most=1), Exact("powers of two backward", most=1)),
         signals_in_depth.moments_through_depth,
         "02-sparse-dropout#What else should I consider?",
-        ("second moments of fifty networks of twenty layers",),
+        ("second moments of twenty networks of twenty layers",),
         settings={
             "Glorot, linear": {"initializer": "Glorot", "unit": "linear", "widths": (128, 128)},
             "Glorot, tanh": {"initializer": "Glorot", "unit": "tanh", "widths": (128, 128)},
