@@ -26,7 +26,7 @@ report: setup
 test: setup
 	@echo '== ruff' && $(VENV) -m ruff check . && $(VENV) -m ruff format --check .
 	@echo '== mypy' && $(VENV) -m mypy
-	@echo '== pytest, with the notebooks under nbval' && $(VENV) -m pytest -n auto --dist loadfile
+	@echo '== pytest, with the notebooks under nbval' && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -n auto --dist loadfile
 
 docs: setup
 	@$(VENV) -m sphinx -W --keep-going -n -q -j auto -b html -d docs/_build/read docs docs/_build/html
