@@ -12,6 +12,7 @@ PACKAGE = Path(workbench.__file__).parent
 FLOORS = (
     ("__main__",),
     ("cli",),
+    ("terminal",),
     ("bench", "claims"),
     ("experiments",),
     ("sweep",),

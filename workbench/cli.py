@@ -1,27 +1,23 @@
 """Define the command line `workbench`: run notebooks and sweeps, write reports, and time and list the operators."""
 
-import contextlib
 import io
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from workbench import __version__
-from workbench.files import NotWritten, Refused
+from workbench.files import NotWritten
 from workbench.lazily import MissingExtra, naming_the_extra
 from workbench.report.option import ParameterCommand
+from workbench.terminal import REFUSED, argument_table, print_failure, refusals, refuse, say
 from workbench.workers.progress import SafeConsole as Console
 from workbench.workers.worker import without_grammar
-
-REFUSED = 2  # exit status if a request is refused and nothing has been run
-INTERRUPTED = 130  # exit status after Ctrl-C
 
 app = typer.Typer(
     help="Neural-network operators made readable, fast, measurable and playable.",
@@ -70,7 +66,7 @@ def program(
         os.getcwd()
     except FileNotFoundError:
         if ctx.invoked_subcommand not in ("machine", "operators"):
-            _refuse("the working folder has been removed; change to one that exists")
+            refuse("the working folder has been removed; change to one that exists")
 
 
 @app.command(cls=ParameterCommand)
@@ -94,7 +90,7 @@ def run(
     from workbench.report import run_notebook
 
     given = _given(parameter)
-    with _refusals():
+    with refusals():
         result = run_notebook(notebook, given, output=output, name=name, timeout=timeout, text=True, console=Console())
     _end([result], output / result.name / "report.html")
 
@@ -106,7 +102,7 @@ def report(
     """Run notebooks in parallel and write a report with an index page, DIR/index.html."""
     from workbench.report import run_all
 
-    with _refusals():
+    with refusals():
         if not notebooks:
             from workbench.claims.page import add_to_report
 
@@ -120,11 +116,11 @@ def save(notebooks: Notebooks = None, jobs: Jobs = None, timeout: Timeout = None
     """Run notebooks and save them in place with their outputs; a notebook that fails is not changed."""
     from workbench.report import save_all
 
-    with _refusals():
+    with refusals():
         errors = save_all(_found(notebooks), jobs=jobs, timeout=timeout, console=Console())
     failed = {path: error for path, error in errors.items() if error}
     for path, error in failed.items():
-        _print_failure(f"{path} was not saved", error)
+        print_failure(f"{path} was not saved", error)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -190,7 +186,7 @@ def sweep(
     """
     from workbench.sweep import SweepStopped, sweep
 
-    with _refusals("interrupted: finished trials are kept; run the same command to continue"):
+    with refusals("interrupted: finished trials are kept; run the same command to continue"):
         try:
             result = sweep(
                 target,
@@ -209,10 +205,10 @@ def sweep(
                 console=Console(),
             )
         except SweepStopped as problem:
-            _say("stopped:", str(problem))
+            say("stopped:", str(problem))
             raise typer.Exit(1) from None
     if result.counts["failed"]:
-        _say(f"{result.counts['failed']} trials failed; the page shows their errors")
+        say(f"{result.counts['failed']} trials failed; the page shows their errors")
     Console().print(str(result.folder / "report.html"), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(0 if result.ok else 1)
 
@@ -222,7 +218,7 @@ def _given(pairs: list[str] | None) -> dict[str, str]:
     given: dict[str, str] = {}
     for name, value in map(json.loads, pairs or []):
         if name in given:
-            _refuse(f"{name}: is given twice, as {given[name]!r} and {value!r}; give it once")
+            refuse(f"{name}: is given twice, as {given[name]!r} and {value!r}; give it once")
         given[name] = value
     return given
 
@@ -231,7 +227,7 @@ def _given(pairs: list[str] | None) -> dict[str, str]:
 def lab(context: typer.Context) -> None:
     """Open the notebooks in JupyterLab; all options are passed on to it."""
     if not Path("notebooks").is_dir():
-        _refuse("there is no folder notebooks/ here; change to the folder that holds it")
+        refuse("there is no folder notebooks/ here; change to the folder that holds it")
     import jupyterlab  # noqa: F401 - so that its absence is a message of ours
 
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", "notebooks", *context.args])
@@ -252,7 +248,7 @@ def bench(
     try:
         status = run_bench(what, json_file, quick, figure)
     except ValueError as problem:
-        _refuse(str(problem))
+        refuse(str(problem))
     raise typer.Exit(status)
 
 
@@ -275,7 +271,7 @@ def machine(
     try:
         shown = known_machine(name) if name else this_machine(again=again)
     except ValueError as problem:
-        _refuse(str(problem))
+        refuse(str(problem))
     table = Table(title=f"{escape(shown.name)}\n{escape(shown.source)}", title_justify="left", title_style="")
     table.add_column("limit")
     for threads in shown.limits:
@@ -306,7 +302,7 @@ def claims(
     from workbench.claims.page import write_json
 
     console = Console()
-    with _refusals():
+    with refusals():
         chosen = [ledger.find(id) for id in ids or ledger.CLAIMS]
         chosen = ledger.select(chosen, verdict=verdict, kind=kind, operator=operator, text=text)
         if check:
@@ -325,7 +321,7 @@ def figures(
     """Draw the figures that the README and the notebooks show."""
     from workbench.experiments.readme_figures import draw_all
 
-    with _refusals():
+    with refusals():
         for path in draw_all(output):
             print(path)
 
@@ -340,7 +336,7 @@ def operators() -> None:
         gradient = operator.gradient.value if isinstance(operator.gradient, Gradient) else operator.gradient
         signature = f"{operator.name}({', '.join(operator.inputs)}) -> {', '.join(operator.outputs) or 'nothing'}"
         title = f"[bold]{escape(signature)}[/]\n{escape(operator.meaning)}\ngradient: {escape(gradient)}"
-        console.print(_table(title, "argument", operator.args))
+        console.print(argument_table(title, "argument", operator.args))
 
 
 def main() -> None:
@@ -356,73 +352,22 @@ def main() -> None:
         with naming_the_extra():
             app(prog_name="workbench")
     except MissingExtra as problem:
-        _say("refused:", str(problem))
+        say("refused:", str(problem))
         sys.exit(REFUSED)
     except NotWritten as problem:
-        _say("failed:", str(problem))
+        say("failed:", str(problem))
         sys.exit(1)
-
-
-@contextlib.contextmanager
-def _refusals(interrupted: str = "interrupted: notebooks that had not finished leave no results") -> Iterator[None]:
-    """Turn a `Refused` error or an interrupt in the block into a message and an exit status."""
-    try:
-        yield
-    except Refused as problem:
-        _refuse_with_parameters(problem)
-    except KeyboardInterrupt:
-        _say("", interrupted)
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _found(notebooks: list[Path] | None) -> list[Path]:
     return notebooks or sorted(Path("notebooks").glob("*.ipynb"))
 
 
-def _say(heading: str, words: str = "") -> None:
-    """Print a message to standard error, with the heading in red."""
-    shown = f"[bold red]{escape(heading)}[/] " if heading else ""
-    Console(stderr=True).print((shown + escape(words)).rstrip(), highlight=False, soft_wrap=True)
-
-
-def _table(title: str, first: str, args: Iterable[Any]) -> Table:
-    """Return a table of parameters or of an operator's arguments."""
-    table = Table(title=title, title_justify="left", title_style="")
-    for column in (first, "type", "default", "allowed", "meaning"):
-        table.add_column(column, no_wrap=column == first)
-    for arg in args:
-        kind = getattr(arg, "type_name", None) or arg.type.__name__
-        table.add_row(*map(escape, (arg.name, kind, str(arg.default), arg.allowed, arg.meaning)))
-    return table
-
-
-def _refuse(*messages: str) -> NoReturn:
-    for message in messages:
-        _say("refused:", message)
-    raise typer.Exit(REFUSED)
-
-
-def _refuse_with_parameters(problem: Refused) -> None:
-    """Print the problem and exit; for a wrong parameter, also print the table of existing parameters."""
-    from workbench.report.parameters import ParameterError
-
-    if not isinstance(problem, ParameterError) or not problem.declared:
-        _refuse(str(problem))
-    Console(stderr=True).print(_table("[italic]Parameters that exist[/]", "name", problem.declared.values()))
-    _refuse(*problem.problems)
-
-
-def _print_failure(heading: str, error: dict[str, str]) -> None:
-    _say(f"\n{heading}:", error["message"])
-    if error["traceback"]:
-        _say("", error["traceback"])
-
-
 def _end(results: list, page: Path) -> None:
     """Print the tracebacks of failed notebooks and the path of the page; exit."""
     failed = [result for result in results if not result.ok]
     for result in failed:
-        _print_failure(f"{result.notebook} failed", result.error)
+        print_failure(f"{result.notebook} failed", result.error)
     if any(result.ok or result.error["kind"] != "not written" for result in results):
         Console().print(str(page), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(1 if failed else 0)
