@@ -18,7 +18,15 @@ import workbench
 from tests import hostile
 from tests.declared import as_tuple, examples, is_sparse, parts
 from workbench import OPERATORS, REQUIRED
-from workbench.baselines import dropconnect, elementwise, pruning, regularizers, subsampling, variational_dropout
+from workbench.baselines import (
+    dropconnect,
+    elementwise,
+    pruning,
+    regularizers,
+    subsampling,
+    variational_dropout,
+    weight_bounds,
+)
 from workbench.solvers import penalties
 
 EVERY = pytest.mark.parametrize("operator", list(OPERATORS.values()), ids=list(OPERATORS))
@@ -242,11 +250,16 @@ def test_baselines(function, data):
 
 REGULARIZERS = {
     kind: {field.name: {"k": 2, "groups": [2, 3]}.get(field.name, 0.5) for field in dataclasses.fields(kind)}
-    for kind in vars(regularizers).values()
+    for kind in (vars(regularizers) | vars(weight_bounds)).values()
     if isinstance(kind, type) and issubclass(kind, regularizers.Regularizer) and kind is not regularizers.Regularizer
 }
-REGULARIZERS[regularizers.LogBarrier]["discount_policy"] = "inv"
-REGULARIZERS[regularizers.BoundedGradientProjection] = {"lower": -1.0, "upper": 0.5, "left_open": True, "epsilon": 0.25}
+REGULARIZERS[weight_bounds.LogBarrier]["discount_policy"] = "inv"
+REGULARIZERS[weight_bounds.BoundedGradientProjection] = {
+    "lower": -1.0,
+    "upper": 0.5,
+    "left_open": True,
+    "epsilon": 0.25,
+}
 
 
 @pytest.mark.parametrize("kind", REGULARIZERS, ids=lambda kind: kind.__name__)

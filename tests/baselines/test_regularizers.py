@@ -9,18 +9,14 @@ import pytest
 from workbench.baselines.regularizers import (
     L1,
     L2,
-    BoundedGradientProjection,
-    ConstantNorm,
     ElasticNet,
     GroupL1,
     L0Approximation,
-    LogBarrier,
     LpNorm,
-    MaxNorm,
-    SparseLp,
     TrimmedElasticNet,
     TrimmedL1,
 )
+from workbench.baselines.weight_bounds import BoundedGradientProjection, ConstantNorm, LogBarrier, MaxNorm, SparseLp
 
 OUT, IN = 3, 5
 STEP = 1e-6  # the error of a central difference is about its square, and 1e-16 / STEP

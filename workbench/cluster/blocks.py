@@ -170,6 +170,6 @@ def sum_over(x: da.Array, axes: tuple[int, ...]) -> da.Array:
     return da.reduction(x, _sum, _sum, axis=axes, keepdims=True, dtype=x.dtype)
 
 
-def _sum(values: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
+def _sum(values: np.ndarray, axis: tuple[int, ...], keepdims: Any) -> np.ndarray:
     with np.errstate(over="ignore", invalid="ignore"):
         return np.sum(values, axis=axis, keepdims=keepdims)

@@ -10,6 +10,8 @@ Source: Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Conv
 section 3.3, with Caffe2's divisor n; the gradient is its derivative.
 """
 
+import functools
+
 import numpy as np
 
 from workbench.lrn import log_domain
@@ -82,8 +84,8 @@ def _is_safe(scale: np.ndarray, x: np.ndarray, window: Window, axes: tuple[int, 
 def _keeps_digits(factors: tuple[np.ndarray, ...], products: tuple[np.ndarray, ...]) -> np.ndarray:
     """Return where no product is below the normal numbers, or a factor is 0."""
     tiny = np.finfo(np.float64).tiny
-    safe = np.logical_and.reduce([np.abs(product) >= tiny for product in products])
-    return safe | np.logical_or.reduce([factor == 0 for factor in factors])
+    safe = functools.reduce(np.logical_and, [np.abs(product) >= tiny for product in products])
+    return safe | functools.reduce(np.logical_or, [factor == 0 for factor in factors])
 
 
 def _rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

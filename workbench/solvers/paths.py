@@ -131,7 +131,7 @@ def _largest_alpha(problem: Problem) -> float:
         moves = problem.squares > 0
         curvatures = problem.coordinate_lipschitz[moves]
         shares = np.abs(gradient[moves]) / (curvatures * lp_threshold(1.0, penalty.p))
-        return ABOVE_ROUNDING * float((curvatures * shares ** (2 - penalty.p)).max(initial=0))
+        return ABOVE_ROUNDING * max((curvatures * shares ** (2 - penalty.p)).tolist(), default=0.0)
     raise ValueError(f"penalty={penalty!r}: no alpha makes all weights zero; give the alphas of a path yourself")
 
 

@@ -144,7 +144,7 @@ def check_sum(lengths: np.ndarray, size: int) -> None:
     """Raise ValueError unless the lengths are at least 0 and add up to `size`."""
     wrong = (lengths < 0) | (lengths > size)
     if wrong.any():
-        segment = int(wrong.argmax())
+        segment = int(np.argmax(wrong))
         allowed = "at least 0" if lengths[segment] < 0 else f"at most {size}, the number of values in x"
         raise ValueError(f"lengths[{segment}]={lengths[segment]}: must be {allowed}")
     total = int(lengths.sum(dtype=np.int64))

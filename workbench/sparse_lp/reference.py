@@ -78,7 +78,7 @@ def lp_prox(x: np.ndarray, weight: float, p: float) -> np.ndarray:
         return np.where((z == 0) & (p <= 1), 0, np.copysign(z, x)).astype(x.dtype)
 
 
-def _minimizer(x: np.ndarray, weight: float, p: float) -> np.ndarray:
+def _minimizer(x: np.ndarray, weight: float | np.ndarray, p: float) -> np.ndarray:
     """Return the minimizer, which is not 0, for x above the threshold."""
     if p == 0:
         return x
@@ -105,14 +105,14 @@ def _far_minimizer(x: np.ndarray, weight: float, p: float) -> np.ndarray:
     return np.ldexp(_minimizer(y, weights, p), exponent)
 
 
-def _half(x: np.ndarray, weight: float) -> np.ndarray:
+def _half(x: np.ndarray, weight: float | np.ndarray) -> np.ndarray:
     """Solve z + weight/2 z^(-1/2) = x: y = sqrt(z) is the largest root of the cubic y^3 - x y + weight/2 = 0."""
     with np.errstate(under="ignore"):
         angle = np.arccos(-(((weight / 4) ** (2 / 3) * 3 / x) ** 1.5))
     return 4 / 3 * x * np.cos(angle / 3) ** 2
 
 
-def _two_thirds(x: np.ndarray, weight: float) -> np.ndarray:
+def _two_thirds(x: np.ndarray, weight: float | np.ndarray) -> np.ndarray:
     """Solve z + 2/3 weight z^(-1/3) = x: y = z^(1/3) is the largest root of the quartic y^4 - x y + 2/3 weight = 0.
 
     With y in units of x^(1/3) this is y^4 - y + k = 0. Ferrari's method factors it into (y^2 + m y + a)(y^2 - m y + b),
@@ -126,7 +126,7 @@ def _two_thirds(x: np.ndarray, weight: float) -> np.ndarray:
     return x * (0.5 * (m + np.sqrt(2 / m - square))) ** 3
 
 
-def _below_one(x: np.ndarray, weight: float, p: float) -> np.ndarray:
+def _below_one(x: np.ndarray, weight: float | np.ndarray, p: float) -> np.ndarray:
     """Find the largest root of z + weight p z^(p-1) = x; the left side is convex, so Newton's method falls from x."""
     z, c = x.copy(), weight * p
     least = 0.9 * (2 * weight * (1 - p)) ** (1 / (2 - p))  # rounding must not take it below the root
@@ -139,7 +139,7 @@ def _below_one(x: np.ndarray, weight: float, p: float) -> np.ndarray:
     return z
 
 
-def _above_one(x: np.ndarray, weight: float, p: float) -> np.ndarray:
+def _above_one(x: np.ndarray, weight: float | np.ndarray, p: float) -> np.ndarray:
     """Find the root of z + c z^(p-1) = x, c = weight p, as u = log z, then refine z by one step for the last digits.
 
     f(u) = log(e^u + e^(log c + (p-1) u)) - log x is convex and increasing, with slopes between 1 and p - 1 for all x
