@@ -16,7 +16,7 @@ from workbench.solvers.penalties import Lp
 from workbench.solvers.solve import SOLVERS, solve
 from workbench.sparse_dropout.cost import cost as dropout_cost
 from workbench.sparse_lp import lp_prox, sparse_lp, sparse_lp_regularizer
-from workbench.sparse_lp.cost import gradient_cost, penalty_cost
+from workbench.sparse_lp.cost import gradient_cost, penalty_cost, rows_cost
 
 EXAMPLES, FEATURES, RELEVANT, NOISE = 80, 120, 6, 0.5
 THRESHOLDS = 20
@@ -246,6 +246,13 @@ def cheaper(seed: int, batch: int) -> dict[str, float]:
         dropout_cost(way, (batch, shape[0])).bytes for shape in LAYERS[:-1] for way in ("forward", "gradient")
     )
     return {"bytes over those of p = 2": lp[1.0] / lp[2.0], "bytes over those of dropout": lp[1.0] / dropout}
+
+
+def rows_of_a_table(seed: int, part: str) -> dict[str, float]:
+    """Count the bytes of shrinking what a step takes of a table, over those of the whole: 5000 of a million rows."""
+    rows = 5000 if part == "named rows" else 1_000_000
+    taken, whole = (rows_cost(count, 64, 1.0).bytes for count in (rows, 1_000_000))
+    return {"cost of the named rows over the whole table": taken / whole}
 
 
 def sparse_storage(seed: int, zeros: float) -> dict[str, float]:

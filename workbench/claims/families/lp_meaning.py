@@ -357,4 +357,18 @@ CLAIMS = [
         finding="p = 1 and p = 2 cost the same: one pass over the weights each. Dropout is cheaper where "
         "activations are fewer than weights.",
     ),
+    Claim(
+        "P47",
+        TEXT,
+        "Q15",
+        "cost",
+        "It suits some large data sets and real-time uses, and needs large resources elsewhere.",
+        (Exact("cost of the named rows over the whole table", most=0.1),),
+        lp_meaning.rows_of_a_table,
+        "04-sparse-lp#Why only the rows that a batch touched?",
+        ("bytes by rows and for a whole table; evaluation costs nothing",),
+        settings={each: {"part": each} for each in ("named rows", "whole table")},
+        seeds=1,
+        finding="On a large table it is affordable if a step shrinks only the rows that it names.",
+    ),
 ]
