@@ -27,7 +27,7 @@ def headings(stem):
     return set(re.findall(r"^#+ (.+)$", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=str)
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=list(CLAIMS))
 def test_a_claim_has_a_rule_a_source_and_a_place(claim):
     assert claim.text == LETTERS[claim.id[0]]
     assert claim.kind in KINDS
