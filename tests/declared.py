@@ -98,8 +98,8 @@ def wrong_values(arg):
     if arg.type is object:
         return []
     types = {
-        float: ["1", None, 1j, True, np.True_, [0.5], Decimal(1), np.timedelta64(0), np.array(0.5)],
-        int: [1.0, "1", None, True, np.True_, Fraction(1), np.timedelta64(1), np.float64(1), np.array(1)],
+        float: ["1", None, 1j, True, np.True_, [0.5], Decimal(1), np.timedelta64(0, "s"), np.array(0.5)],
+        int: [1.0, "1", None, True, np.True_, Fraction(1), np.timedelta64(1, "s"), np.float64(1), np.array(1)],
         bool: [1, "True", None],
         str: [1, None, b"a"],
     }[arg.type]
