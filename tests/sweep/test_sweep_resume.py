@@ -158,7 +158,7 @@ def test_a_grid_is_covered_in_sessions_of_any_size():
 
 
 def test_trials_may_go_on_with_another_number_of_jobs():
-    """A trial knows the earlier trials of the whole sweep, not only those of this session."""
+    """A trial knows the earlier trials of the whole sweep, not only those since it went on."""
     with InThreads(3) as pool:
         settings = {"in_process": False, "executor": pool, "sampler": "tpe"}
         whole = bowl(name="whole", jobs=3, trials=16, **settings)

@@ -8,6 +8,7 @@ from scipy.stats import spearmanr
 
 from workbench.data import tuning_data
 from workbench.data.photographs import PHOTOGRAPHS, feature_maps, photograph
+from workbench.experiments import tuning_studies
 from workbench.experiments.tuning import lrn_on_digits
 from workbench.lrn import conventions, local_response_norm, local_response_norm_gradient
 
@@ -107,15 +108,17 @@ def explained(seed: int) -> dict[str, float]:
         np.log(np.mean(lrn_on_digits(int(each["size"]), each["alpha"], each["beta"], contrast=1.0, folds=3)["loss"]))
         for each in trials
     ]
-    return {f"share explained by {name}": _explained(values, np.array(losses)) for name, values in drawn.items()}
+    return {
+        f"share explained by {name}": tuning_studies.explained(np.array(losses), _by_rank(values))
+        for name, values in drawn.items()
+    }
 
 
-def _explained(values: np.ndarray, losses: np.ndarray, groups: int = 5) -> float:
-    """Return the variance between groups of equal counts over all variance, less what groups explain by chance."""
-    parts = np.array_split(losses[np.argsort(values)], groups)
-    within = sum(float(np.sum((part - part.mean()) ** 2)) for part in parts)
-    total = float(np.sum((losses - losses.mean()) ** 2))
-    return max(0.0, 1 - within / (len(losses) - groups) * (len(losses) - 1) / total)
+def _by_rank(values: np.ndarray, groups: int = 5) -> np.ndarray:
+    """Return a group for each value: equally many of the smallest values in group 0, and so on."""
+    group = np.empty(len(values), int)
+    group[np.argsort(values)] = np.arange(len(values)) * groups // len(values)
+    return group
 
 
 def invariance(seed: int, alpha: float, beta: float) -> dict[str, float]:

@@ -137,7 +137,7 @@ def main_effects(points: Points, parts: int = 5) -> dict[str, float]:
     negative.
     """
     loss = np.log(points.values[:, 0])
-    return {name: _explained(loss, _part(points, name, parts)) for name in points.parameters}
+    return {name: explained(loss, _part(points, name, parts)) for name in points.parameters}
 
 
 def paired_difference(scores: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -195,7 +195,8 @@ def _part(points: Points, name: str, parts: int) -> np.ndarray:
     return np.searchsorted(edges, places, side="right")
 
 
-def _explained(values: np.ndarray, group: np.ndarray) -> float:
+def explained(values: np.ndarray, group: np.ndarray) -> float:
+    """Return the share of the variance of values that groups explain, less what they explain by chance; at least 0."""
     groups = [values[group == each] for each in np.unique(group)]
     within = sum(((each - each.mean()) ** 2).sum() for each in groups) / (len(values) - len(groups))
     return max(0.0, float(1 - within / values.var(ddof=1)))
