@@ -19,6 +19,7 @@ FLOORS = (
     ("report",),
     ("workers",),
     ("explore", "cluster"),
+    ("training",),
     ("solvers",),
     ("data",),
     ("architectures", "hardware", "baselines"),

@@ -1,0 +1,55 @@
+"""What every layer is: a shape rule, initial parameters, and a pass in each direction."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+Shape = tuple[int, ...]
+Parameters = dict[str, np.ndarray]
+
+
+class Random(Protocol):
+    """A source of random numbers; `numpy.random.Generator` is one, and `training.random.WorldRandom` another."""
+
+    def uniform(self, low: float, high: float, size: Shape) -> np.ndarray: ...
+
+    def normal(self, loc: float, scale: float, size: Shape) -> np.ndarray: ...
+
+
+class Layer:
+    """A layer without parameters that keeps the shape of its input. Subclasses are frozen dataclasses.
+
+    The leading axis of every array is the worlds: x is (worlds, batch, *shape) and a parameter is (worlds, ...).
+    Nothing in a layer mixes worlds, so that a world's numbers do not depend on the worlds beside it.
+    """
+
+    def output(self, shape: Shape) -> Shape:
+        """Return the shape of one example after this layer.
+
+        Raises:
+            ValueError: the layer does not accept examples of this shape.
+        """
+        return shape
+
+    def initial(self, shape: Shape, rng: Random, worlds: int) -> Parameters:
+        """Return the initial parameters for examples of `shape`, each with the leading axis `worlds`."""
+        return {}
+
+    def forward(
+        self, parameters: Mapping[str, np.ndarray], x: np.ndarray, *, training: bool, seed: Any = 0
+    ) -> tuple[np.ndarray, Any]:
+        """Return the output y, and what `backward` needs.
+
+        `seed` is a whole number, or one for each world, shape (worlds,); only layers that draw random numbers use it.
+        """
+        raise NotImplementedError
+
+    def backward(
+        self, parameters: Mapping[str, np.ndarray], saved: Any, dy: np.ndarray
+    ) -> tuple[np.ndarray, Parameters]:
+        """Return the loss's derivatives with respect to x, and a dict of those with respect to the parameters.
+
+        A parameter that is not in the dict is not trained.
+        """
+        raise NotImplementedError
