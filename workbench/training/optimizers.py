@@ -1,0 +1,234 @@
+"""Optimizers with the update rules of PyTorch, for all worlds at once and in place.
+
+`optimizer.start(parameters)` returns the state, and `optimizer.step(parameters, gradients, state)` changes parameters
+and state. Parameters, gradients and state are dicts or lists of arrays, nested at will; a parameter without a gradient
+stays as it is. A learning rate or weight decay may be an array (worlds,): a grid is more worlds.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from workbench.training import trees
+
+Rate = float | Sequence[float] | np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Optimizer:
+    """What the optimizers share. `learning_rate` and `weight_decay` are numbers or arrays (worlds,), at least 0.
+
+    Raises:
+        ValueError: a number is negative, infinite or NaN, or an array does not have one number for each world.
+    """
+
+    learning_rate: Rate
+    weight_decay: Rate = dataclasses.field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "weight_decay"):
+            values = np.asarray(getattr(self, name), np.float64)
+            if values.ndim > 1 or not np.all(np.isfinite(values) & (values >= 0)):
+                raise ValueError(f"{name}={getattr(self, name)!r}: must be at least 0 and finite, for each world")
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name in _SHARES:
+                for number in np.atleast_1d(value):
+                    if not 0 <= number < 1:
+                        raise ValueError(f"{field.name}={value!r}: must be at least 0 and below 1")
+
+    def start(self, parameters: Any) -> dict[str, Any]:
+        """Return the state before the first step: the step count, the rates of each world, and the averages."""
+        worlds = len(next(trees.leaves(parameters), ()))
+        return {
+            "step": np.zeros(worlds, np.int64),
+            "learning_rate": self._by_world("learning_rate", worlds),
+            "weight_decay": self._by_world("weight_decay", worlds),
+            "averages": trees.changed(parameters, lambda w: {name: np.zeros_like(w) for name in self.averages()}),
+        }
+
+    def step(self, parameters: Any, gradients: Any, state: dict[str, Any], factor: float = 1.0) -> None:
+        """Change parameters and state in place by one step with `factor` times the learning rate."""
+        state["step"] += 1
+        rate, decay = factor * state["learning_rate"], state["weight_decay"]
+        for w, g, averages in _with_gradients(parameters, gradients, state["averages"]):
+            self.update(w, g, averages, _World(w, state["step"], rate, decay))
+
+    def averages(self) -> tuple[str, ...]:
+        """Return the names of the averages that are kept for each parameter."""
+        return ()
+
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: "_World") -> None:
+        """Change w (worlds, ...) and its averages in place, given its gradient g."""
+        raise NotImplementedError
+
+    def _by_world(self, name: str, worlds: int) -> np.ndarray:
+        values = np.asarray(getattr(self, name), np.float64)
+        if values.ndim and len(values) != worlds:
+            raise ValueError(f"{name} has {len(values)} numbers: must be one number, or one for each of {worlds} worlds")
+        return np.array(np.broadcast_to(values, worlds))
+
+
+_SHARES = ("momentum", "alpha", "betas")
+
+
+class _World:
+    """The numbers of one step, each as an array that can be multiplied with w."""
+
+    def __init__(self, w: np.ndarray, step: np.ndarray, rate: np.ndarray, decay: np.ndarray) -> None:
+        self._w = w
+        self.rate, self.decay, self.count = rate, decay, step
+        self.first = bool((step == 1).all())
+        self.decays = bool(decay.any())
+
+    def column(self, values: np.ndarray) -> np.ndarray:
+        """Return numbers (worlds,) in w's type with as many axes as w."""
+        return values.astype(self._w.dtype).reshape(-1, *(1,) * (self._w.ndim - 1))
+
+    def decayed(self, g: np.ndarray) -> np.ndarray:
+        """Return g + weight_decay w, the gradient with weight decay in the loss."""
+        return g + self.column(self.decay) * self._w if self.decays else g
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SGD(Optimizer):
+    """Gradient descent: w -= rate g; with momentum, w -= rate v after v = momentum v + (1 - dampening) g.
+
+    The first step sets v = g. With `nesterov`, the step is g + momentum v instead of v.
+    """
+
+    momentum: float = 0.0
+    dampening: float = 0.0
+    nesterov: bool = False
+
+    def averages(self) -> tuple[str, ...]:
+        return ("velocity",) if self.momentum else ()
+
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
+        g = world.decayed(g)
+        if self.momentum:
+            v = averages["velocity"]
+            v *= self.momentum
+            v += g if world.first else (1 - self.dampening) * g
+            g = g + self.momentum * v if self.nesterov else v
+        w -= world.column(world.rate) * g
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RMSprop(Optimizer):
+    """w -= rate g / (sqrt(s) + eps) with the average s = alpha s + (1 - alpha) g^2.
+
+    `centered` takes the square of the gradient's average from s. With momentum, the step is averaged as in SGD.
+    Source: Tieleman and Hinton, Lecture 6.5, 2012; Graves, Generating sequences with recurrent neural networks, 2013.
+    """
+
+    alpha: float = 0.99
+    eps: float = 1e-8
+    momentum: float = 0.0
+    centered: bool = False
+
+    def averages(self) -> tuple[str, ...]:
+        return "square", *(("velocity",) if self.momentum else ()), *(("gradient",) if self.centered else ())
+
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
+        g = world.decayed(g)
+        square = averages["square"]
+        _average(square, g * g, self.alpha)
+        if self.centered:
+            mean = averages["gradient"]
+            _average(mean, g, self.alpha)
+            square = square - mean * mean
+        step = g / (np.sqrt(square) + self.eps)
+        if self.momentum:
+            step = averages["velocity"] = _added(averages["velocity"], self.momentum, step)
+        w -= world.column(world.rate) * step
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Adam(Optimizer):
+    """w -= rate m / (sqrt(v) + eps) with bias-corrected averages m of g and v of g^2.
+
+    `weight_decay` adds weight_decay w to the gradient. `amsgrad` divides by the largest v so far.
+    Source: Kingma and Ba, Adam: A Method for Stochastic Optimization, 2015; for amsgrad Reddi, Kale and Kumar, On the
+    Convergence of Adam and Beyond, 2018.
+    """
+
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    amsgrad: bool = False
+
+    def averages(self) -> tuple[str, ...]:
+        return ("gradient", "square", "largest") if self.amsgrad else ("gradient", "square")
+
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
+        self.adaptive_step(w, world.decayed(g), averages, world)
+
+    def adaptive_step(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
+        m, v = averages["gradient"], averages["square"]
+        _average(m, g, self.betas[0])
+        _average(v, g * g, self.betas[1])
+        if self.amsgrad:
+            v = np.maximum(averages["largest"], v, out=averages["largest"])
+        denominator = np.sqrt(v)
+        denominator *= world.column(1 / np.sqrt(1 - self.betas[1] ** world.count))
+        denominator += w.dtype.type(self.eps)
+        np.divide(m, denominator, out=denominator)
+        denominator *= world.column(world.rate / (1 - self.betas[0] ** world.count))
+        w -= denominator
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AdamW(Adam):
+    """Adam that shrinks the weights by the factor 1 - rate weight_decay, apart from the gradient.
+
+    Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019.
+    """
+
+    weight_decay: Rate = dataclasses.field(default=0.01, kw_only=True)
+
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
+        if world.decays:
+            w *= world.column(1 - world.rate * world.decay)
+        self.adaptive_step(w, g, averages, world)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Adagrad(Optimizer):
+    """w -= rate g / (sqrt(s) + eps) with the sum s of g^2 over all steps (Duchi, Hazan and Singer, 2011)."""
+
+    eps: float = 1e-10
+
+    def averages(self) -> tuple[str, ...]:
+        return ("square",)
+
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
+        g = world.decayed(g)
+        averages["square"] += g * g
+        w -= world.column(world.rate) * (g / (np.sqrt(averages["square"]) + self.eps))
+
+
+def _average(kept: np.ndarray, new: np.ndarray, share: float) -> None:
+    """Set kept = share kept + (1 - share) new, in place."""
+    kept *= share
+    kept += kept.dtype.type(1 - share) * new
+
+
+def _added(kept: np.ndarray, share: float, new: np.ndarray) -> np.ndarray:
+    kept *= share
+    kept += new
+    return kept
+
+
+def _with_gradients(parameters: Any, gradients: Any, averages: Any) -> Iterator[tuple]:
+    """Yield each parameter that has a gradient, with the gradient and its averages."""
+    if isinstance(parameters, np.ndarray):
+        yield parameters, gradients, averages
+    elif isinstance(parameters, Mapping):
+        for name in parameters:
+            if name in gradients:
+                yield from _with_gradients(parameters[name], gradients[name], averages[name])
+    else:
+        for each in zip(parameters, gradients, averages, strict=True):
+            yield from _with_gradients(*each)

@@ -1,0 +1,34 @@
+"""Walk through arrays in nested dicts and lists, such as the parameters of a network; every array starts with worlds."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+
+def leaves(tree: Any) -> Iterator[np.ndarray]:
+    """Yield the arrays of a tree."""
+    if isinstance(tree, np.ndarray):
+        yield tree
+    else:
+        for branch in tree.values() if isinstance(tree, dict) else tree:
+            yield from leaves(branch)
+
+
+def changed(tree: Any, change: Callable[[np.ndarray], Any]) -> Any:
+    """Return a tree of the same form with each array changed."""
+    if isinstance(tree, np.ndarray):
+        return change(tree)
+    if isinstance(tree, dict):
+        return {name: changed(branch, change) for name, branch in tree.items()}
+    return [changed(branch, change) for branch in tree]
+
+
+def some_worlds(tree: Any, worlds: slice | np.ndarray) -> Any:
+    """Return the tree for some worlds: views for a slice, copies for an array of indices."""
+    return changed(tree, lambda array: array[worlds])
+
+
+def size(tree: Any) -> int:
+    """Return the number of bytes of the arrays."""
+    return sum(array.nbytes for array in leaves(tree))
