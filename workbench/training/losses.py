@@ -102,3 +102,8 @@ def _examples(prediction: np.ndarray) -> int:
 
 def _mean(values: np.ndarray) -> np.ndarray:
     return values.reshape(len(values), -1).mean(axis=1)
+
+
+def default_loss(classes: int) -> Loss:
+    """Return cross-entropy, or squared error where there are no classes."""
+    return cross_entropy if classes else squared_error
