@@ -5,6 +5,7 @@ through an epoch at a time. A world's result is the same to the last bit for any
 """
 
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -266,7 +267,7 @@ class _Group:
     def _examples(self, rows: np.ndarray, seeds: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Return x (worlds, batch, *shape), augmented where there are seeds and standardized, and the targets."""
         training = self.training
-        x = training._inputs[rows]
+        x = np.take(training._inputs, rows, axis=0)
         if training.augment is not None and seeds is not None:
             x = training.augment(x, derive(seeds, AUGMENT))
         if self._mean is not None:
@@ -281,6 +282,12 @@ _blas_users = 0
 _blas_limit: Any = None
 
 
+@functools.cache
+def _controller() -> ThreadpoolController:
+    """Return the handle of the loaded libraries; NumPy's own is loaded before."""
+    return ThreadpoolController()
+
+
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Let the linear algebra library use one thread within the block, since the groups of worlds share the threads.
@@ -290,7 +297,7 @@ def one_blas_thread() -> Iterator[None]:
     global _blas_users, _blas_limit
     with _blas_lock:
         if _blas_users == 0:
-            _blas_limit = ThreadpoolController().limit(limits=1, user_api="blas")
+            _blas_limit = _controller().limit(limits=1, user_api="blas")
         _blas_users += 1
     try:
         yield

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from workbench.training import loops
 from workbench.training.layers.activations import logistic
 
 Loss = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -29,22 +30,10 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing={label_smoothing}: must be from 0 to 1")
     _check_classes(logits, targets)
-    batch, classes = logits.shape[1:]
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    gradient = np.exp(shifted)
-    total = gradient.sum(axis=-1, keepdims=True)
-    gradient /= total
-    chosen = targets[..., None]
-    picked = np.take_along_axis(shifted, chosen, axis=-1)[..., 0]
-    log_total = np.log(total[..., 0])
-    loss = (log_total - picked).mean(axis=1)
-    hot = np.take_along_axis(gradient, chosen, axis=-1) - logits.dtype.type(1 - label_smoothing)
-    np.put_along_axis(gradient, chosen, hot, axis=-1)
-    if label_smoothing:
-        even = (log_total - shifted.mean(axis=-1)).mean(axis=1)
-        loss = (1 - label_smoothing) * loss + label_smoothing * even
-        gradient -= logits.dtype.type(label_smoothing / classes)
-    gradient *= logits.dtype.type(1 / batch)
+    gradient, loss = np.empty(logits.shape, logits.dtype), np.empty(len(logits), logits.dtype)
+    if loops.cross_entropy(np.ascontiguousarray(logits), targets, float(label_smoothing), gradient, loss):
+        wrong = targets.min() if targets.min() < 0 else targets.max()
+        raise ValueError(f"targets hold {wrong}: must be from 0 to {logits.shape[2] - 1}, the classes of the logits")
     return loss, gradient
 
 
@@ -83,9 +72,6 @@ def _check_classes(logits: np.ndarray, targets: np.ndarray) -> None:
         )
     if targets.dtype.kind not in "iu":
         raise TypeError(f"targets have dtype {targets.dtype}: must be whole numbers, each the number of a class")
-    if targets.size and not (0 <= targets.min() and targets.max() < logits.shape[2]):
-        wrong = targets.min() if targets.min() < 0 else targets.max()
-        raise ValueError(f"targets hold {wrong}: must be from 0 to {logits.shape[2] - 1}, the classes of the logits")
 
 
 def _like(prediction: np.ndarray, targets: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.training import trees
+from workbench.training import loops, trees
 
 Rate = float | Sequence[float] | np.ndarray
 
@@ -67,7 +67,9 @@ class Optimizer:
     def _by_world(self, name: str, worlds: int) -> np.ndarray:
         values = np.asarray(getattr(self, name), np.float64)
         if values.ndim and len(values) != worlds:
-            raise ValueError(f"{name} has {len(values)} numbers: must be one number, or one for each of {worlds} worlds")
+            raise ValueError(
+                f"{name} has {len(values)} numbers: must be one number, or one for each of {worlds} worlds"
+            )
         return np.array(np.broadcast_to(values, worlds))
 
 
@@ -166,17 +168,11 @@ class Adam(Optimizer):
         self.adaptive_step(w, world.decayed(g), averages, world)
 
     def adaptive_step(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
-        m, v = averages["gradient"], averages["square"]
-        _average(m, g, self.betas[0])
-        _average(v, g * g, self.betas[1])
-        if self.amsgrad:
-            v = np.maximum(averages["largest"], v, out=averages["largest"])
-        denominator = np.sqrt(v)
-        denominator *= world.column(1 / np.sqrt(1 - self.betas[1] ** world.count))
-        denominator += w.dtype.type(self.eps)
-        np.divide(m, denominator, out=denominator)
-        denominator *= world.column(world.rate / (1 - self.betas[0] ** world.count))
-        w -= denominator
+        kept = [_rows(averages[name]) for name in self.averages()]
+        rate = world.rate / (1 - self.betas[0] ** world.count)
+        root = 1 / np.sqrt(1 - self.betas[1] ** world.count)
+        numbers = [w.dtype.type(number) for number in (*self.betas, self.eps)]
+        loops.adam(_rows(w), _rows(g), *kept[:2], tuple(kept[2:]), rate.astype(w.dtype), root.astype(w.dtype), *numbers)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -207,6 +203,11 @@ class Adagrad(Optimizer):
         g = world.decayed(g)
         averages["square"] += g * g
         w -= world.column(world.rate) * (g / (np.sqrt(averages["square"]) + self.eps))
+
+
+def _rows(array: np.ndarray) -> np.ndarray:
+    """Return an array as (worlds, n); a view, since parameters, gradients and averages are in C order."""
+    return np.ascontiguousarray(array).reshape(len(array), -1)
 
 
 def _average(kept: np.ndarray, new: np.ndarray, share: float) -> None:

@@ -4,4 +4,16 @@ from workbench.training.layers.activations import ELU, Identity, LeakyReLU, ReLU
 from workbench.training.layers.dense import Dense, Flatten
 from workbench.training.layers.layer import Layer
 
-__all__ = ["ELU", "Dense", "Flatten", "Identity", "Layer", "LeakyReLU", "ReLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
+__all__ = [
+    "ELU",
+    "Dense",
+    "Flatten",
+    "Identity",
+    "Layer",
+    "LeakyReLU",
+    "ReLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+]

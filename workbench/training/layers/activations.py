@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.training import loops
 from workbench.training.layers.layer import Layer, Parameters
 
 
@@ -51,7 +52,9 @@ class ReLU(_Elementwise):
         return y, y
 
     def carry_back(self, saved: Any, dy: np.ndarray) -> np.ndarray:
-        return np.where(saved > 0, dy, dy.dtype.type(0))
+        dx = np.empty(dy.shape, dy.dtype)
+        loops.relu_gradient(saved.reshape(-1), dy.reshape(-1), dx.reshape(-1))
+        return dx
 
 
 @dataclasses.dataclass(frozen=True)
