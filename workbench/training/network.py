@@ -1,4 +1,4 @@
-"""A network is a list of layers: chain their shapes, draw their parameters, and pass through them in both directions."""
+"""A network is a list of layers: chain their shapes, draw their parameters, and pass forward and back."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -43,7 +43,7 @@ def initial(network: Sequence[Layer], shape: Shape, seeds: np.ndarray, dtype: An
 def forward(
     network: Sequence[Layer], parameters: Sequence[Parameters], x: np.ndarray, *, training: bool, seeds: Any = None
 ) -> tuple[np.ndarray, list[Any]]:
-    """Return the output of the last layer, and what each layer saved. `seeds` has one seed, or array, for each layer."""
+    """Return the output of the last layer, and what each layer saved. `seeds` holds the seed or seeds of each layer."""
     saved = []
     for place, (layer, own) in enumerate(zip(network, parameters, strict=True)):
         x, kept = layer.forward(own, x, training=training, seed=0 if seeds is None else seeds[place])
