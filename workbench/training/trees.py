@@ -1,4 +1,4 @@
-"""Walk through arrays in nested dicts and lists, such as the parameters of a network; every array starts with worlds."""
+"""Walk through arrays in nested dicts and lists, such as the parameters of a network."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
