@@ -28,7 +28,7 @@ class FeatureDropout(Dropping):
 
     def noisy(self, parameters: Named, x: np.ndarray, seed: Any) -> Passed:
         dropped, scale = drawn(x.shape[:3], x.dtype, seed, self.ratios(parameters, len(x)))
-        dropped = dropped.reshape(*x.shape[:3], *(1,) * (x.ndim - 3))
+        dropped = np.repeat(dropped, x[0, 0, 0].size, axis=-1).reshape(x.shape)
         return kept(x, dropped, scale), (dropped, scale)
 
 
@@ -84,7 +84,7 @@ class DropConnect(Dropping):
         return parameters | super().initial(shape, rng, worlds)
 
     def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
-        used, mask = parameters, ()
+        used, mask = parameters, None
         if training:
             ratios = self.ratios(parameters, len(x))
             weight, *mask = dropped_out(parameters["weight"], seed, ratios, np.zeros((1, 1)), True)
