@@ -6,7 +6,7 @@ stays as it is. A learning rate or weight decay may be an array (worlds,): a gri
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,22 +46,25 @@ class Optimizer:
             "step": np.zeros(worlds, np.int64),
             "learning_rate": self._by_world("learning_rate", worlds),
             "weight_decay": self._by_world("weight_decay", worlds),
-            "averages": trees.changed(parameters, lambda w: {name: np.zeros_like(w) for name in self.averages()}),
+            "averages": trees.changed(
+                parameters, lambda w: {name: np.zeros_like(_rows(w)) for name in self.averages()}
+            ),
         }
 
     def step(self, parameters: Any, gradients: Any, state: dict[str, Any], factor: float = 1.0) -> None:
         """Change parameters and state in place by one step with `factor` times the learning rate."""
         state["step"] += 1
+        worlds = len(state["step"])
         numbers = _Numbers(state["step"], factor * state["learning_rate"], state["weight_decay"])
         for w, g, averages in _with_gradients(parameters, gradients, state["averages"]):
-            self.update(w, g, averages, numbers)
+            self.update(_rows(w), g.reshape(worlds, -1), averages, numbers)
 
     def averages(self) -> tuple[str, ...]:
         """Return the names of the averages that are kept for each parameter."""
         return ()
 
     def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: "_Numbers") -> None:
-        """Change w (worlds, ...) and its averages in place, given its gradient g."""
+        """Change w (worlds, n) and its averages of the same shape in place, given its gradient g."""
         raise NotImplementedError
 
     def _by_world(self, name: str, worlds: int) -> np.ndarray:
@@ -170,10 +173,10 @@ class Adam(Optimizer):
         self.adaptive_step(w, numbers.decayed(w, g), averages, numbers)
 
     def adaptive_step(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
-        kept = [_rows(averages[name]) for name in self.averages()]
+        kept = [averages[name] for name in self.averages()]
         rate, root = numbers.corrected(self.betas)
         shares = [w.dtype.type(number) for number in (*self.betas, self.eps)]
-        loops.adam(_rows(w), _rows(g), *kept[:2], tuple(kept[2:]), rate.astype(w.dtype), root.astype(w.dtype), *shares)
+        loops.adam(w, g, *kept[:2], tuple(kept[2:]), rate.astype(w.dtype), root.astype(w.dtype), *shares)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -207,13 +210,13 @@ class Adagrad(Optimizer):
 
 
 def _column(values: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return numbers (worlds,) in w's type with as many axes as w."""
-    return values.astype(w.dtype).reshape(-1, *(1,) * (w.ndim - 1))
+    """Return numbers (worlds,) in w's type, to be multiplied with w (worlds, n)."""
+    return values.astype(w.dtype)[:, None]
 
 
-def _rows(array: np.ndarray) -> np.ndarray:
-    """Return an array as (worlds, n); a view, since parameters, gradients and averages are in C order."""
-    return np.ascontiguousarray(array).reshape(len(array), -1)
+def _rows(w: np.ndarray) -> np.ndarray:
+    """Return w as (worlds, n); a view, since a step changes it in place."""
+    return w.reshape(len(w), -1, copy=False)
 
 
 def _average(kept: np.ndarray, new: np.ndarray, share: float) -> None:
@@ -230,12 +233,11 @@ def _added(kept: np.ndarray, share: float, new: np.ndarray) -> np.ndarray:
 
 def _with_gradients(parameters: Any, gradients: Any, averages: Any) -> Iterator[tuple]:
     """Yield each parameter that has a gradient, with the gradient and its averages."""
-    if isinstance(parameters, np.ndarray):
-        yield parameters, gradients, averages
-    elif isinstance(parameters, Mapping):
-        for name in parameters:
-            if name in gradients:
-                yield from _with_gradients(parameters[name], gradients[name], averages[name])
-    else:
-        for each in zip(parameters, gradients, averages, strict=True):
-            yield from _with_gradients(*each)
+    places = parameters if isinstance(parameters, dict) else range(len(parameters))
+    for place in places:
+        if not isinstance(parameters, dict) or place in gradients:
+            w, g, kept = parameters[place], gradients[place], averages[place]
+            if isinstance(w, np.ndarray):
+                yield w, g, kept
+            else:
+                yield from _with_gradients(w, g, kept)
