@@ -52,15 +52,15 @@ class Optimizer:
     def step(self, parameters: Any, gradients: Any, state: dict[str, Any], factor: float = 1.0) -> None:
         """Change parameters and state in place by one step with `factor` times the learning rate."""
         state["step"] += 1
-        numbers = _Numbers(state["step"], factor * state["learning_rate"], state["weight_decay"])
+        rate, decay = factor * state["learning_rate"], state["weight_decay"]
         for w, g, averages in _with_gradients(parameters, gradients, state["averages"]):
-            self.update(w, g, averages, numbers)
+            self.update(w, g, averages, _World(w, state["step"], rate, decay))
 
     def averages(self) -> tuple[str, ...]:
         """Return the names of the averages that are kept for each parameter."""
         return ()
 
-    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: "_Numbers") -> None:
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: "_World") -> None:
         """Change w (worlds, ...) and its averages in place, given its gradient g."""
         raise NotImplementedError
 
@@ -76,24 +76,22 @@ class Optimizer:
 _SHARES = ("momentum", "alpha", "betas")
 
 
-class _Numbers:
-    """The numbers of a step for each world, float64, shape (worlds,)."""
+class _World:
+    """The numbers of one step, each as an array that can be multiplied with w."""
 
-    def __init__(self, count: np.ndarray, rate: np.ndarray, decay: np.ndarray) -> None:
-        self.count, self.rate, self.decay = count, rate, decay
-        self.first = bool((count == 1).all())
+    def __init__(self, w: np.ndarray, step: np.ndarray, rate: np.ndarray, decay: np.ndarray) -> None:
+        self._w = w
+        self.rate, self.decay, self.count = rate, decay, step
+        self.first = bool((step == 1).all())
         self.decays = bool(decay.any())
-        self._corrected: tuple[np.ndarray, np.ndarray] | None = None
 
-    def decayed(self, w: np.ndarray, g: np.ndarray) -> np.ndarray:
+    def column(self, values: np.ndarray) -> np.ndarray:
+        """Return numbers (worlds,) in w's type with as many axes as w."""
+        return values.astype(self._w.dtype).reshape(-1, *(1,) * (self._w.ndim - 1))
+
+    def decayed(self, g: np.ndarray) -> np.ndarray:
         """Return g + weight_decay w, the gradient with weight decay in the loss."""
-        return g + _column(self.decay, w) * w if self.decays else g
-
-    def corrected(self, betas: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rate over the bias correction of the first average, and 1 over the root of the second's."""
-        if self._corrected is None:
-            self._corrected = self.rate / (1 - betas[0] ** self.count), 1 / np.sqrt(1 - betas[1] ** self.count)
-        return self._corrected
+        return g + self.column(self.decay) * self._w if self.decays else g
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -110,14 +108,14 @@ class SGD(Optimizer):
     def averages(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
 
-    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
-        g = numbers.decayed(w, g)
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
+        g = world.decayed(g)
         if self.momentum:
             v = averages["velocity"]
             v *= self.momentum
-            v += g if numbers.first else (1 - self.dampening) * g
+            v += g if world.first else (1 - self.dampening) * g
             g = g + self.momentum * v if self.nesterov else v
-        w -= _column(numbers.rate, w) * g
+        w -= world.column(world.rate) * g
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -136,8 +134,8 @@ class RMSprop(Optimizer):
     def averages(self) -> tuple[str, ...]:
         return "square", *(("velocity",) if self.momentum else ()), *(("gradient",) if self.centered else ())
 
-    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
-        g = numbers.decayed(w, g)
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
+        g = world.decayed(g)
         square = averages["square"]
         _average(square, g * g, self.alpha)
         if self.centered:
@@ -147,7 +145,7 @@ class RMSprop(Optimizer):
         step = g / (np.sqrt(square) + self.eps)
         if self.momentum:
             step = averages["velocity"] = _added(averages["velocity"], self.momentum, step)
-        w -= _column(numbers.rate, w) * step
+        w -= world.column(world.rate) * step
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -166,14 +164,15 @@ class Adam(Optimizer):
     def averages(self) -> tuple[str, ...]:
         return ("gradient", "square", "largest") if self.amsgrad else ("gradient", "square")
 
-    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
-        self.adaptive_step(w, numbers.decayed(w, g), averages, numbers)
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
+        self.adaptive_step(w, world.decayed(g), averages, world)
 
-    def adaptive_step(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
+    def adaptive_step(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
         kept = [_rows(averages[name]) for name in self.averages()]
-        rate, root = numbers.corrected(self.betas)
-        shares = [w.dtype.type(number) for number in (*self.betas, self.eps)]
-        loops.adam(_rows(w), _rows(g), *kept[:2], tuple(kept[2:]), rate.astype(w.dtype), root.astype(w.dtype), *shares)
+        rate = world.rate / (1 - self.betas[0] ** world.count)
+        root = 1 / np.sqrt(1 - self.betas[1] ** world.count)
+        numbers = [w.dtype.type(number) for number in (*self.betas, self.eps)]
+        loops.adam(_rows(w), _rows(g), *kept[:2], tuple(kept[2:]), rate.astype(w.dtype), root.astype(w.dtype), *numbers)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -185,10 +184,10 @@ class AdamW(Adam):
 
     weight_decay: Rate = dataclasses.field(default=0.01, kw_only=True)
 
-    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
-        if numbers.decays:
-            w *= _column(1 - numbers.rate * numbers.decay, w)
-        self.adaptive_step(w, g, averages, numbers)
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
+        if world.decays:
+            w *= world.column(1 - world.rate * world.decay)
+        self.adaptive_step(w, g, averages, world)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -200,15 +199,10 @@ class Adagrad(Optimizer):
     def averages(self) -> tuple[str, ...]:
         return ("square",)
 
-    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
-        g = numbers.decayed(w, g)
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
+        g = world.decayed(g)
         averages["square"] += g * g
-        w -= _column(numbers.rate, w) * (g / (np.sqrt(averages["square"]) + self.eps))
-
-
-def _column(values: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return numbers (worlds,) in w's type with as many axes as w."""
-    return values.astype(w.dtype).reshape(-1, *(1,) * (w.ndim - 1))
+        w -= world.column(world.rate) * (g / (np.sqrt(averages["square"]) + self.eps))
 
 
 def _rows(array: np.ndarray) -> np.ndarray:
