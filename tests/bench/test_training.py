@@ -65,4 +65,6 @@ def test_peers_that_are_installed_agree(peer):
 
 
 def test_dropout_is_the_same_amount_everywhere():
-    assert [layer.ratio for layer in training.DENSE.network if isinstance(layer, layers.DropoutWithReplacement)] == [0.5]
+    assert [layer.ratio for layer in training.DENSE.network if isinstance(layer, layers.DropoutWithReplacement)] == [
+        0.5
+    ]
