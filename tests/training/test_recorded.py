@@ -99,7 +99,7 @@ def test_activation(arguments, inputs, outputs):
 
 
 def trained(network, places, arguments, inputs, steps):
-    """Train with the recorded weights in world 1 of three, one batch of all examples a step; return training and losses."""
+    """Train with the recorded weights in world 1 of three, all examples in a step; return the training and losses."""
     x, y = among_others(inputs["x"]), np.stack([inputs["targets"][::-1], inputs["targets"], inputs["targets"]])
     rates = {name: arguments[name] for name in ("momentum", "weight_decay") if name in arguments}
     optimizer = getattr(optimizers, arguments["optimizer"])(arguments["lr"], **rates)
