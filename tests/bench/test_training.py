@@ -47,5 +47,23 @@ def test_a_peer_that_agrees_is_timed_and_one_that_does_not_is_refused():
 def test_without_peers_only_our_own_time_is_measured(monkeypatch):
     monkeypatch.setattr(training.util, "find_spec", lambda name: None)
     results = training.bench(QUICK)
+    assert [each.name for each in results.measurements] == [
+        "4 worlds of 64-64-10 with dropout, a step of all worlds",
+        "4 worlds of two convolutions with LRN, a step of all worlds",
+    ]
+    assert all(each.value > 0 for each in results.measurements)
+
+
+@pytest.mark.parametrize("peer", ["torch", "jax"])
+def test_peers_that_are_installed_agree(peer):
+    pytest.importorskip(peer)
+    run = {
+        "torch": lambda network, *work: training_peers.in_torch(network, *work, training.RATE),
+        "jax": lambda network, *work: training_peers.in_jax(network, *work, training.RATE),
+    }
+    training._verify(SMALL, {"ours": training._ours, peer: run[peer]})
+
+
+def test_dropout_is_the_same_amount_everywhere():
     (dropout,) = (layer for layer in training.DENSE.network if isinstance(layer, layers.DropoutWithReplacement))
     assert (dropout.ratio, dropout.scaled) == (0.5, True)
