@@ -50,6 +50,8 @@ def test_learning_curves_show_the_middle_of_the_worlds_that_go_on():
     draw_again(plots.learning_curves, ax, {"a": np.array([5.0, 4.0])}, {"a": worlds, "b": worlds}, middle="mean")
     assert data(ax, "a, validation")[1].tolist() == [3.8, 6, 10]
     assert artist(ax, "a, validation band").get_xy()[[0, -2], 1].tolist() == list(interval(worlds[:, 0]))
+    later = plots.learning_curves({}, {"a": worlds}, epochs=[5, 10, 12])
+    assert data(later, "a, validation")[0].tolist() == [5, 10, 12]
     with pytest.raises(ValueError, match="middle='mode'"):
         plots.learning_curves({}, {"a": worlds}, middle="mode")
 

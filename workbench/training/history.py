@@ -118,7 +118,7 @@ class History:
         return history
 
 
-def _write(place: Path, arrays: dict[str, np.ndarray]) -> None:
+def _write(place: Path, arrays: dict[str, Any]) -> None:
     with open(place, "wb") as stream:
         np.savez(stream, **arrays)
 

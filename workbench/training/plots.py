@@ -60,12 +60,14 @@ def learning_curves(
     training: Mapping[str, np.ndarray],
     validation: Mapping[str, np.ndarray],
     *,
+    epochs: Sequence[int] | None = None,
     middle: str = "median",
     measure: str = "loss",
     ax: Axes,
 ) -> None:
     """Draw curves by epoch, shape (epochs,) or (worlds, epochs), of named arms: training dashed, validation solid.
 
+    `epochs` are the epochs after which the curves were measured, as `epochs` of a History; by default 1, 2, and so on.
     The line is the median, and the band holds the middle half of the worlds; with middle="mean", the line is the mean,
     and the band its 99 % interval. NaN or infinity means that a world has stopped: the epoch shows the other worlds.
 
@@ -77,23 +79,25 @@ def learning_curves(
     for part, dashes, curves in (("training", "--", training), ("validation", "-", validation)):
         for name, values in curves.items():
             look = {"color": f"C{names.index(name) % 7}", "linestyle": dashes}
-            _draw_curve(ax, f"{name}, {part}", np.atleast_2d(np.asarray(values, float)), middle, look)
+            worlds = np.atleast_2d(np.asarray(values, float))
+            places = np.arange(1, worlds.shape[1] + 1) if epochs is None else np.asarray(epochs)
+            _draw_curve(ax, f"{name}, {part}", places, worlds, middle, look)
     band = "middle half of the worlds" if middle == "median" else f"{LEVEL:.0%} interval"
     drawing.label(ax, f"Line: {middle}; band: {band}", "epoch", measure)
     drawing.legend(ax)
 
 
-def _draw_curve(ax: Axes, name: str, worlds: np.ndarray, middle: str, look: Mapping[str, Any]) -> None:
+def _draw_curve(
+    ax: Axes, name: str, epochs: np.ndarray, worlds: np.ndarray, middle: str, look: Mapping[str, Any]
+) -> None:
     finite = np.isfinite(worlds)
-    epochs = np.flatnonzero(finite.any(axis=0))
-    columns = [worlds[finite[:, epoch], epoch] for epoch in epochs]
-    found = np.array([_middle(column, middle) for column in columns]).reshape(-1, 3)
+    measured = np.flatnonzero(finite.any(axis=0))
+    found = np.array([_middle(worlds[finite[:, each], each], middle) for each in measured]).reshape(-1, 3)
     stopped = int(np.sum(~finite[:, -1]))
     label = f"{name} ({stopped} of {len(worlds)} worlds stopped)" if stopped else name
-    around = np.concatenate([found[:, 0], found[::-1, 2]])
-    edge = np.concatenate([epochs, epochs[::-1]]) + 1
-    drawing.area(ax, f"{name} band", edge, around, color=look["color"], alpha=0.15, linewidth=0)
-    drawing.line(ax, name, epochs + 1, found[:, 1], label=label, **look)
+    x, around = epochs[measured], np.concatenate([found[:, 0], found[::-1, 2]])
+    drawing.area(ax, f"{name} band", np.concatenate([x, x[::-1]]), around, color=look["color"], alpha=0.15, linewidth=0)
+    drawing.line(ax, name, x, found[:, 1], label=label, **look)
 
 
 def _middle(values: np.ndarray, middle: str) -> tuple[float, float, float]:
