@@ -113,7 +113,7 @@ def test_a_world_alone_is_as_among_others_to_the_last_bit(layer, shape, dtype):
         one = slice(world, world + 1)
         alone = results(layer, trees.some_worlds(parameters, one), x[one], SEEDS[one])
         for together, single in zip(everything, alone, strict=True):
-            assert together.dtype == dtype
+            assert together.dtype == (dtype if together.ndim > 1 else np.float64)  # a ratio keeps its digits
             np.testing.assert_array_equal(together[one], single)
 
 
