@@ -123,7 +123,8 @@ def test_a_convolutional_network_over_several_steps(arguments, inputs, outputs):
 
 
 @pytest.mark.parametrize(("arguments", "inputs", "outputs"), parameters("network/dense"))
-def test_a_network_with_batch_normalization_and_given_masks(arguments, inputs, outputs):
+def test_a_network_with_batch_normalization_and_given_masks(arguments, inputs, outputs, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_NUM_THREADS", "1")  # all worlds in one group
     masks = iter(inputs["dropped"])
 
     class Given(Layer):
