@@ -75,7 +75,8 @@ def read_images(folder: str | Path, *, grey: bool = False) -> Dataset:
     Raises:
         ValueError: there is no folder, a folder is empty, a file is no image, or images differ in size.
     """
-    files = [file for kind in _visible(folder) if kind.is_dir() for file in _visible(kind) or [kind]]
+    kinds = (kind for kind in sorted(Path(folder).glob("[!.]*")) if kind.is_dir())
+    files = [file for kind in kinds for file in sorted(kind.glob("[!.]*")) or [kind]]
     if not files:
         raise ValueError(f"{folder}: is empty; each class must have a folder with its images")
     images = [_image(file, "L" if grey else "RGB") for file in files]
@@ -120,10 +121,6 @@ def _array(archive: Any, name: str) -> np.ndarray:
         return archive[name]
     except ValueError:
         raise ValueError(f"array {name!r} has Python objects, which are not read; save numbers or text") from None
-
-
-def _visible(folder: str | Path) -> list[Path]:
-    return sorted(entry for entry in Path(folder).iterdir() if not entry.name.startswith("."))
 
 
 def _image(file: Path, mode: str) -> np.ndarray:
