@@ -1,5 +1,6 @@
 """Walk through arrays in nested dicts and lists, such as the parameters of a network."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,6 +30,36 @@ def some_worlds(tree: Any, worlds: slice | np.ndarray) -> Any:
     return changed(tree, lambda array: array[worlds])
 
 
+def flat(tree: Any, path: str = "") -> dict[str, np.ndarray]:
+    """Return the arrays by path, such as "parameters/0/weight"; a number counts as an array."""
+    if not isinstance(tree, dict | list):
+        return {path: np.asarray(tree)}
+    branches = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    found: dict[str, np.ndarray] = {}
+    for key, branch in branches:
+        found |= flat(branch, f"{path}/{key}" if path else str(key))
+    return found
+
+
 def size(tree: Any) -> int:
     """Return the number of bytes of the arrays."""
     return sum(array.nbytes for array in leaves(tree))
+
+
+def by_world(name: str, values: Any, worlds: int, highest: float = math.inf) -> np.ndarray:
+    """Return one number for each world, float64, shape (worlds,), from a number or an array of this shape.
+
+    Raises:
+        ValueError: there is another number of them, or one is below 0, above `highest`, infinite or NaN.
+    """
+    numbers = np.asarray(values, np.float64)
+    if numbers.shape not in ((), (worlds,)):
+        raise ValueError(f"{name} has shape {numbers.shape}: must be one number, or one for each of {worlds} worlds")
+    if not np.all(np.isfinite(numbers) & (numbers >= 0) & (numbers <= highest)):
+        raise ValueError(f"{name}={values!r}: must be finite, at least 0 and at most {highest}")
+    return np.array(np.broadcast_to(numbers, worlds))
+
+
+def column(numbers: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Return numbers (worlds,) in the type of another array and with as many axes."""
+    return numbers.astype(like.dtype).reshape(-1, *(1,) * (like.ndim - 1))

@@ -2,18 +2,53 @@
 
 from workbench.training.layers.activations import ELU, Identity, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from workbench.training.layers.dense import Dense, Flatten
+from workbench.training.layers.dropout import Dropout, DropoutWithReplacement
 from workbench.training.layers.layer import Layer
+from workbench.training.layers.normalization import (
+    BatchNorm,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    LocalResponseNorm,
+    PixelNorm,
+    WeightNorm,
+)
+from workbench.training.layers.relatives import (
+    AlphaDropout,
+    DropConnect,
+    FeatureDropout,
+    GaussianDropout,
+    IdDropout,
+    SubsampleIds,
+    VariationalDropout,
+)
 
 __all__ = [
     "ELU",
+    "AlphaDropout",
+    "BatchNorm",
     "Dense",
+    "DropConnect",
+    "Dropout",
+    "DropoutWithReplacement",
+    "FeatureDropout",
     "Flatten",
+    "GaussianDropout",
+    "GroupNorm",
+    "IdDropout",
     "Identity",
+    "InstanceNorm",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
+    "LocalResponseNorm",
+    "PixelNorm",
     "ReLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "SubsampleIds",
     "Tanh",
+    "VariationalDropout",
+    "WeightNorm",
 ]
