@@ -160,8 +160,8 @@ class Explorer(widgets.VBox):
     @property
     def python(self) -> str:
         """Return the line of Python that computes what the figure shows."""
-        if self._python is not None:
-            return self._python.format(**self.values)
+        if self._python is not None or self.operator is None:
+            return (self._python or "").format(**self.values)
         inputs = ", ".join(self.operator.inputs)
         chosen = "".join(f", {name}={value!r}" for name, value in self._operator_values().items())
         return f"workbench.{self.operator.function}({inputs}{chosen})"
