@@ -6,7 +6,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def world_seeds(seed: int | Sequence[int] | np.ndarray) -> np.ndarray:
         TypeError: a seed is not a whole number.
         ValueError: a seed is outside 0 .. 2**64 - 1, or there is none.
     """
-    numbers = [seed] if np.ndim(seed) == 0 else list(seed)
+    numbers: list[Any] = [seed] if np.ndim(seed) == 0 else list(np.asarray(seed, object))
     if not numbers:
         raise ValueError(f"seed is empty: {SEED_RULE}")
     for number in numbers:

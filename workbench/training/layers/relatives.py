@@ -6,6 +6,7 @@ seed. In evaluation, all but `VariationalDropout` do nothing.
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,8 @@ class DropConnect(Dropping):
         return parameters | super().initial(shape, rng, worlds)
 
     def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
-        used, mask = parameters, ()
+        used: Named = parameters
+        mask: Sequence[Any] = ()
         if training:
             ratios = self.ratios(parameters, len(x))
             weight, *mask = dropped_out(parameters["weight"], seed, ratios, np.zeros((1, 1)), True)

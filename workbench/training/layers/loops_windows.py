@@ -1,0 +1,74 @@
+"""Compiled loops over the windows of images. All arrays are in C order, and a plane is one channel of one image."""
+
+from workbench.compiling import compiler
+
+
+@compiler()
+def move_windows(x, first, count, matrix, moves, width, columns, stride, back):
+    """Copy from planes of x (worlds, batch, channels, pixels) to rows of `matrix`, or add the rows to x if `back`.
+
+    The images are first .. first + count of each world. Row `channel * len(moves) + tap` of `matrix`
+    (worlds, at least count, rows, places) holds one tap: the elements at one place of all windows. `moves` are those of
+    `Windows`. If there are as many windows in a line as pixels, all lines of a tap move at once, as one vector, and
+    what went around an edge of the plane is set to 0; otherwise elements of the padding stay as they are.
+    """
+    taps, places = len(moves), matrix.shape[3]
+    whole = stride == 1 and columns == width
+    for world in range(len(x)):
+        for image in range(count):
+            for row in range(x.shape[2] * taps):
+                plane, line_of = x[world, first + image, row // taps], matrix[world, image, row]
+                at, origin, lines, length, left, right = moves[row % taps]
+                if whole and lines > 0:
+                    inner = line_of[at : at + (lines - 1) * columns + length]
+                    outer = plane[origin:]
+                    for k in range(0 if back else inner.size):
+                        inner[k] = outer[k]
+                    for start in range(0, places, columns):
+                        for k in range(start, start + left):
+                            line_of[k] = 0
+                        for k in range(start + right, start + columns):
+                            line_of[k] = 0
+                    for k in range(inner.size if back else 0):
+                        outer[k] += inner[k]
+                else:
+                    for line in range(lines):
+                        inside, outside = at + line * columns, origin + line * stride * width
+                        for k in range(length):
+                            if back:
+                                plane[outside + k * stride] += line_of[inside + k]
+                            else:
+                                line_of[inside + k] = plane[outside + k * stride]
+
+
+@compiler()
+def max_windows(x, y, place, size, stride, padding):
+    """Write the maxima of windows over x (planes, height, width) to y (planes, rows, columns).
+
+    `place`, of y's shape, gets the position of each maximum in its plane: the first of equal ones, and of the last NaN.
+    """
+    planes, height, width = x.shape
+    for plane in range(planes):
+        for row in range(y.shape[1]):
+            start = row * stride - padding
+            top, bottom = max(0, start), min(height, start + size)
+            for column in range(y.shape[2]):
+                start = column * stride - padding
+                left, right = max(0, start), min(width, start + size)
+                most, at = x[plane, top, left], top * width + left
+                for i in range(top, bottom):
+                    for k in range(left, right):
+                        value = x[plane, i, k]
+                        more = (value > most) | (value != value)  # selections are faster here than branches
+                        most = value if more else most
+                        at = i * width + k if more else at
+                y[plane, row, column] = most
+                place[plane, row, column] = at
+
+
+@compiler()
+def add_at_places(dy, place, dx):
+    """Add each element of dy (planes, places) to dx (planes, pixels) at its place in the plane."""
+    for plane in range(dx.shape[0]):
+        for k in range(dy.shape[1]):
+            dx[plane, place[plane, k]] += dy[plane, k]
