@@ -203,6 +203,7 @@ def _plot_plane(ax: Any, of: Training, chances: np.ndarray) -> None:
         ax.scatter(*x[0][y[0] == label].T, s=22, c=colour, marker=marker, edgecolors="white", linewidths=0.6)
     error = of.evaluate("validation")["error"].mean()
     drawing.label(ax, f"Epoch {of.epoch}: {error:.1%} of new points wrong", "first feature", "second feature")
+    ax.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH))
     ax.grid(False)
     ax.locator_params(nbins=4)
 
