@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.training.recorded import cases
-from workbench.data.splits import as_data
+from workbench.data.splits import as_data, side_by_side
 from workbench.training import losses, optimizers
 from workbench.training.fit import Training
 from workbench.training.layers import (
@@ -103,7 +103,8 @@ def trained(network, places, arguments, inputs, steps):
     x, y = among_others(inputs["x"]), np.stack([inputs["targets"][::-1], inputs["targets"], inputs["targets"]])
     rates = {name: arguments[name] for name in ("momentum", "weight_decay") if name in arguments}
     optimizer = getattr(optimizers, arguments["optimizer"])(arguments["lr"], **rates)
-    training = Training(network, as_data(x, y, worlds=True), optimizer, epochs=steps, batch=len(y[1]), seed=[1, 2, 3])
+    data = side_by_side([as_data(*world) for world in zip(x, y, strict=True)])
+    training = Training(network, data, optimizer, epochs=steps, batch=len(y[1]), seed=[1, 2, 3], evaluate_every=0)
     for name, (place, parameter) in places.items():
         training.parameters[place][parameter][1] = inputs[name]
     while not training.done:
@@ -123,7 +124,8 @@ def test_a_convolutional_network_over_several_steps(arguments, inputs, outputs):
 
 
 @pytest.mark.parametrize(("arguments", "inputs", "outputs"), parameters("network/dense"))
-def test_a_network_with_batch_normalization_and_given_masks(arguments, inputs, outputs):
+def test_a_network_with_batch_normalization_and_given_masks(arguments, inputs, outputs, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_NUM_THREADS", "1")  # all worlds in one group
     masks = iter(inputs["dropped"])
 
     class Given(Layer):
