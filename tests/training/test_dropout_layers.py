@@ -203,7 +203,7 @@ def test_evaluation_changes_nothing(layer):
     ("make", "words"),
     [
         (lambda: layers.Dropout(1.5), "ratio=1.5: must be"),
-        (lambda: layers.Dropout([0.5, 0.2]), r"ratio has shape \(2,\)"),
+        (lambda: layers.Dropout([0.5, 0.2]), "ratio has 2 numbers"),
         (lambda: layers.GaussianDropout(1.0), "ratio=1.0"),
         (lambda: layers.DropoutWithReplacement(0.5, "max"), "replacement='max'"),
         (lambda: layers.DropoutWithReplacement(0.5, np.nan), "replacement=nan: must be finite"),
