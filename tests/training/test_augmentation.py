@@ -112,7 +112,7 @@ def test_steps_together_draw_different_numbers():
         (lambda: Shift(0), ValueError, "pixels=0"),
         (lambda: Shift(1.5), TypeError, "pixels=1.5"),
         (lambda: Flip("diagonal"), ValueError, "axis='diagonal'"),
-        (lambda: Flip(chance=1.2), ValueError, "chance=1.2: must be finite, at least 0 and at most 1"),
+        (lambda: Flip(chance=1.2), ValueError, "chance=1.2: must be from 0 to 1"),
         (lambda: Contrast(-1.0), ValueError, "strength=-1.0"),
         (lambda: Noise(math.nan), ValueError, "std=nan"),
         (lambda: Shift(1)(IMAGES[:, :, 0, 0], SEEDS), ValueError, "image=None"),

@@ -7,6 +7,7 @@ like x, which stays as it is. What an example gets depends on the seed of its wo
 
 import dataclasses
 import math
+import sys
 
 import numpy as np
 
@@ -28,12 +29,9 @@ class Augmentation:
         """Return the changed examples in a new array."""
         raise NotImplementedError
 
-    def _check(self, name: str, most: float = math.inf) -> None:
-        value = getattr(self, name)
-        if not (0 <= value <= most and math.isfinite(value)):
-            raise ValueError(
-                f"{name}={value}: must be finite, at least 0" + f" and at most {most}" * math.isfinite(most)
-            )
+    def _check(self, name: str, most: float = sys.float_info.max) -> None:
+        if not 0 <= getattr(self, name) <= most:
+            raise ValueError(f"{name}={getattr(self, name)}: must be from 0 to {most:.2g}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,10 +44,8 @@ class _OfImages(Augmentation):
         """Return x as (worlds * batch, channels, rows, columns)."""
         shape = (*x.shape[:-1], *self.image) if self.image else x.shape
         if len(shape) < 4 or math.prod(shape) != x.size:
-            raise ValueError(
-                f"x has shape {x.shape}, image={self.image}: must be (worlds, batch, ..., rows, columns), or image=(rows, "
-                "columns) and x end with rows * columns features"
-            )
+            wanted = "rows * columns features with image=(rows, columns), or end with the axes rows and columns"
+            raise ValueError(f"x has shape {x.shape}, image={self.image}: an example must be {wanted}")
         return x.reshape(-1, math.prod(shape[2:-2]), *shape[-2:])
 
 
