@@ -111,20 +111,21 @@ class Training:
         _check_numbers(self, early_stopping)
         _check_outputs(self.network, self.data, loss)
         self._inputs = np.ascontiguousarray(data.x, self.dtype) if data.x.dtype.kind == "f" else data.x
-        if start is None:
-            drawn = networks.initial(self.network, data.x.shape[1:], derive(self.seeds, WEIGHTS), self.dtype)
-            self.parameters = drawn
-            self.state = {
-                "optimizer": optimizer.start(drawn),
-                "penalties": [penalty.start(drawn) for penalty in self.penalties],
-            }
-        self.best = trees.changed(self.parameters, np.copy)
+        drawn = networks.initial(self.network, data.x.shape[1:], derive(self.seeds, WEIGHTS), self.dtype)
+        self.parameters = drawn
+        self.state = {
+            "optimizer": optimizer.start(drawn),
+            "penalties": [penalty.start(drawn) for penalty in self.penalties],
+        }
+        self.best = trees.changed(drawn, np.copy)
         self.epoch, self.seconds = 0, 0.0
         self.watch = Watch(len(self.seeds), early_stopping)
         self.diverged = np.zeros(len(self.seeds), np.int64)
-        self._groups = [_Group(self, worlds) for worlds in self._shares()]
         self._batch_losses: list[np.ndarray] = []
         self._measured: dict[int, dict[str, np.ndarray]] = {}
+        if start is not None:
+            self._continue(start)
+        self._groups = [_Group(self, worlds) for worlds in self._shares()]
 
     @property
     def done(self) -> bool:
@@ -148,6 +149,7 @@ class Training:
         running = self.watch.stopped == 0
         self.epoch += 1
         self._each_group(lambda group: group.run_epoch(rows, seeds, losses), running)
+        losses[~running] = np.nan
         self._batch_losses.append(losses)
         self.diverged[(self.diverged == 0) & running & ~np.isfinite(losses)] = self.epoch
         if self.evaluate_every and (self.epoch % self.evaluate_every == 0 or self.epoch == self.epochs):
@@ -159,14 +161,11 @@ class Training:
         found = {name: np.full(len(self.seeds), np.nan) for name in ("loss", "error")}
         if getattr(self.data, part).shape[1]:
             self._each_group(lambda group: group.evaluate(part, found), self.watch.stopped == 0)
-        return found
+        return {name: np.where(self.watch.stopped == 0, values, np.nan) for name, values in found.items()}
 
     def history(self) -> History:
         """Return how training went so far."""
-        if self.watch.rule is None:
-            parameters = trees.changed(self.parameters, np.copy)
-        else:
-            parameters = trees.changed(self.best, np.copy)
+        restored = self.watch.rule is not None
         measured = list(self._measured.values())
         return History(
             network=self.network,
@@ -177,9 +176,9 @@ class Training:
             best_epoch=self.watch.best_epoch,
             stopped=self.watch.stopped,
             diverged=self.diverged,
-            parameters=parameters,
+            parameters=trees.changed(self.best if restored else self.parameters, np.copy),
             best=trees.changed(self.best, np.copy),
-            state=trees.changed(self.state, np.copy),
+            state={} if restored else trees.changed(self.state, np.copy),
             seconds=self.seconds,
         )
 
@@ -193,6 +192,20 @@ class Training:
         better = self.watch.see(watched, self.epoch) & running if self.data.validation.shape[1] else running
         for best, now in zip(trees.leaves(self.best), trees.leaves(self.parameters), strict=True):
             best[better] = now[better]
+
+    def _continue(self, start: History) -> None:
+        """Take over the weights, the state and the losses of a history."""
+        if not start.state:
+            raise ValueError("start: was stopped early, and its best weights have no state; train without it")
+        if not np.array_equal(start.seeds, self.seeds):
+            raise ValueError(f"start has the seeds {start.seeds}, and seed is {self.seeds}: must be the same")
+        for name, ours in (("parameters", self.parameters), ("best", self.best), ("state", self.state)):
+            _copy(getattr(start, name), ours, name)
+        self.epoch, self.seconds, self.diverged = start.batch_loss.shape[1], start.seconds, start.diverged.copy()
+        self._batch_losses = list(start.batch_loss.T)
+        for column, epoch in enumerate(start.epochs):
+            self._measured[int(epoch)] = {name: getattr(start, name)[:, column] for name in _MEASURES}
+            self.watch.see(start.validation_loss[:, column], int(epoch))
 
     def _shares(self) -> list[slice]:
         """Return the groups of worlds: small enough for the cache, and at least one for each thread."""
@@ -306,6 +319,16 @@ def one_blas_thread() -> Iterator[None]:
             _blas_users -= 1
             if _blas_users == 0:
                 _blas_limit.restore_original_limits()
+
+
+def _copy(source: Any, target: Any, name: str) -> None:
+    """Copy the arrays of one tree into those of another."""
+    found, wanted = trees.flat(source), trees.flat(target)
+    for path, array in wanted.items():
+        if path not in found or found[path].shape != array.shape:
+            shape = f"shape {found[path].shape}" if path in found else "no such array"
+            raise ValueError(f"start.{name}, {path}: {shape}; must be {array.shape}, as network and optimizer have it")
+        array[...] = found[path]
 
 
 def _shorten(gradients: Any, longest: float) -> None:

@@ -13,8 +13,6 @@ from workbench.training import network as networks
 from workbench.training import trees
 from workbench.training.layers.layer import Layer, Parameters
 
-_TREES = ("parameters", "best", "state")
-
 
 @dataclasses.dataclass(eq=False)
 class History:
@@ -95,10 +93,8 @@ class History:
 
     def save(self, file: str | Path) -> None:
         """Write everything but the layers to an .npz file, completely or not at all."""
-        arrays: dict[str, np.ndarray] = {}
-        for field in dataclasses.fields(self):
-            if field.name != "network":
-                _flatten(field.name, getattr(self, field.name), arrays)
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        arrays = trees.flat({name: value for name, value in fields.items() if name != "network"})
         with_suffix = Path(file).with_suffix(".npz")
         write_whole(with_suffix, lambda place: _write(place, arrays))
 
@@ -112,7 +108,7 @@ class History:
         try:
             with np.load(file, allow_pickle=False) as stored:
                 tree = _unflatten({name: stored[name] for name in stored.files})
-            tree["seconds"] = float(tree["seconds"])
+            tree["seconds"], tree["state"] = float(tree["seconds"]), tree.get("state", {})
             tree["parameters"], tree["best"] = (
                 [tree[name].get(str(place), {}) for place in range(len(network))] for name in ("parameters", "best")
             )
@@ -125,18 +121,6 @@ class History:
 def _write(place: Path, arrays: dict[str, np.ndarray]) -> None:
     with open(place, "wb") as stream:
         np.savez(stream, **arrays)
-
-
-def _flatten(name: str, tree: Any, arrays: dict[str, np.ndarray]) -> None:
-    if isinstance(tree, dict):
-        branches = tree.items()
-    elif isinstance(tree, list):
-        branches = enumerate(tree)
-    else:
-        arrays[name] = np.asarray(tree)
-        return
-    for key, branch in branches:
-        _flatten(f"{name}/{key}", branch, arrays)
 
 
 def _unflatten(arrays: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -29,6 +29,17 @@ def some_worlds(tree: Any, worlds: slice | np.ndarray) -> Any:
     return changed(tree, lambda array: array[worlds])
 
 
+def flat(tree: Any, path: str = "") -> dict[str, np.ndarray]:
+    """Return the arrays by path, such as "parameters/0/weight"; a number counts as an array."""
+    if not isinstance(tree, dict | list):
+        return {path: np.asarray(tree)}
+    branches = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    found: dict[str, np.ndarray] = {}
+    for key, branch in branches:
+        found |= flat(branch, f"{path}/{key}" if path else str(key))
+    return found
+
+
 def size(tree: Any) -> int:
     """Return the number of bytes of the arrays."""
     return sum(array.nbytes for array in leaves(tree))
