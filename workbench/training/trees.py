@@ -1,5 +1,6 @@
 """Walk through arrays in nested dicts and lists, such as the parameters of a network."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -43,3 +44,22 @@ def flat(tree: Any, path: str = "") -> dict[str, np.ndarray]:
 def size(tree: Any) -> int:
     """Return the number of bytes of the arrays."""
     return sum(array.nbytes for array in leaves(tree))
+
+
+def by_world(name: str, values: Any, worlds: int, highest: float = math.inf) -> np.ndarray:
+    """Return one number for each world, float64, shape (worlds,), from a number or an array of this shape.
+
+    Raises:
+        ValueError: there is another number of them, or one is below 0, above `highest`, infinite or NaN.
+    """
+    numbers = np.asarray(values, np.float64)
+    if numbers.shape not in ((), (worlds,)):
+        raise ValueError(f"{name} has shape {numbers.shape}: must be one number, or one for each of {worlds} worlds")
+    if not np.all(np.isfinite(numbers) & (numbers >= 0) & (numbers <= highest)):
+        raise ValueError(f"{name}={values!r}: must be finite, at least 0 and at most {highest}")
+    return np.array(np.broadcast_to(numbers, worlds))
+
+
+def column(numbers: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Return numbers (worlds,) in the type of another array and with as many axes."""
+    return numbers.astype(like.dtype).reshape(-1, *(1,) * (like.ndim - 1))

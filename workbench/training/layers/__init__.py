@@ -2,12 +2,29 @@
 
 from workbench.training.layers.activations import ELU, Identity, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from workbench.training.layers.dense import Dense, Flatten
+from workbench.training.layers.dropout import Dropout, DropoutWithReplacement
 from workbench.training.layers.layer import Layer
+from workbench.training.layers.relatives import (
+    AlphaDropout,
+    DropConnect,
+    FeatureDropout,
+    GaussianDropout,
+    IdDropout,
+    SubsampleIds,
+    VariationalDropout,
+)
 
 __all__ = [
     "ELU",
+    "AlphaDropout",
     "Dense",
+    "DropConnect",
+    "Dropout",
+    "DropoutWithReplacement",
+    "FeatureDropout",
     "Flatten",
+    "GaussianDropout",
+    "IdDropout",
     "Identity",
     "Layer",
     "LeakyReLU",
@@ -15,5 +32,7 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "SubsampleIds",
     "Tanh",
+    "VariationalDropout",
 ]

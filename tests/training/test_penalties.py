@@ -1,0 +1,208 @@
+"""Penalties: each world gets what the public operators and baselines do to it alone, and zeros are exact."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import workbench
+from workbench.baselines.pruning import gradual_sparsity, prune_global
+from workbench.baselines.variational_dropout import variational_dropout_kl
+from workbench.training import trees
+from workbench.training.penalties import (
+    LpGradient,
+    LpProx,
+    MagnitudePruning,
+    RowRegularizer,
+    SparseLpThreshold,
+    VariationalKL,
+)
+
+WEIGHTS = np.array([0.3, 0.0, 0.05, 0.3])
+EVERY = [
+    LpGradient(WEIGHTS, 0.5),
+    LpProx(WEIGHTS, 1.5),
+    LpProx(WEIGHTS),
+    SparseLpThreshold(WEIGHTS, 2.0, WEIGHTS, keep_mask=True),
+    RowRegularizer(np.array([0.3, 0.1, 0.05, 0.3])),
+    MagnitudePruning(WEIGHTS),
+    VariationalKL(WEIGHTS),
+]
+
+
+def network(dtype=np.float64):
+    """Return the parameters of three layers in four worlds; the second layer has none."""
+    rng = np.random.default_rng(8)
+    return [
+        {"weight": rng.normal(size=(4, 5, 3)).astype(dtype), "bias": rng.normal(size=(4, 5)).astype(dtype)},
+        {},
+        {"weight": rng.normal(size=(4, 2, 5)).astype(dtype), "log_sigma2": rng.normal(size=(4, 2, 5)).astype(dtype)},
+    ]
+
+
+def gradients_of(penalty, parameters, progress=0.5):
+    """Return what the penalty adds to gradients of zero."""
+    gradients = trees.changed(parameters, np.zeros_like)
+    penalty.add_gradient(parameters, gradients, progress, penalty.start(parameters))
+    return gradients
+
+
+@pytest.mark.parametrize("penalty", EVERY, ids=lambda each: type(each).__name__)
+def test_gradients_are_finite_differences_of_the_value(penalty):
+    parameters = network()
+    found = trees.flat(gradients_of(penalty, parameters, 0.2))
+    state = penalty.start(parameters)
+    in_loss = isinstance(penalty, LpGradient | VariationalKL)
+    for path, array in trees.flat(parameters).items():
+        for place in [(slice(None), *np.unravel_index(i, array.shape[1:])) for i in range(0, array[0].size, 4)]:
+            kept, values = array[place].copy(), []
+            for step in (1e-6, -1e-6):
+                array[place] = kept + step
+                values.append(penalty.value(parameters, 0.2, state))
+            array[place] = kept
+            slope = (values[0] - values[1]) / 2e-6 if in_loss else 0.0
+            np.testing.assert_allclose(found[path][place], slope, rtol=1e-5, atol=1e-7, err_msg=path)
+
+
+@pytest.mark.parametrize("penalty", EVERY, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_world_alone_is_as_among_others_to_the_last_bit(penalty, dtype):
+    def trained(worlds):
+        own = {
+            field.name: getattr(penalty, field.name)[worlds]
+            for field in dataclasses.fields(penalty)
+            if isinstance(getattr(penalty, field.name), np.ndarray)
+        }
+        one = dataclasses.replace(penalty, **own)
+        parameters = trees.changed(network(dtype), lambda array: array[worlds].copy())
+        state = one.start(parameters)
+        gradients = trees.changed(parameters, np.cos)
+        for progress in (0.1, 0.5, 0.8):
+            one.add_gradient(parameters, gradients, progress, state)
+            one.after_step(parameters, 0.5, progress, state)
+        return trees.flat([parameters, gradients, state, one.value(parameters, 0.3, state)])
+
+    together = trained(slice(None))
+    for world in range(4):
+        alone = trained(slice(world, world + 1))
+        for path, array in together.items():
+            np.testing.assert_array_equal(alone[path], array[world : world + 1], err_msg=path)
+
+
+@pytest.mark.parametrize("p", [0.5, 1.0, 2.0])
+def test_the_value_and_gradient_are_the_operators(p):
+    parameters = network()
+    parameters[0]["weight"][:, 1] = 0
+    penalty = LpGradient(WEIGHTS, p, names=("weight", "bias"), layers=[0])
+    found = penalty.value(parameters, 0.0, penalty.start(parameters))
+    gradients = gradients_of(penalty, parameters)
+    for w, weight in enumerate(WEIGHTS):
+        arrays = [parameters[0][name][w].copy() for name in ("weight", "bias")]
+        for name, array in zip(("weight", "bias"), arrays, strict=True):
+            wanted = workbench.lp_gradient(array, weight, p, engine="reference")
+            np.testing.assert_allclose(gradients[0][name][w], wanted, rtol=1e-14)
+        np.testing.assert_allclose(found[w], sum(workbench.sparse_lp(array, weight, p)[0] for array in arrays))
+    assert not gradients[2]["weight"].any()
+
+
+@pytest.mark.parametrize("p", [1.0, 0.5])
+def test_the_prox_is_the_operator_with_the_rate_times_the_weight(p):
+    parameters, rates = network(), np.array([0.5, 1.0, 2.0, 0.9])
+    before = trees.changed(parameters, np.copy)
+    penalty = LpProx(WEIGHTS, p)
+    penalty.after_step(parameters, rates, 0.5, penalty.start(parameters))
+    for w in range(4):
+        for i in (0, 2):
+            wanted = workbench.lp_prox(before[i]["weight"][w], rates[w] * WEIGHTS[w], p)
+            np.testing.assert_array_equal(parameters[i]["weight"][w], wanted)
+    zeros = (parameters[0]["weight"] == 0).mean(axis=(1, 2))
+    assert zeros[0] > 0
+    assert zeros[1] == 0
+    np.testing.assert_array_equal(parameters[0]["bias"], before[0]["bias"])
+
+
+@pytest.mark.parametrize("keep_mask", [True, False])
+def test_the_threshold_is_the_operators_and_its_mask_is_kept_or_not(keep_mask):
+    parameters, thresholds = network(np.float32), np.array([0.5, 0.0, 1.0, 0.2])
+    before = trees.changed(parameters, np.copy)
+    penalty = SparseLpThreshold(1.0, 1.0, thresholds, keep_mask)
+    state = penalty.start(parameters)
+    penalty.after_step(parameters, 0.1, 0.5, state)
+    weight, masks = parameters[2]["weight"], []
+    for w in range(4):
+        masks.append(workbench.sparse_lp(before[2]["weight"][w], 1.0, 1.0, thresholds[w])[1])
+        np.testing.assert_array_equal(weight[w], before[2]["weight"][w])
+    assert 0 < np.mean(masks) < 1
+    weight += 3
+    penalty.after_step(parameters, 0.1, 0.6, state)
+    np.testing.assert_array_equal(weight != 0, masks if keep_mask else np.ones_like(masks))
+
+
+def test_rows_are_shrunk_where_the_gradient_is():
+    parameters, strengths = network(), np.array([0.3, 0.1, 0.05, 0.3])
+    before, penalty = parameters[0]["weight"].copy(), RowRegularizer(strengths, 1.0, layers=[0])
+    state, gradients = penalty.start(parameters), trees.changed(parameters, np.zeros_like)
+    gradients[0]["weight"][[0, 0, 2, 3], [1, 4, 0, 2], 1] = 1
+    penalty.add_gradient(parameters, gradients, 0.5, state)
+    penalty.after_step(parameters, 0.5, 0.5, state)
+    for w, rows in enumerate([[1, 4], [], [0], [2]]):
+        workbench.sparse_lp_regularizer(before[w], np.array(rows, int), 1.0, strengths[w], engine="reference")
+        np.testing.assert_array_equal(parameters[0]["weight"][w], before[w])
+
+
+def test_pruning_is_global_in_each_world_and_follows_the_schedule():
+    parameters, sparsity = network(), np.array([0.9, 0.5, 0.0, 0.7])
+    parameters[0]["weight"][:, :2] = 0.25  # equal sizes: the first go first
+    alone = [[parameters[i]["weight"][w].copy() for i in (0, 2)] for w in range(4)]
+    penalty = MagnitudePruning(sparsity, 0.2, 0.8)
+    state = penalty.start(parameters)
+    for progress in (0.1, 0.2, 0.37, 0.5, 0.99):
+        penalty.after_step(parameters, 0.1, progress, state)
+        share = gradual_sparsity(np.floor(20 * progress) / 20, 0.2, 0.8, 0.0, 1.0)
+        for w in range(4):
+            prune_global(alone[w], share * sparsity[w])
+            np.testing.assert_array_equal(parameters[0]["weight"][w], alone[w][0])
+            np.testing.assert_array_equal(parameters[2]["weight"][w], alone[w][1])
+    zeros = sum((parameters[i]["weight"] == 0).sum(axis=(1, 2)) for i in (0, 2))
+    np.testing.assert_array_equal(zeros, [22, 12, 0, 18])  # of 25 weights, rounded as Python does
+
+
+@pytest.mark.parametrize("keep_mask", [True, False])
+def test_pruning_in_one_shot(keep_mask):
+    parameters = network()
+    penalty = MagnitudePruning(0.6, 0.3, gradual=False, keep_mask=keep_mask)
+    state = penalty.start(parameters)
+    for progress, zeros in ((0.29, 0), (0.3, 15), (0.31, 15 if keep_mask else 0)):
+        for i in (0, 2):
+            parameters[i]["weight"] += 0.01
+        penalty.after_step(parameters, 0.1, progress, state)
+        found = sum((parameters[i]["weight"] == 0).sum(axis=(1, 2)) for i in (0, 2))
+        np.testing.assert_array_equal(found, zeros)
+
+
+def test_the_divergence_is_the_baselines_and_warms_up():
+    parameters = network()
+    penalty = VariationalKL(WEIGHTS, 0.4)
+    state = penalty.start(parameters)
+    wanted = [variational_dropout_kl(parameters[2]["weight"][w], parameters[2]["log_sigma2"][w]) for w in range(4)]
+    for progress, factor in ((0.0, 0.0), (0.1, 0.25), (0.4, 1.0), (0.9, 1.0)):
+        np.testing.assert_allclose(penalty.value(parameters, progress, state), factor * WEIGHTS * wanted, rtol=1e-12)
+    assert not gradients_of(penalty, parameters)[0]["weight"].any()
+
+
+@pytest.mark.parametrize(
+    ("penalty", "words"),
+    [
+        (LpProx(-1.0), "weight=-1.0: must be"),
+        (LpGradient([0.1, 0.2]), r"weight has shape \(2,\)"),
+        (LpProx(0.1, names=("gamma",)), "the network has no such parameters"),
+        (VariationalKL(1.0), "the network has no such parameters"),
+        (MagnitudePruning(1.2), "sparsity=1.2"),
+        (MagnitudePruning(0.5, 0.8, 0.2), "begin=0.8, end=0.2"),
+        (SparseLpThreshold(1.0, sparsity_threshold=np.nan), "sparsity_threshold=nan"),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_refusals(penalty, words):
+    with pytest.raises(ValueError, match=words):
+        penalty.start(network()[:2])

@@ -1,0 +1,236 @@
+"""What `fit` adds to the loss, or does to the weights after each step, by the operators and baselines of the package.
+
+`fit` calls the hooks of a `Penalty`. `parameters` and `gradients` are lists with a dict for each layer of the network;
+the state is a dict of arrays, or lists of them. All arrays start with worlds. A strength is one number, or one for each
+world; a wrong one raises ValueError when training starts.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from workbench.baselines.pruning import gradual_sparsity
+from workbench.baselines.variational_dropout import kl_approximation, log_alpha, variational_dropout_kl_gradient
+from workbench.sparse_lp import lp_gradient, lp_prox, sparse_lp_regularizer
+from workbench.training.layers.layer import Parameters
+from workbench.training.trees import by_world, column
+
+Rate = float | Sequence[float] | np.ndarray
+Network = list[Parameters]
+State = dict[str, Any]
+
+STAGES = 20  # weights are pruned when another twentieth of the training is done
+TILE = 256  # `lp_prox` iterates on so many elements at once; they must not be of two worlds
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Penalty:
+    """Base class of the penalties: the parameters with one of `names`, in `layers` (positions), or in all layers.
+
+    `progress` is the share of all steps that are done, from 0 to 1.
+    """
+
+    names: tuple[str, ...] = dataclasses.field(default=("weight",), kw_only=True)
+    layers: Sequence[int] | None = dataclasses.field(default=None, kw_only=True)
+
+    def start(self, parameters: Network) -> State:
+        """Return the state before the first step."""
+        return {}
+
+    def value(self, parameters: Network, progress: float, state: State) -> np.ndarray:
+        """Return what is added to the loss of each world, (worlds,)."""
+        return np.zeros(len(self.chosen(parameters)[0]))
+
+    def add_gradient(self, parameters: Network, gradients: Network, progress: float, state: State) -> None:
+        """Add the gradient of `value` to the gradients, in place."""
+
+    def after_step(self, parameters: Network, learning_rate: Rate, progress: float, state: State) -> None:
+        """Change the parameters in place after the optimizer's step."""
+
+    def chosen(self, network: Network) -> list[np.ndarray]:
+        """Return the arrays, of parameters or gradients, that the penalty is for."""
+        some = network if self.layers is None else [network[i] for i in self.layers]
+        return [layer[name] for layer in some for name in self.names if name in layer]
+
+    def _by_world(self, name: str, parameters: Network, highest: float = np.inf) -> np.ndarray:
+        arrays = self.chosen(parameters)
+        if not arrays:
+            raise ValueError(f"names={self.names}, layers={self.layers}: the network has no such parameters")
+        return by_world(name, getattr(self, name), len(arrays[0]), highest)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Lp(Penalty):
+    weight: Rate
+    p: float = 1.0
+
+    def start(self, parameters: Network) -> State:
+        return super().start(parameters) | {"weight": self._by_world("weight", parameters)}
+
+    def value(self, parameters: Network, progress: float, state: State) -> np.ndarray:
+        sizes = [np.abs(w.reshape(len(w), -1), dtype=np.float64) for w in self.chosen(parameters)]
+        powers = [(each != 0) if self.p == 0 else each**self.p for each in sizes]
+        return state["weight"] * sum(each.sum(axis=1, dtype=np.float64) for each in powers)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LpGradient(_Lp):
+    """Add weight * sum |w|^p to the loss, and `lp_gradient` to its gradient; few weights become exactly 0."""
+
+    def add_gradient(self, parameters: Network, gradients: Network, progress: float, state: State) -> None:
+        for w, g in zip(self.chosen(parameters), self.chosen(gradients), strict=True):
+            g += column(state["weight"], w) * lp_gradient(w, 1.0, self.p)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LpProx(_Lp):
+    """Apply `lp_prox` with learning_rate * weight after each step; for p <= 1, small weights become exactly 0."""
+
+    def after_step(self, parameters: Network, learning_rate: Rate, progress: float, state: State) -> None:
+        for w in self.chosen(parameters):
+            padded = np.zeros((len(w), -(-w[0].size // TILE) * TILE), w.dtype)
+            padded[:, : w[0].size] = w.reshape(len(w), -1)
+            for strength, worlds in _settings(learning_rate * state["weight"]):
+                padded[worlds] = lp_prox(padded[worlds], strength, self.p)
+            w[...] = padded[:, : w[0].size].reshape(w.shape)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SparseLpThreshold(LpGradient):
+    """Add weight * sum |w|^p to the loss and set |w| <= sparsity_threshold to 0 after each step, as `sparse_lp` does.
+
+    With keep_mask=True, what was 0 once stays 0.
+    """
+
+    sparsity_threshold: Rate = 0.0
+    keep_mask: bool = False
+
+    def start(self, parameters: Network) -> State:
+        threshold = self._by_world("sparsity_threshold", parameters)
+        return super().start(parameters) | {"threshold": threshold, "removed": _marks(self.chosen(parameters))}
+
+    def after_step(self, parameters: Network, learning_rate: Rate, progress: float, state: State) -> None:
+        for w, removed in zip(self.chosen(parameters), state["removed"], strict=True):
+            sizes = np.abs(w, dtype=np.float64)
+            small = sizes <= column(state["threshold"], sizes)
+            removed[...] = small | removed if self.keep_mask else small
+            np.copyto(w, 0, where=removed)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RowRegularizer(_Lp):
+    """Apply `sparse_lp_regularizer` to the rows of tables (worlds, rows, columns) with a gradient that is not 0.
+
+    As in Caffe2, the weight is above 0 and below 1, and is not multiplied by the learning rate.
+    """
+
+    p: float = 2.0
+
+    def start(self, parameters: Network) -> State:
+        tables = [table[..., 0] for table in self.chosen(parameters)]
+        return super().start(parameters) | {"touched": _marks(tables)}
+
+    def add_gradient(self, parameters: Network, gradients: Network, progress: float, state: State) -> None:
+        for g, touched in zip(self.chosen(gradients), state["touched"], strict=True):
+            np.any(g != 0, axis=-1, out=touched)
+
+    def after_step(self, parameters: Network, learning_rate: Rate, progress: float, state: State) -> None:
+        for w, touched in zip(self.chosen(parameters), state["touched"], strict=True):
+            rows = np.reshape(w, (-1, w.shape[-1]), copy=False)
+            for strength, worlds in _settings(state["weight"]):
+                sparse_lp_regularizer(rows, np.flatnonzero(touched & worlds[:, None]), self.p, strength)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MagnitudePruning(Penalty):
+    """Set the smallest of all chosen weights of a world to 0, as `prune_global` does.
+
+    Args:
+        sparsity: share of the weights to remove, from 0 to 1, or one for each world.
+        begin, end: the progress between which the share rises by `gradual_sparsity`, 0 <= begin < end < 1.
+        gradual: False removes all at once at `begin`.
+        keep_mask: whether removed weights stay 0; else they may grow until the next twentieth of the training.
+    """
+
+    sparsity: Rate
+    begin: float = 0.25
+    end: float = 0.75
+    gradual: bool = True
+    keep_mask: bool = True
+
+    def start(self, parameters: Network) -> State:
+        if not 0 <= self.begin < self.end < 1:
+            raise ValueError(f"begin={self.begin}, end={self.end}: must be 0 <= begin < end < 1")
+        weights, sparsity = self.chosen(parameters), self._by_world("sparsity", parameters, 1.0)
+        state = {"sparsity": sparsity, "stage": np.zeros(len(sparsity)), "removed": _marks(weights)}
+        return super().start(parameters) | state
+
+    def after_step(self, parameters: Network, learning_rate: Rate, progress: float, state: State) -> None:
+        weights, stage = self.chosen(parameters), np.floor(STAGES * progress) / STAGES
+        gradual = gradual_sparsity(stage, self.begin, self.end, 0.0, 1.0)
+        share = gradual if self.gradual else float(progress >= self.begin)
+        if np.any(state["stage"] < share):
+            _mark_smallest(weights, share * state["sparsity"], state["removed"])
+        elif not self.keep_mask:
+            return
+        state["stage"][...] = share
+        for w, removed in zip(weights, state["removed"], strict=True):
+            np.copyto(w, 0, where=removed)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class VariationalKL(Penalty):
+    """Add weight * the divergence of the layers `VariationalDropout` from their prior to the loss.
+
+    The weight rises evenly from 0 during the share `warm_up` of the training. For a loss that is a mean over n
+    examples, a weight of 1 / n gives the evidence lower bound.
+    """
+
+    weight: Rate
+    warm_up: float = 0.5
+    names: tuple[str, ...] = dataclasses.field(default=("weight", "log_sigma2"), init=False)
+
+    def start(self, parameters: Network) -> State:
+        return {"weight": self._by_world("weight", parameters)}
+
+    def chosen(self, network: Network) -> list[np.ndarray]:
+        return super().chosen([layer if "log_sigma2" in layer else {} for layer in network])
+
+    def value(self, parameters: Network, progress: float, state: State) -> np.ndarray:
+        arrays = self.chosen(parameters)
+        alphas = [log_alpha(*pair).reshape(len(pair[0]), -1) for pair in zip(arrays[::2], arrays[1::2], strict=True)]
+        divergence = sum(kl_approximation(each.astype(np.float64)).sum(axis=1) for each in alphas)
+        return self._strength(progress, state) * divergence
+
+    def add_gradient(self, parameters: Network, gradients: Network, progress: float, state: State) -> None:
+        arrays, sums = self.chosen(parameters), self.chosen(gradients)
+        for at in range(0, len(arrays), 2):
+            slopes = variational_dropout_kl_gradient(*arrays[at : at + 2])
+            for g, slope in zip(sums[at : at + 2], slopes, strict=True):
+                g += column(self._strength(progress, state), g) * slope
+
+    def _strength(self, progress: float, state: State) -> np.ndarray:
+        return state["weight"] * (min(progress / self.warm_up, 1.0) if self.warm_up else 1.0)
+
+
+def _marks(arrays: list[np.ndarray]) -> list[np.ndarray]:
+    return [np.zeros(each.shape, bool) for each in arrays]
+
+
+def _mark_smallest(weights: list[np.ndarray], sparsity: np.ndarray, marks: list[np.ndarray]) -> None:
+    """Mark a share of all weights of each world, the smallest; among equal ones the first."""
+    sizes = np.concatenate([np.abs(w).reshape(len(w), -1) for w in weights], axis=1)
+    removed = np.empty(sizes.shape, bool)
+    first = np.arange(sizes.shape[1]) < np.rint(sparsity * sizes.shape[1])[:, None]
+    np.put_along_axis(removed, np.argsort(sizes, axis=1, kind="stable"), first, axis=1)
+    ends = np.cumsum([mark[0].size for mark in marks])
+    for mark, part in zip(marks, np.split(removed, ends[:-1], axis=1), strict=True):
+        mark[...] = part.reshape(mark.shape)
+
+
+def _settings(numbers: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield each different number and the mask of the worlds that have it: an experiment has few settings."""
+    for number in np.unique(numbers):
+        yield float(number), numbers == number
