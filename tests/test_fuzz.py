@@ -21,6 +21,7 @@ from workbench import OPERATORS, REQUIRED
 from workbench.baselines import (
     dropconnect,
     elementwise,
+    normalizations,
     pruning,
     regularizers,
     subsampling,
@@ -198,12 +199,24 @@ BASELINES = {  # each with arguments that it accepts
     pruning.prune_layers: {"layers": [X, X[:3].copy()], "sparsity": 0.5},
     pruning.prune_rows: {"w": X, "sparsity": 0.5, "p": 2.0},
     pruning.gradual_sparsity: {"step": 3.0, "begin": 1.0, "end": 7.0, "initial": 0.1, "final": 0.9, "exponent": 3.0},
+    normalizations.normalize_gradient: {
+        "dy": X[::-1].copy(),
+        "x": X,
+        "kind": "layer",
+        "gamma": X[0].copy(),
+        "eps": 0.5,
+    },
+    normalizations.weight_norm_gradient: {"dw": X[::-1].copy(), "v": X, "g": X[:, 0].copy()},
     penalties.elastic_net_prox: {"x": X, "weight": 0.5, "l1_ratio": 0.5},
     penalties.group_prox: {"x": X, "weight": 0.5},
     penalties.max_norm_prox: {"x": X, "weight": 0.5},
 }
 IN_PLACE = ("layers", "w", "param")
-PRODUCTS = (dropconnect, variational_dropout)  # sums of products: an infinite one and its opposite make NaN
+PRODUCTS = (
+    dropconnect,
+    normalizations,
+    variational_dropout,
+)  # sums of products: an infinite one and its opposite make NaN
 
 
 def hostile_to(value):

@@ -8,7 +8,11 @@ import pytest
 import workbench
 from workbench.baselines.pruning import gradual_sparsity, prune_global
 from workbench.baselines.variational_dropout import variational_dropout_kl
+from workbench.data.splits import Data
 from workbench.training import trees
+from workbench.training.fit import fit
+from workbench.training.layers import Dense
+from workbench.training.optimizers import SGD
 from workbench.training.penalties import (
     LpGradient,
     LpProx,
@@ -206,3 +210,25 @@ def test_the_divergence_is_the_baselines_and_warms_up():
 def test_refusals(penalty, words):
     with pytest.raises(ValueError, match=words):
         penalty.start(network()[:2])
+
+
+def test_fit_finds_the_minimum_with_a_penalty_in_each_world():
+    rng, weights = np.random.default_rng(5), np.array([0.04, 0.6])
+    x = rng.normal(size=(40, 6))
+    y = x @ np.array([1.0, -0.5, 0, 0, 0.2, 0]) + 0.3 * rng.normal(size=40)
+    rows = np.stack([rng.permutation(40) for _ in weights])
+    data = Data(x, y, rows[:, :30], rows[:, :0], rows[:, 30:], None, None, 0)
+    options = {"epochs": 200, "batch": 30, "evaluate_every": 0, "seed": range(2)}
+    lasso, ridge = (
+        fit([Dense(1, bias=False)], data, SGD(0.3), penalties=[each], **options).parameters[0]["weight"][:, 0]
+        for each in (LpProx(weights), LpGradient(weights, 2.0))
+    )
+    for w, weight in enumerate(weights):
+        inputs, targets = x[rows[w, :30]], y[rows[w, :30]]
+        slope = 2 / 30 * inputs.T @ (inputs @ lasso[w] - targets)
+        zero = lasso[w] == 0
+        assert 0 < zero.sum() < 6
+        assert (np.abs(slope[zero]) <= weight).all()
+        np.testing.assert_allclose(slope[~zero], -weight * np.sign(lasso[w][~zero]), atol=1e-9)
+        exact = np.linalg.solve(inputs.T @ inputs / 30 + weight * np.eye(6), inputs.T @ targets / 30)
+        np.testing.assert_allclose(ridge[w], exact, rtol=1e-9)

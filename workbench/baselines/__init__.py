@@ -1,4 +1,4 @@
-"""Methods that sparse dropout and the sparse Lp regularizer are compared with.
+"""Methods that the operators are compared with.
 
 Other methods that drop something or add noise in training:
 
@@ -15,6 +15,6 @@ Other methods that drop something or add noise in training:
 
 All use NumPy, come with their gradients, and draw from `workbench.philox`, so the same seed gives the same draws. They
 raise TypeError if an argument has the wrong type, and ValueError if it is out of its range or does not fit the others;
-the message names the argument. The sparse Lp regularizer is compared with `regularizers` and `pruning`. The operators
-themselves are in `sparse_dropout` and `sparse_lp`.
+the message names the argument. Local response normalization is compared with `normalizations`, and the sparse Lp
+regularizer with `regularizers` and `pruning`. The operators themselves are in `lrn`, `sparse_dropout` and `sparse_lp`.
 """

@@ -10,9 +10,9 @@ from typing import Protocol
 
 import numpy as np
 
-HOLDS, FAILS, DEPENDS, OPEN = VERDICTS = ("holds", "fails", "depends", "open")
-LEVEL = 0.99  # of every interval: some 60 claims are judged, so that at 95 % three would be wrong by chance
-MARGIN = 0.02  # the smallest relative gain that matters in practice
+from workbench.training.statistics import DEPENDS, FAILS, HOLDS, LEVEL, OPEN, interval, judge
+from workbench.training.statistics import MARGIN as MARGIN
+from workbench.training.statistics import VERDICTS as VERDICTS
 
 
 class Rule(Protocol):
@@ -70,8 +70,8 @@ class Interval:
     def judge(self, values: Sequence[float]) -> str:
         low, high = interval(values)
         if self.above is not None:
-            return HOLDS if low > self.above else FAILS if high < self.above else OPEN
-        return HOLDS if high < self.below else FAILS if low > self.below else OPEN
+            return judge(low, high, self.above)
+        return judge(-high, -low, -self.below)
 
     def __str__(self) -> str:
         side = f"above {self.above:g}" if self.above is not None else f"below {self.below:g}"
@@ -96,17 +96,6 @@ class Count:
 
     def __str__(self) -> str:
         return f"{self.number} is 1 for at least {self.least:.0%} of the seeds, by the 99 % interval of their share"
-
-
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the 99 % t-interval of the mean of at least two values; (-inf, inf) if it cannot be computed."""
-    from scipy.stats import t
-
-    array = np.asarray(values, float)
-    if len(array) < 2 or not np.all(np.isfinite(array)):
-        return -math.inf, math.inf
-    half = float(t.ppf(0.5 + LEVEL / 2, len(array) - 1)) * float(np.std(array, ddof=1)) / math.sqrt(len(array))
-    return float(np.mean(array)) - half, float(np.mean(array)) + half
 
 
 def all_hold(verdicts: Iterable[str]) -> str:

@@ -72,7 +72,8 @@ class Training:
 
     Args:
         loss: a function of `losses`; None is cross-entropy, or squared error if the data have no classes.
-        penalties: what `penalties` holds, added to the loss or applied to the weights after each step.
+        penalties: what `penalties` holds, added to the loss or applied to the weights after each step; the losses of
+            the history are without them.
         augment: a function of x (worlds, batch, *shape), not yet standardized, and seeds (worlds,); see `augmentation`.
         schedule: a function of the share of training that is done to a factor of the learning rate; see `schedules`.
         clip: the largest Euclidean norm of a world's whole gradient; a longer gradient is shortened to it.
@@ -272,9 +273,15 @@ class _Group:
         output, saved = networks.forward(training.network, parameters, x, training=True, seeds=seeds)
         loss, dy = training.loss(output, y)
         gradients = networks.backward(training.network, parameters, saved, dy)
+        penalties = list(zip(training.penalties, self.state["penalties"], strict=True))
+        for penalty, state in penalties:
+            penalty.add_gradient(parameters, gradients, done, state)
         if training.clip is not None:
             _shorten(gradients, training.clip)
-        self.training.optimizer.step(parameters, gradients, self.state["optimizer"], training.schedule(done))
+        factor = training.schedule(done)
+        training.optimizer.step(parameters, gradients, self.state["optimizer"], factor)
+        for penalty, state in penalties:
+            penalty.after_step(parameters, factor * self.state["optimizer"]["learning_rate"], done, state)
         return loss
 
     def _examples(self, rows: np.ndarray, seeds: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ stays as it is. A learning rate or weight decay may be an array (worlds,): a gri
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,22 +46,25 @@ class Optimizer:
             "step": np.zeros(worlds, np.int64),
             "learning_rate": self._by_world("learning_rate", worlds),
             "weight_decay": self._by_world("weight_decay", worlds),
-            "averages": trees.changed(parameters, lambda w: {name: np.zeros_like(w) for name in self.averages()}),
+            "averages": trees.changed(
+                parameters, lambda w: {name: np.zeros_like(_rows(w)) for name in self.averages()}
+            ),
         }
 
     def step(self, parameters: Any, gradients: Any, state: dict[str, Any], factor: float = 1.0) -> None:
         """Change parameters and state in place by one step with `factor` times the learning rate."""
         state["step"] += 1
-        rate, decay = factor * state["learning_rate"], state["weight_decay"]
+        worlds = len(state["step"])
+        numbers = _Numbers(state["step"], factor * state["learning_rate"], state["weight_decay"])
         for w, g, averages in _with_gradients(parameters, gradients, state["averages"]):
-            self.update(w, g, averages, _World(w, state["step"], rate, decay))
+            self.update(_rows(w), g.reshape(worlds, -1), averages, numbers)
 
     def averages(self) -> tuple[str, ...]:
         """Return the names of the averages that are kept for each parameter."""
         return ()
 
-    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: "_World") -> None:
-        """Change w (worlds, ...) and its averages in place, given its gradient g."""
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: "_Numbers") -> None:
+        """Change w (worlds, n) and its averages of the same shape in place, given its gradient g."""
         raise NotImplementedError
 
     def _by_world(self, name: str, worlds: int) -> np.ndarray:
@@ -76,22 +79,24 @@ class Optimizer:
 _SHARES = ("momentum", "alpha", "betas")
 
 
-class _World:
-    """The numbers of one step, each as an array that can be multiplied with w."""
+class _Numbers:
+    """The numbers of a step for each world, float64, shape (worlds,)."""
 
-    def __init__(self, w: np.ndarray, step: np.ndarray, rate: np.ndarray, decay: np.ndarray) -> None:
-        self._w = w
-        self.rate, self.decay, self.count = rate, decay, step
-        self.first = bool((step == 1).all())
+    def __init__(self, count: np.ndarray, rate: np.ndarray, decay: np.ndarray) -> None:
+        self.count, self.rate, self.decay = count, rate, decay
+        self.first = bool((count == 1).all())
         self.decays = bool(decay.any())
+        self._corrected: tuple[np.ndarray, np.ndarray] | None = None
 
-    def column(self, values: np.ndarray) -> np.ndarray:
-        """Return numbers (worlds,) in w's type with as many axes as w."""
-        return values.astype(self._w.dtype).reshape(-1, *(1,) * (self._w.ndim - 1))
-
-    def decayed(self, g: np.ndarray) -> np.ndarray:
+    def decayed(self, w: np.ndarray, g: np.ndarray) -> np.ndarray:
         """Return g + weight_decay w, the gradient with weight decay in the loss."""
-        return g + self.column(self.decay) * self._w if self.decays else g
+        return g + _column(self.decay, w) * w if self.decays else g
+
+    def corrected(self, betas: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rate over the bias correction of the first average, and 1 over the root of the second's."""
+        if self._corrected is None:
+            self._corrected = self.rate / (1 - betas[0] ** self.count), 1 / np.sqrt(1 - betas[1] ** self.count)
+        return self._corrected
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,14 +113,14 @@ class SGD(Optimizer):
     def averages(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
 
-    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
-        g = world.decayed(g)
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
+        g = numbers.decayed(w, g)
         if self.momentum:
             v = averages["velocity"]
             v *= self.momentum
-            v += g if world.first else (1 - self.dampening) * g
+            v += g if numbers.first else (1 - self.dampening) * g
             g = g + self.momentum * v if self.nesterov else v
-        w -= world.column(world.rate) * g
+        w -= _column(numbers.rate, w) * g
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -134,8 +139,8 @@ class RMSprop(Optimizer):
     def averages(self) -> tuple[str, ...]:
         return "square", *(("velocity",) if self.momentum else ()), *(("gradient",) if self.centered else ())
 
-    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
-        g = world.decayed(g)
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
+        g = numbers.decayed(w, g)
         square = averages["square"]
         _average(square, g * g, self.alpha)
         if self.centered:
@@ -145,7 +150,7 @@ class RMSprop(Optimizer):
         step = g / (np.sqrt(square) + self.eps)
         if self.momentum:
             step = averages["velocity"] = _added(averages["velocity"], self.momentum, step)
-        w -= world.column(world.rate) * step
+        w -= _column(numbers.rate, w) * step
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -164,15 +169,14 @@ class Adam(Optimizer):
     def averages(self) -> tuple[str, ...]:
         return ("gradient", "square", "largest") if self.amsgrad else ("gradient", "square")
 
-    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
-        self.adaptive_step(w, world.decayed(g), averages, world)
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
+        self.adaptive_step(w, numbers.decayed(w, g), averages, numbers)
 
-    def adaptive_step(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
-        kept = [_rows(averages[name]) for name in self.averages()]
-        rate = world.rate / (1 - self.betas[0] ** world.count)
-        root = 1 / np.sqrt(1 - self.betas[1] ** world.count)
-        numbers = [w.dtype.type(number) for number in (*self.betas, self.eps)]
-        loops.adam(_rows(w), _rows(g), *kept[:2], tuple(kept[2:]), rate.astype(w.dtype), root.astype(w.dtype), *numbers)
+    def adaptive_step(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
+        kept = [averages[name] for name in self.averages()]
+        rate, root = numbers.corrected(self.betas)
+        shares = [w.dtype.type(number) for number in (*self.betas, self.eps)]
+        loops.adam(w, g, *kept[:2], tuple(kept[2:]), rate.astype(w.dtype), root.astype(w.dtype), *shares)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -184,10 +188,10 @@ class AdamW(Adam):
 
     weight_decay: Rate = dataclasses.field(default=0.01, kw_only=True)
 
-    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
-        if world.decays:
-            w *= world.column(1 - world.rate * world.decay)
-        self.adaptive_step(w, g, averages, world)
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
+        if numbers.decays:
+            w *= _column(1 - numbers.rate * numbers.decay, w)
+        self.adaptive_step(w, g, averages, numbers)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -199,15 +203,20 @@ class Adagrad(Optimizer):
     def averages(self) -> tuple[str, ...]:
         return ("square",)
 
-    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], world: _World) -> None:
-        g = world.decayed(g)
+    def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
+        g = numbers.decayed(w, g)
         averages["square"] += g * g
-        w -= world.column(world.rate) * (g / (np.sqrt(averages["square"]) + self.eps))
+        w -= _column(numbers.rate, w) * (g / (np.sqrt(averages["square"]) + self.eps))
 
 
-def _rows(array: np.ndarray) -> np.ndarray:
-    """Return an array as (worlds, n); a view, since parameters, gradients and averages are in C order."""
-    return np.ascontiguousarray(array).reshape(len(array), -1)
+def _column(values: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Return numbers (worlds,) in w's type, to be multiplied with w (worlds, n)."""
+    return values.astype(w.dtype)[:, None]
+
+
+def _rows(w: np.ndarray) -> np.ndarray:
+    """Return w as (worlds, n); a view, since a step changes it in place."""
+    return w.reshape(len(w), -1, copy=False)
 
 
 def _average(kept: np.ndarray, new: np.ndarray, share: float) -> None:
@@ -224,12 +233,11 @@ def _added(kept: np.ndarray, share: float, new: np.ndarray) -> np.ndarray:
 
 def _with_gradients(parameters: Any, gradients: Any, averages: Any) -> Iterator[tuple]:
     """Yield each parameter that has a gradient, with the gradient and its averages."""
-    if isinstance(parameters, np.ndarray):
-        yield parameters, gradients, averages
-    elif isinstance(parameters, Mapping):
-        for name in parameters:
-            if name in gradients:
-                yield from _with_gradients(parameters[name], gradients[name], averages[name])
-    else:
-        for each in zip(parameters, gradients, averages, strict=True):
-            yield from _with_gradients(*each)
+    places = parameters if isinstance(parameters, dict) else range(len(parameters))
+    for place in places:
+        if not isinstance(parameters, dict) or place in gradients:
+            w, g, kept = parameters[place], gradients[place], averages[place]
+            if isinstance(w, np.ndarray):
+                yield w, g, kept
+            else:
+                yield from _with_gradients(w, g, kept)

@@ -4,6 +4,15 @@ from workbench.training.layers.activations import ELU, Identity, LeakyReLU, ReLU
 from workbench.training.layers.dense import Dense, Flatten
 from workbench.training.layers.dropout import Dropout, DropoutWithReplacement
 from workbench.training.layers.layer import Layer
+from workbench.training.layers.normalization import (
+    BatchNorm,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    LocalResponseNorm,
+    PixelNorm,
+    WeightNorm,
+)
 from workbench.training.layers.relatives import (
     AlphaDropout,
     DropConnect,
@@ -17,6 +26,7 @@ from workbench.training.layers.relatives import (
 __all__ = [
     "ELU",
     "AlphaDropout",
+    "BatchNorm",
     "Dense",
     "DropConnect",
     "Dropout",
@@ -24,10 +34,15 @@ __all__ = [
     "FeatureDropout",
     "Flatten",
     "GaussianDropout",
+    "GroupNorm",
     "IdDropout",
     "Identity",
+    "InstanceNorm",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
+    "LocalResponseNorm",
+    "PixelNorm",
     "ReLU",
     "Sigmoid",
     "Softmax",
@@ -35,4 +50,5 @@ __all__ = [
     "SubsampleIds",
     "Tanh",
     "VariationalDropout",
+    "WeightNorm",
 ]

@@ -132,7 +132,7 @@ class VariationalDropout(Layer):
         used, inner, noise = saved
         dx, gradients = self.layer.backward(used, inner, dy)
         if noise is None:
-            return dx, gradients
+            return dx, gradients | {"weight": gradients["weight"] * (used["weight"] != 0)}
         x, sigma2, slope = noise
         g = dy * slope  # the derivative in the variance of each sum
         gradients["log_sigma2"] = sigma2 * np.matmul(g.swapaxes(1, 2), x * x)

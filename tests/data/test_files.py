@@ -1,0 +1,131 @@
+"""A user's own files become the arrays they hold, or are refused by name."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from pyarrow import parquet, table
+
+from workbench.data.files import read_images, read_npz, read_table
+
+CSV = b"width,kind,height,year\n1.5,pear,-2,2001\n\n2,apple,3e1,2002\n0.25,pear,4,2001\n"
+FOUR, ONES = np.arange(4.0)[:, None], np.array([0, 0, 1, 1])
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(name, content):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        if isinstance(content, dict):
+            np.savez(path, **content)
+        elif isinstance(content, Image.Image):
+            content.save(path)
+        else:
+            path.write_bytes(content)
+        return path
+
+    return written
+
+
+def test_a_table_becomes_features_and_sorted_classes(write, tmp_path):
+    found = read_table(write("fruit.csv", CSV), "kind", group="year")
+    assert found.x.tolist() == [[1.5, -2], [2, 30], [0.25, 4]]
+    assert (found.classes, found.y.tolist(), found.groups.tolist()) == (("apple", "pear"), [1, 0, 1], [0, 1, 0])
+    assert "width, height; y is kind" in str(found.card)
+    chosen = read_table(write("fruit.csv", CSV), "height", columns=["width"], regression=True)
+    assert (chosen.x.tolist(), chosen.y.tolist(), chosen.classes) == ([[1.5], [2], [0.25]], [-2, 30, 4], ())
+    columns = {"a": [1, 2, 3], "b": [0.5, 1.5, -1], "flag": [True, False, True], "year": [10, 9, 10]}
+    parquet.write_table(table(columns), tmp_path / "t.parquet")
+    found = read_table(tmp_path / "t.parquet", "year")
+    assert found.x.tolist() == [[1, 0.5, 1], [2, 1.5, 0], [3, -1, 1]]
+    assert (found.classes, found.y.tolist()) == (("9", "10"), [1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("content", "target", "options", "words"),
+    [
+        (CSV, "colour", {}, "t.csv: has no column 'colour'; its columns are 'width', 'kind', 'height', 'year'"),
+        (CSV, "kind", {"group": "place"}, "has no column 'place'"),
+        (CSV, "year", {}, "column 'kind', row 1: 'pear' is no finite number; leave the row out"),
+        (CSV, "width", {"columns": ["height"]}, "'width' has 3 classes in 3 rows; is it a number"),
+        (b"a,b\n1,x\n,y\n3,x\n", "b", {}, "column 'a', row 2: None is no finite number"),
+        (b"a,b\n1,x\n2,y\ninf,x\n", "b", {}, "column 'a', row 3: inf"),
+        (b"a,b\n1,x\n2,\n3,x\n", "b", {}, "'b', row 2: the label is missing"),
+        (b"a,b\n1,x\n2\n3,x\n", "b", {}, "t.csv: CSV parse error: .*got 1"),
+        (b"a,a,b\n1,2,x\n2,3,y\n", "b", {}, "t.csv: has the column 'a' twice"),
+        (b"a,b\n1,x\n2,x\n", "b", {}, "t.csv: y: all are of class 'x'"),
+        (b"a,b\n", "b", {}, "t.csv: is empty"),
+        (b"b\nx\ny\n", "b", {}, "t.csv: is empty; it must have a row for each example, and columns beside"),
+        (b"", "b", {}, "t.csv: .*[Ee]mpty"),
+    ],
+)
+def test_tables_that_cannot_be_used_are_refused(write, content, target, options, words):
+    with pytest.raises(ValueError, match=words):
+        read_table(write("t.csv", content), target, **options)
+
+
+def test_an_archive_keeps_its_shapes_and_knows_labels_from_numbers(write):
+    x = np.arange(24, dtype=np.uint8).reshape(4, 2, 3)
+    found = read_npz(write("a.npz", {"x": x, "y": np.array(["v", "u", "v", "u"]), "groups": np.array([5, 5, 7, 7])}))
+    assert (found.x.dtype, found.x.tolist()) == (np.float32, x.tolist())
+    assert (found.classes, found.y.tolist(), found.groups.tolist()) == (("u", "v"), [1, 0, 1, 0], [5, 5, 7, 7])
+    assert read_npz(write("b.npz", {"x": x, "y": np.array([7, 4, 4, 7])})).y.tolist() == [1, 0, 0, 1]
+    named = read_npz(write("c.npz", {"x": x, "y": np.array([2, 0, 0, 2]), "classes": np.array(["p", "q", "r"])}))
+    assert (named.classes, named.y.tolist()) == (("p", "q", "r"), [2, 0, 0, 2])
+    assert read_npz(write("d.npz", {"x": x, "y": np.arange(8.0).reshape(4, 2)})).classes == ()
+    ids = np.array([[3, -1], [0, 2]])
+    assert read_npz(write("e.npz", {"x": ids, "y": np.array([1, 0])}), ids=True).x.tolist() == ids.tolist()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\x80\x04N.", "a.npz: is not an npz file; write one with"),
+        ({"x": FOUR}, "a.npz: has no array 'y'; its arrays are 'x'"),
+        ({"x": np.array([{}, 1, 2, 3]), "y": FOUR}, "a.npz: array 'x' has Python objects"),
+        ({"x": FOUR, "y": ONES * 2, "classes": np.array(["a", "b"])}, r"y\[2\]=2: must be from 0 to 1"),
+        ({"x": FOUR, "y": ONES - 1, "classes": np.array(["a", "b"])}, r"y\[0\]=-1: must be from 0"),
+        ({"x": FOUR, "y": np.array([3, 3, 3, 3])}, "a.npz: y: all are of class '3'"),
+        ({"x": FOUR * np.nan, "y": ONES}, r"a.npz: x\[0, 0\]=nan: must be finite"),
+        ({"x": FOUR, "y": np.array([0.5, np.inf, 1, 1])}, r"a.npz: y\[1\]=inf: must be finite"),
+    ],
+)
+def test_archives_that_cannot_be_used_are_refused(write, content, words):
+    with pytest.raises(ValueError, match=words):
+        read_npz(write("a.npz", content))
+
+
+def picture(mode="RGB", size=(4, 2), colour=None):
+    return Image.new(mode, size, colour)
+
+
+def test_a_folder_of_images_becomes_numbers_from_0_to_1(write, tmp_path):
+    images = {"dog/1.png": picture(colour=(255, 51, 0)), "cat/1.png": picture(colour=(0, 0, 102))}
+    hidden = {"cat/.DS_Store": b"", ".hidden/1.png": b"", "notes.txt": b"beside the folders"}
+    for name, content in (images | {"cat/2.png": picture("L", colour=255)} | hidden).items():
+        write(name, content)
+    found = read_images(tmp_path)
+    assert (found.classes, found.y.tolist()) == (("cat", "dog"), [0, 0, 1])
+    assert found.x.shape == (3, 3, 2, 4)  # images, colours, rows, columns
+    np.testing.assert_allclose(found.x[:, :, 1, 3], [[0, 0, 0.4], [1, 1, 1], [1, 0.2, 0]])
+    grey = read_images(tmp_path, grey=True).x
+    np.testing.assert_allclose(grey[2], np.full((1, 2, 4), (299 * 255 + 587 * 51) / 255000), atol=1 / 255)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"1.png": picture()}, "is empty; each class must have a folder"),
+        ({"a/1.png": picture(), "b/.hidden": b""}, "b: cannot be read as an image"),
+        ({"a/1.png": picture(), "a/2.png": picture()}, "y: all are of class 'a'"),
+        ({"a/1.png": picture(), "b/2.png": picture(size=(4, 3))}, r"b.2.png: has \(3, 4\) rows and .*1.png \(2, 4\)"),
+        ({"a/1.png": picture(), "b/2.png": b"text"}, "b.2.png: cannot be read as an image"),
+        ({"a/1.png": picture("RGBA"), "b/2.png": picture()}, "a.1.png: .* its mode is RGBA"),
+    ],
+)
+def test_folders_that_cannot_be_used_are_refused(write, tmp_path, files, words):
+    for name, content in files.items():
+        write(name, content)
+    with pytest.raises(ValueError, match=words) as refusal:
+        read_images(tmp_path)
+    assert str(refusal.value).startswith(str(tmp_path))
