@@ -11,7 +11,6 @@ EXTRAS = {
     "latex2mathml",
     "sweep": "optuna pyarrow cloudpickle jinja2",
     "cluster": "dask distributed",
-    "bench": "threadpoolctl",
 }
 
 

@@ -10,23 +10,18 @@ from workbench.data import catalog, generated
 from workbench.data.id_lists import make_id_lists
 from workbench.data.photographs import photograph
 
+DIGITS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+
 
 @pytest.mark.parametrize(
-    ("name", "shape", "counts"),
-    [
-        ("digits", (64,), [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]),
-        ("breast cancer", (30,), [212, 357]),
-        ("wine", (13,), [59, 71, 48]),
-        ("diabetes", (10,), None),
-    ],
+    ("name", "counts"), [("digits", DIGITS), ("breast cancer", [212, 357]), ("wine", [59, 71, 48]), ("diabetes", [442])]
 )
-def test_shipped_tables_are_scikit_learns(name, shape, counts):
+def test_shipped_tables_are_scikit_learns(name, counts):
     found, source = catalog.load(name), getattr(datasets, f"load_{name.replace(' ', '_')}")()
-    assert (found.x.shape[1:], found.card.shape, found.card.examples) == (shape, shape, len(source.data))
+    assert (found.card.shape, found.card.examples) == (source.data.shape[1:], sum(counts))
     assert np.array_equal(found.x * (16 if name == "digits" else 1), source.data)
-    if counts:
-        assert [sum(found.y == label) for label in range(len(found.classes))] == counts
-    else:
+    assert [sum(found.y == label) for label in range(len(found.classes))] == (counts if found.classes else [])
+    if name == "diabetes":
         assert np.array_equal(np.rint(found.y * 75 + 150), source.target)
     if name == "digits":
         assert np.array_equal(catalog.load("digits", images=True).x[5, 0, 2], found.x[5, 16:24])
@@ -62,15 +57,14 @@ def test_documentation_has_each_paragraph_of_the_longest_page_once():
         assert len(set(found.y[rows])) == 1
 
 
-@pytest.mark.parametrize(
-    "name", ["id lists", "topics", "cylinder-bell-funnel", "autoregressive", "vowels", *["bursts", "xor"]]
-)
+@pytest.mark.parametrize("name", list(catalog.DATASETS)[6:])
 def test_generated_data_depend_on_the_seed_alone(name):
     first, again, other = (catalog.load(name, examples=40, seed=seed) for seed in (3, 3, 4))
-    assert np.array_equal(first.x, again.x)
-    assert np.array_equal(first.y, again.y)
+    assert (first.x.tolist(), first.y.tolist()) == (again.x.tolist(), again.y.tolist())
     assert not np.array_equal(first.x, other.x)
     assert first.x.shape == other.x.shape == (40, *first.card.shape)
+    with pytest.raises(ValueError, match="name='mnist': must be one of 'breast cancer'"):
+        catalog.load("mnist")
 
 
 def test_words_follow_zipfs_law_and_topics_do_not_change_with_the_seed():
@@ -148,16 +142,3 @@ def test_points_lie_on_their_curves():
     turns = (np.hypot(*x["spirals"].T) - 0.2) / 2 * 1.5 + y["spirals"] / 2
     angles = np.arctan2(x["spirals"][:, 1], x["spirals"][:, 0]) / (2 * np.pi)
     np.testing.assert_allclose((turns - angles + 0.5) % 1, 0.5)
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "words"),
-    [
-        ("mnist", {}, "name='mnist': must be one of 'breast cancer'"),
-        ("circles", {"examples": 1}, "y: all are of class"),
-        ("patches", {"height": 12}, "x: float64, shape"),
-    ],
-)
-def test_refusals(name, options, words):
-    with pytest.raises(ValueError, match=words):
-        catalog.load(name, **options)

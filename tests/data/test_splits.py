@@ -107,10 +107,9 @@ def test_arrays_become_the_training_part():
     one = as_data(X[:7].tolist(), LABELS[:7])
     assert (one.worlds, one.train.tolist(), one.test.shape) == (1, [[0, 1, 2, 3, 4, 5, 6]], (1, 0))
     assert one.classes == max(LABELS[:7]) + 1
-    many = as_data(X[:12].reshape(3, 4, 2, 3), np.arange(24.0).reshape(3, 4, 2), worlds=True)
-    x, y = many.part("train")
-    assert (many.worlds, many.classes, y[2, 1].tolist()) == (3, 0, [18, 19])
+    x, y = side_by_side([as_data(X[i : i + 4], X[i : i + 4, 0]) for i in (0, 4, 8)]).part("train")
     assert np.array_equal(x, X[:12].reshape(3, 4, 2, 3))
+    assert np.array_equal(y, X[:12, 0].reshape(3, 4, 3))
 
 
 def test_a_card_can_be_read():
@@ -127,13 +126,12 @@ SIZES = {"train": 50, "validation": 30}
         (lambda: split(FRUIT, [], **SIZES), r"seeds=\[\]: must be whole numbers from 0, at least one"),
         (lambda: split(FRUIT, [4, -1], **SIZES), r"seeds=\[4, -1\]"),
         (lambda: split(FRUIT, 0, train=0, validation=3), "train=0, validation=3, test=None: must be at least 1"),
-        (lambda: split(FRUIT, 0, train=5, validation=-3), "validation=-3"),
         (lambda: split(FRUIT, 0, train=50, validation=51), "validation=51, test=None: .* the 100 examples"),
         (lambda: split(FRUIT, 0, train=50, validation=30, test=21), "test=21"),
         (lambda: split(ON_TREES, 0, **SIZES), "test=None: with groups, the rest differs"),
         (lambda: split(ON_TREES, 6, train=51, validation=25, test=21), "test=21: with seed 6, .* leave 20 examples;"),
         (lambda: split(with_x(X * 1e300), 0, **SIZES), r"standard deviation of x\[0, 0\]=inf: this feature is too"),
-        (lambda: split(with_x(X * 1e-170), 0, **SIZES), r"standard deviation of x\[0, 0\]=0.0: this feature is too"),
+        (lambda: split(with_x(X * 1e-40), 0, **SIZES), r"standard deviation of x\[0, 0\]=.*e-40: this feature is too"),
         (lambda: split(FRUIT, 0, **SIZES).part("dev"), "name='dev': must be one of 'train', 'validation', 'test'"),
         (lambda: with_x(np.where(X[78, 1, 2] == X, np.nan, X)), r"x\[78, 1, 2\]=nan: must be finite"),
         (lambda: with_x(X[:99]), r"y: int64, shape \(100,\); must be integers, shape \(99,\)"),
@@ -143,7 +141,7 @@ SIZES = {"train": 50, "validation": 30}
         (lambda: Dataset(X, LABELS * 1.0, ("a", "b"), None, CARD), r"y: float64, shape \(100,\); must be integers"),
         (lambda: Dataset(X, LABELS * 0, ("a", "b"), None, CARD), "y: all are of class 'a'; give examples of two"),
         (lambda: Dataset(X, LABELS, NAMES, TREES / 2, CARD), r"groups: float64, shape \(100,\); must be integers"),
-        (lambda: as_data(X, LABELS[:7]), "must begin with the same numbers"),
+        (lambda: as_data(X, LABELS[:7]), r"y: int64, shape \(7,\); must be integers, shape \(100,\)"),
         (lambda: as_data(X[:0], LABELS[:0]), r"x: float64, shape \(0, 2, 3\)"),
     ],
 )

@@ -4,8 +4,25 @@ import numpy as np
 import pytest
 
 from tests.training.recorded import cases
+from workbench.data.splits import as_data, side_by_side
 from workbench.training import losses, optimizers
-from workbench.training.layers import ELU, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
+from workbench.training.fit import Training
+from workbench.training.layers import (
+    ELU,
+    BatchNorm,
+    Convolution,
+    Dense,
+    Flatten,
+    Layer,
+    LeakyReLU,
+    LocalResponseNorm,
+    MaxPool,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 
 ACTIVATIONS = {
     "relu": ReLU(),
@@ -79,3 +96,60 @@ def test_activation(arguments, inputs, outputs):
     y, saved = layer.forward({}, among_others(inputs["x"]), training=True)
     np.testing.assert_allclose(y[1], outputs["y"], **ALIKE)
     np.testing.assert_allclose(layer.backward({}, saved, among_others(inputs["dy"]))[0][1], outputs["dx"], **ALIKE)
+
+
+def trained(network, places, arguments, inputs, steps):
+    """Train with the recorded weights in world 1 of three, all examples in a step; return the training and losses."""
+    x, y = among_others(inputs["x"]), np.stack([inputs["targets"][::-1], inputs["targets"], inputs["targets"]])
+    rates = {name: arguments[name] for name in ("momentum", "weight_decay") if name in arguments}
+    optimizer = getattr(optimizers, arguments["optimizer"])(arguments["lr"], **rates)
+    data = side_by_side([as_data(*world) for world in zip(x, y, strict=True)])
+    training = Training(network, data, optimizer, epochs=steps, batch=len(y[1]), seed=[1, 2, 3], evaluate_every=0)
+    for name, (place, parameter) in places.items():
+        training.parameters[place][parameter][1] = inputs[name]
+    while not training.done:
+        training.run_epoch()
+    return training, training.history().batch_loss[1]
+
+
+@pytest.mark.parametrize(("arguments", "inputs", "outputs"), parameters("network/conv"))
+def test_a_convolutional_network_over_several_steps(arguments, inputs, outputs):
+    lrn = LocalResponseNorm(**arguments["lrn"])
+    network = [Convolution(5, 3, padding=1), ReLU(), lrn, MaxPool(2, 2), Flatten(), Dense(3)]
+    places = {"w1": (0, "weight"), "b1": (0, "bias"), "w2": (5, "weight"), "b2": (5, "bias")}
+    training, found = trained(network, places, arguments, inputs, arguments["steps"])
+    np.testing.assert_allclose(found, outputs["losses"], **ALIKE)
+    for name, (place, parameter) in places.items():
+        np.testing.assert_allclose(training.parameters[place][parameter][1], outputs[name], **ALIKE)
+
+
+@pytest.mark.parametrize(("arguments", "inputs", "outputs"), parameters("network/dense"))
+def test_a_network_with_batch_normalization_and_given_masks(arguments, inputs, outputs, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_NUM_THREADS", "1")  # all worlds in one group
+    masks = iter(inputs["dropped"])
+
+    class Given(Layer):
+        """Replace what the recorded masks say; the examples come in another order in every step."""
+
+        def forward(self, parameters, x, *, training, seed):
+            dropped = np.broadcast_to(next(masks)[order[-1]], x.shape)
+            return np.where(dropped, arguments["replacement"], x), dropped
+
+        def backward(self, parameters, saved, dy):
+            return np.where(saved, 0, dy), {}
+
+    class Order(Layer):
+        """Note in which order the examples of world 1 come."""
+
+        def forward(self, parameters, x, *, training, seed):
+            order.append([int(np.flatnonzero((inputs["x"] == row).all(axis=1))[0]) for row in x[1]])
+            return x, None
+
+    order = []
+    network = [Order(), Dense(7, bias=False), BatchNorm(), Tanh(), Given(), Dense(3, bias=False)]
+    places = {"w1": (1, "weight"), "gamma": (2, "gamma"), "beta": (2, "beta"), "w2": (5, "weight")}
+    training, found = trained(network, places, arguments, inputs, arguments["steps"])
+    np.testing.assert_allclose(found, outputs["losses"], **ALIKE)
+    places |= {name: (2, name) for name in ("running_mean", "running_var")}
+    for name, (place, parameter) in places.items():
+        np.testing.assert_allclose(training.parameters[place][parameter][1], outputs[name], **ALIKE)

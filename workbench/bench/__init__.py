@@ -18,9 +18,10 @@ PARTS = {
     "cost": "workbench.bench.declared",
     "sweep": "workbench.bench.sweep",
     "explore": "workbench.bench.explore",
+    "training": "workbench.bench.training",
 }
 ALL = "all"
-UNDRAWN = ("sweep", "explore")  # parts without ratios to draw
+UNDRAWN = ("sweep", "explore", "training")  # parts without ratios to draw
 ROUNDS, QUICK_ROUNDS = 31, 3
 
 
@@ -30,7 +31,7 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
     Args:
         json_file: file to write all results to, as JSON, or None.
         quick: use few rounds, and small sizes except for "lrn": a test that everything works, not a measurement.
-        figure: file to draw the ratios of all parts but "sweep" and "explore" to, or None.
+        figure: file to draw the ratios of all parts with rows to, or None.
 
     Returns:
         0 if every result is right, even if a target is missed; 1 if a result is wrong, and then nothing is written.

@@ -13,11 +13,11 @@ from workbench import drawing
 from workbench.claims.claim import KINDS, TEXTS, Verdict
 from workbench.claims.rules import MARGIN, VERDICTS, Exact, Interval, Rule, interval
 from workbench.drawing import plot
+from workbench.training.plots import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = {"holds": "#009E73", "fails": "#D55E00", "depends": "#E69F00", "open": "#BBBBBB"}
 WIDTH, ROW, LEFT = 160, 22, 6  # size of a strip in pixels
 DECADES = 2.0  # numbers that are all positive and spread over more than this are drawn on a logarithmic axis
 

@@ -1,1 +1,1 @@
-"""Data sets that ship with a library or are generated from a seed. The code that uses them is in `experiments`."""
+"""Data sets that ship or are generated, a user's own files, and how data are split. What uses them is elsewhere."""

@@ -63,10 +63,10 @@ def patches(*, height: int = 427) -> Dataset:
     return described("patches", x, picture, classes, regions, what=what, source=source, **words)
 
 
-def documentation() -> Dataset:
-    """Return word counts of paragraphs of Python's documentation; the class is one of ten pages, `pydoc_data.topics`.
+def documentation(*, classes: int = 10) -> Dataset:
+    """Return word counts of paragraphs of pages of Python's documentation, `pydoc_data.topics`; the class is the page.
 
-    Pages repeat each other: a paragraph counts once, for the longest page that has it. The ten pages with most
+    Pages repeat each other: a paragraph counts once, for the longest page that has it. The `classes` pages with most
     paragraphs are kept. As the page is the class, `groups` has stretches of eight consecutive paragraphs of a page.
     """
     from pydoc_data.topics import topics
@@ -79,7 +79,7 @@ def documentation() -> Dataset:
             if len(re.findall(WORD, paragraph)) >= SHORTEST:
                 owner.setdefault(" ".join(paragraph.split()), page)
     pages = {page: [text for text in owner if owner[text] == page] for page in dict.fromkeys(owner.values())}
-    kept = sorted(sorted(pages, key=lambda page: -len(pages[page]))[:10])
+    kept = sorted(sorted(pages, key=lambda page: -len(pages[page]))[:classes])
     y, place = np.array([(y, place) for y, page in enumerate(kept) for place in range(len(pages[page]))]).T
     vectorizer = CountVectorizer(token_pattern=WORD, min_df=RARE)
     x = vectorizer.fit_transform([text for page in kept for text in pages[page]]).toarray().astype(np.float32)

@@ -54,13 +54,14 @@ def read_npz(path: str | Path, *, ids: bool = False) -> Dataset:
         ValueError: the file, an array or a number in it cannot be used.
     """
     with _naming(path):
+        Path(path).stat()  # raises FileNotFoundError
         if not zipfile.is_zipfile(path):
             raise ValueError("is not an npz file; write one with numpy.savez(file, x=x, y=y)")
         with np.load(path, allow_pickle=False) as archive:
             if missing := {"x", "y"} - set(archive):
                 raise ValueError(f"has no array {min(missing)!r}; its arrays are {', '.join(map(repr, archive))}")
             found = {name: _array(archive, name) for name in ("x", "y", "groups", "classes") if name in archive}
-        x, y, classes = found["x"], found["y"], tuple(map(str, found.get("classes", ())))
+        x, y, classes = found["x"], found["y"], tuple(map(str, np.ravel(found.get("classes", ()))))
         if y.dtype.kind != "f" and not classes:
             y, classes = _labels("y", y)
         x = x if ids or x.dtype.kind not in "biu" else x.astype(np.result_type(x, np.float32))
@@ -75,9 +76,10 @@ def read_images(folder: str | Path, *, grey: bool = False) -> Dataset:
     Raises:
         ValueError: there is no folder, a folder is empty, a file is no image, or images differ in size.
     """
-    files = [file for kind in _visible(folder) if kind.is_dir() for file in _visible(kind) or [kind]]
+    kinds = (kind for kind in sorted(Path(folder).glob("[!.]*")) if kind.is_dir())
+    files = [file for kind in kinds for file in sorted(kind.glob("[!.]*")) or [kind]]
     if not files:
-        raise ValueError(f"{folder}: is empty; each class must have a folder with its images")
+        raise ValueError(f"{folder}: has no folders; each class must have a folder with its images")
     images = [_image(file, "L" if grey else "RGB") for file in files]
     for file, image in zip(files, images, strict=True):
         if image.shape != images[0].shape:
@@ -106,13 +108,15 @@ def _numbers(name: str, values: Sequence[Any]) -> np.ndarray:
 
 
 def _labels(name: str, values: Any) -> tuple[np.ndarray, tuple[str, ...]]:
-    for row, value in enumerate(values, 1):
-        if value is None or value == "" or value != value:
-            raise ValueError(f"{name!r}, row {row}: the label is missing; fill it in, or leave the row out")
+    for row, value in enumerate(np.ravel(values), 1):
+        if value is None or value == "" or value != value or isinstance(value, bytes):
+            raise ValueError(
+                f"{name!r}, row {row}: the label is missing, or not in UTF-8; mend it or leave the row out"
+            )
     classes, y = np.unique(np.asarray(values), return_inverse=True)
     if len(classes) > max(2, len(y) / 2):
         raise ValueError(f"{name!r} has {len(classes)} classes in {len(y)} rows; is it a number (regression)?")
-    return y.reshape(-1), tuple(map(str, classes))
+    return y.reshape(np.shape(values)), tuple(map(str, classes))
 
 
 def _array(archive: Any, name: str) -> np.ndarray:
@@ -120,10 +124,6 @@ def _array(archive: Any, name: str) -> np.ndarray:
         return archive[name]
     except ValueError:
         raise ValueError(f"array {name!r} has Python objects, which are not read; save numbers or text") from None
-
-
-def _visible(folder: str | Path) -> list[Path]:
-    return sorted(entry for entry in Path(folder).iterdir() if not entry.name.startswith("."))
 
 
 def _image(file: Path, mode: str) -> np.ndarray:

@@ -101,20 +101,17 @@ class Data:
         return dataclasses.replace(self, **chosen)
 
 
-def as_data(x: Any, y: Any, *, classes: int | None = None, worlds: bool = False) -> Data:
+def as_data(x: Any, y: Any, *, classes: int | None = None) -> Data:
     """Return x (examples, *shape) and y as the training part of one world, not standardized; the other parts are empty.
 
-    With `worlds`, both have one more leading axis. `classes` is the number of classes, 0 for regression; None takes the
-    largest label plus one if y has integers. Raises ValueError as `Dataset`, but for labels that are all the same.
+    `classes` is the number of classes, 0 for regression; None takes the largest label plus one if y has integers.
+    Raises ValueError as `Dataset`, but for labels that are all the same.
     """
-    x, y = (np.asarray(array)[() if worlds else None] for array in (x, y))
-    if y.ndim < 2 or x.shape[:2] != y.shape[:2]:
-        raise ValueError(f"x: {_like(x)}, y: {_like(y)}; must begin with the same numbers of worlds and of examples")
-    rows = np.arange(y.shape[0] * y.shape[1]).reshape(y.shape[:2])
-    x, y = (array.reshape(-1, *array.shape[2:]) for array in (x, y))
+    x, y = np.asarray(x), np.asarray(y)
     if classes is None:
-        classes = int(y.max()) + 1 if y.dtype.kind in "iu" and y.size else 0
+        classes = int(y.max(initial=0)) + 1 if y.dtype.kind in "iu" else 0
     _check(x, y, classes)
+    rows = np.arange(len(x))[None]
     return Data(x, y, rows, rows[:, :0], rows[:, :0], None, None, classes)
 
 
@@ -191,10 +188,11 @@ def _stratified_order(units: np.ndarray, strata: np.ndarray, rng: np.random.Gene
     sizes, key = np.bincount(units), np.empty(units.max() + 1)
     table = np.zeros((len(sizes), strata.max() + 1), np.int64)
     np.add.at(table, (units, strata), 1)
-    for stratum in range(table.shape[1]):
-        groups = rng.permutation(np.flatnonzero(table.argmax(axis=1) == stratum))
+    of_group = table.argmax(axis=1)
+    for stratum in np.unique(of_group):
+        groups = rng.permutation(np.flatnonzero(of_group == stratum))
         ends = np.cumsum(sizes[groups])
-        key[groups] = (ends - rng.uniform() * sizes[groups]) / max(1, ends[-1:].sum())
+        key[groups] = (ends - rng.uniform() * sizes[groups]) / ends[-1]
     return np.argsort(key, kind="stable")
 
 
@@ -203,7 +201,7 @@ def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     with np.errstate(over="ignore", invalid="ignore"):
         mean, scale = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
     scale = np.where((x == x[0]).all(axis=0), 1.0, scale)
-    lost = ~(np.isfinite(mean) & (scale > 0) & (scale < np.inf))
+    lost = ~((np.abs(mean) < 1e30) & (scale > 1e-30) & (scale < 1e30))  # float32 can hold these
     _refuse("standard deviation of x", scale, lost, "this feature is too large or too small; rescale it")
     return mean, scale
 

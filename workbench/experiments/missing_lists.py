@@ -35,7 +35,7 @@ class Losses:
 def run(ratios: Sequence[float], seeds: Sequence[int], methods: Sequence[str] = tuple(METHODS)) -> list[Losses]:
     """Train and test each method at each ratio for each seed; the seed generates all three sets of examples."""
     import sklearn.linear_model  # noqa: F401 - it loads the linear algebra that is to be limited
-    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # on matrices as small as these, more threads only wait for each other
         return [outcome for seed in seeds for outcome in _with_examples(ratios, methods, seed, *_three_sets(seed))]

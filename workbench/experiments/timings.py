@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # comes with scikit-learn
+from threadpoolctl import threadpool_limits
 
 from workbench import local_response_norm, local_response_norm_gradient
 from workbench.architectures.layer_costs import convolution, relu

@@ -169,7 +169,7 @@ def _logistic_losses(fold: tuning_data.Fold, weights: np.ndarray) -> Losses:
 
 @functools.cache
 def _libraries() -> Any:
-    from threadpoolctl import ThreadpoolController  # comes with scikit-learn
+    from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
 

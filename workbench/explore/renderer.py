@@ -11,7 +11,7 @@ class Renderer:
     """Call `draw(values, final)` in its own thread, for the newest requested values only.
 
     Values that arrive during a drawing replace one another, so that no queue builds up; the last is drawn next. When
-    none have arrived for REST seconds, the last are drawn again, with `final` true.
+    none have arrived for REST seconds, the last are drawn again, with `final` true, and the thread ends.
     """
 
     def __init__(self, draw: Callable[[dict[str, Any], bool], None]) -> None:
@@ -41,7 +41,10 @@ class Renderer:
         values: dict[str, Any] = {}
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._wanted is not None, None if self._final else REST)
+                if self._final and self._wanted is None:
+                    self._thread = None
+                    return
+                self._changed.wait_for(lambda: self._wanted is not None, REST)
                 self._final = self._wanted is None
                 values, self._wanted = values if self._wanted is None else self._wanted, None
                 self._busy = True

@@ -178,7 +178,7 @@ class Training:
             stopped=self.watch.stopped,
             diverged=self.diverged,
             parameters=trees.changed(self.best if restored else self.parameters, np.copy),
-            best=trees.changed(self.best, np.copy),
+            best=trees.changed(self.best if self.watch.best_epoch.any() else self.parameters, np.copy),
             state={} if restored else trees.changed(self.state, np.copy),
             seconds=self.seconds,
         )
@@ -190,7 +190,7 @@ class Training:
                 measured[f"{part}_{name}"] = values
         self._measured[self.epoch] = measured
         watched = measured["validation_loss"]
-        better = self.watch.see(watched, self.epoch) & running if self.data.validation.shape[1] else running
+        better = self.watch.see(watched, self.epoch) & running
         for best, now in zip(trees.leaves(self.best), trees.leaves(self.parameters), strict=True):
             best[better] = now[better]
 

@@ -71,6 +71,10 @@ class History:
             **{name: kept[name] if name in kept else trees.some_worlds(value, chosen) for name, value in values.items()}
         )
 
+    def at_best(self) -> "History":
+        """Return the history with the weights of each world's best epoch as its parameters."""
+        return dataclasses.replace(self, parameters=self.best)
+
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return the network's outputs (worlds, examples, ...) for x (worlds, examples, *shape), standardized as in
         training."""
@@ -118,7 +122,7 @@ class History:
         return history
 
 
-def _write(place: Path, arrays: dict[str, np.ndarray]) -> None:
+def _write(place: Path, arrays: dict[str, Any]) -> None:
     with open(place, "wb") as stream:
         np.savez(stream, **arrays)
 

@@ -32,11 +32,14 @@ def shapes(network: Sequence[Layer], shape: Shape) -> list[Shape]:
 
 
 def initial(network: Sequence[Layer], shape: Shape, seeds: np.ndarray, dtype: Any) -> list[Parameters]:
-    """Return each layer's initial parameters in C order; layer i of a world depends on the world's seed and i alone."""
+    """Return each layer's initial parameters in C order; layer i of a world depends on the world's seed and i alone.
+
+    Weights get `dtype`. One number for each world, such as a ratio, stays float64.
+    """
     drawn = []
     for place, (layer, before) in enumerate(zip(network, shapes(network, shape), strict=False)):
         parameters = layer.initial(before, WorldRandom(derive(seeds, place)), len(seeds))
-        drawn.append({name: np.ascontiguousarray(array, dtype) for name, array in parameters.items()})
+        drawn.append({name: np.ascontiguousarray(a, dtype if a.ndim > 1 else None) for name, a in parameters.items()})
     return drawn
 
 

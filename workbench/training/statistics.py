@@ -83,11 +83,7 @@ def interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> tupl
 
 
 def compare(treated: ArrayLike, control: ArrayLike, **options: Any) -> Comparison:
-    """Compare two arms by their losses in the same worlds, both of shape (worlds,). Options are those of compare_many.
-
-    Raises:
-        ValueError: as for compare_many.
-    """
+    """Compare two arms by their losses in the same worlds, shape (worlds,). Options and errors as for compare_many."""
     return compare_many({"treated": treated}, control, **options)["treated"]
 
 
@@ -145,8 +141,7 @@ def power(effect: float, spread: float, worlds: int, *, margin: float = MARGIN, 
     noncentrality |effect - margin| / spread * sqrt(worlds).
 
     Raises:
-        ValueError: `effect` or `margin` is not finite, `spread` is not above 0, `worlds` is below 2, or `level` is not
-            between 0 and 1.
+        ValueError: a number is not finite, `spread` is not above 0, `worlds` is below 2, or `level` not in (0, 1).
     """
     _check_share("level", level)
     if not (math.isfinite(effect - margin) and 0 < spread < math.inf and worlds >= 2):
@@ -165,7 +160,7 @@ def worlds_needed(
 
     Raises:
         ValueError: the mean equals the margin, so that infinitely many worlds are needed; all differences are equal;
-            there are fewer than two, or NaN or infinity is among them; `level` or `power` is not between 0 and 1.
+            there are fewer than two, or NaN or infinity is among them; `level` or `power` is not in (0, 1).
     """
     gains = _checked("differences", differences)
     _check_share("level", level)

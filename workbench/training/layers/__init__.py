@@ -1,8 +1,10 @@
 """The layers of a network, each with its pass forward and back. `fit` trains a list of them."""
 
 from workbench.training.layers.activations import ELU, Identity, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
+from workbench.training.layers.convolution import Convolution
 from workbench.training.layers.dense import Dense, Flatten
 from workbench.training.layers.dropout import Dropout, DropoutWithReplacement
+from workbench.training.layers.embedding import EmbeddingBag
 from workbench.training.layers.layer import Layer
 from workbench.training.layers.normalization import (
     BatchNorm,
@@ -13,6 +15,7 @@ from workbench.training.layers.normalization import (
     PixelNorm,
     WeightNorm,
 )
+from workbench.training.layers.pooling import AveragePool, MaxPool
 from workbench.training.layers.relatives import (
     AlphaDropout,
     DropConnect,
@@ -26,11 +29,14 @@ from workbench.training.layers.relatives import (
 __all__ = [
     "ELU",
     "AlphaDropout",
+    "AveragePool",
     "BatchNorm",
+    "Convolution",
     "Dense",
     "DropConnect",
     "Dropout",
     "DropoutWithReplacement",
+    "EmbeddingBag",
     "FeatureDropout",
     "Flatten",
     "GaussianDropout",
@@ -42,6 +48,7 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "LocalResponseNorm",
+    "MaxPool",
     "PixelNorm",
     "ReLU",
     "Sigmoid",

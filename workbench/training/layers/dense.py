@@ -48,12 +48,17 @@ class Dense(Layer):
 
     def gradients(self, parameters: Mapping[str, np.ndarray], saved: Any, dy: np.ndarray) -> Parameters:
         weight = np.matmul(dy.swapaxes(1, 2), saved)
-        return {"weight": weight, "bias": dy.sum(axis=1)} if self.bias else {"weight": weight}
+        return {"weight": weight, "bias": sum_of_batch(dy)} if self.bias else {"weight": weight}
 
     def backward(
         self, parameters: Mapping[str, np.ndarray], saved: Any, dy: np.ndarray
     ) -> tuple[np.ndarray, Parameters]:
         return np.matmul(dy, parameters["weight"]), self.gradients(parameters, saved, dy)
+
+
+def sum_of_batch(dy: np.ndarray) -> np.ndarray:
+    """Return the sum over the batch, shape (worlds, units): a matrix product is faster than `sum`."""
+    return np.matmul(np.ones((1, dy.shape[1]), dy.dtype), dy)[:, 0]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,69 @@
+"""The bench of training: what it counts, predicts and refuses, with a stand-in for the peers."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from workbench.bench import training, training_peers
+from workbench.bench.driver import Settings, WrongResult
+from workbench.training import layers, trees
+
+SMALL = dataclasses.replace(training.DENSE, worlds=3, epochs=2)
+QUICK = Settings(True, 3, lambda line: None)
+
+
+def test_a_step_is_counted_by_hand(monkeypatch):
+    seen = []
+    predicted = SimpleNamespace(seconds=1.5)
+    monkeypatch.setattr(training, "predict", lambda cost, machine, **options: seen.append((cost, options)) or predicted)
+    assert training.step_seconds(SMALL, None) == 1.5
+    ((cost, options),) = seen
+    # Forward, and both gradients of the second layer and one of the first: 32 examples, three worlds.
+    products = 32 * (64 * 64 * 2 + 64 * 10 * 3)
+    adam = 2 * (64 * 64 + 64 + 64 * 10 + 10)
+    assert cost.multiply_adds == 3 * (products + adam)
+    assert cost.bytes_allocated == 0
+    assert 3 * options["working_set"] == cost.bytes
+
+
+def fake_peer(change):
+    """Return a peer that trains as we do, and then changes the weights."""
+
+    def run(*work):
+        return trees.changed(training._ours(*work), change)
+
+    return run
+
+
+def test_a_peer_that_agrees_is_timed_and_one_that_does_not_is_refused():
+    work = {"ours": training._ours, "jax": fake_peer(np.copy)}
+    training._verify(SMALL, work)
+    with pytest.raises(WrongResult, match=r"after an epoch, jax differs by 0.01 of the weights"):
+        training._verify(SMALL, work | {"jax": fake_peer(lambda w: w + 0.01 * np.abs(w).max())})
+
+
+def test_without_peers_only_our_own_time_is_measured(monkeypatch):
+    monkeypatch.setattr(training.util, "find_spec", lambda name: None)
+    results = training.bench(QUICK)
+    assert [each.name for each in results.measurements] == [
+        "4 worlds of 64-64-10 with dropout, a step of all worlds",
+        "4 worlds of two convolutions with LRN, a step of all worlds",
+    ]
+    assert all(each.value > 0 for each in results.measurements)
+
+
+@pytest.mark.parametrize("peer", ["torch", "jax"])
+def test_peers_that_are_installed_agree(peer):
+    pytest.importorskip(peer)
+    run = {
+        "torch": lambda network, *work: training_peers.in_torch(network, *work, training.RATE),
+        "jax": lambda network, *work: training_peers.in_jax(network, *work, training.RATE),
+    }
+    training._verify(SMALL, {"ours": training._ours, peer: run[peer]})
+
+
+def test_dropout_is_the_same_amount_everywhere():
+    (dropout,) = (layer for layer in training.DENSE.network if isinstance(layer, layers.DropoutWithReplacement))
+    assert (dropout.ratio, dropout.scaled) == (0.5, True)

@@ -1,0 +1,80 @@
+"""Tune an arm of an experiment in one world: train every point of a grid side by side, choose on validation data.
+
+Both arms of a comparison get the same number of points. The test data are used once, for the chosen point.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from workbench.data.splits import Data
+from workbench.training.fit import fit
+from workbench.training.history import History
+from workbench.training.layers import Layer
+from workbench.training.optimizers import Optimizer
+
+RATES = tuple(float(rate) for rate in 0.001 * 3.0 ** np.arange(7))  # seven learning rates, each three times the last
+
+# From one array (points,) for each hyperparameter to the layers, the optimizer, and other options of `fit`.
+Build = Callable[..., tuple[Sequence[Layer], Optimizer, dict[str, Any]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuned:
+    """The chosen point of an arm: its hyperparameters, its losses and error, and which of them lie at a grid's end.
+
+    `history` holds the chosen point alone, with the weights of its best epoch.
+    """
+
+    chosen: dict[str, float]
+    at_the_end: tuple[str, ...]
+    validation_loss: float
+    test_loss: float
+    test_error: float
+    history: History
+
+
+def tune(
+    build: Build, grid: Mapping[str, Sequence[float]], data: Data, seed: int, *, epochs: int, **options: Any
+) -> Tuned:
+    """Train all points of a grid in one world, and return the one whose validation loss is lowest at its best epoch.
+
+    Args:
+        build: takes one array (points,) for each hyperparameter, and returns the layers, the optimizer, and a dict of
+            other options of `fit`. Every point is a world to `fit`, with the same seed.
+        grid: the values of each hyperparameter; the points are all combinations.
+        data: one world.
+        seed: the world's seed.
+        epochs: the most epochs; a point is judged by its best epoch, in both arms alike.
+        **options: other options of `fit`.
+
+    Raises:
+        ValueError: every point diverged.
+    """
+    points = np.array(list(itertools.product(*grid.values())), float)
+    network, optimizer, others = build(**dict(zip(grid, points.T, strict=True)))
+    repeated = np.zeros(len(points), int)
+    given = {"epochs": epochs, "seed": repeated + seed, **options, **others}
+    history = fit(network, data.take(repeated), optimizer, **given)
+    losses = np.where(np.isfinite(history.validation_loss), history.validation_loss, np.inf).min(axis=1)
+    best = int(losses.argmin())
+    if not np.isfinite(losses[best]):
+        raise ValueError(f"grid={dict(grid)}: every point diverged; give smaller learning rates")
+    chosen = dict(zip(grid, points[best].tolist(), strict=True))
+    one = history.worlds([best]).at_best()
+    return Tuned(
+        chosen,
+        tuple(name for name, values in grid.items() if len(values) > 1 and chosen[name] in (min(values), max(values))),
+        float(losses[best]),
+        float(one.loss(data)[0]),
+        float(one.error(data)[0]),
+        one,
+    )
+
+
+def gain(treated: Tuned, control: Tuned) -> float:
+    """Return the relative gain 1 - treated / control of the test losses."""
+    return 1 - treated.test_loss / control.test_loss

@@ -1,0 +1,88 @@
+"""Embedding bag: each id of a list names a row of a table, and the rows are added."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from workbench.operator import checked_choice
+from workbench.training.initializers import Initializer, normal
+from workbench.training.layers.layer import Layer, Parameters, Random, Shape, checked_count
+
+STANDARD_NORMAL = normal(1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddingBag(Layer):
+    """Sum or average the rows of a table that a list of ids names, as PyTorch's EmbeddingBag does.
+
+    x is (worlds, batch, max length): whole numbers from 0 to rows - 1, and -1 where a list has ended. An id that
+    occurs twice counts twice. An empty list gives zeros. The weight is (worlds, rows, columns). Ids have no derivative:
+    that of x is 0.
+
+    Args:
+        rows: the number of ids.
+        columns: the number of outputs.
+        mode: "sum" or "mean".
+        initializer: draws the initial weight; by default, standard normal numbers.
+
+    Raises:
+        TypeError: rows or columns is not a whole number, or, by `forward`, x is not of an integer type.
+        ValueError: rows or columns is below 1, mode is another word, or, by `forward`, an id is out of range.
+    """
+
+    rows: int
+    columns: int
+    mode: str = "sum"
+    initializer: Initializer = STANDARD_NORMAL
+
+    def __post_init__(self) -> None:
+        checked_count("rows", self.rows)
+        checked_count("columns", self.columns)
+        checked_choice("mode", self.mode, ("sum", "mean"))
+
+    def output(self, shape: Shape) -> Shape:
+        if len(shape) != 1:
+            raise ValueError(f"EmbeddingBag takes lists of ids, with one axis, got shape {tuple(shape)}")
+        return (self.columns,)
+
+    def initial(self, shape: Shape, rng: Random, worlds: int) -> Parameters:
+        return {"weight": self.initializer((worlds, self.rows, self.columns), rng, self.rows, self.columns)}
+
+    def forward(
+        self, parameters: Mapping[str, np.ndarray], x: np.ndarray, *, training: bool, seed: Any = 0
+    ) -> tuple[np.ndarray, Any]:
+        self._check_ids(x)
+        weight = parameters["weight"]
+        y = self._bags(x, weight.dtype) @ weight.reshape(-1, self.columns)
+        return self._scaled(y.reshape(*x.shape[:2], -1), x), x
+
+    def backward(
+        self, parameters: Mapping[str, np.ndarray], saved: Any, dy: np.ndarray
+    ) -> tuple[np.ndarray, Parameters]:
+        total = self._bags(saved, dy.dtype).T @ self._scaled(dy, saved).reshape(-1, self.columns)
+        return np.zeros(saved.shape, dy.dtype), {"weight": total.reshape(parameters["weight"].shape)}
+
+    def _bags(self, ids: np.ndarray, dtype: np.dtype) -> Any:
+        """Return a sparse matrix of ones (worlds * batch, worlds * rows): each list's ids, in its world's columns."""
+        from scipy.sparse import csr_array
+
+        worlds, batch = ids.shape[:2]
+        present = ids >= 0
+        columns = (ids.astype(np.int64) + self.rows * np.arange(worlds)[:, None, None])[present]
+        ends = np.concatenate([[0], np.cumsum(present.sum(axis=2).reshape(-1))])
+        return csr_array((np.ones(len(columns), dtype), columns, ends), shape=(worlds * batch, worlds * self.rows))
+
+    def _scaled(self, y: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        """Divide y (worlds, batch, columns) by the number of ids in each list, if the mode asks for it."""
+        if self.mode == "sum":
+            return y
+        return y / np.maximum(1, (ids >= 0).sum(axis=2, keepdims=True)).astype(y.dtype)
+
+    def _check_ids(self, ids: np.ndarray) -> None:
+        if ids.dtype.kind not in "iu":
+            raise TypeError(f"x has dtype {ids.dtype}: must be ids of rows, of an integer type, padded with -1")
+        if ids.size and not -1 <= ids.min() <= ids.max() < self.rows:
+            wrong = ids[(ids < -1) | (ids >= self.rows)][0]
+            raise ValueError(f"x holds the id {wrong}: must be from 0 to {self.rows - 1}, or -1 where a list has ended")
