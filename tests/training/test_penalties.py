@@ -9,9 +9,10 @@ import workbench
 from workbench.baselines.pruning import gradual_sparsity, prune_global
 from workbench.baselines.variational_dropout import variational_dropout_kl
 from workbench.data.splits import Data
+from workbench.training import fit as fitting
 from workbench.training import trees
 from workbench.training.fit import fit
-from workbench.training.layers import Dense
+from workbench.training.layers import Dense, Dropout
 from workbench.training.optimizers import SGD
 from workbench.training.penalties import (
     LpGradient,
@@ -232,3 +233,23 @@ def test_fit_finds_the_minimum_with_a_penalty_in_each_world():
         np.testing.assert_allclose(slope[~zero], -weight * np.sign(lasso[w][~zero]), atol=1e-9)
         exact = np.linalg.solve(inputs.T @ inputs / 30 + weight * np.eye(6), inputs.T @ targets / 30)
         np.testing.assert_allclose(ridge[w], exact, rtol=1e-9)
+
+
+def test_a_world_with_its_own_ratio_and_strengths_trains_as_alone(monkeypatch):
+    monkeypatch.setattr(fitting, "GROUP_BYTES", 1)
+    rng = np.random.default_rng(5)
+    rows = np.stack([rng.permutation(40) for _ in range(3)])
+    data = Data(rng.normal(size=(40, 6)), np.arange(40) % 3, rows[:, :30], rows[:, :0], rows[:, 30:], None, None, 3)
+    ratios, strengths = np.array([0.5, 0.1, 0.5]), np.array([0.02, 0.1, 0.3])
+
+    def trained(worlds):
+        network = [Dense(7), Dropout(ratios[worlds]), Dense(3)]
+        chosen = [LpProx(strengths[worlds], layers=[0]), MagnitudePruning(strengths[worlds], layers=[2])]
+        options = {"epochs": 4, "batch": 8, "seed": [4, 1, 9][worlds], "dtype": np.float32, "evaluate_every": 0}
+        return fit(network, data.take(range(3)[worlds]), SGD(0.3), penalties=chosen, **options).parameters
+
+    together = trained(slice(None))
+    assert (together[2]["weight"] == 0).sum(axis=(1, 2)).tolist() == [0, 2, 6]  # shares of 21
+    for world in range(3):
+        for path, array in trees.flat(trained(slice(world, world + 1))).items():
+            np.testing.assert_array_equal(array, trees.flat(together)[path][world : world + 1], err_msg=path)

@@ -49,11 +49,22 @@ def test_convolution_is_pytorch_s(case):
 
 
 @pytest.mark.parametrize(
-    ("size", "stride", "padding"), [(1, 1, 0), (3, 1, 1), (3, 1, 0), (5, 1, 2), (2, 3, 3), (3, 2, 4), (6, 1, 0)]
+    ("image", "size", "stride", "padding"),
+    [
+        ((6, 8), 1, 1, 0),
+        ((6, 8), 3, 1, 1),
+        ((6, 8), 3, 1, 0),
+        ((6, 8), 5, 1, 2),
+        ((6, 8), 2, 3, 3),
+        ((6, 8), 3, 2, 4),
+        ((6, 8), 6, 1, 0),
+        ((4, 1), 5, 1, 2),  # some elements of the window are never inside the image
+        ((2, 3), 7, 1, 3),
+    ],
 )
-def test_convolution_is_the_sum_over_each_window(size, stride, padding):
+def test_convolution_is_the_sum_over_each_window(image, size, stride, padding):
     rng = np.random.default_rng(1)
-    x, weight = rng.normal(size=(2, 5, 3, 6, 8)), rng.normal(size=(2, 4, 3, size, size))
+    x, weight = rng.normal(size=(2, 5, 3, *image)), rng.normal(size=(2, 4, 3, size, size))
     parameters = {"weight": weight, "bias": rng.normal(size=(2, 4))}
     y, _ = Convolution(4, size, stride, padding).forward(parameters, x, training=True)
     for world, example in ((0, 4), (1, 2)):

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from workbench import philox
+from workbench.training import loops
 
 Shape = tuple[int, ...]
 
@@ -62,11 +63,9 @@ def derive(seeds: np.ndarray, *path: int | np.ndarray) -> np.ndarray:
 
 def words(seeds: np.ndarray, count: int) -> np.ndarray:
     """Return the first `count` words of each seed's Philox stream, uint32, shape (worlds, count)."""
-    blocks = np.arange(-(-count // philox.WORDS_PER_BLOCK), dtype=np.uint64)[None]
-    key = (seeds & philox.LOW)[:, None], (seeds >> philox.HALF)[:, None]
-    zero = np.zeros((len(seeds), blocks.shape[1]), np.uint64)
-    drawn = philox.philox4x32(blocks + zero, zero, zero, zero, *key)
-    return np.stack(drawn, axis=-1).reshape(len(seeds), -1)[:, :count].astype(np.uint32)
+    out = np.empty((len(seeds), -(-count // philox.WORDS_PER_BLOCK) * philox.WORDS_PER_BLOCK), np.uint32)
+    loops.words(out, np.ascontiguousarray(seeds))
+    return out[:, :count]
 
 
 def uniform(seeds: np.ndarray, count: int) -> np.ndarray:

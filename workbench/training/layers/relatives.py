@@ -29,7 +29,7 @@ class FeatureDropout(Dropping):
 
     def noisy(self, parameters: Named, x: np.ndarray, seed: Any) -> Passed:
         dropped, scale = drawn(x.shape[:3], x.dtype, seed, self.ratios(parameters, len(x)))
-        dropped = dropped.reshape(*x.shape[:3], *(1,) * (x.ndim - 3))
+        dropped = np.repeat(dropped, x[0, 0, 0].size, axis=-1).reshape(x.shape)
         return kept(x, dropped, scale), (dropped, scale)
 
 
