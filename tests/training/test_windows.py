@@ -147,6 +147,8 @@ def test_equal_maxima_leave_the_gradient_to_the_first():
     y, dx, _ = both_ways(MaxPool(2, 1), {}, x, np.array([1.0, 10, 100, 1000]).reshape(1, 1, 1, 1, 4))
     np.testing.assert_array_equal(y.ravel(), [0, 7, 7, 7])
     np.testing.assert_array_equal(dx[0, 0, 0], [[1, 0, 110, 1000, 0], [0, 0, 0, 0, 0]])
+    _, dx, _ = both_ways(MaxPool(3, 1), {}, np.zeros((1, 1, 1, 4, 5)), np.ones((1, 1, 1, 2, 3)))
+    np.testing.assert_array_equal(dx[0, 0, 0], np.pad(np.ones((2, 3)), ((0, 2), (0, 2))))
 
 
 def test_maxima_of_what_is_not_finite():

@@ -10,7 +10,7 @@ from workbench.cost.record import checked_count
 from workbench.training.layers import loops_windows
 from workbench.training.layers.layer import Layer, Shape
 
-MATRIX_BYTES = 1 << 16  # of each world; the matrices of some worlds then fit in the second cache
+MATRIX_BYTES = 1 << 18  # of each world; matrices of a few worlds then fit in the second-level cache
 
 
 class WindowLayer(Layer):
