@@ -190,7 +190,7 @@ CLAIMS = [
         "Too high a learning rate ends badly, and too low a one is slow.",
         (Count("both ends lose at least twice the minimum", least=0.95),),
         training_choices.learning_rates,
-        "02-sparse-dropout#What else should I consider?",
+        "09-training#Which learning rate, and how large a batch?",
         ("losses after a fixed number of updates over a range of rates, at four ratios",),
         seeds=120,
         finding="Both ends lose far more than the best rate, at every ratio. The best rate differs a little between "
@@ -229,7 +229,7 @@ CLAIMS = [
         "Flips and crops help to learn robust features, and overfit less.",
         (Interval("relative gain over none", above=MARGIN),),
         training_choices.augmentation,
-        "02-sparse-dropout#What else should I consider?",
+        "09-training#Does it help to change the examples?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={
             f"{kind}, {examples} {data}, {'with' if ratio else 'without'} dropout": {
@@ -255,7 +255,7 @@ CLAIMS = [
         "Stopping when the validation loss rises prevents overfitting.",
         (Interval("loss at the end over the loss when stopped, less 1", above=MARGIN),),
         training_choices.early_stopping,
-        "02-sparse-dropout#What else should I consider?",
+        "09-training#When should I stop?",
         ("patience of five epochs; other data judge than those that stop",),
         settings={
             "no other penalty": {"penalty": "none"},
@@ -279,7 +279,7 @@ CLAIMS = [
             Interval("small batch's count over the large one's, less 1", above=MARGIN),
         ),
         training_choices.batches,
-        "02-sparse-dropout#What else should I consider?",
+        "09-training#Which learning rate, and how large a batch?",
         (
             "the variance of a mean of independent terms",
             "the peak memory of a step",
