@@ -11,6 +11,7 @@ import pytest
 from workbench.claims import families, running
 from workbench.experiments import (
     competition,
+    dropout_in_networks,
     dropout_meaning,
     lp_meaning,
     lp_models,
@@ -51,14 +52,19 @@ def dear_penalty(shape, p, **more):
     return PENALTY_COST((1000, 1000), p, **more)
 
 
+def dear_dropout(direction, shape):
+    return 1000 * DROPOUT_COST(direction, shape)
+
+
 SOFTMAX, LRN = competition.softmax, functools.partial(lrn_meaning.local_response_norm, engine="reference")
-PENALTY_COST = lp_models.penalty_cost
+PENALTY_COST, DROPOUT_COST = lp_models.penalty_cost, dropout_in_networks.dropout
 DROPOUT, SPARSE_LP = dropout_meaning.dropout_with_replacement, lp_meaning.sparse_lp
 BREAKS = {
     "competition": ("L15", competition, "softmax", sharper_softmax, "depends", "holds"),
     "neurons": ("L23", neuron_statistics, "softmax", shares, "depends", "fails"),
     "lrn_meaning": ("L07", lrn_meaning, "local_response_norm", lrn_of_one_exponent, "depends", "fails"),
     "dropout_meaning": ("D03", dropout_meaning, "dropout_with_replacement", dropout_to_zero, "fails", "holds"),
+    "dropout_in_training": ("D37", dropout_in_networks, "dropout", dear_dropout, "fails", "holds"),
     "lp_meaning": ("P03", lp_meaning, "sparse_lp", mask_added, "fails", "holds"),
     "lp_models": ("P44", lp_models, "penalty_cost", dear_penalty, "depends", "fails"),
     "arithmetic": ("L34", worked_example, "lrn_cost", quadratic_cost, "fails", "holds"),
