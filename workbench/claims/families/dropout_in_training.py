@@ -111,11 +111,18 @@ CLAIMS = [
         "statistical-learning",
         "It changes how fast training converges.",
         (Interval("epochs to the target, over those without", above=1.2),),
-        None,
+        dropout_in_networks.convergence,
         "02-sparse-dropout#Does it help?",
-        ("training loss in evaluation mode, learning rates tuned for each ratio",),
-        settings={each: {"ratio": each} for each in ("0.3", "0.5", "0.7")},
+        ("training loss in evaluation mode, the fastest of four learning rates for each ratio",),
+        settings={
+            f"{ratio}{name}": {"ratio": ratio, "replacement": replacement}
+            for replacement, name in ((0.0, ""), ("mean", ", replaced by the mean"))
+            for ratio in (0.3, 0.5, 0.7)
+        },
         seeds=30,
+        finding="A ratio of 0.5 takes 1.8 times as many epochs and a ratio of 0.7 takes 3.4 times, each at its "
+        "fastest rate; the mean in place of zero is no faster. At 0.3 with zero it is 1.3 times, and "
+        "some 80 seeds would decide whether that is above 1.2.",
     ),
     Claim(
         "D19",
@@ -165,11 +172,14 @@ CLAIMS = [
             Interval("rank correlation of ratio and training loss", above=0.9),
             Interval("rank correlation of ratio and gap", below=-0.9),
         ),
-        None,
+        dropout_in_networks.regularization,
         "02-sparse-dropout#Does it help?",
-        ("losses in evaluation mode",),
-        settings={each: {"data": each} for each in ("100 digits", "300 digits")},
+        ("losses in evaluation mode after the last epoch, learning rates tuned on validation data for each ratio",),
+        settings={f"{train} digits": {"train": train} for train in (100, 300)},
         seeds=30,
+        finding="Up to a ratio of 0.5, networks fit 300 training digits as well as without dropout; from 0.7 on "
+        "the training loss rises steeply. The gap shrinks, though not at every step. Some 110 seeds "
+        "would decide on 100 digits.",
     ),
     Claim(
         "D24",
