@@ -11,14 +11,15 @@ import pytest
 from workbench.claims import families, running
 from workbench.experiments import (
     competition,
-    dropout_in_networks,
     dropout_meaning,
     lp_meaning,
     lp_models,
     lrn_meaning,
     neuron_statistics,
+    training_choices,
     worked_example,
 )
+from workbench.training.optimizers import SGD
 
 
 def sharper_softmax(x):
@@ -52,19 +53,19 @@ def dear_penalty(shape, p, **more):
     return PENALTY_COST((1000, 1000), p, **more)
 
 
-def dear_dropout(direction, shape):
-    return 1000 * DROPOUT_COST(direction, shape)
+def one_rate(rates):
+    return SGD(np.full(len(rates), 0.1))
 
 
 SOFTMAX, LRN = competition.softmax, functools.partial(lrn_meaning.local_response_norm, engine="reference")
-PENALTY_COST, DROPOUT_COST = lp_models.penalty_cost, dropout_in_networks.dropout
+PENALTY_COST = lp_models.penalty_cost
 DROPOUT, SPARSE_LP = dropout_meaning.dropout_with_replacement, lp_meaning.sparse_lp
 BREAKS = {
     "competition": ("L15", competition, "softmax", sharper_softmax, "depends", "holds"),
     "neurons": ("L23", neuron_statistics, "softmax", shares, "depends", "fails"),
     "lrn_meaning": ("L07", lrn_meaning, "local_response_norm", lrn_of_one_exponent, "depends", "fails"),
+    "dropout_in_training": ("D25", training_choices, "SGD", one_rate, "open", "fails"),
     "dropout_meaning": ("D03", dropout_meaning, "dropout_with_replacement", dropout_to_zero, "fails", "holds"),
-    "dropout_in_training": ("D37", dropout_in_networks, "dropout", dear_dropout, "fails", "holds"),
     "lp_meaning": ("P03", lp_meaning, "sparse_lp", mask_added, "fails", "holds"),
     "lp_models": ("P44", lp_models, "penalty_cost", dear_penalty, "depends", "fails"),
     "arithmetic": ("L34", worked_example, "lrn_cost", quadratic_cost, "fails", "holds"),

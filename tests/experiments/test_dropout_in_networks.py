@@ -5,6 +5,7 @@ import types
 import numpy as np
 import pytest
 
+from workbench.claims import running
 from workbench.experiments import dropout_in_networks
 from workbench.experiments.dropout_in_networks import HIDDEN
 from workbench.training.layers import DropoutWithReplacement, Identity
@@ -55,3 +56,10 @@ def test_epochs_are_counted_for_the_fastest_rate_of_each_arm(monkeypatch):
     assert found == {"epochs to the target, over those without": 2.0, "epochs without": 2}
     losses[4:] = 0.2
     assert dropout_in_networks.convergence(0, 0.5, 0.0)["epochs to the target, over those without"] == 40 / 2
+
+
+def test_a_dear_dropout_would_explain_the_time_of_training(monkeypatch):
+    cheap = dropout_in_networks.dropout
+    assert running.run("D37").verdict == "fails"
+    monkeypatch.setattr(dropout_in_networks, "dropout", lambda *shape: 1000 * cheap(*shape))
+    assert running.run("D37").verdict == "holds"
