@@ -2,7 +2,7 @@
 
 from workbench.claims.claim import Claim
 from workbench.claims.rules import MARGIN, Count, Exact, Interval
-from workbench.experiments import training_choices
+from workbench.experiments import dropout_in_networks, training_choices
 
 TEXT = "sparse dropout"
 
@@ -14,11 +14,13 @@ CLAIMS = [
         "statistical-learning",
         "Dropout makes a network rely less on single neurons.",
         (Interval("gain of accuracy kept under ablation over the best other", above=MARGIN),),
-        None,
+        dropout_in_networks.reliance,
         "02-sparse-dropout#Does it help?",
-        ("hidden units removed at random from trained networks, the rest rescaled",),
-        settings={each: {"data": each} for each in ("300 digits",)},
+        ("hidden units removed at random from networks tuned with equally many points, the rest rescaled",),
+        settings={"300 digits": {"train": 300}},
         seeds=30,
+        finding="A network trained with dropout keeps 91 % of its accuracy on average while up to nine tenths of"
+        " its hidden units are removed; without dropout it is 81 %, with L2 or without.",
     ),
     Claim(
         "D10",
@@ -109,11 +111,18 @@ CLAIMS = [
         "statistical-learning",
         "It changes how fast training converges.",
         (Interval("epochs to the target, over those without", above=1.2),),
-        None,
+        dropout_in_networks.convergence,
         "02-sparse-dropout#Does it help?",
-        ("training loss in evaluation mode, learning rates tuned for each ratio",),
-        settings={each: {"ratio": each} for each in ("0.3", "0.5", "0.7")},
+        ("training loss in evaluation mode, the fastest of four learning rates for each ratio",),
+        settings={
+            f"{ratio}{name}": {"ratio": ratio, "replacement": replacement}
+            for replacement, name in ((0.0, ""), ("mean", ", replaced by the mean"))
+            for ratio in (0.3, 0.5, 0.7)
+        },
         seeds=30,
+        finding="A ratio of 0.5 takes 1.8 times as many epochs and a ratio of 0.7 takes 3.4 times, each at its "
+        "fastest rate; the mean in place of zero is no faster. At 0.3 with zero it is 1.3 times, and "
+        "some 80 seeds would decide whether that is above 1.2.",
     ),
     Claim(
         "D19",
@@ -163,11 +172,14 @@ CLAIMS = [
             Interval("rank correlation of ratio and training loss", above=0.9),
             Interval("rank correlation of ratio and gap", below=-0.9),
         ),
-        None,
+        dropout_in_networks.regularization,
         "02-sparse-dropout#Does it help?",
-        ("losses in evaluation mode",),
-        settings={each: {"data": each} for each in ("100 digits", "300 digits")},
+        ("losses in evaluation mode after the last epoch, learning rates tuned on validation data for each ratio",),
+        settings={f"{train} digits": {"train": train} for train in (100, 300)},
         seeds=30,
+        finding="Up to a ratio of 0.5, networks fit 300 training digits as well as without dropout; from 0.7 on "
+        "the training loss rises steeply. The gap shrinks, though not at every step. Some 110 seeds "
+        "would decide on 100 digits.",
     ),
     Claim(
         "D24",
@@ -308,11 +320,14 @@ CLAIMS = [
         "Q3",
         "cost",
         "It makes training take longer.",
-        (Interval("updates to the target, over those without", above=1.05),),
-        None,
+        (Interval("time to the target, over that without", above=1.05),),
+        dropout_in_networks.time_to_target,
         "03-dropout-in-hardware#What makes software fast?",
-        ("counts of a step, times updates to a target loss",),
+        ("counts of a step on a published processor, times updates to a target loss",),
+        settings={engine: {"engine": engine} for engine in ("fused", "NumPy")},
         seeds=30,
+        finding="Nearly all of it is convergence: with a ratio of 0.5 it takes 1.8 times as many updates. A step"
+        " takes 2 % longer if dropout is a fused loop, and twice as long in NumPy.",
     ),
     Claim(
         "D36",
@@ -334,10 +349,14 @@ CLAIMS = [
         "cost",
         "That makes evaluation faster than training, which matters for real time.",
         (Exact("share of the difference that is dropout's", least=0.5),),
-        None,
+        dropout_in_networks.latency,
         "02-sparse-dropout#What happens in evaluation?",
-        ("counts of forward pass, backward pass, update and dropout",),
+        ("counts of forward pass, backward pass, update and dropout, on a published processor",),
+        settings={f"batch of {batch}": {"batch": batch} for batch in (1, 64)},
         seeds=1,
+        finding="Evaluation needs no gradients and no update. Dropout is about a fiftieth of what a training "
+        "step takes longer, if it is one fused loop as the other layers; in NumPy it would be about "
+        "half.",
     ),
     Claim(
         "D38",
