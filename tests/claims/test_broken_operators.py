@@ -16,8 +16,10 @@ from workbench.experiments import (
     lp_models,
     lrn_meaning,
     neuron_statistics,
+    replacement_in_networks,
     worked_example,
 )
+from workbench.training.layers import Dropout
 
 
 def sharper_softmax(x):
@@ -51,6 +53,10 @@ def dear_penalty(shape, p, **more):
     return PENALTY_COST((1000, 1000), p, **more)
 
 
+def dropout_that_ignores_its_replacement(ratio, value, **more):
+    return Dropout(ratio)
+
+
 SOFTMAX, LRN = competition.softmax, functools.partial(lrn_meaning.local_response_norm, engine="reference")
 PENALTY_COST = lp_models.penalty_cost
 DROPOUT, SPARSE_LP = dropout_meaning.dropout_with_replacement, lp_meaning.sparse_lp
@@ -58,6 +64,14 @@ BREAKS = {
     "competition": ("L15", competition, "softmax", sharper_softmax, "depends", "holds"),
     "neurons": ("L23", neuron_statistics, "softmax", shares, "depends", "fails"),
     "lrn_meaning": ("L07", lrn_meaning, "local_response_norm", lrn_of_one_exponent, "depends", "fails"),
+    "dropout_in_training": (
+        "D11",
+        replacement_in_networks,
+        "DropoutWithReplacement",
+        dropout_that_ignores_its_replacement,
+        "open",
+        "fails",
+    ),
     "dropout_meaning": ("D03", dropout_meaning, "dropout_with_replacement", dropout_to_zero, "fails", "holds"),
     "lp_meaning": ("P03", lp_meaning, "sparse_lp", mask_added, "fails", "holds"),
     "lp_models": ("P44", lp_models, "penalty_cost", dear_penalty, "depends", "fails"),
@@ -71,6 +85,15 @@ def reference_engine(monkeypatch):
     gradient = functools.partial(neuron_statistics.local_response_norm_gradient, engine="reference")
     monkeypatch.setattr(neuron_statistics, "local_response_norm_gradient", gradient)
     monkeypatch.setattr(lrn_meaning, "local_response_norm", LRN)
+
+
+@pytest.fixture(autouse=True)
+def short_training(monkeypatch):
+    """Train for an epoch, with two learning rates and a single ratio."""
+    few = {"ratio": (0.1,), "rate": (0.02, 0.1), "decay": (0.0,)}
+    for grid in ("GRID", "ONE_RATIO"):
+        monkeypatch.setattr(replacement_in_networks, grid, few)
+    monkeypatch.setattr(replacement_in_networks, "TRAINING", {"epochs": 1, "batch": 30})
 
 
 @pytest.mark.parametrize("family", BREAKS)
