@@ -215,3 +215,11 @@ def test_evaluation_changes_nothing(layer):
 def test_refusals(make, words):
     with pytest.raises(ValueError, match=words):
         make().initial((11,), np.random.default_rng(0), 3)
+
+
+@pytest.mark.parametrize(
+    "layer", [layers.Dropout(), layers.FeatureDropout(), layers.AlphaDropout(), layers.GaussianDropout()], ids=repr
+)
+def test_whole_numbers_are_refused(layer):
+    with pytest.raises(TypeError, match="x has dtype int64"):
+        layer.forward({}, np.ones((3, 5, 11), np.int64), training=True, seed=1)

@@ -26,7 +26,8 @@ class Renderer:
         with self._changed:
             self._wanted = values
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="workbench-explore", daemon=True)
+                # Not a daemon: Python would end it at exit in the middle of a drawing, and abort.
+                self._thread = threading.Thread(target=self._work, name="workbench-explore")
                 self._thread.start()
             self._changed.notify_all()
 

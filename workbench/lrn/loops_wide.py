@@ -16,7 +16,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from workbench.lrn.loops_common import SQUARES, VALUES, kernel, part, sum_window, u
+from workbench.lrn.loops_common import SQUARES, VALUES, inner, kernel, part, sum_window, u
 
 # The place of element (o, r, c, l) is the sum of the products with `strides`; a block holds `band` rows and `chunk`
 # lanes. Element (o, r, c, l) was computed by job o * jobs[0] + r // band * jobs[1] + l // jobs[3] * jobs[2]. With
@@ -152,7 +152,7 @@ def _blocks(start, stop, view, reach, safe):
         number = next_block(number + 1, stop, view, safe)
 
 
-@kernel
+@inner
 def _clear(values, block, view):
     """Set values to 0 beyond the array and in the gaps, and elsewhere to anything."""
     _, height, _, _ = view.shape
@@ -197,7 +197,7 @@ def _scatter(results, fails, block, view, y):
                 )
 
 
-@kernel
+@inner
 def _sum_around(squared, values, r, vertical, horizontal, block, down, sums):
     """Set sums to the sums of the values, or of their squares, in the windows around the elements of row r."""
     (above, below), (before, after) = vertical, horizontal
@@ -210,7 +210,7 @@ def _sum_around(squared, values, r, vertical, horizontal, block, down, sums):
         sum_window(VALUES, down, along, u(block.step), before + after + 1, sums, u(0), u(block.width))
 
 
-@kernel
+@inner
 def _log2_row(sums, width, level, numbers, is_first, at, result, fails):
     """Set result to log2(bias + coefficient * sum) where this level can tell; return whether it could everywhere.
 
@@ -233,7 +233,7 @@ def _log2_row(sums, width, level, numbers, is_first, at, result, fails):
     return unknown == 0
 
 
-@kernel
+@inner
 def _log2_base(values, scaled, down, sums, begin, end, block, view, numbers, result, fails):
     """Set result to log2 of the base for the rows begin .. end; return whether it is positive in the block's rows."""
     for k in range(len(numbers.levels)):
@@ -255,7 +255,7 @@ def _log2_base(values, scaled, down, sums, begin, end, block, view, numbers, res
     return count == 0
 
 
-@kernel
+@inner
 def _normalize_row(values, log2_scale, at, width, normalizes, numbers, fails, results):
     """Set results to x * scale^-beta, or to the scale, and fails to 1 where plain arithmetic does."""
     for i in range(at, at + u(width)):
@@ -296,7 +296,7 @@ def forward(x, y, start, stop, view, normalizes, numbers, safe, positive):
         _scatter(results, fails, block, view, y)
 
 
-@kernel
+@inner
 def _terms_row(upstream, values, log2_scale, at, width, numbers, factor, exponent, fails):
     """Set factor * 2^exponent to a row's terms, and fails to 1 where plain arithmetic does; tell whether one is far."""
     far = 0
@@ -314,13 +314,13 @@ def _terms_row(upstream, values, log2_scale, at, width, numbers, factor, exponen
     return far > 0
 
 
-@kernel
+@inner
 def _sum_back(values, r, block, view, down, sums):
     """Sum the values of all elements whose window holds an element of row r: the same window from the other end."""
     _sum_around(VALUES, values, r, view.vertical[::-1], view.horizontal[::-1], block, down, sums)
 
 
-@kernel
+@inner
 def _largest_below(bound, factor, exponent, begin, end):
     """Return the largest exponent below `bound` of a factor that is not 0, or -inf."""
     largest = -np.inf
@@ -330,7 +330,7 @@ def _largest_below(bound, factor, exponent, begin, end):
     return largest
 
 
-@kernel
+@inner
 def _sum_terms(factor, exponent, far, begin, end, block, view, down, sums, terms, size, total, shift):
     """Set total * 2^shift to the sum of the terms around each element; far terms, from begin to end, take levels.
 
@@ -359,7 +359,7 @@ def _sum_terms(factor, exponent, far, begin, end, block, view, down, sums, terms
         level = _largest_below(level - NEAR, factor, exponent, begin, end)
 
 
-@kernel
+@inner
 def _finish_row(upstream, values, log2_scale, total, shift, at, width, numbers, results):
     """Set results to dy * scale^-beta - x * total, two factors that are aligned at the larger exponent."""
     for i in range(at, at + u(width)):

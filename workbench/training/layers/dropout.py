@@ -90,7 +90,6 @@ class DropoutWithReplacement(Dropping):
         return parameters
 
     def noisy(self, parameters: Named, x: np.ndarray, seed: Any) -> Passed:
-        x = native_array("x", x, WIDE_FLOATS)
         new = self._replacement(parameters, x)
         rows = np.broadcast_to(new, (len(new), *x.shape[2:])).reshape(len(new), -1)
         y, *drawn = dropped_out(x, seed, self.ratios(parameters, len(x)), rows, self.scaled)
@@ -146,7 +145,7 @@ def dropped_out(x: np.ndarray, seed: Any, ratios: np.ndarray, rows: np.ndarray, 
     `rows` are the replacements of an example, flat, (1 or worlds, 1 or size). A single seed has one stream for all
     worlds, one after the other.
     """
-    flat = np.require(x.reshape(len(x), -1), requirements=["C", "W"])
+    flat = np.require(native_array("x", x, WIDE_FLOATS).reshape(len(x), -1), requirements=["C", "W"])
     y, dropped, scale = np.empty_like(flat), np.empty(flat.shape, np.bool_), np.empty(len(x), x.dtype)
     seeds, words = np.full(len(x), seed, np.uint64), 0 if np.ndim(seed) else flat.shape[1]
     dropout_loops.stacks(flat, y, dropped, rows.astype(x.dtype), ratios, scaled, scale, seeds, words)
