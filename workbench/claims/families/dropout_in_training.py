@@ -2,7 +2,7 @@
 
 from workbench.claims.claim import Claim
 from workbench.claims.rules import MARGIN, Count, Exact, Interval
-from workbench.experiments import dropout_in_networks, training_choices
+from workbench.experiments import dropout_in_networks, replacement_in_networks, training_choices
 
 TEXT = "sparse dropout"
 
@@ -29,11 +29,19 @@ CLAIMS = [
         "statistical-learning",
         "Replacement generalizes better than standard dropout on sparse data.",
         (Interval("relative gain over dropout to zero", above=MARGIN),),
-        None,
+        replacement_in_networks.replacement,
         "02-sparse-dropout#When is it worth more than standard dropout?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
-        settings={each: {"data": each} for each in ("id lists", "text by topics", "documentation", "digits")},
+        settings={
+            f"{data}, {model}": {"data": data, "hidden": hidden}
+            for data in ("id lists", "topics", "documentation", "digits")
+            for model, hidden in (("logistic regression", 0), ("network", 16))
+        },
         seeds=30,
+        only_verdict=("documentation, logistic regression", "documentation, network"),
+        finding="In no case does a replacement gain 2 % over zero. Three cases rule it out; in the others 30 worlds do "
+        "not. The closed form says why: on ids a feature's mean changes the strength of dropout by 6 %, and the ratio "
+        "makes up for more.",
     ),
     Claim(
         "D11",
@@ -42,11 +50,17 @@ CLAIMS = [
         "statistical-learning",
         "The choice of the replacement affects performance.",
         (Interval("relative range of tuned losses over replacements", above=MARGIN),),
-        None,
+        replacement_in_networks.effect_of_value,
         "02-sparse-dropout#How does the replacement change the statistics?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
-        settings={each: {"ratio": each} for each in ("ratio tuned for each", "one ratio for all")},
+        settings={
+            f"{data}, {words}": {"data": data, "ratio": ratio}
+            for data in ("id lists", "digits")
+            for ratio, words in (("tuned", "ratio tuned for each"), ("fixed", "one ratio for all"))
+        },
         seeds=30,
+        finding="At one ratio for all, the best replacement has a loss 20 to 30 % below that of the worst. Once each "
+        "has its own ratio, it gains nothing on id lists, and on digits 30 worlds do not tell.",
     ),
     Claim(
         "D13",
@@ -54,14 +68,17 @@ CLAIMS = [
         "Q11",
         "statistical-learning",
         "It helps less on dense data, and where a network generalizes already.",
-        (
-            Interval("rank correlation of gain with density", below=-0.5),
-            Interval("rank correlation of gain with examples", below=-0.5),
-        ),
-        None,
+        (Interval("rank correlation of the gain", below=-0.5),),
+        replacement_in_networks.gain_along,
         "02-sparse-dropout#When is it worth more than standard dropout?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
+        settings={
+            "replacement, by density": {"varied": "density"},
+            "dropout, by examples": {"varied": "examples"},
+        },
         seeds=30,
+        finding="Neither gain falls. The mean gains less than 1 % over zero at every density, once each has its own "
+        "ratio and rate. Dropout is no better than tuned weight decay on few digits, and not worse on many.",
     ),
     Claim(
         "D14",
@@ -131,11 +148,13 @@ CLAIMS = [
         "advice",
         "The rate and the replacement need tuning.",
         (Interval("loss at the default over the tuned loss, less 1", above=MARGIN),),
-        None,
+        replacement_in_networks.loss_at_defaults,
         "02-sparse-dropout#What else should I consider?",
         ("sweeps of ratio and replacement on id lists",),
         settings={each: {"hyperparameter": each} for each in ("ratio", "replacement")},
-        seeds=20,
+        seeds=30,
+        finding="The ratio explains three fifths of the variance of the loss, and the replacement one fifth. Where "
+        "weight decay is tuned too, tuning the ratio gains about the margin, 2 %, and tuning the replacement nothing.",
     ),
     Claim(
         "D20",
@@ -309,10 +328,18 @@ CLAIMS = [
         "statistical-learning",
         "It works better on text and images than on time series and audio.",
         (Interval("difference of mean gains between the kinds", above=MARGIN),),
-        None,
+        replacement_in_networks.kinds_of_data,
         "02-sparse-dropout#Does it help?",
         ("two data sets of each kind, as the units of the comparison",),
+        settings={
+            f"{better} against {worse}": {"better": better, "worse": worse}
+            for better in ("text", "images")
+            for worse in ("time series", "audio")
+        },
         seeds=30,
+        only_verdict=("text against time series", "text against audio"),
+        finding="Two data sets of one kind differ as much as two kinds do: dropout beside tuned weight decay loses 9 % "
+        "on one kind of series and gains 2 % on another. It does worse on text and images than on audio.",
     ),
     Claim(
         "D35",
