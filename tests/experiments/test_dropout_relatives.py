@@ -6,8 +6,9 @@ import numpy as np
 
 from workbench.data.splits import Data
 from workbench.experiments import dropout_and_choices, dropout_relatives
+from workbench.training.fit import fit
 from workbench.training.layers import BatchNorm, Dense
-from workbench.training.network import initial
+from workbench.training.optimizers import SGD
 
 
 def weights():
@@ -37,9 +38,8 @@ def test_statistics_are_estimated_again_from_the_whole_training_part():
     x = np.random.default_rng(4).normal(5.0, [1.0, 2.0, 4.0], (11, 3))
     y = np.arange(11) % 2
     data = Data(x, y, np.arange(7)[None], np.arange(0)[None], np.arange(7, 11)[None], None, None, 2)
-    network = [BatchNorm(), Dense(2)]
-    parameters = initial(network, (3,), np.zeros(1, np.uint64), np.float64)
-    tuned = types.SimpleNamespace(history=types.SimpleNamespace(network=network, parameters=parameters))
+    history = fit([BatchNorm(), Dense(2)], data, SGD(0.1), epochs=0, evaluate_every=0)
+    parameters, tuned = history.parameters, types.SimpleNamespace(history=history)
     loss, ratio = dropout_and_choices._estimated_again(tuned, data)
     variance = x[:7].var(axis=0, ddof=1)
     scores = (x[7:] - x[:7].mean(axis=0)) / np.sqrt(variance + 1e-5) @ parameters[1]["weight"][0].T

@@ -4,6 +4,7 @@ Each function takes a seed, which is one world, and returns numbers by name. Eve
 those that it is compared with. Dropout scales what it keeps, unless an experiment says otherwise.
 """
 
+import dataclasses
 import functools
 import math
 from collections.abc import Mapping, Sequence
@@ -13,12 +14,10 @@ import numpy as np
 
 from workbench.data.splits import Data
 from workbench.experiments.arms import RATES, Tuned, gain, tune, tune_each
-from workbench.experiments.dropout_relatives import HIDDEN, MOMENTUM, digits
-from workbench.training import network as networks
+from workbench.experiments.dropout_relatives import HIDDEN, MOMENTUM, digits, perceptron, sgd
 from workbench.training.initializers import Initializer, glorot_uniform, he_uniform
-from workbench.training.layers import BatchNorm, Dense, DropoutWithReplacement, ReLU, Sigmoid, Tanh, WeightNorm
+from workbench.training.layers import BatchNorm, Dense, Dropout, DropoutWithReplacement, ReLU, Sigmoid, Tanh, WeightNorm
 from workbench.training.layers.layer import Layer, Random, Shape
-from workbench.training.losses import cross_entropy
 from workbench.training.optimizers import SGD, Adam, RMSprop
 
 TRAINING: Mapping[str, Any] = {"epochs": 36, "evaluate_every": 3}
@@ -55,7 +54,7 @@ def batch_normalization(seed: int, scaled: bool, replacement: Any) -> dict[str, 
             dropout = DropoutWithReplacement(RATIO, replacement, scaled=scaled)
             plain, normalized = [Dense(HIDDEN), ReLU()], [Dense(HIDDEN), BatchNorm(), ReLU()]
             hidden = [*plain, dropout, *normalized] if before else [*normalized, *plain, dropout]
-            return [*hidden, Dense(10)], SGD(rate, momentum=MOMENTUM), {}
+            return [*hidden, Dense(10)], sgd(rate), {}
 
         found.append(tune(build, {"rate": BATCH_RATES}, data, seed, **TRAINING))
     shift, control = (each.test_loss / _estimated_again(each, data)[0] - 1 for each in found)
@@ -80,8 +79,7 @@ def _estimated_again(tuned: Tuned, data: Data) -> tuple[float, float]:
             ratio = float(np.median(own["running_var"] / variance))
             own |= {"running_mean": x.mean(axis=1), "running_var": variance}
         x, _ = layer.forward(own, x, training=False)
-    x, y = data.part("test")
-    return float(cross_entropy(networks.predict(tuned.history.network, parameters, x), y)[0][0]), ratio
+    return float(dataclasses.replace(tuned.history, parameters=parameters).loss(data)[0]), ratio
 
 
 def weight_normalization(seed: int) -> dict[str, float]:
@@ -90,8 +88,7 @@ def weight_normalization(seed: int) -> dict[str, float]:
     for wrap in (WeightNorm, lambda layer: layer):
 
         def build(rate: np.ndarray, ratio: np.ndarray, wrap: Any = wrap) -> Any:
-            dropout = DropoutWithReplacement(ratio, scaled=True)
-            return [wrap(Dense(HIDDEN)), ReLU(), dropout, wrap(Dense(10))], SGD(rate, momentum=MOMENTUM), {}
+            return [wrap(Dense(HIDDEN)), ReLU(), Dropout(ratio), wrap(Dense(10))], sgd(rate), {}
 
         grid = {"rate": WEIGHT_RATES, "ratio": DROPOUT}
         losses += [math.log(each.test_loss) for each in tune_each(build, grid, digits(seed), seed, "ratio", **TRAINING)]
@@ -136,7 +133,7 @@ def _deep(layers: int, kinds: np.ndarray, ratio: float) -> list[Layer]:
         stds = np.array([math.sqrt(2 / (fan_in + fan_out)), math.sqrt(2 / fan_in), 0.01, 1.0])
         return rng.normal(0.0, 1.0, shape) * stds[kinds.astype(int), None, None]
 
-    hidden = [Dense(DEEP_HIDDEN, initializer), ReLU(), DropoutWithReplacement(ratio, scaled=True)]
+    hidden = [Dense(DEEP_HIDDEN, initializer), ReLU(), Dropout(ratio)]
     return [*hidden * layers, Dense(10, initializer)]
 
 
@@ -152,8 +149,7 @@ def _gain_of_dropout(seed: int, name: str, replacement: Any) -> float:
 
     def build(rate: np.ndarray, ratio: np.ndarray) -> Any:
         dropout = DropoutWithReplacement(ratio, replacement, scaled=True)
-        network = [Dense(HIDDEN, initializer), function, dropout, Dense(10, glorot_uniform)]
-        return network, SGD(rate, momentum=MOMENTUM), {}
+        return [Dense(HIDDEN, initializer), function, dropout, Dense(10, glorot_uniform)], sgd(rate), {}
 
     grids = {"rate": rates, "ratio": RATIOS}, {"rate": np.geomspace(rates[0], rates[-1], 6), "ratio": (0.0,)}
     return gain(*(tune(build, grid, digits(seed), seed, **TRAINING) for grid in grids))
@@ -175,7 +171,6 @@ def _with_optimizer(seed: int, name: str) -> list[Tuned]:
     optimizer, rates = OPTIMIZERS[name]
 
     def build(rate: np.ndarray, ratio: np.ndarray) -> Any:
-        network = [Dense(HIDDEN), ReLU(), DropoutWithReplacement(ratio, scaled=True), Dense(10)]
-        return network, optimizer(rate), {}
+        return perceptron(Dropout(ratio)), optimizer(rate), {}
 
     return tune_each(build, {"rate": rates, "ratio": DROPOUT}, digits(seed), seed, "ratio", **TRAINING)

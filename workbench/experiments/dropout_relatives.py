@@ -15,7 +15,6 @@ from workbench.baselines.variational_dropout import log_alpha
 from workbench.data.catalog import load
 from workbench.data.splits import Data, Dataset, split
 from workbench.experiments.arms import RATES, Build, Tuned, gain, tune
-from workbench.training import network as networks
 from workbench.training.layers import Dense, DropConnect, Dropout, Layer, ReLU, VariationalDropout
 from workbench.training.optimizers import SGD, Adam
 from workbench.training.penalties import MagnitudePruning, Network, Rate, State, VariationalKL
@@ -35,8 +34,7 @@ SCHEDULES: Mapping[str, Mapping[str, Any]] = {
 
 USUAL = {100: RATES[2:5], 300: RATES[3:6]}  # by the number of training examples
 RATIOS = (0.1, 0.3, 0.5)
-SHARES = np.arange(10) / 10  # of the weights that are lost
-DRAWS = 3
+SHARES, DRAWS = np.arange(10) / 10, 3  # of the weights that are lost, and choices of them
 
 UNITS, RELEVANT, INPUTS, EXAMPLES = 16, 20, 100, (300, 300, 2000)
 FIXED = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
@@ -63,7 +61,7 @@ def pruning(seed: int, schedule: str) -> dict[str, float]:
 
     def best(penalty: type[MagnitudePruning], *sparsities: float) -> Tuned:
         def build(rate: np.ndarray, sparsity: np.ndarray) -> Any:
-            return perceptron(), _sgd(rate), {"penalties": [penalty(sparsity, **SCHEDULES[schedule])]}
+            return perceptron(), sgd(rate), {"penalties": [penalty(sparsity, **SCHEDULES[schedule])]}
 
         return tune(build, {"rate": PRUNED_RATES, "sparsity": sparsities}, data, seed, **AT_THE_END)
 
@@ -80,7 +78,7 @@ def _with_l2(seed: int) -> Tuned:
 
 
 def _decayed(rate: np.ndarray, decay: np.ndarray) -> Any:
-    return perceptron(), _sgd(rate, weight_decay=decay), {}
+    return perceptron(), sgd(rate, weight_decay=decay), {}
 
 
 def dropconnect(seed: int, train: int) -> dict[str, float]:
@@ -90,10 +88,10 @@ def dropconnect(seed: int, train: int) -> dict[str, float]:
     """
 
     def connections(rate: np.ndarray, ratio: np.ndarray) -> Any:
-        return [DropConnect(Dense(HIDDEN), ratio), ReLU(), DropConnect(Dense(10), ratio)], _sgd(rate), {}
+        return [DropConnect(Dense(HIDDEN), ratio), ReLU(), DropConnect(Dense(10), ratio)], sgd(rate), {}
 
     def units(rate: np.ndarray, ratio: np.ndarray) -> Any:
-        return perceptron(Dropout(ratio)), _sgd(rate), {}
+        return perceptron(Dropout(ratio)), sgd(rate), {}
 
     data, rates, epochs = digits(seed, train), USUAL[train], 12000 // train
     arms: Mapping[str, tuple[Build, Mapping[str, Sequence[float]]]] = {
@@ -114,15 +112,14 @@ def dropconnect(seed: int, train: int) -> dict[str, float]:
 
 def _accuracy_kept(tuned: Tuned, data: Data, seed: int) -> float:
     """Return the mean accuracy without a share of the weights, the rest scaled up, over the accuracy with all."""
-    x, y = data.part("test")
-    rng, accuracies = np.random.default_rng(seed), []
+    rng, history, accuracies = np.random.default_rng(seed), tuned.history, []
     for share in np.repeat(SHARES, DRAWS):
-        parameters = [dict(layer) for layer in tuned.history.parameters]
+        parameters = [dict(layer) for layer in history.parameters]
         for layer in parameters:
             if "weight" in layer:
                 left = rng.random(layer["weight"].shape) >= share
                 layer["weight"] = layer["weight"] * left.astype(np.float32) / np.float32(1 - share)
-        accuracies.append(np.mean(networks.predict(tuned.history.network, parameters, x).argmax(axis=-1) == y))
+        accuracies.append(1 - dataclasses.replace(history, parameters=parameters).error(data)[0])
     return float(np.mean(accuracies) / accuracies[0])
 
 
@@ -179,5 +176,6 @@ def perceptron(*after: Layer) -> list[Layer]:
     return [Dense(HIDDEN), ReLU(), *after, Dense(10)]
 
 
-def _sgd(rate: np.ndarray, **more: Any) -> SGD:
+def sgd(rate: np.ndarray, **more: Any) -> SGD:
+    """Return gradient descent with the usual momentum."""
     return SGD(rate, momentum=MOMENTUM, **more)
