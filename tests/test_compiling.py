@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from numba.core import caching, event
 
+from tests.declared import is_sparse, run, typical
 from workbench import OPERATORS, compiling
-from workbench.compiling import compiler, variant
+from workbench.compiling import compiler, unlocked, variant
 
 KERNEL = """
 from workbench.compiling import compiler
@@ -187,6 +188,53 @@ def test_without_the_compiler_every_operator_gives_the_same_results():
     call = [sys.executable, "-c", PLAIN]
     done = subprocess.run(call, env=environment, cwd=Path(__file__).parents[1], capture_output=True, text=True)
     assert done.stdout.split() == [word for name in OPERATORS for word in (name, "True")], done.stderr
+
+
+def locked(x):
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+class Compilations(event.Listener):
+    """Record the names of the functions that are compiled."""
+
+    def __init__(self):
+        self.names = []
+
+    def on_start(self, event):
+        self.names.append(event.data["dispatcher"].py_func.__name__)
+
+    def on_end(self, event):
+        pass
+
+
+@pytest.mark.parametrize("dtype", ["float16", "uint8", "float64"])
+def test_a_view_of_a_read_only_array_is_the_same_memory_and_lasts(dtype):
+    x = np.arange(7).astype(dtype)
+    assert unlocked(x) is x
+    for array in (locked(x), locked(x)[:0]):
+        view = unlocked(array)
+        assert view.flags.writeable
+        assert not array.flags.writeable
+        assert view.__array_interface__["data"][0] == array.__array_interface__["data"][0]
+        assert (view.dtype, view.shape) == (array.dtype, array.shape)
+    lasting = [unlocked(locked(x + n)) for n in range(50)]
+    assert [each.tolist() for each in lasting] == [(x + n).tolist() for n in range(50)]
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_read_only_arrays_are_not_compiled_for(name):
+    operator, seen = OPERATORS[name], Compilations()
+    inputs, arguments = typical(operator)
+    locked_inputs = [
+        x if x_name in operator.changes else locked(x) for x_name, x in zip(operator.inputs, inputs, strict=True)
+    ]
+    assert not any(map(is_sparse, inputs))
+    run(operator, [x.copy() for x in inputs], arguments, engine="numba")
+    with event.install_listener("numba:compile", seen):
+        run(operator, locked_inputs, arguments, engine="numba")
+    assert seen.names == []
 
 
 def test_other_options_are_other_code():

@@ -1,7 +1,8 @@
 """Compile functions with Numba, keep the result on disk, and share compiled functions between folders.
 
-`compiler` makes decorators, `variant` lets a compiled function choose a branch at compile time, `philox4x32` draws
-random words, and the prefetch functions load memory into the cache before it is used.
+`compiler` makes decorators, `variant` lets a compiled function choose a branch at compile time, `unlocked` spares a
+second compilation for read-only arrays, `philox4x32` draws random words, and the prefetch functions load memory into
+the cache before it is used.
 """
 
 import ast
@@ -11,6 +12,7 @@ import hashlib
 import importlib.util
 import os
 import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,13 @@ def compiler(**options: Any) -> Callable[[Callable], Callable]:
     If both are read-only, or the disk is full, every process compiles again. A function may call compiled functions of
     other files: it is compiled again when any file that it imports has changed. With NUMBA_DISABLE_JIT=1, functions run
     as Python, without NumPy's warnings, which compiled code does not give either.
+
+    With `forceinline` a function becomes part of the compiled functions that call it. Python cannot call it, as the
+    code for that would cost a tenth of the time to compile.
     """
+    options["no_cfunc_wrapper"] = True  # that a function written in C could call the compiled one
+    if options.get("forceinline"):
+        options["no_cpython_wrapper"] = True
 
     def compiled(function: Callable) -> Callable:
         if numba.config.DISABLE_JIT:
@@ -54,6 +62,17 @@ def variant(number: int) -> tuple[int, ...]:
     be vectorized. In the same way, `()` stands for an optional argument that is not given.
     """
     return (0,) * number
+
+
+def unlocked(array: np.ndarray) -> np.ndarray:
+    """Return `array`, or a view of the same memory that is not read-only, for a kernel that only reads it.
+
+    Read-only arrays are a type of their own to Numba: a kernel that gets one would be compiled once more for it.
+    """
+    if array.flags.writeable:
+        return array
+    memory = {**array.__array_interface__, "data": (array.ctypes.data, False)}
+    return np.asarray(types.SimpleNamespace(__array_interface__=memory, owner=array))
 
 
 class _Cache(FunctionCache):

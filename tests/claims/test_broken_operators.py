@@ -18,8 +18,10 @@ from workbench.experiments import (
     lp_models,
     lrn_meaning,
     neuron_statistics,
+    training_choices,
     worked_example,
 )
+from workbench.training.optimizers import SGD
 
 
 def sharper_softmax(x):
@@ -57,6 +59,10 @@ def one_noise(theta, log_sigma2):
     return np.zeros_like(theta)
 
 
+def one_rate(rates):
+    return SGD(np.full(len(rates), 0.1))
+
+
 SOFTMAX, LRN = competition.softmax, functools.partial(lrn_meaning.local_response_norm, engine="reference")
 PENALTY_COST = lp_models.penalty_cost
 DROPOUT, SPARSE_LP = dropout_meaning.dropout_with_replacement, lp_meaning.sparse_lp
@@ -64,6 +70,7 @@ BREAKS = {
     "competition": ("L15", competition, "softmax", sharper_softmax, "depends", "holds"),
     "neurons": ("L23", neuron_statistics, "softmax", shares, "depends", "fails"),
     "lrn_meaning": ("L07", lrn_meaning, "local_response_norm", lrn_of_one_exponent, "depends", "fails"),
+    "dropout_in_training": ("D25", training_choices, "SGD", one_rate, "open", "fails"),
     "dropout_in_training: relatives": ("D16", dropout_relatives, "log_alpha", one_noise, "open", "fails"),
     "dropout_in_training: choices": ("D21", dropout_and_choices, "WeightNorm", lambda layer: layer, "open", "fails"),
     "dropout_meaning": ("D03", dropout_meaning, "dropout_with_replacement", dropout_to_zero, "fails", "holds"),

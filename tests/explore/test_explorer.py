@@ -230,6 +230,10 @@ def test_slow_work_skips_to_the_newest_values(monkeypatch):
     worker.request({"v": 50})
     assert worker.wait(20, final=True)
     assert drawn[3:] == [(50, False), (50, True)]
+    for thread in threading.enumerate():  # at rest, no thread is left
+        if thread.name == "workbench-explore":
+            thread.join(20)
+            assert not thread.is_alive()
 
 
 def test_a_moving_picture_is_quick_and_the_final_one_is_sharp_and_laid_out(monkeypatch):
@@ -305,8 +309,10 @@ def test_a_number_that_is_typed_is_kept_and_what_is_not_allowed_is_said():
 
 
 def test_a_slider_writes_three_digits_into_its_field():
-    explorer = explore("LRN", plots.response_curve, beta=0.123456)
+    explorer = explore("LRN", plots.response_curve, beta=0.123456, alpha=0.03)
     assert explorer.values["beta"] == 0.123456
+    explorer.sliders["alpha"].value = 10**-1.5  # a browser moves the new slider to the step nearest to 0.03
+    assert explorer.values["alpha"] == 0.03
     explorer.sliders["beta"].value = 0.98765
     assert explorer.fields["beta"].value == explorer.values["beta"] == 0.988
     assert explorer.sliders["beta"].value == 0.98765  # it does not jump under the hand that moves it

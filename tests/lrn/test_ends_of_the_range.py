@@ -149,9 +149,9 @@ def blocks_computed_again(monkeypatch, x, dy, **arguments):
         loop = getattr(loops_wide, name)
 
         def counted(*given, loop=loop):
-            *_, start, stop, view, _, _, safe, _ = given
-            blocks = [loops_wide._block(number, view, 0) for number in range(start, stop)]
-            counts.append((sum(loops_wide._is_concerned(block, view, safe) for block in blocks), len(blocks)))
+            at = next(i for i, each in enumerate(given) if isinstance(each, loops_wide.View))
+            (start, stop, view), safe = given[at - 2 : at + 1], given[-2]
+            counts.append((len(list(loops_wide._blocks(start, stop, view, 0, safe))), stop - start))
             return loop(*given)
 
         monkeypatch.setattr(loops_wide, name, counted)

@@ -58,8 +58,10 @@ def test_dropout_is_the_operator_in_each_world(options, dtype):
 
 def test_a_single_seed_is_the_operator_on_the_whole_array():
     x, dy = inputs(np.float64)
-    y, *_ = passed(layers.Dropout(0.4), x, dy, seed=12)
-    np.testing.assert_array_equal(y, elementwise.dropout(x, 0.4, seed=12)[0])
+    y, (dropped, *_), *_ = passed(layers.Dropout(0.4), x, dy, seed=12)
+    wanted, marks = elementwise.dropout(x, 0.4, seed=12)
+    np.testing.assert_array_equal(y, wanted)
+    np.testing.assert_array_equal(dropped, marks)
 
 
 @pytest.mark.parametrize(("per_feature", "shape"), [(True, (11,)), (False, ())])
@@ -201,7 +203,7 @@ def test_evaluation_changes_nothing(layer):
     ("make", "words"),
     [
         (lambda: layers.Dropout(1.5), "ratio=1.5: must be"),
-        (lambda: layers.Dropout([0.5, 0.2]), r"ratio has shape \(2,\)"),
+        (lambda: layers.Dropout([0.5, 0.2]), "ratio has 2 numbers"),
         (lambda: layers.GaussianDropout(1.0), "ratio=1.0"),
         (lambda: layers.DropoutWithReplacement(0.5, "max"), "replacement='max'"),
         (lambda: layers.DropoutWithReplacement(0.5, np.nan), "replacement=nan: must be finite"),
@@ -213,3 +215,11 @@ def test_evaluation_changes_nothing(layer):
 def test_refusals(make, words):
     with pytest.raises(ValueError, match=words):
         make().initial((11,), np.random.default_rng(0), 3)
+
+
+@pytest.mark.parametrize(
+    "layer", [layers.Dropout(), layers.FeatureDropout(), layers.AlphaDropout(), layers.GaussianDropout()], ids=repr
+)
+def test_whole_numbers_are_refused(layer):
+    with pytest.raises(TypeError, match="x has dtype int64"):
+        layer.forward({}, np.ones((3, 5, 11), np.int64), training=True, seed=1)

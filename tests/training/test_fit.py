@@ -190,6 +190,15 @@ def test_early_stopping_restores_the_best_weights():
         fit(NETWORK, data, SGD(0.5), epochs=90, seed=range(4), start=history)
 
 
+def test_the_weights_of_the_best_epoch_are_kept():
+    data = clouds(4, train=9)
+    history = fit(NETWORK, data, SGD(0.5), epochs=30, batch=9, seed=range(4))
+    best = history.validation_loss.min(axis=1)
+    assert (history.loss(data, "validation") > best).any()
+    np.testing.assert_allclose(history.at_best().loss(data, "validation"), best, rtol=1e-12)
+    np.testing.assert_array_equal(history.best_epoch, history.validation_loss.argmin(axis=1) + 1)
+
+
 @pytest.mark.parametrize(
     ("rule", "stops", "best"),
     [

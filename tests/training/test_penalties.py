@@ -9,9 +9,10 @@ import workbench
 from workbench.baselines.pruning import gradual_sparsity, prune_global
 from workbench.baselines.variational_dropout import variational_dropout_kl
 from workbench.data.splits import Data
+from workbench.training import fit as fitting
 from workbench.training import trees
 from workbench.training.fit import fit
-from workbench.training.layers import Dense
+from workbench.training.layers import Dense, Dropout
 from workbench.training.optimizers import SGD
 from workbench.training.penalties import (
     LpGradient,
@@ -125,6 +126,17 @@ def test_the_prox_is_the_operator_with_the_rate_times_the_weight(p):
     np.testing.assert_array_equal(parameters[0]["bias"], before[0]["bias"])
 
 
+def test_a_prox_that_iterates_does_not_see_the_worlds_beside():
+    sizes = 10.0 ** np.resize(np.arange(-3, 3), (60, 1))  # numbers of other sizes need other numbers of steps
+    w = np.random.default_rng(1).normal(size=(60, 15)) * sizes
+    together, penalty = w.copy(), LpProx(0.3, 1.1)
+    penalty.after_step([{"weight": together}], 1.0, 0.5, penalty.start([{"weight": together}]))
+    for world in range(60):
+        alone = w[world : world + 1].copy()
+        penalty.after_step([{"weight": alone}], 1.0, 0.5, penalty.start([{"weight": alone}]))
+        np.testing.assert_array_equal(alone[0], together[world])
+
+
 @pytest.mark.parametrize("keep_mask", [True, False])
 def test_the_threshold_is_the_operators_and_its_mask_is_kept_or_not(keep_mask):
     parameters, thresholds = network(np.float32), np.array([0.5, 0.0, 1.0, 0.2])
@@ -198,7 +210,7 @@ def test_the_divergence_is_the_baselines_and_warms_up():
     ("penalty", "words"),
     [
         (LpProx(-1.0), "weight=-1.0: must be"),
-        (LpGradient([0.1, 0.2]), r"weight has shape \(2,\)"),
+        (LpGradient([0.1, 0.2]), "weight has 2 numbers"),
         (LpProx(0.1, names=("gamma",)), "the network has no such parameters"),
         (VariationalKL(1.0), "the network has no such parameters"),
         (MagnitudePruning(1.2), "sparsity=1.2"),
@@ -232,3 +244,23 @@ def test_fit_finds_the_minimum_with_a_penalty_in_each_world():
         np.testing.assert_allclose(slope[~zero], -weight * np.sign(lasso[w][~zero]), atol=1e-9)
         exact = np.linalg.solve(inputs.T @ inputs / 30 + weight * np.eye(6), inputs.T @ targets / 30)
         np.testing.assert_allclose(ridge[w], exact, rtol=1e-9)
+
+
+def test_a_world_with_its_own_ratio_and_strengths_trains_as_alone(monkeypatch):
+    monkeypatch.setattr(fitting, "GROUP_BYTES", 1)
+    rng = np.random.default_rng(5)
+    rows = np.stack([rng.permutation(40) for _ in range(3)])
+    data = Data(rng.normal(size=(40, 6)), np.arange(40) % 3, rows[:, :30], rows[:, :0], rows[:, 30:], None, None, 3)
+    ratios, strengths = np.array([0.5, 0.1, 0.5]), np.array([0.02, 0.1, 0.3])
+
+    def trained(worlds):
+        network = [Dense(7), Dropout(ratios[worlds]), Dense(3)]
+        chosen = [LpProx(strengths[worlds], layers=[0]), MagnitudePruning(strengths[worlds], layers=[2])]
+        options = {"epochs": 4, "batch": 8, "seed": [4, 1, 9][worlds], "dtype": np.float32, "evaluate_every": 0}
+        return fit(network, data.take(range(3)[worlds]), SGD(0.3), penalties=chosen, **options).parameters
+
+    together = trained(slice(None))
+    assert (together[2]["weight"] == 0).sum(axis=(1, 2)).tolist() == [0, 2, 6]  # shares of 21
+    for world in range(3):
+        for path, array in trees.flat(trained(slice(world, world + 1))).items():
+            np.testing.assert_array_equal(array, trees.flat(together)[path][world : world + 1], err_msg=path)

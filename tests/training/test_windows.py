@@ -49,11 +49,22 @@ def test_convolution_is_pytorch_s(case):
 
 
 @pytest.mark.parametrize(
-    ("size", "stride", "padding"), [(1, 1, 0), (3, 1, 1), (3, 1, 0), (5, 1, 2), (2, 3, 3), (3, 2, 4), (6, 1, 0)]
+    ("image", "size", "stride", "padding"),
+    [
+        ((6, 8), 1, 1, 0),
+        ((6, 8), 3, 1, 1),
+        ((6, 8), 3, 1, 0),
+        ((6, 8), 5, 1, 2),
+        ((6, 8), 2, 3, 3),
+        ((6, 8), 3, 2, 4),
+        ((6, 8), 6, 1, 0),
+        ((4, 1), 5, 1, 2),  # some elements of the window are never inside the image
+        ((2, 3), 7, 1, 3),
+    ],
 )
-def test_convolution_is_the_sum_over_each_window(size, stride, padding):
+def test_convolution_is_the_sum_over_each_window(image, size, stride, padding):
     rng = np.random.default_rng(1)
-    x, weight = rng.normal(size=(2, 5, 3, 6, 8)), rng.normal(size=(2, 4, 3, size, size))
+    x, weight = rng.normal(size=(2, 5, 3, *image)), rng.normal(size=(2, 4, 3, size, size))
     parameters = {"weight": weight, "bias": rng.normal(size=(2, 4))}
     y, _ = Convolution(4, size, stride, padding).forward(parameters, x, training=True)
     for world, example in ((0, 4), (1, 2)):
@@ -136,6 +147,8 @@ def test_equal_maxima_leave_the_gradient_to_the_first():
     y, dx, _ = both_ways(MaxPool(2, 1), {}, x, np.array([1.0, 10, 100, 1000]).reshape(1, 1, 1, 1, 4))
     np.testing.assert_array_equal(y.ravel(), [0, 7, 7, 7])
     np.testing.assert_array_equal(dx[0, 0, 0], [[1, 0, 110, 1000, 0], [0, 0, 0, 0, 0]])
+    _, dx, _ = both_ways(MaxPool(3, 1), {}, np.zeros((1, 1, 1, 4, 5)), np.ones((1, 1, 1, 2, 3)))
+    np.testing.assert_array_equal(dx[0, 0, 0], np.pad(np.ones((2, 3)), ((0, 2), (0, 2))))
 
 
 def test_maxima_of_what_is_not_finite():

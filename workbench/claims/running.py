@@ -47,7 +47,7 @@ def run_all(
     claims = [_runnable(id, seeds) for id in ids]
     parts: dict[str, dict[str, list[Numbers]]] = {claim.id: {name: [] for name in claim.settings} for claim in claims}
     verdicts: dict[str, Verdict] = {}
-    with ProcessPoolExecutor(jobs or os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs or os.cpu_count(), multiprocessing.get_context("spawn"), _one_thread) as pool:
         waiting = {
             pool.submit(_numbers, claim.id, name, 0, seeds or claim.seeds): (claim, name)
             for claim in sorted(claims, key=lambda claim: -(seeds or claim.seeds) * len(claim.settings))
@@ -101,6 +101,11 @@ def _runnable(id: str, seeds: int | None) -> Claim:
     if seeds is not None and seeds < 1:
         raise Refused(f"seeds: {seeds} is less than 1; give the number of seeds, such as {claim.seeds}")
     return claim
+
+
+def _one_thread() -> None:
+    """Let a process use one thread, unless the user says how many: there is a process for each core."""
+    os.environ.setdefault("WORKBENCH_NUM_THREADS", "1")
 
 
 def _numbers(id: str, setting: str, first: int, seeds: int) -> list[Numbers]:

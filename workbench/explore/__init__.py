@@ -1,6 +1,7 @@
 """Tools for notebooks: sliders that move a figure, and functions to show figures, record results and check predictions.
 
-The sliders are made from an operator's declaration. The plot functions beside each operator do the drawing.
+The sliders are made from an operator's declaration. The plot functions beside each operator do the drawing. The
+playground is an explorer of a network in training.
 """
 
 from typing import TYPE_CHECKING
@@ -13,5 +14,8 @@ if TYPE_CHECKING:
     from workbench.explore.notebook import check as check
     from workbench.explore.notebook import record as record
     from workbench.explore.notebook import show as show
+    from workbench.explore.playground import Playground as Playground
 
-__all__, __getattr__ = lazily(__name__, explorer="Explorer explore", notebook="check record show")
+__all__, __getattr__ = lazily(
+    __name__, explorer="Explorer explore", notebook="check record show", playground="Playground"
+)

@@ -53,7 +53,7 @@ def field(arg: Arg, slider: widgets.Widget) -> widgets.Widget:
         layout=widgets.Layout(width=f"{_width(arg) + FIELD}px"),
     )
 
-    typed: list[float] = []  # the number that the slider was last put to; a browser moves it on to a step near it
+    typed = [slider.value]  # the number that the slider was last put to; a browser moves it on to a step near it
 
     def read_slider(_: object) -> None:
         is_put = typed == [box.value] and _steps_between(slider, box.value) <= 0.5 + 1e-9

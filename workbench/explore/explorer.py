@@ -22,7 +22,10 @@ from workbench.operator import OPERATORS, Arg, Operator
 
 _numbers = itertools.count(1)  # gives each explorer without a name its own number
 
-CODE = "<code style='user-select: all; font-family: monospace; font-size: 12px; white-space: pre-wrap'>{}</code>"
+CODE = (
+    "<code style='user-select: all; font-family: monospace; font-size: 12px; white-space: pre-wrap;"
+    " display: inline-block; line-height: 1.5'>{}</code>"
+)
 BOX = "max-width: 560px; padding: 12px 16px; line-height: 1.4; color: #222; background: {}; border-left: 4px solid {}"
 MESSAGE = f"<div role='alert' style='{BOX.format('#FDF1EA', '#D55E00')}'>{{}}</div>"
 BUSY = (
@@ -107,7 +110,7 @@ class Explorer(widgets.VBox):
 
     def __init__(
         self,
-        operator: Operator,
+        operator: Operator | None,
         plot: Callable,
         args: Sequence[Arg],
         at: Mapping[str, Any],
@@ -157,8 +160,8 @@ class Explorer(widgets.VBox):
     @property
     def python(self) -> str:
         """Return the line of Python that computes what the figure shows."""
-        if self._python is not None:
-            return self._python.format(**self.values)
+        if self._python is not None or self.operator is None:
+            return (self._python or "").format(**self.values)
         inputs = ", ".join(self.operator.inputs)
         chosen = "".join(f", {name}={value!r}" for name, value in self._operator_values().items())
         return f"workbench.{self.operator.function}({inputs}{chosen})"
@@ -190,7 +193,7 @@ class Explorer(widgets.VBox):
         return self._renderer.wait(timeout, final)
 
     def _operator_values(self) -> dict[str, Any]:
-        declared = {arg.name for arg in self.operator.args}
+        declared = {arg.name for arg in self.operator.args} if self.operator else ()
         return {name: value for name, value in self.values.items() if name in declared}
 
     def _draw(self, values: dict[str, Any], final: bool) -> None:
@@ -229,7 +232,7 @@ class Explorer(widgets.VBox):
     def _seen(self, _: object) -> None:
         """Compile what the sliders can reach, once somebody sees them."""
         self.unobserve(self._seen, "_view_count")
-        if hasattr(self._plot, "__qualname__"):  # another process can import it
+        if self.operator and hasattr(self._plot, "__qualname__"):  # another process can import it
             compile_ahead(self._plot, self.operator, self._args, {**self._data, **self.values})
 
     def outputs(self) -> list[tuple[dict, dict]]:

@@ -11,7 +11,7 @@ class Renderer:
     """Call `draw(values, final)` in its own thread, for the newest requested values only.
 
     Values that arrive during a drawing replace one another, so that no queue builds up; the last is drawn next. When
-    none have arrived for REST seconds, the last are drawn again, with `final` true.
+    none have arrived for REST seconds, the last are drawn again, with `final` true, and the thread ends.
     """
 
     def __init__(self, draw: Callable[[dict[str, Any], bool], None]) -> None:
@@ -26,7 +26,8 @@ class Renderer:
         with self._changed:
             self._wanted = values
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="workbench-explore", daemon=True)
+                # Not a daemon: Python would end it at exit in the middle of a drawing, and abort.
+                self._thread = threading.Thread(target=self._work, name="workbench-explore")
                 self._thread.start()
             self._changed.notify_all()
 
@@ -41,7 +42,10 @@ class Renderer:
         values: dict[str, Any] = {}
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._wanted is not None, None if self._final else REST)
+                if self._final and self._wanted is None:
+                    self._thread = None
+                    return
+                self._changed.wait_for(lambda: self._wanted is not None, REST)
                 self._final = self._wanted is None
                 values, self._wanted = values if self._wanted is None else self._wanted, None
                 self._busy = True

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from workbench import parallel
-from workbench.compiling import variant
+from workbench.compiling import unlocked, variant
 from workbench.lrn import log_domain, loops_channels_first, loops_channels_last, loops_wide, loops_within
 from workbench.lrn.loops_common import (
     BLOCK,
@@ -99,7 +99,7 @@ def _fill(arrays: tuple, out: np.ndarray, window: Window, channels_last: bool, p
     """Fill `out` from arrays that the loops can read; the last array is a block of `all_x`."""
     x, direction = arrays[-1], "forward" if len(arrays) == 1 else "gradient"
     plan, scalars, limits = _preparation(x.shape, x.dtype, window, channels_last, direction)
-    flat = [array.reshape(-1) for array in (*arrays, out)]
+    flat = [unlocked(array.reshape(-1)) for array in (*arrays, out)]
     safe = np.zeros(plan.jobs, np.bool_)
 
     def work(start: int, stop: int) -> None:
@@ -114,13 +114,13 @@ def _fill(arrays: tuple, out: np.ndarray, window: Window, channels_last: bool, p
 def _fill_again(flat: list, plan: _Plan, window: Window, direction: str, power: tuple, safe: np.ndarray) -> bool:
     """Compute the elements of unsafe jobs that plain arithmetic gets wrong; return whether all bases are positive."""
     loop, numbers = getattr(loops_wide, direction), _numbers(flat[0].dtype, window)
+    wanted = (power != variant(SCALE_ITSELF),) if direction == "forward" else ()
     outer, height, _, lanes = plan.view.shape
     blocks = outer * -(-height // plan.view.band) * -(-lanes // plan.view.chunk)
     positive = np.ones(blocks, np.bool_)
-    wanted = () if power == variant(SCALE_ITSELF) else variant(1)
 
     def work(start: int, stop: int) -> None:
-        loop(*flat, start, stop, plan.view, wanted, numbers, safe, positive)
+        loop(*flat, start, stop, plan.view, *wanted, numbers, safe, positive)
 
     parallel.run(work, blocks, flat[0].size)
     return bool(positive.all())

@@ -25,6 +25,7 @@ from workbench.compiling import AHEAD, compiler, prefetch_to_read, prefetch_to_w
 # The only deviation from IEEE arithmetic is contraction to fused multiply-adds. A part is inlined where it is used.
 kernel = compiler(fastmath={"contract"})
 part = compiler(fastmath={"contract"}, forceinline=True)
+inner = compiler(fastmath={"contract"}, no_cpython_wrapper=True)  # only compiled functions call it
 
 # Variants: the method of computing scale^-beta. Square roots and a division are exact to the last bit or two, and
 # faster than any polynomial.
@@ -70,7 +71,7 @@ def _compiled_size_bits(s):
     return lambda s: np.uint64((np.float64(s).view(np.uint64) << np.uint64(1)) - np.uint64(1))
 
 
-@kernel
+@inner
 def inverse_power(s, high, low):
     """Return s^-(high + low) for a normal positive float32: 2^(-beta * log2 s), relative error 2e-7.
 
@@ -103,7 +104,7 @@ def inverse_power(s, high, low):
     return i32(f32(p).view(np.int32) + i32(i32(nearest) << i32(23))).view(np.float32)
 
 
-@kernel
+@inner
 def _divide_by_power(x, s, power, scalars):
     """Return x * s^-beta."""
     if len(power) == POLYNOMIAL:
@@ -120,7 +121,7 @@ def _divide_by_power(x, s, power, scalars):
     return s
 
 
-@kernel
+@inner
 def _two_powers(s, power, scalars):
     """Return s^-beta and s^-(beta + 1), with a single division."""
     if len(power) == POLYNOMIAL:
@@ -184,7 +185,7 @@ def _normalize_block(x, at, step, window, o, y, to, length, power, scalars, limi
     return low, high
 
 
-@kernel
+@inner
 def normalize(x, at, step, window, period, y, to, width, power, scalars, limits):
     """Set y = x * scale^-beta for `width` elements, from x[at] and y[to] on; masks repeat after `period`."""
     low, high = limits.highest, limits.lowest
@@ -224,7 +225,7 @@ def _gradient_terms_block(dy, x, at, step, window, o, direct, term, to, length, 
     return low, high, largest, small_dy, small_x
 
 
-@kernel
+@inner
 def _keeps_digits(small_dy, small_x, high, scalars, limits):
     """Return whether no product of a gradient is too small to have all digits, from the extremes of its factors."""
     digits, offset = limits.digits, limits.offset
@@ -235,7 +236,7 @@ def _keeps_digits(small_dy, small_x, high, scalars, limits):
     return min(product, product + dy_exponent) >= limits.smallest and x_exponent >= limits.smallest_x
 
 
-@kernel
+@inner
 def gradient_terms(dy, x, at, step, window, period, direct, term, to, width, jump, power, scalars, limits):
     """Set direct = dy * scale^-beta and term = dy * x * scale^-(beta + 1), from index `to` on, for x and dy from `at`.
 
@@ -267,7 +268,7 @@ def _add_terms_block(term, middle, step, window, o, direct, at, x, dx, to, lengt
         dx[to + i] = direct[at + i] - (scalars.slope * x[to + i]) * total
 
 
-@kernel
+@inner
 def add_terms(term, middle, step, window, period, direct, at, x, dx, to, width, jump, scalars):
     """Set dx = direct - slope * x * (window sum of term), for x and dx from index `to`, direct from `at`."""
     if width < u(BLOCK):
@@ -300,7 +301,7 @@ def _sum_window_block(squared, x, at, step, terms, sums, to, length):
             sums[to + i] = _summand(squared, x[at + i])
 
 
-@kernel
+@inner
 def sum_window(squared, x, at, step, terms, sums, to, width):
     """Set sums[to + i] to the sum of x[at + k * step + i], or of their squares, over k < terms, for i < width."""
     if width < u(BLOCK):
@@ -315,7 +316,7 @@ def sum_window(squared, x, at, step, terms, sums, to, width):
             sums[to + i] += _summand(squared, x[row + i])
 
 
-@kernel
+@inner
 def spread_rows(rows, first, last, channels, gap, values):
     """Copy rows to `values` with a gap before each row and after the last; the gaps are not written."""
     to = u(gap)
@@ -327,7 +328,7 @@ def spread_rows(rows, first, last, channels, gap, values):
         to += u(channels + gap)
 
 
-@kernel
+@inner
 def collect_rows(values, first, last, channels, gap, rows):
     """Copy rows back from the layout of `spread_rows`."""
     at = u(gap)

@@ -3,6 +3,7 @@
 Every array is seen as (outer, height, width, lanes). The window runs over height and width: across the channels these
 are the channels and 1. A block is a band of rows with some of the lanes. It is copied to float64 with zeros around it,
 so that every window is complete, and only elements whose window is beyond the limits of plain arithmetic are written.
+So only the loops that copy are compiled for each type; `forward` and `gradient` are Python, and call one loop a block.
 
     base      Each window's base is kept as its logarithm. Squares that float64 cannot hold are summed at other levels,
               with x multiplied by a power of two; of each window, a level is taken at which its sum is in range.
@@ -15,7 +16,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from workbench.lrn.loops_common import SQUARES, VALUES, kernel, part, sum_window, u
+from workbench.lrn.loops_common import SQUARES, VALUES, inner, kernel, part, sum_window, u
 
 # The place of element (o, r, c, l) is the sum of the products with `strides`; a block holds `band` rows and `chunk`
 # lanes. Element (o, r, c, l) was computed by job o * jobs[0] + r // band * jobs[1] + l // jobs[3] * jobs[2]. With
@@ -102,8 +103,7 @@ def _split(x):
     return (f if usual else x - x), (e if usual else -10 * FAR)
 
 
-@part
-def _block(number, view, reach):
+def block_of(number, view, reach):
     """Return the block of a number, with a copy that holds `reach` rows more at either end."""
     _, height, width, lanes = view.shape
     bands, chunks = -(-height // view.band), -(-lanes // view.chunk)
@@ -116,13 +116,16 @@ def _block(number, view, reach):
     return Block(outer, row, last, top, bottom, lane, step, width * step + 2 * gap, gap, width * step)
 
 
+_block = part(block_of)
+
+
 @part
 def _at(r, block):
     """Return the place of a row in the copy, after the gap."""
     return u((r - block.top) * block.pitch + block.gap)
 
 
-@kernel
+@part
 def _is_concerned(block, view, safe):
     """Return whether a job that computed an element of the block was not safe."""
     each, every_band, every_tile, tile = view.jobs
@@ -134,6 +137,22 @@ def _is_concerned(block, view, safe):
 
 
 @kernel
+def next_block(number, stop, view, safe):
+    """Return the first block from `number` on that a job which was not safe computed, or `stop`."""
+    while number < stop and not _is_concerned(_block(number, view, 0), view, safe):
+        number += 1
+    return number
+
+
+def _blocks(start, stop, view, reach, safe):
+    """Yield the numbers of the blocks that must be computed again, and the blocks."""
+    number = next_block(start, stop, view, safe)
+    while number < stop:
+        yield number, block_of(number, view, reach)
+        number = next_block(number + 1, stop, view, safe)
+
+
+@inner
 def _clear(values, block, view):
     """Set values to 0 beyond the array and in the gaps, and elsewhere to anything."""
     _, height, _, _ = view.shape
@@ -178,7 +197,7 @@ def _scatter(results, fails, block, view, y):
                 )
 
 
-@kernel
+@inner
 def _sum_around(squared, values, r, vertical, horizontal, block, down, sums):
     """Set sums to the sums of the values, or of their squares, in the windows around the elements of row r."""
     (above, below), (before, after) = vertical, horizontal
@@ -191,7 +210,7 @@ def _sum_around(squared, values, r, vertical, horizontal, block, down, sums):
         sum_window(VALUES, down, along, u(block.step), before + after + 1, sums, u(0), u(block.width))
 
 
-@kernel
+@inner
 def _log2_row(sums, width, level, numbers, is_first, at, result, fails):
     """Set result to log2(bias + coefficient * sum) where this level can tell; return whether it could everywhere.
 
@@ -214,7 +233,7 @@ def _log2_row(sums, width, level, numbers, is_first, at, result, fails):
     return unknown == 0
 
 
-@kernel
+@inner
 def _log2_base(values, scaled, down, sums, begin, end, block, view, numbers, result, fails):
     """Set result to log2 of the base for the rows begin .. end; return whether it is positive in the block's rows."""
     for k in range(len(numbers.levels)):
@@ -236,12 +255,12 @@ def _log2_base(values, scaled, down, sums, begin, end, block, view, numbers, res
     return count == 0
 
 
-@kernel
-def _normalize_row(values, log2_scale, at, width, power, numbers, fails, results):
-    """Set results to x * scale^-beta, or to the scale without `power`, and fails to 1 where plain arithmetic does."""
+@inner
+def _normalize_row(values, log2_scale, at, width, normalizes, numbers, fails, results):
+    """Set results to x * scale^-beta, or to the scale, and fails to 1 where plain arithmetic does."""
     for i in range(at, at + u(width)):
         fails[i] = fails[i] if numbers.lowest <= log2_scale[i] <= numbers.highest else 1.0
-        if len(power):
+        if normalizes:
             f, e = _power(numbers.beta, log2_scale[i])
             results[i] = _times_power_of_two(_times_power_of_two(values[i], max(e, 0.0)) * f, min(e, 0.0))
         else:
@@ -250,26 +269,34 @@ def _normalize_row(values, log2_scale, at, width, power, numbers, fails, results
 
 
 @kernel
-def forward(x, y, start, stop, view, power, numbers, safe, positive):
-    """Compute y, or without `power` the scale, of the blocks that need it; tell whether their bases are positive."""
+def _normalize(values, fails, results, buffers, rows, block, view, normalizes, numbers):
+    """Set the results of a block; return whether its bases are positive."""
+    scaled, log2_scale = buffers
+    down, sums = rows
+    is_positive = _log2_base(values, scaled, down, sums, block.row, block.last, block, view, numbers, log2_scale, fails)
+    for r in range(block.row, block.last):
+        _normalize_row(values, log2_scale, _at(r, block), block.width, normalizes, numbers, fails, results)
+    return is_positive
+
+
+def _buffers(number, view, reach):
+    """Return arrays that hold a block with `reach` rows more at either end, and two that hold a row."""
     row = (view.shape[2] + 2 * max(view.horizontal)) * view.chunk
-    size = (min(view.band, view.shape[1]) + 2 * max(view.vertical)) * row
-    values, scaled, log2_scale = np.empty(size), np.empty(size), np.empty(size)
-    fails, results, down, sums = np.empty(size), np.empty(size), np.empty(row), np.empty(row)
-    for number in range(start, stop):
-        block = _block(number, view, max(view.vertical))
-        if not _is_concerned(block, view, safe):
-            continue
+    size = (min(view.band, view.shape[1]) + 2 * reach) * row
+    return [np.empty(size) for _ in range(number)], (np.empty(row), np.empty(row))
+
+
+def forward(x, y, start, stop, view, normalizes, numbers, safe, positive):
+    """Compute y, or else the scale, of the blocks that need it; tell whether their bases are positive."""
+    reach = max(view.vertical)
+    (values, fails, results, *buffers), rows = _buffers(5, view, reach)
+    for number, block in _blocks(start, stop, view, reach, safe):
         _gather(x, block, view, values)
-        positive[number] = _log2_base(
-            values, scaled, down, sums, block.row, block.last, block, view, numbers, log2_scale, fails
-        )
-        for r in range(block.row, block.last):
-            _normalize_row(values, log2_scale, _at(r, block), block.width, power, numbers, fails, results)
+        positive[number] = _normalize(values, fails, results, tuple(buffers), rows, block, view, normalizes, numbers)
         _scatter(results, fails, block, view, y)
 
 
-@kernel
+@inner
 def _terms_row(upstream, values, log2_scale, at, width, numbers, factor, exponent, fails):
     """Set factor * 2^exponent to a row's terms, and fails to 1 where plain arithmetic does; tell whether one is far."""
     far = 0
@@ -287,13 +314,13 @@ def _terms_row(upstream, values, log2_scale, at, width, numbers, factor, exponen
     return far > 0
 
 
-@kernel
+@inner
 def _sum_back(values, r, block, view, down, sums):
     """Sum the values of all elements whose window holds an element of row r: the same window from the other end."""
     _sum_around(VALUES, values, r, view.vertical[::-1], view.horizontal[::-1], block, down, sums)
 
 
-@kernel
+@inner
 def _largest_below(bound, factor, exponent, begin, end):
     """Return the largest exponent below `bound` of a factor that is not 0, or -inf."""
     largest = -np.inf
@@ -303,7 +330,7 @@ def _largest_below(bound, factor, exponent, begin, end):
     return largest
 
 
-@kernel
+@inner
 def _sum_terms(factor, exponent, far, begin, end, block, view, down, sums, terms, size, total, shift):
     """Set total * 2^shift to the sum of the terms around each element; far terms, from begin to end, take levels.
 
@@ -332,7 +359,7 @@ def _sum_terms(factor, exponent, far, begin, end, block, view, down, sums, terms
         level = _largest_below(level - NEAR, factor, exponent, begin, end)
 
 
-@kernel
+@inner
 def _finish_row(upstream, values, log2_scale, total, shift, at, width, numbers, results):
     """Set results to dy * scale^-beta - x * total, two factors that are aligned at the larger exponent."""
     for i in range(at, at + u(width)):
@@ -347,38 +374,40 @@ def _finish_row(upstream, values, log2_scale, total, shift, at, width, numbers, 
 
 
 @kernel
-def gradient(dy, x, dx, start, stop, view, power, numbers, safe, positive):
-    """Compute the gradient of `forward` of the blocks that need it; tell whether their bases are positive."""
+def _differentiate(values, upstream, reached, results, buffers, rows, block, view, numbers):
+    """Set the results of a block, and `reached` to 1 where plain arithmetic fails; tell whether bases are positive."""
     above, below = view.vertical
-    reach, height = 2 * max(above, below), view.shape[1]
-    row = (view.shape[2] + 2 * max(view.horizontal)) * view.chunk
-    size = (min(height, view.band) + 2 * reach) * row
-    values, upstream, scaled, log2_scale = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
-    factor, exponent, fails, magnitude = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
-    total, shift, results = np.empty(size), np.empty(size), np.empty(size)
-    down, sums, reached = np.empty(row), np.empty(row), np.empty(size)
-    for number in range(start, stop):
-        block = _block(number, view, reach)
-        if not _is_concerned(block, view, safe):
-            continue
+    scaled, log2_scale, factor, exponent, fails, magnitude, total, shift = buffers
+    down, sums = rows
+    first, final = max(0, block.row - below), min(view.shape[1], block.last + above)
+    for terms in (factor, exponent, fails):
+        _clear(terms, block, view)
+    is_positive = _log2_base(values, scaled, down, sums, first, final, block, view, numbers, log2_scale, fails)
+    far = False
+    for r in range(first, final):
+        at = _at(r, block)
+        far |= _terms_row(upstream, values, log2_scale, at, block.width, numbers, factor, exponent, fails)
+    for r in range(block.row, block.last):
+        _sum_back(fails, r, block, view, down, sums)
+        for i in range(u(block.width)):
+            small = 0.0 < abs(values[_at(r, block) + i]) < numbers.smallest_x
+            reached[_at(r, block) + i] = 1.0 if sums[i] > 0.0 or small else 0.0
+    begin, end = (first - block.top) * block.pitch, (final - block.top) * block.pitch
+    _sum_terms(factor, exponent, far, begin, end, block, view, down, sums, scaled, magnitude, total, shift)
+    for r in range(block.row, block.last):
+        at = _at(r, block)
+        _finish_row(upstream, values, log2_scale, total, shift, at, block.width, numbers, results)
+    return is_positive
+
+
+def gradient(dy, x, dx, start, stop, view, numbers, safe, positive):
+    """Compute the gradient of `forward` of the blocks that need it; tell whether their bases are positive."""
+    reach = 2 * max(view.vertical)
+    (values, upstream, reached, results, *buffers), rows = _buffers(12, view, reach)
+    for number, block in _blocks(start, stop, view, reach, safe):
         _gather(x, block, view, values)
         _gather(dy, block, view, upstream)
-        first, final = max(0, block.row - below), min(height, block.last + above)
-        for terms in (factor, exponent, fails):
-            _clear(terms, block, view)
-        positive[number] = _log2_base(values, scaled, down, sums, first, final, block, view, numbers, log2_scale, fails)
-        far = False
-        for r in range(first, final):
-            at = _at(r, block)
-            far |= _terms_row(upstream, values, log2_scale, at, block.width, numbers, factor, exponent, fails)
-        for r in range(block.row, block.last):
-            _sum_back(fails, r, block, view, down, sums)
-            for i in range(u(block.width)):
-                small = 0.0 < abs(values[_at(r, block) + i]) < numbers.smallest_x
-                reached[_at(r, block) + i] = 1.0 if sums[i] > 0.0 or small else 0.0
-        begin, end = (first - block.top) * block.pitch, (final - block.top) * block.pitch
-        _sum_terms(factor, exponent, far, begin, end, block, view, down, sums, scaled, magnitude, total, shift)
-        for r in range(block.row, block.last):
-            at = _at(r, block)
-            _finish_row(upstream, values, log2_scale, total, shift, at, block.width, numbers, results)
+        positive[number] = _differentiate(
+            values, upstream, reached, results, tuple(buffers), rows, block, view, numbers
+        )
         _scatter(results, reached, block, view, dx)

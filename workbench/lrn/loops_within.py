@@ -11,6 +11,7 @@ from workbench.lrn.loops_common import (
     add_terms,
     collect_rows,
     gradient_terms,
+    inner,
     kernel,
     normalize,
     spread_rows,
@@ -85,7 +86,7 @@ def gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizontal, po
         safe[job] = ok
 
 
-@kernel
+@inner
 def _sum_down(squared, x, origin, height, row, begin, end, above, below, sums):
     """Sum rows begin .. end of a plane (x[origin] on, `height` rows) over their vertical windows; write to `sums`.
 
@@ -102,7 +103,7 @@ def _sum_down(squared, x, origin, height, row, begin, end, above, below, sums):
         r += rows
 
 
-@kernel
+@inner
 def _sum_along(values, rows, row, gap, reach, step, terms, laid_out, summed, sums):
     """Sum `terms` neighbours, `step` apart, along each of the first `rows` rows of `values`; write to `sums`.
 

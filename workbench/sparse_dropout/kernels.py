@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from workbench import parallel, philox
+from workbench.compiling import unlocked
 from workbench.sparse_dropout import loops_common, loops_dense, loops_segments, loops_sparse
 from workbench.sparse_dropout.inputs import Drop, check_sum
 from workbench.sparse_dropout.loops_common import TILE, Draw
@@ -39,6 +40,7 @@ def dropout_of_runs(x, begins: np.ndarray, drop: Drop, replacement: np.ndarray, 
     values, period, run = _cycle(replacement, x.shape)
     marks = np.empty(x.size, np.uint8)
     length, first, draw = x.size // max(begins.size, 1), np.uint64(drop.start), _draw(drop)
+    begins = unlocked(begins)
 
     def loop(source, y, values, scales, start, stop):
         loops_dense.runs(source, y, marks, begins, length, first, values, period, run, scales, draw, start, stop)
@@ -84,8 +86,8 @@ def _carry_back_stored(dy: Stored, dropped: Stored, scale: float, replacement_sh
 def _carry_back(dy, dropped, scale: float, values: int, run: tuple) -> tuple[np.ndarray, np.ndarray]:
     """Return dx, and the sums of dy (2, values) of dropped and of kept elements, for each value of the replacement."""
     wide = np.dtype(np.float32) if dy.dtype == np.float16 else dy.dtype
-    source = np.ascontiguousarray(dy, wide).reshape(-1)
-    marks = np.ascontiguousarray(dropped).reshape(-1).view(np.uint8)
+    source = unlocked(np.ascontiguousarray(dy, wide).reshape(-1))
+    marks = unlocked(np.ascontiguousarray(dropped).reshape(-1).view(np.uint8))
     dx = np.empty_like(source)
     jobs = max(1, min(SUMS, source.size // (ROOM * values)))
     length = -(-source.size // (jobs * TILE)) * TILE
@@ -120,7 +122,7 @@ def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Dr
     if np.any(totals[:, 0] < 0) or totals[:, 0].sum() != x.size:
         check_sum(lengths, x.size)  # raises, and says what is wrong
     inputs, outputs = (np.concatenate([[0], np.cumsum(column)]) for column in totals.T)
-    x = np.ascontiguousarray(x)
+    x = unlocked(np.ascontiguousarray(x))
     y = np.empty(int(outputs[-1]), x.dtype)
     bits = _bits(x.dtype)
     new = np.asarray(value).view(bits)[()]
@@ -170,7 +172,8 @@ def _selected(
     source = x.astype(np.float32) if half else x
     y = np.empty_like(source)
     view = _bits(x.dtype) if scale is None else source.dtype
-    arrays = source.view(view), y.view(view), values.view(view) if scale is None else values.astype(source.dtype)
+    values = values.view(view) if scale is None else values.astype(source.dtype)
+    arrays = unlocked(source.view(view)), y.view(view), unlocked(values)
     scales = _scales(drop, scale, source.dtype)
 
     def work(start: int, stop: int) -> None:
@@ -224,14 +227,13 @@ def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None)
         of_rows, of_columns = (step // values.itemsize for step in np.broadcast_to(values, x.shape).strides)
         value_steps = tuple(map(np.uint64, x.as_rows_and_columns(of_rows, of_columns)))
     scales = _scales(drop, scale, source.dtype)
-    arrays = source.view(view), y.view(view), dropped, x.bounds, x.minors, steps
+    arrays = unlocked(source.view(view)), y.view(view), dropped, unlocked(x.bounds), unlocked(x.minors), steps
+    values = unlocked(values.reshape(-1).view(view))
     draw = _draw(Drop(drop.ratio, drop.seed))
 
     def work(start: int, stop: int) -> None:
         begin, end = start * ENTRIES, min(stop * ENTRIES, x.count)
-        loops_sparse.entries(
-            *arrays, values.reshape(-1).view(view), value_steps, scales, draw, np.uint64(drop.start), begin, end
-        )
+        loops_sparse.entries(*arrays, values, value_steps, scales, draw, np.uint64(drop.start), begin, end)
 
     parallel.run(work, -(-x.count // ENTRIES), x.count)
     return x.like(y), x.like(dropped)

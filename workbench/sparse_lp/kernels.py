@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from workbench import parallel
-from workbench.compiling import variant
+from workbench.compiling import unlocked, variant
 from workbench.sparse_lp import loops_penalty, loops_prox, loops_rows
 from workbench.sparse_lp.loops_common import SAMPLE, SMALLEST
 from workbench.sparse_lp.reference import lp_threshold, power_of_product
@@ -59,7 +59,7 @@ def sparse_lp(w: np.ndarray, alpha: float, p: float, sparsity_threshold: float) 
 
 
 def lp_gradient(w: np.ndarray, alpha: float, p: float) -> np.ndarray:
-    source = np.ascontiguousarray(w).reshape(-1)
+    source = unlocked(np.ascontiguousarray(w).reshape(-1))
     dw = np.empty_like(source)
     if not alpha or not p:
         alpha, p = 0.0, 1.0
@@ -73,7 +73,7 @@ def lp_gradient(w: np.ndarray, alpha: float, p: float) -> np.ndarray:
 def lp_prox(x: np.ndarray, weight: float, p: float) -> np.ndarray:
     if weight == 0:
         return x.copy()
-    source = np.ascontiguousarray(x).reshape(-1)
+    source = unlocked(np.ascontiguousarray(x).reshape(-1))
     z = np.empty_like(source)
     kind, scalars = _prox(weight, p)
     _run(lambda start, stop: loops_prox.prox(source, z, kind, scalars, start, stop), source.size)
@@ -85,7 +85,7 @@ def _shrink_rows(param: np.ndarray, indices: np.ndarray, p: float, reg_lambda: f
     shift = max(0, (len(param) - 1).bit_length() - (RANGES - 1).bit_length())
     bounds = np.zeros(((len(param) - 1) >> shift) + 2, np.int64)
     by_range = np.empty_like(indices)
-    loops_rows.partition(indices, shift, bounds, by_range)
+    loops_rows.partition(unlocked(indices), shift, bounds, by_range)
     one, strength = param.dtype.type(1), param.dtype.type(reg_lambda)
     kind, scalars = _prox(reg_lambda, p)
     if p == 1:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from workbench.training.layers.layer import Random, Shape
+from workbench.training.random import Random, Shape
 
 Initializer = Callable[[Shape, Random, int, int], np.ndarray]
 

@@ -3,6 +3,15 @@
 import numpy as np
 
 from workbench.compiling import compiler
+from workbench.philox import HALF, LOW
+from workbench.sparse_dropout.loops_common import ZERO, u, write_words
+
+
+@compiler()
+def words(out, seeds):
+    """Write the first words of each seed's stream to out (worlds, 4 * blocks)."""
+    for w in range(u(out.shape[0])):
+        write_words(out[w], ZERO, u(out.shape[1] // 4), seeds[w] & LOW, seeds[w] >> HALF)
 
 
 @compiler()

@@ -44,8 +44,8 @@ class Optimizer:
         worlds = len(next(trees.leaves(parameters), ()))
         return {
             "step": np.zeros(worlds, np.int64),
-            "learning_rate": self._by_world("learning_rate", worlds),
-            "weight_decay": self._by_world("weight_decay", worlds),
+            "learning_rate": trees.by_world("learning_rate", self.learning_rate, worlds),
+            "weight_decay": trees.by_world("weight_decay", self.weight_decay, worlds),
             "averages": trees.changed(
                 parameters, lambda w: {name: np.zeros_like(_rows(w)) for name in self.averages()}
             ),
@@ -66,14 +66,6 @@ class Optimizer:
     def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: "_Numbers") -> None:
         """Change w (worlds, n) and its averages of the same shape in place, given its gradient g."""
         raise NotImplementedError
-
-    def _by_world(self, name: str, worlds: int) -> np.ndarray:
-        values = np.asarray(getattr(self, name), np.float64)
-        if values.ndim and len(values) != worlds:
-            raise ValueError(
-                f"{name} has {len(values)} numbers: must be one number, or one for each of {worlds} worlds"
-            )
-        return np.array(np.broadcast_to(values, worlds))
 
 
 _SHARES = ("momentum", "alpha", "betas")

@@ -14,10 +14,10 @@ import numpy as np
 from workbench.baselines.pruning import gradual_sparsity
 from workbench.baselines.variational_dropout import kl_approximation, log_alpha, variational_dropout_kl_gradient
 from workbench.sparse_lp import lp_gradient, lp_prox, sparse_lp_regularizer
+from workbench.training.layers.dropout import Rate, kept
 from workbench.training.layers.layer import Parameters
 from workbench.training.trees import by_world, column
 
-Rate = float | Sequence[float] | np.ndarray
 Network = list[Parameters]
 State = dict[str, Any]
 
@@ -116,7 +116,7 @@ class SparseLpThreshold(LpGradient):
             sizes = np.abs(w, dtype=np.float64)
             small = sizes <= column(state["threshold"], sizes)
             removed[...] = small | removed if self.keep_mask else small
-            np.copyto(w, 0, where=removed)
+            w[...] = kept(w, removed, np.ones(len(w), w.dtype))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -177,7 +177,7 @@ class MagnitudePruning(Penalty):
             return
         state["stage"][...] = share
         for w, removed in zip(weights, state["removed"], strict=True):
-            np.copyto(w, 0, where=removed)
+            w[...] = kept(w, removed, np.ones(len(w), w.dtype))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

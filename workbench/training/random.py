@@ -6,15 +6,26 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from workbench import philox
+from workbench.training import loops
+
+Shape = tuple[int, ...]
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _MIX = (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9), np.uint64(27), np.uint64(0x94D049BB133111EB), np.uint64(31))
 SEED_RULE = "must be a whole number from 0 to 2**64 - 1, or a sequence of them, one for each world"
+
+
+class Random(Protocol):
+    """A source of random numbers; `numpy.random.Generator` is one, and `WorldRandom` another."""
+
+    def uniform(self, low: float, high: float, size: Shape) -> np.ndarray: ...
+
+    def normal(self, loc: float, scale: float, size: Shape) -> np.ndarray: ...
 
 
 def world_seeds(seed: int | Sequence[int] | np.ndarray) -> np.ndarray:
@@ -52,11 +63,9 @@ def derive(seeds: np.ndarray, *path: int | np.ndarray) -> np.ndarray:
 
 def words(seeds: np.ndarray, count: int) -> np.ndarray:
     """Return the first `count` words of each seed's Philox stream, uint32, shape (worlds, count)."""
-    blocks = np.arange(-(-count // philox.WORDS_PER_BLOCK), dtype=np.uint64)[None]
-    key = (seeds & philox.LOW)[:, None], (seeds >> philox.HALF)[:, None]
-    zero = np.zeros((len(seeds), blocks.shape[1]), np.uint64)
-    drawn = philox.philox4x32(blocks + zero, zero, zero, zero, *key)
-    return np.stack(drawn, axis=-1).reshape(len(seeds), -1)[:, :count].astype(np.uint32)
+    out = np.empty((len(seeds), -(-count // philox.WORDS_PER_BLOCK) * philox.WORDS_PER_BLOCK), np.uint32)
+    loops.words(out, np.ascontiguousarray(seeds))
+    return out[:, :count]
 
 
 def uniform(seeds: np.ndarray, count: int) -> np.ndarray:

@@ -54,7 +54,7 @@ def by_world(name: str, values: Any, worlds: int, highest: float = math.inf) -> 
     """
     numbers = np.asarray(values, np.float64)
     if numbers.shape not in ((), (worlds,)):
-        raise ValueError(f"{name} has shape {numbers.shape}: must be one number, or one for each of {worlds} worlds")
+        raise ValueError(f"{name} has {numbers.size} numbers: must be one number, or one for each of {worlds} worlds")
     if not np.all(np.isfinite(numbers) & (numbers >= 0) & (numbers <= highest)):
         raise ValueError(f"{name}={values!r}: must be finite, at least 0 and at most {highest}")
     return np.array(np.broadcast_to(numbers, worlds))

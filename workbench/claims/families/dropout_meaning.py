@@ -222,19 +222,4 @@ CLAIMS = [
         ("one step of gradient descent, rows compared",),
         finding="Equal rows stay equal, but random rows are not equal: random weights break the symmetry.",
     ),
-    Claim(
-        "D33",
-        TEXT,
-        "Q3",
-        "cost",
-        "Large batches are stable but need memory; small ones need more iterations.",
-        (Exact("exponent of the batch's size", -1.1, -0.9),),
-        signals_in_depth.noise_of_batches,
-        "02-sparse-dropout#What else should I consider?",
-        ("the variance of a mean of independent terms",),
-        settings={"noise of the gradient": {}},
-        pending=("updates to a target loss",),
-        finding="The variance of the gradient falls in proportion to the batch. Trained networks will tell how many "
-        "updates are needed.",
-    ),
 ]

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from workbench import philox
 from workbench.arrays import WIDE_FLOATS, native_array
 from workbench.operator import checked_choice
 from workbench.training.layers import dropout_loops
@@ -21,14 +20,14 @@ Passed = tuple[np.ndarray, Any]  # y, and what the pass back needs
 class Dropping(Layer):
     """A layer that drops a share `ratio` in training: one number, or one for each world, which is a parameter.
 
-    A wrong ratio raises ValueError when the layer is given its initial parameters, or used.
+    A wrong ratio raises ValueError when the layer draws its initial parameters.
     """
 
     ratio: Rate
     highest = 1.0
 
     def initial(self, shape: Shape, rng: Random, worlds: int) -> Parameters:
-        ratios = self.ratios({}, worlds)
+        ratios = by_world("ratio", self.ratio, worlds, self.highest)
         return {"ratio": ratios} if np.ndim(self.ratio) else {}
 
     def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
@@ -47,7 +46,7 @@ class Dropping(Layer):
 
     def ratios(self, parameters: Named, worlds: int) -> np.ndarray:
         """Return the ratio of each world, float64."""
-        return by_world("ratio", parameters.get("ratio", self.ratio), worlds, self.highest)
+        return np.full(worlds, parameters.get("ratio", self.ratio), np.float64)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,7 +90,6 @@ class DropoutWithReplacement(Dropping):
         return parameters
 
     def noisy(self, parameters: Named, x: np.ndarray, seed: Any) -> Passed:
-        x = native_array("x", x, WIDE_FLOATS)
         new = self._replacement(parameters, x)
         rows = np.broadcast_to(new, (len(new), *x.shape[2:])).reshape(len(new), -1)
         y, *drawn = dropped_out(x, seed, self.ratios(parameters, len(x)), rows, self.scaled)
@@ -147,20 +145,11 @@ def dropped_out(x: np.ndarray, seed: Any, ratios: np.ndarray, rows: np.ndarray, 
     `rows` are the replacements of an example, flat, (1 or worlds, 1 or size). A single seed has one stream for all
     worlds, one after the other.
     """
-    worlds, size = len(x), x[0].size
-    flat = np.require(x.reshape(worlds, size), requirements=["C", "W"])
-    seeds = np.broadcast_to(np.asarray(seed, np.uint64), worlds)
-    starts = np.arange(worlds, dtype=np.uint64) * np.uint64(0 if np.ndim(seed) else size)
-    draws = [np.ceil(ratios * 2.0**32).astype(np.uint64), seeds & philox.LOW, seeds >> philox.HALF, starts // 4]
-    scales = np.tile(np.array([0, 1], x.dtype), (worlds, 1))
-    if scaled:
-        inside = (ratios > 0) & (ratios < 1)
-        scales[inside] = np.stack([ratios[inside], 1 / (1 - ratios[inside])], axis=1)
-    period = rows.shape[1]
-    values = np.take(rows.astype(x.dtype), np.arange(period + philox.TILE) % period, axis=1)
-    y, dropped = np.empty_like(flat), np.empty((worlds, size), np.uint8)
-    dropout_loops.stacks(flat, y, dropped, values, period, scales, np.stack(draws, axis=1), starts % 4)
-    return y.reshape(x.shape), dropped.view(np.bool_).reshape(x.shape), scales[:, 1].copy()
+    flat = np.require(native_array("x", x, WIDE_FLOATS).reshape(len(x), -1), requirements=["C", "W"])
+    y, dropped, scale = np.empty_like(flat), np.empty(flat.shape, np.bool_), np.empty(len(x), x.dtype)
+    seeds, words = np.full(len(x), seed, np.uint64), 0 if np.ndim(seed) else flat.shape[1]
+    dropout_loops.stacks(flat, y, dropped, rows.astype(x.dtype), ratios, scaled, scale, seeds, words)
+    return y.reshape(x.shape), dropped.reshape(x.shape), scale
 
 
 def drawn(shape: Shape, dtype: Any, seed: Any, ratios: np.ndarray) -> tuple:
@@ -169,11 +158,10 @@ def drawn(shape: Shape, dtype: Any, seed: Any, ratios: np.ndarray) -> tuple:
 
 
 def kept(x: np.ndarray, dropped: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Return 0 where dropped, else x times the world's scale (worlds,); `dropped` broadcasts to x."""
+    """Return 0 where dropped, else x times the world's scale (worlds,)."""
     flat = np.require(x.reshape(len(x), -1), requirements=["C", "W"])
-    marks = np.ascontiguousarray(np.broadcast_to(dropped, x.shape)).reshape(flat.shape).view(np.uint8)
     y = np.empty_like(flat)
-    dropout_loops.stacks_back(flat, y, marks, scale)
+    dropout_loops.stacks_back(flat, y, dropped.reshape(flat.shape), scale)
     return y.reshape(x.shape)
 
 

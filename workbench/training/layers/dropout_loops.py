@@ -2,28 +2,34 @@
 
 import numpy as np
 
-from workbench.sparse_dropout.loops_common import TILE, Draw, kernel, u
+from workbench.philox import HALF, LOW
+from workbench.sparse_dropout.loops_common import TILE, Draw, kernel, u, u64
 from workbench.sparse_dropout.loops_dense import elements
 
 
 @kernel
-def stacks(x, y, dropped, values, period, scales, draws, shifts):
+def stacks(x, y, dropped, rows, ratios, scaled, scale, seeds, words):
     """Apply dropout to each world of x (worlds, n), write the result to y, and mark what is dropped (worlds, n).
 
-    A world's replacements are a row of `values`, which has one row for all worlds or one for each, and continues for
-    one tile beyond its period. A world's row of `scales` is (ratio, scale) as for `elements`, or (0, 1) if nothing is
-    scaled. Its row of `draws` is a `Draw`, and `shift` words of the first block are not its own.
+    `rows` are the replacements, which repeat, one row for all worlds or one for each. `scale` (worlds,) gets the scale
+    of what is kept. World w starts at word w * `words` of the stream of seeds[w].
     """
-    n = u(x.shape[1])
-    tiles = (n + u(TILE + 2)) // u(TILE)  # enough for any shift, which is at most 3
-    quads = np.empty(tiles * u(TILE // 4), np.uint32)
+    n, period, one = u(x.shape[1]), u(rows.shape[1]), x.dtype.type(1)
+    tiles = (n + u(TILE + 2)) // u(TILE)  # the first block may begin with 3 words of the world before
+    quads, values = np.empty(tiles * u(TILE // 4), np.uint32), np.empty(period + u(TILE), x.dtype)
     marks = quads.view(np.uint8)
     for w in range(u(x.shape[0])):
-        draw = Draw(draws[w, 0], draws[w, 1], draws[w, 2], draws[w, 3])
-        row = values[w % u(values.shape[0])]
-        elements(x[w], y[w], quads, marks, shifts[w], row, period, (), (scales[w, 0], scales[w, 1]), draw, u(0), tiles)
+        for i in range(u(values.shape[0])):
+            values[i] = rows[w % u(rows.shape[0]), i] if i < period else values[i - period]
+        ratio, start = ratios[w], u64(w) * u64(words)
+        inside = scaled and 0.0 < ratio < 1.0
+        scale[w] = x.dtype.type(1.0 / (1.0 - ratio)) if inside else one
+        scales = (x.dtype.type(ratio if inside else 0.0), scale[w])
+        draw = Draw(u64(np.ceil(ratio * 4294967296.0)), seeds[w] & LOW, seeds[w] >> HALF, start >> u64(2))
+        shift = u(start & u64(3))
+        elements(x[w], y[w], quads, marks, shift, values, period, (), scales, draw, u(0), tiles)
         for i in range(n):
-            dropped[w, i] = marks[shifts[w] + i]
+            dropped[w, i] = marks[shift + i]
 
 
 @kernel

@@ -1,20 +1,14 @@
 """What every layer is: a shape rule, initial parameters, and a pass in each direction."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-Shape = tuple[int, ...]
+from workbench.training.random import Random as Random
+from workbench.training.random import Shape as Shape
+
 Parameters = dict[str, np.ndarray]
-
-
-class Random(Protocol):
-    """A source of random numbers; `numpy.random.Generator` is one, and `training.random.WorldRandom` another."""
-
-    def uniform(self, low: float, high: float, size: Shape) -> np.ndarray: ...
-
-    def normal(self, loc: float, scale: float, size: Shape) -> np.ndarray: ...
 
 
 class Layer:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from workbench import philox
+from workbench.arrays import WIDE_FLOATS, native_array
 from workbench.baselines.elementwise import LOWEST
 from workbench.baselines.variational_dropout import EPSILON, log_alpha, pruned
 from workbench.training.layers.dense import Dense
@@ -29,7 +30,7 @@ class FeatureDropout(Dropping):
 
     def noisy(self, parameters: Named, x: np.ndarray, seed: Any) -> Passed:
         dropped, scale = drawn(x.shape[:3], x.dtype, seed, self.ratios(parameters, len(x)))
-        dropped = dropped.reshape(*x.shape[:3], *(1,) * (x.ndim - 3))
+        dropped = np.repeat(dropped, x[0, 0, 0].size, axis=-1).reshape(x.shape)
         return kept(x, dropped, scale), (dropped, scale)
 
 
@@ -57,6 +58,7 @@ class GaussianDropout(Dropping):
     highest = 1 - 2.0**-32  # a ratio of 1 gives an infinite variance
 
     def noisy(self, parameters: Named, x: np.ndarray, seed: Any) -> Passed:
+        x = native_array("x", x, WIDE_FLOATS)
         ratios, normal = self.ratios(parameters, len(x)), _normals(seed, x.shape)
         noise = (1 + column(np.sqrt(ratios / (1 - ratios)), normal) * normal).astype(x.dtype)
         return x * noise, noise

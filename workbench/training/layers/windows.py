@@ -10,7 +10,7 @@ from workbench.cost.record import checked_count
 from workbench.training.layers import loops_windows
 from workbench.training.layers.layer import Layer, Shape
 
-MATRIX_BYTES = 1 << 16  # of each world; the matrices of some worlds then fit in the second cache
+MATRIX_BYTES = 1 << 18  # of each world; matrices of a few worlds then fit in the second-level cache
 
 
 class WindowLayer(Layer):
@@ -66,7 +66,7 @@ class Windows:
         some = max(1, min(batch, MATRIX_BYTES // (rows * windows * x.itemsize)))
         matrix = np.zeros((worlds, some, rows + ones, windows), x.dtype)
         matrix[:, :, rows:] = 1
-        planes = np.require(x.reshape(worlds, batch, channels, -1), requirements="CW")
+        planes = np.require(x.reshape(worlds, batch, channels, -1), requirements=["C", "W"])
         for first in range(0, batch, some):
             count = min(some, batch - first)
             move = (planes, first, count, matrix, self.moves, self.width, self.columns, self.stride, back)
@@ -90,5 +90,5 @@ def _windows(height: int, width: int, size: int, stride: int, padding: int) -> W
 
 def _inside(shift: np.ndarray, count: int, length: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the first of `count` places with 0 <= place * stride + shift < length, and the last such place + 1."""
-    first = np.maximum(0, -(shift // stride))
+    first = np.clip(-(shift // stride), 0, count)
     return first, np.maximum(first, np.minimum(count, (length - 1 - shift) // stride + 1))
