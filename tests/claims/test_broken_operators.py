@@ -11,7 +11,9 @@ import pytest
 from workbench.claims import families, running
 from workbench.experiments import (
     competition,
+    dropout_and_choices,
     dropout_meaning,
+    dropout_relatives,
     lp_meaning,
     lp_models,
     lrn_meaning,
@@ -59,6 +61,10 @@ def dropout_that_ignores_its_replacement(ratio, value, **more):
     return Dropout(ratio)
 
 
+def one_noise(theta, log_sigma2):
+    return np.zeros_like(theta)
+
+
 def one_rate(rates):
     return SGD(np.full(len(rates), 0.1))
 
@@ -79,6 +85,8 @@ BREAKS = {
         "fails",
     ),
     "dropout_in_training: choices of training": ("D25", training_choices, "SGD", one_rate, "open", "fails"),
+    "dropout_in_training: relatives": ("D16", dropout_relatives, "log_alpha", one_noise, "open", "fails"),
+    "dropout_in_training: choices": ("D21", dropout_and_choices, "WeightNorm", lambda layer: layer, "open", "fails"),
     "dropout_meaning": ("D03", dropout_meaning, "dropout_with_replacement", dropout_to_zero, "fails", "holds"),
     "lp_meaning": ("P03", lp_meaning, "sparse_lp", mask_added, "fails", "holds"),
     "lp_models": ("P44", lp_models, "penalty_cost", dear_penalty, "depends", "fails"),

@@ -1,8 +1,14 @@
 """Claims about sparse dropout that need trained networks (sparse dropout, Q1, Q3, Q11 and Q12)."""
 
 from workbench.claims.claim import Claim
-from workbench.claims.rules import MARGIN, Count, Exact, Interval
-from workbench.experiments import dropout_in_networks, replacement_in_networks, training_choices
+from workbench.claims.rules import MARGIN, Apart, Count, Exact, Interval
+from workbench.experiments import (
+    dropout_and_choices,
+    dropout_in_networks,
+    dropout_relatives,
+    replacement_in_networks,
+    training_choices,
+)
 
 TEXT = "sparse dropout"
 
@@ -87,11 +93,17 @@ CLAIMS = [
         "statistical-learning",
         "Setting the smallest weights to zero, during or after training, regularizes.",
         (Interval("relative gain over tuned L2", above=MARGIN),),
-        None,
+        dropout_relatives.pruning,
         "02-sparse-dropout#What else is there?",
-        ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
+        (
+            "trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",
+            "networks with as many weights removed at random",
+        ),
         settings={each: {"schedule": each} for each in ("one shot", "one shot and fine-tuned", "gradual")},
         seeds=30,
+        finding="Not better than L2: the best pruned network has a loss 5 % above that of the best dense one with L2."
+        " But small weights are the right ones to remove. With 80 % removed little by little, the loss is 10 "
+        "% higher; with 80 % removed at random, 82 %.",
     ),
     Claim(
         "D15",
@@ -100,11 +112,17 @@ CLAIMS = [
         "statistical-learning",
         "DropConnect gives more robust and more general features.",
         (Interval("relative gain over none", above=MARGIN),),
-        None,
+        dropout_relatives.dropconnect,
         "02-sparse-dropout#What else is there?",
-        ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
-        settings={each: {"data": each} for each in ("100 digits", "300 digits")},
+        (
+            "trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",
+            "weights removed at random from trained networks, the rest scaled up",
+        ),
+        settings={f"{train} digits": {"train": train} for train in (100, 300)},
         seeds=30,
+        finding="Open: compared with no dropout, DropConnect lowers the loss by 2 % or 4 %, give or take 3 to 4 %. It"
+        " is not better than dropout of units or L2. Networks trained with it keep more accuracy when weights"
+        " are lost, and so do those trained with dropout.",
     ),
     Claim(
         "D16",
@@ -116,10 +134,12 @@ CLAIMS = [
             Interval("area under the curve for noise inputs", above=0.9),
             Interval("relative gain over the best fixed ratio", above=-MARGIN),
         ),
-        None,
+        dropout_relatives.learned_noise,
         "02-sparse-dropout#What else is there?",
-        ("networks on relevant and noise inputs, with an annealed penalty",),
+        ("networks on 20 relevant inputs and 80 of noise, with an annealed penalty; dropout with eight ratios",),
         seeds=30,
+        finding="The learned noise tells inputs that matter from those that do not, and the loss is 14 % below that "
+        "with the best of eight fixed ratios. But it is the noise of each weight, not of each neuron.",
     ),
     Claim(
         "D18",
@@ -162,12 +182,25 @@ CLAIMS = [
         "Q12",
         "statistical-learning",
         "It interacts with batch normalization.",
-        (Interval("relative loss from the shift of variances", above=MARGIN),),
-        None,
+        (
+            Interval("relative loss from the shift of variances", above=MARGIN),
+            Interval("the same, less that of the other order", above=0.0),
+        ),
+        dropout_and_choices.batch_normalization,
         "02-sparse-dropout#What else should I consider?",
         ("X. Li, S. Chen, X. Hu, J. Yang, CVPR 2019: loss with running statistics against statistics estimated again",),
-        settings={each: {"order": each} for each in ("dropout, then normalization", "normalization, then dropout")},
+        settings={
+            f"{'scaled' if scaled else 'not scaled'}, replaced by {name}": {
+                "scaled": scaled,
+                "replacement": replacement,
+            }
+            for scaled in (True, False)
+            for name, replacement in (("zero", 0.0), ("the mean", "mean"))
+        },
         seeds=30,
+        finding="It depends on the scale. Before the normalized layer, scaled dropout makes the variance 1.5 to 1.6 "
+        "times as large in training as in evaluation, which hardly changes the loss: the outputs shrink. "
+        "Dropout that is not scaled raises the loss by 22 to 25 %, for it shifts the means too.",
     ),
     Claim(
         "D21",
@@ -175,11 +208,13 @@ CLAIMS = [
         "Q12",
         "statistical-learning",
         "It interacts with weight normalization.",
-        (Interval("size of the interaction of logarithms of losses", above=MARGIN),),
-        None,
+        (Apart("interaction of logarithms of losses", by=MARGIN),),
+        dropout_and_choices.weight_normalization,
         "02-sparse-dropout#What else should I consider?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         seeds=30,
+        finding="Open: dropout lowers the loss by 9 % without weight normalization and by 5 % with it, but the "
+        "difference may be chance.",
     ),
     Claim(
         "D23",
@@ -210,7 +245,7 @@ CLAIMS = [
         None,
         "02-sparse-dropout#What else should I consider?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
-        settings={each: {"depth": each} for each in ("1 layer", "3 layers", "6 layers")},
+        settings={f"{n} layer{'s' * (n > 1)}": {"layers": n} for n in (1, 3, 6)},
         seeds=30,
     ),
     Claim(
@@ -233,11 +268,19 @@ CLAIMS = [
         "Q1",
         "statistical-learning",
         "The activation function changes how well dropout works.",
-        (Interval("range of dropout's gains over activations", above=MARGIN),),
-        None,
+        (Apart("gain of dropout, less that with ReLU", by=MARGIN),),
+        dropout_and_choices.activation,
         "02-sparse-dropout#What else should I consider?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
+        settings={
+            f"{name}, replaced by {new}": {"name": name, "replacement": replacement}
+            for name in ("sigmoid", "tanh")
+            for new, replacement in (("zero", 0.0), ("the mean", "mean"))
+        },
         seeds=30,
+        finding="Open: dropout to zero lowers the loss by 7 % with ReLU, and not at all with sigmoid or tanh units, "
+        "but thirty worlds do not show that the difference is above 2 %. With the mean as the replacement, no"
+        " activation gains.",
     ),
     Claim(
         "D27",
@@ -246,11 +289,13 @@ CLAIMS = [
         "statistical-learning",
         "Adam or RMSprop may work better with dropout.",
         (Interval("relative gain over SGD", above=MARGIN),),
-        None,
+        dropout_and_choices.optimizers,
         "02-sparse-dropout#What else should I consider?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={each: {"optimizer": each} for each in ("momentum", "RMSprop", "Adam")},
         seeds=30,
+        finding="Open: with dropout, momentum lowers the loss by 4 % and Adam by 2 %, give or take 5 to 6 %; all "
+        "optimizers were tuned. The numbers of epochs are about the same.",
     ),
     Claim(
         "D28",
