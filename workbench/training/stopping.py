@@ -25,7 +25,7 @@ class EarlyStopping:
     minimum_gain: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.patience < 1:
+        if not self.patience >= 1:
             raise ValueError(f"patience={self.patience}: must be at least 1")
         if not 0 <= self.smoothing < 1:
             raise ValueError(f"smoothing={self.smoothing}: must be at least 0 and below 1")
@@ -47,7 +47,9 @@ class Watch:
     def see(self, losses: np.ndarray, epoch: int) -> np.ndarray:
         """Take in the losses of an epoch, and return which worlds have a new best one."""
         smoothing, gain = (self.rule.smoothing, self.rule.minimum_gain) if self.rule else (0.0, 0.0)
-        self._smooth = np.where(np.isnan(self._smooth), losses, smoothing * self._smooth + (1 - smoothing) * losses)
+        with np.errstate(invalid="ignore"):  # an infinite loss leaves nothing to average with
+            average = smoothing * self._smooth + (1 - smoothing) * losses
+        self._smooth = np.where(np.isfinite(self._smooth), average, losses)
         better = (self._smooth < self.best - gain) & (self.stopped == 0)
         self.best = np.where(better, self._smooth, self.best)
         self.best_epoch = np.where(better, epoch, self.best_epoch)
