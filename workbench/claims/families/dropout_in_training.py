@@ -365,10 +365,17 @@ CLAIMS = [
         "statistical-learning",
         "Combining it with L1 or L2 improves the results.",
         (Interval("relative gain over the better of the two", above=MARGIN),),
-        None,
+        dropout_in_networks.combined,
         "02-sparse-dropout#Does it help?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
-        settings={each: {"penalty": each} for each in ("L1", "L2")},
+        settings={
+            f"{penalty}, {data}": {"penalty": penalty, "data": data}
+            for data in ("digits", "id lists")
+            for penalty in ("L1", "L2")
+        },
         seeds=30,
+        finding="On lists of ids, dropout with a penalty is about 2 % better than the better of the two, which "
+        "is just the margin. On digits, worlds differ by more than 10 %, and the mean gain is near 0. It"
+        " is nothing to count on.",
     ),
 ]
