@@ -11,14 +11,18 @@ import pytest
 from workbench.claims import families, running
 from workbench.experiments import (
     competition,
+    dropout_and_choices,
     dropout_meaning,
+    dropout_relatives,
     lp_meaning,
     lp_models,
     lrn_meaning,
     neuron_statistics,
+    replacement_in_networks,
     training_choices,
     worked_example,
 )
+from workbench.training.layers import Dropout
 from workbench.training.optimizers import SGD
 
 
@@ -53,6 +57,14 @@ def dear_penalty(shape, p, **more):
     return PENALTY_COST((1000, 1000), p, **more)
 
 
+def dropout_that_ignores_its_replacement(ratio, value, **more):
+    return Dropout(ratio)
+
+
+def one_noise(theta, log_sigma2):
+    return np.zeros_like(theta)
+
+
 def one_rate(rates):
     return SGD(np.full(len(rates), 0.1))
 
@@ -64,7 +76,17 @@ BREAKS = {
     "competition": ("L15", competition, "softmax", sharper_softmax, "depends", "holds"),
     "neurons": ("L23", neuron_statistics, "softmax", shares, "depends", "fails"),
     "lrn_meaning": ("L07", lrn_meaning, "local_response_norm", lrn_of_one_exponent, "depends", "fails"),
-    "dropout_in_training": ("D25", training_choices, "SGD", one_rate, "open", "fails"),
+    "dropout_in_training: replacement": (
+        "D11",
+        replacement_in_networks,
+        "DropoutWithReplacement",
+        dropout_that_ignores_its_replacement,
+        "open",
+        "fails",
+    ),
+    "dropout_in_training: choices of training": ("D25", training_choices, "SGD", one_rate, "open", "fails"),
+    "dropout_in_training: relatives": ("D16", dropout_relatives, "log_alpha", one_noise, "open", "fails"),
+    "dropout_in_training: choices": ("D21", dropout_and_choices, "WeightNorm", lambda layer: layer, "open", "fails"),
     "dropout_meaning": ("D03", dropout_meaning, "dropout_with_replacement", dropout_to_zero, "fails", "holds"),
     "lp_meaning": ("P03", lp_meaning, "sparse_lp", mask_added, "fails", "holds"),
     "lp_models": ("P44", lp_models, "penalty_cost", dear_penalty, "depends", "fails"),
@@ -80,6 +102,15 @@ def reference_engine(monkeypatch):
     monkeypatch.setattr(lrn_meaning, "local_response_norm", LRN)
 
 
+@pytest.fixture(autouse=True)
+def short_training(monkeypatch):
+    """Train for an epoch, with two learning rates and a single ratio."""
+    few = {"ratio": (0.1,), "rate": (0.02, 0.1), "decay": (0.0,)}
+    for grid in ("GRID", "ONE_RATIO"):
+        monkeypatch.setattr(replacement_in_networks, grid, few)
+    monkeypatch.setattr(replacement_in_networks, "TRAINING", {"epochs": 1, "batch": 30})
+
+
 @pytest.mark.parametrize("family", BREAKS)
 def test_a_broken_operator_changes_the_verdict(family, monkeypatch):
     id, module, name, broken, before, after = BREAKS[family]
@@ -88,9 +119,14 @@ def test_a_broken_operator_changes_the_verdict(family, monkeypatch):
     assert running.run(id, seeds=2).verdict == after
 
 
+def family(name):
+    """Return the module of a break's name, such as "dropout_in_training: relatives"."""
+    return name.partition(":")[0]
+
+
 def test_every_family_that_runs_experiments_has_a_break():
     names = [each.name for each in pkgutil.iter_modules(families.__path__)]
     declared = {name: importlib.import_module(f"{families.__name__}.{name}").CLAIMS for name in names}
     running_families = {name for name, claims in declared.items() if any(claim.run for claim in claims)}
-    assert set(BREAKS) == running_families
-    assert all(id in {claim.id for claim in declared[name]} for name, (id, *_) in BREAKS.items())
+    assert {family(name) for name in BREAKS} == running_families
+    assert all(id in {claim.id for claim in declared[family(name)]} for name, (id, *_) in BREAKS.items())

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from workbench.claims.claim import Claim
-from workbench.claims.rules import Count, Exact, Interval, all_hold, interval, over_settings
+from workbench.claims.rules import Apart, Count, Exact, Interval, all_hold, interval, over_settings
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,19 @@ def test_interval_decides_only_if_it_lies_on_one_side(shift, above, below):
     assert Interval("n", above=0.0).judge(FIVE + shift) == above
     assert Interval("n", below=0.0).judge(FIVE + shift) == below
     assert Interval("n", above=0.02).judge(FIVE + shift + 0.02) == above
+
+
+@pytest.mark.parametrize(
+    ("shift", "by", "verdict"),
+    [(5.0, 1.7, "holds"), (-5.0, 1.7, "holds"), (5.0, 1.8, "open"), (-5.0, 1.8, "open"), (0.0, 3.2, "open"),
+     (0.5, 3.7, "open"), (0.5, 3.8, "fails"), (-0.5, 3.8, "fails"), (5.0, 8.2, "open"), (-5.0, 8.3, "fails")],
+)  # fmt: skip
+def test_apart_on_either_side_and_fails_only_within_both(shift, by, verdict):
+    assert Apart("n", by=by).judge(FIVE + shift) == verdict
+
+
+def test_apart_is_open_where_there_is_no_interval():
+    assert Apart("n", by=0.02).judge([1.0]) == "open"
 
 
 @pytest.mark.parametrize("bounds", [{}, {"above": 0.0, "below": 1.0}])

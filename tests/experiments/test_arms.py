@@ -5,7 +5,7 @@ import pytest
 
 from workbench.data.catalog import digits
 from workbench.data.splits import split
-from workbench.experiments.arms import gain, tune
+from workbench.experiments.arms import gain, tune, tune_each
 from workbench.training.fit import fit
 from workbench.training.layers import Dense, DropoutWithReplacement, ReLU
 from workbench.training.optimizers import SGD
@@ -37,6 +37,13 @@ def test_the_best_point_is_that_of_points_trained_alone():
     assert found.test_error == history.error(data())[0]
     assert found.at_the_end == tuple(name for name, value in found.chosen.items() if value != 0.1)
     assert gain(found, found) == 0
+
+
+def test_arms_that_share_a_fit_are_tuned_apart():
+    found = tune_each(build, GRID, data(), 5, "ratio", epochs=3)
+    alone = [tune(build, GRID | {"ratio": (ratio,)}, data(), 5, epochs=3) for ratio in GRID["ratio"]]
+    assert [each.chosen for each in found] == [each.chosen for each in alone]
+    assert [each.test_loss for each in found] == [each.test_loss for each in alone]
 
 
 def test_an_arm_that_diverges_everywhere_is_refused():

@@ -79,6 +79,25 @@ class Interval:
 
 
 @dataclasses.dataclass(frozen=True)
+class Apart:
+    """The mean over seeds is farther from 0 than `by`, on either side, with the whole 99 % t-interval.
+
+    It fails if the whole interval lies within `by` of 0, and is open otherwise. The number must have its sign: the mean
+    of sizes, or of ranges, is above 0 by chance alone.
+    """
+
+    number: str
+    by: float
+
+    def judge(self, values: Sequence[float]) -> str:
+        low, high = interval(values)
+        return judge(max(low, -high), max(-low, high), self.by)
+
+    def __str__(self) -> str:
+        return f"the 99 % interval of the mean of {self.number} lies below {-self.by:g} or above {self.by:g}"
+
+
+@dataclasses.dataclass(frozen=True)
 class Count:
     """The number is 1 for at least the share `least` of the seeds, and 0 for the others.
 

@@ -54,17 +54,43 @@ def tune(
     Raises:
         ValueError: every point diverged.
     """
+    points, history = _train(build, grid, data, seed, {"epochs": epochs, **options})
+    return _chosen(history, points, np.arange(len(points)), grid, data)
+
+
+def tune_each(
+    build: Build, grid: Mapping[str, Sequence[float]], data: Data, seed: int, by: str, *, epochs: int, **options: Any
+) -> list[Tuned]:
+    """Do the same apart for each value of the hyperparameter `by`, but in one fit; arguments and errors as for `tune`.
+
+    Each value is an arm, and all arms have the same trials.
+    """
+    points, history = _train(build, grid, data, seed, {"epochs": epochs, **options})
+    values = points[:, list(grid).index(by)]
+    return [_chosen(history, points, np.flatnonzero(values == value), grid, data) for value in grid[by]]
+
+
+def _train(
+    build: Build, grid: Mapping[str, Sequence[float]], data: Data, seed: int, options: dict[str, Any]
+) -> tuple[np.ndarray, History]:
+    """Train every point of the grid; return the points (points, hyperparameters), and the history."""
     points = np.array(list(itertools.product(*grid.values())), float)
     network, optimizer, others = build(**dict(zip(grid, points.T, strict=True)))
     repeated = np.zeros(len(points), int)
-    given = {"epochs": epochs, "seed": repeated + seed, **options, **others}
-    history = fit(network, data.take(repeated), optimizer, **given)
-    losses = np.where(np.isfinite(history.validation_loss), history.validation_loss, np.inf).min(axis=1)
+    return points, fit(network, data.take(repeated), optimizer, **{"seed": repeated + seed, **options, **others})
+
+
+def _chosen(
+    history: History, points: np.ndarray, places: np.ndarray, grid: Mapping[str, Sequence[float]], data: Data
+) -> Tuned:
+    """Return the best of the points at `places`."""
+    losses = history.validation_loss[places]
+    losses = np.where(np.isfinite(losses), losses, np.inf).min(axis=1)
     best = int(losses.argmin())
     if not np.isfinite(losses[best]):
         raise ValueError(f"grid={dict(grid)}: every point diverged; give smaller learning rates")
-    chosen = dict(zip(grid, points[best].tolist(), strict=True))
-    one = history.worlds([best]).at_best()
+    chosen = dict(zip(grid, points[places[best]].tolist(), strict=True))
+    one = history.worlds([places[best]]).at_best()
     return Tuned(
         chosen,
         tuple(name for name, values in grid.items() if len(values) > 1 and chosen[name] in (min(values), max(values))),
