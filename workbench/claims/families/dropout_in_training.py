@@ -408,11 +408,14 @@ CLAIMS = [
         "statistical-learning",
         "Dropout must be off in evaluation to be accurate.",
         (Interval("relative loss of the mean of masks over none", above=0.0),),
-        None,
+        dropout_in_networks.evaluation,
         "02-sparse-dropout#What happens in evaluation?",
-        ("log losses of one mask and of the mean of several",),
-        settings={each: {"masks": each} for each in ("1 mask", "10 masks", "100 masks")},
+        ("log losses; masks or none, each with the rate and length of training best for it on validation data",),
+        settings={f"{masks} mask{'s' * (masks > 1)}": {"masks": masks} for masks in (1, 10, 100)},
         seeds=30,
+        finding="One mask costs 65 % in log loss, and about three more errors in a hundred. The mean of 100 "
+        "masks is about as good as none, if each way of evaluating has its own learning rate and length "
+        "of training. Some 170 seeds would decide.",
     ),
     Claim(
         "D37",
