@@ -18,9 +18,11 @@ from workbench.experiments import (
     lp_models,
     lrn_meaning,
     neuron_statistics,
+    replacement_in_networks,
     training_choices,
     worked_example,
 )
+from workbench.training.layers import Dropout
 from workbench.training.optimizers import SGD
 
 
@@ -55,6 +57,10 @@ def dear_penalty(shape, p, **more):
     return PENALTY_COST((1000, 1000), p, **more)
 
 
+def dropout_that_ignores_its_replacement(ratio, value, **more):
+    return Dropout(ratio)
+
+
 def one_noise(theta, log_sigma2):
     return np.zeros_like(theta)
 
@@ -70,7 +76,15 @@ BREAKS = {
     "competition": ("L15", competition, "softmax", sharper_softmax, "depends", "holds"),
     "neurons": ("L23", neuron_statistics, "softmax", shares, "depends", "fails"),
     "lrn_meaning": ("L07", lrn_meaning, "local_response_norm", lrn_of_one_exponent, "depends", "fails"),
-    "dropout_in_training": ("D25", training_choices, "SGD", one_rate, "open", "fails"),
+    "dropout_in_training: replacement": (
+        "D11",
+        replacement_in_networks,
+        "DropoutWithReplacement",
+        dropout_that_ignores_its_replacement,
+        "open",
+        "fails",
+    ),
+    "dropout_in_training: choices of training": ("D25", training_choices, "SGD", one_rate, "open", "fails"),
     "dropout_in_training: relatives": ("D16", dropout_relatives, "log_alpha", one_noise, "open", "fails"),
     "dropout_in_training: choices": ("D21", dropout_and_choices, "WeightNorm", lambda layer: layer, "open", "fails"),
     "dropout_meaning": ("D03", dropout_meaning, "dropout_with_replacement", dropout_to_zero, "fails", "holds"),
@@ -86,6 +100,15 @@ def reference_engine(monkeypatch):
     gradient = functools.partial(neuron_statistics.local_response_norm_gradient, engine="reference")
     monkeypatch.setattr(neuron_statistics, "local_response_norm_gradient", gradient)
     monkeypatch.setattr(lrn_meaning, "local_response_norm", LRN)
+
+
+@pytest.fixture(autouse=True)
+def short_training(monkeypatch):
+    """Train for an epoch, with two learning rates and a single ratio."""
+    few = {"ratio": (0.1,), "rate": (0.02, 0.1), "decay": (0.0,)}
+    for grid in ("GRID", "ONE_RATIO"):
+        monkeypatch.setattr(replacement_in_networks, grid, few)
+    monkeypatch.setattr(replacement_in_networks, "TRAINING", {"epochs": 1, "batch": 30})
 
 
 @pytest.mark.parametrize("family", BREAKS)

@@ -1,5 +1,6 @@
 """The ledger: every claim is whole, and its saved evidence follows from the code."""
 
+import dataclasses
 import datetime
 import json
 import re
@@ -95,6 +96,15 @@ def test_check_reports_evidence_that_the_code_contradicts(ledger_of_one):
     assert [reason for _, reason in running.check(["L99"])] == ["n of seed 0 is 0, saved as 0.5"]
     evidence.save(claim.judge({"": [{"n": 0.0}, {"n": 0.999}, {"n": 7.0}]}), {}, "2026-01-02", ledger_of_one)
     assert [reason for _, reason in running.check(["L99"])] == []
+
+
+def test_check_compares_the_verdict_alone_where_numbers_change_with_python(ledger_of_one, monkeypatch):
+    claim = dataclasses.replace(made_up(), only_verdict=("",))
+    monkeypatch.setattr("workbench.claims.ledger.CLAIMS", {"L99": claim})
+    evidence.save(claim.judge({"": [{"n": 0.5}, {"n": 1.0}]}), {}, "2026-01-02", ledger_of_one)
+    assert [reason for _, reason in running.check(["L99"])] == []
+    evidence.save(claim.judge({"": [{"n": 5.0}, {"n": 1.0}]}), {}, "2026-01-02", ledger_of_one)
+    assert ["is now holds" in reason for _, reason in running.check(["L99"])] == [True]
 
 
 def test_numbers_that_json_cannot_hold_are_kept(ledger_of_one):

@@ -2,7 +2,13 @@
 
 from workbench.claims.claim import Claim
 from workbench.claims.rules import MARGIN, Apart, Count, Exact, Interval
-from workbench.experiments import dropout_and_choices, dropout_relatives, training_choices
+from workbench.experiments import (
+    dropout_and_choices,
+    dropout_in_networks,
+    dropout_relatives,
+    replacement_in_networks,
+    training_choices,
+)
 
 TEXT = "sparse dropout"
 
@@ -14,11 +20,13 @@ CLAIMS = [
         "statistical-learning",
         "Dropout makes a network rely less on single neurons.",
         (Interval("gain of accuracy kept under ablation over the best other", above=MARGIN),),
-        None,
+        dropout_in_networks.reliance,
         "02-sparse-dropout#Does it help?",
-        ("hidden units removed at random from trained networks, the rest rescaled",),
-        settings={each: {"data": each} for each in ("300 digits",)},
+        ("hidden units removed at random from networks tuned with equally many points, the rest rescaled",),
+        settings={"300 digits": {"train": 300}},
         seeds=30,
+        finding="A network trained with dropout keeps 91 % of its accuracy on average while up to nine tenths of"
+        " its hidden units are removed; without dropout it is 81 %, with L2 or without.",
     ),
     Claim(
         "D10",
@@ -27,11 +35,19 @@ CLAIMS = [
         "statistical-learning",
         "Replacement generalizes better than standard dropout on sparse data.",
         (Interval("relative gain over dropout to zero", above=MARGIN),),
-        None,
+        replacement_in_networks.replacement,
         "02-sparse-dropout#When is it worth more than standard dropout?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
-        settings={each: {"data": each} for each in ("id lists", "text by topics", "documentation", "digits")},
+        settings={
+            f"{data}, {model}": {"data": data, "hidden": hidden}
+            for data in ("id lists", "topics", "documentation", "digits")
+            for model, hidden in (("logistic regression", 0), ("network", 16))
+        },
         seeds=30,
+        only_verdict=("documentation, logistic regression", "documentation, network"),
+        finding="In no case does a replacement gain 2 % over zero. Three cases rule it out; in the others 30 worlds do "
+        "not. The closed form says why: on ids a feature's mean changes the strength of dropout by 6 %, and the ratio "
+        "makes up for more.",
     ),
     Claim(
         "D11",
@@ -40,11 +56,17 @@ CLAIMS = [
         "statistical-learning",
         "The choice of the replacement affects performance.",
         (Interval("relative range of tuned losses over replacements", above=MARGIN),),
-        None,
+        replacement_in_networks.effect_of_value,
         "02-sparse-dropout#How does the replacement change the statistics?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
-        settings={each: {"ratio": each} for each in ("ratio tuned for each", "one ratio for all")},
+        settings={
+            f"{data}, {words}": {"data": data, "ratio": ratio}
+            for data in ("id lists", "digits")
+            for ratio, words in (("tuned", "ratio tuned for each"), ("fixed", "one ratio for all"))
+        },
         seeds=30,
+        finding="At one ratio for all, the best replacement has a loss 20 to 30 % below that of the worst. Once each "
+        "has its own ratio, it gains nothing on id lists, and on digits 30 worlds do not tell.",
     ),
     Claim(
         "D13",
@@ -52,14 +74,17 @@ CLAIMS = [
         "Q11",
         "statistical-learning",
         "It helps less on dense data, and where a network generalizes already.",
-        (
-            Interval("rank correlation of gain with density", below=-0.5),
-            Interval("rank correlation of gain with examples", below=-0.5),
-        ),
-        None,
+        (Interval("rank correlation of the gain", below=-0.5),),
+        replacement_in_networks.gain_along,
         "02-sparse-dropout#When is it worth more than standard dropout?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
+        settings={
+            "replacement, by density": {"varied": "density"},
+            "dropout, by examples": {"varied": "examples"},
+        },
         seeds=30,
+        finding="Neither gain falls. The mean gains less than 1 % over zero at every density, once each has its own "
+        "ratio and rate. Dropout is no better than tuned weight decay on few digits, and not worse on many.",
     ),
     Claim(
         "D14",
@@ -123,11 +148,18 @@ CLAIMS = [
         "statistical-learning",
         "It changes how fast training converges.",
         (Interval("epochs to the target, over those without", above=1.2),),
-        None,
+        dropout_in_networks.convergence,
         "02-sparse-dropout#Does it help?",
-        ("training loss in evaluation mode, learning rates tuned for each ratio",),
-        settings={each: {"ratio": each} for each in ("0.3", "0.5", "0.7")},
+        ("training loss in evaluation mode, the fastest of four learning rates for each ratio",),
+        settings={
+            f"{ratio}{name}": {"ratio": ratio, "replacement": replacement}
+            for replacement, name in ((0.0, ""), ("mean", ", replaced by the mean"))
+            for ratio in (0.3, 0.5, 0.7)
+        },
         seeds=30,
+        finding="A ratio of 0.5 takes 1.8 times as many epochs and a ratio of 0.7 takes 3.4 times, each at its "
+        "fastest rate; the mean in place of zero is no faster. At 0.3 with zero it is 1.3 times, and "
+        "some 80 seeds would decide whether that is above 1.2.",
     ),
     Claim(
         "D19",
@@ -136,11 +168,13 @@ CLAIMS = [
         "advice",
         "The rate and the replacement need tuning.",
         (Interval("loss at the default over the tuned loss, less 1", above=MARGIN),),
-        None,
+        replacement_in_networks.loss_at_defaults,
         "02-sparse-dropout#What else should I consider?",
         ("sweeps of ratio and replacement on id lists",),
         settings={each: {"hyperparameter": each} for each in ("ratio", "replacement")},
-        seeds=20,
+        seeds=30,
+        finding="The ratio explains three fifths of the variance of the loss, and the replacement one fifth. Where "
+        "weight decay is tuned too, tuning the ratio gains about the margin, 2 %, and tuning the replacement nothing.",
     ),
     Claim(
         "D20",
@@ -192,11 +226,14 @@ CLAIMS = [
             Interval("rank correlation of ratio and training loss", above=0.9),
             Interval("rank correlation of ratio and gap", below=-0.9),
         ),
-        None,
+        dropout_in_networks.regularization,
         "02-sparse-dropout#Does it help?",
-        ("losses in evaluation mode",),
-        settings={each: {"data": each} for each in ("100 digits", "300 digits")},
+        ("losses in evaluation mode after the last epoch, learning rates tuned on validation data for each ratio",),
+        settings={f"{train} digits": {"train": train} for train in (100, 300)},
         seeds=30,
+        finding="Up to a ratio of 0.5, networks fit 300 training digits as well as without dropout; from 0.7 on "
+        "the training loss rises steeply. The gap shrinks, though not at every step. Some 110 seeds "
+        "would decide on 100 digits.",
     ),
     Claim(
         "D24",
@@ -223,7 +260,7 @@ CLAIMS = [
         "Too high a learning rate ends badly, and too low a one is slow.",
         (Count("both ends lose at least twice the minimum", least=0.95),),
         training_choices.learning_rates,
-        "02-sparse-dropout#What else should I consider?",
+        "09-training#Which learning rate, and how large a batch?",
         ("losses after a fixed number of updates over a range of rates, at four ratios",),
         seeds=120,
         finding="Both ends lose far more than the best rate, at every ratio. The best rate differs a little between "
@@ -272,7 +309,7 @@ CLAIMS = [
         "Flips and crops help to learn robust features, and overfit less.",
         (Interval("relative gain over none", above=MARGIN),),
         training_choices.augmentation,
-        "02-sparse-dropout#What else should I consider?",
+        "09-training#Does it help to change the examples?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={
             f"{kind}, {examples} {data}, {'with' if ratio else 'without'} dropout": {
@@ -298,7 +335,7 @@ CLAIMS = [
         "Stopping when the validation loss rises prevents overfitting.",
         (Interval("loss at the end over the loss when stopped, less 1", above=MARGIN),),
         training_choices.early_stopping,
-        "02-sparse-dropout#What else should I consider?",
+        "09-training#When should I stop?",
         ("patience of five epochs; other data judge than those that stop",),
         settings={
             "no other penalty": {"penalty": "none"},
@@ -322,7 +359,7 @@ CLAIMS = [
             Interval("small batch's count over the large one's, less 1", above=MARGIN),
         ),
         training_choices.batches,
-        "02-sparse-dropout#What else should I consider?",
+        "09-training#Which learning rate, and how large a batch?",
         (
             "the variance of a mean of independent terms",
             "the peak memory of a step",
@@ -340,10 +377,18 @@ CLAIMS = [
         "statistical-learning",
         "It works better on text and images than on time series and audio.",
         (Interval("difference of mean gains between the kinds", above=MARGIN),),
-        None,
+        replacement_in_networks.kinds_of_data,
         "02-sparse-dropout#Does it help?",
         ("two data sets of each kind, as the units of the comparison",),
+        settings={
+            f"{better} against {worse}": {"better": better, "worse": worse}
+            for better in ("text", "images")
+            for worse in ("time series", "audio")
+        },
         seeds=30,
+        only_verdict=("text against time series", "text against audio"),
+        finding="Two data sets of one kind differ as much as two kinds do: dropout beside tuned weight decay loses 9 % "
+        "on one kind of series and gains 2 % on another. It does worse on text and images than on audio.",
     ),
     Claim(
         "D35",
@@ -351,11 +396,14 @@ CLAIMS = [
         "Q3",
         "cost",
         "It makes training take longer.",
-        (Interval("updates to the target, over those without", above=1.05),),
-        None,
+        (Interval("time to the target, over that without", above=1.05),),
+        dropout_in_networks.time_to_target,
         "03-dropout-in-hardware#What makes software fast?",
-        ("counts of a step, times updates to a target loss",),
+        ("counts of a step on a published processor, times updates to a target loss",),
+        settings={engine: {"engine": engine} for engine in ("fused", "NumPy")},
         seeds=30,
+        finding="Nearly all of it is convergence: with a ratio of 0.5 it takes 1.8 times as many updates. A step"
+        " takes 2 % longer if dropout is a fused loop, and twice as long in NumPy.",
     ),
     Claim(
         "D36",
@@ -377,10 +425,14 @@ CLAIMS = [
         "cost",
         "That makes evaluation faster than training, which matters for real time.",
         (Exact("share of the difference that is dropout's", least=0.5),),
-        None,
+        dropout_in_networks.latency,
         "02-sparse-dropout#What happens in evaluation?",
-        ("counts of forward pass, backward pass, update and dropout",),
+        ("counts of forward pass, backward pass, update and dropout, on a published processor",),
+        settings={f"batch of {batch}": {"batch": batch} for batch in (1, 64)},
         seeds=1,
+        finding="Evaluation needs no gradients and no update. Dropout is about a fiftieth of what a training "
+        "step takes longer, if it is one fused loop as the other layers; in NumPy it would be about "
+        "half.",
     ),
     Claim(
         "D38",

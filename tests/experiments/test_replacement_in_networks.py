@@ -1,0 +1,51 @@
+"""Experiments on dropout with replacement in networks: their data and formulas, against counts by hand."""
+
+import numpy as np
+import pytest
+
+from workbench.experiments import replacement_in_networks as experiments
+from workbench.sparse_dropout import dropout_with_replacement
+
+
+def test_ids_become_columns_and_padding_none():
+    ids = np.array([[2, 0, -1], [-1, -1, -1], [4, 2, 1], [3, -1, -1]])
+    expected = [[1, 0, 1, 0, 0], [0, 0, 0, 0, 0], [0, 1, 1, 0, 1], [0, 0, 0, 1, 0]]
+    np.testing.assert_array_equal(experiments.multi_hot(ids), expected)
+
+
+@pytest.mark.parametrize(("drawn", "expected"), [(0.3, True), (0.1, False)])
+def test_the_mean_over_masks_is_the_closed_form_unless_masks_are_drawn_wrongly(drawn, expected, monkeypatch):
+    def draw(x, ratio, *, seed):
+        return dropout_with_replacement(x, drawn, seed=seed, engine="reference")
+
+    monkeypatch.setattr(experiments, "dropout_with_replacement", draw)
+    assert all(abs(experiments.mean_over_masks(seed) - 1) < 0.02 for seed in range(3)) == expected
+
+
+@pytest.mark.parametrize("density", [0.05, 1.0])
+def test_planted_features_have_a_density_and_a_variance_of_a_quarter(density):
+    world = experiments.planted(density, seed=3)
+    assert (world.train.shape, world.validation.shape, world.test.shape) == ((1, 240), (1, 300), (1, 600))
+    assert (world.x != 0).mean() == pytest.approx(density, rel=0.05)
+    assert world.x.var(axis=0).mean() == pytest.approx(0.25, rel=0.05)
+
+
+def test_the_chosen_of_a_table_of_losses(monkeypatch):
+    """The default ratio and the best one, chosen by validation losses and judged by test losses, by hand."""
+    ratios, values, trials = len(experiments.RATIOS), len(experiments.VALUES), 3
+    losses = np.full((2, ratios, values, trials), 1.0) + np.linspace(0, 0.5, trials)
+    losses[:, experiments.RATIOS.index(0.5), 0, 1] = 0.9, 0.8  # the default's best trial
+    losses[:, 2, 0, 2] = 0.7, 0.5  # the best ratio with the replacement 0
+    losses[:, 4, 3, 0] = 0.6, 0.4  # the best of all
+    monkeypatch.setattr(experiments, "_losses_on_id_lists", lambda seed: losses)
+    name = "loss at the default over the tuned loss, less 1"
+    assert experiments.loss_at_defaults(0, "ratio")[name] == pytest.approx(0.8 / 0.5 - 1)
+    assert experiments.loss_at_defaults(0, "replacement")[name] == pytest.approx(0.5 / 0.4 - 1)
+
+
+def test_the_correlation_is_that_of_the_ranks(monkeypatch):
+    monkeypatch.setattr(experiments, "gain_of_dropout", lambda data, train, seed: -1 / train)
+    assert experiments.gain_along(0, "examples")["rank correlation of the gain"] == pytest.approx(1)
+    by_hand = {50: 3, 100: 4, 300: 1, 800: 2}
+    monkeypatch.setattr(experiments, "gain_of_dropout", lambda data, train, seed: by_hand[train])
+    assert experiments.gain_along(0, "examples")["rank correlation of the gain"] == pytest.approx(-0.6)  # 1 - 96 / 60
