@@ -14,7 +14,8 @@ import numpy as np
 
 from workbench.data.splits import Data
 from workbench.experiments.arms import RATES, Tuned, gain, tune, tune_each
-from workbench.experiments.dropout_relatives import HIDDEN, MOMENTUM, digits, perceptron, sgd
+from workbench.experiments.dropout_in_networks import MOMENTUM, world
+from workbench.experiments.dropout_relatives import HIDDEN, perceptron, sgd
 from workbench.training.initializers import Initializer, glorot_uniform, he_uniform
 from workbench.training.layers import BatchNorm, Dense, Dropout, DropoutWithReplacement, ReLU, Sigmoid, Tanh, WeightNorm
 from workbench.training.layers.layer import Layer, Random, Shape
@@ -47,7 +48,7 @@ def batch_normalization(seed: int, scaled: bool, replacement: Any) -> dict[str, 
 
     In one order, dropout acts before the layer that is normalized, in the other after it; the parts are the same.
     """
-    data, found = digits(seed), []
+    data, found = world(seed), []
     for before in (True, False):
 
         def build(rate: np.ndarray, before: bool = before) -> Any:
@@ -91,7 +92,7 @@ def weight_normalization(seed: int) -> dict[str, float]:
             return [wrap(Dense(HIDDEN)), ReLU(), Dropout(ratio), wrap(Dense(10))], sgd(rate), {}
 
         grid = {"rate": WEIGHT_RATES, "ratio": DROPOUT}
-        losses += [math.log(each.test_loss) for each in tune_each(build, grid, digits(seed), seed, "ratio", **TRAINING)]
+        losses += [math.log(each.test_loss) for each in tune_each(build, grid, world(seed), seed, "ratio", **TRAINING)]
     both, normalized, dropped, none = losses
     return {
         "interaction of logarithms of losses": both - normalized - dropped + none,
@@ -114,7 +115,7 @@ def initialization(seed: int, layers: int) -> dict[str, float]:
             return _deep(layers, kind, ratio), Adam(rate), {}
 
         grid = {"rate": DEEP_RATES, "kind": range(len(INITIAL))}
-        tuned = tune_each(build, grid, digits(seed), seed, "kind", epochs=30, evaluate_every=5)
+        tuned = tune_each(build, grid, world(seed), seed, "kind", epochs=30, evaluate_every=5)
         losses[ratio] = np.log([each.test_loss for each in tuned])
     dropped, none = losses.values()
     return {
@@ -152,7 +153,7 @@ def _gain_of_dropout(seed: int, name: str, replacement: Any) -> float:
         return [Dense(HIDDEN, initializer), function, dropout, Dense(10, glorot_uniform)], sgd(rate), {}
 
     grids = {"rate": rates, "ratio": RATIOS}, {"rate": np.geomspace(rates[0], rates[-1], 6), "ratio": (0.0,)}
-    return gain(*(tune(build, grid, digits(seed), seed, **TRAINING) for grid in grids))
+    return gain(*(tune(build, grid, world(seed), seed, **TRAINING) for grid in grids))
 
 
 def optimizers(seed: int, optimizer: str) -> dict[str, float]:
@@ -173,4 +174,4 @@ def _with_optimizer(seed: int, name: str) -> list[Tuned]:
     def build(rate: np.ndarray, ratio: np.ndarray) -> Any:
         return perceptron(Dropout(ratio)), optimizer(rate), {}
 
-    return tune_each(build, {"rate": rates, "ratio": DROPOUT}, digits(seed), seed, "ratio", **TRAINING)
+    return tune_each(build, {"rate": rates, "ratio": DROPOUT}, world(seed), seed, "ratio", **TRAINING)
