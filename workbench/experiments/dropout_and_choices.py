@@ -108,16 +108,14 @@ def initialization(seed: int, layers: int) -> dict[str, float]:
     left out of it: they do not train at all, with or without dropout, so that their distance from the others is
     dropout's gain there.
     """
-    losses = {}
-    for ratio in DROPOUT:
+    kinds = len(INITIAL)
 
-        def build(rate: np.ndarray, kind: np.ndarray, ratio: float = ratio) -> Any:
-            return _deep(layers, kind, ratio), Adam(rate), {}
+    def build(rate: np.ndarray, cell: np.ndarray) -> Any:
+        return _deep(layers, cell.astype(int) % kinds, np.where(cell < kinds, *DROPOUT)), Adam(rate), {}
 
-        grid = {"rate": DEEP_RATES, "kind": range(len(INITIAL))}
-        tuned = tune_each(build, grid, world(seed), seed, "kind", epochs=30, evaluate_every=5)
-        losses[ratio] = np.log([each.test_loss for each in tuned])
-    dropped, none = losses.values()
+    grid = {"rate": DEEP_RATES, "cell": range(2 * kinds)}
+    tuned = tune_each(build, grid, world(seed), seed, "cell", epochs=30, evaluate_every=5)
+    dropped, none = np.log([each.test_loss for each in tuned]).reshape(2, kinds)
     return {
         "spread over initializations with dropout, less that without": dropped.std() - none.std(),
         "spread without dropout": none.std(),
@@ -127,12 +125,12 @@ def initialization(seed: int, layers: int) -> dict[str, float]:
     }
 
 
-def _deep(layers: int, kinds: np.ndarray, ratio: float) -> list[Layer]:
+def _deep(layers: int, kinds: np.ndarray, ratio: np.ndarray) -> list[Layer]:
     """Return a network whose initial weights are of one kind for each world, a place in INITIAL."""
 
     def initializer(shape: Shape, rng: Random, fan_in: int, fan_out: int) -> np.ndarray:
         stds = np.array([math.sqrt(2 / (fan_in + fan_out)), math.sqrt(2 / fan_in), 0.01, 1.0])
-        return rng.normal(0.0, 1.0, shape) * stds[kinds.astype(int), None, None]
+        return rng.normal(0.0, 1.0, shape) * stds[kinds, None, None]
 
     hidden = [Dense(DEEP_HIDDEN, initializer), ReLU(), Dropout(ratio)]
     return [*hidden * layers, Dense(10, initializer)]

@@ -102,8 +102,7 @@ def dropconnect(seed: int, train: int) -> dict[str, float]:
     }
     options = {"epochs": epochs, "evaluate_every": epochs // 20}
     treated, *others = (tune(build, grid, data, seed, **options) for build, grid in arms.values())
-    none, dropout, _ = others
-    kept = (_accuracy_kept(each, data, seed) for each in (treated, none, dropout))
+    kept = (_accuracy_kept(each, data, seed) for each in (treated, *others[:2]))
     return {
         **{f"relative gain over {name}": gain(treated, each) for name, each in zip([*arms][1:], others, strict=True)},
         **{f"accuracy kept without some weights, {name}": share for name, share in zip(arms, kept, strict=False)},
