@@ -30,9 +30,10 @@ def assert_whole(function, x, lengths, chunked, chunked_lengths, **arguments):
     y, output_lengths = getattr(workbench, function)(x, lengths, **arguments)
     results = getattr(cluster, function)(chunked, chunked_lengths, **arguments)
     assert results[0].shape == y.shape
-    assert tuple(len(block) for block in dask.compute(*results[0].to_delayed().ravel())) == results[0].chunks[0]
-    assert_same_bits(results[0].compute(), y)
-    assert_same_bits(results[1].compute(), output_lengths)
+    whole, found_lengths, *blocks = dask.compute(*results, *results[0].to_delayed())
+    assert tuple(map(len, blocks)) == results[0].chunks[0]
+    assert_same_bits(whole, y)
+    assert_same_bits(found_lengths, output_lengths)
     return results
 
 
