@@ -1,7 +1,7 @@
 """Dropout with replacement as a layer, and what every layer that drops something shares."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,12 +9,10 @@ import numpy as np
 from workbench.arrays import WIDE_FLOATS, native_array
 from workbench.operator import checked_choice
 from workbench.training.layers import dropout_loops
-from workbench.training.layers.layer import Layer, Parameters, Random, Shape
+from workbench.training.layers.layer import Layer, Named, Parameters, Passed, Random, Shape
 from workbench.training.trees import by_world
 
 Rate = float | Sequence[float] | np.ndarray
-Named = Mapping[str, np.ndarray]  # the parameters of a layer
-Passed = tuple[np.ndarray, Any]  # y, and what the pass back needs
 
 
 class Dropping(Layer):

@@ -16,8 +16,8 @@ from workbench.arrays import WIDE_FLOATS, native_array
 from workbench.baselines.elementwise import LOWEST
 from workbench.baselines.variational_dropout import EPSILON, log_alpha, pruned
 from workbench.training.layers.dense import Dense
-from workbench.training.layers.dropout import Dropping, Named, Passed, Rate, drawn, dropped_out, kept
-from workbench.training.layers.layer import Layer, Parameters, Random, Shape, checked_count
+from workbench.training.layers.dropout import Dropping, Rate, drawn, dropped_out, kept
+from workbench.training.layers.layer import Layer, Named, Parameters, Passed, Random, Shape, checked_count
 from workbench.training.random import words
 from workbench.training.trees import column
 
