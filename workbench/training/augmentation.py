@@ -11,8 +11,8 @@ import sys
 
 import numpy as np
 
+from workbench.cost.record import checked_count
 from workbench.operator import checked_choice
-from workbench.training.layers.layer import checked_count
 from workbench.training.random import WorldRandom, derive, uniform
 
 
@@ -56,7 +56,7 @@ class Shift(_OfImages):
     pixels: int = 1
 
     def __post_init__(self) -> None:
-        checked_count("pixels", self.pixels)
+        checked_count("pixels", self.pixels, 1)
 
     def changed(self, x: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         images, edges = self.images(x), (self.pixels, self.pixels)

@@ -15,6 +15,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from workbench import parallel
+from workbench.cost.record import checked_count
 from workbench.data.splits import Data
 from workbench.training import network as networks
 from workbench.training import trees
@@ -344,7 +345,7 @@ def _shorten(gradients: Any, longest: float) -> None:
     squares = sum(np.square(g, dtype=np.float64).reshape(len(g), -1).sum(axis=1) for g in arrays)
     factor = longest / np.maximum(np.sqrt(squares), longest)
     for g in arrays:
-        g *= factor.astype(g.dtype).reshape(-1, *(1,) * (g.ndim - 1))
+        g *= trees.column(factor, g)
 
 
 def _columns(seeds: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
@@ -366,11 +367,7 @@ def _for_worlds(data: Data, worlds: int) -> Data:
 
 def _check_numbers(training: Training, early_stopping: EarlyStopping | None) -> None:
     for name, least in (("epochs", 0), ("batch", 1), ("evaluate_every", 0)):
-        value = getattr(training, name)
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise TypeError(f"{name}={value!r}: must be a whole number")
-        if value < least:
-            raise ValueError(f"{name}={value}: must be at least {least}")
+        checked_count(name, getattr(training, name), least)
     if training.dtype not in (np.float32, np.float64):
         raise TypeError(f"dtype={training.dtype}: must be float32 or float64")
     if training.clip is not None and not training.clip > 0:

@@ -6,14 +6,13 @@ stays as it is. A learning rate or weight decay may be an array (worlds,): a gri
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from workbench.training import loops, trees
-
-Rate = float | Sequence[float] | np.ndarray
+from workbench.training.trees import Rate, column
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,7 +81,7 @@ class _Numbers:
 
     def decayed(self, w: np.ndarray, g: np.ndarray) -> np.ndarray:
         """Return g + weight_decay w, the gradient with weight decay in the loss."""
-        return g + _column(self.decay, w) * w if self.decays else g
+        return g + column(self.decay, w) * w if self.decays else g
 
     def corrected(self, betas: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
         """Return the rate over the bias correction of the first average, and 1 over the root of the second's."""
@@ -112,7 +111,7 @@ class SGD(Optimizer):
             v *= self.momentum
             v += g if numbers.first else (1 - self.dampening) * g
             g = g + self.momentum * v if self.nesterov else v
-        w -= _column(numbers.rate, w) * g
+        w -= column(numbers.rate, w) * g
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -141,8 +140,10 @@ class RMSprop(Optimizer):
             square = square - mean * mean
         step = g / (np.sqrt(square) + self.eps)
         if self.momentum:
-            step = averages["velocity"] = _added(averages["velocity"], self.momentum, step)
-        w -= _column(numbers.rate, w) * step
+            averages["velocity"] *= self.momentum
+            averages["velocity"] += step
+            step = averages["velocity"]
+        w -= column(numbers.rate, w) * step
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -182,7 +183,7 @@ class AdamW(Adam):
 
     def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
         if numbers.decays:
-            w *= _column(1 - numbers.rate * numbers.decay, w)
+            w *= column(1 - numbers.rate * numbers.decay, w)
         self.adaptive_step(w, g, averages, numbers)
 
 
@@ -198,12 +199,7 @@ class Adagrad(Optimizer):
     def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
         g = numbers.decayed(w, g)
         averages["square"] += g * g
-        w -= _column(numbers.rate, w) * (g / (np.sqrt(averages["square"]) + self.eps))
-
-
-def _column(values: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return numbers (worlds,) in w's type, to be multiplied with w (worlds, n)."""
-    return values.astype(w.dtype)[:, None]
+        w -= column(numbers.rate, w) * (g / (np.sqrt(averages["square"]) + self.eps))
 
 
 def _rows(w: np.ndarray) -> np.ndarray:
@@ -217,19 +213,10 @@ def _average(kept: np.ndarray, new: np.ndarray, share: float) -> None:
     kept += kept.dtype.type(1 - share) * new
 
 
-def _added(kept: np.ndarray, share: float, new: np.ndarray) -> np.ndarray:
-    kept *= share
-    kept += new
-    return kept
-
-
 def _with_gradients(parameters: Any, gradients: Any, averages: Any) -> Iterator[tuple]:
     """Yield each parameter that has a gradient, with the gradient and its averages."""
-    places = parameters if isinstance(parameters, dict) else range(len(parameters))
-    for place in places:
-        if not isinstance(parameters, dict) or place in gradients:
-            w, g, kept = parameters[place], gradients[place], averages[place]
-            if isinstance(w, np.ndarray):
-                yield w, g, kept
-            else:
-                yield from _with_gradients(w, g, kept)
+    if isinstance(gradients, np.ndarray):
+        yield parameters, gradients, averages
+    else:
+        for place in gradients if isinstance(gradients, dict) else range(len(gradients)):
+            yield from _with_gradients(parameters[place], gradients[place], averages[place])

@@ -14,9 +14,9 @@ import numpy as np
 from workbench.baselines.pruning import gradual_sparsity
 from workbench.baselines.variational_dropout import kl_approximation, log_alpha, variational_dropout_kl_gradient
 from workbench.sparse_lp import lp_gradient, lp_prox, sparse_lp_regularizer
-from workbench.training.layers.dropout import Rate, kept
+from workbench.training.layers.dropout import kept
 from workbench.training.layers.layer import Parameters
-from workbench.training.trees import by_world, column
+from workbench.training.trees import Rate, by_world, column
 
 Network = list[Parameters]
 State = dict[str, Any]

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from workbench.cost.record import checked_count
 from workbench.training.initializers import Initializer, he_uniform
-from workbench.training.layers.layer import Named, Parameters, Passed, Random, Shape, checked_count
+from workbench.training.layers.layer import Named, Parameters, Passed, Random, Shape
 from workbench.training.layers.windows import WindowLayer
 
 
@@ -42,7 +43,7 @@ class Convolution(WindowLayer):
     bias: bool = True
 
     def __post_init__(self) -> None:
-        checked_count("channels", self.channels)
+        checked_count("channels", self.channels, 1)
         self.check_windows()
 
     def output(self, shape: Shape) -> Shape:

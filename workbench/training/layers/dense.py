@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from workbench.cost.record import checked_count
 from workbench.training.initializers import Initializer, he_uniform
-from workbench.training.layers.layer import Layer, Named, Parameters, Passed, Random, Shape, checked_count
+from workbench.training.layers.layer import Layer, Named, Parameters, Passed, Random, Shape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Dense(Layer):
     bias: bool = True
 
     def __post_init__(self) -> None:
-        checked_count("units", self.units)
+        checked_count("units", self.units, 1)
 
     def output(self, shape: Shape) -> Shape:
         if len(shape) != 1:

@@ -1,7 +1,6 @@
 """Dropout with replacement as a layer, and what every layer that drops something shares."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,7 @@ from workbench.arrays import WIDE_FLOATS, native_array
 from workbench.operator import checked_choice
 from workbench.training.layers import dropout_loops
 from workbench.training.layers.layer import Layer, Named, Parameters, Passed, Random, Shape
-from workbench.training.trees import by_world
-
-Rate = float | Sequence[float] | np.ndarray
+from workbench.training.trees import Rate, by_world
 
 
 class Dropping(Layer):

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from workbench.cost.record import checked_count
 from workbench.operator import checked_choice
 from workbench.training.initializers import Initializer, normal
-from workbench.training.layers.layer import Layer, Named, Parameters, Passed, Random, Shape, checked_count
+from workbench.training.layers.layer import Layer, Named, Parameters, Passed, Random, Shape
 
 STANDARD_NORMAL = normal(1.0)
 
@@ -37,8 +38,8 @@ class EmbeddingBag(Layer):
     initializer: Initializer = STANDARD_NORMAL
 
     def __post_init__(self) -> None:
-        checked_count("rows", self.rows)
-        checked_count("columns", self.columns)
+        checked_count("rows", self.rows, 1)
+        checked_count("columns", self.columns, 1)
         checked_choice("mode", self.mode, ("sum", "mean"))
 
     def output(self, shape: Shape) -> Shape:

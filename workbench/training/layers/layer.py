@@ -49,11 +49,3 @@ class Layer:
     def gradients(self, parameters: Named, saved: Any, dy: np.ndarray) -> Parameters:
         """Return only the derivatives with respect to the parameters, for a layer that no trained layer precedes."""
         return self.backward(parameters, saved, dy)[1]
-
-
-def checked_count(name: str, value: int) -> None:
-    """Raise TypeError or ValueError unless `value` is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name}={value!r}: must be a whole number")
-    if value < 1:
-        raise ValueError(f"{name}={value}: must be at least 1")

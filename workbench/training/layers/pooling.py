@@ -59,11 +59,7 @@ class MaxPool(_Pool):
 class AveragePool(_Pool):
     """Take the mean of each window, as PyTorch's AvgPool2d does: pixels of the padding count as zeros.
 
-    An axis of n pixels gives floor((n + 2 padding - size) / stride) + 1 outputs.
-
-    Raises:
-        TypeError: size, stride or padding is not a whole number.
-        ValueError: size or stride is below 1, or padding is not in 0 .. size // 2.
+    The number of outputs and the errors are those of MaxPool.
     """
 
     def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
