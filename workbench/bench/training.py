@@ -52,31 +52,15 @@ class Workload:
     over_jax: tuple[float, float] | None = None  # its compilation counted, and not
 
 
+_HIDDEN = (layers.Dense(64), layers.ReLU(), layers.DropoutWithReplacement(0.5, scaled=True))
+_FIRST = (layers.Convolution(8, 3, padding=1), layers.ReLU(), layers.LocalResponseNorm(5, 1e-2))
+_SECOND = (layers.Convolution(16, 3, padding=1), layers.ReLU(), layers.MaxPool(2, 2), layers.Flatten())
+_LAST = layers.Dense(10)
 DENSE = Workload(
-    "64-64-10 with dropout",
-    (layers.Dense(64), layers.ReLU(), layers.DropoutWithReplacement(0.5, scaled=True), layers.Dense(10)),
-    (64,),
-    worlds=40,
-    epochs=60,
-    over_torch=1 / 5,
-    over_jax=(1.0, 1.5),
+    "64-64-10 with dropout", (*_HIDDEN, _LAST), (64,), worlds=40, epochs=60, over_torch=1 / 5, over_jax=(1.0, 1.5)
 )
 CONVOLUTIONAL = Workload(
-    "two convolutions with LRN",
-    (
-        layers.Convolution(8, 3, padding=1),
-        layers.ReLU(),
-        layers.LocalResponseNorm(5, 1e-2),
-        layers.Convolution(16, 3, padding=1),
-        layers.ReLU(),
-        layers.MaxPool(2, 2),
-        layers.Flatten(),
-        layers.Dense(10),
-    ),
-    (1, 8, 8),
-    worlds=20,
-    epochs=10,
-    over_torch=1 / 3,
+    "two convolutions with LRN", (*_FIRST, *_SECOND, _LAST), (1, 8, 8), worlds=20, epochs=10, over_torch=1 / 3
 )
 
 

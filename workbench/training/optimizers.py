@@ -28,15 +28,11 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "weight_decay"):
-            values = np.asarray(getattr(self, name), np.float64)
-            if values.ndim > 1 or not np.all(np.isfinite(values) & (values >= 0)):
-                raise ValueError(f"{name}={getattr(self, name)!r}: must be at least 0 and finite, for each world")
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name in _SHARES:
-                for number in np.atleast_1d(value):
-                    if not 0 <= number < 1:
-                        raise ValueError(f"{field.name}={value!r}: must be at least 0 and below 1")
+            trees.by_world(name, getattr(self, name), np.size(getattr(self, name)))
+        for name in ("momentum", "alpha", "betas"):
+            shares = np.asarray(getattr(self, name, 0.0))
+            if not np.all((shares >= 0) & (shares < 1)):
+                raise ValueError(f"{name}={getattr(self, name)!r}: must be at least 0 and below 1")
 
     def start(self, parameters: Any) -> dict[str, Any]:
         """Return the state before the first step: the step count, the rates of each world, and the averages."""
@@ -46,7 +42,7 @@ class Optimizer:
             "learning_rate": trees.by_world("learning_rate", self.learning_rate, worlds),
             "weight_decay": trees.by_world("weight_decay", self.weight_decay, worlds),
             "averages": trees.changed(
-                parameters, lambda w: {name: np.zeros_like(_rows(w)) for name in self.averages()}
+                parameters, lambda w: {kept: np.zeros_like(_rows(w)) for kept in self.averages()}
             ),
         }
 
@@ -65,9 +61,6 @@ class Optimizer:
     def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: "_Numbers") -> None:
         """Change w (worlds, n) and its averages of the same shape in place, given its gradient g."""
         raise NotImplementedError
-
-
-_SHARES = ("momentum", "alpha", "betas")
 
 
 class _Numbers:
