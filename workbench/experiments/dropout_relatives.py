@@ -1,7 +1,7 @@
 """Experiments on the relatives of dropout: pruned weights, dropped connections, and noise that each weight learns.
 
 Each function takes a seed, which is one world, and returns numbers by name. Arms that are compared have the same number
-of trials. Digits are not standardized: a pixel that is dark in nearly all training images would get a huge scale.
+of trials.
 """
 
 import dataclasses
@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from workbench.baselines.variational_dropout import log_alpha
-from workbench.data.catalog import load
-from workbench.data.splits import Data, Dataset, split
+from workbench.data.splits import Data
 from workbench.experiments.arms import RATES, Build, Tuned, gain, tune
+from workbench.experiments.dropout_in_networks import world
 from workbench.training.layers import Dense, DropConnect, Dropout, Layer, ReLU, VariationalDropout
 from workbench.training.optimizers import SGD, Adam
 from workbench.training.penalties import MagnitudePruning, Network, Rate, State, VariationalKL
 
-HIDDEN, VALIDATION, MOMENTUM = 64, 300, 0.9
+HIDDEN, MOMENTUM = 64, 0.9
 
 PRUNED_RATES = RATES[2:5]
 SPARSITIES = (0.2, 0.4, 0.6, 0.8)
@@ -57,7 +57,7 @@ class RandomPruning(MagnitudePruning):
 
 def pruning(seed: int, schedule: str) -> dict[str, float]:
     """Compare pruned networks with dense ones that have the best L2 penalty, all after the last epoch."""
-    data, dense = digits(seed), _with_l2(seed)
+    data, dense = world(seed), _with_l2(seed)
 
     def best(penalty: type[MagnitudePruning], *sparsities: float) -> Tuned:
         def build(rate: np.ndarray, sparsity: np.ndarray) -> Any:
@@ -74,7 +74,7 @@ def pruning(seed: int, schedule: str) -> dict[str, float]:
 
 @functools.cache
 def _with_l2(seed: int) -> Tuned:
-    return tune(_decayed, {"rate": PRUNED_RATES, "decay": DECAYS}, digits(seed), seed, **AT_THE_END)
+    return tune(_decayed, {"rate": PRUNED_RATES, "decay": DECAYS}, world(seed), seed, **AT_THE_END)
 
 
 def _decayed(rate: np.ndarray, decay: np.ndarray) -> Any:
@@ -93,7 +93,7 @@ def dropconnect(seed: int, train: int) -> dict[str, float]:
     def units(rate: np.ndarray, ratio: np.ndarray) -> Any:
         return perceptron(Dropout(ratio)), sgd(rate), {}
 
-    data, rates, epochs = digits(seed, train), USUAL[train], 12000 // train
+    data, rates, epochs = world(seed, train), USUAL[train], 12000 // train
     arms: Mapping[str, tuple[Build, Mapping[str, Sequence[float]]]] = {
         "DropConnect": (connections, {"rate": rates, "ratio": RATIOS}),
         "none": (_decayed, {"rate": np.geomspace(rates[0], rates[-1], 9), "decay": (0.0,)}),
@@ -102,8 +102,7 @@ def dropconnect(seed: int, train: int) -> dict[str, float]:
     }
     options = {"epochs": epochs, "evaluate_every": epochs // 20}
     treated, *others = (tune(build, grid, data, seed, **options) for build, grid in arms.values())
-    none, dropout, _ = others
-    kept = (_accuracy_kept(each, data, seed) for each in (treated, none, dropout))
+    kept = (_accuracy_kept(each, data, seed) for each in (treated, *others[:2]))
     return {
         **{f"relative gain over {name}": gain(treated, each) for name, each in zip([*arms][1:], others, strict=True)},
         **{f"accuracy kept without some weights, {name}": share for name, share in zip(arms, kept, strict=False)},
@@ -158,17 +157,6 @@ def _relevant_and_noise(seed: int) -> Data:
     y = (score + 0.3 * rng.standard_normal(len(x)) > 0).astype(int)
     rows = np.split(np.arange(len(x))[None], np.cumsum(EXAMPLES)[:-1], axis=1)
     return Data(x.astype(np.float32), y, *rows, None, None, 2)
-
-
-@functools.cache
-def _dataset() -> Dataset:
-    found = load("digits")
-    return dataclasses.replace(found, x=found.x.astype(np.float32))
-
-
-def digits(seed: int, train: int = 300) -> Data:
-    """Return the split of a world: `train` digits to train on, 300 to choose with, and the rest to test on."""
-    return split(_dataset(), seed, train=train, validation=VALIDATION, standardize=False)
 
 
 def perceptron(*after: Layer) -> list[Layer]:
