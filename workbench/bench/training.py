@@ -78,10 +78,8 @@ def bench(settings: Settings) -> Results:
                 workload = dataclasses.replace(workload, worlds=4, epochs=1)
             settings.say(f"{workload.worlds} worlds of {workload.name}, {workload.epochs} epochs of {EXAMPLES} digits")
             measurements += _measured(workload, present, pool, settings)
-    return Results(
-        measurements=tuple(measurements),
-        versions=base_versions() | {name: metadata.version(name) for name in present},
-    )
+    versions = base_versions() | {name: metadata.version(name) for name in present}
+    return Results(measurements=tuple(measurements), versions=versions)
 
 
 def _measured(workload: Workload, present: list[str], pool: Any, settings: Settings) -> list[Measurement]:
@@ -111,9 +109,8 @@ def _measured(workload: Workload, present: list[str], pool: Any, settings: Setti
         ratio = ours / seconds["torch"]
         found.append(Measurement(f"{name}, over PyTorch one after another", ratio, "times", workload.over_torch))
     if "jax" in seconds and workload.over_jax:
-        for what, theirs, most in zip(
-            ("compilation counted", "compiled before"), (compiling, seconds["jax"]), workload.over_jax, strict=True
-        ):
+        times_of_jax = {"compilation counted": compiling, "compiled before": seconds["jax"]}
+        for (what, theirs), most in zip(times_of_jax.items(), workload.over_jax, strict=True):
             found.append(Measurement(f"{name}, over JAX, {what}", ours / theirs, "times", most))
     if settings.machine is not None:
         predicted = step_seconds(workload, settings.machine)

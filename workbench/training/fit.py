@@ -167,8 +167,7 @@ class Training:
 
     def history(self) -> History:
         """Return how training went so far."""
-        restored = self.watch.rule is not None
-        measured = list(self._measured.values())
+        restored, measured = self.watch.rule is not None, list(self._measured.values())
         return History(
             network=self.network,
             seeds=self.seeds,
@@ -185,13 +184,9 @@ class Training:
         )
 
     def _evaluate(self, running: np.ndarray) -> None:
-        measured = {}
-        for part in ("train", "validation"):
-            for name, values in self.evaluate(part).items():
-                measured[f"{part}_{name}"] = values
-        self._measured[self.epoch] = measured
-        watched = measured["validation_loss"]
-        better = self.watch.see(watched, self.epoch) & running
+        losses = {part: self.evaluate(part) for part in ("train", "validation")}
+        self._measured[self.epoch] = {f"{part}_{name}": losses[part][name] for part in losses for name in losses[part]}
+        better = self.watch.see(losses["validation"]["loss"], self.epoch) & running
         for best, now in zip(trees.leaves(self.best), trees.leaves(self.parameters), strict=True):
             best[better] = now[better]
 
@@ -212,9 +207,9 @@ class Training:
     def _shares(self) -> list[slice]:
         """Return the groups of worlds: small enough for the cache, and at least one for each thread."""
         activations = sum(int(np.prod(shape)) for shape in networks.shapes(self.network, self._inputs.shape[1:]))
-        weights = trees.size(self.parameters) // len(self.seeds)
-        bytes_of_one = 4 * weights + 2 * activations * self.batch * self.dtype.itemsize
         worlds = len(self.seeds)
+        weights = trees.size(self.parameters) // worlds
+        bytes_of_one = 4 * weights + 2 * activations * self.batch * self.dtype.itemsize
         groups = min(worlds, max(parallel.available_threads(), -(-worlds * bytes_of_one // GROUP_BYTES)))
         ends = [worlds * group // groups for group in range(groups + 1)]
         return [slice(*ends[group : group + 2]) for group in range(groups)]
@@ -360,9 +355,7 @@ def _for_worlds(data: Data, worlds: int) -> Data:
         return data
     if data.worlds == 1:
         return data.take(np.zeros(worlds, int))
-    raise ValueError(
-        f"seed names {worlds} worlds and data has {data.worlds}: give one seed for each, such as range({data.worlds})"
-    )
+    raise ValueError(f"seed names {worlds} worlds and data has {data.worlds}: give one seed for each of data's worlds")
 
 
 def _check_numbers(training: Training, early_stopping: EarlyStopping | None) -> None:

@@ -111,10 +111,8 @@ class DropoutWithReplacement(Dropping):
         try:
             return np.array(np.broadcast_to(np.asarray(self.replacement, np.float64), (worlds, *shape)))
         except ValueError:
-            raise ValueError(
-                f"replacement has shape {np.shape(self.replacement)}: must broadcast to an example, {shape}, or to "
-                f"one for each world, {(worlds, *shape)}"
-            ) from None
+            wanted = f"must broadcast to an example, {shape}, or to one for each world, {(worlds, *shape)}"
+            raise ValueError(f"replacement has shape {np.shape(self.replacement)}: {wanted}") from None
 
     def _replacement(self, parameters: Named, x: np.ndarray) -> np.ndarray:
         """Return the replacements (worlds, ...), or (1, ...) for all worlds; what follows broadcasts to an example."""
