@@ -1,4 +1,4 @@
-"""Read a user's own files. What cannot be used is refused, with the file and the place in it."""
+"""Read a user's own files. An error names the file, and the place in it that cannot be used."""
 
 import contextlib
 import numbers

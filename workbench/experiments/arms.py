@@ -62,9 +62,9 @@ def tune(
 def tune_each(
     build: Build, grid: Mapping[str, Sequence[float]], data: Data, seed: int, by: str, *, epochs: int, **options: Any
 ) -> list[Tuned]:
-    """Do the same apart for each value of the hyperparameter `by`, but in one fit; arguments and errors as for `tune`.
+    """Tune one arm for each value of the hyperparameter `by`, all in one fit; arguments and errors as for `tune`.
 
-    Each value is an arm, and all arms have the same trials.
+    All arms have the same trials.
     """
     points, history = _train(build, grid, data, seed, {"epochs": epochs, **options})
     values = points[:, list(grid).index(by)]

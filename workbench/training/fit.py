@@ -79,7 +79,7 @@ class Training:
         schedule: a function of the share of training that is done to a factor of the learning rate; see `schedules`.
         clip: the largest Euclidean norm of a world's whole gradient; a longer gradient is shortened to it.
         early_stopping: when to stop a world; None trains all epochs.
-        evaluate_every: epochs between evaluations, also after the last epoch; 0 evaluates never.
+        evaluate_every: epochs between evaluations, also after the last epoch; 0 never evaluates.
         dtype: np.float32 or np.float64; None takes the type of data.x, or float64 for ids.
         start: the History of the same network and worlds, to be continued up to `epochs`.
     """

@@ -17,7 +17,7 @@ from workbench.training.trees import Rate, column
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Optimizer:
-    """What the optimizers share. `learning_rate` and `weight_decay` are numbers or arrays (worlds,), at least 0.
+    """Base class of the optimizers. `learning_rate` and `weight_decay` are numbers or arrays (worlds,), at least 0.
 
     Raises:
         ValueError: a number is negative, infinite or NaN, or an array does not have one number for each world.
