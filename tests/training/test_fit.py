@@ -290,7 +290,7 @@ REFUSED = {
     "worlds": ({"seed": [1, 2]}, "seed names 2 worlds and data has 5"),
     "epochs": ({"epochs": -1}, "epochs=-1: must be at least 0"),
     "batch": ({"batch": 0}, "batch=0: must be at least 1"),
-    "half": ({"batch": 1.5}, "batch=1.5: must be a whole number"),
+    "half": ({"batch": 1.5}, "batch=1.5: must be an int"),
     "dtype": ({"dtype": np.float16}, "dtype=float16: must be float32 or float64"),
     "clip": ({"clip": 0}, "clip=0: must be above 0"),
     "rates": (

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from workbench.data.splits import Data
-from workbench.experiments.arms import RATES, Tuned, gain, tune, tune_each
-from workbench.experiments.dropout_in_networks import MOMENTUM, world
-from workbench.experiments.dropout_relatives import HIDDEN, perceptron, sgd
+from workbench.experiments.arms import RATES, Built, Tuned, gain, sgd, tune, tune_each
+from workbench.experiments.dropout_in_networks import world
+from workbench.experiments.dropout_relatives import HIDDEN, perceptron
 from workbench.training.initializers import Initializer, glorot_uniform, he_uniform
 from workbench.training.layers import BatchNorm, Dense, Dropout, DropoutWithReplacement, ReLU, Sigmoid, Tanh, WeightNorm
 from workbench.training.layers.layer import Layer, Random, Shape
@@ -37,7 +37,7 @@ RATIOS = (0.2, 0.5)
 
 OPTIMIZERS: Mapping[str, tuple[Any, Sequence[float]]] = {  # with seven rates, each three times the last
     "SGD": (SGD, [10 * rate for rate in RATES]),
-    "momentum": (functools.partial(SGD, momentum=MOMENTUM), RATES),
+    "momentum": (sgd, RATES),
     "RMSprop": (RMSprop, [rate / 10 for rate in RATES]),
     "Adam": (Adam, [rate / 5 for rate in RATES]),
 }
@@ -51,7 +51,7 @@ def batch_normalization(seed: int, scaled: bool, replacement: Any) -> dict[str, 
     data, found = world(seed), []
     for before in (True, False):
 
-        def build(rate: np.ndarray, before: bool = before) -> Any:
+        def build(rate: np.ndarray, before: bool = before) -> Built:
             dropout = DropoutWithReplacement(RATIO, replacement, scaled=scaled)
             plain, normalized = [Dense(HIDDEN), ReLU()], [Dense(HIDDEN), BatchNorm(), ReLU()]
             hidden = [*plain, dropout, *normalized] if before else [*normalized, *plain, dropout]
@@ -88,7 +88,7 @@ def weight_normalization(seed: int) -> dict[str, float]:
     losses = []
     for wrap in (WeightNorm, lambda layer: layer):
 
-        def build(rate: np.ndarray, ratio: np.ndarray, wrap: Any = wrap) -> Any:
+        def build(rate: np.ndarray, ratio: np.ndarray, wrap: Any = wrap) -> Built:
             return [wrap(Dense(HIDDEN)), ReLU(), Dropout(ratio), wrap(Dense(10))], sgd(rate), {}
 
         grid = {"rate": WEIGHT_RATES, "ratio": DROPOUT}
@@ -110,7 +110,7 @@ def initialization(seed: int, layers: int) -> dict[str, float]:
     """
     kinds = len(INITIAL)
 
-    def build(rate: np.ndarray, cell: np.ndarray) -> Any:
+    def build(rate: np.ndarray, cell: np.ndarray) -> Built:
         return _deep(layers, cell.astype(int) % kinds, np.where(cell < kinds, *DROPOUT)), Adam(rate), {}
 
     grid = {"rate": DEEP_RATES, "cell": range(2 * kinds)}
@@ -146,7 +146,7 @@ def activation(seed: int, name: str, replacement: Any) -> dict[str, float]:
 def _gain_of_dropout(seed: int, name: str, replacement: Any) -> float:
     function, initializer, rates = ACTIVATIONS[name]
 
-    def build(rate: np.ndarray, ratio: np.ndarray) -> Any:
+    def build(rate: np.ndarray, ratio: np.ndarray) -> Built:
         dropout = DropoutWithReplacement(ratio, replacement, scaled=True)
         return [Dense(HIDDEN, initializer), function, dropout, Dense(10, glorot_uniform)], sgd(rate), {}
 
@@ -169,7 +169,7 @@ def _with_optimizer(seed: int, name: str) -> list[Tuned]:
     """Return the tuned arms with and without dropout."""
     optimizer, rates = OPTIMIZERS[name]
 
-    def build(rate: np.ndarray, ratio: np.ndarray) -> Any:
+    def build(rate: np.ndarray, ratio: np.ndarray) -> Built:
         return perceptron(Dropout(ratio)), optimizer(rate), {}
 
     return tune_each(build, {"rate": rates, "ratio": DROPOUT}, world(seed), seed, "ratio", **TRAINING)

@@ -13,13 +13,13 @@ import numpy as np
 
 from workbench.baselines.variational_dropout import log_alpha
 from workbench.data.splits import Data
-from workbench.experiments.arms import RATES, Build, Tuned, gain, tune
+from workbench.experiments.arms import RATES, Build, Built, Tuned, gain, sgd, tune
 from workbench.experiments.dropout_in_networks import world
 from workbench.training.layers import Dense, DropConnect, Dropout, Layer, ReLU, VariationalDropout
-from workbench.training.optimizers import SGD, Adam
+from workbench.training.optimizers import Adam
 from workbench.training.penalties import MagnitudePruning, Network, Rate, State, VariationalKL
 
-HIDDEN, MOMENTUM = 64, 0.9
+HIDDEN = 64
 
 PRUNED_RATES = RATES[2:5]
 SPARSITIES = (0.2, 0.4, 0.6, 0.8)
@@ -60,7 +60,7 @@ def pruning(seed: int, schedule: str) -> dict[str, float]:
     data, dense = world(seed), _with_l2(seed)
 
     def best(penalty: type[MagnitudePruning], *sparsities: float) -> Tuned:
-        def build(rate: np.ndarray, sparsity: np.ndarray) -> Any:
+        def build(rate: np.ndarray, sparsity: np.ndarray) -> Built:
             return perceptron(), sgd(rate), {"penalties": [penalty(sparsity, **SCHEDULES[schedule])]}
 
         return tune(build, {"rate": PRUNED_RATES, "sparsity": sparsities}, data, seed, **AT_THE_END)
@@ -77,7 +77,7 @@ def _with_l2(seed: int) -> Tuned:
     return tune(_decayed, {"rate": PRUNED_RATES, "decay": DECAYS}, world(seed), seed, **AT_THE_END)
 
 
-def _decayed(rate: np.ndarray, decay: np.ndarray) -> Any:
+def _decayed(rate: np.ndarray, decay: np.ndarray) -> Built:
     return perceptron(), sgd(rate, weight_decay=decay), {}
 
 
@@ -87,10 +87,10 @@ def dropconnect(seed: int, train: int) -> dict[str, float]:
     Robustness is the accuracy without a share of the weights, over that of the whole network, as a mean over shares.
     """
 
-    def connections(rate: np.ndarray, ratio: np.ndarray) -> Any:
+    def connections(rate: np.ndarray, ratio: np.ndarray) -> Built:
         return [DropConnect(Dense(HIDDEN), ratio), ReLU(), DropConnect(Dense(10), ratio)], sgd(rate), {}
 
-    def units(rate: np.ndarray, ratio: np.ndarray) -> Any:
+    def units(rate: np.ndarray, ratio: np.ndarray) -> Built:
         return perceptron(Dropout(ratio)), sgd(rate), {}
 
     data, rates, epochs = world(seed, train), USUAL[train], 12000 // train
@@ -130,11 +130,11 @@ def learned_noise(seed: int) -> dict[str, float]:
     """
     from sklearn.metrics import roc_auc_score
 
-    def learned(rate: np.ndarray, strength: np.ndarray) -> Any:
+    def learned(rate: np.ndarray, strength: np.ndarray) -> Built:
         network = [VariationalDropout(Dense(UNITS), START), ReLU(), VariationalDropout(Dense(2), START)]
         return network, Adam(rate), {"penalties": [VariationalKL(strength)]}
 
-    def fixed(rate: np.ndarray, ratio: np.ndarray) -> Any:
+    def fixed(rate: np.ndarray, ratio: np.ndarray) -> Built:
         return [Dropout(ratio), Dense(UNITS), ReLU(), Dropout(ratio), Dense(2)], Adam(rate), {}
 
     data = _relevant_and_noise(seed)
@@ -162,8 +162,3 @@ def _relevant_and_noise(seed: int) -> Data:
 def perceptron(*after: Layer) -> list[Layer]:
     """Return a network of one hidden layer, with the layers `after` behind its units."""
     return [Dense(HIDDEN), ReLU(), *after, Dense(10)]
-
-
-def sgd(rate: np.ndarray, **more: Any) -> SGD:
-    """Return gradient descent with the usual momentum."""
-    return SGD(rate, momentum=MOMENTUM, **more)

@@ -34,7 +34,7 @@ class EarlyStopping:
 
 
 class Watch:
-    """What is known of each world's validation losses so far, shape (worlds,)."""
+    """Each world's best validation loss so far, its epoch, and the epoch of stopping or 0; all (worlds,)."""
 
     def __init__(self, worlds: int, rule: EarlyStopping | None) -> None:
         self.rule = rule
