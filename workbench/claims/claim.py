@@ -40,9 +40,9 @@ class Claim:
     **settings)` returns numbers by name, and all rules must hold for them. A claim without `run` is open: not run yet.
     `settings` names the situations in which the claim is judged, each with the arguments for `run`; `seeds` is how
     often it is run in each. `pending` names further settings that need trained networks; until they are run, they are
-    open. `only_verdict` names settings whose numbers change with Python's version, whose documentation is their data:
-    `check` compares their verdict alone. `shown_in` is a notebook and one of its headings, as in
-    "02-sparse-dropout#What comes out".
+    open. `only_verdict` names settings whose numbers change with Python's version, whose documentation is their data,
+    or with the processor, as rounding decides between points of a grid: `check` compares their verdict alone.
+    `shown_in` is a notebook and one of its headings, as in "02-sparse-dropout#What comes out".
     `sources` says which works or tests back the rule, and `finding` what was found, in a sentence.
     `reason` says why a claim has no run.
     """
