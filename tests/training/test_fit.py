@@ -268,16 +268,6 @@ def test_when_a_world_stops(rule, stops, best):
     assert (watch.stopped[0], watch.best_epoch[0]) == (stops, best)
 
 
-def test_an_infinite_loss_hides_no_later_one():
-    watch = fitting.Watch(1, None)
-    assert [bool(watch.see(np.array([loss]), epoch)[0]) for epoch, loss in enumerate([np.inf, 1.0, 2.0], 1)] == [
-        0,
-        1,
-        0,
-    ]
-    assert (watch.best[0], watch.best_epoch[0]) == (1.0, 2)
-
-
 def test_a_world_that_diverges_in_its_last_step_is_reported_and_has_no_best_weights():
     history = fit(NETWORK, clouds(2), SGD([0.1, 1e308]), epochs=1, seed=range(2))
     assert np.isfinite(history.batch_loss).all()
@@ -303,6 +293,13 @@ def test_bytes_in_another_order_and_ids_without_a_sign_are_the_same_numbers():
     same(fit(network, signed, SGD(0.1), epochs=1), fit(network, unsigned, SGD(0.1), epochs=1))
 
 
+def test_an_infinite_loss_is_no_best_one_and_does_not_spoil_the_next():
+    watch = fitting.Watch(2, EarlyStopping(9, smoothing=0.5))
+    for seen in ([np.inf, np.nan], [2.0, 4.0], [1.0, np.inf], [1.0, 3.0]):
+        watch.see(np.array(seen), len(seen))
+    np.testing.assert_array_equal(watch.best, [1.25, 3.0])
+
+
 def test_a_world_that_diverges_is_reported_and_the_others_go_on():
     data = clouds(3)
     history = fit(NETWORK, data, SGD([0.1, 1e200, 0.1]), epochs=4, seed=range(3))
@@ -317,7 +314,7 @@ def test_a_gradient_is_shortened_to_the_norm():
     gradients = [{"weight": rng.normal(size=(3, 4, 5))}, {}, {"bias": rng.normal(size=(3, 2))}]
     norms = np.sqrt((gradients[0]["weight"] ** 2).sum(axis=(1, 2)) + (gradients[2]["bias"] ** 2).sum(axis=1))
     before, longest = trees.changed(gradients, np.copy), float(np.sort(norms)[1])
-    trees.shorten(gradients, longest)
+    fitting._shorten(gradients, longest)
     for now, then in zip(trees.leaves(gradients), trees.leaves(before), strict=True):
         for world in range(3):
             np.testing.assert_allclose(now[world], then[world] * min(1, longest / norms[world]))
@@ -380,7 +377,7 @@ REFUSED = {
     "worlds": ({"seed": [1, 2]}, "seed names 2 worlds and data has 5"),
     "epochs": ({"epochs": -1}, "epochs=-1: must be at least 0"),
     "batch": ({"batch": 0}, "batch=0: must be at least 1"),
-    "half": ({"batch": 1.5}, "batch=1.5: must be a whole number"),
+    "half": ({"batch": 1.5}, "batch=1.5: must be an int"),
     "dtype": ({"dtype": np.float16}, "dtype=float16: must be float32 or float64"),
     "clip": ({"clip": 0}, "clip=0: must be above 0"),
     "rates": (

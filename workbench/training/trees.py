@@ -1,10 +1,12 @@
 """Walk through arrays in nested dicts and lists, such as the parameters of a network."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+
+Rate = float | Sequence[float] | np.ndarray  # one number, or one for each world
 
 
 def leaves(tree: Any) -> Iterator[np.ndarray]:
@@ -63,12 +65,3 @@ def by_world(name: str, values: Any, worlds: int, highest: float = math.inf) -> 
 def column(numbers: np.ndarray, like: np.ndarray) -> np.ndarray:
     """Return numbers (worlds,) in the type of another array and with as many axes."""
     return numbers.astype(like.dtype).reshape(-1, *(1,) * (like.ndim - 1))
-
-
-def shorten(gradients: Any, longest: float) -> None:
-    """Multiply each world's gradient by min(1, longest / norm), in place."""
-    arrays = list(leaves(gradients))
-    squares = sum(np.square(g, dtype=np.float64).reshape(len(g), -1).sum(axis=1) for g in arrays)
-    factor = longest / np.maximum(np.sqrt(squares), longest)
-    for g in arrays:
-        g *= factor.astype(g.dtype).reshape(-1, *(1,) * (g.ndim - 1))
