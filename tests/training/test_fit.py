@@ -219,8 +219,8 @@ def test_when_a_world_stops(rule, stops, best):
 
 def test_an_infinite_loss_is_no_best_one_and_does_not_spoil_the_next():
     watch = fitting.Watch(2, EarlyStopping(9, smoothing=0.5))
-    for losses in ([np.inf, np.nan], [2.0, 4.0], [1.0, np.inf], [1.0, 3.0]):
-        watch.see(np.array(losses), len(losses))
+    for now in ([np.inf, np.nan], [2.0, 4.0], [1.0, np.inf], [1.0, 3.0]):
+        watch.see(np.array(now), len(now))
     np.testing.assert_array_equal(watch.best, [1.25, 3.0])
 
 
