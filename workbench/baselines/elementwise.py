@@ -122,11 +122,15 @@ def alpha_dropout_gradient(dy: Any, dropped: Any, ratio: float, *, training: boo
 
 def alpha_dropout_affine(ratio: float) -> tuple[float, float]:
     """Return a and b that restore mean 0 and variance 1; for ratio 1, a and b that map the lowest value to 0."""
-    q = 1 - common.checked_ratio(ratio)
-    if q == 0:
-        return 1.0, -LOWEST
-    a = 1 / math.sqrt(q + LOWEST**2 * q * (1 - q))
-    return a, -a * (1 - q) * LOWEST
+    a, b = affine(np.array(common.checked_ratio(ratio)))
+    return float(a), float(b)
+
+
+def affine(ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a and b of `alpha_dropout_affine` for each ratio."""
+    q = 1 - ratios
+    a = 1 / np.sqrt(np.where(q > 0, q + LOWEST**2 * q * (1 - q), 1))
+    return a, np.where(q > 0, -a * (1 - q) * LOWEST, -LOWEST)
 
 
 def gaussian_dropout(x: Any, ratio: float = 0.5, *, seed: int, training: bool = True) -> tuple[np.ndarray, np.ndarray]:

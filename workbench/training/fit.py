@@ -222,7 +222,7 @@ class Training:
         """Return the groups of worlds: small enough for the cache, and at least one for each thread."""
         activations = sum(int(np.prod(shape)) for shape in networks.shapes(self.network, self._inputs.shape[1:]))
         worlds = len(self.seeds)
-        weights = trees.size(self.parameters) // worlds
+        weights = sum(array.nbytes for array in trees.leaves(self.parameters)) // worlds
         bytes_of_one = 4 * weights + 2 * activations * self.batch * self.dtype.itemsize
         groups = min(worlds, max(parallel.available_threads(), -(-worlds * bytes_of_one // GROUP_BYTES)))
         ends = [worlds * group // groups for group in range(groups + 1)]

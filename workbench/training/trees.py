@@ -43,11 +43,6 @@ def flat(tree: Any, path: str = "") -> dict[str, np.ndarray]:
     return found
 
 
-def size(tree: Any) -> int:
-    """Return the number of bytes of the arrays."""
-    return sum(array.nbytes for array in leaves(tree))
-
-
 def by_world(name: str, values: Any, worlds: int, highest: float = math.inf) -> np.ndarray:
     """Return one number for each world, float64, shape (worlds,), from a number or an array of this shape.
 

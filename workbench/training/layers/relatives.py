@@ -13,7 +13,7 @@ import numpy as np
 
 from workbench import philox
 from workbench.arrays import WIDE_FLOATS, native_array
-from workbench.baselines.elementwise import LOWEST
+from workbench.baselines.elementwise import LOWEST, affine
 from workbench.baselines.variational_dropout import EPSILON, log_alpha, pruned
 from workbench.cost.record import checked_count
 from workbench.training.layers.dense import Dense
@@ -43,11 +43,9 @@ class AlphaDropout(Dropping):
 
     def noisy(self, parameters: Named, x: np.ndarray, seed: Any) -> Passed:
         ratios = self.ratios(parameters, len(x))
-        q = 1 - ratios
-        a = 1 / np.sqrt(np.where(q > 0, q + LOWEST**2 * q * (1 - q), 1))
-        b = np.where(q > 0, -a * (1 - q) * LOWEST, -LOWEST)
-        affine, lowest = x * column(a, x) + column(b, x), (a * LOWEST + b)[:, None]
-        y, dropped, _ = dropped_out(affine, seed, ratios, lowest, False)
+        a, b = affine(ratios)
+        scaled, lowest = x * column(a, x) + column(b, x), (a * LOWEST + b)[:, None]
+        y, dropped, _ = dropped_out(scaled, seed, ratios, lowest, False)
         return y, (dropped, a.astype(x.dtype))
 
 
