@@ -242,11 +242,15 @@ CLAIMS = [
         "statistical-learning",
         "Dropout is sensitive to the initialization, and Glorot's or He's improves it.",
         (Interval("spread over initializations with dropout, less that without", above=MARGIN),),
-        None,
+        dropout_and_choices.initialization,
         "02-sparse-dropout#What else should I consider?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={f"{n} layer{'s' * (n > 1)}": {"layers": n} for n in (1, 3, 6)},
         seeds=30,
+        finding="Open. With dropout and without, Glorot's or He's weights are better than N(0, 0.01) and N(0, 1). In "
+        "one hidden layer, dropout seems to move the losses apart, by 0.06 give or take 0.05. In three and "
+        "six it moves them together: where half of the units of each layer are dropped, no network learns "
+        "well.",
     ),
     Claim(
         "D25",
@@ -408,11 +412,14 @@ CLAIMS = [
         "statistical-learning",
         "Dropout must be off in evaluation to be accurate.",
         (Interval("relative loss of the mean of masks over none", above=0.0),),
-        None,
+        dropout_in_networks.evaluation,
         "02-sparse-dropout#What happens in evaluation?",
-        ("log losses of one mask and of the mean of several",),
-        settings={each: {"masks": each} for each in ("1 mask", "10 masks", "100 masks")},
+        ("log losses; masks or none, each with the rate and length of training best for it on validation data",),
+        settings={f"{masks} mask{'s' * (masks > 1)}": {"masks": masks} for masks in (1, 10, 100)},
         seeds=30,
+        finding="One mask costs 65 % in log loss, and about three more errors in a hundred. The mean of 100 "
+        "masks is about as good as none, if each way of evaluating has its own learning rate and length "
+        "of training. Some 170 seeds would decide.",
     ),
     Claim(
         "D37",
@@ -437,10 +444,17 @@ CLAIMS = [
         "statistical-learning",
         "Combining it with L1 or L2 improves the results.",
         (Interval("relative gain over the better of the two", above=MARGIN),),
-        None,
+        dropout_in_networks.combined,
         "02-sparse-dropout#Does it help?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
-        settings={each: {"penalty": each} for each in ("L1", "L2")},
+        settings={
+            f"{penalty}, {data}": {"penalty": penalty, "data": data}
+            for data in ("digits", "id lists")
+            for penalty in ("L1", "L2")
+        },
         seeds=30,
+        finding="On lists of ids, dropout with a penalty is about 2 % better than the better of the two, which "
+        "is just the margin. On digits, worlds differ by more than 10 %, and the mean gain is near 0. It"
+        " is nothing to count on.",
     ),
 ]
