@@ -3,6 +3,7 @@
 A script, so that a crash is a failed test. Results must be those of one call alone, bit for bit.
 """
 
+import functools
 import hashlib
 import multiprocessing
 import os
@@ -17,12 +18,17 @@ from workbench import OPERATORS, parallel
 THREADS, ROUNDS = 6, 2
 
 
+@functools.cache
+def calls(name: str) -> list[tuple]:
+    """Return the inputs and arguments of each timed call of an operator, or of its examples."""
+    operator, rng = OPERATORS[name], np.random.default_rng(0)
+    return list(operator.timed(rng, ELEMENTS) if operator.timed else operator.examples(rng))
+
+
 def digest(name: str) -> list[str]:
-    """Return a digest of the results of each timed call of an operator, or of its examples."""
+    """Return a digest of the results of each call of an operator."""
     operator = OPERATORS[name]
-    rng = np.random.default_rng(0)
-    calls = operator.timed(rng, ELEMENTS) if operator.timed else operator.examples(rng)
-    results = (run(operator, [x.copy() for x in inputs], arguments) for inputs, arguments in calls)
+    results = (run(operator, [x.copy() for x in inputs], arguments) for inputs, arguments in calls(name))
     return [hashlib.sha256(b"".join(part.tobytes() for part in each)).hexdigest() for each in results]
 
 

@@ -37,7 +37,7 @@ def known_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def small(monkeypatch):
+def small(monkeypatch, no_collection):
     """Bench small arrays, large enough for two threads, without peers, start-up and memory."""
     monkeypatch.setattr(lrn, "SHAPES", ((1, 6, 5, 3), (2, 7, 53, 47)))
     monkeypatch.setattr(lrn, "measure_startup", lambda processes: [])
@@ -50,7 +50,6 @@ def small(monkeypatch):
     for module, name in ((lrn, "PEERS"), (dropout, "PEERS"), (sparse_lp, "PEERS"), (lasso, "SOLVERS")):
         monkeypatch.setattr(module, name, {})
     monkeypatch.setenv("WORKBENCH_NUM_THREADS", "2")
-    monkeypatch.setattr(timing.gc, "collect", lambda: 0)  # most of the time, and nothing that these tests look at
 
 
 @pytest.fixture

@@ -28,6 +28,16 @@ def test_a_step_is_counted_by_hand(monkeypatch):
     assert 3 * options["working_set"] == cost.bytes
 
 
+def test_ours_trains_for_as_many_epochs_as_the_batches_are_for(monkeypatch):
+    epochs = []
+    monkeypatch.setattr(
+        training, "fit", lambda *work, **options: epochs.append(options["epochs"]) or SimpleNamespace(parameters=[])
+    )
+    for count in (1, 15, 60):  # the last of the ten batches of an epoch has twelve examples
+        training._ours((), [], np.zeros((300, 1)), np.zeros(300, int), [np.zeros((3, 32), int)] * 10 * count)
+    assert epochs == [1, 15, 60]
+
+
 def fake_peer(change):
     """Return a peer that trains as we do, and then changes the weights."""
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import workbench
+from tests.covers import every_triple
 from tests.declared import refusal
 from tests.sparse_dropout.common import FLOATS, INTEGERS, assert_same_bits, values
 from workbench import cluster
@@ -54,10 +55,9 @@ def test_every_type(dtype, engine):
         assert_whole(x, cut(x, "columns"), ratio=ratio, seed=1, engine=engine)
 
 
-@BOTH
-@pytest.mark.parametrize("scaled", [False, True])
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("shape", [(), (7,), (5, 1), (4, 1, 1), (1, 5, 1), (4, 5, 7)], ids=str)
+@every_triple(
+    shape=[(), (7,), (5, 1), (4, 1, 1), (1, 5, 1), (4, 5, 7)], dtype=FLOATS, scaled=[False, True], engine=ENGINES
+)
 def test_replacements_that_broadcast(shape, dtype, scaled, engine):
     x, new = values((4, 5, 7), dtype), rng().normal(size=shape).astype(np.float32)
     for names in (("ones", "whole", "uneven"), ("whole", "uneven", "with empty chunks")):
@@ -176,10 +176,9 @@ def test_a_value_that_is_not_needed_is_not_computed():
 # -- the way back ------------------------------------------------------------------------------------------------------
 
 
-@BOTH
-@pytest.mark.parametrize("scaled", [False, True])
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("shape", [(), (7,), (5, 1), (1, 7), (4, 1, 1), (4, 5, 7)], ids=str)
+@every_triple(
+    shape=[(), (7,), (5, 1), (1, 7), (4, 1, 1), (4, 5, 7)], dtype=FLOATS, scaled=[False, True], engine=ENGINES
+)
 def test_gradient(shape, dtype, scaled, engine):
     dy = rng().normal(size=(4, 5, 7)).astype(dtype)
     dropped = rng(1).random(dy.shape) < 0.4

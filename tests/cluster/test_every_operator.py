@@ -87,6 +87,8 @@ def test_an_operator_that_says_nothing_of_blocks_has_no_form(monkeypatch):
 @pytest.mark.parametrize("chunk", list(CUTS))
 def test_blocks_give_what_the_whole_gives_and_are_not_changed(operator, chunk):
     for place, (inputs, arguments) in enumerate(some_examples(operator)):
+        if place.bit_count() % 2 == list(CUTS).index(chunk) % 2:  # half of them, with both types and both engines
+            continue
         inputs = converted(inputs, ("float32", "float64")[place // 2 % 2])
         arguments = {**arguments, "engine": ENGINES[place % 2]}
         results = lazy_result(operator, by_blocks(inputs, lambda x: locked(cut(x, chunk))), arguments)

@@ -16,7 +16,7 @@ import workbench
 from workbench import cluster
 
 MB = 1 << 20
-LIMIT, SIZE = 400 * MB, 512 * MB  # of data: the pages of a mapped file are the system's, and do not count
+LIMIT, SIZE = 320 * MB, 336 * MB  # of data: the pages of a mapped file are the system's, and do not count
 IMAGES, IMAGE = 16, (32, 64, 64)  # 8 MB in float32
 shape = (SIZE // MB * 2, *IMAGE)
 

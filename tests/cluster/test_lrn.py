@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import workbench
+from tests.covers import every_triple
 from workbench import cluster
 
 from .common import ENGINES, cut, cut_axes, rng
@@ -48,10 +49,12 @@ def compare(function, inputs, chunked, **arguments):
     return result
 
 
-@EVERY
-@pytest.mark.parametrize("layout", ["NCHW across", "NHWC across", "NC", "NCHW within", "NHWC within"])
-@pytest.mark.parametrize("size", [1, 3, 5, 9, 21, 31])
-@pytest.mark.parametrize("chunk", ["ones", "uneven"])
+@every_triple(
+    chunk=["ones", "uneven"],
+    size=[1, 3, 5, 9, 21, 31],
+    layout=["NCHW across", "NHWC across", "NC", "NCHW within", "NHWC within"],
+    function=FUNCTIONS,
+)
 def test_windows_across_borders(chunk, size, layout, function):
     shape, order, region, axes = LAYOUTS[layout]
     inputs = arrays(function, shape)
@@ -114,11 +117,13 @@ def test_a_halo_does_not_merge_more_chunks_than_it_must():
     assert cluster.local_response_norm_gradient(x, x, size=7).chunks == x.chunks
 
 
-@EVERY
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("size", [3, 5, 31])
-@pytest.mark.parametrize("layout", ["NCHW across", "NHWC across", "NCHW within"])
-@pytest.mark.parametrize("chunk", ["ones", "uneven"])
+@every_triple(
+    chunk=["ones", "uneven"],
+    layout=["NCHW across", "NHWC across", "NCHW within"],
+    size=[3, 5, 31],
+    engine=ENGINES,
+    function=FUNCTIONS,
+)
 def test_without_bias_only_whole_windows_must_have_energy(chunk, layout, size, engine, function):
     """Every third channel or pixel is not zero: each whole window holds one; one that a block cuts may hold none."""
     shape, order, region, axes = LAYOUTS[layout]

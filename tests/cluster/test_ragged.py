@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import workbench
+from tests.covers import every_triple
 from tests.declared import refusal
 from tests.sparse_dropout.common import FLOATS, INTEGERS, assert_same_bits, values
 from workbench import cluster
@@ -14,7 +15,6 @@ from .common import CUTS, ENGINES, cut, rng, unreadable
 
 FUNCTIONS = ["sparse_dropout_with_replacement", "sparse_itemwise_dropout_with_replacement"]
 EVERY = pytest.mark.parametrize("function", FUNCTIONS)
-BOTH = pytest.mark.parametrize("engine", ENGINES)
 
 LENGTHS = {
     "usual": [3, 1, 4, 1, 5, 9, 2, 6],
@@ -30,24 +30,28 @@ def assert_whole(function, x, lengths, chunked, chunked_lengths, **arguments):
     y, output_lengths = getattr(workbench, function)(x, lengths, **arguments)
     results = getattr(cluster, function)(chunked, chunked_lengths, **arguments)
     assert results[0].shape == y.shape
-    assert tuple(len(block) for block in dask.compute(*results[0].to_delayed().ravel())) == results[0].chunks[0]
-    assert_same_bits(results[0].compute(), y)
-    assert_same_bits(results[1].compute(), output_lengths)
+    whole, found_lengths, *blocks = dask.compute(*results, *results[0].to_delayed())
+    assert tuple(map(len, blocks)) == results[0].chunks[0]
+    assert_same_bits(whole, y)
+    assert_same_bits(found_lengths, output_lengths)
     return results
 
 
-@EVERY
-@BOTH
-@pytest.mark.parametrize("kind", list(LENGTHS))
-@pytest.mark.parametrize("chunk", list(CUTS))
-def test_every_cut_has_the_bits_of_the_whole(chunk, kind, engine, function):
+@every_triple(
+    chunk=list(CUTS),
+    kind=list(LENGTHS),
+    drawn=[(0, 0, 0.5), (1, 3, 0.3), (2, 2**62, 0.7), (3, 1, 1.0), (3, 1, 0.0)],
+    engine=ENGINES,
+    function=FUNCTIONS,
+)
+def test_every_cut_has_the_bits_of_the_whole(chunk, kind, drawn, engine, function):
     lengths = np.array(LENGTHS[kind], np.int32)
     x = values((int(lengths.sum()),), "float32")
-    for seed, start, ratio in [(0, 0, 0.5), (1, 3, 0.3), (2, 2**62, 0.7), (3, 1, 1.0), (3, 1, 0.0)]:
-        arguments = {"ratio": ratio, "replacement_value": 5, "seed": seed, "start": start, "engine": engine}
-        results = assert_whole(function, x, lengths, cut(x, chunk), cut(lengths, "uneven"), **arguments)
-        assert len(results[0].chunks[0]) == len(cut(x, chunk).chunks[0])
-        assert results[1].chunks == cut(lengths, "uneven").chunks
+    seed, start, ratio = drawn
+    arguments = {"ratio": ratio, "replacement_value": 5, "seed": seed, "start": start, "engine": engine}
+    results = assert_whole(function, x, lengths, cut(x, chunk), cut(lengths, "uneven"), **arguments)
+    assert len(results[0].chunks[0]) == len(cut(x, chunk).chunks[0])
+    assert results[1].chunks == cut(lengths, "uneven").chunks
 
 
 @EVERY

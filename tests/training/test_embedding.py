@@ -82,7 +82,7 @@ def test_weights_are_standard_normal_numbers_unless_an_initializer_draws_them():
     ("make", "error", "message"),
     [
         (lambda: EmbeddingBag(0, 3), ValueError, "rows=0: must be at least 1"),
-        (lambda: EmbeddingBag(4, 2.5), TypeError, "columns=2.5: must be a whole number"),
+        (lambda: EmbeddingBag(4, 2.5), TypeError, "columns=2.5: must be an int"),
         (lambda: EmbeddingBag(4, 2, "max"), ValueError, "mode='max': must be one of 'sum', 'mean'"),
         (lambda: EmbeddingBag(4, 2).output((3, 2)), ValueError, r"one axis, got shape \(3, 2\)"),
         (lambda: bag_of(4), ValueError, "x holds the id 4: must be from 0 to 3, or -1"),

@@ -69,7 +69,8 @@ def through(layer, parameters, x, training=True, seeds=SEEDS):
 
 
 def test_every_layer_is_here():
-    assert {type(layer).__name__ for layer, _ in EXAMPLES} == set(layers.__all__) - {"Layer"} - WITHOUT_GRADIENT
+    every = {name for name, each in vars(layers).items() if isinstance(each, type) and issubclass(each, layers.Layer)}
+    assert {type(layer).__name__ for layer, _ in EXAMPLES} == every - {"Layer"} - WITHOUT_GRADIENT
 
 
 @every_layer

@@ -217,6 +217,13 @@ def test_when_a_world_stops(rule, stops, best):
     assert (watch.stopped[0], watch.best_epoch[0]) == (stops, best)
 
 
+def test_an_infinite_loss_is_no_best_one_and_does_not_spoil_the_next():
+    watch = fitting.Watch(2, EarlyStopping(9, smoothing=0.5))
+    for losses in ([np.inf, np.nan], [2.0, 4.0], [1.0, np.inf], [1.0, 3.0]):
+        watch.see(np.array(losses), len(losses))
+    np.testing.assert_array_equal(watch.best, [1.25, 3.0])
+
+
 def test_a_world_that_diverges_is_reported_and_the_others_go_on():
     data = clouds(3)
     history = fit(NETWORK, data, SGD([0.1, 1e200, 0.1]), epochs=4, seed=range(3))
@@ -290,7 +297,7 @@ REFUSED = {
     "worlds": ({"seed": [1, 2]}, "seed names 2 worlds and data has 5"),
     "epochs": ({"epochs": -1}, "epochs=-1: must be at least 0"),
     "batch": ({"batch": 0}, "batch=0: must be at least 1"),
-    "half": ({"batch": 1.5}, "batch=1.5: must be a whole number"),
+    "half": ({"batch": 1.5}, "batch=1.5: must be an int"),
     "dtype": ({"dtype": np.float16}, "dtype=float16: must be float32 or float64"),
     "clip": ({"clip": 0}, "clip=0: must be above 0"),
     "rates": (

@@ -22,17 +22,18 @@ from workbench.architectures.layer_costs import optimizer_step
 from workbench.bench import training_peers as peers
 from workbench.bench.driver import Settings, WrongResult
 from workbench.bench.results import Measurement, Results, base_versions
-from workbench.data.splits import Data, as_data
+from workbench.data.splits import as_data
 from workbench.machines.limits import Machine
 from workbench.machines.prediction import predict
 from workbench.parallel import available_threads
 from workbench.training import layers, trees
-from workbench.training.fit import ORDER, WEIGHTS, Training
+from workbench.training.fit import ORDER, WEIGHTS, fit
 from workbench.training.network import initial
 from workbench.training.optimizers import Adam
 from workbench.training.random import derive, permutations, world_seeds
 
 EXAMPLES, BATCH, RATE = 300, 32, 1e-3
+STEPS = -(-EXAMPLES // BATCH)  # of an epoch
 PROCESSES = 2  # of PyTorch
 ROUNDS = 5  # at most: a round of PyTorch takes many seconds
 TOLERANCE = 1e-3  # between float32 weights after an epoch, over the largest weight
@@ -51,31 +52,15 @@ class Workload:
     over_jax: tuple[float, float] | None = None  # its compilation counted, and not
 
 
+_HIDDEN = (layers.Dense(64), layers.ReLU(), layers.DropoutWithReplacement(0.5, scaled=True))
+_FIRST = (layers.Convolution(8, 3, padding=1), layers.ReLU(), layers.LocalResponseNorm(5, 1e-2))
+_SECOND = (layers.Convolution(16, 3, padding=1), layers.ReLU(), layers.MaxPool(2, 2), layers.Flatten())
+_LAST = layers.Dense(10)
 DENSE = Workload(
-    "64-64-10 with dropout",
-    (layers.Dense(64), layers.ReLU(), layers.DropoutWithReplacement(0.5, scaled=True), layers.Dense(10)),
-    (64,),
-    worlds=40,
-    epochs=60,
-    over_torch=1 / 5,
-    over_jax=(1.0, 1.5),
+    "64-64-10 with dropout", (*_HIDDEN, _LAST), (64,), worlds=40, epochs=60, over_torch=1 / 5, over_jax=(1.0, 1.5)
 )
 CONVOLUTIONAL = Workload(
-    "two convolutions with LRN",
-    (
-        layers.Convolution(8, 3, padding=1),
-        layers.ReLU(),
-        layers.LocalResponseNorm(5, 1e-2),
-        layers.Convolution(16, 3, padding=1),
-        layers.ReLU(),
-        layers.MaxPool(2, 2),
-        layers.Flatten(),
-        layers.Dense(10),
-    ),
-    (1, 8, 8),
-    worlds=20,
-    epochs=10,
-    over_torch=1 / 3,
+    "two convolutions with LRN", (*_FIRST, *_SECOND, _LAST), (1, 8, 8), worlds=20, epochs=10, over_torch=1 / 3
 )
 
 
@@ -93,10 +78,8 @@ def bench(settings: Settings) -> Results:
                 workload = dataclasses.replace(workload, worlds=4, epochs=1)
             settings.say(f"{workload.worlds} worlds of {workload.name}, {workload.epochs} epochs of {EXAMPLES} digits")
             measurements += _measured(workload, present, pool, settings)
-    return Results(
-        measurements=tuple(measurements),
-        versions=base_versions() | {name: metadata.version(name) for name in present},
-    )
+    versions = base_versions() | {name: metadata.version(name) for name in present}
+    return Results(measurements=tuple(measurements), versions=versions)
 
 
 def _measured(workload: Workload, present: list[str], pool: Any, settings: Settings) -> list[Measurement]:
@@ -119,16 +102,15 @@ def _measured(workload: Workload, present: list[str], pool: Any, settings: Setti
             run(*work)
             times[name].append(time.perf_counter() - begin)
     seconds = {name: statistics.median(each) for name, each in times.items()}
-    ours, steps = seconds["ours"], workload.epochs * -(-EXAMPLES // BATCH)
+    ours, steps = seconds["ours"], workload.epochs * STEPS
     name = f"{workload.worlds} worlds of {workload.name}"
     found = [Measurement(f"{name}, a step of all worlds", 1e6 * ours / steps, "µs")]
     if "torch" in seconds:
         ratio = ours / seconds["torch"]
         found.append(Measurement(f"{name}, over PyTorch one after another", ratio, "times", workload.over_torch))
     if "jax" in seconds and workload.over_jax:
-        for what, theirs, most in zip(
-            ("compilation counted", "compiled before"), (compiling, seconds["jax"]), workload.over_jax, strict=True
-        ):
+        times_of_jax = {"compilation counted": compiling, "compiled before": seconds["jax"]}
+        for (what, theirs), most in zip(times_of_jax.items(), workload.over_jax, strict=True):
             found.append(Measurement(f"{name}, over JAX, {what}", ours / theirs, "times", most))
     if settings.machine is not None:
         predicted = step_seconds(workload, settings.machine)
@@ -136,39 +118,24 @@ def _measured(workload: Workload, present: list[str], pool: Any, settings: Setti
     return found
 
 
-def _digits(shape: tuple[int, ...], worlds: int) -> Data:
+def _work(workload: Workload, epochs: int) -> tuple[peers.Weights, np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Return the initial weights, the examples, and the rows of each step, as `fit` chooses them."""
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
-    data = as_data((x[:EXAMPLES] / 16).astype(np.float32).reshape(-1, *shape), y[:EXAMPLES])
-    return data.take(np.zeros(worlds, int))
-
-
-def _work(workload: Workload, epochs: int) -> tuple[peers.Weights, np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Return the initial weights, the examples, and the rows of each step, as `fit` chooses them."""
-    data, seeds = _digits(workload.shape, workload.worlds), world_seeds(range(workload.worlds))
+    x = (x[:EXAMPLES] / 16).astype(np.float32).reshape(-1, *workload.shape)
+    seeds = world_seeds(range(workload.worlds))
     weights = initial(workload.network, workload.shape, derive(seeds, WEIGHTS), np.float32)
     orders = [permutations(derive(seeds, ORDER, epoch), EXAMPLES) for epoch in range(epochs)]
     batches = [order[:, start : start + BATCH] for order in orders for start in range(0, EXAMPLES, BATCH)]
-    return weights, data.x, data.y, batches
+    return weights, x, y[:EXAMPLES], batches
 
 
 def _ours(
     network: Sequence[Any], weights: peers.Weights, x: np.ndarray, y: np.ndarray, batches: list[np.ndarray]
 ) -> peers.Weights:
-    worlds = len(batches[0])
-    training = Training(
-        network,
-        as_data(x, y).take(np.zeros(worlds, int)),
-        Adam(RATE),
-        epochs=len(batches) * BATCH // EXAMPLES,
-        batch=BATCH,
-        seed=range(worlds),
-        evaluate_every=0,
-    )
-    while not training.done:
-        training.run_epoch()
-    return training.parameters
+    work = {"epochs": len(batches) // STEPS, "batch": BATCH, "seed": range(len(batches[0]))}
+    return fit(network, as_data(x, y), Adam(RATE), evaluate_every=0, **work).parameters
 
 
 def _in_processes(
@@ -178,12 +145,10 @@ def _in_processes(
     worlds = len(batches[0])
     ends = [worlds * process // PROCESSES for process in range(PROCESSES + 1)]
     jobs = []
-    for start, stop in itertools.pairwise(ends):
-        part = slice(start, stop)
+    for part in itertools.starmap(slice, itertools.pairwise(ends)):
         share = [rows[part] for rows in batches]
         jobs.append(pool.submit(peers.in_torch, network, trees.some_worlds(weights, part), x, y, share, RATE))
-    found = [job.result() for job in jobs]
-    return [{name: np.concatenate([each[i][name] for each in found]) for name in own} for i, own in enumerate(weights)]
+    return peers.joined([job.result() for job in jobs])
 
 
 def _verify(workload: Workload, runs: dict[str, Callable[..., Any]]) -> None:

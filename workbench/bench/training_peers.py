@@ -27,8 +27,9 @@ def in_torch(
     for world in range(len(batches[0])):
         module = torch.nn.Sequential(*map(_torch_layer, network))
         module(inputs[:1])  # the lazy layers get their shapes
+        pairs = list(zip(module, weights, strict=True))
         with torch.no_grad():
-            for part, own in zip(module, weights, strict=True):
+            for part, own in pairs:
                 for name, values in own.items():
                     getattr(part, name).copy_(torch.from_numpy(values[world]))
         optimizer, loss = torch.optim.Adam(module.parameters(), lr=rate), torch.nn.CrossEntropyLoss()
@@ -37,13 +38,14 @@ def in_torch(
             optimizer.zero_grad()
             loss(module(inputs[chosen]), targets[chosen]).backward()
             optimizer.step()
-        found.append(
-            [
-                {name: getattr(part, name).detach().numpy() for name in own}
-                for part, own in zip(module, weights, strict=True)
-            ]
-        )
-    return [{name: np.stack([each[i][name] for each in found]) for name in own} for i, own in enumerate(weights)]
+        found.append([{name: getattr(part, name).detach().numpy()[None] for name in own} for part, own in pairs])
+    return joined(found)
+
+
+def joined(parts: Sequence[Weights]) -> Weights:
+    """Return the weights of the worlds of all parts, one after the other."""
+    by_layer = zip(*parts, strict=True)
+    return [{name: np.concatenate([own[name] for own in same]) for name in same[0]} for same in by_layer]
 
 
 def _torch_layer(layer: Any) -> Any:

@@ -41,8 +41,9 @@ class Claim:
     `settings` names the situations in which the claim is judged, each with the arguments for `run`; `seeds` is how
     often it is run in each. `pending` names further settings that need trained networks; until they are run, they are
     open. `only_verdict` names settings whose numbers change with Python's version, whose documentation is their data:
-    `check` compares their verdict alone. `shown_in` is a notebook and one of its headings, as in
-    "02-sparse-dropout#What comes out".
+    `check` compares their verdict alone. With `retrained`, networks are tuned and trained: on another processor,
+    rounding may change which trial is chosen, so a seed's numbers may differ within the spread of the seeds.
+    `shown_in` is a notebook and one of its headings, as in "02-sparse-dropout#What comes out".
     `sources` says which works or tests back the rule, and `finding` what was found, in a sentence.
     `reason` says why a claim has no run.
     """
@@ -60,6 +61,7 @@ class Claim:
     seeds: int = 3
     pending: tuple[str, ...] = ()
     only_verdict: tuple[str, ...] = ()
+    retrained: bool = False
     finding: str = ""
     reason: str = NOT_RUN
     reference: Reference | None = None

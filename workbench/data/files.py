@@ -1,4 +1,4 @@
-"""Read a user's own files. What cannot be used is refused, with the file and the place in it."""
+"""Read a user's own files. An error names the file, and the place in it that cannot be used."""
 
 import contextlib
 import numbers
@@ -110,9 +110,7 @@ def _numbers(name: str, values: Sequence[Any]) -> np.ndarray:
 def _labels(name: str, values: Any) -> tuple[np.ndarray, tuple[str, ...]]:
     for row, value in enumerate(np.ravel(values), 1):
         if value is None or value == "" or value != value or isinstance(value, bytes):
-            raise ValueError(
-                f"{name!r}, row {row}: the label is missing, or not in UTF-8; mend it or leave the row out"
-            )
+            raise ValueError(f"{name!r}, row {row}: the label is missing, or not in UTF-8; mend it or leave it out")
     classes, y = np.unique(np.asarray(values), return_inverse=True)
     if len(classes) > max(2, len(y) / 2):
         raise ValueError(f"{name!r} has {len(classes)} classes in {len(y)} rows; is it a number (regression)?")

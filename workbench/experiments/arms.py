@@ -14,12 +14,13 @@ from workbench.data.splits import Data
 from workbench.training.fit import fit
 from workbench.training.history import History
 from workbench.training.layers import Layer
-from workbench.training.optimizers import Optimizer
+from workbench.training.optimizers import SGD, Optimizer
 
 RATES = tuple(float(rate) for rate in 0.001 * 3.0 ** np.arange(7))  # seven learning rates, each three times the last
+MOMENTUM = 0.9
 
-# From one array (points,) for each hyperparameter to the layers, the optimizer, and other options of `fit`.
-Build = Callable[..., tuple[Sequence[Layer], Optimizer, dict[str, Any]]]
+Built = tuple[Sequence[Layer], Optimizer, dict[str, Any]]  # layers, optimizer, and other options of `fit`
+Build = Callable[..., Built]  # takes one array (points,) for each hyperparameter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +62,9 @@ def tune(
 def tune_each(
     build: Build, grid: Mapping[str, Sequence[float]], data: Data, seed: int, by: str, *, epochs: int, **options: Any
 ) -> list[Tuned]:
-    """Do the same apart for each value of the hyperparameter `by`, but in one fit; arguments and errors as for `tune`.
+    """Tune one arm for each value of the hyperparameter `by`, all in one fit; arguments and errors as for `tune`.
 
-    Each value is an arm, and all arms have the same trials.
+    All arms have the same trials.
     """
     points, history = _train(build, grid, data, seed, {"epochs": epochs, **options})
     values = points[:, list(grid).index(by)]
@@ -76,8 +77,7 @@ def _train(
     """Train every point of the grid; return the points (points, hyperparameters), and the history."""
     points = np.array(list(itertools.product(*grid.values())), float)
     network, optimizer, others = build(**dict(zip(grid, points.T, strict=True)))
-    repeated = np.zeros(len(points), int)
-    return points, fit(network, data.take(repeated), optimizer, **{"seed": repeated + seed, **options, **others})
+    return points, fit(network, data, optimizer, **{"seed": [seed] * len(points), **options, **others})
 
 
 def _chosen(
@@ -99,6 +99,11 @@ def _chosen(
         float(one.error(data)[0]),
         one,
     )
+
+
+def sgd(rate: Any, **more: Any) -> SGD:
+    """Return gradient descent with the usual momentum."""
+    return SGD(rate, momentum=MOMENTUM, **more)
 
 
 def gain(treated: Tuned, control: Tuned) -> float:

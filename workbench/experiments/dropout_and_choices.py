@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from workbench.data.splits import Data
-from workbench.experiments.arms import RATES, Tuned, gain, tune, tune_each
-from workbench.experiments.dropout_relatives import HIDDEN, MOMENTUM, digits, perceptron, sgd
+from workbench.experiments.arms import RATES, Built, Tuned, gain, sgd, tune, tune_each
+from workbench.experiments.dropout_in_networks import world
+from workbench.experiments.dropout_relatives import HIDDEN, perceptron
 from workbench.training.initializers import Initializer, glorot_uniform, he_uniform
 from workbench.training.layers import BatchNorm, Dense, Dropout, DropoutWithReplacement, ReLU, Sigmoid, Tanh, WeightNorm
 from workbench.training.layers.layer import Layer, Random, Shape
@@ -36,7 +37,7 @@ RATIOS = (0.2, 0.5)
 
 OPTIMIZERS: Mapping[str, tuple[Any, Sequence[float]]] = {  # with seven rates, each three times the last
     "SGD": (SGD, [10 * rate for rate in RATES]),
-    "momentum": (functools.partial(SGD, momentum=MOMENTUM), RATES),
+    "momentum": (sgd, RATES),
     "RMSprop": (RMSprop, [rate / 10 for rate in RATES]),
     "Adam": (Adam, [rate / 5 for rate in RATES]),
 }
@@ -47,10 +48,10 @@ def batch_normalization(seed: int, scaled: bool, replacement: Any) -> dict[str, 
 
     In one order, dropout acts before the layer that is normalized, in the other after it; the parts are the same.
     """
-    data, found = digits(seed), []
+    data, found = world(seed), []
     for before in (True, False):
 
-        def build(rate: np.ndarray, before: bool = before) -> Any:
+        def build(rate: np.ndarray, before: bool = before) -> Built:
             dropout = DropoutWithReplacement(RATIO, replacement, scaled=scaled)
             plain, normalized = [Dense(HIDDEN), ReLU()], [Dense(HIDDEN), BatchNorm(), ReLU()]
             hidden = [*plain, dropout, *normalized] if before else [*normalized, *plain, dropout]
@@ -87,11 +88,11 @@ def weight_normalization(seed: int) -> dict[str, float]:
     losses = []
     for wrap in (WeightNorm, lambda layer: layer):
 
-        def build(rate: np.ndarray, ratio: np.ndarray, wrap: Any = wrap) -> Any:
+        def build(rate: np.ndarray, ratio: np.ndarray, wrap: Any = wrap) -> Built:
             return [wrap(Dense(HIDDEN)), ReLU(), Dropout(ratio), wrap(Dense(10))], sgd(rate), {}
 
         grid = {"rate": WEIGHT_RATES, "ratio": DROPOUT}
-        losses += [math.log(each.test_loss) for each in tune_each(build, grid, digits(seed), seed, "ratio", **TRAINING)]
+        losses += [math.log(each.test_loss) for each in tune_each(build, grid, world(seed), seed, "ratio", **TRAINING)]
     both, normalized, dropped, none = losses
     return {
         "interaction of logarithms of losses": both - normalized - dropped + none,
@@ -107,16 +108,14 @@ def initialization(seed: int, layers: int) -> dict[str, float]:
     left out of it: they do not train at all, with or without dropout, so that their distance from the others is
     dropout's gain there.
     """
-    losses = {}
-    for ratio in DROPOUT:
+    kinds = len(INITIAL)
 
-        def build(rate: np.ndarray, kind: np.ndarray, ratio: float = ratio) -> Any:
-            return _deep(layers, kind, ratio), Adam(rate), {}
+    def build(rate: np.ndarray, cell: np.ndarray) -> Built:
+        return _deep(layers, cell.astype(int) % kinds, np.where(cell < kinds, *DROPOUT)), Adam(rate), {}
 
-        grid = {"rate": DEEP_RATES, "kind": range(len(INITIAL))}
-        tuned = tune_each(build, grid, digits(seed), seed, "kind", epochs=30, evaluate_every=5)
-        losses[ratio] = np.log([each.test_loss for each in tuned])
-    dropped, none = losses.values()
+    grid = {"rate": DEEP_RATES, "cell": range(2 * kinds)}
+    tuned = tune_each(build, grid, world(seed), seed, "cell", epochs=30, evaluate_every=5)
+    dropped, none = np.log([each.test_loss for each in tuned]).reshape(2, kinds)
     return {
         "spread over initializations with dropout, less that without": dropped.std() - none.std(),
         "spread without dropout": none.std(),
@@ -126,12 +125,12 @@ def initialization(seed: int, layers: int) -> dict[str, float]:
     }
 
 
-def _deep(layers: int, kinds: np.ndarray, ratio: float) -> list[Layer]:
+def _deep(layers: int, kinds: np.ndarray, ratio: np.ndarray) -> list[Layer]:
     """Return a network whose initial weights are of one kind for each world, a place in INITIAL."""
 
     def initializer(shape: Shape, rng: Random, fan_in: int, fan_out: int) -> np.ndarray:
         stds = np.array([math.sqrt(2 / (fan_in + fan_out)), math.sqrt(2 / fan_in), 0.01, 1.0])
-        return rng.normal(0.0, 1.0, shape) * stds[kinds.astype(int), None, None]
+        return rng.normal(0.0, 1.0, shape) * stds[kinds, None, None]
 
     hidden = [Dense(DEEP_HIDDEN, initializer), ReLU(), Dropout(ratio)]
     return [*hidden * layers, Dense(10, initializer)]
@@ -147,12 +146,12 @@ def activation(seed: int, name: str, replacement: Any) -> dict[str, float]:
 def _gain_of_dropout(seed: int, name: str, replacement: Any) -> float:
     function, initializer, rates = ACTIVATIONS[name]
 
-    def build(rate: np.ndarray, ratio: np.ndarray) -> Any:
+    def build(rate: np.ndarray, ratio: np.ndarray) -> Built:
         dropout = DropoutWithReplacement(ratio, replacement, scaled=True)
         return [Dense(HIDDEN, initializer), function, dropout, Dense(10, glorot_uniform)], sgd(rate), {}
 
     grids = {"rate": rates, "ratio": RATIOS}, {"rate": np.geomspace(rates[0], rates[-1], 6), "ratio": (0.0,)}
-    return gain(*(tune(build, grid, digits(seed), seed, **TRAINING) for grid in grids))
+    return gain(*(tune(build, grid, world(seed), seed, **TRAINING) for grid in grids))
 
 
 def optimizers(seed: int, optimizer: str) -> dict[str, float]:
@@ -170,7 +169,7 @@ def _with_optimizer(seed: int, name: str) -> list[Tuned]:
     """Return the tuned arms with and without dropout."""
     optimizer, rates = OPTIMIZERS[name]
 
-    def build(rate: np.ndarray, ratio: np.ndarray) -> Any:
+    def build(rate: np.ndarray, ratio: np.ndarray) -> Built:
         return perceptron(Dropout(ratio)), optimizer(rate), {}
 
-    return tune_each(build, {"rate": rates, "ratio": DROPOUT}, digits(seed), seed, "ratio", **TRAINING)
+    return tune_each(build, {"rate": rates, "ratio": DROPOUT}, world(seed), seed, "ratio", **TRAINING)

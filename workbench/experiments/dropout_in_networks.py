@@ -18,7 +18,7 @@ from workbench.cost.loop_cost import DIRECTIONS
 from workbench.cost.record import Cost
 from workbench.data.catalog import load
 from workbench.data.splits import PARTS, Data, Dataset, split
-from workbench.experiments.arms import RATES, Tuned, gain, tune
+from workbench.experiments.arms import RATES, Built, Tuned, gain, sgd, tune
 from workbench.machines.prediction import predict
 from workbench.machines.published import known_machine
 from workbench.sparse_dropout.cost import cost
@@ -26,13 +26,11 @@ from workbench.training import network as networks
 from workbench.training.fit import fit
 from workbench.training.history import History
 from workbench.training.layers import Dense, DropoutWithReplacement, Layer, ReLU
-from workbench.training.optimizers import SGD, Optimizer
 from workbench.training.penalties import LpProx
 
-HIDDEN, MOMENTUM = 128, 0.9
+HIDDEN = 128
 USUAL, WIDE, HIGH = RATES[3:6], RATES[2:6], RATES[3:]  # learning rates
 TRAINING: dict[str, Any] = {"epochs": 40, "evaluate_every": 2}
-Built = tuple[Sequence[Layer], Optimizer, dict[str, Any]]
 
 SHARES, DRAWS = np.arange(10) / 10, 10  # of the hidden units that are removed, and random choices of them
 NINE = tuple(np.geomspace(USUAL[0], USUAL[-1], 9).tolist())
@@ -74,7 +72,7 @@ def perceptron(ratio: Any, replacement: Any = 0.0, *, hidden: int = HIDDEN, outp
 
 
 def _build(rate: np.ndarray, ratio: np.ndarray, decay: np.ndarray) -> Built:
-    return perceptron(ratio), SGD(rate, momentum=MOMENTUM, weight_decay=decay), {}
+    return perceptron(ratio), sgd(rate, weight_decay=decay), {}
 
 
 def reliance(seed: int, train: int) -> dict[str, float]:
@@ -113,8 +111,7 @@ def convergence(seed: int, ratio: float, replacement: Any) -> dict[str, float]:
     An arm that does not get there counts as if it did in the last epoch.
     """
     rates, ratios = np.tile(HIGH, 2), np.repeat([0.0, ratio], len(HIGH))
-    data, seeds = world(seed).take(np.zeros(len(rates), int)), np.full(len(rates), seed)
-    history = fit(perceptron(ratios, replacement), data, SGD(rates, momentum=MOMENTUM), epochs=40, seed=seeds)
+    history = fit(perceptron(ratios, replacement), world(seed), sgd(rates), epochs=40, seed=[seed] * len(rates))
     there = history.train_loss <= TARGET
     first = np.where(there.any(axis=1), there.argmax(axis=1) + 1, 40)
     without, dropped = first.reshape(2, -1).min(axis=1)
@@ -132,7 +129,7 @@ def regularization(seed: int, train: int) -> dict[str, float]:
     ratios, rates = (each.ravel() for each in np.meshgrid(RATIOS, WIDE, indexing="ij"))
     data = world(seed, train).take(np.zeros(len(rates), int))
     options: dict[str, Any] = {"epochs": 60, "evaluate_every": 0, "seed": np.full(len(rates), seed)}
-    history = fit(perceptron(ratios), data, SGD(rates, momentum=MOMENTUM), **options)
+    history = fit(perceptron(ratios), data, sgd(rates), **options)
     losses = {part: history.loss(data, part).reshape(len(RATIOS), -1) for part in PARTS}
     chosen = np.nan_to_num(losses["validation"], nan=np.inf).argmin(axis=1)
     train_loss, test_loss = (losses[part][np.arange(len(RATIOS)), chosen] for part in ("train", "test"))
@@ -193,10 +190,10 @@ def evaluation(seed: int, masks: int) -> dict[str, float]:
     Each of the two ways has its own rate and number of epochs, which are best for the validation data if judged so. The
     gap of a forecast is the distance of its mean highest probability from the share that it gets right.
     """
-    data, history, trained = world(seed).take([0, 0]), None, []
+    data, history, trained = world(seed), None, []
     for epochs in (40, 80, 160):
         options: dict[str, Any] = {"epochs": epochs, "seed": [seed, seed], "evaluate_every": 0, "start": history}
-        history = fit(perceptron([0.5, 0.5]), data, SGD(USUAL[:2], momentum=MOMENTUM), **options)
+        history = fit(perceptron([0.5, 0.5]), data, sgd(USUAL[:2]), **options)
         trained += [history.worlds(0), history.worlds(1)]
     ways = (functools.partial(_judged, data=data, masks=count, seed=seed) for count in (masks, 0))
     judged = [way(min(trained, key=functools.partial(way, part="validation")), part="test") for way in ways]
@@ -246,5 +243,5 @@ def combined(seed: int, penalty: str, data: str) -> dict[str, float]:
 def _penalized(penalty: str, data: str, rate: np.ndarray, ratio: np.ndarray, strength: np.ndarray) -> Built:
     network = perceptron(ratio, hidden=64, outputs=len(_dataset(data).classes))
     if penalty == "L2":
-        return network, SGD(rate, momentum=MOMENTUM, weight_decay=strength), {}
-    return network, SGD(rate, momentum=MOMENTUM), {"penalties": [LpProx(strength)]}
+        return network, sgd(rate, weight_decay=strength), {}
+    return network, sgd(rate), {"penalties": [LpProx(strength)]}

@@ -1,7 +1,7 @@
 """Experiments on the relatives of dropout: pruned weights, dropped connections, and noise that each weight learns.
 
 Each function takes a seed, which is one world, and returns numbers by name. Arms that are compared have the same number
-of trials. Digits are not standardized: a pixel that is dark in nearly all training images would get a huge scale.
+of trials.
 """
 
 import dataclasses
@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from workbench.baselines.variational_dropout import log_alpha
-from workbench.data.catalog import load
-from workbench.data.splits import Data, Dataset, split
-from workbench.experiments.arms import RATES, Build, Tuned, gain, tune
+from workbench.data.splits import Data
+from workbench.experiments.arms import RATES, Build, Built, Tuned, gain, sgd, tune
+from workbench.experiments.dropout_in_networks import world
 from workbench.training.layers import Dense, DropConnect, Dropout, Layer, ReLU, VariationalDropout
-from workbench.training.optimizers import SGD, Adam
+from workbench.training.optimizers import Adam
 from workbench.training.penalties import MagnitudePruning, Network, Rate, State, VariationalKL
 
-HIDDEN, VALIDATION, MOMENTUM = 64, 300, 0.9
+HIDDEN = 64
 
 PRUNED_RATES = RATES[2:5]
 SPARSITIES = (0.2, 0.4, 0.6, 0.8)
@@ -57,10 +57,10 @@ class RandomPruning(MagnitudePruning):
 
 def pruning(seed: int, schedule: str) -> dict[str, float]:
     """Compare pruned networks with dense ones that have the best L2 penalty, all after the last epoch."""
-    data, dense = digits(seed), _with_l2(seed)
+    data, dense = world(seed), _with_l2(seed)
 
     def best(penalty: type[MagnitudePruning], *sparsities: float) -> Tuned:
-        def build(rate: np.ndarray, sparsity: np.ndarray) -> Any:
+        def build(rate: np.ndarray, sparsity: np.ndarray) -> Built:
             return perceptron(), sgd(rate), {"penalties": [penalty(sparsity, **SCHEDULES[schedule])]}
 
         return tune(build, {"rate": PRUNED_RATES, "sparsity": sparsities}, data, seed, **AT_THE_END)
@@ -74,10 +74,10 @@ def pruning(seed: int, schedule: str) -> dict[str, float]:
 
 @functools.cache
 def _with_l2(seed: int) -> Tuned:
-    return tune(_decayed, {"rate": PRUNED_RATES, "decay": DECAYS}, digits(seed), seed, **AT_THE_END)
+    return tune(_decayed, {"rate": PRUNED_RATES, "decay": DECAYS}, world(seed), seed, **AT_THE_END)
 
 
-def _decayed(rate: np.ndarray, decay: np.ndarray) -> Any:
+def _decayed(rate: np.ndarray, decay: np.ndarray) -> Built:
     return perceptron(), sgd(rate, weight_decay=decay), {}
 
 
@@ -87,13 +87,13 @@ def dropconnect(seed: int, train: int) -> dict[str, float]:
     Robustness is the accuracy without a share of the weights, over that of the whole network, as a mean over shares.
     """
 
-    def connections(rate: np.ndarray, ratio: np.ndarray) -> Any:
+    def connections(rate: np.ndarray, ratio: np.ndarray) -> Built:
         return [DropConnect(Dense(HIDDEN), ratio), ReLU(), DropConnect(Dense(10), ratio)], sgd(rate), {}
 
-    def units(rate: np.ndarray, ratio: np.ndarray) -> Any:
+    def units(rate: np.ndarray, ratio: np.ndarray) -> Built:
         return perceptron(Dropout(ratio)), sgd(rate), {}
 
-    data, rates, epochs = digits(seed, train), USUAL[train], 12000 // train
+    data, rates, epochs = world(seed, train), USUAL[train], 12000 // train
     arms: Mapping[str, tuple[Build, Mapping[str, Sequence[float]]]] = {
         "DropConnect": (connections, {"rate": rates, "ratio": RATIOS}),
         "none": (_decayed, {"rate": np.geomspace(rates[0], rates[-1], 9), "decay": (0.0,)}),
@@ -102,8 +102,7 @@ def dropconnect(seed: int, train: int) -> dict[str, float]:
     }
     options = {"epochs": epochs, "evaluate_every": epochs // 20}
     treated, *others = (tune(build, grid, data, seed, **options) for build, grid in arms.values())
-    none, dropout, _ = others
-    kept = (_accuracy_kept(each, data, seed) for each in (treated, none, dropout))
+    kept = (_accuracy_kept(each, data, seed) for each in (treated, *others[:2]))
     return {
         **{f"relative gain over {name}": gain(treated, each) for name, each in zip([*arms][1:], others, strict=True)},
         **{f"accuracy kept without some weights, {name}": share for name, share in zip(arms, kept, strict=False)},
@@ -131,11 +130,11 @@ def learned_noise(seed: int) -> dict[str, float]:
     """
     from sklearn.metrics import roc_auc_score
 
-    def learned(rate: np.ndarray, strength: np.ndarray) -> Any:
+    def learned(rate: np.ndarray, strength: np.ndarray) -> Built:
         network = [VariationalDropout(Dense(UNITS), START), ReLU(), VariationalDropout(Dense(2), START)]
         return network, Adam(rate), {"penalties": [VariationalKL(strength)]}
 
-    def fixed(rate: np.ndarray, ratio: np.ndarray) -> Any:
+    def fixed(rate: np.ndarray, ratio: np.ndarray) -> Built:
         return [Dropout(ratio), Dense(UNITS), ReLU(), Dropout(ratio), Dense(2)], Adam(rate), {}
 
     data = _relevant_and_noise(seed)
@@ -160,22 +159,6 @@ def _relevant_and_noise(seed: int) -> Data:
     return Data(x.astype(np.float32), y, *rows, None, None, 2)
 
 
-@functools.cache
-def _dataset() -> Dataset:
-    found = load("digits")
-    return dataclasses.replace(found, x=found.x.astype(np.float32))
-
-
-def digits(seed: int, train: int = 300) -> Data:
-    """Return the split of a world: `train` digits to train on, 300 to choose with, and the rest to test on."""
-    return split(_dataset(), seed, train=train, validation=VALIDATION, standardize=False)
-
-
 def perceptron(*after: Layer) -> list[Layer]:
     """Return a network of one hidden layer, with the layers `after` behind its units."""
     return [Dense(HIDDEN), ReLU(), *after, Dense(10)]
-
-
-def sgd(rate: np.ndarray, **more: Any) -> SGD:
-    """Return gradient descent with the usual momentum."""
-    return SGD(rate, momentum=MOMENTUM, **more)

@@ -15,19 +15,18 @@ import numpy as np
 
 from workbench.data.catalog import load
 from workbench.data.splits import PARTS, Data, Dataset, as_data, split
-from workbench.experiments.arms import Tuned, gain, tune
+from workbench.experiments.arms import Built, Tuned, gain, sgd, tune
 from workbench.sparse_dropout import dropout_with_replacement
 from workbench.training.fit import fit
 from workbench.training.initializers import he_uniform, zeros
-from workbench.training.layers import Dense, Dropout, DropoutWithReplacement, Layer, ReLU
-from workbench.training.optimizers import SGD, Optimizer
+from workbench.training.layers import Dense, Dropout, DropoutWithReplacement, ReLU
 
 COUNTED = ("topics", "documentation", "id lists")
 FIXED = {"documentation": {"classes": 3}, "digits": {}, "patches": {}}  # the others are generated anew in each world
 FEATURES = 200  # of counted data: the most frequent words or ids
 TRAIN, JUDGED = 120, {"validation": 300, "test": 600}  # examples
 FEW = {"validation": 100, "test": 100}  # of the documentation, which has no more
-MOMENTUM, HIDDEN = 0.9, 16
+HIDDEN = 16
 TRAINING: Mapping[str, Any] = {"epochs": 12, "batch": 30, "evaluate_every": 3}
 Grid = Mapping[str, Sequence[float]]
 
@@ -174,9 +173,9 @@ def gain_of_dropout(data: str, train: int, seed: int) -> float:
 def _between_layers(data: str, train: int, seed: int, grid: Grid) -> Tuned:
     world = examples(data, seed, train)
 
-    def build(ratio: np.ndarray, rate: np.ndarray, decay: np.ndarray) -> tuple[Sequence[Layer], Optimizer, dict]:
+    def build(ratio: np.ndarray, rate: np.ndarray, decay: np.ndarray) -> Built:
         layers = [Dense(2 * HIDDEN), ReLU(), Dropout(ratio), Dense(world.classes)]
-        return layers, SGD(rate, momentum=MOMENTUM, weight_decay=decay), {}
+        return layers, sgd(rate, weight_decay=decay), {}
 
     epochs = -(-UPDATES // -(-train // TRAINING["batch"]))
     return tune(build, grid, world, seed, **{**TRAINING, "epochs": epochs, "evaluate_every": max(1, epochs // 8)})
@@ -239,12 +238,10 @@ def _value(kind: str, data: Data) -> Any:
     return values.get(kind, "trained")
 
 
-def _build(
-    ratio: np.ndarray, rate: np.ndarray, decay: np.ndarray, *, value: Any, hidden: int, classes: int
-) -> tuple[Sequence[Layer], Optimizer, dict[str, Any]]:
+def _build(ratio: np.ndarray, rate: np.ndarray, decay: np.ndarray, value: Any, hidden: int, classes: int) -> Built:
     """Return a network whose inputs are replaced by a value with a chance `ratio`."""
     dropout = DropoutWithReplacement(ratio, value, scaled=True, per_feature=isinstance(value, str))
     inner = [Dense(hidden), ReLU()] if hidden else []
-    optimizer = SGD(rate if hidden else 3 * rate, momentum=MOMENTUM, weight_decay=decay)  # a linear model bears more
+    optimizer = sgd(rate if hidden else 3 * rate, weight_decay=decay)  # a linear model bears more
     last = Dense(classes, he_uniform if hidden else zeros)  # a convex problem needs no random start
     return [dropout, *inner, last], optimizer, {}

@@ -14,6 +14,7 @@ import numpy as np
 
 from workbench.data.catalog import digits, patches
 from workbench.data.splits import Data, Dataset, split
+from workbench.experiments.arms import sgd
 from workbench.experiments.signals_in_depth import noise_of_batches
 from workbench.training import network as networks
 from workbench.training.augmentation import Flip, Shift
@@ -25,9 +26,7 @@ from workbench.training.stopping import EarlyStopping, Watch
 
 UNITS = 32
 VALIDATION, TEST = 150, 400  # examples
-MOMENTUM = 0.9
 RATES = 0.001 * 3.0 ** np.arange(7)  # with momentum
-
 ALL_RATES = 10 ** np.arange(-4, 1.1, 0.5)  # 1e-4 to 10, without momentum
 RATIOS = (0.0, 0.3, 0.5, 0.7)
 
@@ -82,7 +81,7 @@ def _short_and_long(seed: int, data: str, examples: int, kind: str) -> dict[floa
     """Return the tuned test losses of a short run and of a long one for each ratio; several settings need them."""
     parts, every = _examples(seed, examples, data), max(1, SHORT * SMALL_BATCH // examples)
     ratios, rates = (grid.ravel() for grid in np.meshgrid(DROPOUT, RATES, indexing="ij"))
-    network, optimizer = _network(ratios, parts.classes), SGD(rates, momentum=MOMENTUM)
+    network, optimizer = _network(ratios, parts.classes), sgd(rates)
     options = {"epochs": PARTS * every, "batch": SMALL_BATCH, "augment": AUGMENTATIONS[kind]}
     course = _course(network, parts, optimizer, seed, every=every, **options)
     courses = {ratio: {name: each[ratios == ratio] for name, each in course.items()} for ratio in DROPOUT}
@@ -94,7 +93,7 @@ def early_stopping(seed: int, penalty: str) -> dict[str, float]:
     rates, strengths = (grid.ravel() for grid in np.meshgrid(RATES, STRENGTHS[penalty]))
     decay = {"weight_decay": strengths} if penalty == "L2" else {}
     network = _network(strengths if penalty == "dropout" else 0.0)
-    optimizer = SGD(rates, momentum=MOMENTUM, **decay)
+    optimizer = sgd(rates, **decay)
     course = _course(network, _examples(seed, 300), optimizer, seed, epochs=EPOCHS, every=1)
     last = course["validation"][:, -1].argmin()
     numbers = {}

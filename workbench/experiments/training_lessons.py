@@ -73,15 +73,12 @@ def descent(optimizer: Optimizer, steps: int = 40) -> np.ndarray:
 @drawing.plot(1, 2, (9.6, 3.6))
 def plot_descents(paths: Mapping[str, np.ndarray], *, ax: Any) -> None:
     """Draw the paths of optimizers over the valley's contours, and the height by step."""
-    grid = np.stack(np.meshgrid(np.linspace(-REACH[0], REACH[0], 81), np.linspace(-REACH[1], REACH[1], 81)), axis=-1)
-    ax[0].contour(
-        grid[..., 0], grid[..., 1], valley(grid), np.geomspace(0.01, 20, 12), colors="#BBBBBB", linewidths=0.8
-    )
+    x, y = np.meshgrid(*(np.linspace(-reach, reach, 81) for reach in REACH))
+    heights, levels = valley(np.stack([x, y], axis=-1)), np.geomspace(0.01, 20, 12)
+    ax[0].contour(x, y, heights, levels, colors="#BBBBBB", linewidths=0.8)
     for name, path in paths.items():
-        left = np.abs(path[:, 1]) > REACH[1]
-        inside = (
-            path[: left.argmax() + 1] if left.any() else path
-        )  # the first step that leads out is the last one drawn
+        left = np.abs(path[:, 1]) > REACH[1]  # the first step that leads out is the last one drawn
+        inside = path[: left.argmax() + 1] if left.any() else path
         ax[0].plot(*inside.T, marker=".", linewidth=1.2)
         ax[1].plot(valley(path), label=name)
     drawing.label(ax[0], "Paths down the valley", "flat direction", "steep direction")

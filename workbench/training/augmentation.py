@@ -11,14 +11,14 @@ import sys
 
 import numpy as np
 
+from workbench.cost.record import checked_count
 from workbench.operator import checked_choice
-from workbench.training.layers.layer import checked_count
 from workbench.training.random import WorldRandom, derive, uniform
 
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """What all share. A number outside its range raises ValueError, and x that are not floats raise TypeError."""
+    """Base class: a number outside its range raises ValueError, and x of another type than floats a TypeError."""
 
     def __call__(self, x: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         if x.dtype.kind != "f":
@@ -36,7 +36,7 @@ class Augmentation:
 
 @dataclasses.dataclass(frozen=True)
 class _OfImages(Augmentation):
-    """What changes images (..., rows, columns); `image` gives rows and columns if an example is flat."""
+    """Base class for images (..., rows, columns); `image` gives rows and columns if an example is flat."""
 
     image: tuple[int, int] | None = dataclasses.field(default=None, kw_only=True)
 
@@ -56,7 +56,7 @@ class Shift(_OfImages):
     pixels: int = 1
 
     def __post_init__(self) -> None:
-        checked_count("pixels", self.pixels)
+        checked_count("pixels", self.pixels, 1)
 
     def changed(self, x: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         images, edges = self.images(x), (self.pixels, self.pixels)

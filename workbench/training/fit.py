@@ -15,6 +15,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from workbench import parallel
+from workbench.cost.record import checked_count
 from workbench.data.splits import Data
 from workbench.training import network as networks
 from workbench.training import trees
@@ -78,7 +79,7 @@ class Training:
         schedule: a function of the share of training that is done to a factor of the learning rate; see `schedules`.
         clip: the largest Euclidean norm of a world's whole gradient; a longer gradient is shortened to it.
         early_stopping: when to stop a world; None trains all epochs.
-        evaluate_every: epochs between evaluations, also after the last epoch; 0 evaluates never.
+        evaluate_every: epochs between evaluations, also after the last epoch; 0 never evaluates.
         dtype: np.float32 or np.float64; None takes the type of data.x, or float64 for ids.
         start: the History of the same network and worlds, to be continued up to `epochs`.
     """
@@ -166,8 +167,7 @@ class Training:
 
     def history(self) -> History:
         """Return how training went so far."""
-        restored = self.watch.rule is not None
-        measured = list(self._measured.values())
+        restored, measured = self.watch.rule is not None, list(self._measured.values())
         return History(
             network=self.network,
             seeds=self.seeds,
@@ -184,13 +184,9 @@ class Training:
         )
 
     def _evaluate(self, running: np.ndarray) -> None:
-        measured = {}
-        for part in ("train", "validation"):
-            for name, values in self.evaluate(part).items():
-                measured[f"{part}_{name}"] = values
-        self._measured[self.epoch] = measured
-        watched = measured["validation_loss"]
-        better = self.watch.see(watched, self.epoch) & running
+        losses = {part: self.evaluate(part) for part in ("train", "validation")}
+        self._measured[self.epoch] = {f"{part}_{name}": losses[part][name] for part in losses for name in losses[part]}
+        better = self.watch.see(losses["validation"]["loss"], self.epoch) & running
         for best, now in zip(trees.leaves(self.best), trees.leaves(self.parameters), strict=True):
             best[better] = now[better]
 
@@ -211,9 +207,9 @@ class Training:
     def _shares(self) -> list[slice]:
         """Return the groups of worlds: small enough for the cache, and at least one for each thread."""
         activations = sum(int(np.prod(shape)) for shape in networks.shapes(self.network, self._inputs.shape[1:]))
-        weights = trees.size(self.parameters) // len(self.seeds)
-        bytes_of_one = 4 * weights + 2 * activations * self.batch * self.dtype.itemsize
         worlds = len(self.seeds)
+        weights = trees.size(self.parameters) // worlds
+        bytes_of_one = 4 * weights + 2 * activations * self.batch * self.dtype.itemsize
         groups = min(worlds, max(parallel.available_threads(), -(-worlds * bytes_of_one // GROUP_BYTES)))
         ends = [worlds * group // groups for group in range(groups + 1)]
         return [slice(*ends[group : group + 2]) for group in range(groups)]
@@ -344,7 +340,7 @@ def _shorten(gradients: Any, longest: float) -> None:
     squares = sum(np.square(g, dtype=np.float64).reshape(len(g), -1).sum(axis=1) for g in arrays)
     factor = longest / np.maximum(np.sqrt(squares), longest)
     for g in arrays:
-        g *= factor.astype(g.dtype).reshape(-1, *(1,) * (g.ndim - 1))
+        g *= trees.column(factor, g)
 
 
 def _columns(seeds: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
@@ -359,18 +355,12 @@ def _for_worlds(data: Data, worlds: int) -> Data:
         return data
     if data.worlds == 1:
         return data.take(np.zeros(worlds, int))
-    raise ValueError(
-        f"seed names {worlds} worlds and data has {data.worlds}: give one seed for each, such as range({data.worlds})"
-    )
+    raise ValueError(f"seed names {worlds} worlds and data has {data.worlds}: give one seed for each of data's worlds")
 
 
 def _check_numbers(training: Training, early_stopping: EarlyStopping | None) -> None:
     for name, least in (("epochs", 0), ("batch", 1), ("evaluate_every", 0)):
-        value = getattr(training, name)
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise TypeError(f"{name}={value!r}: must be a whole number")
-        if value < least:
-            raise ValueError(f"{name}={value}: must be at least {least}")
+        checked_count(name, getattr(training, name), least)
     if training.dtype not in (np.float32, np.float64):
         raise TypeError(f"dtype={training.dtype}: must be float32 or float64")
     if training.clip is not None and not training.clip > 0:

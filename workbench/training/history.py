@@ -65,11 +65,8 @@ class History:
     def worlds(self, indices: Any) -> "History":
         """Return the history of some worlds, given by their places."""
         chosen = np.atleast_1d(np.arange(len(self.seeds))[indices])
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        kept = {name: values[name] for name in ("network", "epochs", "seconds")}
-        return History(
-            **{name: kept[name] if name in kept else trees.some_worlds(value, chosen) for name, value in values.items()}
-        )
+        by_world = vars(self).keys() - {"network", "epochs", "seconds"}
+        return dataclasses.replace(self, **{name: trees.some_worlds(vars(self)[name], chosen) for name in by_world})
 
     def at_best(self) -> "History":
         """Return the history with the weights of each world's best epoch as its parameters."""
@@ -97,10 +94,8 @@ class History:
 
     def save(self, file: str | Path) -> None:
         """Write everything but the layers to an .npz file, completely or not at all."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        arrays = trees.flat({name: value for name, value in fields.items() if name != "network"})
-        with_suffix = Path(file).with_suffix(".npz")
-        write_whole(with_suffix, lambda place: _write(place, arrays))
+        arrays: dict[str, Any] = trees.flat({name: value for name, value in vars(self).items() if name != "network"})
+        write_whole(Path(file).with_suffix(".npz"), lambda place: np.savez(place, **arrays))
 
     @classmethod
     def load(cls, file: str | Path, network: Sequence[Layer]) -> "History":
@@ -116,15 +111,9 @@ class History:
             tree["parameters"], tree["best"] = (
                 [tree[name].get(str(place), {}) for place in range(len(network))] for name in ("parameters", "best")
             )
-            history = cls(network=list(network), **tree)
+            return cls(network=list(network), **tree)
         except (ValueError, KeyError, TypeError, EOFError) as problem:
             raise ValueError(f"{file}: is not a history that History.save wrote ({problem})") from None
-        return history
-
-
-def _write(place: Path, arrays: dict[str, Any]) -> None:
-    with open(place, "wb") as stream:
-        np.savez(stream, **arrays)
 
 
 def _unflatten(arrays: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -44,29 +44,17 @@ def lecun_normal(shape: Shape, rng: Random, fan_in: int, fan_out: int) -> np.nda
 
 def normal(std: float) -> Initializer:
     """Return an initializer that draws normal numbers with mean 0 and standard deviation `std`."""
-
-    def initializer(shape: Shape, rng: Random, fan_in: int, fan_out: int) -> np.ndarray:
-        return rng.normal(0.0, std, shape)
-
-    return initializer
+    return lambda shape, rng, fan_in, fan_out: rng.normal(0.0, std, shape)
 
 
 def uniform(a: float) -> Initializer:
     """Return an initializer that draws numbers uniform in [-a, a)."""
-
-    def initializer(shape: Shape, rng: Random, fan_in: int, fan_out: int) -> np.ndarray:
-        return rng.uniform(-a, a, shape)
-
-    return initializer
+    return lambda shape, rng, fan_in, fan_out: rng.uniform(-a, a, shape)
 
 
 def constant(c: float) -> Initializer:
     """Return an initializer that sets every weight to `c`."""
-
-    def initializer(shape: Shape, rng: Random, fan_in: int, fan_out: int) -> np.ndarray:
-        return np.full(shape, c, np.float64)
-
-    return initializer
+    return lambda shape, rng, fan_in, fan_out: np.full(shape, c, np.float64)
 
 
 def zeros(shape: Shape, rng: Random, fan_in: int, fan_out: int) -> np.ndarray:

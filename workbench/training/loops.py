@@ -43,9 +43,9 @@ def adam(w, g, m, v, largest, rate, root, beta1, beta2, eps):
 
 @compiler()
 def cross_entropy(logits, targets, smoothing, gradient, loss):
-    """Write the mean loss (worlds,) and its gradient for logits (worlds, batch, classes); return the wrong targets.
+    """Write the mean loss (worlds,) and its gradient for logits (worlds, batch, classes).
 
-    The result is the number of targets that are not classes; for them, nothing is computed.
+    Return how many targets are not classes; for these, nothing is computed.
     """
     worlds, batch, classes = logits.shape
     even, share = smoothing / classes, gradient.dtype.type(1 / batch)

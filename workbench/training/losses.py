@@ -66,10 +66,8 @@ def squared_error(prediction: np.ndarray, targets: np.ndarray) -> tuple[np.ndarr
 
 def _check_classes(logits: np.ndarray, targets: np.ndarray) -> None:
     if logits.ndim != 3 or targets.shape != logits.shape[:2]:
-        raise ValueError(
-            f"logits have shape {logits.shape} and targets {targets.shape}: must be (worlds, batch, classes) and "
-            "(worlds, batch)"
-        )
+        shapes = f"logits have shape {logits.shape} and targets {targets.shape}"
+        raise ValueError(f"{shapes}: must be (worlds, batch, classes) and (worlds, batch)")
     if targets.dtype.kind not in "iu":
         raise TypeError(f"targets have dtype {targets.dtype}: must be whole numbers, each the number of a class")
 

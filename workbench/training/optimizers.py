@@ -6,19 +6,18 @@ stays as it is. A learning rate or weight decay may be an array (worlds,): a gri
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from workbench.training import loops, trees
-
-Rate = float | Sequence[float] | np.ndarray
+from workbench.training.trees import Rate, column
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Optimizer:
-    """What the optimizers share. `learning_rate` and `weight_decay` are numbers or arrays (worlds,), at least 0.
+    """Base class of the optimizers. `learning_rate` and `weight_decay` are numbers or arrays (worlds,), at least 0.
 
     Raises:
         ValueError: a number is negative, infinite or NaN, or an array does not have one number for each world.
@@ -29,15 +28,11 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "weight_decay"):
-            values = np.asarray(getattr(self, name), np.float64)
-            if values.ndim > 1 or not np.all(np.isfinite(values) & (values >= 0)):
-                raise ValueError(f"{name}={getattr(self, name)!r}: must be at least 0 and finite, for each world")
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name in _SHARES:
-                for number in np.atleast_1d(value):
-                    if not 0 <= number < 1:
-                        raise ValueError(f"{field.name}={value!r}: must be at least 0 and below 1")
+            trees.by_world(name, getattr(self, name), np.size(getattr(self, name)))
+        for name in ("momentum", "alpha", "betas"):
+            shares = np.asarray(getattr(self, name, 0.0))
+            if not np.all((shares >= 0) & (shares < 1)):
+                raise ValueError(f"{name}={getattr(self, name)!r}: must be at least 0 and below 1")
 
     def start(self, parameters: Any) -> dict[str, Any]:
         """Return the state before the first step: the step count, the rates of each world, and the averages."""
@@ -47,7 +42,7 @@ class Optimizer:
             "learning_rate": trees.by_world("learning_rate", self.learning_rate, worlds),
             "weight_decay": trees.by_world("weight_decay", self.weight_decay, worlds),
             "averages": trees.changed(
-                parameters, lambda w: {name: np.zeros_like(_rows(w)) for name in self.averages()}
+                parameters, lambda w: {kept: np.zeros_like(_rows(w)) for kept in self.averages()}
             ),
         }
 
@@ -68,9 +63,6 @@ class Optimizer:
         raise NotImplementedError
 
 
-_SHARES = ("momentum", "alpha", "betas")
-
-
 class _Numbers:
     """The numbers of a step for each world, float64, shape (worlds,)."""
 
@@ -82,7 +74,7 @@ class _Numbers:
 
     def decayed(self, w: np.ndarray, g: np.ndarray) -> np.ndarray:
         """Return g + weight_decay w, the gradient with weight decay in the loss."""
-        return g + _column(self.decay, w) * w if self.decays else g
+        return g + column(self.decay, w) * w if self.decays else g
 
     def corrected(self, betas: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
         """Return the rate over the bias correction of the first average, and 1 over the root of the second's."""
@@ -112,7 +104,7 @@ class SGD(Optimizer):
             v *= self.momentum
             v += g if numbers.first else (1 - self.dampening) * g
             g = g + self.momentum * v if self.nesterov else v
-        w -= _column(numbers.rate, w) * g
+        w -= column(numbers.rate, w) * g
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -141,8 +133,10 @@ class RMSprop(Optimizer):
             square = square - mean * mean
         step = g / (np.sqrt(square) + self.eps)
         if self.momentum:
-            step = averages["velocity"] = _added(averages["velocity"], self.momentum, step)
-        w -= _column(numbers.rate, w) * step
+            averages["velocity"] *= self.momentum
+            averages["velocity"] += step
+            step = averages["velocity"]
+        w -= column(numbers.rate, w) * step
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -182,7 +176,7 @@ class AdamW(Adam):
 
     def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
         if numbers.decays:
-            w *= _column(1 - numbers.rate * numbers.decay, w)
+            w *= column(1 - numbers.rate * numbers.decay, w)
         self.adaptive_step(w, g, averages, numbers)
 
 
@@ -198,12 +192,7 @@ class Adagrad(Optimizer):
     def update(self, w: np.ndarray, g: np.ndarray, averages: dict[str, np.ndarray], numbers: _Numbers) -> None:
         g = numbers.decayed(w, g)
         averages["square"] += g * g
-        w -= _column(numbers.rate, w) * (g / (np.sqrt(averages["square"]) + self.eps))
-
-
-def _column(values: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return numbers (worlds,) in w's type, to be multiplied with w (worlds, n)."""
-    return values.astype(w.dtype)[:, None]
+        w -= column(numbers.rate, w) * (g / (np.sqrt(averages["square"]) + self.eps))
 
 
 def _rows(w: np.ndarray) -> np.ndarray:
@@ -217,19 +206,10 @@ def _average(kept: np.ndarray, new: np.ndarray, share: float) -> None:
     kept += kept.dtype.type(1 - share) * new
 
 
-def _added(kept: np.ndarray, share: float, new: np.ndarray) -> np.ndarray:
-    kept *= share
-    kept += new
-    return kept
-
-
 def _with_gradients(parameters: Any, gradients: Any, averages: Any) -> Iterator[tuple]:
     """Yield each parameter that has a gradient, with the gradient and its averages."""
-    places = parameters if isinstance(parameters, dict) else range(len(parameters))
-    for place in places:
-        if not isinstance(parameters, dict) or place in gradients:
-            w, g, kept = parameters[place], gradients[place], averages[place]
-            if isinstance(w, np.ndarray):
-                yield w, g, kept
-            else:
-                yield from _with_gradients(w, g, kept)
+    if isinstance(gradients, np.ndarray):
+        yield parameters, gradients, averages
+    else:
+        for place in gradients if isinstance(gradients, dict) else range(len(gradients)):
+            yield from _with_gradients(parameters[place], gradients[place], averages[place])

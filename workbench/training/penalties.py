@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from workbench.baselines.pruning import gradual_sparsity
-from workbench.baselines.variational_dropout import kl_approximation, log_alpha, variational_dropout_kl_gradient
+from workbench.baselines.variational_dropout import variational_dropout_kl_gradient
 from workbench.sparse_lp import lp_gradient, lp_prox, sparse_lp_regularizer
-from workbench.training.layers.dropout import Rate, kept
+from workbench.training.layers.dropout import kept
 from workbench.training.layers.layer import Parameters
-from workbench.training.trees import by_world, column
+from workbench.training.trees import Rate, by_world, column
 
 Network = list[Parameters]
 State = dict[str, Any]
@@ -39,12 +39,8 @@ class Penalty:
         """Return the state before the first step."""
         return {}
 
-    def value(self, parameters: Network, progress: float, state: State) -> np.ndarray:
-        """Return what is added to the loss of each world, (worlds,)."""
-        return np.zeros(len(self.chosen(parameters)[0]))
-
     def add_gradient(self, parameters: Network, gradients: Network, progress: float, state: State) -> None:
-        """Add the gradient of `value` to the gradients, in place."""
+        """Add the gradient of the penalty to the gradients, in place."""
 
     def after_step(self, parameters: Network, learning_rate: Rate, progress: float, state: State) -> None:
         """Change the parameters in place after the optimizer's step."""
@@ -68,11 +64,6 @@ class _Lp(Penalty):
 
     def start(self, parameters: Network) -> State:
         return super().start(parameters) | {"weight": self._by_world("weight", parameters)}
-
-    def value(self, parameters: Network, progress: float, state: State) -> np.ndarray:
-        sizes = [np.abs(w.reshape(len(w), -1), dtype=np.float64) for w in self.chosen(parameters)]
-        powers = [(each != 0) if self.p == 0 else each**self.p for each in sizes]
-        return state["weight"] * sum(each.sum(axis=1, dtype=np.float64) for each in powers)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -198,21 +189,13 @@ class VariationalKL(Penalty):
     def chosen(self, network: Network) -> list[np.ndarray]:
         return super().chosen([layer if "log_sigma2" in layer else {} for layer in network])
 
-    def value(self, parameters: Network, progress: float, state: State) -> np.ndarray:
-        arrays = self.chosen(parameters)
-        alphas = [log_alpha(*pair).reshape(len(pair[0]), -1) for pair in zip(arrays[::2], arrays[1::2], strict=True)]
-        divergence = sum(kl_approximation(each.astype(np.float64)).sum(axis=1) for each in alphas)
-        return self._strength(progress, state) * divergence
-
     def add_gradient(self, parameters: Network, gradients: Network, progress: float, state: State) -> None:
         arrays, sums = self.chosen(parameters), self.chosen(gradients)
+        strength = state["weight"] * (min(progress / self.warm_up, 1.0) if self.warm_up else 1.0)
         for at in range(0, len(arrays), 2):
             slopes = variational_dropout_kl_gradient(*arrays[at : at + 2])
             for g, slope in zip(sums[at : at + 2], slopes, strict=True):
-                g += column(self._strength(progress, state), g) * slope
-
-    def _strength(self, progress: float, state: State) -> np.ndarray:
-        return state["weight"] * (min(progress / self.warm_up, 1.0) if self.warm_up else 1.0)
+                g += column(strength, g) * slope
 
 
 def _marks(arrays: list[np.ndarray]) -> list[np.ndarray]:

@@ -172,13 +172,8 @@ def activations(layers: Mapping[str, np.ndarray], *, what: str = "activation", a
     middle = np.array([np.median(each[np.isfinite(each)]) if np.isfinite(each).any() else np.nan for each in squares])
     drawing.line(ax[1], "middle", places, middle, color=DARK, marker="o", markersize=4)
     drawing.label(ax[0], f"Distribution of each {what}: 90 %, 50 %, median", "", what)
-    drawing.label(
-        ax[1],
-        f"Second moment: {middle[0]:.3g} first, {middle[-1]:.3g} last",
-        "",
-        f"mean square of each {what}",
-        yscale="log",
-    )
+    title = f"Second moment: {middle[0]:.3g} first, {middle[-1]:.3g} last"
+    drawing.label(ax[1], title, "", f"mean square of each {what}", yscale="log")
     for panel in ax:
         panel.set_xticks(places, list(layers), rotation=90 if len(layers) > TURNED else 0)
 
@@ -196,9 +191,7 @@ def feature_maps(maps: np.ndarray, *, across: int = 8, ax: Axes) -> None:
         ValueError: `maps` does not have three axes.
     """
     if maps.ndim != 3:
-        raise ValueError(
-            f"maps has shape {maps.shape}: must be (channels, rows, columns); choose a world and an example"
-        )
+        raise ValueError(f"maps has shape {maps.shape}: must be (channels, rows, columns); choose one example")
     count, across = len(maps), min(across, len(maps))
     framed = np.pad(maps.astype(float), [(0, -count % across), (0, 1), (0, 1)], constant_values=np.nan)
     rows = [np.hstack(framed[first : first + across]) for first in range(0, len(framed), across)]

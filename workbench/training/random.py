@@ -6,18 +6,18 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from workbench import philox
+from workbench.sparse_dropout import SEED
 from workbench.training import loops
 
 Shape = tuple[int, ...]
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _MIX = (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9), np.uint64(27), np.uint64(0x94D049BB133111EB), np.uint64(31))
-SEED_RULE = "must be a whole number from 0 to 2**64 - 1, or a sequence of them, one for each world"
 
 
 class Random(Protocol):
@@ -35,15 +35,10 @@ def world_seeds(seed: int | Sequence[int] | np.ndarray) -> np.ndarray:
         TypeError: a seed is not a whole number.
         ValueError: a seed is outside 0 .. 2**64 - 1, or there is none.
     """
-    numbers: list[Any] = [seed] if np.ndim(seed) == 0 else list(np.asarray(seed, object))
-    if not numbers:
-        raise ValueError(f"seed is empty: {SEED_RULE}")
-    for number in numbers:
-        if isinstance(number, bool | np.bool_) or not isinstance(number, int | np.integer):
-            raise TypeError(f"seed={number!r}: {SEED_RULE}")
-        if not 0 <= int(number) < philox.SEEDS:
-            raise ValueError(f"seed={number}: {SEED_RULE}")
-    return np.array([int(number) for number in numbers], np.uint64)
+    numbers = np.atleast_1d(np.asarray(seed, object))
+    if not len(numbers):
+        raise ValueError("seed is empty: give one whole number for each world")
+    return np.array([SEED.check(number) for number in numbers], np.uint64)
 
 
 def derive(seeds: np.ndarray, *path: int | np.ndarray) -> np.ndarray:

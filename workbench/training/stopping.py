@@ -34,7 +34,7 @@ class EarlyStopping:
 
 
 class Watch:
-    """What is known of each world's validation losses so far, shape (worlds,)."""
+    """Each world's best validation loss so far, its epoch, and the epoch of stopping or 0; all (worlds,)."""
 
     def __init__(self, worlds: int, rule: EarlyStopping | None) -> None:
         self.rule = rule
@@ -47,7 +47,9 @@ class Watch:
     def see(self, losses: np.ndarray, epoch: int) -> np.ndarray:
         """Take in the losses of an epoch, and return which worlds have a new best one."""
         smoothing, gain = (self.rule.smoothing, self.rule.minimum_gain) if self.rule else (0.0, 0.0)
-        self._smooth = np.where(np.isnan(self._smooth), losses, smoothing * self._smooth + (1 - smoothing) * losses)
+        before = np.where(np.isfinite(self._smooth), self._smooth, losses)  # an average begins anew after infinity
+        with np.errstate(invalid="ignore"):
+            self._smooth = np.where(np.isfinite(losses), smoothing * before + (1 - smoothing) * losses, losses)
         better = (self._smooth < self.best - gain) & (self.stopped == 0)
         self.best = np.where(better, self._smooth, self.best)
         self.best_epoch = np.where(better, epoch, self.best_epoch)

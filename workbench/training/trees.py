@@ -1,10 +1,12 @@
 """Walk through arrays in nested dicts and lists, such as the parameters of a network."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+
+Rate = float | Sequence[float] | np.ndarray  # one number, or one for each world
 
 
 def leaves(tree: Any) -> Iterator[np.ndarray]:

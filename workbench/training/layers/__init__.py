@@ -1,61 +1,33 @@
 """The layers of a network, each with its pass forward and back. `fit` trains a list of them."""
 
-from workbench.training.layers.activations import ELU, Identity, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
-from workbench.training.layers.convolution import Convolution
-from workbench.training.layers.dense import Dense, Flatten
-from workbench.training.layers.dropout import Dropout, DropoutWithReplacement
-from workbench.training.layers.embedding import EmbeddingBag
-from workbench.training.layers.layer import Layer
-from workbench.training.layers.normalization import (
-    BatchNorm,
-    GroupNorm,
-    InstanceNorm,
-    LayerNorm,
-    LocalResponseNorm,
-    PixelNorm,
-    WeightNorm,
-)
-from workbench.training.layers.pooling import AveragePool, MaxPool
-from workbench.training.layers.relatives import (
-    AlphaDropout,
-    DropConnect,
-    FeatureDropout,
-    GaussianDropout,
-    IdDropout,
-    SubsampleIds,
-    VariationalDropout,
-)
-
-__all__ = [
-    "ELU",
-    "AlphaDropout",
-    "AveragePool",
-    "BatchNorm",
-    "Convolution",
-    "Dense",
-    "DropConnect",
-    "Dropout",
-    "DropoutWithReplacement",
-    "EmbeddingBag",
-    "FeatureDropout",
-    "Flatten",
-    "GaussianDropout",
-    "GroupNorm",
-    "IdDropout",
-    "Identity",
-    "InstanceNorm",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "LocalResponseNorm",
-    "MaxPool",
-    "PixelNorm",
-    "ReLU",
-    "Sigmoid",
-    "Softmax",
-    "Softplus",
-    "SubsampleIds",
-    "Tanh",
-    "VariationalDropout",
-    "WeightNorm",
-]
+from workbench.training.layers.activations import ELU as ELU
+from workbench.training.layers.activations import Identity as Identity
+from workbench.training.layers.activations import LeakyReLU as LeakyReLU
+from workbench.training.layers.activations import ReLU as ReLU
+from workbench.training.layers.activations import Sigmoid as Sigmoid
+from workbench.training.layers.activations import Softmax as Softmax
+from workbench.training.layers.activations import Softplus as Softplus
+from workbench.training.layers.activations import Tanh as Tanh
+from workbench.training.layers.convolution import Convolution as Convolution
+from workbench.training.layers.dense import Dense as Dense
+from workbench.training.layers.dense import Flatten as Flatten
+from workbench.training.layers.dropout import Dropout as Dropout
+from workbench.training.layers.dropout import DropoutWithReplacement as DropoutWithReplacement
+from workbench.training.layers.embedding import EmbeddingBag as EmbeddingBag
+from workbench.training.layers.layer import Layer as Layer
+from workbench.training.layers.normalization import BatchNorm as BatchNorm
+from workbench.training.layers.normalization import GroupNorm as GroupNorm
+from workbench.training.layers.normalization import InstanceNorm as InstanceNorm
+from workbench.training.layers.normalization import LayerNorm as LayerNorm
+from workbench.training.layers.normalization import LocalResponseNorm as LocalResponseNorm
+from workbench.training.layers.normalization import PixelNorm as PixelNorm
+from workbench.training.layers.normalization import WeightNorm as WeightNorm
+from workbench.training.layers.pooling import AveragePool as AveragePool
+from workbench.training.layers.pooling import MaxPool as MaxPool
+from workbench.training.layers.relatives import AlphaDropout as AlphaDropout
+from workbench.training.layers.relatives import DropConnect as DropConnect
+from workbench.training.layers.relatives import FeatureDropout as FeatureDropout
+from workbench.training.layers.relatives import GaussianDropout as GaussianDropout
+from workbench.training.layers.relatives import IdDropout as IdDropout
+from workbench.training.layers.relatives import SubsampleIds as SubsampleIds
+from workbench.training.layers.relatives import VariationalDropout as VariationalDropout

@@ -1,13 +1,13 @@
 """Convolution: every unit sees a window of the image, and all units of a channel share their weights."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from workbench.cost.record import checked_count
 from workbench.training.initializers import Initializer, he_uniform
-from workbench.training.layers.layer import Parameters, Random, Shape, checked_count
+from workbench.training.layers.layer import Named, Parameters, Passed, Random, Shape
 from workbench.training.layers.windows import WindowLayer
 
 
@@ -43,7 +43,7 @@ class Convolution(WindowLayer):
     bias: bool = True
 
     def __post_init__(self) -> None:
-        checked_count("channels", self.channels)
+        checked_count("channels", self.channels, 1)
         self.check_windows()
 
     def output(self, shape: Shape) -> Shape:
@@ -55,9 +55,7 @@ class Convolution(WindowLayer):
         weight = self.initializer(filters, rng, shape[0] * area, self.channels * area)
         return {"weight": weight, "bias": np.zeros((worlds, self.channels))} if self.bias else {"weight": weight}
 
-    def forward(
-        self, parameters: Mapping[str, np.ndarray], x: np.ndarray, *, training: bool, seed: Any = 0
-    ) -> tuple[np.ndarray, Any]:
+    def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
         weight = _matrices(parameters["weight"])
         if self.bias:
             weight = np.concatenate([weight, parameters["bias"][:, None, :, None]], axis=3)
@@ -67,7 +65,7 @@ class Convolution(WindowLayer):
             np.matmul(weight, matrix, out=outputs[:, at])
         return y, x
 
-    def gradients(self, parameters: Mapping[str, np.ndarray], saved: Any, dy: np.ndarray) -> Parameters:
+    def gradients(self, parameters: Named, saved: Any, dy: np.ndarray) -> Parameters:
         dy, total = dy.reshape(*dy.shape[:3], -1), np.zeros((), dy.dtype)
         for at, matrix in self.windows(saved.shape[2:]).matrices(saved, ones=self.bias):
             total = total + np.matmul(dy[:, at], matrix.swapaxes(2, 3)).sum(axis=1)
@@ -76,9 +74,7 @@ class Convolution(WindowLayer):
             return {"weight": total.reshape(shape)}
         return {"weight": total[..., :-1].copy().reshape(shape), "bias": total[..., -1].copy()}
 
-    def backward(
-        self, parameters: Mapping[str, np.ndarray], saved: Any, dy: np.ndarray
-    ) -> tuple[np.ndarray, Parameters]:
+    def backward(self, parameters: Named, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
         weight, outputs = _matrices(parameters["weight"]).swapaxes(2, 3), dy.reshape(*dy.shape[:3], -1)
         dx = np.zeros(saved.shape, np.result_type(dy, weight))
         for at, matrix in self.windows(saved.shape[2:]).matrices(dx, back=True):

@@ -2,13 +2,13 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from workbench.cost.record import checked_count
 from workbench.training.initializers import Initializer, he_uniform
-from workbench.training.layers.layer import Layer, Parameters, Random, Shape, checked_count
+from workbench.training.layers.layer import Layer, Named, Parameters, Passed, Random, Shape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Dense(Layer):
     bias: bool = True
 
     def __post_init__(self) -> None:
-        checked_count("units", self.units)
+        checked_count("units", self.units, 1)
 
     def output(self, shape: Shape) -> Shape:
         if len(shape) != 1:
@@ -38,21 +38,17 @@ class Dense(Layer):
         weight = self.initializer((worlds, self.units, features), rng, features, self.units)
         return {"weight": weight, "bias": np.zeros((worlds, self.units))} if self.bias else {"weight": weight}
 
-    def forward(
-        self, parameters: Mapping[str, np.ndarray], x: np.ndarray, *, training: bool, seed: Any = 0
-    ) -> tuple[np.ndarray, Any]:
+    def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
         y = np.matmul(x, parameters["weight"].swapaxes(1, 2))
         if self.bias:
             y += parameters["bias"][:, None]
         return y, x
 
-    def gradients(self, parameters: Mapping[str, np.ndarray], saved: Any, dy: np.ndarray) -> Parameters:
+    def gradients(self, parameters: Named, saved: Any, dy: np.ndarray) -> Parameters:
         weight = np.matmul(dy.swapaxes(1, 2), saved)
         return {"weight": weight, "bias": sum_of_batch(dy)} if self.bias else {"weight": weight}
 
-    def backward(
-        self, parameters: Mapping[str, np.ndarray], saved: Any, dy: np.ndarray
-    ) -> tuple[np.ndarray, Parameters]:
+    def backward(self, parameters: Named, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
         return np.matmul(dy, parameters["weight"]), self.gradients(parameters, saved, dy)
 
 
@@ -68,12 +64,8 @@ class Flatten(Layer):
     def output(self, shape: Shape) -> Shape:
         return (math.prod(shape),)
 
-    def forward(
-        self, parameters: Mapping[str, np.ndarray], x: np.ndarray, *, training: bool, seed: Any = 0
-    ) -> tuple[np.ndarray, Any]:
+    def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
         return x.reshape(*x.shape[:2], -1), x.shape
 
-    def backward(
-        self, parameters: Mapping[str, np.ndarray], saved: Any, dy: np.ndarray
-    ) -> tuple[np.ndarray, Parameters]:
+    def backward(self, parameters: Named, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
         return dy.reshape(saved), {}

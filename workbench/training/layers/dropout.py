@@ -1,7 +1,6 @@
 """Dropout with replacement as a layer, and what every layer that drops something shares."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,12 +8,8 @@ import numpy as np
 from workbench.arrays import WIDE_FLOATS, native_array
 from workbench.operator import checked_choice
 from workbench.training.layers import dropout_loops
-from workbench.training.layers.layer import Layer, Parameters, Random, Shape
-from workbench.training.trees import by_world
-
-Rate = float | Sequence[float] | np.ndarray
-Named = Mapping[str, np.ndarray]  # the parameters of a layer
-Passed = tuple[np.ndarray, Any]  # y, and what the pass back needs
+from workbench.training.layers.layer import Layer, Named, Parameters, Passed, Random, Shape
+from workbench.training.trees import Rate, by_world
 
 
 class Dropping(Layer):
@@ -116,10 +111,8 @@ class DropoutWithReplacement(Dropping):
         try:
             return np.array(np.broadcast_to(np.asarray(self.replacement, np.float64), (worlds, *shape)))
         except ValueError:
-            raise ValueError(
-                f"replacement has shape {np.shape(self.replacement)}: must broadcast to an example, {shape}, or to "
-                f"one for each world, {(worlds, *shape)}"
-            ) from None
+            wanted = f"must broadcast to an example, {shape}, or to one for each world, {(worlds, *shape)}"
+            raise ValueError(f"replacement has shape {np.shape(self.replacement)}: {wanted}") from None
 
     def _replacement(self, parameters: Named, x: np.ndarray) -> np.ndarray:
         """Return the replacements (worlds, ...), or (1, ...) for all worlds; what follows broadcasts to an example."""

@@ -1,14 +1,14 @@
 """Embedding bag: each id of a list names a row of a table, and the rows are added."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from workbench.cost.record import checked_count
 from workbench.operator import checked_choice
 from workbench.training.initializers import Initializer, normal
-from workbench.training.layers.layer import Layer, Parameters, Random, Shape, checked_count
+from workbench.training.layers.layer import Layer, Named, Parameters, Passed, Random, Shape
 
 STANDARD_NORMAL = normal(1.0)
 
@@ -38,8 +38,8 @@ class EmbeddingBag(Layer):
     initializer: Initializer = STANDARD_NORMAL
 
     def __post_init__(self) -> None:
-        checked_count("rows", self.rows)
-        checked_count("columns", self.columns)
+        checked_count("rows", self.rows, 1)
+        checked_count("columns", self.columns, 1)
         checked_choice("mode", self.mode, ("sum", "mean"))
 
     def output(self, shape: Shape) -> Shape:
@@ -50,17 +50,13 @@ class EmbeddingBag(Layer):
     def initial(self, shape: Shape, rng: Random, worlds: int) -> Parameters:
         return {"weight": self.initializer((worlds, self.rows, self.columns), rng, self.rows, self.columns)}
 
-    def forward(
-        self, parameters: Mapping[str, np.ndarray], x: np.ndarray, *, training: bool, seed: Any = 0
-    ) -> tuple[np.ndarray, Any]:
+    def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
         self._check_ids(x)
         weight = parameters["weight"]
         y = self._bags(x, weight.dtype) @ weight.reshape(-1, self.columns)
         return self._scaled(y.reshape(*x.shape[:2], -1), x), x
 
-    def backward(
-        self, parameters: Mapping[str, np.ndarray], saved: Any, dy: np.ndarray
-    ) -> tuple[np.ndarray, Parameters]:
+    def backward(self, parameters: Named, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
         total = self._bags(saved, dy.dtype).T @ self._scaled(dy, saved).reshape(-1, self.columns)
         return np.zeros(saved.shape, dy.dtype), {"weight": total.reshape(parameters["weight"].shape)}
 

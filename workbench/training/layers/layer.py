@@ -9,6 +9,8 @@ from workbench.training.random import Random as Random
 from workbench.training.random import Shape as Shape
 
 Parameters = dict[str, np.ndarray]
+Named = Mapping[str, np.ndarray]  # the parameters of a layer
+Passed = tuple[np.ndarray, Any]  # y, and what the pass back needs
 
 
 class Layer:
@@ -30,32 +32,20 @@ class Layer:
         """Return the initial parameters for examples of `shape`, each with the leading axis `worlds`."""
         return {}
 
-    def forward(
-        self, parameters: Mapping[str, np.ndarray], x: np.ndarray, *, training: bool, seed: Any = 0
-    ) -> tuple[np.ndarray, Any]:
+    def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
         """Return the output y, and what `backward` needs.
 
         `seed` is a whole number, or one for each world, shape (worlds,); only layers that draw random numbers use it.
         """
         raise NotImplementedError
 
-    def backward(
-        self, parameters: Mapping[str, np.ndarray], saved: Any, dy: np.ndarray
-    ) -> tuple[np.ndarray, Parameters]:
+    def backward(self, parameters: Named, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
         """Return the loss's derivatives with respect to x, and a dict of those with respect to the parameters.
 
         A parameter that is not in the dict is not trained.
         """
         raise NotImplementedError
 
-    def gradients(self, parameters: Mapping[str, np.ndarray], saved: Any, dy: np.ndarray) -> Parameters:
+    def gradients(self, parameters: Named, saved: Any, dy: np.ndarray) -> Parameters:
         """Return only the derivatives with respect to the parameters, for a layer that no trained layer precedes."""
         return self.backward(parameters, saved, dy)[1]
-
-
-def checked_count(name: str, value: int) -> None:
-    """Raise TypeError or ValueError unless `value` is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name}={value!r}: must be a whole number")
-    if value < 1:
-        raise ValueError(f"{name}={value}: must be at least 1")

@@ -1,7 +1,6 @@
 """Layers that normalize: batch, layer, group, instance, pixel, weight, and local response normalization."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,9 +8,7 @@ import numpy as np
 from workbench.baselines import normalizations as core
 from workbench.lrn import ARGS, local_response_norm, local_response_norm_gradient
 from workbench.operator import Arg
-from workbench.training.layers.layer import Layer, Parameters, Random, Shape
-
-Given = Mapping[str, np.ndarray]
+from workbench.training.layers.layer import Layer, Named, Parameters, Passed, Random, Shape
 
 _DECLARED = {arg.name: arg for arg in (*ARGS, core.EPS, core.GROUPS)}
 _DECLARED["momentum"] = Arg("momentum", float, 0.1, "share of a batch in the running statistics", low=0.0, high=1.0)
@@ -44,13 +41,13 @@ class _Normalization(_OfChannels):
         scales = (worlds, *(shape if self.kind == "layer" else shape[:1]))
         return {"gamma": np.ones(scales), "beta": np.zeros(scales)}
 
-    def forward(self, parameters: Given, x: np.ndarray, *, training: bool, seed: Any = 0) -> tuple[np.ndarray, Any]:
+    def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
         parts = self._parts(x.shape)
         s, inverse, *_ = core.standardize(x, parts, self.eps)
         y = core.scale_and_shift(s, parameters["gamma"], parameters["beta"], parts)
         return y.reshape(x.shape), (s, inverse)
 
-    def backward(self, parameters: Given, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
+    def backward(self, parameters: Named, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
         s, inverse, *fixed = saved
         parts = self._parts(dy.shape)
         dx, dgamma, dbeta = core.scale_and_shift_gradient(dy, s, inverse, parameters["gamma"], parts, *fixed)
@@ -74,7 +71,7 @@ class BatchNorm(_Normalization):
         scales = super().initial(shape, rng, worlds)
         return {**scales, "running_mean": np.zeros((worlds, shape[0])), "running_var": np.ones((worlds, shape[0]))}
 
-    def forward(self, parameters: Given, x: np.ndarray, *, training: bool, seed: Any = 0) -> tuple[np.ndarray, Any]:
+    def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
         parts = self._parts(x.shape)
         running = parameters["running_mean"], parameters["running_var"]
         if training:
@@ -122,11 +119,11 @@ class PixelNorm(_OfChannels):
 
     eps: float = 1e-8
 
-    def forward(self, parameters: Given, x: np.ndarray, *, training: bool, seed: Any = 0) -> tuple[np.ndarray, Any]:
+    def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
         s, inverse, *_ = core.standardize(x, self._parts(x.shape), self.eps)
         return s.reshape(x.shape), (s, inverse)
 
-    def backward(self, parameters: Given, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
+    def backward(self, parameters: Named, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
         (s, inverse), parts = saved, self._parts(dy.shape)
         return core.standardize_gradient(dy.reshape(parts.view), s, inverse, parts).reshape(dy.shape), {}
 
@@ -140,10 +137,10 @@ class LocalResponseNorm(_OfChannels):
     beta: float = 0.75
     bias: float = 1.0
 
-    def forward(self, parameters: Given, x: np.ndarray, *, training: bool, seed: Any = 0) -> tuple[np.ndarray, Any]:
+    def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
         return _planes(local_response_norm(_planes(x), **vars(self)), x.shape), x
 
-    def backward(self, parameters: Given, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
+    def backward(self, parameters: Named, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
         return _planes(local_response_norm_gradient(_planes(dy), _planes(saved), **vars(self)), dy.shape), {}
 
 
@@ -168,12 +165,12 @@ class WeightNorm(Layer):
         core.check_lengths(v, 2)
         return {"v": v, "g": core.lengths(v, 2).reshape(v.shape[:2]), **own}
 
-    def forward(self, parameters: Given, x: np.ndarray, *, training: bool, seed: Any = 0) -> tuple[np.ndarray, Any]:
+    def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
         inner = {**parameters, "weight": core.scale_rows(parameters["v"], parameters["g"])}
         y, saved = self.layer.forward(inner, x, training=training, seed=seed)
         return y, (inner, saved)
 
-    def backward(self, parameters: Given, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
+    def backward(self, parameters: Named, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
         inner, kept = saved
         dx, gradients = self.layer.backward(inner, kept, dy)
         dv, dg = core.scale_rows_gradient(gradients.pop("weight"), parameters["v"], parameters["g"])

@@ -15,11 +15,12 @@ from workbench import philox
 from workbench.arrays import WIDE_FLOATS, native_array
 from workbench.baselines.elementwise import LOWEST
 from workbench.baselines.variational_dropout import EPSILON, log_alpha, pruned
+from workbench.cost.record import checked_count
 from workbench.training.layers.dense import Dense
-from workbench.training.layers.dropout import Dropping, Named, Passed, Rate, drawn, dropped_out, kept
-from workbench.training.layers.layer import Layer, Parameters, Random, Shape, checked_count
+from workbench.training.layers.dropout import Dropping, drawn, dropped_out, kept
+from workbench.training.layers.layer import Layer, Named, Parameters, Passed, Random, Shape
 from workbench.training.random import words
-from workbench.training.trees import column
+from workbench.training.trees import Rate, column
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -174,7 +175,7 @@ class SubsampleIds(Dropping):
     keep: int
 
     def __post_init__(self) -> None:
-        checked_count("keep", self.keep)
+        checked_count("keep", self.keep, 1)
 
     def initial(self, shape: Shape, rng: Random, worlds: int) -> Parameters:
         return {}
