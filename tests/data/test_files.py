@@ -57,6 +57,7 @@ def test_a_table_becomes_features_and_sorted_classes(write, tmp_path):
         (b"a,b\n", "b", {}, "t.csv: is empty"),
         (b"b\nx\ny\n", "b", {}, "t.csv: is empty; it must have a row for each example, and columns beside"),
         (b"", "b", {}, "t.csv: .*[Ee]mpty"),
+        (CSV, "width", {"columns": ["height", "width"]}, "the target 'width' cannot be a feature, too"),
     ],
 )
 def test_tables_that_cannot_be_used_are_refused(write, content, target, options, words):
@@ -92,6 +93,15 @@ def test_an_archive_keeps_its_shapes_and_knows_labels_from_numbers(write):
 def test_archives_that_cannot_be_used_are_refused(write, content, words):
     with pytest.raises(ValueError, match=words):
         read_npz(write("a.npz", content))
+
+
+def test_a_damaged_archive_is_named(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", x=np.random.default_rng(0).normal(size=(50, 2)), y=np.arange(50) % 2)
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    content[60] ^= 255  # within the compressed numbers, where zlib notices it, not the archive's checksum
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.npz: Error -3 while decompressing"):
+        read_npz(tmp_path / "a.npz")
 
 
 def picture(mode="RGB", size=(4, 2), colour=None):

@@ -148,3 +148,10 @@ SIZES = {"train": 50, "validation": 30}
 def test_refusals(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_masked_numbers_are_refused():
+    masked = np.ma.masked_greater(X, 1.0)
+    for make in (lambda: as_data(masked, LABELS), lambda: with_x(masked)):
+        with pytest.raises(TypeError, match="x: a masked array's mask would be lost"):
+            make()

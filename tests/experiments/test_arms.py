@@ -49,3 +49,5 @@ def test_arms_that_share_a_fit_are_tuned_apart():
 def test_an_arm_that_diverges_everywhere_is_refused():
     with pytest.raises(ValueError, match="every point diverged"):
         tune(build, {"rate": (1e300,), "ratio": (0.0,)}, data(), 5, epochs=2)
+    with pytest.raises(ValueError, match="or none was validated"):
+        tune(build, {"rate": (0.1,), "ratio": (0.0,)}, data(), 5, epochs=1, evaluate_every=0)

@@ -8,11 +8,11 @@ import pytest
 from workbench import parallel
 from workbench.data.splits import Data, as_data
 from workbench.training import fit as fitting
-from workbench.training import losses, schedules, trees
+from workbench.training import losses, penalties, schedules, trees
 from workbench.training.fit import Training, fit, one_blas_thread
 from workbench.training.history import History
 from workbench.training.initializers import constant, zeros
-from workbench.training.layers import Dense, Flatten, Layer, ReLU, Tanh
+from workbench.training.layers import Dense, EmbeddingBag, Flatten, IdDropout, Layer, ReLU, Tanh
 from workbench.training.optimizers import SGD, Adam
 from workbench.training.stopping import EarlyStopping
 
@@ -180,6 +180,57 @@ def test_a_history_that_is_saved_loaded_and_continued_is_one_long_training(tmp_p
     np.testing.assert_array_equal(one.validation_loss, whole.validation_loss[1:2])
 
 
+def test_a_history_goes_on_with_the_rates_and_strengths_that_are_given_now():
+    def penalized(weight):
+        return [penalties.LpGradient(weight)]
+
+    start = fit(NETWORK, clouds(2), SGD(0.1), epochs=2, seed=[5, 6], penalties=penalized(0.1))
+    for rates, weight, moves in (([0.0, 0.0], 0.1, [False, False]), ([0.0, 0.2], 0.1, [False, True])):
+        now = fit(NETWORK, clouds(2), SGD(rates), epochs=3, seed=[5, 6], penalties=penalized(weight), start=start)
+        moved = now.parameters[0]["weight"] != start.parameters[0]["weight"]
+        assert moved.any(axis=(1, 2)).tolist() == moves
+    strong, weak = (
+        fit(NETWORK, clouds(2), SGD(0.1), epochs=3, seed=[5, 6], penalties=penalized(weight), start=start)
+        for weight in ([0.5, 0.0], 0.0)
+    )
+    differ = strong.parameters[0]["weight"] != weak.parameters[0]["weight"]
+    assert differ.any(axis=(1, 2)).tolist() == [True, False]
+
+
+def test_what_does_not_continue_a_history_is_refused():
+    data, other = clouds(1), dataclasses.replace(clouds(1), x=clouds(1).x[::-1])
+    adam, sgd = (fit(NETWORK, data, optimizer, epochs=4, batch=8) for optimizer in (Adam(0.1), SGD(0.5)))
+    for network, on, optimizer, options, words in (
+        (NETWORK, data, SGD(0.5), {"epochs": 3}, "^epochs=3: start has 4 epochs already"),
+        (NETWORK, other, SGD(0.5), {}, "^start ends with the training losses .* give the same network, data and loss"),
+        ([Dense(7), Tanh(), Dense(3)], data, SGD(0.5), {}, "^start ends with the training losses"),
+        (NETWORK, data, SGD(0.5), {"early_stopping": EarlyStopping(1, minimum_gain=9.0)}, "^early_stopping: start has"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            fit(network, on, optimizer, **{"epochs": 6, "batch": 8, "start": sgd, **options})
+    with pytest.raises(ValueError, match=r"gradient: shape \(1, 28\); must be no such array"):
+        fit(NETWORK, data, SGD(0.1), epochs=6, batch=8, start=adam)
+
+
+def test_an_epoch_that_is_interrupted_does_not_count():
+    @dataclasses.dataclass(frozen=True)
+    class Interrupting(Layer):
+        def forward(self, parameters, x, *, training, seed):
+            if now:
+                raise KeyboardInterrupt
+            return x, None
+
+    now = []
+    training = Training([Dense(3), Interrupting()], clouds(1), SGD(0.1), epochs=3, early_stopping=EarlyStopping())
+    now.append(1)
+    with pytest.raises(KeyboardInterrupt):
+        training.run_epoch()
+    history = training.history()
+    assert (training.epoch, history.batch_loss.shape) == (0, (1, 0))
+    np.testing.assert_array_equal(history.parameters[0]["weight"], training.parameters[0]["weight"])
+    assert history.state
+
+
 def test_early_stopping_restores_the_best_weights():
     data = clouds(4, train=9)
     history = fit(NETWORK, data, SGD(0.5), epochs=60, batch=9, seed=range(4), early_stopping=EarlyStopping(3))
@@ -217,10 +268,35 @@ def test_when_a_world_stops(rule, stops, best):
     assert (watch.stopped[0], watch.best_epoch[0]) == (stops, best)
 
 
+def test_a_world_that_diverges_in_its_last_step_is_reported_and_has_no_best_weights():
+    history = fit(NETWORK, clouds(2), SGD([0.1, 1e308]), epochs=1, seed=range(2))
+    assert np.isfinite(history.batch_loss).all()
+    assert history.diverged.tolist() == [0, 1]
+    assert np.isfinite(history.at_best().loss(clouds(2))).tolist() == [True, False]
+
+
+def test_a_network_with_fewer_outputs_than_classes_has_no_share_of_errors():
+    data = clouds(1)
+    binary = dataclasses.replace(data, y=data.y % 2, classes=2)
+    numbers = dataclasses.replace(data, y=data.x[:, 0], classes=0)
+    for of, loss in ((binary, losses.binary_cross_entropy), (numbers, None)):
+        history = fit([Dense(1)], of, SGD(0.1), epochs=1, loss=loss)
+        assert np.isnan([history.train_error[0, 0], history.validation_error[0, 0], history.error(of)[0]]).all()
+
+
+def test_bytes_in_another_order_and_ids_without_a_sign_are_the_same_numbers():
+    data = clouds(1)
+    swapped = dataclasses.replace(data, x=data.x.astype(">f8"), y=data.y.astype(">i4"))
+    same(fit(NETWORK, data, SGD(0.1), epochs=1), fit(NETWORK, swapped, SGD(0.1), epochs=1))
+    ids, network = np.arange(60).reshape(20, 3) % 5, [IdDropout(0.5), EmbeddingBag(5, 3)]
+    signed, unsigned = (as_data(ids.astype(kind), np.arange(20) % 3) for kind in (np.int64, np.uint8))
+    same(fit(network, signed, SGD(0.1), epochs=1), fit(network, unsigned, SGD(0.1), epochs=1))
+
+
 def test_an_infinite_loss_is_no_best_one_and_does_not_spoil_the_next():
     watch = fitting.Watch(2, EarlyStopping(9, smoothing=0.5))
-    for losses in ([np.inf, np.nan], [2.0, 4.0], [1.0, np.inf], [1.0, 3.0]):
-        watch.see(np.array(losses), len(losses))
+    for seen in ([np.inf, np.nan], [2.0, 4.0], [1.0, np.inf], [1.0, 3.0]):
+        watch.see(np.array(seen), len(seen))
     np.testing.assert_array_equal(watch.best, [1.25, 3.0])
 
 
@@ -285,6 +361,10 @@ def test_fits_side_by_side_give_the_threads_of_linear_algebra_back():
     assert threads() == before
 
 
+def changed(**arrays):
+    return dataclasses.replace(clouds(5), **arrays)
+
+
 REFUSED = {
     "no layers": ({"network": []}, "network is empty"),
     "not a layer": ({"network": [Dense(3), "ReLU"]}, r"network\[1\] is 'ReLU'"),
@@ -304,6 +384,18 @@ REFUSED = {
         {"optimizer": SGD([0.1, 0.2])},
         "learning_rate has 2 numbers: must be one number, or one for each of 5 worlds",
     ),
+    "no end of the norm": ({"clip": np.inf}, "clip=inf: must be above 0 and finite"),
+    "NaN": ({"data": changed(x=np.full((60, 4), np.nan))}, r"x\[0, 0\]=nan: must be finite"),
+    "rows from the end": ({"data": changed(test=-np.ones((5, 1), int))}, r"test\[0, 0\]=-1: must be from 0 to 59"),
+    "rows of one world": ({"data": changed(validation=np.ones((1, 3), int))}, r"validation: .* shape \(5, n\)"),
+    "nothing to train on": ({"data": changed(train=np.ones((5, 0), int))}, r"train: .* n > 0 to train"),
+    "bytes of pixels": ({"data": changed(x=np.ones((60, 4), np.uint8))}, "x has dtype uint8, as ids have, .* floats"),
+    "overflow": ({"data": changed(x=np.full((60, 4), 1e99)), "dtype": np.float32}, "x in float32 is too large"),
+    "no digits left": (
+        {"data": changed(mean=np.full((5, 4), 2e9), scale=np.full((5, 4), 50.0)), "dtype": np.float32},
+        "x in float32 .* varies little around a large mean",
+    ),
+    "nothing is watched": ({"early_stopping": EarlyStopping(), "evaluate_every": 0}, "early_stopping .*evaluate_every"),
     "nothing to stop by": ({"data": clouds(5, validation=0), "early_stopping": EarlyStopping()}, "validation examples"),
 }
 
@@ -320,8 +412,10 @@ def test_what_is_refused(changed, message):
 
 def test_labels_out_of_range_are_refused_in_training():
     data = dataclasses.replace(clouds(2), classes=2)
-    with pytest.raises(ValueError, match=r"^targets hold 2: must be from 0 to 1"):
+    with pytest.raises(ValueError, match=r"^y\[2\]=2: must be from 0 to 1"):
         fit([Dense(2)], data, SGD(0.1), epochs=1, seed=range(2))
+    with pytest.raises(ValueError, match=r"^targets hold 2: must be from 0 to 1"):
+        losses.cross_entropy(np.ones((1, 3, 2)), np.array([[0, 2, 1]]))
     with pytest.raises(TypeError, match=r"^targets have dtype float64"):
         losses.cross_entropy(np.ones((2, 3, 4)), np.ones((2, 3)))
 
@@ -336,6 +430,7 @@ def test_labels_out_of_range_are_refused_in_training():
         (lambda: SGD(0.1, momentum=1.0), "momentum=1.0"),
         (lambda: Dense(0), "units=0"),
         (lambda: EarlyStopping(0), "patience=0"),
+        (lambda: EarlyStopping(np.nan), "patience=nan"),
         (lambda: EarlyStopping(smoothing=1.0), "smoothing=1.0"),
         (lambda: schedules.warm_up(1.0), "share=1.0"),
         (lambda: losses.cross_entropy(np.ones((2, 3, 4)), np.ones((2, 3), int), 1.5), "label_smoothing=1.5"),
@@ -347,12 +442,34 @@ def test_numbers_that_are_refused(make, message):
         make()
 
 
+def test_each_name_is_a_file_of_its_own(tmp_path):
+    history = fit(NETWORK, clouds(1), SGD(0.1), epochs=1)
+    for name in ("rate=0.1", "rate=0.2", "run.npz"):
+        history.save(tmp_path / name)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["rate=0.1.npz", "rate=0.2.npz", "run.npz"]
+
+
+def test_a_damaged_history_or_one_of_other_layers_is_refused(tmp_path):
+    file = tmp_path / "a.npz"
+    fit(NETWORK, clouds(1), SGD(0.1), epochs=1).save(file)
+    for network in (NETWORK[:2], [Dense(7), Tanh(), Dense(3)]):
+        with pytest.raises(ValueError, match="its layers are Dense, ReLU, Dense"):
+            History.load(file, network)
+    with pytest.raises(FileNotFoundError):
+        History.load(tmp_path / "b.npz", NETWORK)
+    content = file.read_bytes()
+    for damaged in (content[:3000], content[:90] + b"?" + content[91:]):
+        file.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"a\.npz: is not a history of this network"):
+            History.load(file, NETWORK)
+
+
 def test_a_file_that_is_no_history_is_refused(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="is not a history"):
         History.load(tmp_path / "a.npz", NETWORK)
     history = fit(NETWORK, clouds(1), SGD(0.1), epochs=1)
-    with pytest.raises(ValueError, match=r"^start\.parameters, 0/weight: shape \(1, 7, 4\); must be \(1, 6, 4\)"):
+    with pytest.raises(ValueError, match=r"^start\.parameters, 0/weight: shape \(1, 7, 4\); must be shape \(1, 6, 4\)"):
         fit([Dense(6), ReLU(), Dense(3)], clouds(1), SGD(0.1), epochs=2, start=history)
     with pytest.raises(ValueError, match=r"^start has the seeds"):
         fit(NETWORK, clouds(1), SGD(0.1), epochs=2, seed=1, start=history)
@@ -364,3 +481,5 @@ def test_images_are_flattened():
     rng = np.random.default_rng(1)
     history = fit([Flatten(), Dense(2)], as_data(rng.normal(size=(8, 2, 3)), np.arange(8) % 2), SGD(0.1), epochs=1)
     assert history.predict(rng.normal(size=(1, 5, 2, 3))).shape == (1, 5, 2)
+    with pytest.raises(ValueError, match=r"^network\[0\]: Dense takes examples with one axis, got shape \(\)"):
+        fit([Dense(2)], as_data(rng.normal(size=(8, 4)), np.arange(8) % 2), SGD(0.1), epochs=1).predict(np.ones((1, 4)))

@@ -163,6 +163,12 @@ def test_what_cannot_be_compared_is_refused_by_name(treated, control, options, w
         compare(treated, control, **options)
 
 
+def test_an_interval_of_what_is_no_sample_is_infinite_and_a_level_in_percent_is_refused():
+    assert interval(np.array([[1, 2, 4], [3, 5, 7]])) == (-math.inf, math.inf)
+    with pytest.raises(ValueError, match="level=99: must be above 0 and below 1"):
+        interval([1, 2, 4], 99)
+
+
 def test_what_no_number_of_worlds_decides_is_refused():
     with pytest.raises(ValueError, match="infinitely many worlds are needed"):
         worlds_needed(0.02 + standard(4))

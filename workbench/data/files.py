@@ -3,6 +3,7 @@
 import contextlib
 import numbers
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ def read_table(
         names = list(columns) or [name for name in table if name not in (target, group)]
         if missing := [name for name in (*names, target, group or target) if name not in table]:
             raise ValueError(f"has no column {missing[0]!r}; its columns are {', '.join(map(repr, table))}")
+        if target in columns:
+            raise ValueError(f"columns={list(columns)}: the target {target!r} cannot be a feature, too")
         if not names or not table[target]:
             raise ValueError("is empty; it must have a row for each example, and columns beside the target")
         x = np.stack([_numbers(name, table[name]) for name in names], axis=1)
@@ -94,7 +97,7 @@ def read_images(folder: str | Path, *, grey: bool = False) -> Dataset:
 def _naming(path: str | Path) -> Iterator[None]:
     try:
         yield
-    except (ValueError, KeyError, zipfile.BadZipFile) as problem:
+    except (ValueError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as problem:
         raise ValueError(f"{path}: {problem}") from problem
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.arrays import as_array, refuse_masked
 from workbench.operator import checked_choice
 
 PARTS = ("train", "validation", "test")
@@ -38,6 +39,7 @@ class Dataset:
     is None or (examples,) integers: the examples of a group (region, page, series) stay together when split.
 
     Raises:
+        TypeError: x or y is a masked array.
         ValueError: an array has a wrong shape or type; a number is NaN or infinite; an id is below -1; a label is out
             of range; or all labels are the same.
     """
@@ -86,6 +88,30 @@ class Data:
         """Return the number of worlds."""
         return len(self.train)
 
+    def check(self) -> None:
+        """Raise TypeError or ValueError unless x, y and the row numbers are as said above, with some to train on."""
+        _check(self.x, self.y, self.classes)
+        for name in PARTS:
+            rows = getattr(self, name)
+            if rows.dtype.kind not in "iu" or rows.ndim != 2 or len(rows) != self.worlds or not self.train.size:
+                raise ValueError(
+                    f"{name}: {_like(rows)}; must be row numbers, shape ({self.worlds}, n); n > 0 to train"
+                )
+            _refuse(name, rows, (rows < 0) | (rows >= len(self.x)), f"must be from 0 to {len(self.x) - 1}, a row of x")
+
+    def inputs(self, dtype: np.dtype) -> np.ndarray:
+        """Return x in C order and `dtype`, or ids with a sign: some layers write -1. Refuse x that loses its digits."""
+        if self.x.dtype.kind != "f":
+            return self.x.astype(np.int64) if self.x.dtype.kind == "u" else self.x
+        with np.errstate(over="ignore"):
+            x = np.ascontiguousarray(self.x, dtype)
+        mean, scale = (0.0, 1.0) if self.mean is None else (self.mean, self.scale)
+        lost = (scale != 1) & (100 * np.finfo(dtype).eps * np.abs(mean) > scale)  # the scale of a constant feature is 1
+        if np.any(lost) or not np.isfinite(x).all():
+            words = "is too large, or varies little around a large mean; rescale it, subtract a number"
+            raise ValueError(f"x in {dtype} {words}, or give dtype=np.float64")
+        return x
+
     def part(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return x (worlds, n, *shape), standardized, and y (worlds, n, ...) of "train", "validation" or "test"."""
         rows = getattr(self, checked_choice("name", name, PARTS))
@@ -105,9 +131,9 @@ def as_data(x: Any, y: Any, *, classes: int | None = None) -> Data:
     """Return x (examples, *shape) and y as the training part of one world, not standardized; the other parts are empty.
 
     `classes` is the number of classes, 0 for regression; None takes the largest label plus one if y has integers.
-    Raises ValueError as `Dataset`, but for labels that are all the same.
+    Raises errors as `Dataset`, but for labels that are all the same.
     """
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = as_array("x", x, "an array of numbers"), as_array("y", y, "an array of numbers")
     if classes is None:
         classes = int(y.max(initial=0)) + 1 if y.dtype.kind in "iu" else 0
     _check(x, y, classes)
@@ -207,6 +233,8 @@ def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _check(x: np.ndarray, y: np.ndarray, classes: int) -> None:
+    refuse_masked("x", x)
+    refuse_masked("y", y)
     if x.ndim < 2 or x.size == 0 or x.dtype.kind not in "fiu":
         raise ValueError(f"x: {_like(x)}; must be numbers, shape (examples, *shape), with one example at least")
     if y.shape[:1] != x.shape[:1] or y.dtype.kind not in "fiu" or (classes and (y.ndim > 1 or y.dtype.kind == "f")):

@@ -53,7 +53,7 @@ def tune(
         **options: other options of `fit`.
 
     Raises:
-        ValueError: every point diverged.
+        ValueError: every point diverged, or none was evaluated on validation examples.
     """
     points, history = _train(build, grid, data, seed, {"epochs": epochs, **options})
     return _chosen(history, points, np.arange(len(points)), grid, data)
@@ -85,10 +85,10 @@ def _chosen(
 ) -> Tuned:
     """Return the best of the points at `places`."""
     losses = history.validation_loss[places]
-    losses = np.where(np.isfinite(losses), losses, np.inf).min(axis=1)
+    losses = np.where(np.isfinite(losses), losses, np.inf).min(axis=1, initial=np.inf)
     best = int(losses.argmin())
     if not np.isfinite(losses[best]):
-        raise ValueError(f"grid={dict(grid)}: every point diverged; give smaller learning rates")
+        raise ValueError(f"grid={dict(grid)}: every point diverged, or none was validated; give smaller learning rates")
     chosen = dict(zip(grid, points[places[best]].tolist(), strict=True))
     one = history.worlds([places[best]]).at_best()
     return Tuned(

@@ -6,6 +6,7 @@ through an epoch at a time. A world's result is the same to the last bit for any
 
 import contextlib
 import functools
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,7 @@ from workbench.training.schedules import Schedule, constant
 from workbench.training.stopping import EarlyStopping, Watch
 
 GROUP_BYTES = 1 << 21  # of a group's weights and activations: about a processor's second-level cache
+SETTINGS = re.compile(r"optimizer/(learning_rate|weight_decay)|penalties/\d+/(weight|threshold|sparsity)|\d+/ratio")
 WEIGHTS, ORDER, MASKS, AUGMENT = range(4)  # what a world's seed is used for
 
 
@@ -81,7 +83,8 @@ class Training:
         early_stopping: when to stop a world; None trains all epochs.
         evaluate_every: epochs between evaluations, also after the last epoch; 0 never evaluates.
         dtype: np.float32 or np.float64; None takes the type of data.x, or float64 for ids.
-        start: the History of the same network and worlds, to be continued up to `epochs`.
+        start: the History of the same network, data and worlds, to be continued up to `epochs` in all; learning rates
+            and all else that is given here hold from there on.
     """
 
     def __init__(
@@ -109,10 +112,10 @@ class Training:
         self.loss = loss or default_loss(data.classes)
         self.penalties, self.augment, self.clip = list(penalties), augment, clip
         self.schedule, self.evaluate_every = schedule or constant(), evaluate_every
-        self.dtype = np.dtype(dtype or (data.x.dtype if data.x.dtype.kind == "f" else np.float64))
+        self.dtype = np.dtype(dtype or (data.x.dtype.newbyteorder("=") if data.x.dtype.kind == "f" else np.float64))
         _check_numbers(self, early_stopping)
         _check_outputs(self.network, self.data, loss)
-        self._inputs = np.ascontiguousarray(data.x, self.dtype) if data.x.dtype.kind == "f" else data.x
+        self._inputs = data.inputs(self.dtype)
         drawn = networks.initial(self.network, data.x.shape[1:], derive(self.seeds, WEIGHTS), self.dtype)
         self.parameters = drawn
         self.state = {
@@ -125,9 +128,9 @@ class Training:
         self.diverged = np.zeros(len(self.seeds), np.int64)
         self._batch_losses: list[np.ndarray] = []
         self._measured: dict[int, dict[str, np.ndarray]] = {}
+        self._groups = [_Group(self, worlds) for worlds in self._shares()]
         if start is not None:
             self._continue(start)
-        self._groups = [_Group(self, worlds) for worlds in self._shares()]
 
     @property
     def done(self) -> bool:
@@ -149,8 +152,8 @@ class Training:
         seeds = derive(derive(self.seeds, MASKS, steps[:, None, None]), places)  # (steps, layers, worlds)
         losses = np.full(len(self.seeds), np.nan)
         running = self.watch.stopped == 0
-        self.epoch += 1
         self._each_group(lambda group: group.run_epoch(rows, seeds, losses), running)
+        self.epoch += 1  # not before: an epoch that is interrupted does not count
         losses[~running] = np.nan
         self._batch_losses.append(losses)
         self.diverged[(self.diverged == 0) & running & ~np.isfinite(losses)] = self.epoch
@@ -167,7 +170,7 @@ class Training:
 
     def history(self) -> History:
         """Return how training went so far."""
-        restored, measured = self.watch.rule is not None, list(self._measured.values())
+        restored, measured = self.watch.rule is not None and bool(self._measured), list(self._measured.values())
         return History(
             network=self.network,
             seeds=self.seeds,
@@ -186,7 +189,9 @@ class Training:
     def _evaluate(self, running: np.ndarray) -> None:
         losses = {part: self.evaluate(part) for part in ("train", "validation")}
         self._measured[self.epoch] = {f"{part}_{name}": losses[part][name] for part in losses for name in losses[part]}
-        better = self.watch.see(losses["validation"]["loss"], self.epoch) & running
+        self.diverged[(self.diverged == 0) & running & ~np.isfinite(losses["train"]["loss"])] = self.epoch
+        better = self.watch.see(losses["validation"]["loss"], self.epoch) | (self.watch.best_epoch == 0)
+        better &= running
         for best, now in zip(trees.leaves(self.best), trees.leaves(self.parameters), strict=True):
             best[better] = now[better]
 
@@ -196,13 +201,22 @@ class Training:
             raise ValueError("start: was stopped early, and its best weights have no state; train without it")
         if not np.array_equal(start.seeds, self.seeds):
             raise ValueError(f"start has the seeds {start.seeds}, and seed is {self.seeds}: must be the same")
+        if self.epochs < (done := start.batch_loss.shape[1]):
+            raise ValueError(f"epochs={self.epochs}: start has {done} epochs already, which count; give more")
         for name, ours in (("parameters", self.parameters), ("best", self.best), ("state", self.state)):
             _copy(getattr(start, name), ours, name)
         self.epoch, self.seconds, self.diverged = start.batch_loss.shape[1], start.seconds, start.diverged.copy()
         self._batch_losses = list(start.batch_loss.T)
+        if self.epoch in start.epochs:
+            last, now = start.train_loss[:, -1], self.evaluate("train")["loss"]
+            if not np.allclose(now, last, rtol=1e-3, atol=1e-6, equal_nan=True):
+                words = "give the same network, data and loss"
+                raise ValueError(f"start ends with the training losses {last}, which here are {now}: {words}")
         for column, epoch in enumerate(start.epochs):
             self._measured[int(epoch)] = {name: getattr(start, name)[:, column] for name in _MEASURES}
             self.watch.see(start.validation_loss[:, column], int(epoch))
+        if not np.array_equal(self.watch.best_epoch, start.best_epoch):
+            raise ValueError(f"early_stopping: start has not the weights of its best epochs, {self.watch.best_epoch}")
 
     def _shares(self) -> list[slice]:
         """Return the groups of worlds: small enough for the cache, and at least one for each thread."""
@@ -244,24 +258,22 @@ class _Group:
         training, total = self.training, 0.0
         for number, start in enumerate(range(0, rows.shape[1], training.batch)):
             chosen = rows[self.worlds, start : start + training.batch]
-            done = (training.epoch - 1 + number / training.steps) / training.epochs
+            done = (training.epoch + number / training.steps) / training.epochs
             total = total + chosen.shape[1] * self._step(chosen, seeds[number, :, self.worlds], done)
         losses[self.worlds] = total / rows.shape[1]
 
     def evaluate(self, part: str, found: dict[str, np.ndarray]) -> None:
         """Write the mean loss and the share of errors over a part's examples to `found`."""
         rows = getattr(self.training.data, part)[self.worlds]
-        loss, wrong = 0.0, 0.0
+        loss, wrong, classes = 0.0, 0.0, self.training.data.classes
         for start in range(0, rows.shape[1], networks.EXAMPLES_AT_ONCE):
             chosen = rows[:, start : start + networks.EXAMPLES_AT_ONCE]
             x, y = self._examples(chosen, None)
             output, _ = networks.forward(self.training.network, self.parameters, x, training=False)
             loss = loss + chosen.shape[1] * self.training.loss(output, y)[0]
-            if self.training.data.classes:
-                wrong = wrong + (output.argmax(axis=-1) != y).sum(axis=1)
+            wrong = wrong + networks.wrong(output, y, classes).sum(axis=1)
         found["loss"][self.worlds] = loss / rows.shape[1]
-        if self.training.data.classes:
-            found["error"][self.worlds] = wrong / rows.shape[1]
+        found["error"][self.worlds] = wrong / rows.shape[1]
 
     def _step(self, rows: np.ndarray, seeds: np.ndarray, done: float) -> np.ndarray:
         training, parameters = self.training, self.parameters
@@ -327,11 +339,12 @@ def one_blas_thread() -> Iterator[None]:
 def _copy(source: Any, target: Any, name: str) -> None:
     """Copy the arrays of one tree into those of another."""
     found, wanted = trees.flat(source), trees.flat(target)
-    for path, array in wanted.items():
-        if path not in found or found[path].shape != array.shape:
-            shape = f"shape {found[path].shape}" if path in found else "no such array"
-            raise ValueError(f"start.{name}, {path}: {shape}; must be {array.shape}, as network and optimizer have it")
-        array[...] = found[path]
+    for path in wanted | found:
+        theirs, ours = (f"shape {tree[path].shape}" if path in tree else "no such array" for tree in (found, wanted))
+        if theirs != ours:
+            raise ValueError(f"start.{name}, {path}: {theirs}; must be {ours}, as network and optimizer have it")
+        if not SETTINGS.fullmatch(path):
+            wanted[path][...] = found[path]
 
 
 def _shorten(gradients: Any, longest: float) -> None:
@@ -351,6 +364,7 @@ def _for_worlds(data: Data, worlds: int) -> Data:
     """Return the data with one split for each world; a single split is shared by all."""
     if not isinstance(data, Data):
         raise TypeError(f"data is a {type(data).__name__}: must be Data, as split or as_data of workbench.data returns")
+    data.check()
     if data.worlds == worlds:
         return data
     if data.worlds == 1:
@@ -363,15 +377,17 @@ def _check_numbers(training: Training, early_stopping: EarlyStopping | None) -> 
         checked_count(name, getattr(training, name), least)
     if training.dtype not in (np.float32, np.float64):
         raise TypeError(f"dtype={training.dtype}: must be float32 or float64")
-    if training.clip is not None and not training.clip > 0:
-        raise ValueError(f"clip={training.clip}: must be above 0, or None")
-    if early_stopping is not None and not training.data.validation.shape[1]:
-        raise ValueError("early_stopping needs validation examples: split with validation=...")
+    if training.clip is not None and not 0 < training.clip < np.inf:
+        raise ValueError(f"clip={training.clip}: must be above 0 and finite, or None")
+    if early_stopping is not None and not (training.data.validation.shape[1] and training.evaluate_every):
+        raise ValueError("early_stopping needs validation examples and evaluate_every > 0: split with validation=...")
 
 
 def _check_outputs(network: Sequence[Layer], data: Data, loss: Loss | None) -> None:
-    """Raise ValueError unless the network ends with one output for each class or target."""
+    """Raise an error unless the network takes ids if x has them, and ends with one output for each class or target."""
     (*_, last) = networks.shapes(network, data.x.shape[1:])
+    if data.x.dtype.kind != "f" and not any(layer.takes_ids for layer in network):
+        raise TypeError(f"x has dtype {data.x.dtype}, as ids have, and no layer takes ids: give x as floats")
     wanted = data.classes or int(np.prod(data.y.shape[1:]))
     if loss is None and last != (wanted,):
         what = f"{wanted} classes" if data.classes else f"{wanted} targets"

@@ -21,14 +21,14 @@ class History:
     seeds           (worlds,)
     epochs          (evaluations,): the epochs after which the network was evaluated, in evaluation mode
     train_loss      (worlds, evaluations), like train_error, validation_loss and validation_error; an error is the
-                    share of examples that are classified wrongly, NaN for regression. NaN: not measured, or the world
-                    had stopped
+                    share of examples that are classified wrongly, NaN for regression or fewer outputs than classes.
+                    NaN: not measured, or the world had stopped
     batch_loss      (worlds, epochs): mean loss of the batches, in training mode; not comparable with the others
-    best_epoch      (worlds,): where the validation loss was lowest; 0 without validation examples
+    best_epoch      (worlds,): where the validation loss was lowest; 0 without a finite one
     stopped         (worlds,): the epoch of early stopping, or 0
     diverged        (worlds,): the first epoch whose loss was not finite, or 0
     parameters      one dict of arrays for each layer, after the last epoch; the best ones if early stopping was used
-    best            the parameters of the best epoch; of the last epoch without validation examples
+    best            the parameters of the best epoch; of the last epoch if best_epoch is 0
     state           of the optimizer and the penalties, with which training can be continued
     seconds         the time that training took
     """
@@ -77,13 +77,14 @@ class History:
         training."""
         if x.shape[:1] != self.seeds.shape:
             raise ValueError(f"x has shape {x.shape}: the first axis must be the {len(self.seeds)} worlds")
+        networks.shapes(self.network, x.shape[2:])
         kind = next(trees.leaves(self.parameters), np.empty(0)).dtype
         return networks.predict(self.network, self.parameters, x.astype(kind) if x.dtype.kind == "f" else x)
 
     def error(self, data: Data, part: str = "test") -> np.ndarray:
-        """Return the share of the part's examples that each world's network classifies wrongly, shape (worlds,)."""
+        """Return the share of the part's examples that each world's network classifies wrongly, (worlds,)."""
         x, y = data.part(part)
-        return (self.predict(x).argmax(axis=-1) != y).mean(axis=1)
+        return networks.wrong(self.predict(x), y, data.classes).mean(axis=1)
 
     def loss(self, data: Data, part: str = "test") -> np.ndarray:
         """Return the mean cross-entropy, or for regression squared error, over the part's examples, shape (worlds,)."""
@@ -93,9 +94,11 @@ class History:
         return default_loss(data.classes)(self.predict(x), y)[0]
 
     def save(self, file: str | Path) -> None:
-        """Write everything but the layers to an .npz file, completely or not at all."""
+        """Write everything but the layers to an .npz file, completely or not at all; .npz is added to other names."""
         arrays: dict[str, Any] = trees.flat({name: value for name, value in vars(self).items() if name != "network"})
-        write_whole(Path(file).with_suffix(".npz"), lambda place: np.savez(place, **arrays))
+        arrays["layers"] = np.array([type(layer).__name__ for layer in self.network])
+        whole = Path(f"{str(file).removesuffix('.npz')}.npz")
+        write_whole(whole, lambda place: np.savez(place, **arrays))
 
     @classmethod
     def load(cls, file: str | Path, network: Sequence[Layer]) -> "History":
@@ -104,16 +107,20 @@ class History:
         Raises:
             ValueError: the file was not written by `save`, or holds the parameters of other layers.
         """
+        Path(file).stat()  # raises FileNotFoundError
         try:
             with np.load(file, allow_pickle=False) as stored:
                 tree = _unflatten({name: stored[name] for name in stored.files})
+            ours = [type(layer).__name__ for layer in network]
+            if (names := list(tree.pop("layers", ours))) != ours:
+                raise ValueError(f"its layers are {', '.join(names)}")
             tree["seconds"], tree["state"] = float(tree["seconds"]), tree.get("state", {})
             tree["parameters"], tree["best"] = (
                 [tree[name].get(str(place), {}) for place in range(len(network))] for name in ("parameters", "best")
             )
             return cls(network=list(network), **tree)
-        except (ValueError, KeyError, TypeError, EOFError) as problem:
-            raise ValueError(f"{file}: is not a history that History.save wrote ({problem})") from None
+        except Exception as problem:  # a damaged archive raises many kinds
+            raise ValueError(f"{file}: is not a history of this network that History.save wrote ({problem})") from None
 
 
 def _unflatten(arrays: dict[str, np.ndarray]) -> dict[str, Any]:

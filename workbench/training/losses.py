@@ -31,6 +31,7 @@ def cross_entropy(
         raise ValueError(f"label_smoothing={label_smoothing}: must be from 0 to 1")
     _check_classes(logits, targets)
     gradient, loss = np.empty(logits.shape, logits.dtype), np.empty(len(logits), logits.dtype)
+    targets = targets.astype(np.int64, copy=False)
     if loops.cross_entropy(np.ascontiguousarray(logits), targets, float(label_smoothing), gradient, loss):
         wrong = targets.min() if targets.min() < 0 else targets.max()
         raise ValueError(f"targets hold {wrong}: must be from 0 to {logits.shape[2] - 1}, the classes of the logits")

@@ -67,10 +67,16 @@ def backward(
     return gradients
 
 
+def wrong(output: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
+    """Return where the largest output is not at the class y; NaN without classes or with fewer outputs than classes."""
+    return (output.argmax(axis=-1) != y) if output.shape[-1] >= classes > 0 else np.full(output.shape[:2], np.nan)
+
+
 def predict(network: Sequence[Layer], parameters: Sequence[Parameters], x: np.ndarray) -> np.ndarray:
     """Return the outputs (worlds, examples, ...) for x (worlds, examples, *shape), in evaluation mode."""
-    blocks = [
-        forward(network, parameters, x[:, start : start + EXAMPLES_AT_ONCE], training=False)[0]
-        for start in range(0, max(x.shape[1], 1), EXAMPLES_AT_ONCE)
-    ]
+    with np.errstate(all="ignore"):  # as in training: a world that diverged has infinite weights
+        blocks = [
+            forward(network, parameters, x[:, start : start + EXAMPLES_AT_ONCE], training=False)[0]
+            for start in range(0, max(x.shape[1], 1), EXAMPLES_AT_ONCE)
+        ]
     return np.concatenate(blocks, axis=1)

@@ -75,8 +75,9 @@ def interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> tupl
     """Return the t-interval of the mean of at least two values; (-inf, inf) if it cannot be computed."""
     from scipy.stats import t
 
+    _check_share("level", level)
     array = np.asarray(values, float)
-    if len(array) < 2 or not np.all(np.isfinite(array)):
+    if array.ndim != 1 or len(array) < 2 or not np.all(np.isfinite(array)):
         return -math.inf, math.inf
     half = float(t.ppf(0.5 + level / 2, len(array) - 1)) * float(np.std(array, ddof=1)) / math.sqrt(len(array))
     return float(np.mean(array)) - half, float(np.mean(array)) + half

@@ -25,7 +25,7 @@ class EarlyStopping:
     minimum_gain: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.patience < 1:
+        if not self.patience >= 1:
             raise ValueError(f"patience={self.patience}: must be at least 1")
         if not 0 <= self.smoothing < 1:
             raise ValueError(f"smoothing={self.smoothing}: must be at least 0 and below 1")

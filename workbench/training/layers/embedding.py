@@ -36,6 +36,7 @@ class EmbeddingBag(Layer):
     columns: int
     mode: str = "sum"
     initializer: Initializer = STANDARD_NORMAL
+    takes_ids = True
 
     def __post_init__(self) -> None:
         checked_count("rows", self.rows, 1)

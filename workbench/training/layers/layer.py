@@ -20,6 +20,8 @@ class Layer:
     Nothing in a layer mixes worlds, so that a world's numbers do not depend on the worlds beside it.
     """
 
+    takes_ids = False  # whether x may hold whole numbers, ids of lists
+
     def output(self, shape: Shape) -> Shape:
         """Return the shape of one example after this layer.
 

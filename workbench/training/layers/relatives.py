@@ -155,6 +155,7 @@ class IdDropout(Dropping):
     ratio: Rate = 0.5
     replacement: int = -1
     whole: bool = False
+    takes_ids = True
 
     def noisy(self, parameters: Named, x: np.ndarray, seed: Any) -> Passed:
         ratios = self.ratios(parameters, len(x))
@@ -173,6 +174,7 @@ class SubsampleIds(Dropping):
     """
 
     keep: int
+    takes_ids = True
 
     def __post_init__(self) -> None:
         checked_count("keep", self.keep, 1)
