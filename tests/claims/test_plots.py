@@ -5,7 +5,7 @@ import pytest
 
 from workbench.claims import plots
 from workbench.claims.claim import Claim
-from workbench.claims.rules import Exact, Interval, interval
+from workbench.claims.rules import Apart, Exact, Interval, interval
 
 RULE = (Interval("gain", above=0.02), Exact("share", 0.5, 0.75))
 
@@ -59,3 +59,38 @@ def test_growing():
     low, high = interval(values[:3])
     corners = ax.collections[0].get_paths()[0].vertices
     assert {low, high} <= set(corners[:, 1])
+
+
+def test_intervals_of_recorded_and_live_worlds():
+    recorded = {"above": [0.15, 0.16, 0.155], "below": [-0.3, -0.2, -0.21, -0.25]}
+    ax = plots.intervals(recorded, {"below": [-0.1, -0.4]}, bounds=(0.05,))
+    dots, bar, others, other_bar, live, live_bar, bound = ax.lines
+    assert [list(each.get_xdata()) for each in (dots, others, live)] == [*recorded.values(), [-0.1, -0.4]]
+    assert tuple(bar.get_xdata()) == interval(recorded["above"])
+    assert tuple(live_bar.get_xdata()) == interval([-0.1, -0.4])
+    colours = [each.get_color() for each in (bar, other_bar, live_bar)]
+    assert colours == [plots.COLOURS["holds"], plots.COLOURS["fails"], plots.LIVE]
+    assert bound.get_xdata()[0] == 0.05
+    assert {each.get_text() for each in ax.get_legend().get_texts()} == {"holds", "fails", "2 new worlds"}
+    assert [each.get_text() for each in ax.get_yticklabels()] == ["above", "below"]
+
+
+def test_intervals_take_answers_and_need_no_bound():
+    ax = plots.intervals({"a": [1.0, 2.0], "b": [5.0, 7.0]}, bounds=(-1.0, 1.0), answers={"a": "open"})
+    assert [ax.lines[place].get_color() for place in (1, 3)] == [plots.COLOURS["open"], plots.DARK]
+    assert [line.get_xdata()[0] for line in ax.lines[4:]] == [-1, 1]
+    assert len(plots.intervals({"a": [1.0, 2.0]}, bounds=()).lines) == 2
+
+
+def test_the_first_worlds_of_a_claim(monkeypatch):
+    claim = Claim("L99", "LRN", "Q1", "statistical", "Made up.", (Apart("gain", 0.1),), None, "", ())
+    whole = claim.judge({"": [{"gain": value} for value in (0.3, 0.31, 0.32, -0.5, 0.3)]})
+    monkeypatch.setattr(plots, "find", lambda id: claim)
+    monkeypatch.setattr(plots, "saved", lambda each: whole)
+    ax = plots.first_worlds("L99", 5)
+    assert plots.first_worlds("L99", 3, ax=ax) is ax
+    dots, bar, low, high = ax.lines
+    assert list(dots.get_xdata()) == [0.3, 0.31, 0.32]
+    assert [low.get_xdata()[0], high.get_xdata()[0]] == [-0.1, 0.1]
+    assert ax.get_title(loc="left").endswith("3 worlds: holds")
+    assert bar.get_color() == plots.COLOURS["holds"]

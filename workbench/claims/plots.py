@@ -3,7 +3,7 @@
 import math
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,13 +11,16 @@ from markupsafe import Markup
 
 from workbench import drawing
 from workbench.claims.claim import KINDS, TEXTS, Verdict
-from workbench.claims.rules import MARGIN, VERDICTS, Exact, Interval, Rule, interval
+from workbench.claims.evidence import saved
+from workbench.claims.ledger import find
+from workbench.claims.rules import MARGIN, VERDICTS, Apart, Exact, Interval, Rule, interval, judge
 from workbench.drawing import plot
 from workbench.training.plots import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+DARK, LIVE = "#555555", "#0072B2"
 WIDTH, ROW, LEFT = 160, 22, 6  # size of a strip in pixels
 DECADES = 2.0  # numbers that are all positive and spread over more than this are drawn on a logarithmic axis
 
@@ -85,6 +88,55 @@ def numbers(verdict: Verdict, number: str, *, scale: str = "linear", ax: "Axes")
     ax.set(xlabel=number, title=textwrap.fill(str(rule), 74), ylim=(len(names) - 0.4, -0.6), xscale=scale)
 
 
+@plot(size=(7.6, 3.6))
+def intervals(
+    recorded: Mapping[str, Sequence[float]],
+    live: Mapping[str, Sequence[float]] | None = None,
+    *,
+    measure: str = "relative gain",
+    bounds: Sequence[float] = (MARGIN,),
+    answers: Mapping[str, str] | None = None,
+    ax: "Axes",
+) -> None:
+    """Draw a row for each name: a dot for each recorded world, and as a bar the 99 % interval of the mean.
+
+    The worlds of a live run are drawn below, by the same names, in blue. Dashed lines are the bounds. The colour is the
+    verdict that `answers` has for the row; by default, whether the interval lies above the first bound; grey without.
+    """
+    ax.figure.set_figheight(1.2 + (0.62 if live else 0.42) * len(recorded))
+    if answers is None and bounds:
+        answers = {name: judge(*interval(values), bounds[0]) for name, values in recorded.items()}
+    for row, (name, values) in enumerate(recorded.items()):
+        answer = (answers or {}).get(name, "recorded")
+        _row(ax, row - 0.3 * bool(live), values, COLOURS.get(answer, DARK), answer)
+        if live and name in live:
+            _row(ax, row + 0.12, live[name], LIVE, f"{len(live[name])} new worlds")
+    for bound in bounds:
+        ax.axvline(bound, color="#222222", linestyle="--", linewidth=1)
+    handles = dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
+    ax.legend(handles.values(), handles.keys())
+    ax.set_yticks(range(len(recorded)), list(recorded))
+    ax.set(xlabel=measure, ylim=(len(recorded) - 0.4, -0.6))
+
+
+def _row(ax: "Axes", place: float, values: Sequence[float], colour: str, label: str) -> None:
+    ax.plot(values, np.full(len(values), place), "o", color=colour, alpha=0.35, markersize=4)
+    ax.plot(interval(values), (place + 0.2, place + 0.2), color=colour, linewidth=5, solid_capstyle="butt", label=label)
+
+
+@plot(size=(7.6, 3.8))
+def first_worlds(claim: str, recorded: int, *, ax: "Axes") -> None:
+    """Draw the first number that a claim is judged by, in the first worlds of its saved evidence."""
+    verdict = saved(find(claim))
+    rule, part = verdict.claim.rule[0], {name: seeds[:recorded] for name, seeds in verdict.numbers.items()}
+    rows = {name or "one setting": [each[rule.number] for each in seeds] for name, seeds in part.items()}
+    answers = {name: rule.judge(values) for name, values in rows.items()}
+    ax.clear()
+    intervals(rows, measure=rule.number, bounds=_bounds(rule), answers=answers, ax=ax)
+    ax.figure.set_figheight(3.8)
+    ax.set_title(f"{claim} with {recorded} worlds: {verdict.claim.judge(part).verdict}")
+
+
 @plot(size=(7.2, 3.4))
 def growing(values: Sequence[float], bound: float, *, ax: "Axes") -> None:
     """Draw the mean of the first seeds and its 99 % interval, by the number of seeds."""
@@ -126,6 +178,8 @@ def _bounds(rule: Rule) -> tuple[float, ...]:
         return (rule.least, rule.most)
     if isinstance(rule, Interval):
         return tuple(bound for bound in (rule.above, rule.below) if bound is not None)
+    if isinstance(rule, Apart):
+        return (-rule.by, rule.by)
     return ()
 
 

@@ -22,13 +22,13 @@ VARIANCES = {
 }
 
 
-def gradient_through_dropout(seed: int, unit: str, depth: int, scaled: bool) -> dict[str, float]:
+def gradient_through_dropout(seed: int, unit: str, depth: int, scaled: bool, ratio: float = 0.5) -> dict[str, float]:
     """Return the median, over networks, of the squared gradient at the input with dropout over that without."""
     rng = np.random.default_rng(seed)
     variance = (2 if unit == "ReLU" else 1) / WIDTH
     weights = [rng.normal(0, np.sqrt(variance), (WORLDS, WIDTH, WIDTH)) for _ in range(depth)]
     x, dy = rng.normal(size=(2, WORLDS, EXAMPLES, WIDTH))
-    energies = [_input_gradient(x, weights, dy, unit, ratio, scaled, seed) for ratio in (0.5, 0.0)]
+    energies = [_input_gradient(x, weights, dy, unit, each, scaled, seed) for each in (ratio, 0.0)]
     return {"squared gradient, with over without": float(np.median(energies[0] / energies[1]))}
 
 

@@ -11,6 +11,7 @@ from workbench.experiments import (
 )
 
 TEXT = "sparse dropout"
+HERE = "10-sparse-dropout-in-training"
 
 CLAIMS = [
     Claim(
@@ -21,7 +22,7 @@ CLAIMS = [
         "Dropout makes a network rely less on single neurons.",
         (Interval("gain of accuracy kept under ablation over the best other", above=MARGIN),),
         dropout_in_networks.reliance,
-        "02-sparse-dropout#Does it help?",
+        f"{HERE}#Does it help?",
         ("hidden units removed at random from networks tuned with equally many points, the rest rescaled",),
         settings={"300 digits": {"train": 300}},
         seeds=30,
@@ -37,7 +38,7 @@ CLAIMS = [
         "Replacement generalizes better than standard dropout on sparse data.",
         (Interval("relative gain over dropout to zero", above=MARGIN),),
         replacement_in_networks.replacement,
-        "02-sparse-dropout#When is it worth more than standard dropout?",
+        f"{HERE}#By what should dropped elements be replaced?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={
             f"{data}, {model}": {"data": data, "hidden": hidden}
@@ -59,7 +60,7 @@ CLAIMS = [
         "The choice of the replacement affects performance.",
         (Interval("relative range of tuned losses over replacements", above=MARGIN),),
         replacement_in_networks.effect_of_value,
-        "02-sparse-dropout#How does the replacement change the statistics?",
+        f"{HERE}#By what should dropped elements be replaced?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={
             f"{data}, {words}": {"data": data, "ratio": ratio}
@@ -79,7 +80,7 @@ CLAIMS = [
         "It helps less on dense data, and where a network generalizes already.",
         (Interval("rank correlation of the gain", below=-0.5),),
         replacement_in_networks.gain_along,
-        "02-sparse-dropout#When is it worth more than standard dropout?",
+        f"{HERE}#Does it help?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={
             "replacement, by density": {"varied": "density"},
@@ -98,7 +99,7 @@ CLAIMS = [
         "Setting the smallest weights to zero, during or after training, regularizes.",
         (Interval("relative gain over tuned L2", above=MARGIN),),
         dropout_relatives.pruning,
-        "02-sparse-dropout#What else is there?",
+        f"{HERE}#Is it better than its relatives?",
         (
             "trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",
             "networks with as many weights removed at random",
@@ -118,7 +119,7 @@ CLAIMS = [
         "DropConnect gives more robust and more general features.",
         (Interval("relative gain over none", above=MARGIN),),
         dropout_relatives.dropconnect,
-        "02-sparse-dropout#What else is there?",
+        f"{HERE}#Is it better than its relatives?",
         (
             "trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",
             "weights removed at random from trained networks, the rest scaled up",
@@ -141,7 +142,7 @@ CLAIMS = [
             Interval("relative gain over the best fixed ratio", above=-MARGIN),
         ),
         dropout_relatives.learned_noise,
-        "02-sparse-dropout#What else is there?",
+        f"{HERE}#Is it better than its relatives?",
         ("networks on 20 relevant inputs and 80 of noise, with an annealed penalty; dropout with eight ratios",),
         seeds=30,
         retrained=True,
@@ -156,7 +157,7 @@ CLAIMS = [
         "It changes how fast training converges.",
         (Interval("epochs to the target, over those without", above=1.2),),
         dropout_in_networks.convergence,
-        "02-sparse-dropout#Does it help?",
+        f"{HERE}#At which rate?",
         ("training loss in evaluation mode, the fastest of four learning rates for each ratio",),
         settings={
             f"{ratio}{name}": {"ratio": ratio, "replacement": replacement}
@@ -177,7 +178,7 @@ CLAIMS = [
         "The rate and the replacement need tuning.",
         (Interval("loss at the default over the tuned loss, less 1", above=MARGIN),),
         replacement_in_networks.loss_at_defaults,
-        "02-sparse-dropout#What else should I consider?",
+        f"{HERE}#What is not worth tuning?",
         ("sweeps of ratio and replacement on id lists",),
         settings={each: {"hyperparameter": each} for each in ("ratio", "replacement")},
         seeds=90,
@@ -196,7 +197,7 @@ CLAIMS = [
             Interval("the same, less that of the other order", above=0.0),
         ),
         dropout_and_choices.batch_normalization,
-        "02-sparse-dropout#What else should I consider?",
+        f"{HERE}#Does it disturb batch or weight normalization?",
         ("X. Li, S. Chen, X. Hu, J. Yang, CVPR 2019: loss with running statistics against statistics estimated again",),
         settings={
             f"{'scaled' if scaled else 'not scaled'}, replaced by {name}": {
@@ -220,7 +221,7 @@ CLAIMS = [
         "It interacts with weight normalization.",
         (Apart("interaction of logarithms of losses", by=MARGIN),),
         dropout_and_choices.weight_normalization,
-        "02-sparse-dropout#What else should I consider?",
+        f"{HERE}#Does it disturb batch or weight normalization?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         seeds=30,
         retrained=True,
@@ -238,7 +239,7 @@ CLAIMS = [
             Interval("rank correlation of ratio and gap", below=-0.9),
         ),
         dropout_in_networks.regularization,
-        "02-sparse-dropout#Does it help?",
+        f"{HERE}#At which rate?",
         ("losses in evaluation mode after the last epoch, learning rates tuned on validation data for each ratio",),
         settings={f"{train} digits": {"train": train} for train in (100, 300)},
         seeds=30,
@@ -255,7 +256,7 @@ CLAIMS = [
         "Dropout is sensitive to the initialization, and Glorot's or He's improves it.",
         (Interval("spread over initializations with dropout, less that without", above=MARGIN),),
         dropout_and_choices.initialization,
-        "02-sparse-dropout#What else should I consider?",
+        f"{HERE}#Which initialization, activation, optimizer, learning rate and batch size?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={f"{n} layer{'s' * (n > 1)}": {"layers": n} for n in (1, 3, 6)},
         seeds=30,
@@ -288,7 +289,7 @@ CLAIMS = [
         "The activation function changes how well dropout works.",
         (Apart("gain of dropout, less that with ReLU", by=MARGIN),),
         dropout_and_choices.activation,
-        "02-sparse-dropout#What else should I consider?",
+        f"{HERE}#Which initialization, activation, optimizer, learning rate and batch size?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={
             f"{name}, replaced by {new}": {"name": name, "replacement": replacement}
@@ -309,7 +310,7 @@ CLAIMS = [
         "Adam or RMSprop may work better with dropout.",
         (Interval("relative gain over SGD", above=MARGIN),),
         dropout_and_choices.optimizers,
-        "02-sparse-dropout#What else should I consider?",
+        f"{HERE}#Which initialization, activation, optimizer, learning rate and batch size?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={each: {"optimizer": each} for each in ("momentum", "RMSprop", "Adam")},
         seeds=30,
@@ -397,7 +398,7 @@ CLAIMS = [
         "It works better on text and images than on time series and audio.",
         (Interval("difference of mean gains between the kinds", above=MARGIN),),
         replacement_in_networks.kinds_of_data,
-        "02-sparse-dropout#Does it help?",
+        f"{HERE}#On which data does it help?",
         ("two data sets of each kind, as the units of the comparison",),
         settings={
             f"{better} against {worse}": {"better": better, "worse": worse}
@@ -418,7 +419,7 @@ CLAIMS = [
         "It makes training take longer.",
         (Interval("time to the target, over that without", above=1.05),),
         dropout_in_networks.time_to_target,
-        "03-dropout-in-hardware#What makes software fast?",
+        f"{HERE}#What does it cost?",
         ("counts of a step on a published processor, times updates to a target loss",),
         settings={engine: {"engine": engine} for engine in ("fused", "NumPy")},
         seeds=30,
@@ -434,7 +435,7 @@ CLAIMS = [
         "Dropout must be off in evaluation to be accurate.",
         (Interval("relative loss of the mean of masks over none", above=0.0),),
         dropout_in_networks.evaluation,
-        "02-sparse-dropout#What happens in evaluation?",
+        f"{HERE}#What does it cost?",
         ("log losses; masks or none, each with the rate and length of training best for it on validation data",),
         settings={"1 mask": {"masks": 1}, "10 masks": {"masks": 10}, "100 masks": {"masks": 100}},
         seeds=30,
@@ -451,7 +452,7 @@ CLAIMS = [
         "That makes evaluation faster than training, which matters for real time.",
         (Exact("share of the difference that is dropout's", least=0.5),),
         dropout_in_networks.latency,
-        "02-sparse-dropout#What happens in evaluation?",
+        f"{HERE}#What does it cost?",
         ("counts of forward pass, backward pass, update and dropout, on a published processor",),
         settings={f"batch of {batch}": {"batch": batch} for batch in (1, 64)},
         seeds=1,
@@ -468,7 +469,7 @@ CLAIMS = [
         "Combining it with L1 or L2 improves the results.",
         (Interval("relative gain over the better of the two", above=MARGIN),),
         dropout_in_networks.combined,
-        "02-sparse-dropout#Does it help?",
+        f"{HERE}#Does it help?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={
             f"{penalty}, {data}": {"penalty": penalty, "data": data}
