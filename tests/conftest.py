@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -9,18 +10,21 @@ from hypothesis import HealthCheck, settings
 from workbench import parallel
 
 _CHECKS = {"suppress_health_check": list(HealthCheck), "deadline": None, "database": None, "print_blob": False}
-settings.register_profile("short", max_examples=120, derandomize=True, **_CHECKS)
+settings.register_profile("short", max_examples=80, derandomize=True, **_CHECKS)
 settings.register_profile("long", max_examples=10_000, **_CHECKS)
 settings.load_profile("short")
 
 sys.modules.setdefault("rfc3987_syntax", None)  # a grammar that notebooks do not need, and that takes 1.3 s
-gc.disable()  # a third of the time of collecting tests, of which none is garbage
 
 
-def pytest_collection_finish() -> None:
-    """Collect garbage from now on, but never look again at the thousands of tests that stay."""
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Spare the garbage collector the thousands of tests that stay: it would look at them again and again."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(1_000_000_000)  # not gc.disable(): modules that are imported now may take that for the usual state
+    yield
     gc.freeze()
-    gc.enable()
+    gc.set_threshold(*thresholds)
 
 
 @pytest.fixture(autouse=True)

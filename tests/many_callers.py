@@ -15,7 +15,7 @@ import numpy as np
 from tests.declared import ELEMENTS, run
 from workbench import OPERATORS, parallel
 
-THREADS, ROUNDS = 6, 2
+THREADS, ROUNDS = 4, 2
 
 
 @functools.cache

@@ -44,7 +44,7 @@ EVERY = pytest.mark.parametrize("operator", list(OPERATORS.values()), ids=list(O
 DIFFERENTIABLE = pytest.mark.parametrize(
     "operator", [each for each in OPERATORS.values() if isinstance(each.gradient, str)], ids=lambda each: each.name
 )
-LARGE = 6_000_000  # elements of calls whose memory is measured
+LARGE = 3_000_000  # elements of calls whose memory is measured
 SEEN = f"{next(iter(OPERATORS))} reference 0"  # a call that takes memory, which shows that it would be seen
 
 

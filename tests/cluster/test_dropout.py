@@ -99,16 +99,13 @@ def test_a_median_is_that_of_the_whole(shape, dtype, per_feature):
         assert_whole(x, cut(x, chunk), ratio=0.5, replacement="median", per_feature=per_feature, seed=1)
 
 
-@pytest.mark.parametrize("per_feature", [False, True])
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_a_mean_is_that_of_the_whole(shape, dtype, per_feature):
-    for seed, chunk in enumerate(CUTS):
-        x = values(shape, dtype, seed)
-        arguments = {"ratio": 1.0, "replacement": "mean", "per_feature": per_feature, "seed": 1}
-        expected, _ = workbench.dropout_with_replacement(x, **arguments)
-        y, _ = cluster.dropout_with_replacement(cut(x, chunk), **arguments)
-        np.testing.assert_allclose(y.compute(), expected, rtol=2 * np.finfo(dtype).eps, atol=1e-13)
+@every_triple(chunk=list(CUTS), shape=SHAPES, dtype=FLOATS, per_feature=[False, True])
+def test_a_mean_is_that_of_the_whole(chunk, shape, dtype, per_feature):
+    x = values(shape, dtype, len(chunk))
+    arguments = {"ratio": 1.0, "replacement": "mean", "per_feature": per_feature, "seed": 1}
+    expected, _ = workbench.dropout_with_replacement(x, **arguments)
+    y, _ = cluster.dropout_with_replacement(cut(x, chunk), **arguments)
+    np.testing.assert_allclose(y.compute(), expected, rtol=2 * np.finfo(dtype).eps, atol=1e-13)
 
 
 def typical(x, name, per_feature=False, chunks=2):
