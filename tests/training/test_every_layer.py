@@ -46,7 +46,13 @@ EXAMPLES = [
 WITHOUT_GRADIENT = {"EmbeddingBag", "IdDropout", "SubsampleIds"}  # what they take are ids
 WORLDS, BATCH = 3, 5
 SEEDS = world_seeds([7, 0, 12])
-every_layer = pytest.mark.parametrize(("layer", "shape"), EXAMPLES, ids=lambda each: repr(each)[:60])
+
+
+def named(each):
+    return type(each).__name__ if isinstance(each, layers.Layer) else str(each)
+
+
+every_layer = pytest.mark.parametrize(("layer", "shape"), EXAMPLES, ids=named)
 
 
 def made(layer, shape, dtype=np.float64):
