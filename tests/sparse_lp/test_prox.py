@@ -78,13 +78,12 @@ def test_roots_of_many_digits(p, dtype, engine):
         context.prec = scalar.DIGITS
         for weight in WEIGHTS:
             x = signed(sizes(weight, p, dtype))[: sizes(weight, p, dtype).size]  # each size once
-            x = x[ENGINES.index(engine) :: 2]  # and by one of the engines, which agree within these tolerances
             for value, z in zip(x.tolist(), lp_prox(x, weight, p, engine=engine).tolist(), strict=True):
                 assert z == 0 or (z < 0) == (value < 0)
                 if z or p > 1:
                     check_root(z, value, weight, p, dtype)
                     nonzero += 1
-    assert nonzero > 30
+    assert nonzero > 60
 
 
 def test_the_check_of_roots_sees_an_error():
