@@ -7,6 +7,7 @@ processes side by side with one thread each.
 
 import dataclasses
 import itertools
+import math
 import multiprocessing
 import statistics
 import time
@@ -18,10 +19,12 @@ from typing import Any
 import numpy as np
 
 from workbench.architectures import network as counted
-from workbench.architectures.layer_costs import optimizer_step
+from workbench.architectures.layer_costs import convolution, optimizer_step, softmax
 from workbench.bench import training_peers as peers
 from workbench.bench.driver import Settings, WrongResult
 from workbench.bench.results import Measurement, Results, base_versions
+from workbench.cost.loop_cost import loop_cost
+from workbench.cost.record import Cost
 from workbench.data.splits import as_data
 from workbench.machines.limits import Machine
 from workbench.machines.prediction import predict
@@ -163,14 +166,36 @@ def _verify(workload: Workload, runs: dict[str, Callable[..., Any]]) -> None:
 
 
 def step_seconds(workload: Workload, machine: Machine) -> float:
-    """Return the predicted time of a step of all worlds, which share the processor's threads."""
+    """Return the predicted time of a step of all worlds, whose loops run one after another on all threads.
+
+    Each loop takes its working time, its start, and the time of a call from Python around it, which all worlds share.
+    Threads are woken once an epoch, and arrays get memory that earlier ones gave back; neither counts.
+    """
+    limits, seconds = machine.with_threads(available_threads()), 0.0
+    for cost in _loops(workload):
+        together = workload.worlds * cost
+        found = predict(together, machine, threads=available_threads(), working_set=together.bytes)
+        seconds += found.working + cost.launches * limits.launch_seconds + limits.run_seconds
+    return seconds
+
+
+def _loops(workload: Workload) -> list[Cost]:
+    """Return the costs of one world's step: the batch is copied, each layer's passes, the loss, and the update."""
     kept = [_counted(layer) for layer in workload.network if not isinstance(layer, layers.Flatten)]
     network = counted.Network(workload.name, workload.shape, tuple(kept))
-    each = network.cost("forward", BATCH) + network.cost("gradient", BATCH)
-    each += optimizer_step("adam", network.parameters)
-    # All worlds share the start of a loop, and arrays get memory that earlier ones gave back.
-    together = dataclasses.replace(workload.worlds * each, launches=each.launches, bytes_allocated=0)
-    return predict(together, machine, threads=available_threads(), working_set=each.bytes).seconds
+    trace = network.trace(BATCH)
+    examples = BATCH * math.prod(workload.shape) * 4
+    costs = [loop_cost(examples, examples), softmax("forward", trace[-1].output_shape)]
+    for place, row in enumerate(trace):
+        forward, gradient = row.forward, row.gradient
+        if isinstance(row.layer, counted.Convolution):
+            options = {name: value for name, value in vars(row.layer).items() if name != "name"}
+            back = "gradient" if place else "gradient to weights"
+            forward, gradient = (
+                convolution(direction, row.input_shape, **options, method="im2col") for direction in ("forward", back)
+            )
+        costs += [forward, gradient]
+    return [*costs, optimizer_step("adam", network.parameters)]
 
 
 def _counted(layer: Any) -> counted.Layer:

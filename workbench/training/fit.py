@@ -1,7 +1,7 @@
 """Train a network in many worlds at once.
 
-The worlds are shared out in groups, small enough to stay in a processor's cache, and each thread trains one group
-through an epoch at a time. A world's result is the same to the last bit for any number of worlds and threads.
+The worlds are shared out in groups, and each thread trains one group through an epoch at a time. A world's result is the
+same to the last bit for any number of worlds and threads.
 """
 
 import contextlib
@@ -28,7 +28,8 @@ from workbench.training.random import derive, permutations, world_seeds
 from workbench.training.schedules import Schedule, constant
 from workbench.training.stopping import EarlyStopping, Watch
 
-GROUP_BYTES = 1 << 21  # of a group's weights and activations: about a processor's second-level cache
+# Weights and activations of a group, at most: smaller groups start more loops, which nearer caches do not repay.
+GROUP_BYTES = 1 << 25
 SETTINGS = re.compile(r"optimizer/(learning_rate|weight_decay)|penalties/\d+/(weight|threshold|sparsity)|\d+/ratio")
 WEIGHTS, ORDER, MASKS, AUGMENT = range(4)  # what a world's seed is used for
 
@@ -219,7 +220,7 @@ class Training:
             raise ValueError(f"early_stopping: start has not the weights of its best epochs, {self.watch.best_epoch}")
 
     def _shares(self) -> list[slice]:
-        """Return the groups of worlds: small enough for the cache, and at least one for each thread."""
+        """Return the groups of worlds: of limited size, and at least one for each thread."""
         activations = sum(int(np.prod(shape)) for shape in networks.shapes(self.network, self._inputs.shape[1:]))
         worlds = len(self.seeds)
         weights = sum(array.nbytes for array in trees.leaves(self.parameters)) // worlds
