@@ -1,7 +1,7 @@
 """Train a network in many worlds at once.
 
-The worlds are shared out in groups, and each thread trains one group through an epoch at a time. A world's result is the
-same to the last bit for any number of worlds and threads.
+The worlds are shared out in groups, and each thread trains one group through an epoch at a time. A world has the same
+result to the last bit for any number of worlds and threads.
 """
 
 import contextlib
