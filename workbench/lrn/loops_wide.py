@@ -11,12 +11,12 @@ So only the loops that copy are compiled for each type; `forward` and `gradient`
     terms     A term of the gradient's sum is a factor and an exponent too. Sums of terms take levels as squares do.
 """
 
-import math
 from collections import namedtuple
 
 import numpy as np
 
 from workbench.lrn.loops_common import SQUARES, VALUES, inner, kernel, part, sum_window, u
+from workbench.lrn.powers_of_two import HIGH, LOW, log2, power, power_of_two, split, times_power_of_two
 
 # The place of element (o, r, c, l) is the sum of the products with `strides`; a block holds `band` rows and `chunk`
 # lanes. Element (o, r, c, l) was computed by job o * jobs[0] + r // band * jobs[1] + l // jobs[3] * jobs[2]. With
@@ -34,73 +34,7 @@ Numbers = namedtuple(
 # first lane and their number, and in a row of the copy the length, the gap at either end, and the values between.
 Block = namedtuple("Block", "outer row last top bottom lane step pitch gap width")
 
-# A sum of squares or terms is exact enough if its magnitude is in this range; beyond, another level is.
-LOW, HIGH = 2.0**-900, 2.0**1000
 NEAR = 850.0  # terms whose exponents are within -NEAR .. NEAR are summed without another thought
-FAR = 1e15  # an exponent that is beyond the range of every float whatever is added
-
-# Taylor series: log2((1 + z) / (1 - z)) = z * (A0 + A1 z^2 + ...) if |z| < 0.172; 2^g = B0 + B1 g + ... if |g| <= 0.5.
-A0, A1, A2, A3, A4, A5, A6, A7, A8, A9 = (2 / math.log(2) / (2 * k + 1) for k in range(10))
-B0, B1, B2, B3, B4, B5, B6, B7, B8, B9, B10, B11, B12, B13 = (math.log(2) ** k / math.factorial(k) for k in range(14))
-LOG2_E = 1 / math.log(2)
-ONE, ROOT_HALF = 1023 << 52, 0x3FE6A09E667F3BCD  # bits of the float64 1 and sqrt(1/2)
-f64, i64 = np.float64, np.int64
-
-
-@part
-def _log2(s):
-    """Return log2 of a normal positive number."""
-    bits = f64(s).view(i64)
-    exponent = (bits - ROOT_HALF) >> 52
-    m = i64(bits - (exponent << 52)).view(f64)
-    z = (m - 1.0) / (m + 1.0)
-    w = z * z
-    p = ((((((((A9 * w + A8) * w + A7) * w + A6) * w + A5) * w + A4) * w + A3) * w + A2) * w + A1) * w + A0
-    return float(exponent) + z * p
-
-
-@part
-def _clipped(exponent):
-    e = exponent if exponent > -1000.0 else -1000.0
-    return e if e < 1000.0 else 1000.0
-
-
-@part
-def _power_of_two(exponent):
-    """Return 2^exponent for a whole number, taken as -1000 or 1000 if it is beyond these."""
-    return i64((i64(np.int32(_clipped(exponent))) + 1023) << 52).view(f64)
-
-
-@part
-def _power(beta, log2_scale):
-    """Return f and a whole e with scale^-beta = f * 2^e."""
-    exponent = -beta * log2_scale
-    exponent = 0.0 if beta == 0.0 and log2_scale == log2_scale else exponent
-    exponent = -FAR if exponent < -FAR else exponent
-    exponent = FAR if exponent > FAR else exponent
-    e = np.rint(exponent)
-    g = exponent - e
-    high = (((((B13 * g + B12) * g + B11) * g + B10) * g + B9) * g + B8) * g + B7
-    return ((((((high * g + B6) * g + B5) * g + B4) * g + B3) * g + B2) * g + B1) * g + B0, e
-
-
-@part
-def _times_power_of_two(value, exponent):
-    """Return value * 2^exponent, rounded once unless the value is below the normal range."""
-    first = _clipped(exponent)
-    second = _clipped(exponent - first)
-    return value * _power_of_two(first) * _power_of_two(second) * _power_of_two(exponent - first - second)
-
-
-@part
-def _split(x):
-    """Return f and a whole e with x = f * 2^e and 1 <= |f| < 2; f is 0 for 0, and NaN for what is not finite."""
-    small = abs(x) < LOW
-    bits = f64(x * (2.0**200 if small else 1.0)).view(i64)
-    e = float(((bits >> 52) & 0x7FF) - 1023) - (200.0 if small else 0.0)
-    f = i64((bits & ~(0x7FF << 52)) | ONE).view(f64)
-    usual = 0.0 < abs(x) < np.inf
-    return (f if usual else x - x), (e if usual else -10 * FAR)
 
 
 def block_of(number, view, reach):
@@ -222,7 +156,7 @@ def _log2_row(sums, width, level, numbers, is_first, at, result, fails):
         t = coefficient * sums[i] if coefficient != 0.0 else 0.0
         s, size = bias + t, max(bias, abs(t))
         is_known = not (size < LOW or size > HIGH)
-        value = _log2(s) + (offset + (s - s))  # NaN where s is
+        value = log2(s) + (offset + (s - s))  # NaN where s is
         value = -np.inf if s <= 0.0 else value
         before = numbers.log2_bias if is_first else result[at + i]
         before = t if abs(t) == np.inf else before
@@ -261,11 +195,11 @@ def _normalize_row(values, log2_scale, at, width, normalizes, numbers, fails, re
     for i in range(at, at + u(width)):
         fails[i] = fails[i] if numbers.lowest <= log2_scale[i] <= numbers.highest else 1.0
         if normalizes:
-            f, e = _power(numbers.beta, log2_scale[i])
-            results[i] = _times_power_of_two(_times_power_of_two(values[i], max(e, 0.0)) * f, min(e, 0.0))
+            f, e = power(numbers.beta, log2_scale[i])
+            results[i] = times_power_of_two(times_power_of_two(values[i], max(e, 0.0)) * f, min(e, 0.0))
         else:
-            f, e = _power(-1.0, log2_scale[i])
-            results[i] = _times_power_of_two(f, e)
+            f, e = power(-1.0, log2_scale[i])
+            results[i] = times_power_of_two(f, e)
 
 
 @kernel
@@ -301,12 +235,12 @@ def _terms_row(upstream, values, log2_scale, at, width, numbers, factor, exponen
     """Set factor * 2^exponent to a row's terms, and fails to 1 where plain arithmetic does; tell whether one is far."""
     far = 0
     for i in range(at, at + u(width)):
-        x, x_exponent = _split(values[i])
-        dy, dy_exponent = _split(upstream[i])
-        p, p_exponent = _power(numbers.beta + 1.0, log2_scale[i])
+        x, x_exponent = split(values[i])
+        dy, dy_exponent = split(upstream[i])
+        p, p_exponent = power(numbers.beta + 1.0, log2_scale[i])
         f, e = dy * (x * p), dy_exponent + (x_exponent + p_exponent)
         is_safe = numbers.lowest <= log2_scale[i] <= numbers.highest
-        is_safe &= abs(f) * _power_of_two(e - numbers.largest) <= 1.0
+        is_safe &= abs(f) * power_of_two(e - numbers.largest) <= 1.0
         is_safe &= f == 0.0 or min(e, x_exponent + p_exponent) >= numbers.smallest
         fails[i] = fails[i] if is_safe else 1.0
         factor[i], exponent[i] = f * numbers.slope, e + numbers.slope_exponent
@@ -341,7 +275,7 @@ def _sum_terms(factor, exponent, far, begin, end, block, view, down, sums, terms
     level = _largest_below(np.inf, factor, exponent, begin, end) if far else 0.0
     while level > -np.inf:
         for i in range(used):
-            terms[i] = factor[i] * _power_of_two(exponent[i] - level)
+            terms[i] = factor[i] * power_of_two(exponent[i] - level)
         for r in range(block.row, block.last):
             _sum_back(terms, r, block, view, down, sums)
             for i in range(u(block.width)):
@@ -363,14 +297,14 @@ def _sum_terms(factor, exponent, far, begin, end, block, view, down, sums, terms
 def _finish_row(upstream, values, log2_scale, total, shift, at, width, numbers, results):
     """Set results to dy * scale^-beta - x * total, two factors that are aligned at the larger exponent."""
     for i in range(at, at + u(width)):
-        x, x_exponent = _split(values[i])
-        dy, dy_exponent = _split(upstream[i])
-        p, p_exponent = _power(numbers.beta, log2_scale[i])
-        t, t_exponent = _split(total[i])
+        x, x_exponent = split(values[i])
+        dy, dy_exponent = split(upstream[i])
+        p, p_exponent = power(numbers.beta, log2_scale[i])
+        t, t_exponent = split(total[i])
         direct, indirect = dy_exponent + p_exponent, x_exponent + (t_exponent + shift[i])
         largest = max(direct, indirect)
-        result = dy * p * _power_of_two(direct - largest) - x * t * _power_of_two(indirect - largest)
-        results[i] = _times_power_of_two(result, largest)
+        result = dy * p * power_of_two(direct - largest) - x * t * power_of_two(indirect - largest)
+        results[i] = times_power_of_two(result, largest)
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""What a training run leaves behind: losses and errors by world and epoch, and the weights."""
+"""Keep the course of a training run: losses and errors by world and epoch, and the weights."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What `fit` adds to the loss, or does to the weights after each step, by the operators and baselines of the package.
+"""Change the loss or the weights in each step of `fit`, by the operators and baselines of the package.
 
 `fit` calls the hooks of a `Penalty`. `parameters` and `gradients` are lists with a dict for each layer of the network;
 the state is a dict of arrays, or lists of them. All arrays start with worlds. A strength is one number, or one for each

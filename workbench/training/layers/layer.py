@@ -1,4 +1,4 @@
-"""What every layer is: a shape rule, initial parameters, and a pass in each direction."""
+"""Define what every layer has: a shape rule, initial parameters, and a pass in each direction."""
 
 from collections.abc import Mapping
 from typing import Any
