@@ -256,7 +256,7 @@ class _Group:
 
     def run_epoch(self, rows: np.ndarray, seeds: np.ndarray, losses: np.ndarray) -> None:
         """Take the steps of an epoch, and write the mean loss of the batches to `losses`."""
-        training, total = self.training, 0.0
+        training, total = self.training, np.zeros(len(rows[self.worlds]))
         for number, start in enumerate(range(0, rows.shape[1], training.batch)):
             chosen = rows[self.worlds, start : start + training.batch]
             done = (training.epoch + number / training.steps) / training.epochs
@@ -266,13 +266,13 @@ class _Group:
     def evaluate(self, part: str, found: dict[str, np.ndarray]) -> None:
         """Write the mean loss and the share of errors over a part's examples to `found`."""
         rows = getattr(self.training.data, part)[self.worlds]
-        loss, wrong, classes = 0.0, 0.0, self.training.data.classes
+        loss, wrong = np.zeros(len(rows)), np.zeros(len(rows))
         for start in range(0, rows.shape[1], networks.EXAMPLES_AT_ONCE):
             chosen = rows[:, start : start + networks.EXAMPLES_AT_ONCE]
             x, y = self._examples(chosen, None)
             output, _ = networks.forward(self.training.network, self.parameters, x, training=False)
             loss = loss + chosen.shape[1] * self.training.loss(output, y)[0]
-            wrong = wrong + networks.wrong(output, y, classes).sum(axis=1)
+            wrong = wrong + networks.wrong(output, y, self.training.data.classes).sum(axis=1)
         found["loss"][self.worlds] = loss / rows.shape[1]
         found["error"][self.worlds] = wrong / rows.shape[1]
 
