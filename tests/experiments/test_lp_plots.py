@@ -58,13 +58,13 @@ def test_the_error_peaks_where_features_are_as_many_as_examples():
 def test_supports_and_their_overlap():
     kept = np.array([[True, True, False, False], [True, False, True, False], [False, False, False, False]])
     assert lp_plots.overlap(kept) == pytest.approx((1 / 3 + 0 + 0) / 3)
-    alone, twins = lp_plots.supports(0.0, 0.5), lp_plots.supports(0.95, 0.5)
+    alone, twins = lp_plots.supports(0.0, 1.0), lp_plots.supports(0.95, 1.0)
     assert alone.shape == (lp_plots.BOOTSTRAPS, 2 * lp_plots.PAIRS + lp_plots.OTHERS)
     relevant, twin = slice(lp_plots.PAIRS), slice(lp_plots.PAIRS, 2 * lp_plots.PAIRS)
-    assert alone[:, relevant].mean() > 0.95 > twins[:, relevant].mean()
+    assert alone[:, relevant].mean() > twins[:, relevant].mean() + 0.02
     assert alone[:, twin].mean() < twins[:, twin].mean()
-    ax = lp_plots.kept_in_bootstraps(0.0, 0.5)
-    assert ax.patches[0].get_height() == alone[:, 0].mean()
+    ax = lp_plots.kept_in_bootstraps(0.0, 1.0)
+    assert ax.patches[8].get_height() == alone[:, 8].mean() < 1
 
 
 def test_the_ball_and_the_soft_threshold():
