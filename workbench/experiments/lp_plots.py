@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from workbench.experiments.lp_meaning import _on_the_ball as projected
 from workbench.solvers.penalties import Lp
 from workbench.solvers.solve import solve
 from workbench.sparse_lp import lp_prox
+from workbench.training.statistics import interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -179,3 +181,38 @@ def ball_and_soft_threshold(radius: float, weight: float, *, ax: np.ndarray) -> 
         drawing.label(panel, title, "first weight", "second weight", xlim=(-2.2, 2.2), ylim=(-2.2, 2.2))
         panel.set_aspect("equal")
         drawing.legend(panel, loc="upper right")
+
+
+@drawing.plot(size=(7.2, 3.8))
+def by_exponent(exponents: Sequence[float], losses: Mapping[str, np.ndarray], *, ax: "Axes") -> None:
+    """Draw the loss of each exponent over that of p = 2, less 1, for losses (worlds, exponents) of several data sets.
+
+    The last exponent is 2. A band is the 99 % interval of the mean over worlds.
+    """
+    looks = zip((BLUE, RED, GREEN, "#CC79A7", "#E69F00"), "os^Dv", strict=True)
+    for (name, values), (colour, marker) in zip(losses.items(), looks, strict=False):
+        rises = 100 * (values / values[:, -1:] - 1)
+        ax.fill_between(exponents, *np.transpose([interval(each) for each in rises.T]), color=colour, alpha=0.2)
+        ax.plot(exponents, rises.mean(axis=0), color=colour, marker=marker, label=name)
+    ax.axhline(0, color=DARK, linewidth=1)
+    drawing.label(ax, "Mean and its 99 % interval", "exponent p", "test loss over that of p = 2, in %")
+    ax.legend()
+
+
+@drawing.plot(size=(7.4, 3.8))
+def loss_by_share(shares: Sequence[float], losses: Mapping[str, np.ndarray], share: float, *, ax: "Axes") -> None:
+    """Draw the loss of each strength over the lowest, less 1, for mean losses (strengths,) of several data sets.
+
+    A strength is a share of the one that makes all weights zero. The title says what `share` loses.
+    """
+    looks = zip((BLUE, RED, GREEN, "#CC79A7", "#E69F00"), ("-", "--", "-.", ":", (0, (5, 1, 1, 1))), strict=True)
+    lost = []
+    for (name, values), (colour, dashes) in zip(losses.items(), looks, strict=False):
+        rises = 100 * (values / values.min() - 1)
+        drawing.line(ax, name, shares, rises, color=colour, linestyle=dashes, linewidth=2, label=name)
+        lost.append(np.interp(-np.log(share), -np.log(shares), rises))
+    drawing.vertical(ax, "share", share, color=DARK, linewidth=1.2)
+    title = f"At {share:.2g} of the strongest alpha, {min(lost):.0f} % to {max(lost):.0f} % are lost"
+    drawing.label(ax, title, "alpha over the alpha at which all weights are zero", "test loss over the lowest, in %")
+    ax.set(xscale="log", xlim=(shares[-1], shares[0]), ylim=(-3, 120))
+    drawing.legend(ax)
