@@ -189,7 +189,7 @@ def test_refused_weights_and_inputs(name):
     form = make(weights((2, 3), 0.0))
     with pytest.raises(TypeError, match=r"^x has dtype float64: must be float32, as the weights"):
         form.product(np.ones((1, 3)))
-    with pytest.raises(ValueError, match=r"^x has shape \(1, 4\): must be \(batch, 3\), as the weights are \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"^x has shape \(1, 4\): must be \(batch, 3\), for weights \(2, 3\)"):
         form.product(np.ones((1, 4), np.float32))
     with pytest.raises(ValueError, match=r"^x has shape \(3,\): must have the axes \(batch, in\)"):
         form.product(np.ones(3, np.float32))

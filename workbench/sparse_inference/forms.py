@@ -13,7 +13,6 @@ rows that RowPruned keeps. NaN and infinite weights are stored like others, but 
 
 import dataclasses
 import functools
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
@@ -83,9 +82,7 @@ class Form:
         if x.dtype != self.dtype:
             raise TypeError(f"x has dtype {x.dtype}: must be {self.dtype}, as the weights; convert it")
         if x.shape[1] != self.shape[1]:
-            raise ValueError(
-                f"x has shape {x.shape}: must be (batch, {self.shape[1]}), as the weights are {self.shape}"
-            )
+            raise ValueError(f"x has shape {x.shape}: must be (batch, {self.shape[1]}), for weights {self.shape}")
         if engine == "reference":
             return stored_sums(self.to_dense(), self.mask(), x)
         with np.errstate(all="ignore"):  # as compiled loops, which do not warn
@@ -183,7 +180,7 @@ class Csr(Form):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Bitmap(Form):
-    """Weights `values` (stored,), row by row, with a bit for every place, `bitmap` (out, words), and `starts` (out + 1,).
+    """Weights `values` (stored,), row by row, a bit for every place in `bitmap` (out, words), and `starts` (out + 1,).
 
     Bit j of word k of a row stands for column k * (bits of a word) + j. With values of type int8, a weight is
     `values` times `scales` (out,), the largest weight of its row over 127; otherwise `scales` is empty.
@@ -349,10 +346,8 @@ def _rounded(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return w as whole numbers from -127 to 127, int8, and the scale of each row, in w's type."""
     if not np.isfinite(w).all():
         place = tuple(map(int, np.argwhere(~np.isfinite(w))[0]))
-        raise ValueError(
-            f"w[{place[0]}, {place[1]}]={w[place]}: must be finite to be rounded to a byte; use int8=False"
-        )
+        raise ValueError(f"w[{place[0]}, {place[1]}]={w[place]}: must be finite to be rounded to a byte")
     least = float(np.finfo(w.dtype).tiny)
-    largest = np.abs(w, dtype=np.float64).max(axis=1, initial=0.0) if math.prod(w.shape) else np.zeros(len(w))
+    largest = np.abs(w, dtype=np.float64).max(axis=1, initial=0.0)
     scales = np.maximum(largest / LARGEST, least).astype(w.dtype)
     return np.clip(np.rint(w / scales[:, None].astype(np.float64)), -LARGEST, LARGEST).astype(np.int8), scales
