@@ -55,9 +55,7 @@ def test_the_error_peaks_where_features_are_as_many_as_examples():
     assert max(ridge.get_ydata()) < 2 < max(plain.get_ydata())
 
 
-def test_supports_and_their_overlap():
-    kept = np.array([[True, True, False, False], [True, False, True, False], [False, False, False, False]])
-    assert lp_plots.overlap(kept) == pytest.approx((1 / 3 + 0 + 0) / 3)
+def test_supports():
     alone, twins = lp_plots.supports(0.0, 1.0), lp_plots.supports(0.95, 1.0)
     assert alone.shape == (lp_plots.BOOTSTRAPS, 2 * lp_plots.PAIRS + lp_plots.OTHERS)
     relevant, twin = slice(lp_plots.PAIRS), slice(lp_plots.PAIRS, 2 * lp_plots.PAIRS)

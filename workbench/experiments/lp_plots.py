@@ -1,17 +1,19 @@
 """Pictures with sliders for the notebook on sparse Lp: a corner, numbers of weights, widths, supports, a ball."""
 
 import functools
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from workbench import drawing
-from workbench.experiments import sparse_truths
+from workbench.experiments import lp_optimizers, sparse_truths
 from workbench.experiments.lp_meaning import _on_the_ball as projected
+from workbench.experiments.lp_supports import overlap
+from workbench.machines.published import SMALL_CORE
 from workbench.solvers.penalties import Lp
 from workbench.solvers.solve import solve
+from workbench.sparse_inference import cost
 from workbench.sparse_lp import lp_prox
 from workbench.training.statistics import interval
 
@@ -26,6 +28,8 @@ EXAMPLES, INPUTS, NEW = 80, 20, 1000
 TINIEST = 1e-12  # result that the picture of the corner still shows
 PAIRS, OTHERS = 6, 18  # features that matter, each with a twin that does not; further features
 BOOTSTRAPS = 30
+LAYER = (512, 784)  # weights (out, in) of the layer whose time is predicted
+ZEROS = np.linspace(0, 1, 41)
 
 
 def smoothed_prox(x: np.ndarray, weight: float, smoothing: float) -> np.ndarray:
@@ -141,11 +145,6 @@ def supports(correlation: float, p: float, seed: int = 0) -> np.ndarray:
     return np.array([solve(X[each], y[each], Lp(alpha, p), tolerance=1e-4).weights != 0 for each in rows])
 
 
-def overlap(kept: np.ndarray) -> float:
-    """Return the mean overlap of two supports (supports, features): what both have, over what one has (Jaccard)."""
-    return float(np.mean([np.sum(a & b) / max(np.sum(a | b), 1) for a, b in itertools.combinations(kept, 2)]))
-
-
 @drawing.plot(size=(7.6, 3.6))
 def kept_in_bootstraps(correlation: float, p: float, *, ax: "Axes") -> None:
     """Draw how often each feature is kept, if the examples are drawn again and again from the same 80."""
@@ -215,4 +214,51 @@ def loss_by_share(shares: Sequence[float], losses: Mapping[str, np.ndarray], sha
     title = f"At {share:.2g} of the strongest alpha, {min(lost):.0f} % to {max(lost):.0f} % are lost"
     drawing.label(ax, title, "alpha over the alpha at which all weights are zero", "test loss over the lowest, in %")
     ax.set(xscale="log", xlim=(shares[-1], shares[0]), ylim=(-3, 120))
+    drawing.legend(ax)
+
+
+@drawing.plot(rows=2, columns=2, size=(9.6, 6.4))
+def gains_by_task(losses: Mapping[str, Mapping[str, np.ndarray]], control: str, *, ax: np.ndarray) -> None:
+    """Draw each arm's gain over the control on each task: the 99 % interval of the mean of losses (worlds,)."""
+    for panel, (task, arms) in zip(ax.ravel(), losses.items(), strict=True):
+        best = min(arms, key=lambda arm: arms[arm].mean())
+        gains = {arm: 100 * (1 - each / arms[control]) for arm, each in arms.items() if arm != control}
+        for row, (arm, values) in enumerate(gains.items()):
+            colour = GREEN if arm == best else BLUE
+            panel.plot(interval(values), (row, row), color=colour, linewidth=5, solid_capstyle="butt")
+            panel.plot(values.mean(), row, "|", color=DARK, markersize=12)
+        panel.axvline(0, color=DARK, linewidth=1)
+        panel.set_yticks(range(len(gains)), list(gains))
+        panel.set_ylim(len(gains) - 0.5, -0.5)
+        drawing.label(panel, f"{task}: {best} is lowest", f"gain over {control}, in %", "")
+
+
+@drawing.plot(columns=2, size=(9.6, 3.8))
+def by_epoch(courses: Mapping[str, lp_optimizers.Courses], *, ax: np.ndarray) -> None:
+    """Draw by epoch how many weights are zero, and how many of the zeros are not zero one epoch later."""
+    looks = zip(courses.items(), (RED, BLUE, "#CC79A7", GREEN), ("-", "--", "-.", ":"), strict=False)
+    for (name, course), colour, dashes in looks:
+        look = {"color": colour, "linestyle": dashes, "linewidth": 2.2, "label": name}
+        for panel, values in zip(ax, (course.zeros, course.returned), strict=True):
+            panel.plot(np.arange(1, values.shape[1] + 1), 100 * values.mean(axis=0), **look)
+    drawing.label(ax[0], "Weights that are exactly zero", "epoch", "share, in %")
+    drawing.label(ax[1], "Zeros that are gone one epoch later", "epoch", "share of the zeros, in %")
+    ax[0].legend()
+
+
+@drawing.plot(size=(7.2, 4.0))
+def time_by_zeros(batch: int, *, ax: "Axes") -> None:
+    """Draw the predicted time of a layer on one core of a small computer, over that with dense weights."""
+    looks = {"CSR, int16": (RED, "--"), "bitmap": ("#CC79A7", "-."), "rows": (BLUE, "-")}
+    crossings = []
+    for form, (colour, dashes) in looks.items():
+        ratios = [cost.over_dense(form, LAYER, zeros, batch, SMALL_CORE) for zeros in ZEROS.tolist()]
+        name = "whole rows are zero" if form == "rows" else form
+        drawing.line(ax, form, 100 * ZEROS, ratios, color=colour, linestyle=dashes, linewidth=2.2, label=name)
+        at = cost.crossing(ZEROS.tolist(), ratios)
+        crossings.append("never" if at is None else f"from {at:.0%}")
+    drawing.line(ax, "dense", [0, 100], [1, 1], color=DARK, linewidth=1)
+    title = f"Batch of {batch}: CSR is faster {crossings[0]}, a bitmap {crossings[1]}, rows {crossings[2]}"
+    drawing.label(ax, title, "weights that are zero, in %", "predicted time over that of dense", xlim=(0, 100))
+    ax.set_ylim(0, 3)
     drawing.legend(ax)
