@@ -1,13 +1,14 @@
-"""Pictures with sliders for the notebook on sparse Lp: a corner, numbers of weights, widths, supports, a ball."""
+"""Pictures with sliders of sparse Lp: a corner, numbers of weights, widths, strengths, supports, a ball, and time."""
 
 import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from workbench import drawing
-from workbench.experiments import lp_optimizers, sparse_truths
+from workbench.experiments import sparse_truths
 from workbench.experiments.lp_meaning import _on_the_ball as projected
 from workbench.experiments.lp_supports import overlap
 from workbench.machines.published import SMALL_CORE
@@ -15,7 +16,6 @@ from workbench.solvers.penalties import Lp
 from workbench.solvers.solve import solve
 from workbench.sparse_inference import cost
 from workbench.sparse_lp import lp_prox
-from workbench.training.statistics import interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,7 +109,8 @@ def _decomposed(seed: int) -> list[tuple[np.ndarray, ...]]:
     found = []
     for width in WIDTHS:
         features = np.maximum(x @ rng.normal(size=(INPUTS, width)), 0) / np.sqrt(width)
-        u, s, v = np.linalg.svd(features[:EXAMPLES], full_matrices=False)
+        with threadpool_limits(1):  # more threads would mostly wait for each other
+            u, s, v = np.linalg.svd(features[:EXAMPLES], full_matrices=False)
         found.append((u.T @ y[:EXAMPLES], s, features[EXAMPLES:] @ v.T, y[EXAMPLES:]))
     return found
 
@@ -182,22 +183,6 @@ def ball_and_soft_threshold(radius: float, weight: float, *, ax: np.ndarray) -> 
         drawing.legend(panel, loc="upper right")
 
 
-@drawing.plot(size=(7.2, 3.8))
-def by_exponent(exponents: Sequence[float], losses: Mapping[str, np.ndarray], *, ax: "Axes") -> None:
-    """Draw the loss of each exponent over that of p = 2, less 1, for losses (worlds, exponents) of several data sets.
-
-    The last exponent is 2. A band is the 99 % interval of the mean over worlds.
-    """
-    looks = zip((BLUE, RED, GREEN, "#CC79A7", "#E69F00"), "os^Dv", strict=True)
-    for (name, values), (colour, marker) in zip(losses.items(), looks, strict=False):
-        rises = 100 * (values / values[:, -1:] - 1)
-        ax.fill_between(exponents, *np.transpose([interval(each) for each in rises.T]), color=colour, alpha=0.2)
-        ax.plot(exponents, rises.mean(axis=0), color=colour, marker=marker, label=name)
-    ax.axhline(0, color=DARK, linewidth=1)
-    drawing.label(ax, "Mean and its 99 % interval", "exponent p", "test loss over that of p = 2, in %")
-    ax.legend()
-
-
 @drawing.plot(size=(7.4, 3.8))
 def loss_by_share(shares: Sequence[float], losses: Mapping[str, np.ndarray], share: float, *, ax: "Axes") -> None:
     """Draw the loss of each strength over the lowest, less 1, for mean losses (strengths,) of several data sets.
@@ -215,35 +200,6 @@ def loss_by_share(shares: Sequence[float], losses: Mapping[str, np.ndarray], sha
     drawing.label(ax, title, "alpha over the alpha at which all weights are zero", "test loss over the lowest, in %")
     ax.set(xscale="log", xlim=(shares[-1], shares[0]), ylim=(-3, 120))
     drawing.legend(ax)
-
-
-@drawing.plot(rows=2, columns=2, size=(9.6, 6.4))
-def gains_by_task(losses: Mapping[str, Mapping[str, np.ndarray]], control: str, *, ax: np.ndarray) -> None:
-    """Draw each arm's gain over the control on each task: the 99 % interval of the mean of losses (worlds,)."""
-    for panel, (task, arms) in zip(ax.ravel(), losses.items(), strict=True):
-        best = min(arms, key=lambda arm: arms[arm].mean())
-        gains = {arm: 100 * (1 - each / arms[control]) for arm, each in arms.items() if arm != control}
-        for row, (arm, values) in enumerate(gains.items()):
-            colour = GREEN if arm == best else BLUE
-            panel.plot(interval(values), (row, row), color=colour, linewidth=5, solid_capstyle="butt")
-            panel.plot(values.mean(), row, "|", color=DARK, markersize=12)
-        panel.axvline(0, color=DARK, linewidth=1)
-        panel.set_yticks(range(len(gains)), list(gains))
-        panel.set_ylim(len(gains) - 0.5, -0.5)
-        drawing.label(panel, f"{task}: {best} is lowest", f"gain over {control}, in %", "")
-
-
-@drawing.plot(columns=2, size=(9.6, 3.8))
-def by_epoch(courses: Mapping[str, lp_optimizers.Courses], *, ax: np.ndarray) -> None:
-    """Draw by epoch how many weights are zero, and how many of the zeros are not zero one epoch later."""
-    looks = zip(courses.items(), (RED, BLUE, "#CC79A7", GREEN), ("-", "--", "-.", ":"), strict=False)
-    for (name, course), colour, dashes in looks:
-        look = {"color": colour, "linestyle": dashes, "linewidth": 2.2, "label": name}
-        for panel, values in zip(ax, (course.zeros, course.returned), strict=True):
-            panel.plot(np.arange(1, values.shape[1] + 1), 100 * values.mean(axis=0), **look)
-    drawing.label(ax[0], "Weights that are exactly zero", "epoch", "share, in %")
-    drawing.label(ax[1], "Zeros that are gone one epoch later", "epoch", "share of the zeros, in %")
-    ax[0].legend()
 
 
 @drawing.plot(size=(7.2, 4.0))
