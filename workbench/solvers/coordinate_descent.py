@@ -232,7 +232,7 @@ def _columns(matrix: Any, features: np.ndarray) -> Columns:
     if isinstance(matrix, np.ndarray):
         return coordinate_loops.Dense(np.ascontiguousarray(matrix.T if every else matrix[:, features].T))
     some = matrix if every else matrix[:, features]
-    return coordinate_loops.Sparse(some.data, some.indices, some.indptr)
+    return coordinate_loops.Sparse(*map(unlocked, (some.data, some.indices, some.indptr)))
 
 
 def _scaled(columns: Columns, by: np.ndarray) -> Columns:
