@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.compiling import unlocked
 from workbench.solvers import coordinate_loops
 from workbench.solvers.losses import column_squares, stretch_squares
 from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp
