@@ -111,5 +111,8 @@ def _is_too_long(problem: Problem, step: float, weights: np.ndarray, following: 
 
 def _bend(problem: Problem, direction: np.ndarray) -> float:
     """Return an upper bound on the second derivative of t -> loss at weights + t * direction."""
-    ahead = problem.predictions(direction)
-    return problem.loss.curvature / ahead.size * float(ahead @ ahead)
+    ahead, rows, shares = problem.predictions(direction), problem.matrix.shape[0], problem.loss.shares
+    if problem.means is not None:
+        ahead = ahead - ahead.mean(axis=0)
+    squares = np.square(ahead) if shares is None else (np.square(ahead).T * shares)
+    return problem.loss.curvature / rows * float(squares.sum())
