@@ -11,17 +11,18 @@ know of an intercept: it sees a loss that does not change when a constant is add
 All are convex and smooth, and the matrix of n d^2 f / d u_i^2 is at most s_i `curvature`. With respect to w, the
 Lipschitz constant of the gradient is therefore at most curvature / n * |sqrt(s) X|_2^2.
 
-Sources: Böhning, Multinomial logistic regression algorithm, 1992 (the curvature 1/2); Sinkhorn, A relationship between
-arbitrary positive matrices and doubly stochastic matrices, 1964 (the sure step towards the intercepts).
+Source of the curvature 1/2: Böhning, Multinomial logistic regression algorithm, 1992.
 """
 
 import dataclasses
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit, logsumexp, softmax, xlog1py, xlogy
+from scipy.special import expit, xlog1py, xlogy
 
-SEARCH = 100  # steps at most towards an intercept; Newton's method needs about five
+SEARCH = 200  # steps at most towards an intercept; Newton's method needs about five, unless predictions are huge
+LEAST_DAMPING = 1e-8  # what is first added to second derivatives of a mean loss
+BALANCED = 1e-9  # a gradient adds up to zero if its sum is at most this share of the sum of its sizes
 EPS = float(np.finfo(np.float64).eps)
 
 
@@ -57,8 +58,10 @@ class LeastSquares:
     def conjugate(self, dual: np.ndarray) -> float:
         """Return the Fenchel conjugate sup_u <dual, u> - f(u) = n/2 sum dual^2 / s + <dual, y>.
 
-        With an intercept it is infinite unless `dual` adds up to 0, which is taken for granted: gradients do.
+        With an intercept it is infinite unless `dual` adds up to 0, for each class.
         """
+        if self.intercept and not _balanced(dual):
+            return np.inf
         scaled = dual if self.shares is None else dual / self.shares
         return float(dual @ scaled) * dual.size / 2 + float(dual @ self._residual(np.zeros_like(dual)))
 
@@ -116,7 +119,7 @@ class Logistic:
     def conjugate(self, dual: np.ndarray) -> float:
         """Return the mean of s (t log t + (1 - t) log(1 - t)), t = -n y dual / s; infinity if t is outside [0, 1]."""
         t = -dual.size * self.targets * (dual if self.shares is None else dual / self.shares)
-        if t.min() < 0 or t.max() > 1:
+        if t.min() < 0 or t.max() > 1 or (self.intercept and not _balanced(dual)):
             return np.inf
         return _mean(xlogy(t, t) + xlog1py(1 - t, -t), self.shares)
 
@@ -148,10 +151,7 @@ class Multinomial:
         return self.targets.shape[1]
 
     def offset(self, predictions: np.ndarray) -> np.ndarray:
-        """Return the best intercepts, shape (classes,), by Newton's method.
-
-        Where Newton's step does not lower the loss, a step of Sinkhorn's iteration is taken, which always does.
-        """
+        """Return the best intercepts, shape (classes,), by Newton's method with damping where a step fails."""
         b = np.zeros(self.classes)
         if not self.intercept or not np.isfinite(predictions).all():
             return b
@@ -159,45 +159,41 @@ class Multinomial:
         wanted = rows @ self.targets / len(rows)
 
         def look(b: np.ndarray) -> tuple[float, np.ndarray]:
-            odds = predictions + b
-            logs = logsumexp(odds, axis=1, keepdims=True)
-            return _mean(logs[:, 0], self.shares) - float(wanted @ b), np.exp(odds - logs)
+            logs, chances = _softmax(predictions + b)
+            return _mean(logs, self.shares) - float(wanted @ b), chances
 
-        b = b + self.near[0]
+        b, damping = b + self.near[0], 0.0
         value, chances = look(b)
         for _ in range(SEARCH):
             found = rows @ chances / len(rows)
             slope = found - wanted
-            if np.abs(slope).max() <= 2 * EPS:
+            bend = np.diag(found + damping) - (chances.T * rows) @ chances / len(rows)
+            step = -np.linalg.lstsq(bend, slope, rcond=1e-14)[0]
+            if np.abs(slope).max() <= 4 * EPS or -(slope @ step) <= EPS * EPS:  # twice what the step would gain
                 break
-            bend = np.diag(found) - (chances.T * rows) @ chances / len(rows)
-            newton = b - np.linalg.lstsq(bend, slope, rcond=1e-14)[0]
-            ahead, there = look(newton)
-            if not ahead < value:
-                with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-                    newton = b + np.log(wanted) - np.log(found)
-                ahead, there = look(newton)
-            if not ahead < value:  # the rest is rounding
-                break
-            b, value, chances = newton - newton.mean(), ahead, there
-        self.near[0] = b
+            ahead, there = look(b + step)
+            if ahead <= value + 4 * EPS * abs(value):
+                b, value, chances, damping = b + step, ahead, there, damping / 10
+            else:
+                damping = max(10 * damping, LEAST_DAMPING)
+        self.near[0] = b = b - b.mean()
         return b
 
     def value(self, predictions: np.ndarray) -> float:
         """Return the mean of s (log sum exp(u) - u of the row's class)."""
         odds = predictions + self.offset(predictions)
-        return _mean(logsumexp(odds, axis=1) - (odds * self.targets).sum(axis=1), self.shares)
+        return _mean(_softmax(odds)[0] - (odds * self.targets).sum(axis=1), self.shares)
 
     def gradient(self, predictions: np.ndarray) -> np.ndarray:
         """Return s (softmax(u) - targets) / n."""
-        pulls = softmax(predictions + self.offset(predictions), axis=1) - self.targets
+        pulls = _softmax(predictions + self.offset(predictions))[1] - self.targets
         return (pulls if self.shares is None else pulls * self.shares[:, None]) / len(predictions)
 
     def conjugate(self, dual: np.ndarray) -> float:
         """Return the mean of s sum_k t log t, t = targets + n dual / s; infinity if any t is negative."""
         scaled = dual if self.shares is None else dual / self.shares[:, None]
         t = self.targets + len(dual) * scaled
-        if t.min() < -4 * EPS:  # a probability of 0 may come out slightly below it
+        if t.min() < -4 * EPS or (self.intercept and not _balanced(dual)):  # a chance of 0 may come out slightly below
             return np.inf
         t = np.maximum(t, 0)
         return _mean(xlogy(t, t).sum(axis=1), self.shares)
@@ -213,3 +209,16 @@ def _mean(values: np.ndarray, shares: np.ndarray | None) -> float:
 
 def _times(values: np.ndarray, shares: np.ndarray | None) -> np.ndarray:
     return values if shares is None else values * shares
+
+
+def _balanced(dual: np.ndarray) -> bool:
+    """Return whether each column adds up to zero."""
+    return bool(np.all(np.abs(dual.sum(axis=0)) <= BALANCED * np.abs(dual).sum(axis=0)))
+
+
+def _softmax(odds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return log sum_k exp(odds) of each row, shape (n,), and exp(odds) divided by this sum, shape (n, classes)."""
+    top = odds.max(axis=1, keepdims=True)
+    powers = np.exp(odds - top)
+    total = powers.sum(axis=1, keepdims=True)
+    return (top + np.log(total))[:, 0], powers / total
