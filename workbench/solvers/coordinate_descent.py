@@ -26,6 +26,7 @@ ARMIJO = 0.01  # a step must give at least this share of the decrease that the s
 ROUNDING = 1e-12  # relative error of an eigenvalue
 FLATTEST = 1e-6  # smaller second derivatives of the loss are replaced by this one
 
+MOST_KEPT = 500  # with more weights that are not zero, none of their Newton steps are taken
 FLOOR = 1e-12  # smaller sums of squares, as a share of those before a projection, are rounding
 
 Columns = coordinate_loops.Dense | coordinate_loops.Sparse | coordinate_loops.Leaning
@@ -50,6 +51,38 @@ def coordinate_descent(problem: Problem, options: Options) -> Iterator[Iterate]:
             return
         weights[work.features] = work.weights
         predictions = work.predictions
+        if not (problem.penalty.convex or problem.loss.quadratic):
+            weights, predictions = _newton_step_of_non_zeros(problem, weights, predictions)
+            work.weights, work.predictions = weights[work.features], predictions
+
+
+def _newton_step_of_non_zeros(
+    problem: Problem, weights: np.ndarray, predictions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights, and their predictions, after a Newton step in those that are not zero.
+
+    A non-convex penalty is smooth there; it is replaced by its tangent. If these weights part the classes, their best
+    sizes are far away or infinite. Models that are never below the loss take short steps towards them, Newton's do not.
+    """
+    kept = np.flatnonzero(weights)
+    if not 0 < kept.size <= MOST_KEPT:
+        return weights, predictions
+    some = problem.matrix[:, kept]
+    some = some if isinstance(some, np.ndarray) else some.toarray()
+    bends = problem.loss.curvatures(predictions)
+    if problem.means is not None:
+        some = some - bends @ some / bends.sum()
+    slope = problem.gradient(predictions)[kept] + problem.penalty.subgradient(weights)[kept]
+    way = np.zeros_like(weights)
+    way[kept] = np.linalg.lstsq((some.T * bends) @ some / len(some), -slope, rcond=None)[0]
+    ahead, before, length = problem.predictions(way), problem.objective(weights, predictions), 1.0
+    promised = ARMIJO * float(slope @ way[kept])
+    while length > SHORTEST:
+        trial, there = weights + length * way, predictions + length * ahead
+        if problem.objective(trial, there) < before + length * promised:
+            return trial, there
+        length /= 2
+    return weights, predictions
 
 
 class _Blocks:

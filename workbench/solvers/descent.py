@@ -23,7 +23,7 @@ def subgradient_descent(problem: Problem, options: Options) -> Iterator[Iterate]
         gradient = problem.gradient(predictions)
         yield Iterate(weights, predictions, gradient, step=step)
         taken += 1
-        weights = weights - step / math.sqrt(taken) * (gradient + problem.penalty.subgradient(weights))
+        weights = _subgradient_step(problem, weights, gradient, step / math.sqrt(taken))
 
 
 def thresholded_gradient_descent(problem: Problem, options: Options) -> Iterator[Iterate]:
@@ -33,7 +33,7 @@ def thresholded_gradient_descent(problem: Problem, options: Options) -> Iterator
         predictions = problem.predictions(weights)
         gradient = problem.gradient(predictions)
         yield Iterate(weights, predictions, gradient, step=step)
-        weights = weights - step * (gradient + penalty.subgradient(weights))
+        weights = _subgradient_step(problem, weights, gradient, step)
         sparse_lp(weights, alpha, p, options.sparsity_threshold)
 
 
@@ -80,6 +80,17 @@ def iterative_hard_thresholding(problem: Problem, options: Options) -> Iterator[
             following = _largest(weights - step * gradient, options.nonzeros)
         yield Iterate(weights, predictions, gradient, float(np.abs(following - weights).max()) / step)
         weights = following
+
+
+def _subgradient_step(problem: Problem, weights: np.ndarray, gradient: np.ndarray, step: float) -> np.ndarray:
+    """Return the weights after a step along the gradient and a subgradient of the penalty.
+
+    The slope of |w|^p, p < 1, has no bound near 0. Where its part of the step would pass 0, that part ends at 0.
+    """
+    pull = step * problem.penalty.subgradient(weights)
+    if not problem.penalty.convex:
+        pull = np.where(np.abs(pull) > np.abs(weights), weights, pull)
+    return weights - pull - step * gradient
 
 
 def _proximal_step(problem: Problem, point: np.ndarray, step: float) -> np.ndarray:

@@ -109,14 +109,17 @@ def make_problem(
     if sample_weight is not None:
         matrix, targets, shares = _weighted(matrix, targets, sample_weight)
         squares = column_squares(matrix, shares)
-    if loss != "least squares" and intercept and len(np.unique(targets)) == 1:
-        raise ValueError("y: all rows have the same class, so the best intercept is infinite; leave the intercept out")
+    classes = np.unique(y) if loss != "least squares" and intercept else []
+    missing = np.setdiff1d(classes, targets)
+    if len(classes) == 1 or missing.size:
+        rows = f"no row of class {missing[0]:g} has a weight above 0" if missing.size else "all rows have one class"
+        raise ValueError(f"y: {rows}, so the best intercept is infinite; leave out the class or the intercept")
     means = None
     if intercept:
         means = column_means(matrix, shares)
         squares = centred_squares(matrix, squares, means, shares)
     if loss == "multinomial":
-        targets = np.eye(int(targets.max()) + 1)[targets.astype(np.intp)]
+        targets = np.eye(len(np.unique(y)))[targets.astype(np.intp)]
     return Problem(matrix, LOSSES[loss](targets, shares, intercept), penalty, squares, means)
 
 
