@@ -5,7 +5,6 @@ folds choose, and test data judge what was chosen.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -15,13 +14,13 @@ from workbench.data import real_data
 from workbench.data.id_lists import make_id_lists, multi_hot
 from workbench.data.photographs import photograph
 from workbench.experiments import sparse_truths
+from workbench.experiments.linear_tasks import TRIALS, Examples, Parts, error, in_parts, linear_task, path
 from workbench.solvers.paths import lambda_max
 from workbench.solvers.penalties import ElasticNet, Lp, Penalty
 from workbench.solvers.solve import solve
 from workbench.sparse_lp import lp_gradient, sparse_lp
 from workbench.sparse_lp.cost import gradient_cost, penalty_cost
 
-TRIALS = 40  # of each penalty in a comparison, and strengths along a path
 RATIOS = (0.1, 0.3, 0.5, 0.7, 0.9)  # shares of the L1 norm in an elastic net
 EXPONENTS = (0.5, 1.0, 2.0)
 WIDTHS = (10, 20, 40, 60, 80, 100, 150, 200, 400, 800, 2000)
@@ -29,16 +28,6 @@ INPUTS = 20  # of the random features
 IN_FOLDS = 300  # examples for cross-validation; the others are kept apart
 SPLITS = 10  # how often the same examples are split anew
 STEPS = 100  # of an optimizer
-
-Examples = tuple[np.ndarray, np.ndarray]
-
-
-class Parts(NamedTuple):
-    """Features and targets in three parts."""
-
-    train: Examples
-    validate: Examples
-    test: Examples
 
 
 def elastic_net(seed: int, correlation: float) -> dict[str, float]:
@@ -68,12 +57,7 @@ def _grouped(seed: int, correlation: float) -> Parts:
     X = (np.sqrt(1 - correlation) * own + np.sqrt(correlation) * shared).reshape(rows, -1)
     spread = np.sqrt(size + size * (size - 1) * correlation)  # of the sum of one group
     y = X[:, :size].sum(1) / spread + sparse_truths.NOISE * rng.normal(size=rows)
-    return _split(X, y, 80, 400)
-
-
-def _split(X: np.ndarray, y: np.ndarray, train: int, validate: int) -> Parts:
-    ends = [train, train + validate]
-    return Parts(*zip(np.split(X, ends), np.split(y, ends), strict=True))
+    return in_parts(X, y, 80, 400)
 
 
 def _tuned(parts: Parts, penalties: Iterable[Penalty]) -> tuple[float, float]:
@@ -81,16 +65,9 @@ def _tuned(parts: Parts, penalties: Iterable[Penalty]) -> tuple[float, float]:
     weights, best = np.zeros(parts.train[0].shape[1]), (np.inf, np.zeros(0))
     for penalty in penalties:
         weights = solve(*parts.train, penalty, start=weights, tolerance=1e-4).weights
-        error = _error(parts.validate, weights)
-        best = (error, weights) if error < best[0] else best
-    return best[0], _error(parts.test, best[1])
-
-
-def _error(examples: Examples, weights: np.ndarray, loss: str = "least squares") -> float:
-    """Return the mean squared error, or the mean logistic loss."""
-    u = examples[0] @ weights
-    losses = np.logaddexp(0, -examples[1] * u) if loss == "logistic" else (examples[1] - u) ** 2
-    return float(np.mean(losses))
+        found = error(parts.validate, weights)
+        best = (found, weights) if found < best[0] else best
+    return best[0], error(parts.test, best[1])
 
 
 def best_exponent(seed: int) -> dict[str, float]:
@@ -120,32 +97,17 @@ def along_the_path(seed: int, data: str) -> dict[str, float]:
 
     Validation data choose the best.
     """
-    parts, loss = _path_data(seed, data)
+    parts, loss = linear_task(seed, data)
     strongest = lambda_max(*parts.train, Lp(1.0), loss)
-    weights, path = np.zeros(parts.train[0].shape[1]), []
-    for alpha in strongest * np.geomspace(1, 1e-3, TRIALS):
-        weights = solve(*parts.train, Lp(alpha), loss=loss, start=weights, tolerance=1e-4).weights
-        path.append(weights)
-    path = [each for each in path if each.any()]
-    best = min(path, key=lambda each: _error(parts.validate, each, loss))
-    sparsest, chosen, densest = (_error(parts.test, each, loss) for each in (path[0], best, path[-1]))
+    found = path(*parts.train, _lasso(strongest * np.geomspace(1, 1e-3, TRIALS)), loss)
+    found = [each for each in found if each.any()]
+    best = min(found, key=lambda each: error(parts.validate, each, loss))
+    sparsest, chosen, densest = (error(parts.test, each, loss) for each in (found[0], best, found[-1]))
     return {
         "loss of the densest over the best, less 1": densest / chosen - 1,
         "loss of the sparsest over the best, less 1": sparsest / chosen - 1,
         "share of weights at the best": float(np.mean(best != 0)),
     }
-
-
-def _path_data(seed: int, data: str) -> tuple[Parts, str]:
-    if data == "digits":
-        digits = real_data.load(data)
-        rows = np.random.default_rng(seed).permutation(len(digits.y))
-        return _split(digits.X[rows], digits.y[rows], 300, 300), digits.loss
-    rng, features = np.random.default_rng(seed), sparse_truths.FEATURES
-    relevant = sparse_truths.RELEVANT if data == sparse_truths.TRUTHS[0] else features
-    true = np.where(np.arange(features) < relevant, rng.choice([-1.0, 1.0], features), 0.0) / np.sqrt(relevant)
-    X = rng.normal(size=(80 + 400 + 2000, features))
-    return _split(X, X @ true + sparse_truths.NOISE * rng.normal(size=len(X)), 80, 400), "least squares"
 
 
 def random_features(seed: int, penalty: str) -> dict[str, float]:
@@ -160,10 +122,10 @@ def random_features(seed: int, penalty: str) -> dict[str, float]:
     errors = []
     for width in WIDTHS:
         features = np.maximum(x @ rng.normal(size=(INPUTS, width)), 0) / np.sqrt(width)
-        parts = _split(features, y, 80, 400)
+        parts = in_parts(features, y, 80, 400)
         u, s, v = np.linalg.svd(parts.train[0], full_matrices=False)
         fits = [v.T @ (s / (s**2 + ridge) * (u.T @ parts.train[1])) for ridge in ridges]
-        errors.append(_error(parts.test, min(fits, key=lambda each: _error(parts.validate, each))))
+        errors.append(error(parts.test, min(fits, key=lambda each: error(parts.validate, each))))
     at_examples, widest = errors[WIDTHS.index(80)], errors[-1]
     return {
         "rank correlation of width and test error": float(spearmanr(WIDTHS, errors).statistic),
@@ -180,10 +142,10 @@ def threshold_by_folds(seed: int) -> dict[str, float]:
     thresholds = (0.0, *np.geomspace(0.01, 1, 9))
     losses = np.zeros((len(alphas), len(thresholds)))
     for train, left_out in ((chosen[t], chosen[v]) for t, v in folds):
-        for i, weights in enumerate(_path(X[train], y[train], alphas)):
+        for i, weights in enumerate(path(X[train], y[train], _lasso(alphas))):
             losses[i] += [_thresholded((X[left_out], y[left_out]), weights, each) for each in thresholds]
     i, j = np.unravel_index(losses.argmin(), losses.shape)
-    weights = _path(X[chosen], y[chosen], alphas)[i]
+    weights = path(X[chosen], y[chosen], _lasso(alphas))[i]
     new = [_thresholded((X[apart], y[apart]), weights, each) for each in thresholds]
     return {
         "loss of the chosen threshold over the best, less 1": new[j] / min(new) - 1,
@@ -195,16 +157,11 @@ def threshold_by_folds(seed: int) -> dict[str, float]:
 def _thresholded(examples: Examples, weights: np.ndarray, threshold: float) -> float:
     kept = weights.copy()
     sparse_lp(kept, 1.0, 1.0, threshold)
-    return _error(examples, kept, "logistic")
+    return error(examples, kept, "logistic")
 
 
-def _path(X: np.ndarray, y: np.ndarray, alphas: Iterable[float], loss: str = "logistic") -> list[np.ndarray]:
-    """Return the weights of p = 1 for each strength, each from those before."""
-    weights, path = np.zeros(X.shape[1]), []
-    for alpha in alphas:
-        weights = solve(X, y, Lp(alpha), loss=loss, start=weights, tolerance=1e-4).weights
-        path.append(weights)
-    return path
+def _lasso(alphas: Iterable[float]) -> list[Lp]:
+    return [Lp(float(alpha)) for alpha in alphas]
 
 
 def _cancer(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -225,7 +182,7 @@ def holdout_and_folds(seed: int) -> dict[str, float]:
     penalty = Lp(0.01)
 
     def loss(train: np.ndarray, examples: Examples) -> float:
-        return _error(examples, solve(X[train], y[train], penalty, loss="logistic", tolerance=1e-4).weights, "logistic")
+        return error(examples, solve(X[train], y[train], penalty, loss="logistic", tolerance=1e-4).weights, "logistic")
 
     estimates: dict[str, list[float]] = {"hold-out": [], "five folds": [], "ten folds": []}
     for split in range(SPLITS):
@@ -254,8 +211,8 @@ def best_alphas(seed: int) -> dict[str, float]:
         strongest = lambda_max(X, y, Lp(1.0), loss)
         losses = np.zeros(len(shares))
         for train, out in _folds(y, 5, seed):
-            path = _path(X[train], y[train], strongest * shares, loss)
-            losses += [_error((X[out], y[out]), weights, loss) for weights in path]
+            solutions = path(X[train], y[train], _lasso(strongest * shares), loss)
+            losses += [error((X[out], y[out]), weights, loss) for weights in solutions]
         at.append(shares[losses.argmin()])
         chosen.append(strongest * at[-1])
     return {
@@ -270,7 +227,7 @@ def _five_data_sets(seed: int) -> Iterable[tuple[np.ndarray, np.ndarray, str]]:
         data = real_data.load(name)
         rows = rng.permutation(len(data.y))[:IN_FOLDS]
         yield data.X[rows], data.y[rows], data.loss
-    parts, loss = _path_data(seed, sparse_truths.TRUTHS[0])
+    parts, loss = linear_task(seed, sparse_truths.TRUTHS[0])
     yield *parts.train, loss
     lists = make_id_lists(IN_FOLDS, 100, seed=seed)
     ids = multi_hot(lists.values, lists.lengths, IN_FOLDS, lists.ids).toarray().astype(float)
