@@ -15,6 +15,8 @@ from workbench.training.fit import fit
 from workbench.training.layers import Dense, Dropout
 from workbench.training.optimizers import SGD
 from workbench.training.penalties import (
+    ElasticNetProx,
+    GroupProx,
     LpGradient,
     LpProx,
     MagnitudePruning,
@@ -28,6 +30,8 @@ EVERY = [
     LpGradient(WEIGHTS, 0.5),
     LpProx(WEIGHTS, 1.5),
     LpProx(WEIGHTS),
+    ElasticNetProx(WEIGHTS, np.array([0.9, 0.2, 0.5, 1.0])),
+    GroupProx(WEIGHTS, 1),
     SparseLpThreshold(WEIGHTS, 2.0, WEIGHTS, keep_mask=True),
     RowRegularizer(np.array([0.3, 0.1, 0.05, 0.3])),
     MagnitudePruning(WEIGHTS),
@@ -143,6 +147,51 @@ def test_a_prox_that_iterates_does_not_see_the_worlds_beside():
         np.testing.assert_array_equal(alone[0], together[world])
 
 
+def least(function, at, half, points=20001):
+    """Return the place in [at - half, at + half] where a function is lowest, on a fine grid."""
+    places = np.linspace(at - half, at + half, points)
+    return places[np.argmin(function(places))]
+
+
+def test_the_elastic_nets_prox_minimizes_its_objective():
+    parameters, rates, ratios = network(), np.array([0.5, 1.0, 2.0, 0.9]), np.array([0.9, 0.2, 0.5, 1.0])
+    before, penalty = trees.changed(parameters, np.copy), ElasticNetProx(WEIGHTS, ratios)
+    penalty.after_step(parameters, rates, 0.5, penalty.start(parameters))
+    for place in [(0, 1, 2), (1, 4, 0), (2, 0, 1), (3, 3, 1)]:
+        old, world = before[0]["weight"][place], place[0]
+        strength, ratio = rates[world] * WEIGHTS[world], ratios[world]
+
+        def objective(z, old=old, strength=strength, ratio=ratio):
+            return (z - old) ** 2 / 2 + strength * (ratio * np.abs(z) + (1 - ratio) / 2 * z**2)
+
+        np.testing.assert_allclose(parameters[0]["weight"][place], least(objective, old, 1.0), atol=2e-4)
+    small = np.abs(before[0]["weight"][0]) <= 0.5 * 0.3 * 0.9
+    np.testing.assert_array_equal(parameters[0]["weight"][0] == 0, small)
+    assert 0 < small.sum() < small.size
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_group_is_shortened_by_the_root_of_its_size_or_becomes_zero(axis):
+    """With L2 norms, the minimum lies on the line from 0 to the group, so that only its length is to be found."""
+    rng = np.random.default_rng(2)
+    w = rng.normal(size=(3, 4, 5, 2, 2)) * np.array([0.01, 1, 1, 1]).reshape(4, *(1,) * 3)
+    w[:, :, 3] *= 0.01
+    before, rates, weights = w.copy(), np.array([0.5, 2.0, 1.0]), np.array([0.4, 0.2, 0.0])
+    penalty = GroupProx(weights, axis)
+    penalty.after_step([{"weight": w}], rates, 0.5, penalty.start([{"weight": w}]))
+    for world in range(3):
+        for group in range(w.shape[1 + axis]):
+            old, new = (each[world].take(group, axis).ravel() for each in (before, w))
+            long, most = np.sqrt(old @ old), rates[world] * weights[world] * len(old) ** 0.5
+
+            def objective(length, long=long, most=most):
+                return (length - long) ** 2 / 2 + most * np.abs(length)
+
+            np.testing.assert_allclose(new, old / long * least(objective, long, long + 1e-3), atol=1e-3)
+    assert not w[0].take((0, 3)[axis], axis).any()
+    np.testing.assert_array_equal(w[2], before[2])
+
+
 @pytest.mark.parametrize("keep_mask", [True, False])
 def test_the_threshold_is_the_operators_and_its_mask_is_kept_or_not(keep_mask):
     parameters, thresholds = network(np.float32), np.array([0.5, 0.0, 1.0, 0.2])
@@ -223,6 +272,9 @@ def test_the_divergence_is_the_baselines_and_warms_up():
         (VariationalKL(1.0), "the network has no such parameters"),
         (MagnitudePruning(1.2), "sparsity=1.2"),
         (MagnitudePruning(0.5, 0.8, 0.2), "begin=0.8, end=0.2"),
+        (ElasticNetProx(1.0, 1.5), "l1_ratio=1.5"),
+        (GroupProx(1.0, 2), "axis=2"),
+        (GroupProx(1.0, 1, names=("bias",)), "axis=1, and a chosen parameter has 1 axes"),
         (SparseLpThreshold(1.0, sparsity_threshold=np.nan), "sparsity_threshold=nan"),
     ],
     ids=lambda each: type(each).__name__,

@@ -89,6 +89,61 @@ class LpProx(_Lp):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class ElasticNetProx(Penalty):
+    """Apply the proximal operator of weight * (l1_ratio sum |w| + (1 - l1_ratio) / 2 sum w^2) after each step.
+
+    As for `LpProx`, the operator gets learning_rate * weight. `l1_ratio` is in [0, 1].
+    """
+
+    weight: Rate
+    l1_ratio: Rate = 0.5
+
+    def start(self, parameters: Network) -> State:
+        ratio = self._by_world("l1_ratio", parameters, 1.0)
+        return {"weight": self._by_world("weight", parameters), "l1_ratio": ratio}
+
+    def after_step(self, parameters: Network, learning_rate: Rate, progress: float, state: State) -> None:
+        strength = learning_rate * state["weight"]
+        for w in self.chosen(parameters):
+            most = column(strength * state["l1_ratio"], w)
+            w -= np.clip(w, -most, most)
+            w /= column(1 + strength * (1 - state["l1_ratio"]), w)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GroupProx(Penalty):
+    """Apply the proximal operator of weight * sum of sqrt(numbers in the group) |group|_2 after each step.
+
+    With `axis` 0, a group is a row of a weight (out, in): what comes into a unit or a filter. With 1, it is a column:
+    what goes out of an input or a channel. Groups become 0 as a whole. As for `LpProx`, the operator gets learning_rate
+    * weight. Source: Yuan and Lin, Model selection and estimation in regression with grouped variables, 2006.
+
+    Raises:
+        ValueError: `axis` is neither 0 nor 1, or a chosen parameter does not have this axis.
+    """
+
+    weight: Rate
+    axis: int = 0
+
+    def start(self, parameters: Network) -> State:
+        state = {"weight": self._by_world("weight", parameters)}
+        axes = min(w.ndim for w in self.chosen(parameters)) - 1
+        if self.axis not in (0, 1) or self.axis >= axes:
+            words = "must be 0 for rows, or 1 for columns of parameters that have columns"
+            raise ValueError(f"axis={self.axis!r}, and a chosen parameter has {axes} axes: {words}")
+        return state
+
+    def after_step(self, parameters: Network, learning_rate: Rate, progress: float, state: State) -> None:
+        for w in self.chosen(parameters):
+            groups = np.moveaxis(w, 1 + self.axis, 1)
+            numbers = groups.reshape(*groups.shape[:2], -1).astype(np.float64)
+            norms = np.sqrt(np.square(numbers).sum(axis=-1))
+            most = (learning_rate * state["weight"] * np.sqrt(numbers.shape[-1]))[:, None]
+            left = 1 - most / np.maximum(np.maximum(norms, most), np.finfo(np.float64).tiny)  # 0 where norms <= most
+            groups[...] = (numbers * left[..., None]).reshape(groups.shape)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class SparseLpThreshold(LpGradient):
     """Add weight * sum |w|^p to the loss and set |w| <= sparsity_threshold to 0 after each step, as `sparse_lp` does.
 
