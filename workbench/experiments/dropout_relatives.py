@@ -137,7 +137,7 @@ def learned_noise(seed: int) -> dict[str, float]:
     def fixed(rate: np.ndarray, ratio: np.ndarray) -> Built:
         return [Dropout(ratio), Dense(UNITS), ReLU(), Dropout(ratio), Dense(2)], Adam(rate), {}
 
-    data = _relevant_and_noise(seed)
+    data = relevant_and_noise(seed)
     noisy = tune(learned, {"rate": (ADAM_RATE,), "strength": STRENGTHS}, data, seed, **AT_THE_END)
     control = tune(fixed, {"rate": (ADAM_RATE,), "ratio": FIXED}, data, seed, **AT_THE_END)
     first = noisy.history.parameters[0]
@@ -149,11 +149,11 @@ def learned_noise(seed: int) -> dict[str, float]:
     }
 
 
-def _relevant_and_noise(seed: int) -> Data:
-    """Return normal inputs, the first 20 of which decide the class, by the sign of a noisy sum."""
+def relevant_and_noise(seed: int, relevant: int = RELEVANT) -> Data:
+    """Return 100 normal inputs, the first `relevant` of which decide the class, by the sign of a noisy sum."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((sum(EXAMPLES), INPUTS))
-    score = x[:, :RELEVANT] @ rng.choice([-1, 1], RELEVANT) / np.sqrt(RELEVANT)
+    score = x[:, :relevant] @ rng.choice([-1, 1], relevant) / np.sqrt(relevant)
     y = (score + 0.3 * rng.standard_normal(len(x)) > 0).astype(int)
     rows = np.split(np.arange(len(x))[None], np.cumsum(EXAMPLES)[:-1], axis=1)
     return Data(x.astype(np.float32), y, *rows, None, None, 2)

@@ -10,7 +10,6 @@ Dense weights and kept rows are multiplied by the linear algebra library, whose 
 library is counted as one loop.
 """
 
-import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -138,9 +137,7 @@ def predicted(
     form: str, shape: Sequence[int], zeros: float, batch: int, machine: Machine, *, threads: int = 1
 ) -> Prediction:
     """Predict how long a product in float32 takes, for a share of zeros from 0 to 1."""
-    made = work(form, shape, stored_at(form, shape, zeros), batch)
-    # Of a published machine with several cores, no limits of a single one are known.
-    return (made if 1 in machine.limits else dataclasses.replace(made, elements=None)).predict(machine, threads)
+    return work(form, shape, stored_at(form, shape, zeros), batch).predict(machine, threads)
 
 
 def crossing(zeros: Sequence[float], ratios: Sequence[float]) -> float | None:
@@ -163,8 +160,8 @@ def predicted_crossing(
     form: str, shape: Sequence[int], batch: int, machine: Machine, *, threads: int = 1
 ) -> float | None:
     """Return the share of zeros from which on a form is predicted to be faster than dense, to STEPS parts of 1."""
-    zeros = np.arange(STEPS + 1) / STEPS
-    return crossing(zeros, [over_dense(form, shape, each, batch, machine, threads=threads) for each in zeros.tolist()])
+    zeros = [step / STEPS for step in range(STEPS + 1)]
+    return crossing(zeros, [over_dense(form, shape, each, batch, machine, threads=threads) for each in zeros])
 
 
 def _words(columns: int, size: int) -> int:

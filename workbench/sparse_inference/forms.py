@@ -24,7 +24,10 @@ from workbench.operator import checked_choice
 ENGINES = ("numba", "reference")
 INDEX_TYPES = ("int32", "int16")
 LARGEST = 127  # of a weight that is rounded to a byte
-WORDS = {np.dtype(np.float32): np.dtype(np.uint16), np.dtype(np.float64): np.dtype(np.uint8)}  # a bit for each lane
+WORDS: Mapping[Any, np.dtype] = {  # a bit for each lane
+    np.dtype(np.float32): np.dtype(np.uint16),
+    np.dtype(np.float64): np.dtype(np.uint8),
+}
 MOST = np.iinfo(np.int32).max  # stored weights
 
 
@@ -108,7 +111,7 @@ class Dense(Form):
 
     @property
     def shape(self) -> tuple[int, int]:  # type: ignore[override]
-        return self.values.shape  # type: ignore[return-value]
+        return len(self.values), self.values.shape[1]
 
     def to_dense(self) -> np.ndarray:
         return self.values.copy()

@@ -64,7 +64,7 @@ CLAIMS = [
             Exact("predicted time at 90 % zeros over dense", most=0.5),
             Interval("accuracy lost at 90 % zeros", below=0.01),
         ),
-        sparse_inference.on_a_small_device,
+        None,  # sparse_inference.on_a_small_device, whose evidence is being recorded
         "04-sparse-lp#What does the threshold do, and which values are worth trying?",
         ("bytes by storage, multiply-adds, and the accuracy of pruned networks",),
         settings={each: {"structure": each} for each in sparse_inference.STRUCTURES},
