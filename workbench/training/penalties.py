@@ -13,6 +13,7 @@ import numpy as np
 
 from workbench.baselines.pruning import gradual_sparsity
 from workbench.baselines.variational_dropout import variational_dropout_kl_gradient
+from workbench.solvers.penalties import group_prox
 from workbench.sparse_lp import lp_gradient, lp_prox, sparse_lp_regularizer
 from workbench.training.layers.dropout import kept
 from workbench.training.layers.layer import Parameters
@@ -136,11 +137,10 @@ class GroupProx(Penalty):
     def after_step(self, parameters: Network, learning_rate: Rate, progress: float, state: State) -> None:
         for w in self.chosen(parameters):
             groups = np.moveaxis(w, 1 + self.axis, 1)
-            numbers = groups.reshape(*groups.shape[:2], -1).astype(np.float64)
-            norms = np.sqrt(np.square(numbers).sum(axis=-1))
-            most = (learning_rate * state["weight"] * np.sqrt(numbers.shape[-1]))[:, None]
-            left = 1 - most / np.maximum(np.maximum(norms, most), np.finfo(np.float64).tiny)  # 0 where norms <= most
-            groups[...] = (numbers * left[..., None]).reshape(groups.shape)
+            numbers = groups.reshape(*groups.shape[:2], -1)
+            for strength, worlds in _settings(learning_rate * state["weight"] * np.sqrt(numbers.shape[-1])):
+                numbers[worlds] = group_prox(numbers[worlds], strength)
+            groups[...] = numbers.reshape(groups.shape)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
