@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 VENV := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup report test docs lab notebooks figures bench lock clean
+.PHONY: help setup report test types tests docs lab notebooks figures bench lock clean
 
 help:
 	@echo 'make report     run every notebook and write reports/index.html'
@@ -23,9 +23,15 @@ setup:
 report: setup
 	@$(VENV) -m workbench report
 
+# mypy runs beside pytest, as it uses one processor only.
 test: setup
 	@echo '== ruff' && $(VENV) -m ruff check . && $(VENV) -m ruff format --check .
+	@$(MAKE) --no-print-directory -j 2 types tests
+
+types:
 	@echo '== mypy' && $(VENV) -m mypy
+
+tests:
 	@echo '== pytest, with the notebooks under nbval' && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -n auto --dist loadfile
 
 docs: setup

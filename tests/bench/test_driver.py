@@ -290,7 +290,7 @@ def test_ratios_that_miss_their_targets():
 
 
 def test_an_unknown_part_and_files_in_no_folder_are_refused_before_anything_runs(tmp_path):
-    parts = "'lrn', 'dropout', 'sparse-lp', 'cost', 'sweep', 'explore', 'training', 'all'"
+    parts = "'lrn', 'dropout', 'sparse-lp', 'inference', 'cost', 'sweep', 'explore', 'training', 'all'"
     with pytest.raises(ValueError, match=re.escape(f"what='lnr': must be one of {parts}")):
         run_bench("lnr", None, True, None)
     refused = CliRunner().invoke(app, ["bench", "sparse_lp"])
@@ -311,6 +311,6 @@ def test_an_unknown_part_and_files_in_no_folder_are_refused_before_anything_runs
     assert [*tmp_path.iterdir()] == []
     for part in ("explore", "sweep", "training"):
         with pytest.raises(
-            ValueError, match=r"figure=.*: shows 'lrn', 'dropout', 'sparse-lp' and 'cost'.*leave it out"
+            ValueError, match=r"figure=.*: shows 'lrn', 'dropout', 'sparse-lp', 'inference' and 'cost'.*leave it out"
         ):
             run_bench(part, None, True, tmp_path / "ratios.png")

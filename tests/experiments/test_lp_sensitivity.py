@@ -1,45 +1,70 @@
-"""Sensitivity and pruning in networks: what is moved and what is compared, with made-up losses."""
-
-import types
+"""Curves of linear models: paths against scikit-learn, losses around the best by hand, and corners rounded off."""
 
 import numpy as np
 import pytest
 
-from workbench.experiments import lp_sensitivity
+from workbench.experiments import linear_tasks, lp_sensitivity
+from workbench.experiments.linear_tasks import Parts, Task
 
 
-def test_one_hyperparameter_is_moved_from_its_best_value(monkeypatch):
-    points = {"rate": np.array([0.1, 0.2]), "ratio": np.zeros(2), "strength": np.array([3.0, 4.0]), "other": np.ones(2)}
-    asked = {}
+def test_a_path_is_scikit_learns():
+    from sklearn.linear_model import Lasso
 
-    def losses(task, arm, seed, moved):
-        asked.update(moved)
-        return {"test": 5 + moved["other"]}
-
-    monkeypatch.setattr(lp_sensitivity, "trials", lambda *names: types.SimpleNamespace(points=points, best=1))
-    monkeypatch.setattr(lp_sensitivity, "_losses", losses)
-    found = lp_sensitivity.sensitivity(0, "digits", "threshold")
-    assert asked["other"].tolist() == [0.1, 0.5, 1, 2, 10]
-    assert (asked["rate"].tolist(), asked["strength"].tolist()) == ([0.2] * 5, [4.0] * 5)
-    assert [*found.values()] == pytest.approx([5.1 / 6 - 1, 5.5 / 6 - 1, 0, 7 / 6 - 1, 15 / 6 - 1])
-    assert list(found)[3] == "loss at 2 times the best, less 1"
+    (train, _, test), _ = linear_tasks.linear_task(2, "diabetes")
+    curve = lp_sensitivity.along(2, "diabetes", (1.0, 0.3, 0.03))
+    assert curve.nonzeros[0] == 0
+    for place, share in ((1, 0.3), (2, 0.03)):
+        alpha = share * np.abs(train[0].T @ train[1]).max() / 150
+        rival = Lasso(alpha, fit_intercept=False, tol=1e-10).fit(*train)
+        assert curve.nonzeros[place] == np.count_nonzero(rival.coef_)
+        for part, losses in ((train, curve.training), (test, curve.test)):
+            assert losses[place] == pytest.approx(np.mean((part[1] - part[0] @ rival.coef_) ** 2), rel=1e-2)
 
 
-def test_each_share_of_zeros_has_its_own_rate(monkeypatch):
-    """Three shares with four rates each: validation data choose the rates 1, 0 and 3, and the second share."""
-    validation = np.array([[4, 2, 9, 9], [1, 2, 9, 9], [9, 9, 9, 3]])
-    test = np.array([[0.1, 0.6, 0.1, 0.1], [0.5, 0.1, 0.1, 0.1], [0.1, 0.1, 0.1, 0.9]])
-    asked = {}
+def test_each_exponent_has_its_own_strength(monkeypatch):
+    tried = []
+    found = type("Found", (), {"test": 0.5})
+    monkeypatch.setattr(lp_sensitivity, "tuned", lambda task, penalties: tried.append(penalties) or found)
+    assert lp_sensitivity.by_exponent(0, "diabetes", (0.5, 1.5)).tolist() == [0.5, 0.5]
+    assert [{each.p for each in penalties} for penalties in tried] == [{0.5}, {1.5}]
+    assert [len({each.alpha for each in penalties}) for penalties in tried] == [40, 40]
 
-    def losses(task, arm, seed, points):
-        asked.update(points)
-        return {"validation": validation.ravel(), "test": test.ravel()}
 
-    monkeypatch.setattr(lp_sensitivity, "_losses", losses)
-    found = lp_sensitivity.pruned(0, "digits", (0.0, 0.5, 0.9))
-    assert asked["strength"].tolist() == [0.0] * 4 + [0.5] * 4 + [0.9] * 4
-    assert asked["rate"][:4] == pytest.approx([0.2 / 9, 0.2 / 3, 0.2, 0.6])
-    assert found["loss of the densest over the best, less 1"] == pytest.approx(0.6 / 0.5 - 1)
-    assert found["loss of the sparsest over the best, less 1"] == pytest.approx(0.9 / 0.5 - 1)
-    assert found["share of zeros at the best"] == 0.5
-    assert found["test loss, 0.9 zeros"] == 0.9
+def one_weight():
+    """Return a task of one feature that is 1 or -1 and y = 2 x + 1: the minimum is 2 - alpha, soft-thresholded.
+
+    Validation data have y = 1.5 x, so that the best alpha is 0.5, and test data y = 1.6 x.
+    """
+    x = np.array([[1.0], [-1.0]])
+    return Task(Parts((x, np.array([3.0, -1.0])), (x, 1.5 * x[:, 0]), (x, 1.6 * x[:, 0])), "least squares")
+
+
+def test_losses_around_the_best_are_those_by_hand(monkeypatch):
+    monkeypatch.setattr(lp_sensitivity, "linear_task", lambda seed, data: one_weight())
+    alpha = min((each.alpha for each in linear_tasks.strengths(one_weight(), 1.0, 20)), key=lambda a: abs(a - 0.5))
+    best = (1.6 - (2 - alpha)) ** 2
+    numbers = lp_sensitivity.around_the_best(0, "", "alpha")
+    for name, factor in lp_sensitivity.FACTORS.items():
+        weight = max(2 - factor * alpha, 0)
+        expected = (1.6 - weight) ** 2 / best - 1
+        assert numbers[f"loss at {name} the best value over the best, less 1"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_middle_of_equally_good_thresholds_is_chosen(monkeypatch):
+    """Thresholds below the weight change nothing; the geometric middle of them, times ten, does not reach it."""
+    monkeypatch.setattr(lp_sensitivity, "linear_task", lambda seed, data: one_weight())
+    numbers = lp_sensitivity.around_the_best(0, "", "threshold")
+    assert numbers["loss at ten times the best value over the best, less 1"] == 0
+    assert numbers["share of the variance by alpha"] > numbers["share of the variance by threshold"]
+
+
+def test_a_rounded_corner_makes_no_zeros():
+    from sklearn.linear_model import Lasso
+
+    zeros = lp_sensitivity.zeros_by_smoothing(1, (0.0, 1e-3, 0.1))
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(80, 30))
+    y = X[:, :6].sum(1) / np.sqrt(6) + 0.5 * rng.normal(size=80)
+    rival = Lasso(0.3 * np.abs(X.T @ y).max() / 80, fit_intercept=False, tol=1e-10).fit(X, y)
+    assert zeros.tolist() == [np.sum(rival.coef_ == 0), 0, 0]
+    assert zeros[0] > 10

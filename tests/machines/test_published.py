@@ -7,7 +7,7 @@ import pytest
 from workbench.architectures.networks import one_convolution
 from workbench.machines.limits import rate_at
 from workbench.machines.prediction import BOUNDS, predict
-from workbench.machines.published import H200_TENSOR_FLOPS, KNOWN, known_machine
+from workbench.machines.published import H200_TENSOR_FLOPS, KNOWN, SMALL_CORE, known_machine
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,15 @@ def test_a_laptop_by_hand():
     assert limits.functions["powers"]["float32"] == pytest.approx(179.2e9 / 26)
     assert limits.functions["random_words"]["float32"] == pytest.approx(179.2e9 / 24)
     assert (limits.launch_seconds, limits.run_seconds) == (1e-6, 1e-5)
+
+
+def test_a_small_core_by_hand():
+    # Two multiply-adds of four float32 a cycle at 2.4 GHz; 32 bytes a cycle from 512 KiB, and 4267 MT/s of 4 bytes.
+    limits = SMALL_CORE.with_threads(1)
+    assert limits.flops == {"float32": 2.4e9 * 2 * 4 * 2, "float64": 2.4e9 * 2 * 2 * 2}
+    assert rate_at(limits.read, 1e5) == pytest.approx(76.8e9, rel=1e-12)
+    assert rate_at(limits.read, 1e9) == pytest.approx(4267e6 * 4, rel=0.005)
+    assert SMALL_CORE.caches == (65536, 524288, 2097152)
 
 
 def test_a_gpu_by_hand():

@@ -12,7 +12,8 @@ from sklearn.linear_model import ElasticNet as SklearnElasticNet
 from sklearn.linear_model import Lasso, LogisticRegression
 
 from workbench.solvers import coordinate_descent, coordinate_loops
-from workbench.solvers.losses import LeastSquares, Logistic, largest_square, lipschitz
+from workbench.solvers.columns import largest_square
+from workbench.solvers.losses import LeastSquares, Logistic
 from workbench.solvers.optimality import dual_value
 from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp
 from workbench.solvers.problem import make_problem
@@ -646,10 +647,10 @@ def test_lipschitz_constants(shape):
     expected = [sum(each**2 for each in column) / shape[0] / 4 for column in X.T.tolist()]
     for given in (X, np.asfortranarray(X), scipy.sparse.csc_array(X)):
         assert square * (1 - 1e-12) <= largest_square(given) <= square * 1.002
-        assert lipschitz(given, LeastSquares(X[:, 0])) == largest_square(given) / shape[0]
-        assert lipschitz(given, Logistic(X[:, 0])) == largest_square(given) / shape[0] / 4
-        found = make_problem(given, np.sign(X[:, 0]), None, "logistic").coordinate_lipschitz
-        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        assert make_problem(given, X[:, 0], None, "least squares").lipschitz == largest_square(given) / shape[0]
+        problem = make_problem(given, np.sign(X[:, 0]), None, "logistic")
+        assert problem.lipschitz == largest_square(given) / shape[0] / 4
+        np.testing.assert_allclose(problem.coordinate_lipschitz, expected, rtol=1e-12)
     assert largest_square(np.zeros(shape)) == 0
     assert largest_square(np.outer(X[:, 0], X[0])) == pytest.approx((X[:, 0] @ X[:, 0]) * (X[0] @ X[0]), rel=2e-3)
     gaps = scipy.sparse.csc_array(np.array([[0.0, 3.0, 0.0], [0.0, -4.0, 0.0]]))

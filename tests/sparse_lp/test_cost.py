@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from workbench.cost import Cost
-from workbench.sparse_lp.cost import cost, gradient_cost, penalty_cost, precision, prox_cost, rows_cost
+from workbench.machines.published import SMALL_CORE, known_machine
+from workbench.sparse_lp.cost import cost, gradient_cost, penalty_cost, precision, prox_cost, rows_cost, step_seconds
 
 
 def test_penalty():
@@ -275,6 +276,18 @@ def test_nothing_costs_nothing():
     assert rows_cost(4, 0, 1) == Cost(bytes_read=16)
     assert penalty_cost((), 1) == Cost(other_flops=1, comparisons=2, bytes_read=4, bytes_written=5)
     assert penalty_cost((0, 3), 1, engine="reference") == gradient_cost((0,), 2, engine="reference") == Cost()
+
+
+def test_a_step_of_a_hundred_million_weights_by_hand():
+    # 10^8 float32: penalty and mask read 4e8 bytes and write 5e8, at 17e9 a second. The slope takes seven comparisons
+    # and choices each, at half of 19.2e9 a second in float64, longer than its 8e8 bytes. A loop starts in 1 us and a
+    # run in 10 us, twice.
+    found = step_seconds(10**8, SMALL_CORE)
+    assert found == pytest.approx(9e8 / 17e9 + 7e8 / 9.6e9 + 2 * 11e-6, rel=1e-9)
+    laptop = known_machine("laptop")
+    assert step_seconds(10**8, laptop) == step_seconds(10**8, laptop, threads=4) < found
+    with pytest.raises(ValueError, match=r"weights|shape\[0\]=-1"):
+        step_seconds(-1, laptop)
 
 
 @pytest.mark.parametrize(

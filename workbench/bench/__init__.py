@@ -15,6 +15,7 @@ PARTS = {
     "lrn": "workbench.bench.lrn",
     "dropout": "workbench.bench.dropout",
     "sparse-lp": "workbench.bench.sparse_lp",
+    "inference": "workbench.bench.inference",
     "cost": "workbench.bench.declared",
     "sweep": "workbench.bench.sweep",
     "explore": "workbench.bench.explore",
@@ -43,8 +44,8 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
         raise ValueError(f"what={what!r}: must be one of {', '.join(map(repr, (*PARTS, ALL)))}")
     if figure is not None and what in UNDRAWN:
         raise ValueError(
-            f"figure={str(figure)!r}: shows 'lrn', 'dropout', 'sparse-lp' and 'cost'; bench one of those or 'all', or "
-            "leave it out"
+            f"figure={str(figure)!r}: shows 'lrn', 'dropout', 'sparse-lp', 'inference' and 'cost'; bench one of those "
+            "or 'all', or leave it out"
         )
     _check_file("json_file", json_file)
     _check_file("figure", figure)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import workbench
 from workbench.architectures.plots import predicted_and_measured
+from workbench.bench.inference import Curves, curves
 from workbench.bench.results import PREDICTION, Ratio, Row, dimensions, threads_of
 from workbench.files import write_whole
+from workbench.sparse_inference.plots import time_over_dense
 
 STYLE = Path(workbench.__file__).parent / "plots.mplstyle"
 MET, MISSED, PEER, FREE = "#0072B2", "#D55E00", "#009E73", "#767676"  # Okabe-Ito, and grey where there is no target
@@ -49,7 +51,8 @@ def draw_ratios(rows: tuple[Row, ...], file: Path) -> None:
 def _arrange(rows: tuple[Row, ...]) -> tuple[list[list[str]], dict[str, Panel]]:
     """Return the rows of panel names, and the panels: two in a row; the peers' panel is last and fills a row."""
     predicted = [row for row in rows if any(ratio.name == PREDICTION for ratio in row.ratios)]
-    rows = tuple(row for row in rows if row not in predicted)
+    products = [row for row in rows if "zeros" in row.arguments]
+    rows = tuple(row for row in rows if row not in predicted and row not in products)
     several = len({row.operator for row in rows}) > 1
     panels: dict[str, Panel] = {}
     bars_of: dict[str, list[tuple[Row, Ratio]]] = {}
@@ -63,6 +66,8 @@ def _arrange(rows: tuple[Row, ...]) -> tuple[list[list[str]], dict[str, Panel]]:
     stored = [row for row in rows if "stored" in row.arguments]
     if stored:
         panels["stored"] = (CURVE_LINES, lambda ax: _draw_curves(ax, stored))
+    for where, each in curves(products).items():
+        panels[where] = (SCATTER_LINES, functools.partial(_draw_products, where=where, curves=each))
     if predicted:
         times = [row.predicted_seconds for row in predicted], [row.seconds for row in predicted]
         groups = [f"{row.operator} {row.direction}" for row in predicted]
@@ -122,6 +127,12 @@ def _draw_curves(ax, rows: list[Row]) -> None:
     low, high = ax.get_ylim()
     ax.set_ylim(low, high * (high / low) ** LEGEND_ROOM)
     ax.legend(loc="upper left")
+
+
+def _draw_products(ax, where: str, curves: Curves) -> None:
+    """Draw the times of stored weights over dense ones against the share of zeros."""
+    zeros, measured, predicted = curves
+    time_over_dense(zeros, measured, predicted, title=where, ax=ax)
 
 
 def _draw_peers(ax, peers: dict[str, list[Ratio]]) -> None:

@@ -40,7 +40,7 @@ def gains(losses: Mapping[str, Mapping[str, np.ndarray]], control: str = CONTROL
 def pruning(losses: Mapping[str, Sequence[Mapping[str, float]]], *, ax: "Axes") -> None:
     """Draw the mean test loss by the share of zeros, over that of the dense network, for each task.
 
-    `losses` has what lp_sensitivity.pruned returns, one for each world, by task.
+    `losses` has what lp_network_sensitivity.pruned returns, one for each world, by task.
     """
     for task, worlds in losses.items():
         names = [name for name in worlds[0] if name.startswith("test loss, ")]
@@ -59,7 +59,7 @@ def pruning(losses: Mapping[str, Sequence[Mapping[str, float]]], *, ax: "Axes") 
 def sensitivity(rises: Mapping[str, Sequence[Mapping[str, float]]], *, ax: "Axes") -> None:
     """Draw by how much the mean test loss rises when a hyperparameter is moved from its best value by a factor.
 
-    `rises` has what lp_sensitivity.sensitivity returns, one for each world, by hyperparameter.
+    `rises` has what lp_network_sensitivity.sensitivity returns, one for each world, by hyperparameter.
     """
     for name, worlds in rises.items():
         factors = [float(each.split()[2]) for each in worlds[0]]

@@ -1,62 +1,110 @@
-"""Experiments on how much the strength, the threshold and the share of zeros matter in a network."""
+"""Experiments on linear models: loss by strength, threshold, number of weights and exponent, on several data sets.
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+Each function takes a seed, which makes or splits the data.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import minimize
 
-from workbench.experiments.lp_in_networks import TASKS, train, trials
+from workbench.experiments.linear_tasks import Task, error, largest, linear_task, path, strengths, tuned
+from workbench.experiments.sparse_truths import NOISE
+from workbench.experiments.tuning_studies import explained
+from workbench.operator import checked_choice
+from workbench.solvers.penalties import Lp
+from workbench.sparse_lp import sparse_lp
 
-FACTORS = (0.1, 0.5, 1.0, 2.0, 10.0)  # of a hyperparameter, over its best value
-SPARSITIES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
-MOVED: Mapping[str, tuple[str, str]] = {  # hyperparameter: the arm that has it, and its name among the points
-    "alpha, L2": ("L2", "strength"),
-    "alpha, p = 1": ("L1", "strength"),
-    "alpha, p = 1/2": ("p = 1/2", "strength"),
-    "threshold": ("threshold", "other"),
-}
+FACTORS = {"a tenth of": 0.1, "half": 0.5, "twice": 2.0, "ten times": 10.0}
+SHARES = tuple(np.geomspace(1, 1e-3, 31).tolist())  # of the strength that makes all weights zero
+EXPONENTS = (0.3, 0.5, 0.7, 0.9, 1.0, 1.2, 1.5, 2.0)
+GRID, GROUPS = 20, 5  # strengths and thresholds, and groups of neighbours among them
 
 
-def sensitivity(seed: int, task: str, hyperparameter: str) -> dict[str, float]:
-    """Tune an arm, then move one of MOVED by FACTORS from its best value; return by how much the test loss rises.
+class Curve(NamedTuple):
+    """Number of weights, training loss and test loss along a path, each of shape (strengths,)."""
 
-    The best value is that with the lowest validation loss. All else stays at its best value.
+    nonzeros: np.ndarray
+    training: np.ndarray
+    test: np.ndarray
+
+
+def along(seed: int, data: str, shares: Sequence[float] = SHARES) -> Curve:
+    """Follow the path of p = 1 on one of the `linear_tasks.TASKS`, with strengths as shares of the strongest."""
+    task = linear_task(seed, data)
+    solutions = path(*task.parts.train, [Lp(largest(task) * share) for share in shares], task.loss)
+    losses = (
+        [error(part, weights, task.loss) for weights in solutions] for part in (task.parts.train, task.parts.test)
+    )
+    return Curve(np.count_nonzero(solutions, axis=1), *map(np.array, losses))
+
+
+def by_exponent(seed: int, data: str, exponents: Sequence[float] = EXPONENTS) -> np.ndarray:
+    """Return the test loss of each exponent, shape (exponents,); validation data choose each one's strength."""
+    task = linear_task(seed, data)
+    return np.array([tuned(task, strengths(task, p)).test for p in exponents])
+
+
+def around_the_best(seed: int, data: str, hyperparameter: str) -> dict[str, float]:
+    """Return how much the test loss rises if the best alpha, or the best threshold, is multiplied by a number.
+
+    Validation data choose both from a grid. If neighbouring thresholds are equally good, the middle one is chosen. The
+    variance that each explains is that of the logarithm of the validation loss over the grid, whose neighbours are
+    grouped.
     """
-    arm, name = MOVED[hyperparameter]
-    found = trials(task, arm, seed)
-    points = {each: np.full(len(FACTORS), values[found.best]) for each, values in found.points.items()}
-    points[name] = points[name] * FACTORS
-    losses = _losses(task, arm, seed, points)["test"]
-    at_best = losses[FACTORS.index(1.0)]
+    checked_choice("hyperparameter", hyperparameter, ("alpha", "threshold"))
+    task = linear_task(seed, data)
+    penalties = strengths(task, 1.0, GRID)
+    solutions = path(*task.parts.train, penalties, task.loss)
+    thresholds = np.geomspace(1e-3, 1, GRID) * np.abs(solutions).max()
+    losses = np.array([[error(task.parts.validate, _cut(w, t), task.loss) for t in thresholds] for w in solutions])
+    i = int(losses.min(axis=1).argmin())
+    equal = np.flatnonzero(losses[i] == losses[i].min())
+    alpha, threshold = penalties[i].alpha, float(thresholds[equal[len(equal) // 2]])
+
+    def loss(factor: float) -> float:
+        if hyperparameter == "threshold":
+            return error(task.parts.test, _cut(solutions[i], factor * threshold), task.loss)
+        return error(task.parts.test, _cut(_solved(task, factor * alpha), threshold), task.loss)
+
+    best, groups = loss(1.0), np.indices(losses.shape) // (GRID // GROUPS)
+    shares = (explained(np.log(losses).ravel(), group.ravel()) for group in groups)
     return {
-        f"loss at {factor:g} times the best, less 1": loss / at_best - 1
-        for factor, loss in zip(FACTORS, losses, strict=True)
-    }
+        f"loss at {name} the best value over the best, less 1": loss(by) / best - 1 for name, by in FACTORS.items()
+    } | {f"share of the variance by {name}": share for name, share in zip(("alpha", "threshold"), shares, strict=True)}
 
 
-def pruned(seed: int, task: str, sparsities: Sequence[float] = SPARSITIES) -> dict[str, float]:
-    """Prune networks gradually to several shares of zeros, each at its best learning rate; return test losses.
+def _solved(task: Task, alpha: float) -> np.ndarray:
+    return path(*task.parts.train, [Lp(alpha)], task.loss)[-1]
 
-    Validation data choose the rates, and the best share. The densest and the sparsest are compared with it.
+
+def _cut(weights: np.ndarray, threshold: float) -> np.ndarray:
+    cut = weights.copy()
+    sparse_lp(cut, 1.0, 1.0, threshold)
+    return cut
+
+
+def zeros_by_smoothing(seed: int, widths: Sequence[float]) -> np.ndarray:
+    """Return the exact zeros of the minimum if the kink of p = 1 is rounded off, shape (widths,).
+
+    |w| is replaced by w^2 / (2 width) + width / 2 where it is below the width (Huber); a width of 0 leaves the kink.
+    There are 80 examples and 30 features, of which six matter; the strength is 0.3 of the strongest.
     """
-    rates = TASKS[task].rate * np.array([1 / 9, 1 / 3, 1.0, 3.0])
-    points = dict(zip(("strength", "rate"), map(np.ravel, np.meshgrid(sparsities, rates, indexing="ij")), strict=True))
-    points |= dict.fromkeys(("ratio", "other"), np.zeros(len(points["rate"])))
-    losses = {part: each.reshape(-1, len(rates)) for part, each in _losses(task, "pruning", seed, points).items()}
-    chosen = losses["validation"].argmin(axis=1)[:, None]
-    validation, test = (np.take_along_axis(losses[part], chosen, axis=1)[:, 0] for part in ("validation", "test"))
-    best = test[validation.argmin()]
-    return {
-        "loss of the densest over the best, less 1": test[0] / best - 1,
-        "loss of the sparsest over the best, less 1": test[-1] / best - 1,
-        "share of zeros at the best": sparsities[int(validation.argmin())],
-        **{f"test loss, {share:g} zeros": loss for share, loss in zip(sparsities, test, strict=True)},
-    }
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(80, 30))
+    y = X[:, :6].sum(1) / np.sqrt(6) + NOISE * rng.normal(size=80)
+    alpha = 0.3 * float(np.abs(X.T @ y).max()) / 80
 
+    def objective(w: np.ndarray, width: float) -> tuple[float, np.ndarray]:
+        size, residual = np.abs(w), X @ w - y
+        rounded = np.where(size < width, size**2 / (2 * width) + width / 2, size)
+        slope = X.T @ residual / 80 + alpha * np.clip(w / width, -1, 1)
+        return float(residual @ residual) / 160 + alpha * float(rounded.sum()), slope
 
-def _losses(task: str, arm: str, seed: int, points: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Train all points in one world; return validation and test losses, infinite where training diverged."""
-    data = TASKS[task].data(seed)
-    history = train(task, arm, data, seed, **points)
-    several = data.take(np.zeros(len(history.seeds), int))
-    return {part: np.nan_to_num(history.loss(several, part), nan=np.inf) for part in ("validation", "test")}
+    def solved(width: float) -> np.ndarray:
+        if width == 0:
+            return path(X, y, [Lp(alpha)], "least squares")[-1]
+        return minimize(objective, np.zeros(30), (width,), jac=True, options={"maxiter": 5000}).x
+
+    return np.array([np.sum(solved(width) == 0) for width in widths])

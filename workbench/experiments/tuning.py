@@ -11,7 +11,7 @@ differences to the best trial fold by fold, so it needs each fold's own score ("
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from workbench.sweep.trial import Trial
 CLASSIFIER_TOLERANCE = 1e-3  # a fifth of the iterations of 1e-5; for C <= 10 the loss is within a few percent
 CLASSIFIER_ITERATIONS = 500
 SOLVER_TOLERANCE = 1e-4
+KEPT = 4096  # scores of folds; seeds of a grid, samplers that begin alike and pruners try the same trials again
 
 Scores = dict[str, list[float]]
 Losses = np.ndarray  # one loss for each example
@@ -56,14 +57,8 @@ def lrn_on_digits(
         optuna.TrialPruned: the trial's pruner stops the trial after a fold other than the last.
         ValueError: `reports` is neither "mean" nor "fold", or an argument of LRN or of the penalty is not allowed.
     """
-    places = tuning_data.digits_parts().folds
-    X, y = _lrn_features(places, size, alpha, beta, bias, contrast), tuning_data.digits_targets()[places]
-
-    def score(fold: tuple[np.ndarray, np.ndarray]) -> dict[str, float]:
-        losses, wrong = _classify(X[fold[0]], y[fold[0]], X[fold[1]], y[fold[1]], C)
-        return {"loss": float(losses.mean()), "error": float(wrong.mean())}
-
-    return _cross_validate(score, tuning_data.fold_places(y, folds), folds, reports, trial)
+    of_lrn = (size, alpha, beta, bias, contrast)
+    return _cross_validate(lambda fold: _digits_scores(fold, folds, C, of_lrn), folds, reports, trial)
 
 
 def lrn_on_digits_apart(
@@ -97,14 +92,8 @@ def sparse_lp_on_breast_cancer(
         "loss", "error" and "nonzeros" of each fold: the mean log loss, the share of wrong answers, and the number of
         weights that are not zero. The function raises the same errors as `lrn_on_digits`.
     """
-
-    def score(fold: tuning_data.Fold) -> dict[str, float]:
-        weights = _sparse_weights(fold, alpha, p, sparsity_threshold)
-        losses = _logistic_losses(fold, weights)
-        wrong = losses >= np.log(2)
-        return {"loss": float(losses.mean()), "error": float(wrong.mean()), "nonzeros": float(np.sum(weights != 0))}
-
-    return _cross_validate(score, tuning_data.cancer_folds(folds), folds, reports, trial)
+    of_lp = (alpha, p, sparsity_threshold)
+    return _cross_validate(lambda fold: _cancer_scores(fold, folds, *of_lp), folds, reports, trial)
 
 
 def sparse_lp_on_breast_cancer_apart(
@@ -116,14 +105,12 @@ def sparse_lp_on_breast_cancer_apart(
         return _logistic_losses(fold, _sparse_weights(fold, alpha, p, sparsity_threshold))
 
 
-def _cross_validate(
-    score: Callable[[Any], dict[str, float]], examples: Iterable, folds: int, reports: str, trial: Trial | None
-) -> Scores:
+def _cross_validate(score: Callable[[int], dict[str, float]], folds: int, reports: str, trial: Trial | None) -> Scores:
     checked_choice("reports", reports, ("mean", "fold"))
     scores: Scores = {}
-    for step, each in enumerate(examples):
+    for step in range(folds):
         with _one_thread():
-            for name, value in score(each).items():
+            for name, value in score(step).items():
                 scores.setdefault(name, []).append(value)
         if trial is not None:
             losses = scores["loss"]
@@ -133,6 +120,34 @@ def _cross_validate(
 
                 raise TrialPruned
     return scores
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _digits_scores(fold: int, folds: int, C: float, of_lrn: tuple) -> dict[str, float]:
+    X, (y, places) = _folds_features(*of_lrn), _digits_folds(folds)
+    training, left_out = places[fold]
+    losses, wrong = _classify(X[training], y[training], X[left_out], y[left_out], C)
+    return {"loss": float(losses.mean()), "error": float(wrong.mean())}
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _cancer_scores(fold: int, folds: int, alpha: float, p: float, sparsity_threshold: float) -> dict[str, float]:
+    examples = tuning_data.cancer_folds(folds)[fold]
+    weights = _sparse_weights(examples, alpha, p, sparsity_threshold)
+    losses = _logistic_losses(examples, weights)
+    wrong = losses >= np.log(2)
+    return {"loss": float(losses.mean()), "error": float(wrong.mean()), "nonzeros": float(np.sum(weights != 0))}
+
+
+@functools.cache
+def _digits_folds(folds: int) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    y = tuning_data.digits_targets()[tuning_data.digits_parts().folds]
+    return y, tuning_data.fold_places(y, folds)
+
+
+@functools.lru_cache(maxsize=1)  # for the folds of one trial
+def _folds_features(*of_lrn: Any) -> np.ndarray:
+    return _lrn_features(tuning_data.digits_parts().folds, *of_lrn)
 
 
 def _lrn_features(places: np.ndarray, size: int, alpha: float, beta: float, bias: float, contrast: float) -> np.ndarray:

@@ -18,6 +18,7 @@ from workbench.operator import checked_choice
 
 INTEL = "Intel's product specifications of the Core i7-1165G7: 4 cores, 2.8 GHz, two channels of DDR4-3200"
 AMD = "AMD's specifications of the EPYC 9654: 96 cores, 2.4 GHz, twelve channels of DDR5-4800, 460.8 GB/s"
+RASPBERRY = "Raspberry Pi's documentation of the BCM2712: Cortex-A76 cores, 2.4 GHz, 32-bit LPDDR4X-4267, 17 GB/s"
 GEFORCE = "NVIDIA's specifications of the GeForce GTX 580: 512 cores at 1.544 GHz, 192.4 GB/s"
 AMPERE = "NVIDIA A100 Tensor Core GPU Architecture, 2020: 19.5 and 9.7 TFLOP/s, 1555 GB/s"
 HOPPER = "NVIDIA's data sheet of the H200, SXM: 67 and 34 TFLOP/s, 4.8 TB/s; from these, 132 units run at 1.98 GHz"
@@ -34,14 +35,17 @@ MULTIPLY_ADDS = {  # multiply-adds in the time of one call; assumed for processo
 }
 WORD_OF_A_GPU = 20  # in multiply-adds; five are integer multiplications, which take as long unless `integers` differs
 LANES = 32  # float32 operations per cycle and core: two 256-bit multiply-adds or one of 512 bits
+NARROW = 16  # the same for two 128-bit multiply-adds, as in Arm's Cortex-A76
 L2_BYTES = 32  # bytes per cycle and core
 H200_TENSOR_FLOPS = {"TF32": 494.7e12, "BF16": 989e12}  # half of the data sheet's, which skip half of the weights
 PROCESSOR_LAUNCH, PROCESSOR_RUN, GPU_LAUNCH = 1e-6, 1e-5, 5e-6  # seconds, assumed
 
 
-def _processor(name: str, cores: int, hertz: float, memory: float, caches: tuple[int, ...], source: str) -> Machine:
+def _processor(
+    name: str, cores: int, hertz: float, memory: float, caches: tuple[int, ...], source: str, lanes: int = LANES
+) -> Machine:
     """Return a processor; `caches` are bytes per core, except for the last cache, which all cores share."""
-    single = cores * hertz * LANES
+    single = cores * hertz * lanes
     flops = {"float32": single, "float64": single / 2}
     functions = {
         name: {precision: flops[precision] / 2 / count for precision in PRECISIONS}
@@ -91,6 +95,11 @@ KNOWN = {
     "a100": _gpu("A100", 19.5e12, 9.7e12, 1555e9, 108 * 16 * 1.41e9, f"{AMPERE}; {GUIDE}"),
     "h200": _gpu("H200", 67e12, 34e12, 4800e9, 132 * 16 * 1.98e9, f"{HOPPER}; {GUIDE}", integers=1 / 2),
 }
+
+# Not among the known ones, over all of which claims are judged: one core, for what a small device runs at batch 1.
+SMALL_CORE = _processor(
+    "one core of a Raspberry Pi 5", 1, 2.4e9, 17e9, (64 * KIB, 512 * KIB, 2 * MIB), RASPBERRY, lanes=NARROW
+)
 
 
 def known_machine(name: str) -> Machine:

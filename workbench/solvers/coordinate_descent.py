@@ -7,12 +7,13 @@ Lee, Sun and Saunders, Proximal Newton-type methods for minimizing composite fun
 import functools
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
+from workbench.compiling import unlocked
 from workbench.solvers import coordinate_loops
-from workbench.solvers.losses import column_squares, stretch_squares
+from workbench.solvers.columns import column_squares, stretch_sums
 from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp
 from workbench.solvers.problem import Iterate, Options, Problem
 from workbench.sparse_lp.reference import lp_threshold
@@ -26,7 +27,10 @@ ARMIJO = 0.01  # a step must give at least this share of the decrease that the s
 ROUNDING = 1e-12  # relative error of an eigenvalue
 FLATTEST = 1e-6  # smaller second derivatives of the loss are replaced by this one
 
-Columns = coordinate_loops.Dense | coordinate_loops.Sparse
+MOST_KEPT = 500  # with more weights that are not zero, none of their Newton steps are taken
+FLOOR = 1e-12  # smaller sums of squares, as a share of those before a projection, are rounding
+
+Columns = coordinate_loops.Dense | coordinate_loops.Sparse | coordinate_loops.Leaning
 
 
 def coordinate_descent(problem: Problem, options: Options) -> Iterator[Iterate]:
@@ -48,6 +52,38 @@ def coordinate_descent(problem: Problem, options: Options) -> Iterator[Iterate]:
             return
         weights[work.features] = work.weights
         predictions = work.predictions
+        if not (problem.penalty.convex or problem.loss.quadratic):
+            weights, predictions = _newton_step_of_non_zeros(problem, weights, predictions)
+            work.weights, work.predictions = weights[work.features], predictions
+
+
+def _newton_step_of_non_zeros(
+    problem: Problem, weights: np.ndarray, predictions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights, and their predictions, after a Newton step in those that are not zero.
+
+    A non-convex penalty is smooth there; it is replaced by its tangent. If these weights part the classes, their best
+    sizes are far away or infinite. Models that are never below the loss take short steps towards them, Newton's do not.
+    """
+    kept = np.flatnonzero(weights)
+    if not 0 < kept.size <= MOST_KEPT:
+        return weights, predictions
+    some = problem.matrix[:, kept]
+    some = some if isinstance(some, np.ndarray) else some.toarray()
+    bends = problem.loss.curvatures(predictions)
+    if problem.means is not None:
+        some = some - bends @ some / bends.sum()
+    slope = problem.gradient(predictions)[kept] + problem.penalty.subgradient(weights)[kept]
+    way = np.zeros_like(weights)
+    way[kept] = np.linalg.lstsq((some.T * bends) @ some / len(some), -slope, rcond=None)[0]
+    ahead, before, length = problem.predictions(way), problem.objective(weights, predictions), 1.0
+    promised = ARMIJO * float(slope @ way[kept])
+    while length > SHORTEST:
+        trial, there = weights + length * way, predictions + length * ahead
+        if problem.objective(trial, there) < before + length * promised:
+            return trial, there
+        length /= 2
+    return weights, predictions
 
 
 class _Blocks:
@@ -55,13 +91,13 @@ class _Blocks:
 
     def __init__(self, problem: Problem) -> None:
         penalty = problem.penalty
-        self.size = min(penalty.size, problem.features) if isinstance(penalty, GroupLasso) else 1
+        self.size = min(penalty.size, problem.size) if isinstance(penalty, GroupLasso) else 1
         self.grouped = self.size > 1
         if isinstance(penalty, ElasticNet):
             self.terms = coordinate_loops.Terms(penalty.lasso, 1.0, penalty.ridge)
         else:
             self.terms = coordinate_loops.Terms(penalty.alpha, penalty.p if isinstance(penalty, Lp) else 1.0, 0.0)
-        self.features = problem.features
+        self.features = problem.size
         self.curvatures = problem.coordinate_lipschitz
         self.all_active = self.terms.weight == 0 or self.terms.p > 1  # the penalty holds no weight at zero
 
@@ -134,11 +170,13 @@ class _WorkingSet:
         self.terms, self.chosen = blocks.terms, chosen
         self.features, self.starts = blocks.members(chosen)
         self.groups = (self.starts,) if blocks.grouped else ()
-        self.columns = _columns(problem.matrix, self.features)
+        self.columns = _columns(problem, self.features)
+        self.intercept = problem.means is not None
         self.weights, self.predictions = weights[self.features], predictions
         self.squares = problem.squares[self.features]
         if blocks.grouped:
-            self.squares = _largest_eigenvalues(self.columns, self.starts, blocks.size, predictions.size)
+            weighted = _scaled(self.columns, self.loss.shares)
+            self.squares = _largest_eigenvalues(weighted, self.starts, blocks.size, predictions.size)
 
     def covers(self, violations: np.ndarray, tolerance: float) -> bool:
         """Return whether all blocks outside the set have a violation of at most `tolerance`."""
@@ -152,7 +190,7 @@ class _WorkingSet:
         A loss that is not quadratic is replaced by a sequence of quadratic models.
         """
         if self.loss.quadratic:
-            found, passes = self._minimum_of_model(None, tolerance)
+            found, passes = self._minimum_of_model(self._exact_model, tolerance)
             self._go_to(found)
             return passes
         passes = 0
@@ -166,7 +204,7 @@ class _WorkingSet:
 
     def _newton_step(self, tolerance: float) -> int:
         """Go to the minimum of Newton's model, or part of the way if the objective is not low enough there."""
-        found, passes = self._minimum_of_model(self.loss.curvatures(self.predictions), tolerance)
+        found, passes = self._minimum_of_model(self._newton_model(), tolerance)
         way, penalty = found - self.weights, self.penalty
         ahead = _product(self.columns, way, self.predictions.size)
         before = self.objective(self.weights, self.predictions)
@@ -182,64 +220,118 @@ class _WorkingSet:
 
     def _safe_step(self, tolerance: float) -> int:
         """Go to the minimum of a model that is never below the loss, then to that of Newton's model if it is lower."""
-        found, passes = self._minimum_of_model(np.full_like(self.predictions, self.loss.curvature), tolerance)
+        found, passes = self._minimum_of_model(self._model(self.loss.curvature * self._shares), tolerance)
         self._go_to(found)
         if passes > 1:
-            found, more = self._minimum_of_model(self.loss.curvatures(self.predictions), tolerance)
+            found, more = self._minimum_of_model(self._newton_model(), tolerance)
             passes += more
             predictions = _product(self.columns, found, self.predictions.size)
             if self.objective(found, predictions) < self.objective(self.weights, self.predictions):
                 self._go_to(found)
         return passes
 
-    def _minimum_of_model(self, bends: np.ndarray | None, tolerance: float) -> tuple[np.ndarray, int]:
+    def _minimum_of_model(self, model: "_Model", tolerance: float) -> tuple[np.ndarray, int]:
         """Return the weights that minimize a quadratic model, and the number of passes.
 
-        The model of n times the loss is 1/2 |r - A (w - weights)|^2, where A = sqrt(bends) X, r = -n dual /
-        sqrt(bends), and `dual` is the gradient of the loss with respect to the predictions.
+        The model of n times the loss is 1/2 |r - A (w - weights)|^2, where r = -n dual / root, and `dual` is the
+        gradient of the loss with respect to the predictions.
         """
         n = self.predictions.size
-        columns, squares, residual = self.columns, self.squares, -n * self.loss.gradient(self.predictions)
-        if bends is not None:
-            root = np.sqrt(np.maximum(bends, FLATTEST))
-            columns, residual = _scaled(columns, root), residual / root
-            if self.groups:
-                squares = squares * self.loss.curvature
-            elif len(columns) == 1:
-                squares = column_squares(columns.columns.T)
-            else:
-                squares = stretch_squares(columns.data, columns.bounds)
+        columns, residual = model.columns, -n * self.loss.gradient(self.predictions)
+        if model.root is not None:
+            residual /= model.root
         weights = self.weights.copy()
-        if len(columns) == 1 and weights.size <= n:
-            products = self._products if bends is None else columns.columns @ columns.columns.T
+        if model.products is not None:
             residual = columns.columns @ residual
-            columns = coordinate_loops.Products(products, residual + products @ weights)
+            columns = coordinate_loops.Products(model.products, residual + model.products @ weights)
+        elif len(columns) == 4:
+            residual = np.append(residual, 0.0)  # an intercept has made the residual orthogonal to root
         terms = coordinate_loops.Terms(self.terms.weight * n, self.terms.p, self.terms.ridge * n)
-        done = coordinate_loops.descend(columns, residual, weights, squares, terms, self.groups, tolerance * n, PASSES)
+        done = coordinate_loops.descend(
+            columns, residual, weights, model.squares, terms, self.groups, tolerance * n, PASSES
+        )
         return weights, done
 
+    @property
+    def _shares(self) -> np.ndarray:
+        return np.ones_like(self.predictions) if self.loss.shares is None else self.loss.shares
+
     @functools.cached_property
-    def _products(self) -> np.ndarray:
-        return self.columns.columns @ self.columns.columns.T
+    def _exact_model(self) -> "_Model":
+        return self._model(self.loss.shares)
+
+    def _newton_model(self) -> "_Model":
+        return self._model(np.maximum(self.loss.curvatures(self.predictions), FLATTEST * self._shares))
+
+    def _model(self, bends: np.ndarray | None) -> "_Model":
+        """Return the model with second derivatives `bends`, shape (n,), of n times the loss; None if all are 1.
+
+        An intercept takes the part along root = sqrt(bends) from each column. That part is zero already where dense
+        columns have been centred and the loss is quadratic.
+        """
+        root = None if bends is None else np.sqrt(bends)
+        columns = _scaled(self.columns, bends)
+        dense, known = len(columns) == 1, self.loss.quadratic or len(self.groups) > 0
+        squares = self.squares * self.loss.curvature if known else _column_squares(columns)
+        if self.intercept and not (dense and self.loss.quadratic):
+            columns, lean = _without(columns, np.ones_like(self.predictions) if root is None else root)
+            if not known:
+                squares = np.where(self.squares > 0, np.maximum(squares - lean**2, FLOOR * squares), 0.0)
+        small = dense and self.weights.size <= self.predictions.size
+        return _Model(columns, root, squares, columns.columns @ columns.columns.T if small else None)
 
     def _go_to(self, weights: np.ndarray) -> None:
         self.weights, self.predictions = weights, _product(self.columns, weights, self.predictions.size)
 
 
-def _columns(matrix: Any, features: np.ndarray) -> Columns:
-    """Return some columns of the matrix, each contiguous in memory; copy them only if necessary."""
-    every = features.size == matrix.shape[1]
+class _Model(NamedTuple):
+    """A quadratic model: A = diag(root) X, without its part along root if there is an intercept; see `_model`."""
+
+    columns: Columns  # of A
+    root: np.ndarray | None  # square roots of the second derivatives, shape (n,); None if all are 1
+    squares: np.ndarray  # of A's columns, or bounds for groups, shape (weights,) or (groups,)
+    products: np.ndarray | None  # A^T A, if it is the faster form of A
+
+
+def _columns(problem: Problem, features: np.ndarray) -> Columns:
+    """Return some columns of the matrix, each contiguous in memory; copy them only if necessary.
+
+    Dense columns are centred for an intercept, which changes predictions by a constant only.
+    """
+    matrix, every = problem.matrix, features.size == problem.matrix.shape[1]
     if isinstance(matrix, np.ndarray):
-        return coordinate_loops.Dense(np.ascontiguousarray(matrix.T if every else matrix[:, features].T))
+        some = matrix.T if every else matrix[:, features].T
+        if problem.means is None:
+            return coordinate_loops.Dense(np.ascontiguousarray(some))
+        return coordinate_loops.Dense(np.subtract(some, problem.means[features, None], order="C"))
     some = matrix if every else matrix[:, features]
-    return coordinate_loops.Sparse(some.data, some.indices, some.indptr)
+    return coordinate_loops.Sparse(*map(unlocked, (some.data, some.indices, some.indptr)))
 
 
-def _scaled(columns: Columns, by: np.ndarray) -> Columns:
-    """Return the columns with row i multiplied by by[i]."""
+def _scaled(columns: Columns, bends: np.ndarray | None) -> Columns:
+    """Return the columns with row i multiplied by the square root of bends[i]."""
+    if bends is None:
+        return columns
+    root = np.sqrt(bends)
     if len(columns) == 1:
-        return coordinate_loops.Dense(columns.columns * by)
-    return columns._replace(data=columns.data * by[columns.indices])
+        return coordinate_loops.Dense(columns.columns * root)
+    return columns._replace(data=columns.data * root[columns.indices])
+
+
+def _without(columns: Columns, root: np.ndarray) -> tuple[Columns, np.ndarray]:
+    """Return the columns without their part along a vector (n,), and the lengths of these parts."""
+    unit = root / np.linalg.norm(root)
+    if len(columns) == 1:
+        lean = columns.columns @ unit
+        return coordinate_loops.Dense(columns.columns - lean[:, None] * unit), lean
+    lean = stretch_sums(columns.data * unit[columns.indices], columns.bounds)
+    return coordinate_loops.Leaning(*columns, lean), lean
+
+
+def _column_squares(columns: Columns) -> np.ndarray:
+    if len(columns) == 1:
+        return column_squares(columns.columns.T)
+    return stretch_sums(np.square(columns.data), columns.bounds)
 
 
 def _product(columns: Columns, weights: np.ndarray, rows: int) -> np.ndarray:

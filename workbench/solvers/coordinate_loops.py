@@ -26,10 +26,13 @@ from workbench.compiling import compiler
 kernel = compiler(fastmath={"reassoc", "contract"})  # sums are vectorized, with the same order in every run
 part = compiler(forceinline=True, fastmath={"reassoc", "contract"})
 
-# Three forms of A. The loops tell them apart by their lengths, at compile time.
+# Four forms of A. The loops tell them apart by their lengths, at compile time.
 Dense = namedtuple("Dense", "columns")  # (k, n): row j is column j of A
 Products = namedtuple("Products", "products start")  # A^T A (k, k), and A^T z (k,); A^T r (k,) stands for r
 Sparse = namedtuple("Sparse", "data indices bounds")  # CSC
+# CSC minus its part along a unit vector v, which would not be sparse: column j is A_j - lean[j] v. r has one more
+# element at its end, the t for which r - t v is the residual.
+Leaning = namedtuple("Leaning", "data indices bounds lean")
 
 # The penalty is weight |w|^p + ridge/2 w^2 for each weight, or weight |w_g| + ridge/2 |w_g|^2 for each group.
 Terms = namedtuple("Terms", "weight p ridge")
@@ -51,15 +54,19 @@ def _slope(columns, residual, j):
     total = 0.0
     for i in range(columns[2][j], columns[2][j + 1]):
         total += columns[0][i] * residual[columns[1][i]]
+    if len(columns) == 4:
+        total -= columns[3][j] * residual[residual.shape[0] - 1]
     return total
 
 
 @part
 def _move(columns, residual, j, by):
     """Subtract `by` times column j of A from r."""
-    if len(columns) == 3:
+    if len(columns) >= 3:
         for i in range(columns[2][j], columns[2][j + 1]):
             residual[columns[1][i]] -= by * columns[0][i]
+        if len(columns) == 4:
+            residual[residual.shape[0] - 1] -= by * columns[3][j]
     else:
         for i in range(residual.shape[0]):
             residual[i] -= by * columns[0][j, i]
@@ -200,6 +207,8 @@ def _objective(columns, residual, weights, terms, groups):
     else:
         for i in range(residual.shape[0]):
             total += residual[i] * residual[i]
+        if len(columns) == 4:
+            total -= 2 * residual[residual.shape[0] - 1] ** 2
     return total / 2 + _power_sum(weights, terms, groups)
 
 

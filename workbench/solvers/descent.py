@@ -23,7 +23,7 @@ def subgradient_descent(problem: Problem, options: Options) -> Iterator[Iterate]
         gradient = problem.gradient(predictions)
         yield Iterate(weights, predictions, gradient, step=step)
         taken += 1
-        weights = weights - step / math.sqrt(taken) * (gradient + problem.penalty.subgradient(weights))
+        weights = _subgradient_step(problem, weights, gradient, step / math.sqrt(taken))
 
 
 def thresholded_gradient_descent(problem: Problem, options: Options) -> Iterator[Iterate]:
@@ -33,7 +33,7 @@ def thresholded_gradient_descent(problem: Problem, options: Options) -> Iterator
         predictions = problem.predictions(weights)
         gradient = problem.gradient(predictions)
         yield Iterate(weights, predictions, gradient, step=step)
-        weights = weights - step * (gradient + penalty.subgradient(weights))
+        weights = _subgradient_step(problem, weights, gradient, step)
         sparse_lp(weights, alpha, p, options.sparsity_threshold)
 
 
@@ -82,6 +82,17 @@ def iterative_hard_thresholding(problem: Problem, options: Options) -> Iterator[
         weights = following
 
 
+def _subgradient_step(problem: Problem, weights: np.ndarray, gradient: np.ndarray, step: float) -> np.ndarray:
+    """Return the weights after a step along the gradient and a subgradient of the penalty.
+
+    The slope of |w|^p, p < 1, has no bound near 0. Where its part of the step would pass 0, that part ends at 0.
+    """
+    pull = step * problem.penalty.subgradient(weights)
+    if not problem.penalty.convex:
+        pull = np.where(np.abs(pull) > np.abs(weights), weights, pull)
+    return weights - pull - step * gradient
+
+
 def _proximal_step(problem: Problem, point: np.ndarray, step: float) -> np.ndarray:
     gradient = problem.gradient(problem.predictions(point))
     return problem.penalty.prox(point - step * gradient, step)
@@ -111,5 +122,8 @@ def _is_too_long(problem: Problem, step: float, weights: np.ndarray, following: 
 
 def _bend(problem: Problem, direction: np.ndarray) -> float:
     """Return an upper bound on the second derivative of t -> loss at weights + t * direction."""
-    ahead = problem.predictions(direction)
-    return problem.loss.curvature / ahead.size * float(ahead @ ahead)
+    ahead, rows, shares = problem.predictions(direction), problem.matrix.shape[0], problem.loss.shares
+    if problem.means is not None:
+        ahead = ahead - ahead.mean(axis=0)
+    squares = np.square(ahead) if shares is None else (np.square(ahead).T * shares)
+    return problem.loss.curvature / rows * float(squares.sum())

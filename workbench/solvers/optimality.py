@@ -19,8 +19,8 @@ class Meter:
     def __init__(self, problem: Problem, tolerance: float, has_gap: bool) -> None:
         self.problem = problem
         self.measure = GAP if has_gap else VIOLATION
-        self.bound = 0.0  # both losses are at least 0, so every objective is
-        zero = np.zeros(problem.matrix.shape[0])
+        self.bound = 0.0  # all losses are at least 0, so every objective is
+        zero = problem.nothing
         largest = float(np.abs(problem.gradient(zero)).max())
         self.target = tolerance * (problem.loss.value(zero) if has_gap else largest)
         self.small = max(tolerance, SMALLEST_VIOLATION) * largest
@@ -54,8 +54,8 @@ def dual_value(problem: Problem, dual: np.ndarray, gradient: np.ndarray, enough:
 
     Args:
         problem: a problem with a convex penalty.
-        dual: the gradient of the loss with respect to the predictions, shape (n,).
-        gradient: X^T dual, shape (features,).
+        dual: the gradient of the loss with respect to the predictions.
+        gradient: X^T dual, the gradient with respect to the weights.
         enough: if the largest feasible s gives at least this value, no better s is searched for.
     """
 

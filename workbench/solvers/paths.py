@@ -21,8 +21,8 @@ EPS = Arg("eps", float, 1e-3, "smallest strength as a share of the largest", low
 class Path:
     """Solutions along a path. `alphas` are the strengths of the penalty, decreasing; entry k belongs to alphas[k].
 
-    `weights` has shape (alphas, features). The other fields are those of `workbench.solvers.solve.Result` for the last
-    iterate; `passes` and `seconds` are the cost of a solution.
+    `weights` has shape (alphas, features), or (alphas, classes, features). The other fields are those of
+    `workbench.solvers.solve.Result` for the last iterate; `passes` and `seconds` are the cost of a solution.
     """
 
     alphas: np.ndarray
@@ -35,9 +35,17 @@ class Path:
     seconds: np.ndarray
     converged: np.ndarray
     solver: str
+    intercepts: np.ndarray  # shape (alphas,), or (alphas, classes)
 
 
-def lambda_max(X: Any, y: Any, penalty: Penalty, loss: str = "least squares") -> float:
+def lambda_max(
+    X: Any,
+    y: Any,
+    penalty: Penalty,
+    loss: str = "least squares",
+    intercept: bool = False,
+    sample_weight: Any = None,
+) -> float:
     """Return the smallest alpha for which all weights are zero.
 
     For a convex penalty, "all zero" means that zero is the minimum. For Lp with p < 1, zero is a local minimum for any
@@ -50,14 +58,14 @@ def lambda_max(X: Any, y: Any, penalty: Penalty, loss: str = "least squares") ->
     GroupLasso    the largest norm of a group of g
 
     Args:
-        X, y, loss: as for `workbench.solvers.solve.solve`.
+        X, y, loss, intercept, sample_weight: as for `workbench.solvers.solve.solve`.
         penalty: its alpha is ignored.
 
     Raises:
         TypeError: as for `solve`.
         ValueError: as for `solve`; or no alpha makes all weights zero, as for p > 1 or l1_ratio = 0.
     """
-    return _largest_alpha(make_problem(X, y, penalty, loss))
+    return _largest_alpha(make_problem(X, y, penalty, loss, intercept, sample_weight))
 
 
 def regularization_path(
@@ -71,12 +79,14 @@ def regularization_path(
     loss: str = "least squares",
     start: Any = None,
     warm: bool = True,
+    intercept: bool = False,
+    sample_weight: Any = None,
     **how: Any,
 ) -> Path:
     """Solve a problem for several alphas, from the largest to the smallest, each from the previous solution.
 
     Args:
-        X, y, loss: as for `workbench.solvers.solve.solve`.
+        X, y, loss, intercept, sample_weight: as for `workbench.solvers.solve.solve`.
         penalty: its alpha is replaced by each of `alphas`.
         alphas: strengths, at least 0, in any order. By default `count` of them, from `lambda_max` down to `eps` times
             `lambda_max`, with equal ratios.
@@ -94,7 +104,7 @@ def regularization_path(
     """
     if penalty is None:
         raise TypeError("penalty=None: must be a penalty such as Lp(alpha=1.0), whose alpha is replaced")
-    problem = make_problem(X, y, penalty, loss)
+    problem = make_problem(X, y, penalty, loss, intercept, sample_weight)
     alphas = _checked_alphas(problem, alphas, count, eps)
     warm = Arg("warm", bool, True, "").check(warm)
     given: Any = problem.penalty
@@ -114,12 +124,13 @@ def regularization_path(
         seconds=np.array([result.seconds[-1] for result in results]),
         converged=np.array([result.converged for result in results]),
         solver=results[0].solver,
+        intercepts=np.array([result.intercept for result in results]),
     )
 
 
 def _largest_alpha(problem: Problem) -> float:
     penalty = problem.penalty
-    gradient = problem.gradient(np.zeros(problem.matrix.shape[0]))
+    gradient = problem.gradient(problem.nothing)
     if isinstance(penalty, GroupLasso):
         return float(penalty.norms(gradient).max())
     largest = float(np.abs(gradient).max())
@@ -128,7 +139,7 @@ def _largest_alpha(problem: Problem) -> float:
     if isinstance(penalty, Lp) and penalty.p == 1:
         return largest
     if isinstance(penalty, Lp) and penalty.p < 1:
-        moves = problem.squares > 0
+        moves = problem.coordinate_lipschitz > 0
         curvatures = problem.coordinate_lipschitz[moves]
         shares = np.abs(gradient[moves]) / (curvatures * lp_threshold(1.0, penalty.p))
         return ABOVE_ROUNDING * max((curvatures * shares ** (2 - penalty.p)).tolist(), default=0.0)

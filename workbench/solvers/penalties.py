@@ -230,8 +230,9 @@ def elastic_net_prox(x: Any, weight: float, l1_ratio: float = 0.5) -> np.ndarray
 def group_prox(x: Any, weight: float, axis: int = -1) -> np.ndarray:
     """Return argmin_z 1/2 |z - x|^2 + weight |z| with Euclidean norms, for each line of x along `axis`.
 
-    The minimum is at x max(1 - weight / |x|, 0), and at 0 for x = 0. Norms are computed after a division by the largest
-    element, so that no square overflows or vanishes. x has at least one axis; the rest is as for `elastic_net_prox`.
+    The minimum is at x max(1 - weight / |x|, 0), at 0 for x = 0, and at x if an element is infinite. Norms are computed
+    after a division by the largest element, so that no square overflows or vanishes. x has at least one axis; the rest
+    is as for `elastic_net_prox`.
     """
     x, weight = native_array("x", x, WIDE_FLOATS), _WEIGHT.check(weight)
     if x.ndim == 0:
@@ -240,7 +241,8 @@ def group_prox(x: Any, weight: float, axis: int = -1) -> np.ndarray:
     norms, unit = _norms_in_units(wide, axis)
     with np.errstate(over="ignore"):  # weight / unit may be infinite for a tiny group: then it becomes zero
         kept = np.maximum(norms - weight / unit, 0)
-    return (wide * np.divide(kept, norms, out=np.zeros_like(norms), where=norms != 0)).astype(x.dtype)
+    share = np.divide(kept, norms, out=np.zeros_like(norms), where=(norms != 0) & ~np.isinf(norms))
+    return (wide * np.where(np.isinf(norms), 1, share)).astype(x.dtype)
 
 
 def max_norm_prox(x: Any, weight: float) -> np.ndarray:
@@ -276,8 +278,8 @@ def _times(strength: float, total: Any) -> float:
 def _norms_in_units(x: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     """Return norms along an axis divided by units, and the units: the largest elements, so that no square overflows."""
     largest = np.abs(x).max(axis=axis, keepdims=True, initial=0)
-    unit = np.where(largest > 0, largest, 1)
-    with np.errstate(over="ignore", invalid="ignore"):  # an infinite element makes a norm of NaN
+    unit = np.where((largest > 0) & (largest < np.inf), largest, 1)
+    with np.errstate(over="ignore"):
         return np.sqrt(np.square(x / unit).sum(axis=axis, keepdims=True)), unit
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from workbench.arrays import as_array, check_sound, is_sparse
-from workbench.operator import checked_choice
-from workbench.solvers.losses import LOSSES, Loss, column_squares, lipschitz
+from workbench.operator import Arg, checked_choice
+from workbench.solvers.columns import centred_squares, column_means, column_squares, largest_square
+from workbench.solvers.losses import LOSSES, Loss
 from workbench.solvers.penalties import Lp, Penalty
 
 SMALLEST = float(np.finfo(np.float64).tiny)
@@ -16,26 +17,37 @@ SMALLEST = float(np.finfo(np.float64).tiny)
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """A loss of predictions X w plus a penalty on w; `matrix` is X, a float64 array or CSC array (n, features)."""
+    """A loss of predictions X w plus a penalty on w; `matrix` is X, a float64 array or CSC array (n, features).
+
+    For several classes, w has shape (features * classes,): the weights of a feature for all classes stand together.
+    """
 
     matrix: Any
     loss: Loss
     penalty: Penalty
-    squares: np.ndarray  # sum of squares of each column of X, shape (features,)
+    squares: np.ndarray  # sum of share * square of each column of X, which an intercept centres; shape (features,)
+    means: np.ndarray | None = None  # mean of each column by shares, shape (features,); None without an intercept
 
     @property
-    def features(self) -> int:
-        return self.matrix.shape[1]
+    def size(self) -> int:
+        """Return the number of weights."""
+        return self.matrix.shape[1] * self.loss.classes
+
+    @property
+    def nothing(self) -> np.ndarray:
+        """Return the predictions of zero weights."""
+        return self.predictions(np.zeros(self.size))
 
     @functools.cached_property
     def lipschitz(self) -> float:
         """Return the Lipschitz constant of the loss's gradient with respect to w, or 1 if X is all zeros."""
-        return lipschitz(self.matrix, self.loss) or 1.0
+        square = largest_square(self.matrix, self.means, self.loss.shares)
+        return self.loss.curvature * square / self.matrix.shape[0] or 1.0
 
     @property
     def coordinate_lipschitz(self) -> np.ndarray:
         """Return the Lipschitz constant of each partial derivative of the loss in w; 0 for a column of zeros."""
-        return self.loss.curvature * self.squares / self.matrix.shape[0]
+        return np.repeat(self.loss.curvature * self.squares / self.matrix.shape[0], self.loss.classes)
 
     def with_penalty(self, penalty: Penalty) -> "Problem":
         """Return the problem with another penalty; a Lipschitz constant that was already computed is reused."""
@@ -45,12 +57,12 @@ class Problem:
         return other
 
     def predictions(self, weights: np.ndarray) -> np.ndarray:
-        """Return X w."""
-        return self.matrix @ weights
+        """Return X w, without the intercept."""
+        return self.matrix @ (weights if self.loss.classes == 1 else weights.reshape(-1, self.loss.classes))
 
     def gradient(self, predictions: np.ndarray) -> np.ndarray:
         """Return the gradient of the loss with respect to w."""
-        return self.matrix.T @ self.loss.gradient(predictions)
+        return (self.matrix.T @ self.loss.gradient(predictions)).reshape(-1)
 
     def objective(self, weights: np.ndarray, predictions: np.ndarray) -> float:
         """Return loss plus penalty."""
@@ -80,9 +92,12 @@ class Iterate:
     passes: int | None = None  # passes made so far
 
 
-def make_problem(X: Any, y: Any, penalty: Penalty | None, loss: str) -> Problem:
-    """Return a checked problem for `run`; arguments and errors are as for `solve`."""
+def make_problem(
+    X: Any, y: Any, penalty: Penalty | None, loss: str, intercept: bool = False, sample_weight: Any = None
+) -> Problem:
+    """Return a checked problem for `run`; arguments and errors are as for `solve`. Rows of weight 0 are left out."""
     checked_choice("loss", loss, LOSSES)
+    intercept = Arg("intercept", bool, False, "").check(intercept)
     penalty = Lp(0.0) if penalty is None else penalty
     if not isinstance(getattr(penalty, "alpha", None), float) or not callable(getattr(penalty, "prox", None)):
         raise TypeError(f"penalty={penalty!r}: must be a penalty such as Lp(alpha=0.1), or None for none")
@@ -90,7 +105,38 @@ def make_problem(X: Any, y: Any, penalty: Penalty | None, loss: str) -> Problem:
     squares = column_squares(matrix)
     _check_finite(matrix, squares)
     targets = _checked_targets(y, matrix.shape[0], loss)
-    return Problem(matrix, LOSSES[loss](targets), penalty, squares)
+    shares = None
+    if sample_weight is not None:
+        matrix, targets, shares = _weighted(matrix, targets, sample_weight)
+        squares = column_squares(matrix, shares)
+    classes = np.unique(y) if loss != "least squares" and intercept else []
+    missing = np.setdiff1d(classes, targets)
+    if len(classes) == 1 or missing.size:
+        rows = f"no row of class {missing[0]:g} has a weight above 0" if missing.size else "all rows have one class"
+        raise ValueError(f"y: {rows}, so the best intercept is infinite; leave out the class or the intercept")
+    means = None
+    if intercept:
+        means = column_means(matrix, shares)
+        squares = centred_squares(matrix, squares, means, shares)
+    if loss == "multinomial":
+        targets = np.eye(len(np.unique(y)))[targets.astype(np.intp)]
+    return Problem(matrix, LOSSES[loss](targets, shares, intercept), penalty, squares, means)
+
+
+def _weighted(matrix: Any, targets: np.ndarray, weights: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
+    """Return the rows whose weight is not 0, their targets, and their shares, or None if all are 1."""
+    weights = checked_vector("sample_weight", weights, len(targets), "one weight per row of X")
+    wrong = np.flatnonzero(weights < 0)
+    if wrong.size:
+        raise ValueError(f"sample_weight[{wrong[0]}]={weights[wrong[0]]:g}: must be at least 0")
+    if not weights.any():
+        raise ValueError("sample_weight: all are 0; at least one must be above 0")
+    shares = weights / weights.max()
+    kept = np.flatnonzero(shares)
+    if kept.size < shares.size:
+        matrix, targets, shares = matrix[kept], targets[kept], shares[kept]
+    shares /= shares.mean()
+    return matrix, targets, None if (shares == shares[0]).all() else shares
 
 
 def checked_vector(name: str, values: Any, length: int, meaning: str) -> np.ndarray:
@@ -163,8 +209,22 @@ def _checked_targets(y: Any, rows: int, loss: str) -> np.ndarray:
             raise ValueError(
                 f"y[{wrong[0]}]={y[wrong[0]]:g}: must be -1 or 1 for loss='logistic'; convert 0 and 1 with 2 * y - 1"
             )
+    if loss == "multinomial":
+        _check_classes(y)
     with np.errstate(over="ignore", under="ignore"):
         square = float(y @ y)
     if not np.isfinite(square) or (square < SMALLEST and y.any()):
         raise ValueError("y: its sum of squares is beyond the range of float64; scale y")
     return y
+
+
+def _check_classes(y: np.ndarray) -> None:
+    """Raise ValueError unless y holds the numbers of at least two classes, each of which has a row."""
+    wrong = np.flatnonzero((y < 0) | (y != np.floor(y)))
+    if wrong.size:
+        raise ValueError(f"y[{wrong[0]}]={y[wrong[0]]:g}: must be the number of a class, 0, 1, 2, ...")
+    found = np.unique(y)
+    missing = np.flatnonzero(found != np.arange(found.size))
+    if missing.size or found.size < 2:
+        number = missing[0] if missing.size else found.size
+        raise ValueError(f"y: no row has class {number}; classes are 0, 1, 2, ..., at least two, without a gap")

@@ -1,4 +1,4 @@
-"""Solvers of penalized linear models: minimize f(X w) + penalty(w) for least squares or logistic loss f.
+"""Solvers of penalized linear models: minimize f(X w) + penalty(w) for least squares, logistic or multinomial loss f.
 
     subgradient descent             w - step_k (gradient + subgradient of the penalty), step_k = step / sqrt(k)
     thresholded gradient descent    the same with a constant step, and small weights then set to zero by `sparse_lp`
@@ -49,7 +49,7 @@ class Result:
     coordinate descent, else 1 / step. Iterative hard thresholding uses its own thresholding in place of prox.
     """
 
-    weights: np.ndarray  # the last iterate, float64, shape (features,)
+    weights: np.ndarray  # the last iterate, float64, shape (features,), or (classes, features) for several classes
     objective: np.ndarray  # f(X w) + penalty(w)
     optimality: np.ndarray  # distance of each iterate from a solution, by `measure`
     measure: str
@@ -59,6 +59,7 @@ class Result:
     passes: int  # passes over the data or, for coordinate descent, over working sets
     converged: bool  # whether the last optimality is at most `target`
     solver: str
+    intercept: Any = 0.0  # float, or shape (classes,); 0 if none was asked for
 
     @property
     def iterations(self) -> int:
@@ -101,10 +102,13 @@ def solve(
     sparsity_threshold: float | None = None,
     nonzeros: int | None = None,
     restart: str | None = None,
+    intercept: bool = False,
+    sample_weight: Any = None,
 ) -> Result:
-    """Minimize f(X w) + penalty(w), where f is 1/(2n) |y - u|^2 or 1/n sum log(1 + exp(-y_i u_i)).
+    """Minimize f(X w + b) + penalty(w), where f is 1/(2n) |y - u|^2 or 1/n sum log(1 + exp(-y_i u_i)).
 
-    There is no intercept: center X and y first, or append a column of ones (which is then penalized).
+    For several classes, f is the multinomial loss, 1/n sum_i (log sum_k exp(u_ik) - u_i,y_i), and the penalty is summed
+    over the weights of all classes; `GroupLasso(alpha, size=classes)` makes groups of the weights of one feature.
 
     With a convex penalty, a solver has converged when the duality gap is at most tolerance times the objective at zero
     weights, |y|^2/(2n) or log 2 (scikit-learn's Lasso stops at twice this gap for the same tolerance). With another
@@ -115,15 +119,15 @@ def solve(
     Args:
         X: shape (n, features), float32, float64 or integers; or a `scipy.sparse` CSR or CSC matrix. Computations are in
             float64. A float64 array or CSC matrix is not copied.
-        y: shape (n,); -1 or 1 for the logistic loss.
+        y: shape (n,); -1 or 1 for the logistic loss; 0, 1, ..., classes - 1 for the multinomial loss.
         penalty: one of `workbench.solvers.penalties`; None or alpha = 0 means no penalty.
-        loss: "least squares" or "logistic".
-        solver: a name from the list at the top of this module.
+        loss: "least squares", "logistic" or "multinomial".
+        solver: a name from the list at the top of this module; coordinate descent has no multinomial loss.
         tolerance: above 0 and below 1.
         max_iterations: default 10,000; 1000 for coordinate descent, whose iterations each solve the problem on one
             working set.
         max_seconds: limit of the solver's own time, checked after each iteration.
-        start: weights to start from, shape (features,); default zeros.
+        start: weights to start from, shaped as the result's; default zeros.
         step: length of a gradient step, not for coordinate descent; default 1 / the Lipschitz constant of the loss's
             gradient. Iterative hard thresholding by default chooses a step that suits the weights it keeps.
         sparsity_threshold: only for thresholded gradient descent; default 1e-3. A larger value gives sparser weights.
@@ -131,18 +135,22 @@ def solve(
         restart: when FISTA drops its momentum: "gradient" (when the step goes against the momentum), "function" (when
             the objective rises; the step is then repeated without momentum) or "none". The default is "gradient" for
             convex penalties, else "function".
+        intercept: whether to add the best number b to all predictions, or one for each class. It is not penalized.
+        sample_weight: shape (n,), at least 0: how often a row counts. Means over rows become weighted means.
 
     Returns:
         A `Result`. Its `converged` is False if the solver ended before it converged, or if the step was too large and
         the objective overflowed.
 
     Raises:
-        TypeError: X, y or start is not an array of numbers, or the solver does not support the penalty.
-        ValueError: X, y and start do not fit together or are not finite; the loss at start overflows; an argument is
-            outside its range; or the solver does not use a given option, or needs an option that is missing.
+        TypeError: X, y, start or sample_weight is not an array of numbers, or the solver does not support the penalty
+            or the loss.
+        ValueError: X, y, start and sample_weight do not fit together or are not finite; the loss at start overflows; an
+            argument is outside its range; the solver does not use a given option, or needs an option that is missing;
+            a class has no row, or an intercept is asked for where all rows have one class.
     """
     options = {"step": step, "sparsity_threshold": sparsity_threshold, "nonzeros": nonzeros, "restart": restart}
-    problem = make_problem(X, y, penalty, loss)
+    problem = make_problem(X, y, penalty, loss, intercept, sample_weight)
     return run(problem, solver, tolerance, max_iterations, max_seconds, start, **options)
 
 
@@ -161,8 +169,7 @@ def run(
     limit = chosen.max_iterations if max_iterations is None else ITERATIONS.check(max_iterations)
     seconds = math.inf if max_seconds is None else SECONDS.check(max_seconds)
     checked = _checked_options(solver, problem, options)
-    start = np.zeros(problem.features) if start is None else start
-    start = checked_vector("start", start, problem.features, "one weight per feature of X").copy()
+    start = _checked_start(problem, start)
     with np.errstate(over="ignore", invalid="ignore"):
         if not math.isfinite(problem.loss.value(problem.predictions(start))):
             raise ValueError("start: the loss there is beyond the range of float64; give smaller weights")
@@ -192,8 +199,9 @@ def _measured(
         diverged = done > 0 and not math.isfinite(value)
         if optimum <= meter.target or diverged or done >= limit or spent >= max_seconds:
             break
+    weights = last.weights.copy()
     return Result(
-        weights=last.weights.copy(),
+        weights=weights if problem.loss.classes == 1 else weights.reshape(-1, problem.loss.classes).T,
         objective=np.array(objective),
         optimality=np.array(optimality),
         measure=meter.measure,
@@ -203,7 +211,21 @@ def _measured(
         passes=len(objective) - 1 if last.passes is None else last.passes,
         converged=bool(optimality[-1] <= meter.target and math.isfinite(objective[-1])),
         solver=solver,
+        intercept=problem.loss.offset(problem.predictions(weights)),
     )
+
+
+def _checked_start(problem: Problem, start: Any) -> np.ndarray:
+    """Return a copy of the weights to start from, as the problem's vector of weights."""
+    classes = problem.loss.classes
+    if start is None:
+        return np.zeros(problem.size)
+    if classes == 1:
+        return checked_vector("start", start, problem.size, "one weight per feature of X").copy()
+    shape = classes, problem.size // classes
+    if np.shape(start) != shape:
+        raise ValueError(f"start has shape {np.shape(start)}: must be {shape}, (classes, features)")
+    return checked_vector("start", np.asarray(start).T.reshape(-1), problem.size, "").copy()
 
 
 def _checked_options(solver: str, problem: Problem, options: dict[str, Any]) -> dict[str, Any]:
@@ -219,6 +241,8 @@ def _checked_options(solver: str, problem: Problem, options: dict[str, Any]) -> 
             raise ValueError(f"penalty={penalty!r}: solver={solver!r} limits the non-zeros instead; give penalty=None")
     if solver in _GRADIENT and isinstance(penalty, Lp) and penalty.p == math.inf:
         raise ValueError(f"p=inf: is a bound and has no gradient for solver={solver!r}; use 'proximal gradient'")
+    if solver == "coordinate descent" and problem.loss.classes > 1:
+        raise TypeError(f"loss={problem.loss.name!r}: solver={solver!r} does not support it; use 'FISTA'")
     if solver == "coordinate descent" and not isinstance(penalty, Lp | ElasticNet | GroupLasso):
         raise TypeError(f"penalty={penalty!r}: solver={solver!r} supports Lp, ElasticNet and GroupLasso; use 'FISTA'")
     return {arg.name: arg.check(given[arg.name]) for arg in OPTIONS if arg.name in given}

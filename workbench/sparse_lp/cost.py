@@ -14,10 +14,12 @@ type, except where rows are shrunk as in Caffe2 (see `precision`).
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from workbench.cost import Cost, checked_count, checked_itemsize, checked_shape
 from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
-from workbench.machines.prediction import Work
+from workbench.machines.limits import Machine
+from workbench.machines.prediction import Work, predict
 from workbench.operator import checked_choice
 from workbench.sparse_lp import SPARSE_LP
 
@@ -145,6 +147,26 @@ def rows_cost(
     # Row numbers are copied, compared with two bounds, whose `or` is reduced with `any`, and sorted by range.
     checked = Cost(comparisons=2, bytes_read=5 * index + 3, bytes_written=2 * index + 3, bytes_allocated=2 * index + 3)
     return total + count * checked + Cost(launches=1) + _of_loops(engine, elements * _kept_near(p, iterations), 0)
+
+
+def step_seconds(
+    weights: int, machine: Machine, p: float = 1.0, *, threads: int | None = None, itemsize: int = 4
+) -> float:
+    """Predict one step of regularization of all weights of a network: penalty and threshold in place, and the gradient.
+
+    Args:
+        weights: their number, such as 10**8.
+        machine: a measured or published machine.
+        threads: all that the machine has limits for, unless given.
+
+    Errors are those of `penalty_cost` and of `workbench.machines.prediction.predict`.
+    """
+    given: dict[str, Any] = {"threads": machine.threads if threads is None else threads, "machine": machine}
+    counted: dict[str, Any] = {"itemsize": itemsize, "engine": "numba"}
+    penalty, slope = (count((weights,), p, **counted) for count in (penalty_cost, gradient_cost))
+    given |= {"precision": precision(p, itemsize)}
+    in_place = predict(penalty, working_set=weights * (itemsize + MARK), access="update", **given)
+    return in_place.seconds + predict(slope, **given).seconds
 
 
 def _of_loops(engine: str | None, cached: int, allocated: int) -> Cost:

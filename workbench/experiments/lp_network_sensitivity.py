@@ -1,0 +1,62 @@
+"""Experiments on how much the strength, the threshold and the share of zeros matter in a network."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from workbench.experiments.lp_in_networks import TASKS, train, trials
+
+FACTORS = (0.1, 0.5, 1.0, 2.0, 10.0)  # of a hyperparameter, over its best value
+SPARSITIES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
+MOVED: Mapping[str, tuple[str, str]] = {  # hyperparameter: the arm that has it, and its name among the points
+    "alpha, L2": ("L2", "strength"),
+    "alpha, p = 1": ("L1", "strength"),
+    "alpha, p = 1/2": ("p = 1/2", "strength"),
+    "threshold": ("threshold", "other"),
+}
+
+
+def sensitivity(seed: int, task: str, hyperparameter: str) -> dict[str, float]:
+    """Tune an arm, then move one of MOVED by FACTORS from its best value; return by how much the test loss rises.
+
+    The best value is that with the lowest validation loss. All else stays at its best value.
+    """
+    arm, name = MOVED[hyperparameter]
+    found = trials(task, arm, seed)
+    points = {each: np.full(len(FACTORS), values[found.best]) for each, values in found.points.items()}
+    points[name] = points[name] * FACTORS
+    losses = _losses(task, arm, seed, points)["test"]
+    at_best = losses[FACTORS.index(1.0)]
+    return {
+        f"loss at {factor:g} times the best, less 1": loss / at_best - 1
+        for factor, loss in zip(FACTORS, losses, strict=True)
+    }
+
+
+def pruned(seed: int, task: str, sparsities: Sequence[float] = SPARSITIES) -> dict[str, float]:
+    """Prune networks gradually to several shares of zeros, each at its best learning rate; return test losses.
+
+    Validation data choose the rates, and the best share. The densest and the sparsest are compared with it.
+    """
+    rates = TASKS[task].rate * np.array([1 / 9, 1 / 3, 1.0, 3.0])
+    points = dict(zip(("strength", "rate"), map(np.ravel, np.meshgrid(sparsities, rates, indexing="ij")), strict=True))
+    points |= dict.fromkeys(("ratio", "other"), np.zeros(len(points["rate"])))
+    losses = {part: each.reshape(-1, len(rates)) for part, each in _losses(task, "pruning", seed, points).items()}
+    chosen = losses["validation"].argmin(axis=1)[:, None]
+    validation, test = (np.take_along_axis(losses[part], chosen, axis=1)[:, 0] for part in ("validation", "test"))
+    best = test[validation.argmin()]
+    return {
+        "loss of the densest over the best, less 1": test[0] / best - 1,
+        "loss of the sparsest over the best, less 1": test[-1] / best - 1,
+        "share of zeros at the best": sparsities[int(validation.argmin())],
+        **{f"test loss, {share:g} zeros": loss for share, loss in zip(sparsities, test, strict=True)},
+    }
+
+
+def _losses(task: str, arm: str, seed: int, points: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Train all points in one world; return validation and test losses, infinite where training diverged."""
+    data = TASKS[task].data(seed)
+    history = train(task, arm, data, seed, **points)
+    several = data.take(np.zeros(len(history.seeds), int))
+    return {part: np.nan_to_num(history.loss(several, part), nan=np.inf) for part in ("validation", "test")}
