@@ -12,9 +12,11 @@ from workbench import lp_gradient, lp_prox
 from workbench.solvers.penalties import (
     ElasticNet,
     GroupLasso,
+    L1Ball,
     Lp,
     elastic_net_prox,
     group_prox,
+    l1_ball_projection,
     max_norm_prox,
 )
 
@@ -266,6 +268,47 @@ def test_max_norm_prox_by_hand_and_edges():
     assert np.isnan(max_norm_prox(np.array([np.nan, 1.0]), 1.0)).all()
 
 
+@pytest.mark.parametrize("radius", [0.0, 0.3, 4.0, 9.0, 50.0])
+def test_projection_on_the_l1_ball(radius):
+    x = np.array([[-4.0, 0.5, 3.0], [2.5, -0.1, 0.0]])
+    found = l1_ball_projection(x, radius)
+    assert np.abs(found).sum() <= radius * (1 + 1e-12)
+
+    def distance(v):  # of x from the point of the ball that v stands for
+        return float(np.sum((x.reshape(-1) - v) ** 2))
+
+    least = min(  # over all sets of elements that stay: those are shrunk by the same amount, the others are zero
+        (
+            distance(np.where(kept, np.sign(x.reshape(-1)) * (np.abs(x.reshape(-1)) - by), 0.0))
+            for kept in (np.array([code >> j & 1 for j in range(6)], bool) for code in range(1, 64))
+            for by in [(np.abs(x.reshape(-1))[kept].sum() - radius) / kept.sum()]
+            if by >= 0 and (np.abs(x.reshape(-1))[kept] >= by).all()
+        ),
+        default=0.0,
+    )
+    assert distance(found.reshape(-1)) == pytest.approx(least, abs=1e-12)
+    np.testing.assert_allclose(found, x - max_norm_prox(x, radius), rtol=0, atol=1e-14)
+
+
+def test_projection_by_hand_and_edges():
+    assert l1_ball_projection(np.array([3.0, -1.0]), 2.0).tolist() == [2.0, 0.0]
+    np.testing.assert_allclose(l1_ball_projection(np.array([3.0, -2.0]), 3.0), [2.0, -1.0], rtol=1e-15)
+    assert l1_ball_projection(np.array([0.5, -0.25], np.float32), 1.0).tolist() == [0.5, -0.25]
+    assert l1_ball_projection(np.zeros((2, 0)), 1.0).shape == (2, 0)
+    np.testing.assert_allclose(l1_ball_projection(np.array([1e308, -1e308]), 1e308), [5e307, -5e307])
+    assert np.isnan(l1_ball_projection(np.array([np.nan, 1.0]), 1.0)).all()
+
+
+def test_infinite_elements():
+    x = np.array([[math.inf, 3.0], [-1.0, 0.5]])
+    assert group_prox(x, 0.5)[0].tolist() == [math.inf, 3.0]
+    np.testing.assert_allclose(group_prox(x, 0.5)[1], x[1] * (1 - 0.5 / math.hypot(1, 0.5)))
+    assert np.isnan(group_prox(np.array([[math.inf, math.nan]]), 0.5)).all()
+    assert GroupLasso(1.0, 2).norms(np.array([math.inf, 3.0, 1.0])).tolist() == [math.inf, 1.0]
+    assert max_norm_prox(x, 0.5).tolist() == x.tolist()
+    assert elastic_net_prox(x[0], 0.5, 0.5).tolist() == [math.inf, 2.75 / 1.25]
+
+
 def test_checked_and_kept():
     assert Lp(1, 2) == Lp(1.0, 2.0)
     assert isinstance(Lp(np.float32(1), 2).alpha, float)
@@ -291,6 +334,8 @@ REFUSALS = [
     (lambda: group_prox(np.float64(3.0), 1.0), "x has no axes"),
     (lambda: elastic_net_prox(np.ones(3), 1.0, -0.1), "l1_ratio=-0.1"),
     (lambda: max_norm_prox(np.ones(3), math.nan), "weight=nan"),
+    (lambda: l1_ball_projection(np.ones(3), -1.0), "radius=-1.0: must be a number of at least 0"),
+    (lambda: L1Ball(-1.0), "radius=-1.0: must be a number of at least 0"),
 ]
 
 

@@ -12,7 +12,7 @@ from workbench.data import real_data
 from workbench.machines.published import KNOWN
 from workbench.operator import OPERATORS
 from workbench.solvers.paths import lambda_max
-from workbench.solvers.penalties import Lp
+from workbench.solvers.penalties import Lp, l1_ball_projection
 from workbench.solvers.solve import SOLVERS, solve
 from workbench.sparse_dropout.cost import cost as dropout_cost
 from workbench.sparse_lp import lp_prox, sparse_lp, sparse_lp_regularizer
@@ -147,19 +147,11 @@ def by_threshold(seed: int) -> dict[str, float]:
 def ball_and_prox(seed: int) -> dict[str, float]:
     """Compare the proximal step of strength one with the projection on the L1 ball of radius one."""
     x = np.random.default_rng(seed).normal(size=(1000, 20))
-    projected = np.array([_on_the_ball(row, 1.0) for row in x])
+    projected = np.array([l1_ball_projection(row, 1.0) for row in x])
     return {
         "share of vectors with equal results": float(np.mean(np.abs(lp_prox(x, 1.0, 1.0) - projected).max(1) < 1e-9)),
         "largest L1 size after the proximal step": float(np.abs(lp_prox(x, 1.0, 1.0)).sum(1).max()),
     }
-
-
-def _on_the_ball(x: np.ndarray, radius: float) -> np.ndarray:
-    """Project on the L1 ball (Duchi, Shalev-Shwartz, Singer and Chandra 2008)."""
-    sizes = np.sort(np.abs(x))[::-1]
-    shrinkage = (np.cumsum(sizes) - radius) / np.arange(1, len(x) + 1)
-    by = shrinkage[np.flatnonzero(sizes > shrinkage)[-1]]
-    return x if by <= 0 else np.sign(x) * np.maximum(np.abs(x) - by, 0)
 
 
 def with_and_without_prox(seed: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Linear models with a penalty: losses, penalties, solvers, paths, estimators for scikit-learn. Networks belong to training."""
+"""Linear models with a penalty: losses, solvers, paths, estimators for scikit-learn. Networks belong to training."""
 
 from typing import TYPE_CHECKING
 

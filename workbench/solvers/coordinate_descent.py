@@ -24,6 +24,7 @@ INNER = 0.1  # tolerance of a working set, as a share of the whole problem's lar
 NEWTON_STEPS = 10  # largest number of Newton steps on a working set
 SHORTEST = 1e-10  # the line search gives up at this share of a Newton step
 ARMIJO = 0.01  # a step must give at least this share of the decrease that the slope predicts
+BLUR = 4e-16  # relative error of an objective: near the minimum, a good step may not be seen to lower it
 ROUNDING = 1e-12  # relative error of an eigenvalue
 FLATTEST = 1e-6  # smaller second derivatives of the loss are replaced by this one
 
@@ -212,7 +213,8 @@ class _WorkingSet:
         length = 1.0
         while length > SHORTEST:
             weights = found if length == 1 else self.weights + length * way
-            if self.objective(weights, self.predictions + length * ahead) <= before + ARMIJO * length * promised:
+            most = before * (1 + BLUR) + ARMIJO * length * promised
+            if self.objective(weights, self.predictions + length * ahead) <= most:
                 self._go_to(weights)
                 break
             length /= 2

@@ -19,6 +19,7 @@ the last, is the usual choice; LpRegressorCV and `workbench.solvers.paths.regula
 scale of their own in a penalty: standardize the features first, as with a pipeline.
 """
 
+import dataclasses
 import numbers
 import warnings
 from typing import Any
@@ -26,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from workbench.lazily import naming_the_extra
-from workbench.solvers.paths import Path, lambda_max, regularization_path
+from workbench.solvers.paths import COUNT, EPS, Path, lambda_max, regularization_path
 from workbench.solvers.penalties import Lp
 from workbench.solvers.solve import solve
 
@@ -38,6 +39,7 @@ with naming_the_extra():
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 SPARSE = ("csr", "csc")
+FINAL = 1e-12  # tolerance of the last fit of a cross-validation, which costs little beside all others
 
 
 class _LpModel(BaseEstimator):
@@ -247,7 +249,9 @@ class LpRegressorCV(RegressorMixin, _LpModel):
         """Choose alpha and p, and fit the weights to all rows; sample_weight also weighs the errors."""
         X, y, sample_weight = _checked(self, X, y, sample_weight, y_numeric=True)
         splits = list(check_cv(self.cv).split(X, y))
-        exponents = np.atleast_1d(self.p).tolist()
+        exponents = np.atleast_1d(np.asarray(self.p)).tolist()
+        if not exponents:
+            raise ValueError(f"p={self.p!r}: must be a number or a list of numbers, the exponents to choose from")
         self.alphas_ = np.array([self._strengths(X, y, sample_weight, p) for p in exponents])
         self.mse_path_ = np.empty((*self.alphas_.shape, len(splits)))
         sizes = np.empty(len(splits))
@@ -256,14 +260,14 @@ class LpRegressorCV(RegressorMixin, _LpModel):
             weights = None if sample_weight is None else sample_weight[test]
             sizes[k] = len(test) if weights is None else weights.sum()
             for i, p in enumerate(exponents):
-                path = self._path(rows[train], y[train], sample_weight, train, p, self.alphas_[i])
+                path = self._path(rows[train], y[train], sample_weight, train, p, self.alphas_[i], self.tol)
                 wrong = rows[test] @ path.weights.T + path.intercepts - y[test, None]
                 self.mse_path_[i, :, k] = np.average(wrong**2, axis=0, weights=weights)
         means = np.average(self.mse_path_, axis=2, weights=None if sample_weight is None else sizes)
         i, best = np.unravel_index(means.argmin(), means.shape)
         self.alpha_, self.p_ = float(self.alphas_[i, best]), float(exponents[i])
         passed = self.alphas_[i, best if self.p_ >= 1 else 0 : best + 1]  # a convex fit needs no path
-        path = self._path(X, y, sample_weight, slice(None), self.p_, passed)
+        path = self._path(X, y, sample_weight, slice(None), self.p_, passed, min(self.tol, FINAL))
         self.coef_, self.intercept_, self.n_iter_ = path.weights[-1], path.intercepts[-1], max(int(path.passes[-1]), 1)
         return self
 
@@ -274,10 +278,13 @@ class LpRegressorCV(RegressorMixin, _LpModel):
     def _strengths(self, X: Any, y: np.ndarray, sample_weight: Any, p: float) -> np.ndarray:
         if not isinstance(self.alphas, numbers.Integral):
             return np.sort(np.asarray(self.alphas, float))[::-1]
+        count, eps = dataclasses.replace(COUNT, name="alphas").check(self.alphas), EPS.check(self.eps)
         largest = lambda_max(X, y, Lp(1.0, p), intercept=self.fit_intercept, sample_weight=sample_weight)
-        return (largest or 1.0) * np.geomspace(1, self.eps, self.alphas)
+        return (largest or 1.0) * np.geomspace(1, eps, count)
 
-    def _path(self, X: Any, y: np.ndarray, sample_weight: Any, rows: Any, p: float, alphas: np.ndarray) -> Path:
+    def _path(
+        self, X: Any, y: np.ndarray, sample_weight: Any, rows: Any, p: float, alphas: np.ndarray, tol: float
+    ) -> Path:
         path = regularization_path(
             X,
             y,
@@ -286,7 +293,7 @@ class LpRegressorCV(RegressorMixin, _LpModel):
             intercept=self.fit_intercept,
             sample_weight=None if sample_weight is None else sample_weight[rows],
             solver=self.solver,
-            tolerance=self.tol,
+            tolerance=tol,
             max_iterations=self.max_iter,
         )
         if not path.converged.all():

@@ -77,7 +77,7 @@ class Logistic:
     targets: np.ndarray
     shares: np.ndarray | None = None
     intercept: bool = False
-    near: list = dataclasses.field(default_factory=lambda: [0.0])  # holds the last intercept, where a search starts
+    last: list = dataclasses.field(default_factory=lambda: [0.0, None])  # last intercept, and its predictions
     name: ClassVar[str] = "logistic"
     curvature: ClassVar[float] = 0.25
     quadratic: ClassVar[bool] = False
@@ -85,12 +85,14 @@ class Logistic:
 
     def offset(self, predictions: np.ndarray) -> float:
         """Return the best intercept, by Newton's method within a bracket that halves where a step would leave it."""
+        if self.last[1] is predictions:
+            return self.last[0]
         if not self.intercept or not np.isfinite(predictions).all():
             return 0.0
         wanted = _mean((self.targets > 0).astype(np.float64), self.shares)
         odds = float(np.log(wanted / (1 - wanted)))
         low, high = odds - float(predictions.max()), odds - float(predictions.min())
-        b = min(max(self.near[0], low), high)
+        b = min(max(self.last[0], low), high)
         for _ in range(SEARCH):
             slope = _mean(expit(predictions + b), self.shares) - wanted
             bend = _mean(self._bends(predictions + b), self.shares)
@@ -100,7 +102,7 @@ class Logistic:
             done, b = abs(following - b) <= 2 * EPS * max(1.0, abs(b)) or abs(slope) <= EPS * wanted, following
             if done:
                 break
-        self.near[0] = b
+        self.last[:] = b, predictions
         return b
 
     def value(self, predictions: np.ndarray) -> float:
@@ -141,7 +143,7 @@ class Multinomial:
     targets: np.ndarray
     shares: np.ndarray | None = None
     intercept: bool = False
-    near: list = dataclasses.field(default_factory=lambda: [0.0])  # holds the last intercepts
+    last: list = dataclasses.field(default_factory=lambda: [0.0, None])  # last intercepts, and their predictions
     name: ClassVar[str] = "multinomial"
     curvature: ClassVar[float] = 0.5
     quadratic: ClassVar[bool] = False
@@ -152,6 +154,8 @@ class Multinomial:
 
     def offset(self, predictions: np.ndarray) -> np.ndarray:
         """Return the best intercepts, shape (classes,), by Newton's method with damping where a step fails."""
+        if self.last[1] is predictions:
+            return self.last[0]
         b = np.zeros(self.classes)
         if not self.intercept or not np.isfinite(predictions).all():
             return b
@@ -162,21 +166,24 @@ class Multinomial:
             logs, chances = _softmax(predictions + b)
             return _mean(logs, self.shares) - float(wanted @ b), chances
 
-        b, damping = b + self.near[0], 0.0
+        b, damping = b + self.last[0], 0.0
         value, chances = look(b)
         for _ in range(SEARCH):
             found = rows @ chances / len(rows)
             slope = found - wanted
+            if np.abs(slope).max() <= 4 * EPS:
+                break
             bend = np.diag(found + damping) - (chances.T * rows) @ chances / len(rows)
             step = -np.linalg.lstsq(bend, slope, rcond=1e-14)[0]
-            if np.abs(slope).max() <= 4 * EPS or -(slope @ step) <= EPS * EPS:  # twice what the step would gain
+            if -(slope @ step) <= EPS * EPS:  # twice what the step would gain
                 break
             ahead, there = look(b + step)
             if ahead <= value + 4 * EPS * abs(value):
                 b, value, chances, damping = b + step, ahead, there, damping / 10
             else:
                 damping = max(10 * damping, LEAST_DAMPING)
-        self.near[0] = b = b - b.mean()
+        b = b - b.mean()
+        self.last[:] = b, predictions
         return b
 
     def value(self, predictions: np.ndarray) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from workbench.operator import REQUIRED, Arg
-from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp, Penalty
+from workbench.solvers.penalties import ElasticNet, GroupLasso, L1Ball, Lp, Penalty
 from workbench.solvers.problem import Problem, make_problem
 from workbench.solvers.solve import run
 from workbench.sparse_lp.reference import lp_threshold
@@ -102,8 +102,8 @@ def regularization_path(
         ValueError: as for `solve`; or `alphas` is given together with `count` or `eps`, or is missing although
             `lambda_max` is 0 or does not exist.
     """
-    if penalty is None:
-        raise TypeError("penalty=None: must be a penalty such as Lp(alpha=1.0), whose alpha is replaced")
+    if penalty is None or isinstance(penalty, L1Ball):
+        raise TypeError(f"penalty={penalty!r}: must be a penalty such as Lp(alpha=1.0), whose alpha is replaced")
     problem = make_problem(X, y, penalty, loss, intercept, sample_weight)
     alphas = _checked_alphas(problem, alphas, count, eps)
     warm = Arg("warm", bool, True, "").check(warm)

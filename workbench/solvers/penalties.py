@@ -3,6 +3,7 @@
     Lp            alpha sum |w_j|^p, any p >= 0
     ElasticNet    alpha (l1_ratio sum |w_j| + (1 - l1_ratio)/2 sum w_j^2)
     GroupLasso    alpha sum_g |w_g|, the Euclidean norms of groups: the L2,1 norm
+    L1Ball        0 if sum |w_j| is at most a radius, else infinite
 
 The proximal operator is prox(v, step) = argmin_z 1/2 |z - v|^2 + step * penalty(z). The Fenchel conjugate is
 conjugate(v) = sup_w <v, w> - penalty(w); duality gaps are computed with it. Penalties and operators raise TypeError if
@@ -30,6 +31,7 @@ _ALPHA = Arg("alpha", float, REQUIRED, "strength of the penalty", low=0.0)
 _P = Arg("p", float, 1.0, "exponent", low=0.0, high=math.inf, words="a number of at least 0, infinity included")
 _L1_RATIO = Arg("l1_ratio", float, REQUIRED, "share of the L1 norm", low=0.0, high=1.0)
 _SIZE = Arg("size", int, REQUIRED, "weights in a group", low=1)
+_RADIUS = Arg("radius", float, REQUIRED, "radius of the ball", low=0.0)
 _WEIGHT = Arg("weight", float, REQUIRED, "weight of the penalty", low=0.0)
 
 
@@ -209,6 +211,38 @@ class GroupLasso:
         return (np.append(w, np.zeros(missing, w.dtype)) if missing else w).reshape(-1, size)
 
 
+@dataclasses.dataclass(frozen=True)
+class L1Ball:
+    """0 if sum |w_j| is at most `radius`, else infinite. Proximal gradient descent is then projected gradient descent.
+
+    The solution is that of `Lp(alpha)` for some alpha, which the data decide. There is no path over alphas.
+    """
+
+    radius: float
+    alpha: ClassVar[float] = 1.0
+    convex: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _check(self, _RADIUS)
+
+    def value(self, w: np.ndarray) -> float:
+        """Return 0 or inf; rounding takes no point of the surface out of the ball."""
+        return 0.0 if np.abs(w).sum() <= self.radius * (1 + 4 * w.size * np.finfo(np.float64).eps) else math.inf
+
+    def subgradient(self, w: np.ndarray) -> np.ndarray:
+        return np.zeros_like(w)
+
+    def prox(self, v: np.ndarray, step: float) -> np.ndarray:
+        return l1_ball_projection(v, self.radius)
+
+    def conjugate(self, v: np.ndarray) -> float:
+        """Return radius max |v_j|."""
+        return self.radius * float(np.abs(v).max(initial=0))
+
+    def feasible_scale(self, v: np.ndarray) -> float:
+        return 1.0
+
+
 def elastic_net_prox(x: Any, weight: float, l1_ratio: float = 0.5) -> np.ndarray:
     """Return argmin_z 1/2 (z - x)^2 + weight (l1_ratio |z| + (1 - l1_ratio)/2 z^2) for every element.
 
@@ -253,21 +287,39 @@ def max_norm_prox(x: Any, weight: float) -> np.ndarray:
     is 0. t is found by sorting. x and weight are as for `elastic_net_prox`.
     """
     x, weight = native_array("x", x, WIDE_FLOATS), _WEIGHT.check(weight)
-    sizes = np.sort(np.abs(x.astype(np.float64, copy=False)).reshape(-1))[::-1]
-    if not sizes.size or sizes[0] == 0:
-        return x.copy()
-    if np.isnan(sizes[0]):  # NaN sorts as the largest
+    level = _clipping_level(x, weight)
+    if np.isnan(level):
         return np.full_like(x, np.nan)
+    return np.asarray(np.clip(x, -x.dtype.type(level), x.dtype.type(level)))
+
+
+def l1_ball_projection(x: Any, radius: float) -> np.ndarray:
+    """Return the nearest point z to x, over all elements together, with sum |z| at most `radius`.
+
+    It is x inside the ball, else sign(x) max(|x| - t, 0) with the t for which sum |z| is the radius. t is found by
+    sorting. An infinite element becomes NaN. x is as for `elastic_net_prox`; the radius is at least 0.
+    """
+    x, radius = native_array("x", x, WIDE_FLOATS), _RADIUS.check(radius)
+    wide = x.astype(np.float64, copy=False)
+    level = _clipping_level(x, radius)
+    with np.errstate(invalid="ignore"):  # infinity - infinity
+        return np.asarray(np.copysign(np.maximum(np.abs(wide) - level, 0), wide)).astype(x.dtype)
+
+
+def _clipping_level(x: np.ndarray, removed: float) -> float:
+    """Return the t >= 0 for which sum max(|x| - t, 0) is `removed`; 0 if sum |x| is not above that, NaN for a NaN."""
+    sizes = np.sort(np.abs(x.astype(np.float64, copy=False)).reshape(-1))[::-1]
+    if not sizes.size or not 0 < sizes[0] < np.inf:  # NaN sorts as the largest
+        return float(sizes.max(initial=0))
     unit = sizes[0]
-    with np.errstate(over="ignore", invalid="ignore"):
-        shares, radius = sizes / unit, weight / unit
+    with np.errstate(over="ignore"):
+        shares, radius = sizes / unit, removed / unit
         sums = np.cumsum(shares)
     if sums[-1] <= radius:
-        return np.zeros_like(x)
+        return 0.0
     levels = (sums - radius) / np.arange(1, sizes.size + 1)  # t, if the first 1, 2, ... elements were clipped
     above = np.flatnonzero(shares > levels)
-    level = levels[above[-1]] * unit if above.size else unit  # no element is above if rounding loses the weight
-    return np.asarray(np.clip(x, -x.dtype.type(level), x.dtype.type(level)))
+    return levels[above[-1]] * unit if above.size else unit  # no element is above if rounding loses the weight
 
 
 def _times(strength: float, total: Any) -> float:

@@ -2,7 +2,7 @@
 
     subgradient descent             w - step_k (gradient + subgradient of the penalty), step_k = step / sqrt(k)
     thresholded gradient descent    the same with a constant step, and small weights then set to zero by `sparse_lp`
-    proximal gradient               prox(w - step gradient, step)
+    proximal gradient               prox(w - step gradient, step); a projection for the penalty `L1Ball`
     FISTA                           proximal gradient with momentum, which a restart drops where it does harm
     coordinate descent              one weight, or one group, at a time, on a growing working set; compiled
     iterative hard thresholding     w - step gradient with all but the largest `nonzeros` weights set to zero
@@ -24,7 +24,7 @@ from workbench.operator import REQUIRED, Arg, checked_choice
 from workbench.solvers import descent
 from workbench.solvers.coordinate_descent import coordinate_descent
 from workbench.solvers.optimality import Meter
-from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp, Penalty
+from workbench.solvers.penalties import ElasticNet, GroupLasso, L1Ball, Lp, Penalty
 from workbench.solvers.problem import Iterate, Options, Problem, checked_vector, make_problem
 
 TOLERANCE = Arg("tolerance", float, 1e-6, "when to stop", low=0.0, high=1.0, open=True)
@@ -239,8 +239,9 @@ def _checked_options(solver: str, problem: Problem, options: dict[str, Any]) -> 
         given.setdefault("nonzeros", REQUIRED)
         if penalty.alpha > 0:
             raise ValueError(f"penalty={penalty!r}: solver={solver!r} limits the non-zeros instead; give penalty=None")
-    if solver in _GRADIENT and isinstance(penalty, Lp) and penalty.p == math.inf:
-        raise ValueError(f"p=inf: is a bound and has no gradient for solver={solver!r}; use 'proximal gradient'")
+    if solver in _GRADIENT and (isinstance(penalty, L1Ball) or getattr(penalty, "p", 1.0) == math.inf):
+        name = "p=inf" if isinstance(penalty, Lp) else f"penalty={penalty!r}"
+        raise ValueError(f"{name}: is a bound and has no gradient for solver={solver!r}; use 'proximal gradient'")
     if solver == "coordinate descent" and problem.loss.classes > 1:
         raise TypeError(f"loss={problem.loss.name!r}: solver={solver!r} does not support it; use 'FISTA'")
     if solver == "coordinate descent" and not isinstance(penalty, Lp | ElasticNet | GroupLasso):
