@@ -9,10 +9,9 @@ from threadpoolctl import threadpool_limits
 
 from workbench import drawing
 from workbench.experiments import sparse_truths
-from workbench.experiments.lp_meaning import _on_the_ball as projected
 from workbench.experiments.lp_supports import overlap
 from workbench.machines.published import SMALL_CORE
-from workbench.solvers.penalties import Lp
+from workbench.solvers.penalties import Lp, l1_ball_projection
 from workbench.solvers.solve import solve
 from workbench.sparse_inference import cost
 from workbench.sparse_lp import lp_prox
@@ -166,7 +165,7 @@ def ball_and_soft_threshold(radius: float, weight: float, *, ax: np.ndarray) -> 
     points = np.random.default_rng(1).uniform(-2, 2, (14, 2))
     points[:4] *= 0.3  # some begin in the ball
     ends = {
-        f"projection on the ball of radius {radius:g}": np.array([projected(each, radius) for each in points]),
+        f"projection on the ball of radius {radius:g}": np.array([l1_ball_projection(each, radius) for each in points]),
         f"soft threshold of {weight:g}": lp_prox(points, weight, 1.0),
     }
     corners = radius * np.array([[1, 0, -1, 0, 1], [0, 1, 0, -1, 0]])
