@@ -52,10 +52,10 @@ def test_epochs_are_counted_for_the_fastest_rate_of_each_arm(monkeypatch):
     reached = np.array([3, 2, 99, 5, 6, 99, 4, 7])
     losses = np.where(np.arange(1, 41) >= reached[:, None], 0.1, 0.2)
     monkeypatch.setattr(dropout_in_networks, "fit", lambda *args, **more: types.SimpleNamespace(train_loss=losses))
-    found = dropout_in_networks.convergence(0, 0.5, 0.0)
+    found = dropout_in_networks.convergence(0, 0.5)
     assert found == {"epochs to the target, over those without": 2.0, "epochs without": 2}
     losses[4:] = 0.2
-    assert dropout_in_networks.convergence(0, 0.5, 0.0)["epochs to the target, over those without"] == 40 / 2
+    assert dropout_in_networks.convergence(0, 0.5)["epochs to the target, over those without"] == 40 / 2
 
 
 def test_a_dear_dropout_would_explain_the_time_of_training(monkeypatch):

@@ -87,6 +87,7 @@ def test_the_gain_is_that_over_the_better_of_pixels_and_a_random_dictionary(monk
         return lc.Scores(loss, loss, False)
 
     monkeypatch.setattr(lc, "_classified", classified)
+    monkeypatch.setattr(lc, "learned", lambda patches, seed: lc._random(seed))
     numbers = lc.sparse_codes(0, 30)
     assert numbers["relative gain over raw pixels and over a random dictionary"] == pytest.approx(1 - 0.5 / 0.4)
     assert numbers["relative gain over a random dictionary"] == 0

@@ -44,3 +44,9 @@ def test_supports_are_means_over_worlds():
 def test_zeros_are_means_over_worlds():
     ax = lp_plots.zeros_by_width((0.0, 0.1), np.array([[20, 0], [25, 1]]), 30)
     assert [patch.get_height() for patch in ax.patches] == [22.5, 0.5]
+
+
+def test_errors_by_width_are_medians_over_worlds():
+    ax = lp_plots.by_width((10, 80), {"no penalty": np.array([[1.0, 9.0], [2.0, 30.0], [6.0, 10.0]])}, 80)
+    assert drawn(ax)["no penalty"] == [2.0, 10.0]
+    assert ax.lines[1].get_xdata() == [80, 80]

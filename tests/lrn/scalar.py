@@ -11,6 +11,7 @@ import numpy as np
 
 CHANNEL_AXIS = {"NCHW": 1, "NHWC": -1, "NC": 1, "NCW": 1, "NWC": -1, "NCDHW": 1, "NDHWC": -1}
 SPACE_AXES = {"NCHW": (2, 3), "NHWC": (1, 2)}
+_KNOWN = {}  # what `decimally` has returned
 
 
 def neighbours(index, shape, size, order, region):
@@ -74,10 +75,16 @@ def gradient_and_size(dy, x, size=5, alpha=1e-4, beta=0.75, bias=1.0, *, order="
 
 
 def decimally(function, *arrays, **arguments):
-    """Call one of the functions above with 50 decimal digits and exponents large enough for every test."""
-    with localcontext(Context(prec=50, Emax=MAX_EMAX, Emin=MIN_EMIN)) as context:
-        context.clear_traps()
-        return function(*arrays, **arguments, number=Decimal)
+    """Call one of the functions above with 50 decimal digits and exponents large enough for every test.
+
+    Results are kept, as both engines are compared with the same ones.
+    """
+    key = function.__name__, *((x.dtype.str, x.shape, x.tobytes()) for x in arrays), *sorted(arguments.items())
+    if key not in _KNOWN:
+        with localcontext(Context(prec=50, Emax=MAX_EMAX, Emin=MIN_EMIN)) as context:
+            context.clear_traps()
+            _KNOWN[key] = function(*arrays, **arguments, number=Decimal)
+    return _KNOWN[key]
 
 
 def _zeros(shape, number):

@@ -111,6 +111,14 @@ def run_sweep(output, trials=2):
     return sweep(loss, {"x": "0..1"}, sampler="random", trials=trials, output=output, name="first", in_process=True)
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Run a sweep once; return its output folder, for tests that change a copy."""
+    output = tmp_path_factory.mktemp("finished")
+    run_sweep(output)
+    return output
+
+
 SWEEP_FOREIGN = {
     "figures is a link": lambda folder: (shutil.rmtree(folder / "figures"), (folder / "figures").symlink_to("../mine")),
     "a picture was added": lambda folder: (folder / "figures" / "mine.png").write_text("picture"),
@@ -124,10 +132,11 @@ SWEEP_FOREIGN = {
 
 
 @pytest.mark.parametrize("change", SWEEP_FOREIGN.values(), ids=SWEEP_FOREIGN)
-def test_a_sweep_replaces_only_what_it_wrote(change, tmp_path):
+def test_a_sweep_replaces_only_what_it_wrote(change, finished, tmp_path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "x").write_text("years of work")
-    change(run_sweep(tmp_path).folder)
+    change(tmp_path / "first")
     before = contents(tmp_path)
     with pytest.raises(Refused, match="replaces only what it wrote"):
         run_sweep(tmp_path, trials=4)
@@ -167,8 +176,8 @@ def test_a_sweep_refuses_files_of_other_programs_with_the_names_of_its_own(name,
     assert (tmp_path / "mine").read_text() == text
 
 
-def test_a_run_refuses_the_folder_of_a_sweep(tmp_path):
-    run_sweep(tmp_path)
+def test_a_run_refuses_the_folder_of_a_sweep(finished, tmp_path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     before = contents(tmp_path)
     with pytest.raises(Refused, match=r"first'.*replaces only"):
         run_notebook(build(tmp_path / "n.ipynb", "x = 1"), output=tmp_path, name="first")

@@ -28,6 +28,7 @@ def test_bytes_are_those_of_the_arrays(name, dtype):
 def test_the_numbers_are_those_of_the_loops():
     assert tuple(MAKE) == cost.FORMS
     assert (cost.ROWS, cost.FEW, cost.AT_ONCE) == (loops.ROWS, kernels.FEW, loops.AT_ONCE)
+    assert loops.WIDTH == cost.WIDTH
     assert vectors.BYTES == cost.VECTOR
 
 
@@ -65,6 +66,13 @@ def test_many_examples_by_hand():
     moved = Cost(bytes_read=184 + 17 * 148, bytes_written=17 * 20, bytes_allocated=17 * 20 + 5376, launches=5)
     cached = 2 * 64 * 20 + 20 * 8 + 3 * 5376
     assert cost.cost("CSR, int32", SHAPE, 20, 17) == moved + Cost(multiply_adds=640, bytes_cached=cached)
+
+
+def test_sums_wait_while_other_columns_are_taken():
+    # Of 1030 columns, 512 are taken three times: 5 sums in two vectors are written and read twice. The vectors of
+    # 1030 + 5 numbers take 2 x 64 x 1035 bytes.
+    cached = cost.cost("CSR, int32", (5, 1030), 20, 17).bytes_cached
+    assert cached == 2 * 64 * 20 + 20 * 8 + 3 * 2 * 64 * 1035 + 2 * 2 * (2 * 64 * 5)
 
 
 def test_columns_of_a_bitmap_are_decoded():

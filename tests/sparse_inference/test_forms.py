@@ -13,7 +13,7 @@ from workbench import parallel
 from workbench.sparse_inference import FORMS as MAKE
 from workbench.sparse_inference import Bitmap, Csr, Dense, RowPruned
 from workbench.sparse_inference.kernels import FEW
-from workbench.sparse_inference.loops import AT_ONCE, LANES, ROWS
+from workbench.sparse_inference.loops import AT_ONCE, LANES, ROWS, WIDTH
 
 ROWS_AND_COLUMNS = (37, 53)  # more than a block of rows; three words and a part of one
 BATCHES = (1, 3, 4, 21)  # one by one, and in one or two vectors
@@ -40,6 +40,14 @@ def test_product_is_that_of_a_scalar_loop(name, share):
             y = form.product(x[:batch], engine=engine)
             assert (y.dtype, y.shape) == (np.float32, (batch, 37))
             assert np.array_equal(y, expected[:batch]), (batch, engine)
+
+
+@pytest.mark.parametrize("name", ["CSR, int16", "bitmap, int8"])
+def test_more_columns_than_are_taken_at_once(name):
+    w, x = weights((3, 2 * WIDTH + 9), 0.8), eighths((5, 2 * WIDTH + 9), 9, seed=5)
+    w[1, WIDTH - 3 : WIDTH + 2] = 1 / 8  # around a border
+    form = MAKE[name](w)
+    assert np.array_equal(form.product(x), scalar_product(w, w != 0, x))
 
 
 @pytest.mark.parametrize("name", ["CSR, int32", "bitmap"])

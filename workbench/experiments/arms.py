@@ -101,6 +101,11 @@ def _chosen(
     )
 
 
+def value_of(replacement: str) -> float | str:
+    """Return what a layer of dropout takes for "zero", "mean" or "median", which are names that a sweep can set."""
+    return 0.0 if replacement == "zero" else replacement
+
+
 def sgd(rate: Any, **more: Any) -> SGD:
     """Return gradient descent with the usual momentum."""
     return SGD(rate, momentum=MOMENTUM, **more)

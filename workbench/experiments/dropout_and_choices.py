@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from workbench.data.splits import Data
-from workbench.experiments.arms import RATES, Built, Tuned, gain, sgd, tune, tune_each
+from workbench.experiments.arms import RATES, Built, Tuned, gain, sgd, tune, tune_each, value_of
 from workbench.experiments.dropout_in_networks import world
 from workbench.experiments.dropout_relatives import HIDDEN, perceptron
+from workbench.training.fit import fit
 from workbench.training.initializers import Initializer, glorot_uniform, he_uniform
 from workbench.training.layers import BatchNorm, Dense, Dropout, DropoutWithReplacement, ReLU, Sigmoid, Tanh, WeightNorm
 from workbench.training.layers.layer import Layer, Random, Shape
@@ -27,6 +28,10 @@ BATCH_RATES, WEIGHT_RATES = RATES[2:5], RATES[3:6]
 
 INITIAL = ("Glorot", "He", "N(0, 0.01)", "N(0, 1)")
 DEEP_RATES, DEEP_HIDDEN = (0.001, 0.005, 0.02, 0.1), 32
+
+EQUAL = 32  # hidden units
+STARTS = {"zero": (0.0, 0.0), "constant": (0.01, 0.0), "random": (0.0, 0.01)}  # mean and deviation of the weights
+DROPPED = {"": (0.0, 0.0), ", dropout to 0": (0.5, 0.0), ", dropout to 1": (0.5, 1.0)}  # ratio and replacement
 
 ACTIVATIONS: Mapping[str, tuple[Layer, Initializer, Sequence[float]]] = {  # with suitable initial weights and rates
     "ReLU": (ReLU(), he_uniform, RATES[3:6]),
@@ -43,7 +48,7 @@ OPTIMIZERS: Mapping[str, tuple[Any, Sequence[float]]] = {  # with seven rates, e
 }
 
 
-def batch_normalization(seed: int, scaled: bool, replacement: Any) -> dict[str, float]:
+def batch_normalization(seed: int, scaled: bool, replacement: str) -> dict[str, float]:
     """Estimate the statistics of batch normalization again without dropout, and return how much that lowers the loss.
 
     In one order, dropout acts before the layer that is normalized, in the other after it; the parts are the same.
@@ -52,7 +57,7 @@ def batch_normalization(seed: int, scaled: bool, replacement: Any) -> dict[str, 
     for before in (True, False):
 
         def build(rate: np.ndarray, before: bool = before) -> Built:
-            dropout = DropoutWithReplacement(RATIO, replacement, scaled=scaled)
+            dropout = DropoutWithReplacement(RATIO, value_of(replacement), scaled=scaled)
             plain, normalized = [Dense(HIDDEN), ReLU()], [Dense(HIDDEN), BatchNorm(), ReLU()]
             hidden = [*plain, dropout, *normalized] if before else [*normalized, *plain, dropout]
             return [*hidden, Dense(10)], sgd(rate), {}
@@ -136,18 +141,42 @@ def _deep(layers: int, kinds: np.ndarray, ratio: np.ndarray) -> list[Layer]:
     return [*hidden * layers, Dense(10, initializer)]
 
 
-def activation(seed: int, name: str, replacement: Any) -> dict[str, float]:
+def symmetry(seed: int, unit: str) -> dict[str, float]:
+    """Train from equal and from random weights, without dropout, and with dropout to 0 and to 1.
+
+    Return how many different rows the weights of the hidden layer have, up to 1e-9, and the share of right answers on
+    test data.
+    """
+    arms = {f"{start} weights{name}": (*STARTS[start], *DROPPED[name]) for start in STARTS for name in DROPPED}
+    mean, std, ratio, value = np.array([*arms.values()]).T
+
+    def initializer(shape: Shape, rng: Random, fan_in: int, fan_out: int) -> np.ndarray:
+        return mean[:, None, None] + std[:, None, None] * rng.normal(0.0, 1.0, shape)
+
+    dropout = DropoutWithReplacement(ratio, value[:, None], scaled=True)
+    network = [Dense(EQUAL, initializer), ACTIVATIONS[unit][0], dropout, Dense(10, initializer)]
+    data, options = world(seed).take(np.zeros(len(arms), int)), {"epochs": 60, "evaluate_every": 0, "dtype": np.float64}
+    history = fit(network, data, sgd(RATES[3]), seed=[seed] * len(arms), **options)
+    rows = [len(np.unique(each.round(9), axis=0)) for each in history.parameters[0]["weight"]]
+    right = 1 - history.error(data)
+    return {
+        **{f"distinct rows from {name}": count for name, count in zip(arms, rows, strict=True)},
+        **{f"right answers from {name}": share for name, share in zip(arms, right, strict=True)},
+    }
+
+
+def activation(seed: int, name: str, replacement: str) -> dict[str, float]:
     """Return what dropout gains with an activation, and how much more that is than with ReLU."""
     own, relu = (_gain_of_dropout(seed, each, replacement) for each in (name, "ReLU"))
     return {"gain of dropout, less that with ReLU": own - relu, "gain of dropout": own, "gain with ReLU": relu}
 
 
 @functools.cache
-def _gain_of_dropout(seed: int, name: str, replacement: Any) -> float:
+def _gain_of_dropout(seed: int, name: str, replacement: str) -> float:
     function, initializer, rates = ACTIVATIONS[name]
 
     def build(rate: np.ndarray, ratio: np.ndarray) -> Built:
-        dropout = DropoutWithReplacement(ratio, replacement, scaled=True)
+        dropout = DropoutWithReplacement(ratio, value_of(replacement), scaled=True)
         return [Dense(HIDDEN, initializer), function, dropout, Dense(10, glorot_uniform)], sgd(rate), {}
 
     grids = {"rate": rates, "ratio": RATIOS}, {"rate": np.geomspace(rates[0], rates[-1], 6), "ratio": (0.0,)}

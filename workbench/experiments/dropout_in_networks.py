@@ -18,7 +18,7 @@ from workbench.cost.loop_cost import DIRECTIONS
 from workbench.cost.record import Cost
 from workbench.data.catalog import load
 from workbench.data.splits import PARTS, Data, Dataset, split
-from workbench.experiments.arms import RATES, Built, Tuned, gain, sgd, tune
+from workbench.experiments.arms import RATES, Built, Tuned, gain, sgd, tune, value_of
 from workbench.machines.prediction import predict
 from workbench.machines.published import known_machine
 from workbench.sparse_dropout.cost import cost
@@ -105,13 +105,14 @@ def _accuracy_kept(tuned: Tuned, data: Data, seed: int, rescaled: bool) -> float
     return float(np.mean(accuracies) / accuracies[0])
 
 
-def convergence(seed: int, ratio: float, replacement: Any) -> dict[str, float]:
+def convergence(seed: int, ratio: float, replacement: str = "zero") -> dict[str, float]:
     """Return the epochs to a training loss of 0.1, measured without masks, with the fastest rate of each arm.
 
     An arm that does not get there counts as if it did in the last epoch.
     """
     rates, ratios = np.tile(HIGH, 2), np.repeat([0.0, ratio], len(HIGH))
-    history = fit(perceptron(ratios, replacement), world(seed), sgd(rates), epochs=40, seed=[seed] * len(rates))
+    network = perceptron(ratios, value_of(replacement))
+    history = fit(network, world(seed), sgd(rates), epochs=40, seed=[seed] * len(rates))
     there = history.train_loss <= TARGET
     first = np.where(there.any(axis=1), there.argmax(axis=1) + 1, 40)
     without, dropped = first.reshape(2, -1).min(axis=1)
@@ -147,7 +148,7 @@ def time_to_target(seed: int, engine: str) -> dict[str, float]:
     It is the ratio of epochs on digits times the ratio of times of a step of LARGE with a batch of 64.
     """
     forward, others, masks = _seconds(64)
-    step, found = 1 + masks[engine] / (forward + others), convergence(seed, 0.5, 0.0)
+    step, found = 1 + masks[engine] / (forward + others), convergence(seed, 0.5)
     updates = found["epochs to the target, over those without"]
     return {
         "time to the target, over that without": step * updates,
@@ -190,11 +191,7 @@ def evaluation(seed: int, masks: int) -> dict[str, float]:
     Each of the two ways has its own rate and number of epochs, which are best for the validation data if judged so. The
     gap of a forecast is the distance of its mean highest probability from the share that it gets right.
     """
-    data, history, trained = world(seed), None, []
-    for epochs in (40, 80, 160):
-        options: dict[str, Any] = {"epochs": epochs, "seed": [seed, seed], "evaluate_every": 0, "start": history}
-        history = fit(perceptron([0.5, 0.5]), data, sgd(USUAL[:2]), **options)
-        trained += [history.worlds(0), history.worlds(1)]
+    data, trained = world(seed), _with_half_dropped(seed)
     ways = (functools.partial(_judged, data=data, masks=count, seed=seed) for count in (masks, 0))
     judged = [way(min(trained, key=functools.partial(way, part="validation")), part="test") for way in ways]
     losses, errors, gaps = zip(*judged, strict=True)
@@ -204,6 +201,17 @@ def evaluation(seed: int, masks: int) -> dict[str, float]:
         "gap of the mean of masks": gaps[0],
         "gap without masks": gaps[1],
     }
+
+
+@functools.cache
+def _with_half_dropped(seed: int) -> list[History]:
+    """Return networks trained with a ratio of 0.5, with two rates and after three numbers of epochs."""
+    data, history, trained = world(seed), None, []
+    for epochs in (40, 80, 160):
+        options: dict[str, Any] = {"epochs": epochs, "seed": [seed, seed], "evaluate_every": 0, "start": history}
+        history = fit(perceptron([0.5, 0.5]), data, sgd(USUAL[:2]), **options)
+        trained += [history.worlds(0), history.worlds(1)]
+    return trained
 
 
 def _judged(history: History, *, data: Data, part: str, masks: int, seed: int) -> tuple[float, float, float]:

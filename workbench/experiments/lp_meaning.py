@@ -15,6 +15,7 @@ from workbench.solvers.paths import lambda_max
 from workbench.solvers.penalties import Lp, l1_ball_projection
 from workbench.solvers.solve import SOLVERS, solve
 from workbench.sparse_dropout.cost import cost as dropout_cost
+from workbench.sparse_inference.cost import stored_at, stored_bytes
 from workbench.sparse_lp import lp_prox, sparse_lp, sparse_lp_regularizer
 from workbench.sparse_lp.cost import gradient_cost, penalty_cost, rows_cost
 
@@ -249,9 +250,9 @@ def rows_of_a_table(seed: int, part: str) -> dict[str, float]:
 
 def sparse_storage(seed: int, zeros: float) -> dict[str, float]:
     """Return the bytes that a product with a matrix of float32 must read, stored as CSR over dense."""
-    rows, columns = 1000, 1000
-    kept = round((1 - zeros) * rows * columns)
-    return {"bytes read as CSR over dense": (8 * kept + 4 * (rows + 1)) / (4 * rows * columns)}
+    shape = (1000, 1000)
+    csr, dense = (stored_bytes(form, shape, stored_at(form, shape, zeros)) for form in ("CSR, int32", "dense"))
+    return {"bytes read as CSR over dense": csr / dense}
 
 
 def _refuses(call) -> float:

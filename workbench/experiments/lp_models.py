@@ -15,6 +15,7 @@ from workbench.data.id_lists import make_id_lists, multi_hot
 from workbench.data.photographs import photograph
 from workbench.experiments import sparse_truths
 from workbench.experiments.linear_tasks import TRIALS, Examples, Parts, error, in_parts, linear_task, path
+from workbench.operator import checked_choice
 from workbench.solvers.paths import lambda_max
 from workbench.solvers.penalties import ElasticNet, Lp, Penalty
 from workbench.solvers.solve import solve
@@ -111,10 +112,22 @@ def along_the_path(seed: int, data: str) -> dict[str, float]:
 
 
 def random_features(seed: int, penalty: str) -> dict[str, float]:
-    """Fit linear models on more and more random ReLU features of 80 examples; rank test errors by width.
+    """Rank the test errors of `errors_by_width` by width, and compare the width of the examples with the widest."""
+    errors = errors_by_width(seed, penalty)
+    at_examples, widest = errors[WIDTHS.index(80)], errors[-1]
+    return {
+        "rank correlation of width and test error": float(spearmanr(WIDTHS, errors).statistic),
+        "logarithm of the error at 80 features over that at 2000": float(np.log10(at_examples / widest)),
+    }
 
-    Without a penalty, the weights are the smallest that fit best. A ridge has its strength chosen on validation data.
+
+def errors_by_width(seed: int, penalty: str) -> np.ndarray:
+    """Fit linear models on more and more random ReLU features of 80 examples; return test errors, shape (WIDTHS,).
+
+    With "no penalty", the weights are the smallest that fit best. With "ridge tuned", validation data choose the
+    strength of a ridge.
     """
+    checked_choice("penalty", penalty, ("no penalty", "ridge tuned"))
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(80 + 400 + 1000, INPUTS))
     y = x @ rng.normal(size=INPUTS) / np.sqrt(INPUTS) + sparse_truths.NOISE * rng.normal(size=len(x))
@@ -126,11 +139,7 @@ def random_features(seed: int, penalty: str) -> dict[str, float]:
         u, s, v = np.linalg.svd(parts.train[0], full_matrices=False)
         fits = [v.T @ (s / (s**2 + ridge) * (u.T @ parts.train[1])) for ridge in ridges]
         errors.append(error(parts.test, min(fits, key=lambda each: error(parts.validate, each))))
-    at_examples, widest = errors[WIDTHS.index(80)], errors[-1]
-    return {
-        "rank correlation of width and test error": float(spearmanr(WIDTHS, errors).statistic),
-        "logarithm of the error at 80 features over that at 2000": float(np.log10(at_examples / widest)),
-    }
+    return np.array(errors)
 
 
 def threshold_by_folds(seed: int) -> dict[str, float]:

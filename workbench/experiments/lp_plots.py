@@ -68,3 +68,13 @@ def zeros_by_width(widths: Sequence[float], zeros: np.ndarray, features: int, *,
     ax.bar(range(len(widths)), zeros.mean(axis=0), color=[TEST if width == 0 else TRAINING for width in widths])
     ax.set_xticks(range(len(widths)), ["kink" if width == 0 else f"{width:g}" for width in widths])
     ax.set(xlabel="width of the rounded corner", ylabel=f"zeros among {features} weights", ylim=(0, features))
+
+
+@plot(size=(6.4, 3.6))
+def by_width(widths: Sequence[int], errors: Mapping[str, np.ndarray], examples: int, *, ax: "Axes") -> None:
+    """Draw the median test error (worlds, widths) against the number of random features, for each penalty."""
+    for (name, values), marker in zip(errors.items(), MARKERS, strict=False):
+        ax.plot(widths, np.median(values, axis=0), marker=marker, markersize=5, label=name)
+    ax.axvline(examples, color="#222222", linestyle="--", linewidth=1, label="as many features as examples")
+    ax.set(xscale="log", yscale="log", xlabel="random features", ylabel="squared error on new examples")
+    ax.legend()

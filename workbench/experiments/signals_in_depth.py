@@ -86,28 +86,6 @@ def initial_variances(seed: int, inputs: int, outputs: int) -> dict[str, float]:
     }
 
 
-def symmetry(seed: int) -> dict[str, float]:
-    """Take a gradient step from zero, constant and random weights; return how many rows of W1 differ afterwards."""
-    rng = np.random.default_rng(seed)
-    x, right = rng.normal(size=(100, 64)), rng.integers(10, size=100)
-    starts = {
-        "zero": (np.zeros((32, 64)), np.zeros((10, 32))),
-        "constant": (np.full((32, 64), 0.1), np.full((10, 32), 0.1)),
-        "random": (rng.normal(0, 0.01, (32, 64)), rng.normal(0, 0.01, (10, 32))),
-    }
-    return {f"distinct rows from {name} weights": _distinct_rows(x, right, *start) for name, start in starts.items()}
-
-
-def _distinct_rows(x: np.ndarray, right: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
-    """Return the number of distinct rows of `first` after one step on the cross-entropy; hidden units are tanh."""
-    hidden = np.tanh(x @ first.T)
-    logits = hidden @ second.T
-    shares = np.exp(logits - logits.max(1, keepdims=True))
-    wrong = shares / shares.sum(1, keepdims=True) - np.eye(10)[right]
-    step = ((wrong @ second) * (1 - hidden**2)).T @ x / len(x)
-    return float(len(np.unique(np.round(first - step, 9), axis=0)))
-
-
 def noise_of_batches(seed: int) -> dict[str, float]:
     """Return the slope of log variance of a softmax regression's gradient over log of the batch's size."""
     from sklearn.datasets import load_digits

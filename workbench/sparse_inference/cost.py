@@ -3,8 +3,8 @@
     one example     each stored weight is read once. CSR picks its numbers of x one by one, from a cache. A bitmap is
                     expanded, so that every place is multiplied, but zeros are not read
     many examples   they lie in vectors of 64 bytes, and each stored weight is multiplied by all vectors, which are read
-                    from a cache; the weights are read again for each vector, in blocks that stay in a cache. The
-                    columns of a bitmap are decoded into a list first
+                    from a cache; the weights are read again for each vector, in blocks that stay in a cache. Sums
+                    wait in a cache while other columns are taken. The columns of a bitmap are decoded into a list
 
 Dense weights and kept rows are multiplied by the linear algebra library, whose blocks hide what moves in caches. The
 library is counted as one loop.
@@ -22,7 +22,7 @@ from workbench.machines.prediction import Prediction, Work
 from workbench.operator import checked_choice
 
 FORMS = ("dense", "CSR, int32", "CSR, int16", "bitmap", "bitmap, int8", "rows")
-NUMBER, ROWS, FEW, VECTOR, AT_ONCE = 4, 32, 4, 64, 4  # as in forms, kernels and loops, which tests compare
+NUMBER, ROWS, FEW, VECTOR, AT_ONCE, WIDTH = 4, 32, 4, 64, 4, 512  # as in forms, kernels and loops, which tests compare
 SIZES = (4, 8)
 STEPS = 1000  # of the share of zeros, where a crossing is looked for
 
@@ -84,10 +84,11 @@ def _many(form: str, rows: int, columns: int, stored: int, batch: int, size: int
     vectors = -(-batch * size // VECTOR)
     number = 1 if form == "bitmap, int8" else size
     column = 2 if form == "CSR, int16" else NUMBER
+    waiting = 2 * vectors * VECTOR * rows * max(0, -(-columns // WIDTH) - 1)
     turned = vectors * VECTOR * (rows + columns)  # written and read, and zeros before that
     count = Cost(
         multiply_adds=vectors * VECTOR // size * stored,
-        bytes_cached=vectors * VECTOR * stored + (vectors - 1) * (number + column) * stored + 3 * turned,
+        bytes_cached=vectors * VECTOR * stored + (vectors - 1) * (number + column) * stored + waiting + 3 * turned,
         bytes_allocated=turned,
         launches=4,
     )

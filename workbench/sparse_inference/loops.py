@@ -4,8 +4,8 @@
     csr_many, bitmap_many    a weight is multiplied by a whole vector of examples: W once for each LANES of them
     to_lanes, from_lanes     examples in vectors, (groups, columns, LANES), which the loops over many need
 
-A sum over a row has four parts, so that a sum need not wait for the one before. A bitmap is expanded into vectors for
-one example, and decoded into the columns of a block of rows for many.
+A sum over a row has four parts, so that a product need not wait for the one before. A bitmap is expanded into vectors
+for one example, and decoded into the columns of a block of rows for many.
 """
 
 import numpy as np
@@ -30,6 +30,7 @@ kernel = compiler(fastmath=fast)
 part = compiler(fastmath=fast, forceinline=True)
 
 ROWS = 32
+WIDTH = 512  # columns, whose vectors take 32 KiB
 AT_ONCE = 4  # positions written for each word of a bitmap without asking how many bits are set
 TILE = 16  # of a transposition
 u, u64 = np.uintp, np.uint64
@@ -51,33 +52,36 @@ def _sum(values, at, columns, place, size, x):
 
 
 @part
-def _vector_sum(values, at, columns, place, size, x, group):
-    """Return the same sum for a vector of examples, those of x (..., LANES) from element `group` on."""
-    lanes = count(x)
-    a, b, c, d = zeros(x), zeros(x), zeros(x), zeros(x)
-    k = u(0)
-    while k + u(4) <= size:
-        v, w = at + k, place + k
-        a = add_product(a, x.dtype.type(values[v]), x, group + u(columns[w]) * lanes)
-        b = add_product(b, x.dtype.type(values[v + u(1)]), x, group + u(columns[w + u(1)]) * lanes)
-        c = add_product(c, x.dtype.type(values[v + u(2)]), x, group + u(columns[w + u(2)]) * lanes)
-        d = add_product(d, x.dtype.type(values[v + u(3)]), x, group + u(columns[w + u(3)]) * lanes)
-        k += u(4)
-    while k < size:
-        a = add_product(a, x.dtype.type(values[at + k]), x, group + u(columns[place + k]) * lanes)
-        k += u(1)
-    return added(added(a, b), added(c, d))
-
-
-@part
 def _block(values, columns, before, starts, scales, x, y, inputs, first, last):
-    """Compute rows first .. last for every group of examples; column k of the weights is columns[k - before]."""
-    rows, lanes = u(starts.shape[0] - 1), count(x)
+    """Compute rows first .. last for every group of examples; column k of the weights is columns[k - before].
+
+    The columns are taken WIDTH at a time, whose vectors of x fit into the nearest cache. A row's sum waits in y.
+    """
+    rows, lanes, one = u(starts.shape[0] - 1), count(x), x.dtype.type(1)
+    done = np.empty(last - first, np.uintp)
     for group in range(u(x.shape[0]) // (inputs * lanes) if inputs else u(0)):
+        begin = group * inputs * lanes
         for row in range(first, last):
-            at, stop = u(starts[row]), u(starts[row + u(1)])
-            sums = _vector_sum(values, at, columns, at - before, stop - at, x, group * inputs * lanes)
-            store(sums, _scale(scales, values, row, x), y, (group * rows + row) * lanes)
+            done[row - first] = starts[row]
+        for limit in range(u(WIDTH), inputs + u(WIDTH), u(WIDTH)):
+            for row in range(first, last):
+                at, stop, to = done[row - first], u(starts[row + u(1)]), (group * rows + row) * lanes
+                a, b, c, d = zeros(x), zeros(x), zeros(x), zeros(x)
+                if limit > u(WIDTH):
+                    a = add_product(a, one, y, to)
+                while at + u(4) <= stop and u(columns[at + u(3) - before]) < limit:
+                    k = at - before
+                    a = add_product(a, x.dtype.type(values[at]), x, begin + u(columns[k]) * lanes)
+                    b = add_product(b, x.dtype.type(values[at + u(1)]), x, begin + u(columns[k + u(1)]) * lanes)
+                    c = add_product(c, x.dtype.type(values[at + u(2)]), x, begin + u(columns[k + u(2)]) * lanes)
+                    d = add_product(d, x.dtype.type(values[at + u(3)]), x, begin + u(columns[k + u(3)]) * lanes)
+                    at += u(4)
+                while at < stop and u(columns[at - before]) < limit:
+                    a = add_product(a, x.dtype.type(values[at]), x, begin + u(columns[at - before]) * lanes)
+                    at += u(1)
+                done[row - first] = at
+                scale = _scale(scales, values, row, x) if limit >= inputs else one
+                store(added(added(a, b), added(c, d)), scale, y, to)
 
 
 @part

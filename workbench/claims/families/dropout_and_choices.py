@@ -32,7 +32,7 @@ CLAIMS = [
                 "replacement": replacement,
             }
             for scaled in (True, False)
-            for name, replacement in (("zero", 0.0), ("the mean", "mean"))
+            for name, replacement in (("zero", "zero"), ("the mean", "mean"))
         },
         seeds=30,
         retrained=True,
@@ -121,13 +121,13 @@ CLAIMS = [
         settings={
             f"{name}, replaced by {new}": {"name": name, "replacement": replacement}
             for name in ("sigmoid", "tanh")
-            for new, replacement in (("zero", 0.0), ("the mean", "mean"))
+            for new, replacement in (("zero", "zero"), ("the mean", "mean"))
         },
-        seeds=30,
+        seeds=80,
         retrained=True,
-        finding="Open: dropout to zero lowers the loss by 7 % with ReLU, and not at all with sigmoid or tanh units, "
-        "but thirty worlds do not show that the difference is above 2 %. With the mean as the replacement, no"
-        " activation gains.",
+        finding="Dropout to zero lowers the loss by 8 % with ReLU, and not at all with sigmoid or tanh units. The "
+        "spread of the first thirty seeds said that 80 would decide this. With the mean as the replacement no "
+        "activation gains, and 80 seeds do not tell whether the difference is above 2 %.",
     ),
     Claim(
         "D27",

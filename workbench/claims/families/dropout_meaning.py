@@ -2,7 +2,7 @@
 
 from workbench.claims.claim import Claim
 from workbench.claims.rules import Exact
-from workbench.experiments import dropout_meaning, signals_in_depth
+from workbench.experiments import dropout_and_choices, dropout_meaning, signals_in_depth
 
 TEXT = "sparse dropout"
 WHAT = "02-sparse-dropout#What is it?"
@@ -217,9 +217,14 @@ CLAIMS = [
         "algorithmic",
         "Random and zero initialization lead to symmetry: all neurons learn the same.",
         (Exact("distinct rows from random weights", most=1), Exact("distinct rows from zero weights", most=1)),
-        signals_in_depth.symmetry,
+        dropout_and_choices.symmetry,
         "09-training#Why must the first weights be random?",
-        ("one step of gradient descent, rows compared",),
-        finding="Equal rows stay equal, but random rows are not equal: random weights break the symmetry.",
+        ("networks of one hidden layer trained on digits, the rows of its weights compared",),
+        settings={unit: {"unit": unit} for unit in ("ReLU", "tanh", "sigmoid")},
+        seeds=10,
+        retrained=True,
+        finding="Equal rows stay equal, but random rows are not equal: random weights break the symmetry. So does "
+        "dropout. Its masks make the rows of a constant differ, and such a network learns as well as a random one. "
+        "From zeros, dropout to 1 does so with tanh units, and any dropout with sigmoid units; ReLU units stay dead.",
     ),
 ]
