@@ -64,12 +64,15 @@ CLAIMS = [
             Exact("predicted time at 90 % zeros over dense", most=0.5),
             Interval("accuracy lost at 90 % zeros", below=0.01),
         ),
-        None,  # sparse_inference.on_a_small_device, whose evidence is being recorded
+        sparse_inference.on_a_small_device,
         "04-sparse-lp#What does the threshold do, and which values are worth trying?",
         ("bytes by storage, multiply-adds, and the accuracy of pruned networks",),
         settings={each: {"structure": each} for each in sparse_inference.STRUCTURES},
-        seeds=30,
+        seeds=10,
         retrained=True,
+        finding="With 90 % of zeros a network takes less than a sixth of the bytes, and is predicted to answer in at "
+        "most a tenth of the time on one core of a small computer. The seeds do not decide whether it loses less than "
+        "one point of accuracy.",
     ),
     Claim(
         "P19",
