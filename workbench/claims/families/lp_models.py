@@ -20,10 +20,11 @@ CLAIMS = [
         lp_models.threshold_by_folds,
         "07-tuning#Does sparse Lp help, once tuned?",
         ("folds of breast cancer, new data for the judgement",),
-        seeds=20,
-        finding="On new data, the threshold that folds choose is close to the best of those tried, and to none at "
-        "all: once alpha is tuned, it changes little. The data are too few to say whether the loss is below "
-        "two percent, since the best is chosen on the data that judge it.",
+        seeds=200,
+        finding="On new data, the threshold that folds choose loses more than two percent to the best of "
+        "those tried, and a little to none at all: once alpha is tuned, there is next to nothing to "
+        "gain. The first number is exaggerated, since the best threshold is chosen on the data that "
+        "judge it.",
     ),
     Claim(
         "P18",
