@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from workbench.bench.case import Case, Target
-from workbench.bench.driver import all_threads
+from workbench.bench.driver import WrongResult, all_threads
 from workbench.bench.results import MISSED, Measurement, dimensions
 from workbench.machines import plain_loops
-from workbench.machines.timing import Contender, thread_counts
+from workbench.machines.timing import Contender, measure, thread_counts
 from workbench.solvers.penalties import Lp
 from workbench.solvers.solve import solve
 
@@ -28,6 +28,8 @@ PEER_TARGETS = {"scikit-learn": 1.0}  # peer's time / our time, at least
 MANY = 100_000  # passes at most; no problem here needs as many
 GAP = 1e-6  # largest duality gap, in units of |y|^2 / n
 FRACTION = 20  # alpha is the smallest alpha for which all weights are 0, divided by this
+TIGHT, EQUAL = 1e-12, 1e-6  # tolerance of the estimators that are compared, and how far their weights may be apart
+FOLD_ALPHAS = 50  # alphas in a cross-validation
 TOLERANCES = tuple(GAP * 2.0**k for k in range(10, -21, -1))  # tried one after another
 
 LEGEND = (
@@ -130,6 +132,38 @@ def case(matrix: Any, y: np.ndarray) -> LassoCase:
         alpha=alpha,
     )
     return made
+
+
+def estimator_ratios(problems: dict[str, tuple[Any, np.ndarray]], rounds: int) -> tuple[Measurement, ...]:
+    """Return our estimators' times over scikit-learn's, for one fit and for five folds of FOLD_ALPHAS alphas.
+
+    Both fit an intercept, with tolerances that allow the same gap, one after the other in every round.
+
+    Raises:
+        WrongResult: with tight tolerances, the weights differ by more than EQUAL times the largest of scikit-learn's.
+    """
+    sklearn, ours = import_module("sklearn.linear_model"), import_module("workbench.solvers.estimators")
+    found = []
+    for name, (matrix, y) in problems.items():
+        most = float(np.abs(matrix.T @ (y - y.mean())).max() / y.size)
+        alphas = most * np.geomspace(1, 1 / FRACTION, FOLD_ALPHAS)
+        pairs = {
+            "one fit": (sklearn.Lasso(most / FRACTION, max_iter=MANY), ours.LpRegressor(most / FRACTION)),
+            "five folds": (sklearn.LassoCV(alphas=alphas, max_iter=MANY), ours.LpRegressorCV(alphas=alphas)),
+        }
+        for what, (theirs, mine) in pairs.items():
+            for tolerance in (TIGHT, GAP):
+                theirs.set_params(tol=tolerance).fit(matrix, y)
+                mine.set_params(tol=2 * tolerance).fit(matrix, y)  # in units of |y|^2 / (2n)
+                apart = np.abs(mine.coef_ - theirs.coef_).max() / np.abs(theirs.coef_).max()
+                if tolerance == TIGHT and not apart <= EQUAL:
+                    raise WrongResult(f"{name}, {what}: weights differ by {apart:.3g} of the largest")
+            models = {"theirs": theirs, "ours": mine}
+            runs = {who: Contender(lambda model=model: model.fit(matrix, y)) for who, model in models.items()}
+            times = measure(runs, rounds)
+            ratio = times["ours"].seconds / times["theirs"].seconds
+            found.append(Measurement(f"estimator, {name}, {what}: ours / scikit-learn", ratio, "", 1.0))
+    return tuple(found)
 
 
 def solver(name: str, model: Callable[[float, float], Any]) -> Callable[[Case, int], Contender | None]:
