@@ -150,8 +150,8 @@ CLAIMS = [
         ("weights of networks trained with and without dropout, each with its best learning rate",),
         seeds=30,
         retrained=True,
-        finding="Weights trained with dropout have no exact zeros. By Hoyer's measure they are a little less sparse than "
-        "those without, by 0.01, and the interval ends just beyond 0.02, so that the claim stays open. The "
+        finding="Weights trained with dropout have no exact zeros. By Hoyer's measure they are a little less sparse "
+        "than those without, by 0.01, and the interval ends just beyond 0.02, so that the claim stays open. The "
         "activations of the hidden units become sparser.",
     ),
     Claim(
@@ -227,8 +227,8 @@ CLAIMS = [
         settings={f"{train} digits": {"train": train} for train in (100, 300)},
         seeds=10,
         retrained=True,
-        finding="On 100 digits the best p is no better than no penalty, and 7 % worse than L2 in the mean. On 300 digits ten "
-        "seeds do not decide.",
+        finding="On 100 digits the best p is no better than no penalty, and 7 % worse than L2 in the mean. On 300 "
+        "digits ten seeds do not decide.",
         reference=Reference(
             "Laradji et al. (2018)",
             "not found",
