@@ -17,6 +17,7 @@ from workbench.training.optimizers import SGD
 from workbench.training.penalties import (
     ElasticNetProx,
     GroupProx,
+    L1Ball,
     LpGradient,
     LpProx,
     MagnitudePruning,
@@ -32,6 +33,7 @@ EVERY = [
     LpProx(WEIGHTS),
     ElasticNetProx(WEIGHTS, np.array([0.9, 0.2, 0.5, 1.0])),
     GroupProx(WEIGHTS, 1),
+    L1Ball(10 * WEIGHTS),
     SparseLpThreshold(WEIGHTS, 2.0, WEIGHTS, keep_mask=True),
     RowRegularizer(np.array([0.3, 0.1, 0.05, 0.3])),
     MagnitudePruning(WEIGHTS),
@@ -168,6 +170,24 @@ def test_the_elastic_nets_prox_minimizes_its_objective():
     small = np.abs(before[0]["weight"][0]) <= 0.5 * 0.3 * 0.9
     np.testing.assert_array_equal(parameters[0]["weight"][0] == 0, small)
     assert 0 < small.sum() < small.size
+
+
+def test_the_nearest_point_of_the_ball_takes_the_same_from_all_weights_of_a_world():
+    from scipy.optimize import brentq
+
+    parameters, radii = network(), np.array([3.0, 0.0, 1e3, 8.0])
+    before, penalty = trees.changed(parameters, np.copy), L1Ball(radii, names=("weight", "bias"))
+    penalty.after_step(parameters, 0.1, 0.5, penalty.start(parameters))
+    for world, radius in enumerate(radii):
+        old, new = (
+            np.concatenate([array[world].ravel() for path, array in trees.flat(each).items() if "log" not in path])
+            for each in (before, parameters)
+        )
+        taken = 0.0
+        if radius < np.abs(old).sum():
+            taken = brentq(lambda t, old=old, radius=radius: np.maximum(np.abs(old) - t, 0).sum() - radius, 0, 10)
+        np.testing.assert_allclose(new, np.sign(old) * np.maximum(np.abs(old) - taken, 0), atol=1e-9)
+    assert (parameters[2]["log_sigma2"] == before[2]["log_sigma2"]).all()
 
 
 @pytest.mark.parametrize("axis", [0, 1])

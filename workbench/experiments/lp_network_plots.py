@@ -95,14 +95,14 @@ def added(costs: Mapping[int, Mapping[str, Cost]], *, ax: np.ndarray) -> None:
     batches = list(costs)
     step, *names = next(iter(costs.values()))
     for panel, (what, count) in zip(ax, counts.items(), strict=True):
-        for name in names:
+        for place, name in enumerate(names):
             shares = [100 * count(each[name]) / count(each[step]) for each in costs.values()]
             if any(shares):
-                panel.plot(batches, shares, "o-", label=name)
+                panel.plot(batches, shares, "o-", color=f"C{place}", label=name)
         drawing.label(
             panel, what.capitalize(), "examples in a batch", "added, % of the step", xscale="log", yscale="log"
         )
-    ax[0].legend(fontsize="small")
+    ax[1].legend(*ax[0].get_legend_handles_labels(), fontsize="small", loc="center left", bbox_to_anchor=(1.02, 0.5))
 
 
 def _with_spread(ax: "Axes", x: Sequence[float] | np.ndarray, table: np.ndarray, name: str) -> None:

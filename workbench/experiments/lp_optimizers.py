@@ -24,7 +24,7 @@ from workbench.training.fit import Training, fit
 from workbench.training.layers import Dense, Layer, ReLU
 from workbench.training.losses import cross_entropy
 from workbench.training.optimizers import SGD
-from workbench.training.penalties import ElasticNetProx, LpGradient, Penalty, SparseLpThreshold
+from workbench.training.penalties import ElasticNetProx, L1Ball, LpGradient, Penalty, SparseLpThreshold
 
 HIDDEN, BATCH = 32, 30
 NETWORK: Sequence[Layer] = (Dense(HIDDEN), ReLU(), Dense(10))
@@ -42,6 +42,7 @@ EPOCHS = {"linear model": 600, "network": 120}
 WAYS: Mapping[str, Penalty] = {  # in a network on digits
     "slope": LpGradient(ALPHAS["network"]),
     "proximal step": ElasticNetProx(ALPHAS["network"], 1.0),
+    "projection": L1Ball(300.0),  # about the sum that the others reach
     "threshold": SparseLpThreshold(ALPHAS["network"], sparsity_threshold=0.01),
     "threshold, mask kept": SparseLpThreshold(ALPHAS["network"], sparsity_threshold=0.01, keep_mask=True),
 }

@@ -13,6 +13,7 @@ import numpy as np
 
 from workbench.baselines.pruning import gradual_sparsity
 from workbench.baselines.variational_dropout import variational_dropout_kl_gradient
+from workbench.solvers.penalties import group_prox, l1_ball_projection
 from workbench.sparse_lp import lp_gradient, lp_prox, sparse_lp_regularizer
 from workbench.training.layers.dropout import kept
 from workbench.training.layers.layer import Parameters
@@ -136,11 +137,33 @@ class GroupProx(Penalty):
     def after_step(self, parameters: Network, learning_rate: Rate, progress: float, state: State) -> None:
         for w in self.chosen(parameters):
             groups = np.moveaxis(w, 1 + self.axis, 1)
-            numbers = groups.reshape(*groups.shape[:2], -1).astype(np.float64)
-            norms = np.sqrt(np.square(numbers).sum(axis=-1))
-            most = (learning_rate * state["weight"] * np.sqrt(numbers.shape[-1]))[:, None]
-            left = 1 - most / np.maximum(np.maximum(norms, most), np.finfo(np.float64).tiny)  # 0 where norms <= most
-            groups[...] = (numbers * left[..., None]).reshape(groups.shape)
+            numbers = groups.reshape(*groups.shape[:2], -1)
+            for strength, worlds in _settings(learning_rate * state["weight"] * np.sqrt(numbers.shape[-1])):
+                numbers[worlds] = group_prox(numbers[worlds], strength)
+            groups[...] = numbers.reshape(groups.shape)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class L1Ball(Penalty):
+    """Move all chosen weights of a world to the nearest ones with sum |w| at most `radius` after each step.
+
+    The learning rate plays no part. Source: Duchi, Shalev-Shwartz, Singer and Chandra, Efficient projections onto the
+    L1-ball for learning in high dimensions, 2008.
+    """
+
+    radius: Rate
+
+    def start(self, parameters: Network) -> State:
+        return {"radius": self._by_world("radius", parameters)}
+
+    def after_step(self, parameters: Network, learning_rate: Rate, progress: float, state: State) -> None:
+        weights = self.chosen(parameters)
+        joined = np.concatenate([w.reshape(len(w), -1) for w in weights], axis=1)
+        for world, radius in zip(joined, state["radius"].tolist(), strict=True):
+            world[...] = l1_ball_projection(world, radius)
+        ends = np.cumsum([w[0].size for w in weights])
+        for w, part in zip(weights, np.split(joined, ends[:-1], axis=1), strict=True):
+            w[...] = part.reshape(w.shape)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
 """Claims about sparse Lp that need trained models, and the text's citations (sparse Lp, Q5 to Q15)."""
 
 from workbench.claims.claim import Claim, Reference
-from workbench.claims.rules import MARGIN, Count, Exact, Interval
-from workbench.experiments import sparse_inference
+from workbench.claims.rules import MARGIN, Exact, Interval
+from workbench.experiments import lp_in_networks, lp_optimizers, sparse_inference
 
 TEXT = "sparse Lp"
 
@@ -14,11 +14,15 @@ CLAIMS = [
         "algorithmic",
         "Weights below the threshold are removed from the optimization.",
         (Interval("share of zeroed weights that return", below=0.01),),
-        None,
+        lp_optimizers.returning,
         "04-sparse-lp#What does the threshold do, and which values are worth trying?",
         ("weights after one and ten further steps, with and without a kept mask",),
         settings={each: {"mask": each} for each in ("mask kept", "mask not kept")},
         seeds=10,
+        retrained=True,
+        finding="The operator sets weights to 0, and does not remove them. Of the smaller half of a network's "
+        "weights, set to 0 once, 80 % are back after ten steps, and none where the mask is kept. A threshold "
+        "that is applied again after each of the steps lets none return, as a step is shorter than it.",
     ),
     Claim(
         "P10",
@@ -27,14 +31,18 @@ CLAIMS = [
         "statistical-learning",
         "It prevents overfitting and improves accuracy.",
         (Interval("relative gain over tuned L2", above=MARGIN),),
-        None,
+        lp_in_networks.against_l2,
         "04-sparse-lp#Does it help, and how sensitive is it?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={
             each: {"data": each}
             for each in ("few features matter", "all features matter", "breast cancer", "digits, network")
         },
-        seeds=30,
+        seeds=10,
+        retrained=True,
+        finding="It depends on the truth. Against L2, tuned as often, a linear model gains 65 % where few features "
+        "matter and loses where all do. On breast cancer and in a network on digits, ten seeds do not "
+        "decide; the mean gains are below 0.",
     ),
     Claim(
         "P12",
@@ -64,11 +72,14 @@ CLAIMS = [
         "statistical-learning",
         "Combining it with dropout helps.",
         (Interval("relative gain over the better of the two", above=MARGIN),),
-        None,
+        lp_in_networks.combined,
         "04-sparse-lp#How does it compare with dropout?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
-        settings={each: {"penalty": each} for each in ("p = 1", "p = 1/2")},
-        seeds=30,
+        settings={"p = 1": {"penalty": "L1"}, "p = 1/2": {"penalty": "p = 1/2"}},
+        seeds=10,
+        retrained=True,
+        finding="Open: in ten seeds, dropout with a penalty is neither better nor worse than the better of the two. "
+        "Both together have as many trials, so that their grids are coarse and often end at the best point.",
     ),
     Claim(
         "P37",
@@ -76,11 +87,19 @@ CLAIMS = [
         "Q13",
         "statistical",
         "Dropout does not change the sparsity of the weights.",
-        (Exact("exact zeros", most=0), Interval("change of Hoyer's sparsity", below=0.02)),
-        None,
+        (
+            Exact("exact zeros", most=0),
+            Interval("change of Hoyer's sparsity", below=0.02),
+            Interval("change of Hoyer's sparsity", above=-0.02),
+        ),
+        lp_in_networks.sparsity_under_dropout,
         "04-sparse-lp#How does it compare with dropout?",
-        ("weights of networks trained with and without dropout",),
+        ("weights of networks trained with and without dropout, each with its best learning rate",),
         seeds=30,
+        retrained=True,
+        finding="Weights trained with dropout have no exact zeros. By Hoyer's measure they are a little less sparse "
+        "than those without, by 0.01, and the interval ends just beyond 0.02, so that the claim stays open. The "
+        "activations of the hidden units become sparser.",
     ),
     Claim(
         "P38",
@@ -88,11 +107,19 @@ CLAIMS = [
         "Q9, Q13",
         "statistical-learning",
         "Whether Lp, L2 or dropout is best depends on the task.",
-        (Count("two tasks have different winners", least=0.95),),
-        None,
+        (
+            Interval("gain of Lp over L2 where few inputs matter", above=MARGIN),
+            Interval("gain of L2 over Lp where all inputs matter", above=MARGIN),
+        ),
+        lp_in_networks.winners,
         "04-sparse-lp#How does it compare with dropout?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
-        seeds=120,
+        seeds=10,
+        retrained=True,
+        finding="Where six of a hundred inputs matter, sparse Lp has a lower loss than L2 by about 30 %, with 98 % "
+        "of its weights at 0; where all matter, L2 has a lower loss by about 19 %. On digits and vowels, ten "
+        "seeds do not part Lp, L2 and dropout. On the first two tasks the highest ratio of dropout was often "
+        "its best, so that it may be better than here.",
     ),
     Claim(
         "P45",
@@ -101,11 +128,15 @@ CLAIMS = [
         "cost",
         "Proximal or coordinate methods speed up training.",
         (Interval("updates to the target, over those of subgradients", below=0.9),),
-        None,
+        lp_optimizers.speed,
         "05-sparse-lp-solvers#Which converges, and how fast?",
-        ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
+        ("updates to the same objective; each way has its fastest of seven learning rates, paired within a seed",),
         settings={each: {"model": each} for each in ("linear model", "network")},
         seeds=10,
+        retrained=True,
+        finding="On a linear model proximal steps need about an eighth of the updates of subgradients, to an "
+        "objective 5 % above the lowest. In a network they need about as many; ten seeds do not say whether "
+        "they save a tenth. Only proximal steps give exact zeros.",
     ),
     Claim(
         "P49",
@@ -113,12 +144,18 @@ CLAIMS = [
         "Q9, Q10, Q13",
         "citation",
         "A sparse Lp penalty improved a convolutional network on images, and beat L2.",
-        (Interval("relative gain of the best p over none and over L2", above=MARGIN),),
-        None,
+        (
+            Interval("relative gain of the best p over none", above=MARGIN),
+            Interval("relative gain of the best p over L2", above=MARGIN),
+        ),
+        lp_in_networks.on_images,
         "04-sparse-lp#Does it help, and how sensitive is it?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
-        settings={each: {"data": each} for each in ("100 digits", "300 digits")},
-        seeds=30,
+        settings={f"{train} digits": {"train": train} for train in (100, 300)},
+        seeds=10,
+        retrained=True,
+        finding="On 100 digits the best p is no better than no penalty, and 7 % worse than L2 in the mean. On 300 "
+        "digits ten seeds do not decide.",
         reference=Reference(
             "Laradji et al. (2018)",
             "not found",
@@ -134,11 +171,14 @@ CLAIMS = [
         "citation",
         "On images, L2 was better than L1.",
         (Interval("relative gain of L2 over L1", above=MARGIN),),
-        None,
+        lp_in_networks.l2_against_l1,
         "04-sparse-lp#What does p do?",
         ("digits by logistic regression and by a network",),
         settings={each: {"model": each} for each in ("logistic regression", "network")},
-        seeds=30,
+        seeds=10,
+        retrained=True,
+        finding="Open in ten seeds: in a network on digits L2 seems better than L1 by 5 %, and by logistic "
+        "regression they are about equal.",
         reference=Reference(
             "Liu et al. (2019)",
             "not found",
@@ -154,11 +194,14 @@ CLAIMS = [
         "citation",
         "For speech, dropout was better than sparse Lp.",
         (Interval("relative gain of dropout over the best p", above=MARGIN),),
-        None,
+        lp_in_networks.dropout_against_lp,
         "04-sparse-lp#How does it compare with dropout?",
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
-        settings={each: {"data": each} for each in ("vowels", "tones")},
-        seeds=30,
+        settings={each: {"task": each} for each in ("vowels", "tones")},
+        seeds=10,
+        retrained=True,
+        finding="On tones, chirps and noise dropout is better than the best p by 13 %. On vowels, where it seems 5 % "
+        "better, ten seeds do not decide.",
         reference=Reference(
             "Xie et al. (2019)", "not found", "On dropout in speech: J. Li, X. Wang, B. Xu, ICASSP 2013.", "2026-11-12"
         ),
