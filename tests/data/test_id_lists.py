@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from workbench.data.id_lists import FEATURES, MEAN_LENGTHS, make_id_lists, multi_hot
+from workbench.data.id_lists import FEATURES, MEAN_LENGTHS, make_id_lists, multi_hot, padded
 from workbench.experiments import missing_lists
 
 
@@ -26,6 +26,31 @@ def test_lists_depend_on_the_seed_alone():
     first, again, other = make_id_lists(20, 30, seed=1), make_id_lists(20, 30, seed=1), make_id_lists(20, 30, seed=2)
     assert np.array_equal(first.values, again.values)
     assert not np.array_equal(first.lengths, other.lengths)
+
+
+def test_popular_ids_are_drawn_as_one_over_their_rank():
+    made = make_id_lists(4000, 50, seed=2, zipf=1.0)
+    firsts = np.array([ids[0] for ids in lists_of(made)[::3] if len(ids)])  # the first of a list is drawn from all
+    shares = np.bincount(firsts, minlength=50) / len(firsts)
+    world = np.random.default_rng(2026)
+    meanings = world.standard_normal((3, 50, 6))[0]
+    tastes = np.random.default_rng(2).standard_normal((4000, 6))
+    weights = np.exp(tastes @ meanings.T) / np.arange(1, 51)
+    expected = (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0)
+    assert np.abs(shares - expected).max() < 5 * np.sqrt(0.25 / len(firsts))
+    assert shares[:10].sum() > 0.4  # without popularity, ten of fifty ids have about a fifth
+    with pytest.raises(ValueError, match=r"zipf=-1: must be at least 0 and finite"):
+        make_id_lists(3, 5, zipf=-1)
+
+
+def test_padded_lists_stand_side_by_side():
+    made = make_id_lists(11, 40, seed=6)
+    table = padded(made, 5)
+    assert table.shape == (11, 15)
+    for place, ids in enumerate(lists_of(made)):
+        example, feature = divmod(place, 3)
+        kept = ids[:5].tolist()
+        assert table[example, 5 * feature : 5 * feature + 5].tolist() == kept + [-1] * (5 - len(kept))
 
 
 def test_mean_lengths():

@@ -1,6 +1,25 @@
-"""First weights with dropout: which of them stay equal, where that is known by hand."""
+"""First weights with dropout: what they are, and which of them stay equal, where that is known by hand."""
+
+import numpy as np
 
 from workbench.experiments import dropout_and_choices as experiments
+from workbench.training import network as networks
+
+
+def test_initial_weights_are_those_that_the_names_say():
+    kinds = np.tile(np.arange(len(experiments.INITIAL)), 2)
+    network = experiments._deep(2, kinds, np.zeros(len(kinds)))
+    parameters = networks.initial(network, (64,), np.arange(len(kinds), dtype=np.uint64), np.float64)
+    first, second, last = (parameters[place]["weight"] for place in (0, 3, 6))
+    assert (first.shape[1:], second.shape[1:], last.shape[1:]) == ((32, 64), (32, 32), (10, 32))
+    place = experiments.INITIAL.index
+    stds = {"Glorot": np.sqrt(2 / 96), "He": np.sqrt(2 / 64), "N(0, 0.01)": 0.01, "N(0, 1)": 1}
+    for name, std in stds.items():
+        np.testing.assert_allclose(first[place(name)].std(), std, rtol=0.05)
+    assert (first[place("constant")] == 1 / 64).all()
+    assert (last[place("constant")] == 1 / 32).all()
+    assert not first[place("zeros")].any()
+    assert np.array_equal(experiments.INITIAL[: experiments.RANDOM], [*stds])
 
 
 def test_masks_and_random_weights_break_the_symmetry():

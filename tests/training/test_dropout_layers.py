@@ -181,6 +181,32 @@ def test_ids_are_dropped_as_the_operators_do(whole):
     assert (layers.IdDropout(1.0).forward({}, x, training=True, seed=3)[0] == -1).all()
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_each_of_several_lists_is_dropped_on_its_own(whole):
+    rng = np.random.default_rng(8)
+    lengths = rng.integers(0, 5, (3, 6, 2))  # 3 worlds of 6 examples, each with 2 lists of up to 4 ids
+    x = np.where(np.arange(4) < lengths[..., None], rng.integers(0, 90, (3, 6, 2, 4)), -1).astype(np.int32)
+    layer = layers.IdDropout(0.5, (99, 77), whole, lists=2)
+    y, _ = layer.forward({}, x.reshape(3, 6, 8), training=True, seed=SEEDS)
+    name = "sparse_dropout_with_replacement" if whole else "sparse_itemwise_dropout_with_replacement"
+    for w, seed in enumerate(SEEDS):
+        ids, long = x[w][x[w] >= 0], lengths[w].ravel()
+        values, after = getattr(workbench, name)(ids, long, 0.5, 99, seed=int(seed), engine="reference")
+        for place, wanted in enumerate(np.split(values, np.cumsum(after)[:-1])):
+            example, which = divmod(place, 2)
+            wanted = [77 if each == 99 and which else each for each in wanted.tolist()]
+            assert y[w, example, 4 * which : 4 * which + 4].tolist() == wanted + [-1] * (4 - len(wanted))
+    assert y.dtype == np.int32
+    assert {99, 77} <= set(y.ravel().tolist())
+
+
+def test_lists_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match=r"shape \(8,\) does not hold 3 lists of equal width"):
+        layers.IdDropout(0.5, lists=3).output((8,))
+    with pytest.raises(ValueError, match=r"replacement=\(1, 2\): must be one number, or one for each of 3 lists"):
+        layers.IdDropout(0.5, (1, 2), lists=3)
+
+
 def test_lists_are_subsampled_as_by_the_baseline():
     x, ragged = lists()
     y, _ = layers.SubsampleIds(3).forward({}, x, training=True, seed=SEEDS)

@@ -9,6 +9,7 @@ computed here. All solvers take X as it is and fit no intercept.
 import dataclasses
 import math
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -159,7 +160,7 @@ def estimator_ratios(problems: dict[str, tuple[Any, np.ndarray]], rounds: int) -
                 if tolerance == TIGHT and not apart <= EQUAL:
                     raise WrongResult(f"{name}, {what}: weights differ by {apart:.3g} of the largest")
             models = {"theirs": theirs, "ours": mine}
-            runs = {who: Contender(lambda model=model: model.fit(matrix, y)) for who, model in models.items()}
+            runs = {who: Contender(partial(model.fit, matrix, y)) for who, model in models.items()}
             times = measure(runs, rounds)
             ratio = times["ours"].seconds / times["theirs"].seconds
             found.append(Measurement(f"estimator, {name}, {what}: ours / scikit-learn", ratio, "", 1.0))

@@ -34,10 +34,15 @@ class IdLists:
         return len(FEATURES) * self.vocabulary
 
 
-def make_id_lists(examples: int = 2000, vocabulary: int = VOCABULARY, *, seed: int = 0) -> IdLists:
-    """Return the lists of `examples` people. Tastes and lists depend on `seed`; the meaning of an id does not."""
+def make_id_lists(examples: int = 2000, vocabulary: int = VOCABULARY, *, seed: int = 0, zipf: float = 0.0) -> IdLists:
+    """Return the lists of `examples` people. Tastes and lists depend on `seed`; the meaning of an id does not.
+
+    With `zipf` above 0, ids are popular: the weight of a feature's k-th id is k^-zipf times that of its taste.
+    """
     if examples < 1 or vocabulary < 2:
         raise ValueError(f"examples={examples}, vocabulary={vocabulary}: must be at least 1 and 2")
+    if not 0 <= zipf < np.inf:
+        raise ValueError(f"zipf={zipf!r}: must be at least 0 and finite")
     world = np.random.default_rng(2026)
     meanings = world.standard_normal((len(FEATURES), vocabulary, TASTE))
     offer = world.standard_normal(TASTE)
@@ -45,8 +50,9 @@ def make_id_lists(examples: int = 2000, vocabulary: int = VOCABULARY, *, seed: i
     tastes = rng.standard_normal((examples, TASTE))
     lengths = np.stack([rng.geometric(1 / (1 + mean), examples) - 1 for mean in MEAN_LENGTHS], axis=1)
     lengths = np.minimum(lengths, vocabulary)
+    popular = zipf * np.log(np.arange(1, vocabulary + 1))
     lists = [
-        feature * vocabulary + _draw(rng, tastes[person] @ meanings[feature].T, lengths[person, feature])
+        feature * vocabulary + _draw(rng, tastes[person] @ meanings[feature].T - popular, lengths[person, feature])
         for person in range(examples)
         for feature in range(len(FEATURES))
     ]
@@ -72,3 +78,16 @@ def multi_hot(values: np.ndarray, lengths: np.ndarray, examples: int, ids: int):
     matrix = csr_array((np.ones(values.size, np.float32), values, bounds), shape=(examples, ids + 1))
     matrix.sum_duplicates()
     return matrix
+
+
+def padded(lists: IdLists, width: int) -> np.ndarray:
+    """Return the first `width` ids of each list, (examples, features * width), the lists of a person side by side.
+
+    Shorter lists are filled up with -1.
+    """
+    places = np.arange(width)
+    starts = np.cumsum(lists.lengths) - lists.lengths
+    there = places < lists.lengths[:, None]
+    ids = np.full(there.shape, -1, np.int64)
+    ids[there] = lists.values[(starts[:, None] + places)[there]]
+    return ids.reshape(-1, len(FEATURES) * width)

@@ -26,7 +26,8 @@ TRAINING: Mapping[str, Any] = {"epochs": 36, "evaluate_every": 3}
 RATIO, DROPOUT = 0.5, (0.5, 0.0)
 BATCH_RATES, WEIGHT_RATES = RATES[2:5], RATES[3:6]
 
-INITIAL = ("Glorot", "He", "N(0, 0.01)", "N(0, 1)")
+INITIAL = ("Glorot", "He", "N(0, 0.01)", "N(0, 1)", "constant", "zeros")
+RANDOM = 4  # the first ones of INITIAL
 DEEP_RATES, DEEP_HIDDEN = (0.001, 0.005, 0.02, 0.1), 32
 
 EQUAL = 32  # hidden units
@@ -109,9 +110,9 @@ def weight_normalization(seed: int) -> dict[str, float]:
 def initialization(seed: int, layers: int) -> dict[str, float]:
     """Train from different initial weights with and without dropout; return how far the tuned losses lie apart.
 
-    The spread is the standard deviation of the logarithm of the loss over Glorot, He, N(0, 0.01) and N(0, 1). Zeros are
-    left out of it: they do not train at all, with or without dropout, so that their distance from the others is
-    dropout's gain there.
+    The spread is the standard deviation of the logarithm of the loss over the random ones: Glorot, He, N(0, 0.01) and
+    N(0, 1). A constant, and zeros, which do not train a network of ReLU units at all, would hide what these do; they
+    have numbers of their own.
     """
     kinds = len(INITIAL)
 
@@ -120,13 +121,18 @@ def initialization(seed: int, layers: int) -> dict[str, float]:
 
     grid = {"rate": DEEP_RATES, "cell": range(2 * kinds)}
     tuned = tune_each(build, grid, world(seed), seed, "cell", epochs=30, evaluate_every=5)
-    dropped, none = np.log([each.test_loss for each in tuned]).reshape(2, kinds)
+    losses = np.log([each.test_loss for each in tuned]).reshape(2, kinds)
+    dropped, none = losses[:, :RANDOM]
+    with_all, without_all = losses.std(axis=1)
     return {
         "spread over initializations with dropout, less that without": dropped.std() - none.std(),
         "spread without dropout": none.std(),
         "gain of the better of Glorot and He over the others, with dropout": dropped[2:].min() - dropped[:2].min(),
         "the same without dropout": none[2:].min() - none[:2].min(),
-        **{f"gain of dropout, {name}": each for name, each in zip(INITIAL, none - dropped, strict=True)},
+        "the spread with a constant and zeros, with dropout, less that without": with_all - without_all,
+        **{f"gain of dropout, {name}": each for name, each in zip(INITIAL, losses[1] - losses[0], strict=True)},
+        "a constant over Glorot, with dropout": losses[0, RANDOM] - dropped[0],
+        "a constant over Glorot, without": losses[1, RANDOM] - none[0],
     }
 
 
@@ -134,8 +140,9 @@ def _deep(layers: int, kinds: np.ndarray, ratio: np.ndarray) -> list[Layer]:
     """Return a network whose initial weights are of one kind for each world, a place in INITIAL."""
 
     def initializer(shape: Shape, rng: Random, fan_in: int, fan_out: int) -> np.ndarray:
-        stds = np.array([math.sqrt(2 / (fan_in + fan_out)), math.sqrt(2 / fan_in), 0.01, 1.0])
-        return rng.normal(0.0, 1.0, shape) * stds[kinds, None, None]
+        stds = np.array([math.sqrt(2 / (fan_in + fan_out)), math.sqrt(2 / fan_in), 0.01, 1.0, 0.0, 0.0])
+        means = np.where(kinds == INITIAL.index("constant"), 1 / fan_in, 0.0)
+        return means[:, None, None] + rng.normal(0.0, 1.0, shape) * stds[kinds, None, None]
 
     hidden = [Dense(DEEP_HIDDEN, initializer), ReLU(), Dropout(ratio)]
     return [*hidden * layers, Dense(10, initializer)]

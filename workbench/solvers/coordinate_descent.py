@@ -6,8 +6,8 @@ Lee, Sun and Saunders, Proximal Newton-type methods for minimizing composite fun
 
 import functools
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,7 @@ BLUR = 4e-16  # relative error of an objective: near the minimum, a good step ma
 ROUNDING = 1e-12  # relative error of an eigenvalue
 FLATTEST = 1e-6  # smaller second derivatives of the loss are replaced by this one
 
+MOST_SHARED = 1000  # with more features, each alpha of a path has working sets of its own
 MOST_KEPT = 500  # with more weights that are not zero, none of their Newton steps are taken
 FLOOR = 1e-12  # smaller sums of squares, as a share of those before a projection, are rounding
 
@@ -36,10 +37,9 @@ Columns = coordinate_loops.Dense | coordinate_loops.Sparse | coordinate_loops.Le
 
 def coordinate_descent(problem: Problem, options: Options) -> Iterator[Iterate]:
     blocks = _Blocks(problem)
-    weights = options.start
-    weights[problem.squares == 0] = 0.0  # a column of zeros predicts nothing
-    predictions = problem.predictions(weights) if weights.any() else np.zeros(problem.matrix.shape[0])
-    passes, size, work = 0, math.ceil(FIRST_SET / blocks.size), None
+    weights, predictions = options.start, options.predictions
+    weights[problem.squares == 0] = 0.0  # these columns predict nothing that an intercept does not
+    passes, size, work = 0, problem.size if _keeps_all(problem) else math.ceil(FIRST_SET / blocks.size), None
     while True:
         gradient = problem.gradient(predictions)
         violations = blocks.violations(gradient, weights)
@@ -171,7 +171,8 @@ class _WorkingSet:
         self.terms, self.chosen = blocks.terms, chosen
         self.features, self.starts = blocks.members(chosen)
         self.groups = (self.starts,) if blocks.grouped else ()
-        self.columns = _columns(problem, self.features)
+        self.kept = problem.kept if _keeps_all(problem) else None
+        self.columns = _once(self.kept, "columns", lambda: _columns(problem, self.features))
         self.intercept = problem.means is not None
         self.weights, self.predictions = weights[self.features], predictions
         self.squares = problem.squares[self.features]
@@ -260,7 +261,7 @@ class _WorkingSet:
 
     @functools.cached_property
     def _exact_model(self) -> "_Model":
-        return self._model(self.loss.shares)
+        return _once(self.kept, "model", lambda: self._model(self.loss.shares))
 
     def _newton_model(self) -> "_Model":
         return self._model(np.maximum(self.loss.curvatures(self.predictions), FLATTEST * self._shares))
@@ -293,6 +294,22 @@ class _Model(NamedTuple):
     root: np.ndarray | None  # square roots of the second derivatives, shape (n,); None if all are 1
     squares: np.ndarray  # of A's columns, or bounds for groups, shape (weights,) or (groups,)
     products: np.ndarray | None  # A^T A, if it is the faster form of A
+
+
+def _keeps_all(problem: Problem) -> bool:
+    """Return whether all alphas of a path share one working set, with all weights, and its products A^T A."""
+    if problem.kept is None or not problem.loss.quadratic or isinstance(problem.penalty, GroupLasso):
+        return False
+    return isinstance(problem.matrix, np.ndarray) and problem.size <= min(problem.matrix.shape[0], MOST_SHARED)
+
+
+def _once(kept: dict[str, Any] | None, name: str, make: Callable[[], Any]) -> Any:
+    """Return kept[name], made first if it is missing; without a place to keep it, make it."""
+    if kept is None:
+        return make()
+    if name not in kept:
+        kept[name] = make()
+    return kept[name]
 
 
 def _columns(problem: Problem, features: np.ndarray) -> Columns:

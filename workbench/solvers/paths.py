@@ -105,6 +105,7 @@ def regularization_path(
     if penalty is None or isinstance(penalty, L1Ball):
         raise TypeError(f"penalty={penalty!r}: must be a penalty such as Lp(alpha=1.0), whose alpha is replaced")
     problem = make_problem(X, y, penalty, loss, intercept, sample_weight)
+    problem = dataclasses.replace(problem, kept={})
     alphas = _checked_alphas(problem, alphas, count, eps)
     warm = Arg("warm", bool, True, "").check(warm)
     given: Any = problem.penalty

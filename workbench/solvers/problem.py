@@ -27,6 +27,7 @@ class Problem:
     penalty: Penalty
     squares: np.ndarray  # sum of share * square of each column of X, which an intercept centres; shape (features,)
     means: np.ndarray | None = None  # mean of each column by shares, shape (features,); None without an intercept
+    kept: dict[str, Any] | None = None  # what a path computes once for all its alphas; None where there is no path
 
     @property
     def size(self) -> int:
@@ -36,7 +37,7 @@ class Problem:
     @property
     def nothing(self) -> np.ndarray:
         """Return the predictions of zero weights."""
-        return self.predictions(np.zeros(self.size))
+        return np.zeros_like(self.loss.targets)
 
     @functools.cached_property
     def lipschitz(self) -> float:
@@ -64,6 +65,12 @@ class Problem:
         """Return the gradient of the loss with respect to w."""
         return (self.matrix.T @ self.loss.gradient(predictions)).reshape(-1)
 
+    def intercept(self, weights: np.ndarray) -> Any:
+        """Return the best intercept, a number, or shape (classes,); 0 without one."""
+        if self.means is not None and self.loss.quadratic:
+            return self.loss.offset(self.nothing) - float(self.means @ weights)
+        return self.loss.offset(self.predictions(weights) if self.means is not None else self.nothing)
+
     def objective(self, weights: np.ndarray, predictions: np.ndarray) -> float:
         """Return loss plus penalty."""
         return self.loss.value(predictions) + self.penalty.value(weights)
@@ -74,6 +81,7 @@ class Options:
     """Options of a solver. It chooses a value for each None, and it may change `start` in place."""
 
     start: np.ndarray
+    predictions: np.ndarray  # of `start`
     step: float | None = None
     sparsity_threshold: float = 1e-3
     nonzeros: int | None = None

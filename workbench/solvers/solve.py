@@ -171,9 +171,10 @@ def run(
     checked = _checked_options(solver, problem, options)
     start = _checked_start(problem, start)
     with np.errstate(over="ignore", invalid="ignore"):
-        if not math.isfinite(problem.loss.value(problem.predictions(start))):
+        predictions = problem.predictions(start) if start.any() else problem.nothing
+        if not math.isfinite(problem.loss.value(predictions)):
             raise ValueError("start: the loss there is beyond the range of float64; give smaller weights")
-    iterates = chosen.iterates(problem, Options(start, **checked))
+    iterates = chosen.iterates(problem, Options(start, predictions, **checked))
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the objective shows a step that is too large
         return _measured(problem, solver, iterates, tolerance, limit, seconds)
 
@@ -211,7 +212,7 @@ def _measured(
         passes=len(objective) - 1 if last.passes is None else last.passes,
         converged=bool(optimality[-1] <= meter.target and math.isfinite(objective[-1])),
         solver=solver,
-        intercept=problem.loss.offset(problem.predictions(weights)),
+        intercept=problem.intercept(weights),
     )
 
 

@@ -96,11 +96,11 @@ CLAIMS = [
         lp_in_networks.sparsity_under_dropout,
         headings.COMPARISON,
         ("weights of networks trained with and without dropout, each with its best learning rate",),
-        seeds=10,
+        seeds=30,
         retrained=True,
-        finding="Weights trained with dropout have no exact zeros, and by Hoyer's measure they are as sparse as "
-        "those without: ten seeds leave a change of 0.02 just possible. It is the activations of the hidden "
-        "units that become sparser.",
+        finding="Weights trained with dropout have no exact zeros. By Hoyer's measure they are a little less sparse "
+        "than those without, by 0.01, and the interval ends just beyond 0.02, so that the claim stays open. The "
+        "activations of the hidden units become sparser.",
     ),
     Claim(
         "P38",
@@ -149,12 +149,14 @@ CLAIMS = [
             Interval("relative gain of the best p over none", above=MARGIN),
             Interval("relative gain of the best p over L2", above=MARGIN),
         ),
-        None,  # lp_in_networks.on_images, whose evidence is being recorded
-        headings.CITATIONS,
+        lp_in_networks.on_images,
+        headings.ACCURACY,
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={f"{train} digits": {"train": train} for train in (100, 300)},
         seeds=10,
         retrained=True,
+        finding="On 100 digits the best p is no better than no penalty, and 7 % worse than L2 in the mean. On 300 "
+        "digits ten seeds do not decide.",
         reference=Reference(
             "Laradji et al. (2018)",
             "not found",

@@ -54,28 +54,30 @@ class EmbeddingBag(Layer):
     def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
         self._check_ids(x)
         weight = parameters["weight"]
-        y = self._bags(x, weight.dtype) @ weight.reshape(-1, self.columns)
-        return self._scaled(y.reshape(*x.shape[:2], -1), x), x
+        bags = self._bags(x, weight.dtype)
+        y = bags @ weight.reshape(-1, self.columns)
+        return self._scaled(y.reshape(*x.shape[:2], -1), bags), (x.shape, bags)
 
     def backward(self, parameters: Named, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
-        total = self._bags(saved, dy.dtype).T @ self._scaled(dy, saved).reshape(-1, self.columns)
-        return np.zeros(saved.shape, dy.dtype), {"weight": total.reshape(parameters["weight"].shape)}
+        shape, bags = saved
+        total = bags.T @ self._scaled(dy, bags).reshape(-1, self.columns)
+        return np.zeros(shape, dy.dtype), {"weight": total.reshape(parameters["weight"].shape)}
 
     def _bags(self, ids: np.ndarray, dtype: np.dtype) -> Any:
         """Return a sparse matrix of ones (worlds * batch, worlds * rows): each list's ids, in its world's columns."""
         from scipy.sparse import csr_array
 
-        worlds, batch = ids.shape[:2]
-        present = ids >= 0
-        columns = (ids.astype(np.int64) + self.rows * np.arange(worlds)[:, None, None])[present]
-        ends = np.concatenate([[0], np.cumsum(present.sum(axis=2).reshape(-1))])
+        worlds, batch, width = ids.shape
+        places = np.flatnonzero(ids >= 0)
+        columns = ids.reshape(-1)[places].astype(np.int64) + self.rows * (places // (batch * width))
+        ends = np.searchsorted(places, width * np.arange(worlds * batch + 1))
         return csr_array((np.ones(len(columns), dtype), columns, ends), shape=(worlds * batch, worlds * self.rows))
 
-    def _scaled(self, y: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    def _scaled(self, y: np.ndarray, bags: Any) -> np.ndarray:
         """Divide y (worlds, batch, columns) by the number of ids in each list, if the mode asks for it."""
         if self.mode == "sum":
             return y
-        return y / np.maximum(1, (ids >= 0).sum(axis=2, keepdims=True)).astype(y.dtype)
+        return y / np.maximum(1, np.diff(bags.indptr)).astype(y.dtype).reshape(*y.shape[:2], 1)
 
     def _check_ids(self, ids: np.ndarray) -> None:
         if ids.dtype.kind not in "iu":

@@ -146,22 +146,38 @@ class VariationalDropout(Layer):
 class IdDropout(Dropping):
     """Replace ids of lists with chance `ratio`: `sparse_itemwise_dropout_with_replacement` of each world.
 
-    x is (worlds, batch, ids), whole numbers padded with -1. With whole=True each list is dropped as a whole and becomes
-    the one id `replacement`: `sparse_dropout_with_replacement`. The replacement -1 removes an id or a list.
+    x is (worlds, batch, ids), whole numbers padded with -1. An example may hold several `lists` of equal width, one
+    after the other. With whole=True each list is dropped as a whole and becomes the one id `replacement`:
+    `sparse_dropout_with_replacement`. The replacement -1 removes an id or a list; each list may have one of its own.
     """
 
     ratio: Rate = 0.5
-    replacement: int = -1
+    replacement: int | Sequence[int] = -1
     whole: bool = False
+    lists: int = 1
     takes_ids = True
+
+    def __post_init__(self) -> None:
+        checked_count("lists", self.lists, 1)
+        if np.shape(self.replacement) not in ((), (self.lists,)):
+            words = f"must be one number, or one for each of {self.lists} lists"
+            raise ValueError(f"replacement={self.replacement!r}: {words}")
+
+    def output(self, shape: Shape) -> Shape:
+        if not shape or shape[-1] % self.lists:
+            raise ValueError(f"IdDropout: shape {tuple(shape)} does not hold {self.lists} lists of equal width")
+        return shape
 
     def noisy(self, parameters: Named, x: np.ndarray, seed: Any) -> Passed:
         ratios = self.ratios(parameters, len(x))
+        lists = x.reshape(*x.shape[:2], self.lists, -1)
+        new = np.broadcast_to(np.asarray(self.replacement, x.dtype), self.lists)[:, None]
         if self.whole:
-            new = np.where(np.arange(x.shape[2]) == 0, x.dtype.type(self.replacement), x.dtype.type(-1))
-            return np.where(drawn(x.shape[:2], np.float32, seed, ratios)[0][..., None], new, x), None
-        dropped = _of_ids(drawn((len(x), x[0].size), np.float32, seed, ratios)[0], x)
-        return np.where(dropped & (x >= 0), x.dtype.type(self.replacement), x), None
+            dropped = drawn(lists.shape[:3], np.float32, seed, ratios)[0][..., None]
+            first = np.arange(lists.shape[3]) == 0
+            return np.where(dropped, np.where(first, new, x.dtype.type(-1)), lists).reshape(x.shape), None
+        dropped = _of_ids(drawn((len(x), x[0].size), np.float32, seed, ratios)[0], x).reshape(lists.shape)
+        return np.where(dropped & (lists >= 0), new, lists).reshape(x.shape), None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
