@@ -10,4 +10,3 @@ COMPARISON = f"{_NOTEBOOK}#5. How does it compare with L2, dropout, elastic net,
 OPTIMIZER = f"{_NOTEBOOK}#6. Which optimizer does it need?"
 COST = f"{_NOTEBOOK}#7. What does it cost?"
 INTERPRETATION = f"{_NOTEBOOK}#Are sparse weights easier to interpret?"
-CITATIONS = f"{_NOTEBOOK}#Do the cited studies exist?"
