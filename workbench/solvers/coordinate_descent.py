@@ -19,8 +19,6 @@ from workbench.solvers.problem import Iterate, Options, Problem
 from workbench.sparse_lp.reference import lp_threshold
 
 FIRST_SET = 100  # least number of features in a working set
-PASSES = 200  # largest number of passes over a working set at a time
-INNER = 0.1  # tolerance of a working set, as a share of the whole problem's largest violation
 NEWTON_STEPS = 10  # largest number of Newton steps on a working set
 SHORTEST = 1e-10  # the line search gives up at this share of a Newton step
 ARMIJO = 0.01  # a step must give at least this share of the decrease that the slope predicts
@@ -43,7 +41,7 @@ def coordinate_descent(problem: Problem, options: Options) -> Iterator[Iterate]:
     while True:
         gradient = problem.gradient(predictions)
         violations = blocks.violations(gradient, weights)
-        tolerance = INNER * float(violations.max())
+        tolerance = coordinate_loops.INNER * float(violations.max())
         yield Iterate(weights.copy(), predictions, gradient, float(violations.max()), passes=passes)
         if work is None or not work.covers(violations, tolerance):
             size = max(size, 2 * blocks.count_active(weights))
@@ -251,7 +249,7 @@ class _WorkingSet:
             residual = np.append(residual, 0.0)  # an intercept has made the residual orthogonal to root
         terms = coordinate_loops.Terms(self.terms.weight * n, self.terms.p, self.terms.ridge * n)
         done = coordinate_loops.descend(
-            columns, residual, weights, model.squares, terms, self.groups, tolerance * n, PASSES
+            columns, residual, weights, model.squares, terms, self.groups, tolerance * n, coordinate_loops.PASSES
         )
         return weights, done
 
