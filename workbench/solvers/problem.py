@@ -208,6 +208,8 @@ def _checked_numbers(name: str, values: Any) -> np.ndarray:
 
 def _check_finite(matrix: Any, squares: np.ndarray) -> None:
     """Raise ValueError if X is not finite, or if a column's sum of squares overflows or underflows to 0."""
+    if np.isfinite(squares).all() and squares.all():
+        return
     for first in np.flatnonzero(~np.isfinite(squares))[:1]:
         column = matrix[:, [first]]
         column = (column.toarray() if is_sparse(column) else column).reshape(-1)
