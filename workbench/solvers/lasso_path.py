@@ -1,6 +1,5 @@
 """Solve the Lasso for many alphas from X^T X, which costs less than the passes over X that it saves."""
 
-
 import numpy as np
 
 from workbench.solvers import coordinate_loops

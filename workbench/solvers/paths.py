@@ -147,7 +147,6 @@ def path_weights(
     Arguments and errors are as for `regularization_path`. Rounding or the limit may end the fast way for the Lasso
     before it has converged. Then the usual way begins anew.
     """
-    how = dict(solver=solver, tolerance=tolerance, max_iterations=max_iterations)
     if penalty == Lp(1.0) and solver == "coordinate descent":
         problem = make_problem(X, y, penalty, "least squares", intercept, sample_weight)
         alphas = _checked_alphas(problem, alphas, None, None)
@@ -158,7 +157,17 @@ def path_weights(
                 moved = 0.0 if problem.means is None else weights @ problem.means
                 intercepts = problem.loss.offset(problem.nothing) - moved
                 return weights, np.broadcast_to(intercepts, alphas.shape), np.ones(alphas.shape, bool)
-    path = regularization_path(X, y, penalty, alphas=alphas, intercept=intercept, sample_weight=sample_weight, **how)
+    path = regularization_path(
+        X,
+        y,
+        penalty,
+        alphas=alphas,
+        intercept=intercept,
+        sample_weight=sample_weight,
+        solver=solver,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+    )
     return path.weights, path.intercepts, path.converged
 
 
