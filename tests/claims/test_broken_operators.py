@@ -16,6 +16,8 @@ from workbench.experiments import (
     dropout_relatives,
     lp_meaning,
     lp_models,
+    lp_optimizers,
+    lp_sensitivity,
     lrn_meaning,
     neuron_statistics,
     replacement_in_networks,
@@ -24,6 +26,7 @@ from workbench.experiments import (
 )
 from workbench.training.layers import Dropout
 from workbench.training.optimizers import SGD
+from workbench.training.penalties import LpGradient
 
 
 def sharper_softmax(x):
@@ -69,8 +72,17 @@ def one_rate(rates):
     return SGD(np.full(len(rates), 0.1))
 
 
+def next_to_nothing(X, y, penalties, loss):
+    """Leave a millionth of each weight, as if every strength were far too large."""
+    return [1e-6 * weights for weights in PATH(X, y, penalties, loss)]
+
+
+def slope_alone(alpha, share):
+    return LpGradient(alpha)
+
+
 SOFTMAX, LRN = competition.softmax, functools.partial(lrn_meaning.local_response_norm, engine="reference")
-PENALTY_COST = lp_models.penalty_cost
+PENALTY_COST, PATH = lp_models.penalty_cost, lp_sensitivity.path
 DROPOUT, SPARSE_LP = dropout_meaning.dropout_with_replacement, lp_meaning.sparse_lp
 BREAKS = {
     "competition": ("L15", competition, "softmax", sharper_softmax, "depends", "holds"),
@@ -97,6 +109,8 @@ BREAKS = {
     "dropout_meaning": ("D03", dropout_meaning, "dropout_with_replacement", dropout_to_zero, "fails", "holds"),
     "lp_meaning": ("P03", lp_meaning, "sparse_lp", mask_added, "fails", "holds"),
     "lp_models": ("P44", lp_models, "penalty_cost", dear_penalty, "depends", "fails"),
+    "lp_in_linear_models": ("P33", lp_sensitivity, "path", next_to_nothing, "open", "fails"),
+    "lp_in_training": ("P45", lp_optimizers, "ElasticNetProx", slope_alone, "open", "fails"),
     "arithmetic": ("L34", worked_example, "lrn_cost", quadratic_cost, "fails", "holds"),
 }
 
@@ -111,7 +125,12 @@ def reference_engine(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def short_training(monkeypatch):
-    """Train for an epoch, with two learning rates and a single ratio; let two worlds choose what is compared."""
+    """Train for an epoch, with two learning rates and a single ratio; let two worlds choose what is compared.
+
+    Search a small grid of strengths and thresholds; train linear models for twenty epochs.
+    """
+    monkeypatch.setattr(lp_optimizers, "EPOCHS", {"linear model": 20, "network": 1})
+    monkeypatch.setattr(lp_sensitivity, "GRID", 10)
     few = {"ratio": (0.1,), "rate": (0.02, 0.1), "decay": (0.0,)}
     for grid in ("GRID", "ONE_RATIO"):
         monkeypatch.setattr(replacement_in_networks, grid, few)
