@@ -43,3 +43,10 @@ def test_each_share_of_zeros_has_its_own_rate(monkeypatch):
     assert found["loss of the sparsest over the best, less 1"] == pytest.approx(0.9 / 0.5 - 1)
     assert found["share of zeros at the best"] == 0.5
     assert found["test loss, 0.9 zeros"] == 0.9
+
+
+def test_numbers_of_weights_are_those_of_a_path_or_of_a_pruned_network(monkeypatch):
+    monkeypatch.setattr(lp_network_sensitivity, "along_the_path", lambda seed, data: ("path", seed, data))
+    monkeypatch.setattr(lp_network_sensitivity, "pruned", lambda seed, task: ("pruned", seed, task))
+    assert lp_network_sensitivity.by_number_of_weights(3, "digits") == ("path", 3, "digits")
+    assert lp_network_sensitivity.by_number_of_weights(4, "pruned network, digits") == ("pruned", 4, "digits")

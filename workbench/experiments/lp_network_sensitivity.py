@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from workbench.experiments.lp_in_networks import TASKS, train, trials
+from workbench.experiments.lp_models import along_the_path
 
 FACTORS = (0.1, 0.5, 1.0, 2.0, 10.0)  # of a hyperparameter, over its best value
 SPARSITIES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
@@ -52,6 +53,12 @@ def pruned(seed: int, task: str, sparsities: Sequence[float] = SPARSITIES) -> di
         "share of zeros at the best": sparsities[int(validation.argmin())],
         **{f"test loss, {share:g} zeros": loss for share, loss in zip(sparsities, test, strict=True)},
     }
+
+
+def by_number_of_weights(seed: int, data: str) -> dict[str, float]:
+    """Compare both ends with the best number of weights: of a linear model, or of a "pruned network, TASK"."""
+    task = data.removeprefix("pruned network, ")
+    return along_the_path(seed, data) if task == data else pruned(seed, task)
 
 
 def _losses(task: str, arm: str, seed: int, points: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from workbench.drawing import plot
 from workbench.experiments.lp_sensitivity import Curve
+from workbench.training.statistics import interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,9 +42,11 @@ def by_share(shares: Sequence[float], losses: Mapping[str, np.ndarray], *, ax: "
 
 @plot(size=(6.8, 4.0))
 def by_exponent(exponents: Sequence[float], losses: Mapping[str, np.ndarray], *, ax: "Axes") -> None:
-    """Draw the mean test loss (worlds, exponents) over that of p = 2, the last exponent, for each data set."""
+    """Draw the test loss (worlds, exponents) over that of p = 2, the last exponent: means and their 99 % intervals."""
     for (name, values), marker in zip(losses.items(), MARKERS, strict=False):
-        ax.plot(exponents, (values / values[:, -1:]).mean(axis=0), marker=marker, markersize=5, label=name)
+        ratios = values / values[:, -1:]
+        (curve,) = ax.plot(exponents, ratios.mean(axis=0), marker=marker, markersize=5, label=name)
+        ax.fill_between(exponents, *np.transpose(list(map(interval, ratios.T))), color=curve.get_color(), alpha=0.18)
     ax.axhline(1, color="#222222", linestyle="--", linewidth=1)
     ax.set(xlabel="p", ylabel=f"test loss over that of p = {exponents[-1]:g}", title="Which p predicts best?")
     ax.legend()

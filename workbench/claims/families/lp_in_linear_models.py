@@ -1,11 +1,11 @@
 """Claims about sparse Lp that linear models and sweeps decide: supports, tuning, sensitivity, and citations."""
 
+from workbench.claims import headings
 from workbench.claims.claim import Claim, Reference
 from workbench.claims.rules import MARGIN, Interval
 from workbench.experiments import lp_against_l2, lp_citations, lp_sensitivity, lp_supports, tuning_budgets
 
 TEXT = "sparse Lp"
-HELP = "04-sparse-lp#Does it help, and how sensitive is it?"
 SAMPLERS = "07-tuning#Do the samplers differ on this budget?"
 LOOKED = "2026-11-12"
 ALIKE = "both arms tuned alike on validation data, test data used once, paired within a seed"
@@ -24,7 +24,7 @@ CLAIMS = [
             Interval("overlap of supports over bootstraps", above=0.7),
         ),
         lp_supports.what_is_kept,
-        HELP,
+        headings.INTERPRETATION,
         (
             "linear worlds with six features that matter, each correlated with one that does not; strengths by folds",
             "breast cancer: permutation importance of a tuned logistic regression with L2",
@@ -68,7 +68,7 @@ CLAIMS = [
             Interval("logarithm of the grid's regret over TPE's", above=0.0),
         ),
         tuning_budgets.in_many_dimensions,
-        SAMPLERS,
+        headings.SENSITIVITY,
         ("sweeps of a bowl with equal trials, of which all axes matter, or two",),
         settings={
             f"{axes} axes, {trials} trials, {matter} matter": {"axes": axes, "trials": trials, "matter": matter}
@@ -89,7 +89,7 @@ CLAIMS = [
         "Performance is sensitive to alpha and to the threshold, so both must be tuned.",
         (Interval("loss at twice the best value over the best, less 1", above=MARGIN),),
         lp_sensitivity.around_the_best,
-        HELP,
+        headings.SENSITIVITY,
         ("losses at factors of two and ten around the optimum, four data sets",),
         settings={
             f"{hyperparameter}, {data}": {"hyperparameter": hyperparameter, "data": data}
@@ -109,7 +109,7 @@ CLAIMS = [
         "A sparse Lp penalty improved a support vector machine on cancer data.",
         (Interval("relative gain of p at most 1 over p = 2", above=MARGIN),),
         lp_against_l2.tumours,
-        "07-tuning#Does sparse Lp help, once tuned?",
+        headings.ACCURACY,
         (f"breast cancer with and without noise features; {ALIKE}",),
         settings={
             f"{features}, {model}": {"noise": noise, "model": model}
@@ -135,7 +135,7 @@ CLAIMS = [
         "Sparse coding, or proximal gradient descent with L1, improved image classification.",
         (Interval("relative gain over raw pixels and over a random dictionary", above=MARGIN),),
         lp_citations.sparse_codes,
-        HELP,
+        headings.SPARSITY,
         (f"codes of patches by proximal steps, pooled; digits; {ALIKE}",),
         settings={f"{count} digits": {"digits": count} for count in (100, 300)},
         seeds=60,
@@ -161,7 +161,7 @@ CLAIMS = [
             Interval("share of zeros with L1 less that with L2", above=0.0),
         ),
         lp_against_l2.l1_and_l2_on_text,
-        "04-sparse-lp#What does p do?",
+        headings.ACCURACY,
         (f"logistic regression on bags of words, each class against the others; {ALIKE}",),
         settings={each: {"data": each} for each in ("documentation", "text by topics")},
         seeds=30,
@@ -184,7 +184,7 @@ CLAIMS = [
         "Gradient descent combined with coordinate descent improved sparse logistic regression.",
         (Interval("passes of the hybrid over the better of the two", below=0.8),),
         lp_citations.hybrid,
-        "05-sparse-lp-solvers#Which converges, and how fast?",
+        headings.OPTIMIZER,
         ("passes over the data to a small duality gap",),
         settings={each: {"data": each} for each in ("breast cancer", "digits", "200 x 5000, sparse")},
         seeds=30,

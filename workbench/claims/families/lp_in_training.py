@@ -1,5 +1,6 @@
 """Claims about sparse Lp that need trained models, and the text's citations (sparse Lp, Q5 to Q15)."""
 
+from workbench.claims import headings
 from workbench.claims.claim import Claim, Reference
 from workbench.claims.rules import MARGIN, Exact, Interval
 from workbench.experiments import lp_in_networks, lp_optimizers, sparse_inference
@@ -15,7 +16,7 @@ CLAIMS = [
         "Weights below the threshold are removed from the optimization.",
         (Interval("share of zeroed weights that return", below=0.01),),
         lp_optimizers.returning,
-        "04-sparse-lp#What does the threshold do, and which values are worth trying?",
+        headings.OPTIMIZER,
         ("weights after one and ten further steps, with and without a kept mask",),
         settings={each: {"mask": each} for each in ("mask kept", "mask not kept")},
         seeds=10,
@@ -32,7 +33,7 @@ CLAIMS = [
         "It prevents overfitting and improves accuracy.",
         (Interval("relative gain over tuned L2", above=MARGIN),),
         lp_in_networks.against_l2,
-        "04-sparse-lp#Does it help, and how sensitive is it?",
+        headings.ACCURACY,
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={
             each: {"data": each}
@@ -56,7 +57,7 @@ CLAIMS = [
             Interval("accuracy lost at 90 % zeros", below=0.01),
         ),
         sparse_inference.on_a_small_device,
-        "04-sparse-lp#What does the threshold do, and which values are worth trying?",
+        headings.COST,
         ("bytes by storage, multiply-adds, and the accuracy of pruned networks",),
         settings={each: {"structure": each} for each in sparse_inference.STRUCTURES},
         seeds=30,
@@ -73,7 +74,7 @@ CLAIMS = [
         "Combining it with dropout helps.",
         (Interval("relative gain over the better of the two", above=MARGIN),),
         lp_in_networks.combined,
-        "04-sparse-lp#How does it compare with dropout?",
+        headings.COMPARISON,
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={"p = 1": {"penalty": "L1"}, "p = 1/2": {"penalty": "p = 1/2"}},
         seeds=30,
@@ -93,7 +94,7 @@ CLAIMS = [
             Interval("change of Hoyer's sparsity", above=-0.02),
         ),
         lp_in_networks.sparsity_under_dropout,
-        "04-sparse-lp#How does it compare with dropout?",
+        headings.COMPARISON,
         ("weights of networks trained with and without dropout, each with its best learning rate",),
         seeds=30,
         retrained=True,
@@ -112,7 +113,7 @@ CLAIMS = [
             Interval("gain of L2 over Lp where all inputs matter", above=MARGIN),
         ),
         lp_in_networks.winners,
-        "04-sparse-lp#How does it compare with dropout?",
+        headings.COMPARISON,
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         seeds=30,
         retrained=True,
@@ -129,7 +130,7 @@ CLAIMS = [
         "Proximal or coordinate methods speed up training.",
         (Interval("updates to the target, over those of subgradients", below=0.9),),
         lp_optimizers.speed,
-        "05-sparse-lp-solvers#Which converges, and how fast?",
+        headings.OPTIMIZER,
         ("updates to the same objective; each way has its fastest of seven learning rates, paired within a seed",),
         settings={each: {"model": each} for each in ("linear model", "network")},
         seeds=30,
@@ -149,7 +150,7 @@ CLAIMS = [
             Interval("relative gain of the best p over L2", above=MARGIN),
         ),
         lp_in_networks.on_images,
-        "04-sparse-lp#Does it help, and how sensitive is it?",
+        headings.ACCURACY,
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={f"{train} digits": {"train": train} for train in (100, 300)},
         seeds=30,
@@ -172,7 +173,7 @@ CLAIMS = [
         "On images, L2 was better than L1.",
         (Interval("relative gain of L2 over L1", above=MARGIN),),
         lp_in_networks.l2_against_l1,
-        "04-sparse-lp#What does p do?",
+        headings.ACCURACY,
         ("digits by logistic regression and by a network",),
         settings={each: {"model": each} for each in ("logistic regression", "network")},
         seeds=30,
@@ -195,7 +196,7 @@ CLAIMS = [
         "For speech, dropout was better than sparse Lp.",
         (Interval("relative gain of dropout over the best p", above=MARGIN),),
         lp_in_networks.dropout_against_lp,
-        "04-sparse-lp#How does it compare with dropout?",
+        headings.COMPARISON,
         ("trained networks, both arms tuned alike on validation data, test data used once, paired within a seed",),
         settings={each: {"task": each} for each in ("vowels", "tones")},
         seeds=30,

@@ -1,5 +1,6 @@
 """Claims about what the sparse Lp penalty computes, where its zeros come from, and what it costs (sparse Lp)."""
 
+from workbench.claims import headings
 from workbench.claims.claim import Claim
 from workbench.claims.rules import Exact, Interval
 from workbench.experiments import lp_meaning
@@ -109,7 +110,7 @@ CLAIMS = [
         "Zeros make inference efficient, as they can be skipped.",
         (Exact("bytes read as CSR over dense", most=1),),
         lp_meaning.sparse_storage,
-        "04-sparse-lp#What does the threshold do, and which values are worth trying?",
+        headings.COST,
         ("bytes of values, columns and row starts; the product is bound by memory",),
         settings={f"{zeros:.0%} zeros": {"zeros": zeros} for zeros in (0.5, 0.9, 0.99)},
         seeds=1,
@@ -127,7 +128,7 @@ CLAIMS = [
             Interval("zeros at p = 1/2 less zeros at p = 1", above=0.0),
         ),
         lp_meaning.zeros_by_exponent,
-        "04-sparse-lp#What does p do?",
+        headings.EXPONENT,
         ("each exponent at the strength that is best on validation data",),
         settings={truth: {"truth": truth} for truth in ("few features matter", "all features matter")},
         seeds=10,
@@ -141,7 +142,7 @@ CLAIMS = [
         "That is so because p = 1 stresses absolute values and p = 2 squares.",
         (Exact("zeros over zeros at p = 1", least=0.5),),
         lp_meaning.zeros_near_the_kink,
-        "04-sparse-lp#What makes it sparse, the corner of the ball or the threshold?",
+        headings.EXPONENT,
         ("exact zeros of the minimum for exponents near one",),
         settings={f"p = {p:g}": {"p": p} for p in (1.1, 1.5)},
         finding="The kink at zero makes zeros, and not the emphasis: an exponent just above one makes none.",
@@ -269,7 +270,7 @@ CLAIMS = [
         "L2 gives dense weights, without zeros.",
         (Interval("zeros at p = 1 less zeros at p = 2", above=0.0), Exact("zeros at p = 2", most=0)),
         lp_meaning.zeros_by_exponent,
-        "04-sparse-lp#What does p do?",
+        headings.EXPONENT,
         ("exact zeros of the minimum, strengths chosen on validation data",),
         settings={truth: {"truth": truth} for truth in ("few features matter", "all features matter")},
         seeds=10,
@@ -296,7 +297,7 @@ CLAIMS = [
         "The proximal step projects onto the L1 ball.",
         (Exact("share of vectors with equal results", least=1),),
         lp_meaning.ball_and_prox,
-        "05-sparse-lp-solvers#Who are the six?",
+        headings.OPTIMIZER,
         ("the projection of Duchi, Shalev-Shwartz, Singer and Chandra, 2008",),
         finding="It subtracts a fixed amount from each size. The projection subtracts as much as each vector needs.",
     ),
@@ -336,7 +337,7 @@ CLAIMS = [
         "Zeroing weights in each iteration is the main cost, and raises the cost of training much.",
         (Exact("added over the rest of the step", least=0.1),),
         lp_meaning.step_share,
-        "06-lrn-overhead#What about an operator on the weights?",
+        headings.COST,
         ("the roofline; counts of penalty, slope and threshold",),
         settings={"batch 64": {"batch": 64}},
         seeds=1,
@@ -350,7 +351,7 @@ CLAIMS = [
         "Where sparse Lp is too expensive, L2 or dropout is cheaper.",
         (Exact("bytes over those of p = 2", least=1.5), Exact("bytes over those of dropout", least=1.5)),
         lp_meaning.cheaper,
-        "06-lrn-overhead#What about an operator on the weights?",
+        headings.COST,
         ("bytes of each pass, which is bound by memory",),
         settings={"batch 64": {"batch": 64}},
         seeds=1,

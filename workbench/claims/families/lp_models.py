@@ -1,13 +1,13 @@
 """Claims about tuned linear models with sparse Lp: penalties, strengths, thresholds, numbers of weights (sparse Lp)."""
 
+from workbench.claims import headings
 from workbench.claims.claim import Claim
 from workbench.claims.rules import MARGIN, Exact, Interval
-from workbench.experiments import lp_models
+from workbench.experiments import lp_models, lp_network_sensitivity
 
 TEXT = "sparse Lp"
-HELP = "04-sparse-lp#Does it help, and how sensitive is it?"
-THRESHOLD = "04-sparse-lp#What does the threshold do, and which values are worth trying?"
-CHOSEN = "05-sparse-lp-solvers#How is alpha chosen?"
+PATHS = ("few features matter", "all features matter", "digits")
+PRUNED = ("few inputs matter", "digits")
 
 CLAIMS = [
     Claim(
@@ -18,7 +18,7 @@ CLAIMS = [
         "The threshold can be tuned by cross-validation.",
         (Interval("loss of the chosen threshold over the best, less 1", below=MARGIN),),
         lp_models.threshold_by_folds,
-        "07-tuning#Does sparse Lp help, once tuned?",
+        headings.SENSITIVITY,
         ("folds of breast cancer, new data for the judgement",),
         seeds=200,
         finding="On new data, the threshold that folds choose loses more than two percent to the best of "
@@ -34,7 +34,7 @@ CLAIMS = [
         "Combining it with L2 helps.",
         (Interval("relative gain of the elastic net over the better of Lasso and ridge", above=MARGIN),),
         lp_models.elastic_net,
-        HELP,
+        headings.COMPARISON,
         ("linear worlds, equal trials for each penalty",),
         settings={f"correlation {each:g}": {"correlation": each} for each in (0.0, 0.5, 0.9)},
         seeds=120,
@@ -50,7 +50,7 @@ CLAIMS = [
         "Cross-validation splits the data into a training and a validation set.",
         (Interval("deviation of hold-out over that of five folds", below=1.1),),
         lp_models.holdout_and_folds,
-        CHOSEN,
+        headings.SENSITIVITY,
         ("estimates by hold-out, five and ten folds, beside the loss on data kept apart",),
         seeds=50,
         finding="That is hold-out. Cross-validation lets each example be left out once, and its estimate depends "
@@ -66,14 +66,16 @@ CLAIMS = [
             Interval("loss of the densest over the best, less 1", above=MARGIN),
             Interval("loss of the sparsest over the best, less 1", above=MARGIN),
         ),
-        lp_models.along_the_path,
-        HELP,
-        ("test loss along the path of p = 1, by number of weights; the best is chosen on validation data",),
-        settings={each: {"data": each} for each in ("few features matter", "all features matter", "digits")},
+        lp_network_sensitivity.by_number_of_weights,
+        headings.SPARSITY,
+        ("test loss by number of weights, along the path of p = 1 and by pruning; validation data choose the best",),
+        settings={each: {"data": each} for each in (*PATHS, *(f"pruned network, {task}" for task in PRUNED))},
         seeds=20,
-        pending=("pruned network",),
+        retrained=True,
         finding="On linear models both ends of the path are worse than its middle, even where all features matter, "
-        "because the penalty also shrinks what it keeps. A pruned network is still to be tried.",
+        "because the penalty also shrinks what it keeps. In pruned networks the truth decides: where few inputs "
+        "matter, fewer weights are better down to one percent of them; on digits nothing is gained, and at one "
+        "percent the loss is several times the best.",
     ),
     Claim(
         "P30",
@@ -83,7 +85,7 @@ CLAIMS = [
         "Too dense a model overfits.",
         (Interval("rank correlation of width and test error", above=0.9),),
         lp_models.random_features,
-        HELP,
+        headings.SPARSITY,
         ("random features of ten to two thousand units, with and without ridge",),
         settings={each: {"penalty": each} for each in ("no penalty", "ridge tuned")},
         seeds=20,
@@ -98,7 +100,7 @@ CLAIMS = [
         "Sparse coding makes the weights sparse.",
         (Interval("share of zeros in the dictionary", above=0.1),),
         lp_models.dictionary,
-        "04-sparse-lp#What is it?",
+        headings.SPARSITY,
         ("a dictionary learned on patches of photographs",),
         seeds=3,
         finding="The codes are sparse, that is, the activities. The dictionary, which holds the weights, has no zeros.",
@@ -115,7 +117,7 @@ CLAIMS = [
             Interval("smallest change of the number of weights from p to the next larger p", above=0.0),
         ),
         lp_models.best_exponent,
-        HELP,
+        headings.EXPONENT,
         ("strengths and p by validation, two truths in each world, new data for the judgement",),
         seeds=10,
         finding="A p below one is best where few features matter, and p = 2 where all do. Weights that are kept "
@@ -129,7 +131,7 @@ CLAIMS = [
         "No range of alpha is best everywhere.",
         (Interval("powers of ten between the smallest and the largest best alpha", above=1.0),),
         lp_models.best_alphas,
-        CHOSEN,
+        headings.SENSITIVITY,
         ("cross-validated alpha on five data sets",),
         seeds=20,
         finding="On five data sets the best strengths lie more than one power of ten apart, and nearly as far as "
@@ -143,7 +145,7 @@ CLAIMS = [
         "L2 regularization is the same as weight decay.",
         (Exact("relative difference of the weights", most=1e-6),),
         lp_models.l2_and_decay,
-        "04-sparse-lp#Decay or the exact step?",
+        headings.COMPARISON,
         ("I. Loshchilov, F. Hutter, Decoupled weight decay regularization, ICLR 2019",),
         settings={each: {"optimizer": each} for each in lp_models.OPTIMIZERS},
         seeds=3,
@@ -158,7 +160,7 @@ CLAIMS = [
         "Sparse matrices make the operator itself much cheaper.",
         (Exact("operations dense over sparse at 90 % zeros", least=2),),
         lp_models.sparse_counts,
-        THRESHOLD,
+        headings.COST,
         ("counts of penalty, conversion and gradient",),
         settings={each: {"part": each} for each in ("penalty", "training step")},
         seeds=1,
