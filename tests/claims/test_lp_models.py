@@ -89,20 +89,11 @@ def test_groups_have_the_correlation_and_the_signal_that_are_said(correlation):
 def test_the_elastic_net_is_scikit_learns():
     from sklearn.linear_model import ElasticNet as Rival
 
-    parts = lp_models._grouped(1, 0.5)
-    rival = Rival(alpha=0.1, l1_ratio=0.3, fit_intercept=False, tol=1e-8).fit(*parts.train)
-    errors = [float(np.mean((y - X @ rival.coef_) ** 2)) for X, y in parts[1:]]
-    assert lp_models._tuned(parts, [ElasticNet(0.1, 0.3)]) == pytest.approx(errors, rel=0.01)
-
-
-def test_test_data_do_not_choose():
-    """Wrong test data change the error of what was chosen, and not the choice."""
-    parts = lp_models._grouped(1, 0.0)
-    wrong = parts._replace(test=(parts.test[0], -parts.test[1]))
-    penalties = [Lp(alpha) for alpha in (0.3, 0.05, 0.001)]
-    validated, tested = lp_models._tuned(parts, penalties)
-    assert lp_models._tuned(wrong, penalties)[0] == validated
-    assert lp_models._tuned(wrong, penalties)[1] > 2 * tested
+    task = lp_models._grouped(1, 0.5)
+    rival = Rival(alpha=0.1, l1_ratio=0.3, fit_intercept=False, tol=1e-8).fit(*task.parts.train)
+    errors = [float(np.mean((y - X @ rival.coef_) ** 2)) for X, y in task.parts[1:]]
+    found = linear_tasks.tuned(task, [ElasticNet(0.1, 0.3)])
+    assert (found.validation, found.test) == pytest.approx(errors, rel=0.01)
 
 
 def test_random_features_have_no_peak_with_a_tuned_ridge():
