@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workbench.claims.ledger import CLAIMS
-from workbench.experiments import lp_models, sparse_truths
+from workbench.experiments import linear_tasks, lp_models, sparse_truths
 from workbench.solvers.penalties import ElasticNet, Lp
 
 
@@ -59,7 +59,7 @@ def test_a_solver_without_a_corner_makes_one_p_best_everywhere(monkeypatch):
 
 
 def test_a_threshold_that_removes_nothing_is_as_good_as_any_other(monkeypatch):
-    monkeypatch.setattr(lp_models, "sparse_lp", lambda *arguments: None)
+    monkeypatch.setattr(linear_tasks, "sparse_lp", lambda *arguments: None)
     numbers = lp_models.threshold_by_folds(0)
     assert numbers["loss of the chosen threshold over the best, less 1"] == 0
     assert numbers["loss of the chosen threshold over none, less 1"] == 0
@@ -75,7 +75,7 @@ def test_folds_leave_out_each_example_once(count):
 
 @pytest.mark.parametrize("correlation", [0.0, 0.9])
 def test_groups_have_the_correlation_and_the_signal_that_are_said(correlation):
-    parts = lp_models._grouped(2, correlation)
+    parts = lp_models._grouped(2, correlation).parts
     X, y = (np.concatenate([each[i] for each in parts]) for i in (0, 1))
     found = np.corrcoef(X[:, :7].T)
     assert found[0, 1:6] == pytest.approx([correlation] * 5, abs=0.1)
@@ -89,20 +89,11 @@ def test_groups_have_the_correlation_and_the_signal_that_are_said(correlation):
 def test_the_elastic_net_is_scikit_learns():
     from sklearn.linear_model import ElasticNet as Rival
 
-    parts = lp_models._grouped(1, 0.5)
-    rival = Rival(alpha=0.1, l1_ratio=0.3, fit_intercept=False, tol=1e-8).fit(*parts.train)
-    errors = [float(np.mean((y - X @ rival.coef_) ** 2)) for X, y in parts[1:]]
-    assert lp_models._tuned(parts, [ElasticNet(0.1, 0.3)]) == pytest.approx(errors, rel=0.01)
-
-
-def test_test_data_do_not_choose():
-    """Wrong test data change the error of what was chosen, and not the choice."""
-    parts = lp_models._grouped(1, 0.0)
-    wrong = parts._replace(test=(parts.test[0], -parts.test[1]))
-    penalties = [Lp(alpha) for alpha in (0.3, 0.05, 0.001)]
-    validated, tested = lp_models._tuned(parts, penalties)
-    assert lp_models._tuned(wrong, penalties)[0] == validated
-    assert lp_models._tuned(wrong, penalties)[1] > 2 * tested
+    task = lp_models._grouped(1, 0.5)
+    rival = Rival(alpha=0.1, l1_ratio=0.3, fit_intercept=False, tol=1e-8).fit(*task.parts.train)
+    errors = [float(np.mean((y - X @ rival.coef_) ** 2)) for X, y in task.parts[1:]]
+    found = linear_tasks.tuned(task, [ElasticNet(0.1, 0.3)])
+    assert (found.validation, found.test) == pytest.approx(errors, rel=0.01)
 
 
 def test_random_features_have_no_peak_with_a_tuned_ridge():

@@ -19,10 +19,10 @@ def test_one_hyperparameter_is_moved_from_its_best_value(monkeypatch):
     monkeypatch.setattr(lp_network_sensitivity, "trials", lambda *names: types.SimpleNamespace(points=points, best=1))
     monkeypatch.setattr(lp_network_sensitivity, "_losses", losses)
     found = lp_network_sensitivity.sensitivity(0, "digits", "threshold")
-    assert asked["other"].tolist() == [0.1, 0.5, 1, 2, 10]
+    assert asked["other"].tolist() == [1, 0.1, 0.5, 2, 10]
     assert (asked["rate"].tolist(), asked["strength"].tolist()) == ([0.2] * 5, [4.0] * 5)
-    assert [*found.values()] == pytest.approx([5.1 / 6 - 1, 5.5 / 6 - 1, 0, 7 / 6 - 1, 15 / 6 - 1])
-    assert list(found)[3] == "loss at 2 times the best, less 1"
+    assert [*found.values()] == pytest.approx([5.1 / 6 - 1, 5.5 / 6 - 1, 7 / 6 - 1, 15 / 6 - 1])
+    assert list(found)[2] == "loss at twice the best value over the best, less 1"
 
 
 def test_each_share_of_zeros_has_its_own_rate(monkeypatch):

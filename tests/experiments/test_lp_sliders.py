@@ -35,18 +35,15 @@ def test_errors_by_number_of_weights():
 
 
 def test_errors_by_width_are_those_of_a_ridge_fitted_to_the_same_features():
-    ridge, worlds = 0.02, 1
+    ridge, width = 0.02, lp_sliders.WIDTHS[0]
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(lp_sliders.EXAMPLES + lp_sliders.NEW, lp_sliders.INPUTS))
-    y = x @ rng.normal(size=lp_sliders.INPUTS) / np.sqrt(lp_sliders.INPUTS) + 0.5 * rng.normal(size=len(x))
-    features = np.maximum(x @ rng.normal(size=(lp_sliders.INPUTS, lp_sliders.WIDTHS[0])), 0) / np.sqrt(
-        lp_sliders.WIDTHS[0]
-    )
-    old, new = features[: lp_sliders.EXAMPLES], features[lp_sliders.EXAMPLES :]
-    gram = old.T @ old + ridge * lp_sliders.EXAMPLES * np.eye(lp_sliders.WIDTHS[0])
-    w = np.linalg.solve(gram, old.T @ y[: lp_sliders.EXAMPLES])
-    expected = np.mean((y[lp_sliders.EXAMPLES :] - new @ w) ** 2)
-    assert lp_sliders.error_by_width(ridge, worlds)[0, 0] == pytest.approx(expected)
+    x = rng.normal(size=(80 + 400 + 1000, 20))
+    y = x @ rng.normal(size=20) / np.sqrt(20) + 0.5 * rng.normal(size=len(x))
+    features = np.maximum(x @ rng.normal(size=(20, width)), 0) / np.sqrt(width)
+    old, new = slice(80), slice(480, None)
+    w = np.linalg.solve(features[old].T @ features[old] + ridge * 80 * np.eye(width), features[old].T @ y[old])
+    expected = np.mean((y[new] - features[new] @ w) ** 2)
+    assert lp_sliders.error_by_width(ridge, 1)[0, 0] == pytest.approx(expected)
 
 
 def test_the_error_peaks_where_features_are_as_many_as_examples():

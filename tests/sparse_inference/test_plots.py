@@ -1,4 +1,4 @@
-"""Pictures of times and bytes by the share of zeros."""
+"""Pictures of times by the share of zeros."""
 
 import numpy as np
 
@@ -32,13 +32,3 @@ def test_predictions_alone():
     ax = plots.time_over_dense(ZEROS, {}, PREDICTED, title="predicted")
     assert labels(ax) == [*PREDICTED]
     assert "dashed" not in ax.get_xlabel()
-
-
-def test_bytes_by_form():
-    sizes = {"dense": (80, 80, 80, 80), "CSR": (160, 80, 16, 3)}
-    ax = plots.bytes_by_form(ZEROS, sizes)
-    assert labels(ax) == ["dense", "CSR"]
-    x, y = data(ax, "CSR")
-    assert (x.tolist(), y.tolist()) == ([*ZEROS], [160, 80, 16, 3])
-    render(ax)
-    draw_again(plots.bytes_by_form, ax, ZEROS, sizes)

@@ -18,6 +18,7 @@ from workbench.operator import checked_choice
 from workbench.solvers.paths import lambda_max
 from workbench.solvers.penalties import Lp, Penalty
 from workbench.solvers.solve import solve
+from workbench.sparse_lp import sparse_lp
 
 SIZES = {"diabetes": (150, 150), "breast cancer": (200, 150), "digits": (300, 300)}  # training and validation examples
 TASKS = (*sparse_truths.TRUTHS, *SIZES, "id lists")
@@ -108,6 +109,13 @@ def error(examples: Examples, weights: np.ndarray, loss: str = "least squares") 
     u = examples[0] @ weights
     losses = np.logaddexp(0, -examples[1] * u) if loss == "logistic" else (examples[1] - u) ** 2
     return float(np.mean(losses))
+
+
+def cut(weights: np.ndarray, threshold: float) -> np.ndarray:
+    """Return a copy of the weights in which those up to the threshold are zero."""
+    left = weights.copy()
+    sparse_lp(left, 1.0, 1.0, threshold)
+    return left
 
 
 def largest(task: Task, p: float = 1.0) -> float:

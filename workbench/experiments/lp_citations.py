@@ -27,7 +27,6 @@ VALIDATION, TEST = 200, 600
 SWITCH = 20  # iterations of FISTA before coordinate descent takes over
 SWITCHES = (5, SWITCH, 80)
 GAP = 1e-8
-HYBRID_DATA = ("breast cancer", "digits", "200 x 5000, sparse")
 
 
 class Scores(NamedTuple):

@@ -1,8 +1,8 @@
-"""Experiments on sparse Lp in small networks, beside L2, dropout, pruning and early stopping, all tuned alike.
+"""Experiments on sparse Lp in small networks, beside L2 and dropout, all tuned alike.
 
 An arm is a way to train. It has eighteen trials in each world: three learning rates, each with six strengths, or with
-three strengths and three values of something else. Networks are judged after their last step, but those of early
-stopping at their best epoch. Validation data choose a trial, and its test loss counts.
+three strengths and three values of something else. Networks are judged after their last step. Validation data choose a
+trial, and its test loss counts.
 
 With momentum, the gradient of the loss moves a weight ten times as far as the learning rate says. The strength of a
 proximal operator is multiplied by ten, so that it is the factor of the penalty in what is minimized.
@@ -25,17 +25,10 @@ from workbench.experiments.replacement_in_networks import examples
 from workbench.training.fit import fit
 from workbench.training.history import History
 from workbench.training.layers import Convolution, Dense, Dropout, Flatten, Layer, ReLU
-from workbench.training.penalties import (
-    ElasticNetProx,
-    GroupProx,
-    LpProx,
-    MagnitudePruning,
-    Penalty,
-    SparseLpThreshold,
-)
+from workbench.training.penalties import ElasticNetProx, LpProx, MagnitudePruning, Penalty, SparseLpThreshold
 
 HIDDEN, FILTERS = 32, 8
-BATCH, STEPS, EVALUATIONS = 30, 400, 20  # examples of a step; steps of a training run; how often early stopping looks
+BATCH, STEPS = 30, 400  # examples of a step; steps of a training run
 TRIALS = 18  # of each arm in a world
 SIX, THREE = 2.5 ** np.arange(-2.5, 3), 2.5 ** np.array([-2.0, 0.0, 2.0])  # strengths, over the middle one
 BOTH = 1 / (1 - MOMENTUM)  # what momentum makes of a step
@@ -44,15 +37,11 @@ PENALTIES: Mapping[str, Callable[[Any, Any], Penalty]] = {
     "L1": lambda strength, other: ElasticNetProx(BOTH * strength, 1.0),
     "p = 1/2": lambda strength, other: LpProx(BOTH * strength, 0.5),
     "threshold": lambda strength, other: SparseLpThreshold(strength, 2.0, sparsity_threshold=other),
-    "elastic net": lambda strength, other: ElasticNetProx(BOTH * strength, other),
-    "inputs": lambda strength, other: GroupProx(BOTH * strength, 1),
     "pruning": lambda strength, other: MagnitudePruning(strength),
 }
-OTHERS = {"threshold": (0.01, 0.04, 0.16), "elastic net": (0.1, 0.5, 0.9)}  # threshold; share of the L1 norm
-DROPPED, PRUNED = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85), (0.3, 0.5, 0.7, 0.85, 0.95, 0.98)  # ratios; shares of weights
+THRESHOLDS = (0.01, 0.04, 0.16)
+DROPPED = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)  # ratios
 FEWER = (0.2, 0.35, 0.5)  # ratios, where a strength is tuned too
-ARMS = ("none", "early stopping", "L2", *PENALTIES, "dropout")
-COMBINED = ("dropout and L2", "dropout and L1", "dropout and p = 1/2")
 FOUR_TASKS = ("few inputs matter", "all inputs matter", "digits", "vowels")
 COMPARED = ("none", "L2", "L1", "p = 1/2", "dropout")
 
@@ -135,8 +124,7 @@ def _tasks() -> dict[str, Task]:
 
 def _middle(l2: float, l1: float, half: float) -> dict[str, float]:
     """Return the middle strength of each penalty; seeds that no result uses showed those of the first three."""
-    mixed = {"threshold": l2 / 2, "elastic net": float(np.sqrt(l1 * l2)), "inputs": l1}
-    return {"L2": l2, "L1": l1, "p = 1/2": half, **mixed}
+    return {"L2": l2, "L1": l1, "p = 1/2": half, "threshold": l2 / 2}
 
 
 TASKS = _tasks()
@@ -145,11 +133,10 @@ TASKS = _tasks()
 def grid(task: str, arm: str) -> dict[str, np.ndarray]:
     """Return the trials of an arm: rate, ratio of dropout, strength of the penalty, and other, each (trials,)."""
     rates, (*dropout, penalty) = TASKS[task].rates, arm.split(" and ")
-    others = OTHERS.get(penalty, (0.0,))
+    others = THRESHOLDS if penalty == "threshold" else (0.0,)
     ratios = DROPPED if penalty == "dropout" else FEWER if dropout else (0.0,)
-    middle = TASKS[task].strengths.get(penalty, 0.0)
-    strengths = PRUNED if penalty == "pruning" else middle * (THREE if dropout or len(others) > 1 else SIX)
-    if penalty in ("none", "early stopping"):
+    strengths = TASKS[task].strengths.get(penalty, 0.0) * (THREE if dropout or len(others) > 1 else SIX)
+    if penalty == "none":
         rates = np.geomspace(rates[0] / 10, rates[-1], TRIALS)  # without a penalty, a low rate may be best
     elif dropout or len(others) > 1:
         rates = rates[:2]
@@ -162,8 +149,6 @@ def trials(task: str, arm: str, seed: int) -> Trials:
     """Train all trials of an arm in one world, side by side."""
     points, data = grid(task, arm), TASKS[task].data(seed)
     history = train(task, arm, data, seed, **points)
-    if arm == "early stopping":
-        history = history.at_best()
     several = data.take(np.zeros(len(history.seeds), int))
     losses = (np.nan_to_num(history.loss(several, part), nan=np.inf) for part in ("train", "validation", "test"))
     return Trials(points, *losses, zeros(history))
@@ -178,8 +163,7 @@ def train(
     penalties = [PENALTIES[penalty](strength, other)] if penalty in PENALTIES else []
     drops = [Dropout(ratio)] if np.any(ratio) else []
     epochs = STEPS // -(-data.train.shape[1] // BATCH)
-    looks = max(1, epochs // EVALUATIONS) if arm == "early stopping" else 0
-    given = {"epochs": epochs, "batch": BATCH, "evaluate_every": looks, "penalties": penalties, **options}
+    given = {"epochs": epochs, "batch": BATCH, "evaluate_every": 0, "penalties": penalties, **options}
     network = [*TASKS[task].hidden, *drops, Dense(data.classes)]
     return fit(network, data, sgd(rate, weight_decay=decay), seed=[seed] * len(rate), **given)
 

@@ -14,12 +14,25 @@ from workbench.data import real_data
 from workbench.data.id_lists import make_id_lists, multi_hot
 from workbench.data.photographs import photograph
 from workbench.experiments import sparse_truths
-from workbench.experiments.linear_tasks import TRIALS, Examples, Parts, error, in_parts, linear_task, path
+from workbench.experiments.linear_tasks import (
+    TRIALS,
+    Examples,
+    Parts,
+    Task,
+    best_of,
+    cut,
+    error,
+    in_parts,
+    largest,
+    linear_task,
+    path,
+    tuned,
+)
 from workbench.operator import checked_choice
 from workbench.solvers.paths import lambda_max
-from workbench.solvers.penalties import ElasticNet, Lp, Penalty
+from workbench.solvers.penalties import ElasticNet, Lp
 from workbench.solvers.solve import solve
-from workbench.sparse_lp import lp_gradient, sparse_lp
+from workbench.sparse_lp import lp_gradient
 from workbench.sparse_lp.cost import gradient_cost, penalty_cost
 
 RATIOS = (0.1, 0.3, 0.5, 0.7, 0.9)  # shares of the L1 norm in an elastic net
@@ -37,20 +50,21 @@ def elastic_net(seed: int, correlation: float) -> dict[str, float]:
     Features come in groups of six, which share the correlation. The first group matters, with equal weights. Strengths
     lie in the two powers of ten below the one that makes all weights zero; for ridge, in three around it.
     """
-    parts = _grouped(seed, correlation)
-    strongest = lambda_max(*parts.train, Lp(1.0))
+    task = _grouped(seed, correlation)
+    strongest = largest(task)
     many, few = (np.geomspace(1, 1e-2, count) for count in (TRIALS, TRIALS // len(RATIOS)))
-    lasso = _tuned(parts, (Lp(strongest * share, 1.0) for share in many))
-    ridge = _tuned(parts, (Lp(10 * strongest * share, 2.0) for share in many**1.5))
-    both = _tuned(parts, (ElasticNet(strongest / ratio * share, ratio) for ratio in RATIOS for share in few))
+    lasso = tuned(task, [Lp(strongest * share, 1.0) for share in many])
+    ridge = tuned(task, [Lp(10 * strongest * share, 2.0) for share in many**1.5])
+    both = tuned(task, [ElasticNet(strongest / ratio * share, ratio) for ratio in RATIOS for share in few])
+    better = best_of([lasso, ridge])
     return {
-        "relative gain of the elastic net over the better of Lasso and ridge": 1 - both[1] / min(lasso, ridge)[1],
-        "relative gain of the elastic net over Lasso": 1 - both[1] / lasso[1],
-        "relative gain of the elastic net over ridge": 1 - both[1] / ridge[1],
+        "relative gain of the elastic net over the better of Lasso and ridge": 1 - both.test / better.test,
+        "relative gain of the elastic net over Lasso": 1 - both.test / lasso.test,
+        "relative gain of the elastic net over ridge": 1 - both.test / ridge.test,
     }
 
 
-def _grouped(seed: int, correlation: float) -> Parts:
+def _grouped(seed: int, correlation: float) -> Task:
     rng = np.random.default_rng(seed)
     size = sparse_truths.RELEVANT
     rows = 80 + 400 + 2000
@@ -58,17 +72,7 @@ def _grouped(seed: int, correlation: float) -> Parts:
     X = (np.sqrt(1 - correlation) * own + np.sqrt(correlation) * shared).reshape(rows, -1)
     spread = np.sqrt(size + size * (size - 1) * correlation)  # of the sum of one group
     y = X[:, :size].sum(1) / spread + sparse_truths.NOISE * rng.normal(size=rows)
-    return in_parts(X, y, 80, 400)
-
-
-def _tuned(parts: Parts, penalties: Iterable[Penalty]) -> tuple[float, float]:
-    """Return the validation error and the test error of the penalty with the lowest validation error."""
-    weights, best = np.zeros(parts.train[0].shape[1]), (np.inf, np.zeros(0))
-    for penalty in penalties:
-        weights = solve(*parts.train, penalty, start=weights, tolerance=1e-4).weights
-        found = error(parts.validate, weights)
-        best = (found, weights) if found < best[0] else best
-    return best[0], error(parts.test, best[1])
+    return Task(in_parts(X, y, 80, 400), "least squares")
 
 
 def best_exponent(seed: int) -> dict[str, float]:
@@ -128,18 +132,23 @@ def errors_by_width(seed: int, penalty: str) -> np.ndarray:
     strength of a ridge.
     """
     checked_choice("penalty", penalty, ("no penalty", "ridge tuned"))
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(80 + 400 + 1000, INPUTS))
-    y = x @ rng.normal(size=INPUTS) / np.sqrt(INPUTS) + sparse_truths.NOISE * rng.normal(size=len(x))
     ridges = (0.0,) if penalty == "no penalty" else np.geomspace(1e-4, 1e2, 25)
     errors = []
-    for width in WIDTHS:
-        features = np.maximum(x @ rng.normal(size=(INPUTS, width)), 0) / np.sqrt(width)
-        parts = in_parts(features, y, 80, 400)
-        u, s, v = np.linalg.svd(parts.train[0], full_matrices=False)
+    for parts, u, s, v in by_width(seed):
         fits = [v.T @ (s / (s**2 + ridge) * (u.T @ parts.train[1])) for ridge in ridges]
         errors.append(error(parts.test, min(fits, key=lambda each: error(parts.validate, each))))
     return np.array(errors)
+
+
+def by_width(seed: int) -> Iterable[tuple[Parts, np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield 80 examples with more and more random ReLU features, in parts, and U, S, V of the training examples."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(80 + 400 + 1000, INPUTS))
+    y = x @ rng.normal(size=INPUTS) / np.sqrt(INPUTS) + sparse_truths.NOISE * rng.normal(size=len(x))
+    for width in WIDTHS:
+        features = np.maximum(x @ rng.normal(size=(INPUTS, width)), 0) / np.sqrt(width)
+        parts = in_parts(features, y, 80, 400)
+        yield parts, *np.linalg.svd(parts.train[0], full_matrices=False)
 
 
 def threshold_by_folds(seed: int) -> dict[str, float]:
@@ -152,21 +161,15 @@ def threshold_by_folds(seed: int) -> dict[str, float]:
     losses = np.zeros((len(alphas), len(thresholds)))
     for train, left_out in ((chosen[t], chosen[v]) for t, v in folds):
         for i, weights in enumerate(path(X[train], y[train], _lasso(alphas))):
-            losses[i] += [_thresholded((X[left_out], y[left_out]), weights, each) for each in thresholds]
+            losses[i] += [error((X[left_out], y[left_out]), cut(weights, each), "logistic") for each in thresholds]
     i, j = np.unravel_index(losses.argmin(), losses.shape)
     weights = path(X[chosen], y[chosen], _lasso(alphas))[i]
-    new = [_thresholded((X[apart], y[apart]), weights, each) for each in thresholds]
+    new = [error((X[apart], y[apart]), cut(weights, each), "logistic") for each in thresholds]
     return {
         "loss of the chosen threshold over the best, less 1": new[j] / min(new) - 1,
         "loss of the chosen threshold over none, less 1": new[j] / new[0] - 1,
         "chosen threshold": thresholds[j],
     }
-
-
-def _thresholded(examples: Examples, weights: np.ndarray, threshold: float) -> float:
-    kept = weights.copy()
-    sparse_lp(kept, 1.0, 1.0, threshold)
-    return error(examples, kept, "logistic")
 
 
 def _lasso(alphas: Iterable[float]) -> list[Lp]:

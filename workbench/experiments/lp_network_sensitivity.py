@@ -1,4 +1,4 @@
-"""Experiments on how much the strength, the threshold and the share of zeros matter in a network."""
+"""Experiments on how much alpha, the threshold and the share of zeros matter in a network."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,31 +7,29 @@ import numpy as np
 
 from workbench.experiments.lp_in_networks import TASKS, train, trials
 from workbench.experiments.lp_models import along_the_path
+from workbench.experiments.lp_sensitivity import FACTORS
 
-FACTORS = (0.1, 0.5, 1.0, 2.0, 10.0)  # of a hyperparameter, over its best value
 SPARSITIES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
 MOVED: Mapping[str, tuple[str, str]] = {  # hyperparameter: the arm that has it, and its name among the points
-    "alpha, L2": ("L2", "strength"),
-    "alpha, p = 1": ("L1", "strength"),
-    "alpha, p = 1/2": ("p = 1/2", "strength"),
+    "alpha": ("L1", "strength"),
     "threshold": ("threshold", "other"),
 }
 
 
 def sensitivity(seed: int, task: str, hyperparameter: str) -> dict[str, float]:
-    """Tune an arm, then move one of MOVED by FACTORS from its best value; return by how much the test loss rises.
+    """Tune an arm, then move one of MOVED by FACTORS from its best value; return how much the test loss rises.
 
     The best value is that with the lowest validation loss. All else stays at its best value.
     """
     arm, name = MOVED[hyperparameter]
     found = trials(task, arm, seed)
-    points = {each: np.full(len(FACTORS), values[found.best]) for each, values in found.points.items()}
-    points[name] = points[name] * FACTORS
-    losses = _losses(task, arm, seed, points)["test"]
-    at_best = losses[FACTORS.index(1.0)]
+    factors = [1.0, *FACTORS.values()]
+    points = {each: np.full(len(factors), values[found.best]) for each, values in found.points.items()}
+    points[name] = points[name] * factors
+    best, *losses = _losses(task, arm, seed, points)["test"]
     return {
-        f"loss at {factor:g} times the best, less 1": loss / at_best - 1
-        for factor, loss in zip(FACTORS, losses, strict=True)
+        f"loss at {by} the best value over the best, less 1": loss / best - 1
+        for by, loss in zip(FACTORS, losses, strict=True)
     }
 
 

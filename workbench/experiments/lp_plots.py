@@ -1,46 +1,22 @@
-"""Pictures of sparse Lp in linear models: loss by number of weights, strength and exponent; supports by correlation."""
+"""Pictures of sparse Lp: loss by exponent in linear models; gains of ways to train a network, and their courses."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.drawing import plot
-from workbench.experiments.lp_sensitivity import Curve
-from workbench.training.statistics import interval
+from workbench import drawing
+from workbench.training.statistics import MARGIN, interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TEST, TRAINING = "#D55E00", "#0072B2"
 MARKERS = "osD^vP"
+CONTROL = "L2"
+COLOURS = {"digits": "#E69F00", "vowels": "#56B4E9"}  # digits as in the other pictures of data sets
 
 
-@plot(columns=4, size=(11.0, 3.0))
-def by_weights(paths: Mapping[str, Sequence[Curve]], *, ax: np.ndarray) -> None:
-    """Draw training and test loss along the paths of several worlds against the number of weights; four data sets."""
-    for panel, (name, curves) in zip(ax, paths.items(), strict=True):
-        for i, curve in enumerate(curves):
-            for losses, colour, part in ((curve.training, TRAINING, "training"), (curve.test, TEST, "test")):
-                label = part if i == 0 else None
-                panel.plot(curve.nonzeros, losses, color=colour, alpha=0.6, linewidth=1, label=label)
-        panel.set(title=name, xlabel="weights that are not zero", ylim=(0, None))
-    ax[0].set_ylabel("loss")
-    ax[0].legend()
-
-
-@plot(size=(6.8, 4.0))
-def by_share(shares: Sequence[float], losses: Mapping[str, np.ndarray], *, ax: "Axes") -> None:
-    """Draw the mean test loss (worlds, shares), over each world's lowest, against alpha over the largest useful one."""
-    for (name, values), marker in zip(losses.items(), MARKERS, strict=False):
-        risen = values / values.min(axis=1, keepdims=True)
-        ax.plot(shares, risen.mean(axis=0), marker=marker, markersize=4, markevery=3, label=name)
-    ax.set(xscale="log", yscale="log", xlabel="alpha over the alpha that makes all weights zero")
-    ax.set(ylabel="test loss over the lowest", title="Sensitivity to alpha")
-    ax.legend()
-
-
-@plot(size=(6.8, 4.0))
+@drawing.plot(size=(6.8, 4.0))
 def by_exponent(exponents: Sequence[float], losses: Mapping[str, np.ndarray], *, ax: "Axes") -> None:
     """Draw the test loss (worlds, exponents) over that of p = 2, the last exponent: means and their 99 % intervals."""
     for (name, values), marker in zip(losses.items(), MARKERS, strict=False):
@@ -52,32 +28,38 @@ def by_exponent(exponents: Sequence[float], losses: Mapping[str, np.ndarray], *,
     ax.legend()
 
 
-@plot(columns=3, size=(10.4, 3.2))
-def supports(correlations: Sequence[float], found: Mapping[str, Mapping[str, np.ndarray]], *, ax: np.ndarray) -> None:
-    """Draw measures of supports against the correlation: a panel for each of three, a line for each penalty.
+@drawing.plot(size=(7.2, 4.4))
+def gains(losses: Mapping[str, Mapping[str, np.ndarray]], control: str = CONTROL, *, ax: "Axes") -> None:
+    """Draw each arm's mean relative gain over the control with its 99 % interval, for each task.
 
-    `found` has the values (correlations, worlds) by measure and penalty.
+    `losses` has test losses (worlds,) by task and arm, as lp_in_networks.by_task returns them. The grey band is the
+    margin.
     """
-    for panel, (measure, penalties) in zip(ax, found.items(), strict=True):
-        for (name, values), marker in zip(penalties.items(), MARKERS, strict=False):
-            panel.plot(correlations, values.mean(axis=1), marker=marker, label=name)
-        panel.set(title=measure, xlabel="correlation with the twin", ylim=(0, 1.05), xticks=correlations)
+    arms = [arm for arm in next(iter(losses.values())) if arm != control]
+    places = np.arange(len(arms), 0, -1.0)
+    shifts = 0.16 * ((len(losses) - 1) / 2 - np.arange(len(losses)))
+    for shift, (task, by_arm) in zip(shifts, losses.items(), strict=True):
+        each = [1 - by_arm[arm] / by_arm[control] for arm in arms]
+        means = np.array([values.mean() for values in each])
+        away = np.abs(np.array([interval(values) for values in each]).T - means)
+        look = {"color": COLOURS.get(task), "markersize": 4, "linewidth": 1.2}
+        ax.errorbar(100 * means, places + shift, xerr=100 * away, fmt="o", label=task, **look)
+    ax.axvspan(-100 * MARGIN, 100 * MARGIN, color="#BBBBBB", alpha=0.4)
+    ax.set_yticks(places, arms)
+    drawing.label(ax, "", f"test loss lower than with {control}, %", "")
+    ax.legend(loc="lower left")
+
+
+@drawing.plot(1, 3, (9.6, 3.2))
+def courses(ways: Mapping[str, Any], *, ax: np.ndarray) -> None:
+    """Draw the objective, the share of zeros, and the share of them that return, by epoch, as means over worlds.
+
+    `ways` has the lp_optimizers.Courses of each way.
+    """
+    titles = ("Objective", "Weights that are 0", "Zeros that return within an epoch")
+    for panel, title, index in zip(ax, titles, range(3), strict=True):
+        for name, found in ways.items():
+            mean = found[index].mean(axis=0)
+            panel.plot(np.arange(1, len(mean) + 1), mean if index == 0 else 100 * mean, label=name)
+        drawing.label(panel, title, "epoch", "loss + alpha sum |w|" if index == 0 else "%")
     ax[0].legend()
-
-
-@plot(size=(6.4, 3.4))
-def zeros_by_width(widths: Sequence[float], zeros: np.ndarray, features: int, *, ax: "Axes") -> None:
-    """Draw the exact zeros (worlds, widths) of the minimum against the width over which the kink is rounded off."""
-    ax.bar(range(len(widths)), zeros.mean(axis=0), color=[TEST if width == 0 else TRAINING for width in widths])
-    ax.set_xticks(range(len(widths)), ["kink" if width == 0 else f"{width:g}" for width in widths])
-    ax.set(xlabel="width of the rounded corner", ylabel=f"zeros among {features} weights", ylim=(0, features))
-
-
-@plot(size=(6.4, 3.6))
-def by_width(widths: Sequence[int], errors: Mapping[str, np.ndarray], examples: int, *, ax: "Axes") -> None:
-    """Draw the median test error (worlds, widths) against the number of random features, for each penalty."""
-    for (name, values), marker in zip(errors.items(), MARKERS, strict=False):
-        ax.plot(widths, np.median(values, axis=0), marker=marker, markersize=5, label=name)
-    ax.axvline(examples, color="#222222", linestyle="--", linewidth=1, label="as many features as examples")
-    ax.set(xscale="log", yscale="log", xlabel="random features", ylabel="squared error on new examples")
-    ax.legend()

@@ -1,49 +1,29 @@
-"""Experiments on linear models: loss by strength, threshold, number of weights and exponent, on several data sets.
+"""Experiments on linear models: loss by strength and by threshold on several data sets, and zeros without a kink.
 
 Each function takes a seed, which makes or splits the data.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
 
-from workbench.experiments.linear_tasks import Task, error, largest, linear_task, path, strengths, tuned
+from workbench.experiments.linear_tasks import Task, cut, error, largest, linear_task, path, strengths
 from workbench.experiments.sparse_truths import NOISE
 from workbench.experiments.tuning_studies import explained
 from workbench.operator import checked_choice
 from workbench.solvers.penalties import Lp
-from workbench.sparse_lp import sparse_lp
 
 FACTORS = {"a tenth of": 0.1, "half": 0.5, "twice": 2.0, "ten times": 10.0}
-SHARES = tuple(np.geomspace(1, 1e-3, 31).tolist())  # of the strength that makes all weights zero
-EXPONENTS = (0.3, 0.5, 0.7, 0.9, 1.0, 1.2, 1.5, 2.0)
+SHARES = tuple(np.geomspace(1, 1e-3, 16).tolist())  # of the strength that makes all weights zero
 GRID, GROUPS = 20, 5  # strengths and thresholds, and groups of neighbours among them
 
 
-class Curve(NamedTuple):
-    """Number of weights, training loss and test loss along a path, each of shape (strengths,)."""
-
-    nonzeros: np.ndarray
-    training: np.ndarray
-    test: np.ndarray
-
-
-def along(seed: int, data: str, shares: Sequence[float] = SHARES) -> Curve:
-    """Follow the path of p = 1 on one of the `linear_tasks.TASKS`, with strengths as shares of the strongest."""
+def along(seed: int, data: str) -> np.ndarray:
+    """Return test losses along the path of p = 1 on one of the `linear_tasks.TASKS`, for SHARES, shape (shares,)."""
     task = linear_task(seed, data)
-    solutions = path(*task.parts.train, [Lp(largest(task) * share) for share in shares], task.loss)
-    losses = (
-        [error(part, weights, task.loss) for weights in solutions] for part in (task.parts.train, task.parts.test)
-    )
-    return Curve(np.count_nonzero(solutions, axis=1), *map(np.array, losses))
-
-
-def by_exponent(seed: int, data: str, exponents: Sequence[float] = EXPONENTS) -> np.ndarray:
-    """Return the test loss of each exponent, shape (exponents,); validation data choose each one's strength."""
-    task = linear_task(seed, data)
-    return np.array([tuned(task, strengths(task, p)).test for p in exponents])
+    solutions = path(*task.parts.train, [Lp(largest(task) * share) for share in SHARES], task.loss)
+    return np.array([error(task.parts.test, weights, task.loss) for weights in solutions])
 
 
 def around_the_best(seed: int, data: str, hyperparameter: str) -> dict[str, float]:
@@ -58,15 +38,15 @@ def around_the_best(seed: int, data: str, hyperparameter: str) -> dict[str, floa
     penalties = strengths(task, 1.0, GRID)
     solutions = path(*task.parts.train, penalties, task.loss)
     thresholds = np.geomspace(1e-3, 1, GRID) * np.abs(solutions).max()
-    losses = np.array([[error(task.parts.validate, _cut(w, t), task.loss) for t in thresholds] for w in solutions])
+    losses = np.array([[error(task.parts.validate, cut(w, t), task.loss) for t in thresholds] for w in solutions])
     i = int(losses.min(axis=1).argmin())
     equal = np.flatnonzero(losses[i] == losses[i].min())
     alpha, threshold = penalties[i].alpha, float(thresholds[equal[len(equal) // 2]])
 
     def loss(factor: float) -> float:
         if hyperparameter == "threshold":
-            return error(task.parts.test, _cut(solutions[i], factor * threshold), task.loss)
-        return error(task.parts.test, _cut(_solved(task, factor * alpha), threshold), task.loss)
+            return error(task.parts.test, cut(solutions[i], factor * threshold), task.loss)
+        return error(task.parts.test, cut(_solved(task, factor * alpha), threshold), task.loss)
 
     best, groups = loss(1.0), np.indices(losses.shape) // (GRID // GROUPS)
     shares = (explained(np.log(losses).ravel(), group.ravel()) for group in groups)
@@ -77,12 +57,6 @@ def around_the_best(seed: int, data: str, hyperparameter: str) -> dict[str, floa
 
 def _solved(task: Task, alpha: float) -> np.ndarray:
     return path(*task.parts.train, [Lp(alpha)], task.loss)[-1]
-
-
-def _cut(weights: np.ndarray, threshold: float) -> np.ndarray:
-    cut = weights.copy()
-    sparse_lp(cut, 1.0, 1.0, threshold)
-    return cut
 
 
 def zeros_by_smoothing(seed: int, widths: Sequence[float]) -> np.ndarray:

@@ -8,7 +8,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from workbench import drawing
-from workbench.experiments import sparse_truths
+from workbench.experiments import lp_models, sparse_truths
+from workbench.experiments.lp_models import WIDTHS
 from workbench.experiments.lp_supports import overlap
 from workbench.machines.published import SMALL_CORE
 from workbench.solvers.penalties import Lp, l1_ball_projection
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 BLUE, RED, GREEN, DARK = "#0072B2", "#D55E00", "#009E73", "#555555"
 WORLDS = 5
 ALPHAS = np.geomspace(2.0, 2e-3, 25)
-WIDTHS = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 120, 150, 200, 300, 500, 1000)
-EXAMPLES, INPUTS, NEW = 80, 20, 1000
+EXAMPLES, NEW = 80, 1000
 TINIEST = 1e-12  # result that the picture of the corner still shows
 PAIRS, OTHERS = 6, 18  # features that matter, each with a twin that does not; further features
 BOOTSTRAPS = 30
@@ -102,16 +102,10 @@ def error_by_width(ridge: float, worlds: int = WORLDS) -> np.ndarray:
 @functools.cache
 def _decomposed(seed: int) -> list[tuple[np.ndarray, ...]]:
     """Return what the error of any ridge needs, for each width: U'y, singular values, new features times V, new y."""
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(EXAMPLES + NEW, INPUTS))
-    y = x @ rng.normal(size=INPUTS) / np.sqrt(INPUTS) + sparse_truths.NOISE * rng.normal(size=len(x))
-    found = []
-    for width in WIDTHS:
-        features = np.maximum(x @ rng.normal(size=(INPUTS, width)), 0) / np.sqrt(width)
-        with threadpool_limits(1):  # more threads would mostly wait for each other
-            u, s, v = np.linalg.svd(features[:EXAMPLES], full_matrices=False)
-        found.append((u.T @ y[:EXAMPLES], s, features[EXAMPLES:] @ v.T, y[EXAMPLES:]))
-    return found
+    with threadpool_limits(1):  # more threads would mostly wait for each other
+        return [
+            (u.T @ parts.train[1], s, parts.test[0] @ v.T, parts.test[1]) for parts, u, s, v in lp_models.by_width(seed)
+        ]
 
 
 @drawing.plot(size=(7.2, 3.8))

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from workbench.experiments import linear_tasks, sparse_truths
-from workbench.experiments.linear_tasks import Examples, error, path, strengths
+from workbench.experiments.linear_tasks import Examples, cut, error, path, strengths
 from workbench.operator import checked_choice
 from workbench.solvers.penalties import Lp, Penalty
-from workbench.sparse_lp import sparse_lp
 
 ROWS, PAIRS = 80, 60
 FOLDS, BOOTSTRAPS = 5, 50
@@ -103,7 +102,7 @@ def by_folds(examples: Examples, loss: str, keeps: str, seed: int) -> Chosen:
     for left_out in out:
         train = np.setdiff1d(np.arange(len(y)), left_out)
         for i, weights in enumerate(path(X[train], y[train], penalties, loss)):
-            losses[i] += [error((X[left_out], y[left_out]), _cut(weights, each), loss) for each in thresholds]
+            losses[i] += [error((X[left_out], y[left_out]), cut(weights, each), loss) for each in thresholds]
     i, j = np.unravel_index(losses.argmin(), losses.shape)
     way = np.geomspace(penalties[0].alpha, penalties[i].alpha, APPROACH) if p < 1 else [penalties[i].alpha]
     return Chosen([Lp(float(alpha), p) for alpha in way], float(thresholds[j]))
@@ -111,13 +110,7 @@ def by_folds(examples: Examples, loss: str, keeps: str, seed: int) -> Chosen:
 
 def kept(examples: Examples, loss: str, chosen: Chosen) -> np.ndarray:
     """Return which weights are not zero, shape (features,)."""
-    return _cut(path(*examples, chosen.penalties, loss)[-1], chosen.threshold) != 0
-
-
-def _cut(weights: np.ndarray, threshold: float) -> np.ndarray:
-    cut = weights.copy()
-    sparse_lp(cut, 1.0, 1.0, threshold)
-    return cut
+    return cut(path(*examples, chosen.penalties, loss)[-1], chosen.threshold) != 0
 
 
 def overlap(supports: np.ndarray) -> float:

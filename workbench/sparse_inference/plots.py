@@ -52,14 +52,3 @@ def _mark(ax: Axes, key: str, at: float | None, **look: object) -> None:
     """Draw a circle where a curve crosses 1; none if it does not, or if the form is faster without any zeros."""
     place = [at] if at else [float("nan")]
     drawing.line(ax, key, place, [1.0], marker="o", markerfacecolor="none", linestyle="", **look)
-
-
-@drawing.plot(size=(7.2, 4.4))
-def bytes_by_form(zeros: Sequence[float], sizes: Mapping[str, Sequence[float]], *, ax: Axes) -> None:
-    """Draw the bytes of each form against the share of zeros; `sizes` has the bytes by form, one for each share."""
-    for i, (name, each) in enumerate(sizes.items()):
-        look = {"color": MUTED if name == "dense" else f"C{i % 7}", "marker": MARKERS[i % len(MARKERS)]}
-        drawing.line(ax, name, zeros, each, label=name, markersize=4, **look)
-    drawing.label(ax, "A bitmap costs a bit for each place, CSR a column for each weight", "share of zeros", "bytes")
-    ax.set(xlim=(-0.03, 1.03), yscale="log")
-    drawing.legend(ax, fontsize=8)
