@@ -46,6 +46,7 @@ def small(monkeypatch, no_collection):
     monkeypatch.setattr(dropout, "QUICK_SIZES", sizes)
     sizes = {"rows": ((3000, 24), 1500), "weights": (230, 150), "dense": (60, 210), "sparse": ((220, 410), 0.05)}
     monkeypatch.setattr(sparse_lp, "QUICK_SIZES", sizes)
+    monkeypatch.setattr(lasso, "ESTIMATED", {"tall": (130, 60), "wide": (31, 83), "sparse": ((91, 70), 0.3)})
     monkeypatch.setattr(declared, "QUICK_ELEMENTS", (900, 2000))
     for module, name in ((lrn, "PEERS"), (dropout, "PEERS"), (sparse_lp, "PEERS"), (lasso, "SOLVERS")):
         monkeypatch.setattr(module, name, {})

@@ -13,6 +13,8 @@ from workbench.bench import driver, lasso, run_bench, sparse_lp
 from workbench.bench.driver import Peer, Settings, WrongResult, present_peers
 from workbench.bench.lasso import relative_gap
 from workbench.data.planted import planted_dense, planted_sparse
+from workbench.machines.timing import Timing
+from workbench.solvers import LpRegressorCV
 from workbench.sparse_lp import kernels
 
 PLAIN_ROWS = "SparseLpRegularizer forward, p 1, rows 1,500, indices int32, 3000×24 dense"
@@ -81,7 +83,13 @@ def test_rows_are_written_as_json(small, fake_peer, monkeypatch, tmp_path, capsy
         ([60, 210], "dense", 1e-6, ["scikit-learn"]),
         ([220, 410], "CSC", 1e-6, ["scikit-learn"]),
     ]
-    gaps = content["measurements"]
+    gaps, ratios = content["measurements"][:4], content["measurements"][4:]
+    assert [(each["name"], each["target"]) for each in ratios] == [
+        (f"estimator, {name}, {what}: ours / scikit-learn", 1.0)
+        for name in ("tall", "wide", "sparse")
+        for what in ("one fit", "five folds")
+    ]
+    assert all(each["value"] > 0 for each in ratios)
     assert [re.sub(r" asked for \S+:", "", each["name"]) for each in gaps] == [
         f"{problem.name}, {who} duality gap" for problem in PROBLEMS for who in ("workbench", "scikit-learn")
     ]
@@ -290,6 +298,23 @@ def test_a_solver_of_ours_that_stops_short_is_a_wrong_result(monkeypatch):
     )
     with pytest.raises(WrongResult, match=r"^Lasso coordinate descent.*1 thread: duality gap \S+, at most 1e-06"):
         run_lasso(monkeypatch, scikit_learn)
+
+
+def test_estimators_are_equal_before_they_are_timed(monkeypatch):
+    problems = {"tall": planted_dense((130, 60))}
+    known = {"theirs": Timing(2.0, 0.0), "ours": Timing(3.0, 0.0)}
+    monkeypatch.setattr(lasso, "measure", lambda runs, rounds: known)
+    assert [each.value for each in lasso.estimator_ratios(problems, 3)] == [1.5, 1.5]
+    right = LpRegressorCV.fit
+
+    def wrong(model, x, y):
+        right(model, x, y).coef_ *= 1 + 1e-5
+        return model
+
+    monkeypatch.setattr(LpRegressorCV, "fit", wrong)
+    monkeypatch.setattr(lasso, "measure", lambda runs, rounds: pytest.fail("timed a wrong result"))
+    with pytest.raises(WrongResult, match="estimator, tall, five folds: weights differ by 1e-05 of the largest"):
+        lasso.estimator_ratios(problems, 3)
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.layout)

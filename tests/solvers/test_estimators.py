@@ -29,7 +29,7 @@ Y = X @ [2.0, 0.0, -1.5, 0.0, 0.1] + 0.3 * rng.normal(size=53) + 7
 WEIGHTS = rng.integers(0, 4, 53)
 
 
-@parametrize_with_checks([LpRegressor(), LpClassifier(max_iter=500), LpRegressorCV(alphas=7, cv=3)])
+@parametrize_with_checks([LpRegressor(), LpClassifier(max_iter=30), LpRegressorCV(alphas=7, cv=3)])
 def test_scikit_learn_accepts_it(estimator, check):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -419,7 +419,7 @@ def test_hard_thresholding_by_hand():
 def test_every_kind_of_matrix(solver):
     X, y = data((19, 8))
     X = np.round(4 * X)
-    arguments = dict(max_iterations=12, start=np.linspace(-1, 1, 8), **suited(solver, Lp(0.5)))
+    arguments = dict(max_iterations=12, tolerance=1e-12, start=np.linspace(-1, 1, 8), **suited(solver, Lp(0.5)))
     expected = solve(X, y, **arguments).weights
     strided = np.zeros((38, 24))[::2, ::3]
     strided[:] = X

@@ -31,6 +31,7 @@ GAP = 1e-6  # largest duality gap, in units of |y|^2 / n
 FRACTION = 20  # alpha is the smallest alpha for which all weights are 0, divided by this
 TIGHT, EQUAL = 1e-12, 1e-6  # tolerance of the estimators that are compared, and how far their weights may be apart
 FOLD_ALPHAS = 50  # alphas in a cross-validation
+ESTIMATED = {"tall": (1200, 200), "wide": (200, 900), "sparse": ((600, 500), 0.03)}  # X of the estimators, and density
 TOLERANCES = tuple(GAP * 2.0**k for k in range(10, -21, -1))  # tried one after another
 
 LEGEND = (
@@ -142,29 +143,38 @@ def estimator_ratios(problems: dict[str, tuple[Any, np.ndarray]], rounds: int) -
 
     Raises:
         WrongResult: with tight tolerances, the weights differ by more than EQUAL times the largest of scikit-learn's.
+            Nothing has been timed then.
     """
-    sklearn, ours = import_module("sklearn.linear_model"), import_module("workbench.solvers.estimators")
+    pairs = {
+        f"{name}, {what}": pair for name, problem in problems.items() for what, pair in _estimators(*problem).items()
+    }
+    for name, fit in pairs.items():
+        theirs, mine = (each.coef_ for each in fit(TIGHT))
+        apart = np.abs(mine - theirs).max() / np.abs(theirs).max()
+        if not apart <= EQUAL:
+            raise WrongResult(f"estimator, {name}: weights differ by {apart:.3g} of the largest, at most {EQUAL:g}")
     found = []
-    for name, (matrix, y) in problems.items():
-        most = float(np.abs(matrix.T @ (y - y.mean())).max() / y.size)
-        alphas = most * np.geomspace(1, 1 / FRACTION, FOLD_ALPHAS)
-        pairs = {
-            "one fit": (sklearn.Lasso(most / FRACTION, max_iter=MANY), ours.LpRegressor(most / FRACTION)),
-            "five folds": (sklearn.LassoCV(alphas=alphas, max_iter=MANY), ours.LpRegressorCV(alphas=alphas)),
-        }
-        for what, (theirs, mine) in pairs.items():
-            for tolerance in (TIGHT, GAP):
-                theirs.set_params(tol=tolerance).fit(matrix, y)
-                mine.set_params(tol=2 * tolerance).fit(matrix, y)  # in units of |y|^2 / (2n)
-                apart = np.abs(mine.coef_ - theirs.coef_).max() / np.abs(theirs.coef_).max()
-                if tolerance == TIGHT and not apart <= EQUAL:
-                    raise WrongResult(f"{name}, {what}: weights differ by {apart:.3g} of the largest")
-            models = {"theirs": theirs, "ours": mine}
-            runs = {who: Contender(partial(model.fit, matrix, y)) for who, model in models.items()}
-            times = measure(runs, rounds)
-            ratio = times["ours"].seconds / times["theirs"].seconds
-            found.append(Measurement(f"estimator, {name}, {what}: ours / scikit-learn", ratio, "", 1.0))
+    for name, fit in pairs.items():
+        theirs, mine = (Contender(partial(model.fit, *fit.args[-2:])) for model in fit(GAP))
+        times = measure({"theirs": theirs, "ours": mine}, rounds)
+        ratio = times["ours"].seconds / times["theirs"].seconds
+        found.append(Measurement(f"estimator, {name}: ours / scikit-learn", ratio, "", 1.0))
     return tuple(found)
+
+
+def _estimators(matrix: Any, y: np.ndarray) -> dict[str, partial]:
+    """Return functions of a tolerance that return scikit-learn's estimator and ours, fitted."""
+    sklearn, ours = import_module("sklearn.linear_model"), import_module("workbench.solvers.estimators")
+    most = float(np.abs(matrix.T @ (y - y.mean())).max() / y.size)
+    alphas = most * np.geomspace(1, 1 / FRACTION, FOLD_ALPHAS)
+    one = sklearn.Lasso(most / FRACTION, max_iter=MANY), ours.LpRegressor(most / FRACTION)
+    folds = sklearn.LassoCV(alphas=alphas, max_iter=MANY), ours.LpRegressorCV(alphas=alphas)
+    return {"one fit": partial(_fitted, *one, matrix, y), "five folds": partial(_fitted, *folds, matrix, y)}
+
+
+def _fitted(theirs: Any, mine: Any, matrix: Any, y: np.ndarray, tolerance: float) -> tuple[Any, Any]:
+    """Fit both until the gap is at most `tolerance`, in units of |y|^2 / n; ours is told in units of |y|^2 / (2n)."""
+    return theirs.set_params(tol=tolerance).fit(matrix, y), mine.set_params(tol=2 * tolerance).fit(matrix, y)
 
 
 def solver(name: str, model: Callable[[float, float], Any]) -> Callable[[Case, int], Contender | None]:

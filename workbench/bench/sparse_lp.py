@@ -40,7 +40,7 @@ LEGEND = (
 
 
 def bench(settings: Settings) -> Results:
-    """Time rows, weights and both Lassos, and compute the duality gap that each solver reaches."""
+    """Time rows, weights, both Lassos and the estimators, and compute the duality gap that each solver reaches."""
     sizes = QUICK_SIZES if settings.quick else SIZES
     problems = planted_dense(sizes["dense"]), planted_sparse(*sizes["sparse"])
     solved = [lasso.case(*each) for each in problems]
@@ -52,8 +52,13 @@ def bench(settings: Settings) -> Results:
     ]
     peers = present_peers({**PEERS, **lasso.SOLVERS}, settings.say)
     found = run(groups, peers, settings.rounds, settings.say, machine=settings.machine)
-    gaps = tuple(gap for each in solved for gap in each.gaps())
-    return dataclasses.replace(found, measurements=gaps, legends=(LEGEND, lasso.LEGEND))
+    figures = [gap for each in solved for gap in each.gaps()]
+    if any(peer.name == "scikit-learn" for peer in peers):
+        settings.say("timing the estimators beside scikit-learn's")
+        makers = {"tall": planted_dense, "wide": planted_dense, "sparse": lambda shape: planted_sparse(*shape)}
+        estimated = {name: makers[name](shape) for name, shape in lasso.ESTIMATED.items()}
+        figures += lasso.estimator_ratios(estimated, settings.rounds)
+    return dataclasses.replace(found, measurements=tuple(figures), legends=(LEGEND, lasso.LEGEND))
 
 
 def row_cases(shape: tuple[int, int], count: int) -> list[Case]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MARKERS = "osD^vP"
 CONTROL = "L2"
+COLOURS = {"digits": "#E69F00", "vowels": "#56B4E9"}  # digits as in the other pictures of data sets
 
 
 @drawing.plot(size=(6.8, 4.0))
@@ -41,7 +42,8 @@ def gains(losses: Mapping[str, Mapping[str, np.ndarray]], control: str = CONTROL
         each = [1 - by_arm[arm] / by_arm[control] for arm in arms]
         means = np.array([values.mean() for values in each])
         away = np.abs(np.array([interval(values) for values in each]).T - means)
-        ax.errorbar(100 * means, places + shift, xerr=100 * away, fmt="o", markersize=4, linewidth=1.2, label=task)
+        look = {"color": COLOURS.get(task), "markersize": 4, "linewidth": 1.2}
+        ax.errorbar(100 * means, places + shift, xerr=100 * away, fmt="o", label=task, **look)
     ax.axvspan(-100 * MARGIN, 100 * MARGIN, color="#BBBBBB", alpha=0.4)
     ax.set_yticks(places, arms)
     drawing.label(ax, "", f"test loss lower than with {control}, %", "")

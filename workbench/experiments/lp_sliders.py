@@ -55,7 +55,7 @@ def corner(p: float, smoothing: float, *, ax: "Axes") -> None:
         )
     shares = [np.mean(z == 0) for z, _, _ in results.values()]
     title = f"Exact zeros: {shares[0]:.0%} with p = 1, {shares[1]:.0%} with p = {p:g}, {shares[2]:.0%} rounded"
-    drawing.label(ax, title, "number before the step of the penalty, of weight 1", "what is left of it", yscale="log")
+    drawing.label(ax, title, "number before a proximal step of weight 1", "what is left of it", yscale="log")
     ax.set(xlim=(0, 2.5), ylim=(TINIEST, 3))
     drawing.legend(ax, loc="lower right")
 
@@ -115,7 +115,7 @@ def by_width(ridge: float, *, ax: "Axes") -> None:
         errors = error_by_width(strength).mean(axis=0)
         drawing.line(ax, name, WIDTHS, errors, color=colour, linestyle=dashes, marker="o", markersize=4, label=name)
     drawing.vertical(ax, "examples", EXAMPLES, color=DARK, linestyle=":", linewidth=1.2)
-    title = f"{EXAMPLES} examples (dotted line), ridge {ridge:.2g}: its highest error is {errors.max():.2g}"
+    title = f"{EXAMPLES} examples (dotted line), ridge {ridge:.2g}: at most {errors.max():.2g}"
     drawing.label(ax, title, "number of features", "mean squared error on new data", xscale="log", yscale="log")
     ax.set_ylim(0.3, 100)
     drawing.legend(ax)
@@ -148,7 +148,7 @@ def kept_in_bootstraps(correlation: float, p: float, *, ax: "Axes") -> None:
     drawing.bars(ax, "share", places, kept.mean(axis=0), colours)
     for name, middle in (("these matter", 2.5), ("their twins do not", 8.5), ("neither do the others", 20.5)):
         drawing.write(ax, name, middle, 1.03, name, ha="center", fontsize=9)
-    title = f"Correlation {correlation:.2f}, p = {p:g}: two samples share {overlap(kept):.0%} of what one keeps"
+    title = f"Correlation {correlation:.2f}, p = {p:g}: two samples share {overlap(kept):.0%} of what either keeps"
     drawing.label(ax, title, "feature", "share of samples that keep it", ylim=(0, 1.12))
     ax.grid(axis="x", visible=False)
 

@@ -18,9 +18,10 @@ from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp
 from workbench.solvers.problem import Iterate, Options, Problem
 from workbench.sparse_lp.reference import lp_threshold
 
+FEW_STORED = 20_000  # a sparse X with at most this many numbers has one working set with all weights, ...
+DEEP = 0.01  # ... which is solved to this tolerance in place of INNER: its passes cost less than the steps between them
 FIRST_SET = 100  # least number of features in a working set
-PASSES = 200  # largest number of passes over a working set at a time
-INNER = 0.1  # tolerance of a working set, as a share of the whole problem's largest violation
+FIRST_CONVEX_SET = 50  # the same where the working sets do not decide which minimum is found
 NEWTON_STEPS = 10  # largest number of Newton steps on a working set
 SHORTEST = 1e-10  # the line search gives up at this share of a Newton step
 ARMIJO = 0.01  # a step must give at least this share of the decrease that the slope predicts
@@ -39,11 +40,15 @@ def coordinate_descent(problem: Problem, options: Options) -> Iterator[Iterate]:
     blocks = _Blocks(problem)
     weights, predictions = options.start, options.predictions
     weights[problem.squares == 0] = 0.0  # these columns predict nothing that an intercept does not
-    passes, size, work = 0, problem.size if _keeps_all(problem) else math.ceil(FIRST_SET / blocks.size), None
+    convex = problem.loss.quadratic and problem.penalty.convex
+    few = convex and getattr(problem.matrix, "nnz", math.inf) <= FEW_STORED
+    inner = DEEP if few else coordinate_loops.INNER
+    least = math.ceil((FIRST_CONVEX_SET if convex else FIRST_SET) / blocks.size)
+    passes, size, work = 0, problem.size if few or _keeps_all(problem) else least, None
     while True:
         gradient = problem.gradient(predictions)
         violations = blocks.violations(gradient, weights)
-        tolerance = INNER * float(violations.max())
+        tolerance = inner * float(violations.max())
         yield Iterate(weights.copy(), predictions, gradient, float(violations.max()), passes=passes)
         if work is None or not work.covers(violations, tolerance):
             size = max(size, 2 * blocks.count_active(weights))
@@ -251,7 +256,7 @@ class _WorkingSet:
             residual = np.append(residual, 0.0)  # an intercept has made the residual orthogonal to root
         terms = coordinate_loops.Terms(self.terms.weight * n, self.terms.p, self.terms.ridge * n)
         done = coordinate_loops.descend(
-            columns, residual, weights, model.squares, terms, self.groups, tolerance * n, PASSES
+            columns, residual, weights, model.squares, terms, self.groups, tolerance * n, coordinate_loops.PASSES
         )
         return weights, done
 
@@ -322,7 +327,8 @@ def _columns(problem: Problem, features: np.ndarray) -> Columns:
         some = matrix.T if every else matrix[:, features].T
         if problem.means is None:
             return coordinate_loops.Dense(np.ascontiguousarray(some))
-        return coordinate_loops.Dense(np.subtract(some, problem.means[features, None], order="C"))
+        reused = some if some.flags.c_contiguous and not every else None  # it is a copy already
+        return coordinate_loops.Dense(np.subtract(some, problem.means[features, None], out=reused, order="C"))
     some = matrix if every else matrix[:, features]
     return coordinate_loops.Sparse(*map(unlocked, (some.data, some.indices, some.indptr)))
 

@@ -1,6 +1,7 @@
 """Compiled loops of coordinate descent.
 
     descend          minimize 1/2 |r|^2 + penalty(w), r = z - A w, over one weight or one group of weights at a time
+    lasso_path       descend for p = 1 and several strengths of the penalty, one after another, given A^T A
     violations       compute the distance of each weight from its own minimum
     block_products   compute A_g^T A_g for each group g of columns
 
@@ -39,6 +40,8 @@ Terms = namedtuple("Terms", "weight p ridge")
 
 MEMORY = 5  # number of iterates that an extrapolation combines
 NEWTON_STEPS = 60  # more than any input needs: Newton's method converges quadratically
+PASSES = 200  # largest number of passes over a working set at a time
+INNER = 0.1  # tolerance of a working set, as a share of the whole problem's largest violation
 
 
 @part
@@ -301,6 +304,68 @@ def descend(columns, residual, weights, curvatures, terms, groups, tolerance, li
         residuals[0] = residual
         at = 1
     return limit
+
+
+@part
+def _look(weights, pull, start, square, strength):
+    """Return the duality gap of 1/2 |r|^2 + strength |w|_1 and the largest violation, given pull = A^T r."""
+    fitted, error, size, largest, violation = 0.0, square, 0.0, 0.0, 0.0
+    for j in range(weights.shape[0]):
+        w, g = weights[j], pull[j]
+        fitted += w * start[j]
+        error -= w * (start[j] + g)
+        size += abs(w)
+        largest = max(largest, abs(g))
+        violation = max(violation, abs(g) - strength if w == 0 else abs(g - math.copysign(strength, w)))
+    share = min(1.0, strength / largest) if largest > 0 else 1.0
+    return error / 2 + strength * size - share * (square - fitted) + share * share * error / 2, violation
+
+
+@kernel
+def lasso_path(products, start, square, strengths, target, limit, found, gaps):
+    """Minimize 1/2 |r|^2 + strengths[a] |w|_1 for each a, and set found[a] (k,) to w and gaps[a] to the duality gap.
+
+    `products` is A^T A (k, k), `start` is A^T z (k,), `square` is |z|^2. The strengths decrease, and each solution
+    starts at the one before. A working set has the weights that are not zero and those that the strong rule keeps,
+    later those that violate. It is solved at most `limit` times, until the gap is at most `target` or nothing moves.
+
+    Source: Tibshirani et al., Strong rules for discarding predictors in lasso-type problems, 2012.
+    """
+    k = start.shape[0]
+    weights, pull, chosen = np.zeros(k), start.copy(), np.empty(k, np.intp)
+    for a in range(strengths.shape[0]):
+        strength = strengths[a]
+        bound = 2 * strength - strengths[max(a - 1, 0)]
+        for done in range(limit + 1):
+            gaps[a], violation = _look(weights, pull, start, square, strength)
+            if gaps[a] <= target or done == limit:
+                break
+            size = 0
+            for j in range(k):
+                if products[j, j] > 0 and (weights[j] != 0 or abs(pull[j]) >= bound):
+                    chosen[size] = j
+                    size += 1
+            inner, slopes, begun = np.empty((size, size)), np.empty(size), np.empty(size)
+            some, squares = np.empty(size), np.empty(size)
+            for b in range(size):
+                j = chosen[b]
+                some[b], squares[b], slopes[b], begun[b] = weights[j], products[j, j], pull[j], start[j]
+                for c in range(size):
+                    inner[b, c] = products[j, chosen[c]]
+            terms = Terms(strength, 1.0, 0.0)
+            descend(Products(inner, begun), slopes, some, squares, terms, (), INNER * violation, PASSES)
+            pull[:] = start
+            moved = bound > strength
+            for b in range(size):
+                moved = moved or weights[chosen[b]] != some[b]
+                weights[chosen[b]] = some[b]
+                if some[b] != 0:
+                    for i in range(k):
+                        pull[i] -= some[b] * products[chosen[b], i]
+            if not moved:  # rounding is all that is left
+                break
+            bound = strength
+        found[a] = weights
 
 
 @kernel

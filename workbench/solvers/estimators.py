@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from workbench.lazily import naming_the_extra
-from workbench.solvers.paths import COUNT, EPS, Path, lambda_max, regularization_path
+from workbench.solvers.paths import COUNT, EPS, lambda_max, path_weights, regularization_path
 from workbench.solvers.penalties import Lp
 from workbench.solvers.solve import solve
 
@@ -260,14 +260,20 @@ class LpRegressorCV(RegressorMixin, _LpModel):
             weights = None if sample_weight is None else sample_weight[test]
             sizes[k] = len(test) if weights is None else weights.sum()
             for i, p in enumerate(exponents):
-                path = self._path(rows[train], y[train], sample_weight, train, p, self.alphas_[i], self.tol)
-                wrong = rows[test] @ path.weights.T + path.intercepts - y[test, None]
+                how = self._how(sample_weight, train)
+                found, intercepts, converged = path_weights(
+                    rows[train], y[train], Lp(1.0, p), alphas=self.alphas_[i], **how
+                )
+                self._warn_unless(converged, p)
+                wrong = rows[test] @ found.T + intercepts - y[test, None]
                 self.mse_path_[i, :, k] = np.average(wrong**2, axis=0, weights=weights)
         means = np.average(self.mse_path_, axis=2, weights=None if sample_weight is None else sizes)
         i, best = np.unravel_index(means.argmin(), means.shape)
         self.alpha_, self.p_ = float(self.alphas_[i, best]), float(exponents[i])
         passed = self.alphas_[i, best if self.p_ >= 1 else 0 : best + 1]  # a convex fit needs no path
-        path = self._path(X, y, sample_weight, slice(None), self.p_, passed, min(self.tol, FINAL))
+        how = self._how(sample_weight, slice(None)) | {"tolerance": min(self.tol, FINAL)}
+        path = regularization_path(X, y, Lp(1.0, self.p_), alphas=passed, **how)
+        self._warn_unless(path.converged, self.p_)
         self.coef_, self.intercept_, self.n_iter_ = path.weights[-1], path.intercepts[-1], max(int(path.passes[-1]), 1)
         return self
 
@@ -282,23 +288,18 @@ class LpRegressorCV(RegressorMixin, _LpModel):
         largest = lambda_max(X, y, Lp(1.0, p), intercept=self.fit_intercept, sample_weight=sample_weight)
         return (largest or 1.0) * np.geomspace(1, eps, count)
 
-    def _path(
-        self, X: Any, y: np.ndarray, sample_weight: Any, rows: Any, p: float, alphas: np.ndarray, tol: float
-    ) -> Path:
-        path = regularization_path(
-            X,
-            y,
-            Lp(1.0, p),
-            alphas=alphas,
-            intercept=self.fit_intercept,
-            sample_weight=None if sample_weight is None else sample_weight[rows],
-            solver=self.solver,
-            tolerance=tol,
-            max_iterations=self.max_iter,
-        )
-        if not path.converged.all():
-            _warn(self.max_iter, f"{np.count_nonzero(~path.converged)} of {alphas.size} alphas with p={p:g}")
-        return path
+    def _how(self, sample_weight: Any, rows: Any) -> dict[str, Any]:
+        return {
+            "intercept": self.fit_intercept,
+            "sample_weight": None if sample_weight is None else sample_weight[rows],
+            "solver": self.solver,
+            "tolerance": self.tol,
+            "max_iterations": self.max_iter,
+        }
+
+    def _warn_unless(self, converged: np.ndarray, p: float) -> None:
+        if not converged.all():
+            _warn(self.max_iter, f"{np.count_nonzero(~converged)} of {converged.size} alphas with p={p:g}")
 
 
 def _checked(model: Any, X: Any, y: Any, sample_weight: Any, **how: Any) -> tuple[Any, np.ndarray, Any]:

@@ -15,6 +15,7 @@ Source of the curvature 1/2: Böhning, Multinomial logistic regression algorithm
 """
 
 import dataclasses
+import functools
 from typing import ClassVar
 
 import numpy as np
@@ -33,6 +34,7 @@ class LeastSquares:
     targets: np.ndarray
     shares: np.ndarray | None = None
     intercept: bool = False
+    last: list = dataclasses.field(default_factory=lambda: [None, None])  # last predictions, and their residual
     name: ClassVar[str] = "least squares"
     curvature: ClassVar[float] = 1.0
     quadratic: ClassVar[bool] = True
@@ -63,11 +65,17 @@ class LeastSquares:
         if self.intercept and not _balanced(dual):
             return np.inf
         scaled = dual if self.shares is None else dual / self.shares
-        return float(dual @ scaled) * dual.size / 2 + float(dual @ self._residual(np.zeros_like(dual)))
+        return float(dual @ scaled) * dual.size / 2 + float(dual @ self._centred)
+
+    @functools.cached_property
+    def _centred(self) -> np.ndarray:
+        return self.targets - _mean(self.targets, self.shares) if self.intercept else self.targets
 
     def _residual(self, predictions: np.ndarray) -> np.ndarray:
-        residual = self.targets - predictions
-        return residual - _mean(residual, self.shares) if self.intercept else residual
+        if self.last[0] is not predictions:
+            residual = self.targets - predictions
+            self.last[:] = predictions, residual - _mean(residual, self.shares) if self.intercept else residual
+        return self.last[1]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from workbench.operator import REQUIRED, Arg
+from workbench.solvers.lasso_path import lasso_path, pays
 from workbench.solvers.penalties import ElasticNet, GroupLasso, L1Ball, Lp, Penalty
 from workbench.solvers.problem import Problem, make_problem
-from workbench.solvers.solve import run
+from workbench.solvers.solve import ITERATIONS, TOLERANCE, run
 from workbench.sparse_lp.reference import lp_threshold
 
 COUNT = Arg("count", int, 100, "strengths on the path", low=1)
@@ -127,6 +128,47 @@ def regularization_path(
         solver=results[0].solver,
         intercepts=np.array([result.intercept for result in results]),
     )
+
+
+def path_weights(
+    X: Any,
+    y: Any,
+    penalty: Penalty,
+    *,
+    alphas: Any,
+    intercept: bool,
+    sample_weight: Any,
+    solver: str,
+    tolerance: float,
+    max_iterations: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the `weights`, `intercepts` and `converged` of `regularization_path` alone, which is faster for the Lasso.
+
+    Arguments and errors are as for `regularization_path`. Rounding or the limit may end the fast way for the Lasso
+    before it has converged. Then the usual way begins anew.
+    """
+    if penalty == Lp(1.0) and solver == "coordinate descent":
+        problem = make_problem(X, y, penalty, "least squares", intercept, sample_weight)
+        alphas = _checked_alphas(problem, alphas, None, None)
+        tolerance, limit = TOLERANCE.check(tolerance), ITERATIONS.check(max_iterations)
+        if pays(problem, alphas, tolerance):
+            weights, gaps = lasso_path(problem, alphas, tolerance, limit)
+            if (gaps <= tolerance).all():
+                moved = 0.0 if problem.means is None else weights @ problem.means
+                intercepts = problem.loss.offset(problem.nothing) - moved
+                return weights, np.broadcast_to(intercepts, alphas.shape), np.ones(alphas.shape, bool)
+    path = regularization_path(
+        X,
+        y,
+        penalty,
+        alphas=alphas,
+        intercept=intercept,
+        sample_weight=sample_weight,
+        solver=solver,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+    )
+    return path.weights, path.intercepts, path.converged
 
 
 def _largest_alpha(problem: Problem) -> float:

@@ -34,10 +34,19 @@ class Problem:
         """Return the number of weights."""
         return self.matrix.shape[1] * self.loss.classes
 
-    @property
+    @functools.cached_property
     def nothing(self) -> np.ndarray:
         """Return the predictions of zero weights."""
         return np.zeros_like(self.loss.targets)
+
+    @functools.cached_property
+    def first_gradient(self) -> np.ndarray:
+        """Return the gradient of the loss with respect to w at zero weights."""
+        return (self._transposed @ self.loss.gradient(self.nothing)).reshape(-1)
+
+    @functools.cached_property
+    def _transposed(self) -> Any:
+        return self.matrix.T  # a sparse one takes as long as its product with a vector
 
     @functools.cached_property
     def lipschitz(self) -> float:
@@ -51,10 +60,11 @@ class Problem:
         return np.repeat(self.loss.curvature * self.squares / self.matrix.shape[0], self.loss.classes)
 
     def with_penalty(self, penalty: Penalty) -> "Problem":
-        """Return the problem with another penalty; a Lipschitz constant that was already computed is reused."""
+        """Return the problem with another penalty; what was already computed without the penalty is reused."""
         other = dataclasses.replace(self, penalty=penalty)
-        if "lipschitz" in self.__dict__:
-            other.__dict__["lipschitz"] = self.lipschitz
+        for name in ("lipschitz", "nothing", "first_gradient", "_transposed"):
+            if name in self.__dict__:
+                other.__dict__[name] = self.__dict__[name]
         return other
 
     def predictions(self, weights: np.ndarray) -> np.ndarray:
@@ -63,7 +73,9 @@ class Problem:
 
     def gradient(self, predictions: np.ndarray) -> np.ndarray:
         """Return the gradient of the loss with respect to w."""
-        return (self.matrix.T @ self.loss.gradient(predictions)).reshape(-1)
+        if predictions is self.nothing:
+            return self.first_gradient
+        return (self._transposed @ self.loss.gradient(predictions)).reshape(-1)
 
     def intercept(self, weights: np.ndarray) -> Any:
         """Return the best intercept, a number, or shape (classes,); 0 without one."""
@@ -117,11 +129,11 @@ def make_problem(
     if sample_weight is not None:
         matrix, targets, shares = _weighted(matrix, targets, sample_weight)
         squares = column_squares(matrix, shares)
-    classes = np.unique(y) if loss != "least squares" and intercept else []
-    missing = np.setdiff1d(classes, targets)
-    if len(classes) == 1 or missing.size:
-        rows = f"no row of class {missing[0]:g} has a weight above 0" if missing.size else "all rows have one class"
-        raise ValueError(f"y: {rows}, so the best intercept is infinite; leave out the class or the intercept")
+    if loss != "least squares" and intercept:
+        classes, missing = np.unique(y), np.setdiff1d(y, targets)
+        if len(classes) == 1 or missing.size:
+            rows = f"no row of class {missing[0]:g} has a weight above 0" if missing.size else "all rows have one class"
+            raise ValueError(f"y: {rows}, so the best intercept is infinite; leave out the class or the intercept")
     means = None
     if intercept:
         means = column_means(matrix, shares)
@@ -196,6 +208,8 @@ def _checked_numbers(name: str, values: Any) -> np.ndarray:
 
 def _check_finite(matrix: Any, squares: np.ndarray) -> None:
     """Raise ValueError if X is not finite, or if a column's sum of squares overflows or underflows to 0."""
+    if np.isfinite(squares).all() and squares.all():
+        return
     for first in np.flatnonzero(~np.isfinite(squares))[:1]:
         column = matrix[:, [first]]
         column = (column.toarray() if is_sparse(column) else column).reshape(-1)
