@@ -116,13 +116,15 @@ def test_a_crossing_by_hand():
     assert cost.crossing(zeros, (2.0, 0.9, 1.5)) is None
 
 
-def test_csr_crosses_dense_weights_where_its_bytes_are_theirs():
+def test_the_predicted_crossing_of_csr_is_where_its_bytes_are_those_of_dense_weights():
     # One example, bound by memory at one rate: 8 s + 4 (rows + 1) = 4 x (rows x columns), up to what is read from
     # caches and written, which the made-up machine moves at the same rate: 4 more for each stored weight.
     shape = (1000, 1000)
-    before, after = (cost.over_dense("CSR, int32", shape, 1 - 4 / 12 + step, 1, MACHINE) for step in (-0.003, 0.003))
+    found = cost.predicted_crossing("CSR, int32", shape, 1, MACHINE)
+    assert found == pytest.approx(1 - 4 / 12, abs=0.002)
+    before, after = (cost.over_dense("CSR, int32", shape, found + step, 1, MACHINE) for step in (-0.01, 0.01))
     assert after < 1 < before
-    assert cost.over_dense("rows", shape, 0.02, 64, MACHINE) < 1
+    assert cost.predicted_crossing("rows", shape, 64, MACHINE) < 0.02
     assert cost.over_dense("dense", shape, 0.9, 1, MACHINE) == 1
 
 

@@ -24,6 +24,7 @@ from workbench.operator import checked_choice
 FORMS = ("dense", "CSR, int32", "CSR, int16", "bitmap", "bitmap, int8", "rows")
 NUMBER, ROWS, FEW, VECTOR, AT_ONCE, WIDTH = 4, 32, 4, 64, 4, 512  # as in forms, kernels and loops, which tests compare
 SIZES = (4, 8)
+STEPS = 1000  # of the share of zeros, where a crossing is looked for
 
 
 def stored_bytes(form: str, shape: Sequence[int], stored: int, *, itemsize: int = 4) -> int:
@@ -154,6 +155,14 @@ def crossing(zeros: Sequence[float], ratios: Sequence[float]) -> float | None:
     if last == len(logs) - 1:
         return None
     return float(np.interp(0.0, -logs[last : last + 2], zeros[last : last + 2]))
+
+
+def predicted_crossing(
+    form: str, shape: Sequence[int], batch: int, machine: Machine, *, threads: int = 1
+) -> float | None:
+    """Return the share of zeros from which on a form is predicted to be faster than dense, to STEPS parts of 1."""
+    zeros = [step / STEPS for step in range(STEPS + 1)]
+    return crossing(zeros, [over_dense(form, shape, each, batch, machine, threads=threads) for each in zeros])
 
 
 def _words(columns: int, size: int) -> int:
