@@ -6,7 +6,8 @@ from workbench.solvers import coordinate_loops
 from workbench.solvers.columns import LOST
 from workbench.solvers.problem import Problem
 
-MOST = 1000  # with more features, X^T X takes longer than it saves
+MOST = 3000  # features; X^T X of more takes too much memory
+WORTH = 3e7  # multiplications in X^T X that an alpha saves, about a millisecond
 DENSE = 0.1  # with a larger share of numbers that are not 0, a dense product is faster than a sparse one
 LEAST = 1e-13  # a gap computed from X^T X cannot be told from 0 below this share of the objective at zero weights
 
@@ -30,9 +31,13 @@ def pays(problem: Problem, alphas: np.ndarray, tolerance: float) -> bool:
     """Return whether `lasso_path` is faster for these alphas than one solution after another, and as accurate."""
     if problem.size > MOST or alphas.size == 1 or alphas[-1] == 0 or tolerance < LEAST:
         return False
+    rows, features = problem.matrix.shape
+    share = getattr(problem.matrix, "nnz", rows * features) / (rows * features)
+    if rows * features**2 * min(1.0, share / DENSE) ** 2 > WORTH * alphas.size:
+        return False
     if isinstance(problem.matrix, np.ndarray) or problem.means is None:
         return True
-    lost = problem.squares <= LOST * problem.matrix.shape[0] * problem.means**2
+    lost = problem.squares <= LOST * rows * problem.means**2
     return not lost[problem.means != 0].any()
 
 
