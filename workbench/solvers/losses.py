@@ -34,7 +34,6 @@ class LeastSquares:
     targets: np.ndarray
     shares: np.ndarray | None = None
     intercept: bool = False
-    last: list = dataclasses.field(default_factory=lambda: [None, None])  # last predictions, and their residual
     name: ClassVar[str] = "least squares"
     curvature: ClassVar[float] = 1.0
     quadratic: ClassVar[bool] = True
@@ -72,10 +71,8 @@ class LeastSquares:
         return self.targets - _mean(self.targets, self.shares) if self.intercept else self.targets
 
     def _residual(self, predictions: np.ndarray) -> np.ndarray:
-        if self.last[0] is not predictions:
-            residual = self.targets - predictions
-            self.last[:] = predictions, residual - _mean(residual, self.shares) if self.intercept else residual
-        return self.last[1]
+        residual = self.targets - predictions
+        return residual - _mean(residual, self.shares) if self.intercept else residual
 
 
 @dataclasses.dataclass(frozen=True)
