@@ -32,7 +32,7 @@ types:
 	@echo '== mypy' && $(VENV) -m mypy
 
 tests:
-	@echo '== pytest, with the notebooks under nbval' && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	@echo '== pytest, with the notebooks under nbval' && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -n auto --dist loadfile
 
 docs: setup
 	@$(VENV) -m sphinx -W --keep-going -n -q -j auto -b html -d docs/_build/read docs docs/_build/html
