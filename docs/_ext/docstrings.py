@@ -125,7 +125,13 @@ def lookup(parts: list[str]) -> Any:
     return found
 
 
+def skip_requests(app: Sphinx, what: str, name: str, found: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out the methods that scikit-learn adds for metadata: their text refers to pages of its own."""
+    return True if name.startswith("set_") and name.endswith("_request") else None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("autodoc-skip-member", skip_requests)
     app.connect("autodoc-process-docstring", rewrite, priority=400)
     app.connect("doctree-read", set_dashes)
     app.connect("missing-reference", resolve)

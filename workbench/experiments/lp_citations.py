@@ -6,7 +6,7 @@ Each function takes a seed and returns numbers by name.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import random_array
+from scipy import sparse
 
 from workbench.data import catalog, real_data
 from workbench.data.splits import split
@@ -173,6 +173,6 @@ def _problem(seed: int, data: str):
         found = real_data.load(data)
         rows = rng.permutation(len(found.y))[:300]
         return found.X[rows], found.y[rows]
-    X = random_array((200, 5000), density=0.02, format="csc", rng=rng, data_sampler=rng.standard_normal)
+    X = sparse.random_array((200, 5000), density=0.02, format="csc", rng=rng, data_sampler=rng.standard_normal)
     signal = X[:, :20].sum(axis=1) + 0.1 * rng.normal(size=200)
     return X, np.where(signal > 0, 1.0, -1.0)
