@@ -1,4 +1,4 @@
-"""What a row-wise penalty costs beside the rest of a step, and a step on a table that never is in memory as a whole."""
+"""Count what a row-wise penalty adds to a training step, and run one step on a table that is read block by block."""
 
 import contextlib
 import multiprocessing
