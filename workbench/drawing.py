@@ -77,7 +77,7 @@ def figure_of(axes: Axes | np.ndarray) -> Figure:
     return np.ravel(np.asarray(axes, dtype=object))[0].figure
 
 
-def encode(figure: Figure, density: int = 1) -> bytes:
+def encode(figure: Figure, density: float = 1) -> bytes:
     """Draw a figure and return it as a PNG file, with `density` pixels along each side of one of the figure's dots."""
     if not isinstance(figure.canvas, FigureCanvasAgg):
         FigureCanvasAgg(figure)

@@ -3,6 +3,7 @@
 The picture is a function of the controls alone, `epochs` among them: to play is to raise `epochs`.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets as widgets
@@ -96,18 +97,18 @@ class Playground(Explorer):
         self.children = [controls, self._buttons(), stack, words, lines]
 
     @property
-    def python(self) -> str:
-        """Return the line of Python that makes a playground with this picture."""
-        moved = {arg.name: self.values[arg.name] for arg in ARGS if self.values[arg.name] != arg.default}
-        return f"Playground({', '.join(f'{name}={value!r}' for name, value in moved.items())})"
-
-    @property
     def code(self) -> str:
         """Return the lines of Python that train the first picture's networks without a playground."""
         return written(**self.values)
 
-    def _reproduce(self) -> list[str]:
-        return [*super()._reproduce(), self.code]
+    def python_at(self, values: Mapping[str, Any]) -> str:
+        """Return the line of Python that makes a playground with the picture at `values`."""
+        moved = {arg.name: values[arg.name] for arg in ARGS if values[arg.name] != arg.default}
+        return f"Playground({', '.join(f'{name}={value!r}' for name, value in moved.items())})"
+
+    def lines_at(self, values: Mapping[str, Any]) -> list[str]:
+        """Return the lines that reproduce the picture at `values`, those without a playground too."""
+        return [*super().lines_at(values), written(**values)]
 
     def _buttons(self) -> widgets.HBox:
         """Return the buttons, which move `epochs`; the browser keeps the time while it plays."""

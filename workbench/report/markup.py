@@ -2,16 +2,21 @@
 
 import functools
 import re
+import secrets
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import pass_context
+from markupsafe import Markup
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode, from_dict
 from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
 
+from workbench.report import live
 from workbench.report.formulas import mathml
 from workbench.report.sanitize import scrub
 from workbench.report.source import ERROR_MARKER, WIDGET_VIEW, tags
@@ -48,16 +53,26 @@ class BodyExporter(HTMLExporter):
         return MarkdownWithMath(renderer=renderer).render(source)
 
 
-def body(notebook: NotebookNode, path: Path) -> str:
-    """Return the cells of an executed notebook as HTML; `path` is the file of the source notebook."""
+def body(notebook: NotebookNode, path: Path, recordings: Mapping[str, live.Recording] = MappingProxyType({})) -> str:
+    """Return the cells of an executed notebook as HTML.
+
+    `path` is the file of the source notebook; a figure that has recorded frames gets controls that move through them.
+    """
     shown = from_dict(notebook)
+    mark, figures = secrets.token_hex(8), []
     _drop_title(shown)
     shown.cells = [cell for cell in shown.cells if ERROR_MARKER not in tags(cell)]
     for cell in shown.cells:
         if cell.cell_type == "code":
             cell.outputs = [_showable(output) for output in cell.outputs if _can_show(output)]
+            for output in cell.outputs:
+                recording = recordings.get(_figure_name(output))
+                if recording:
+                    figures.append(live.figure(recording, _picture(output)))
+                    output.data = {"text/html": f"<p>{mark}-{len(figures) - 1};</p>"}
     converted, _ = _exporter().from_notebook_node(shown)
-    return scrub(converted, path.parent)
+    cleaned = scrub(converted, path.parent)
+    return re.sub(rf"<p>{mark}-(\d+);</p>", lambda found: figures[int(found[1])], cleaned)
 
 
 @functools.cache
@@ -104,6 +119,18 @@ def _showable(output: NotebookNode) -> NotebookNode:
     if WIDGET_VIEW in data and not any(kind in data for kind in SHOWN if kind != "text/plain"):
         data["text/html"] = NO_KERNEL
     return output
+
+
+def _figure_name(output: NotebookNode) -> str:
+    about = output.get("metadata", {}).get("workbench")
+    return str(about.get("figure")) if isinstance(about, dict) and "image/png" in output.data else ""
+
+
+def _picture(output: NotebookNode) -> Markup:
+    """Return the stored picture of a figure as an element, with its alt text and its size in dots."""
+    about = output.metadata.get("image/png", {})
+    source = "data:image/png;base64," + "".join(output.data["image/png"].split())
+    return Markup('<img src="{}" alt="{}" width="{}">').format(source, about.get("alt", ""), about.get("width", ""))
 
 
 def _can_show(output: NotebookNode) -> bool:

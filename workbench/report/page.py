@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -63,9 +64,14 @@ def report(
     executed: "NotebookNode",
     source: Path,
     back: Link = ALL_RUNS,
+    recordings: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
-    """Return the page of one run; `source` is the notebook's file, `back` the link at the top and the end."""
-    from workbench.report import markup
+    """Return the page of one run.
+
+    `source` is the notebook's file, `back` the link at the top and the end, and `recordings` has the frames of
+    explorers by the name of their figure.
+    """
+    from workbench.report import live, markup
 
     heading = title(executed)
     return template("report.html.j2").render(
@@ -73,7 +79,9 @@ def report(
         back=back,
         declared=declared,
         title=Markup(markup.inline(heading)) if heading else result.name,
-        body=Markup(markup.body(executed, source)),
+        body=Markup(markup.body(executed, source, recordings)),
+        script=live.script() if recordings else "",
+        script_hash=live.script_hash(),
         code_style=Markup(markup.code_style()),
     )
 

@@ -1,6 +1,7 @@
 """Run notebooks: check all of them first, run them side by side in worker processes, and publish each when it ends."""
 
 import dataclasses
+import shutil
 import threading
 import time
 import traceback
@@ -17,10 +18,10 @@ from rich.console import Console
 from workbench import files
 from workbench.files import Refused
 from workbench.parallel import available_threads
-from workbench.report import page, parameters, results
+from workbench.report import live, page, parameters, results
 from workbench.report.results import Result, versions
 from workbench.report.source import NotebookError, clean, load, without_outputs
-from workbench.workers.messages import RECORDED, NotebookWork, Outcome, Setup, Task, failed
+from workbench.workers.messages import FRAMES, RECORDED, NotebookWork, Outcome, Setup, Task, failed
 from workbench.workers.pool import Closed, close_workers, run_alone
 from workbench.workers.progress import Display, display
 from workbench.workers.worker import now, writable
@@ -64,8 +65,10 @@ def write_result(job: Job, outcome: Outcome, folder: Path, back: page.Link = pag
     figures, problems = results.figures(executed, folder / "figures")
     result = _result(job, outcome, results.metrics(executed, folder / RECORDED), figures)
     (folder / RECORDED).unlink(missing_ok=True)  # metrics.json holds all of it
+    frames = live.recordings(folder / FRAMES)
+    shutil.rmtree(folder / FRAMES, ignore_errors=True)  # the page holds all of it
     try:
-        html = page.report(_with_problems(result, problems), known, executed, job.path, back)
+        html = page.report(_with_problems(result, problems), known, executed, job.path, back, frames)
     except Exception as problem:  # an output can raise anything in the libraries that convert it to HTML
         problems.append(
             f"the page shows no outputs, because they cannot be converted: {type(problem).__name__}: {problem}"
@@ -276,6 +279,7 @@ def _report(found: list[Job], output: Path, jobs: int | None, console: Console |
         try:
             with files.partial(output, job.name) as folder:
                 (folder / "figures").mkdir()
+                (folder / FRAMES).mkdir()
                 result = write_result(job, batch.execute(job, folder), folder)
                 files.publish(folder, output / job.name)
             page.write_index(output)

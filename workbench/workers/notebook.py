@@ -18,7 +18,7 @@ from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 
-from workbench.workers.messages import RECORDED, NotebookWork, Outcome, Task
+from workbench.workers.messages import FRAMES, RECORDED, NotebookWork, Outcome, Task
 from workbench.workers.worker import Run, Watcher, cause_of_death, now
 
 LONGEST_SOCKET_FOLDER = 90  # characters; the whole path of a socket may have at most 103
@@ -34,9 +34,10 @@ def notebook_runner(work: NotebookWork, timeout: float | None, watcher: Watcher)
             place = Path(work.place or scratch, "" if work.place else "result")
             if work.place is None:
                 (place / "figures").mkdir(parents=True)
-            os.environ.pop("WORKBENCH_FIGURES", None)
-            if (place / "figures").is_dir():
-                os.environ["WORKBENCH_FIGURES"] = str(place / "figures")
+            for variable, kept in (("WORKBENCH_FIGURES", "figures"), ("WORKBENCH_FRAMES", FRAMES)):
+                os.environ.pop(variable, None)
+                if (place / kept).is_dir():
+                    os.environ[variable] = str(place / kept)
             os.environ["WORKBENCH_METRICS"] = str(place / RECORDED)
             kernel = Kernel(Path(scratch), watcher)
             started, start = now(), time.perf_counter()

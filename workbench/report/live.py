@@ -1,0 +1,48 @@
+"""Figures of a page whose controls move without a kernel, from the frames that explorers record in a report run."""
+
+import base64
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from workbench.report.page import template
+
+Recording = dict[str, Any]  # see `workbench.explore.frames`
+
+
+def recordings(folder: Path) -> dict[str, Recording]:
+    """Return the recordings in a folder by the name of their figure; a file that cannot be read counts as none."""
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            continue
+    return found
+
+
+def figure(recording: Recording, picture: str) -> str:
+    """Return the markup of a figure: its controls, `picture` as its first frame, and its frames as JSON."""
+    start = ",".join(str(control["start"]) for control in recording["controls"])
+    return template("frames.html.j2").render(
+        controls=recording["controls"],
+        start=recording["frames"][start],
+        picture=Markup(picture),
+        data=Markup(json.dumps(recording).replace("<", "\\u003c")),
+    )
+
+
+@functools.cache
+def script() -> Markup:
+    """Return the script that moves the figures."""
+    return Markup((Path(__file__).with_name("templates") / "live.js").read_text(encoding="utf-8"))
+
+
+@functools.cache
+def script_hash() -> str:
+    """Return the script's hash as a content security policy takes it, so that the page can run no other script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script().encode()).digest()).decode()
