@@ -135,6 +135,7 @@ class Explorer(widgets.VBox):
         self.frame = b""
         self.message: str | None = None
         self.grid = tuple(grid)
+        self.played: str | None = None
         self._plot = plot
         self._args = tuple(args)
         self._data = dict(data)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SECONDS = 2.5  # of processor time for an explorer; a slider gets more stops while there is time
 STOPS = (3, 5, 9)  # stops of a slider, in rounds that keep those of the round before
-GRID = 7  # stops of a slider of a grid
+GRID, PLAYED = 7, 31  # stops of a slider of a grid, and of the one that a button plays
 DENSITY = 1.5  # pixels along each side of a figure's dot
 LARGE = 50_000  # bytes of an image with a palette; photographs have more, and are stored with loss
 
@@ -45,13 +45,14 @@ def keep(explorer: "Explorer") -> None:
 def record(explorer: "Explorer", seconds: float = SECONDS) -> dict[str, Any]:
     """Return the recording of an explorer, see above; after `seconds` of processor time, no slider gets more stops."""
     end = time.process_time() + seconds
-    values = {name: stops(explorer, name, GRID if name in explorer.grid else STOPS[0]) for name in explorer.sliders}
+    fixed = dict.fromkeys(explorer.grid, GRID) | ({explorer.played: PLAYED} if explorer.played else {})
+    values = {name: stops(explorer, name, fixed.get(name, STOPS[0])) for name in explorer.sliders}
     images: dict[bytes, int] = {}
     drawn: dict[tuple[Any, ...], dict[str, Any]] = {}
     _draw(explorer, values, drawn, images)
     for count in STOPS[1:]:
         for name in explorer.sliders:
-            if name not in explorer.grid and time.process_time() < end:
+            if name not in fixed and time.process_time() < end:
                 values[name] = stops(explorer, name, count)
                 _draw(explorer, values, drawn, images)
     return {
@@ -66,6 +67,7 @@ def record(explorer: "Explorer", seconds: float = SECONDS) -> dict[str, Any]:
             for name, control in explorer.sliders.items()
         ],
         "grid": [name in explorer.grid for name in explorer.sliders],
+        "played": list(explorer.sliders).index(explorer.played) if explorer.played else None,
         "frames": {_places(values, at): drawn[tuple(at.values())] for at in _settings(explorer, values)},
         "images": [f"data:image/webp;base64,{base64.b64encode(image).decode()}" for image in images],
     }

@@ -30,6 +30,7 @@ def figure(recording: Recording, picture: str) -> str:
     start = ",".join(str(control["start"]) for control in recording["controls"])
     return template("frames.html.j2").render(
         controls=recording["controls"],
+        played=recording["played"],
         start=recording["frames"][start],
         picture=Markup(picture),
         data=Markup(json.dumps(recording).replace("<", "\\u003c")),

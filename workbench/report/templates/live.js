@@ -1,6 +1,6 @@
 /* Figures whose controls move through recorded frames. Without this script, the page shows the first frame alone. */
 for (const figure of document.querySelectorAll("[data-live]")) {
-  const { controls, grid, frames, images } = JSON.parse(figure.querySelector("[type='application/json']").textContent);
+  const { controls, grid, played, frames, images } = JSON.parse(figure.querySelector("[type='application/json']").textContent);
   const inputs = [...figure.querySelectorAll("input, select")];
   const [picture, lines, message, note] =
     ["img", ".lines", ".message", ".note"].map(each => figure.querySelector(each));
@@ -22,15 +22,34 @@ for (const figure of document.querySelectorAll("[data-live]")) {
       input.closest("p").querySelector("output").value = value;
     });
   };
-  inputs.forEach((input, moved) => input.addEventListener("input", () => {
+  const move = moved => {
     const alone = !frame();
     if (alone) inputs.forEach((other, i) => {
       if (i !== moved && !(grid[i] && grid[moved])) other.value = controls[i].start;
     });
     note.textContent = alone ? words : "";
     show();
-  }));
-  figure.querySelector("button").addEventListener("click", () => {
+  };
+  const play = figure.querySelector("[data-play]"), time = inputs[played];
+  let clock;
+  const pause = () => {
+    clearInterval(clock);
+    if (play) play.textContent = "Play";
+  };
+  const tick = () => {
+    if (time.value === time.max) return pause();
+    time.stepUp();
+    move(played);
+  };
+  play?.addEventListener("click", () => {
+    if (play.textContent === "Pause") return pause();
+    if (time.value === time.max) time.value = 0;
+    play.textContent = "Pause";
+    clock = setInterval(tick, 150);
+  });
+  inputs.forEach((input, moved) => input.addEventListener("input", () => { pause(); move(moved); }));
+  figure.querySelector("[data-reset]").addEventListener("click", () => {
+    pause();
     inputs.forEach((input, i) => { input.value = controls[i].start; });
     note.textContent = "";
     show();
