@@ -12,10 +12,10 @@ FRAMES = "frames"  # the folder in a run's folder for the recorded frames of its
 class NotebookWork:
     """A notebook to run: its text, the file it came from, and the folder in which its code runs.
 
-    A run saves `notebook.ipynb` and RECORDED in the folder `place`, and the notebook's figures in `place`/figures, and
-    the frames of its explorers in `place`/FRAMES, if those folders exist. If `place` is None, the folder is temporary. At the end the worker calls `finish(work, task, outcome,
-    place)`, if given, and sends back the outcome that `finish` returns. `shutdown` is how papermill ends the kernel:
-    "graceful" or "immediate".
+    A run saves `notebook.ipynb` and RECORDED in the folder `place`, and there the notebook's figures in `figures` and
+    the frames of its explorers in FRAMES, if those folders exist. If `place` is None, the folder is temporary. At the
+    end the worker calls `finish(work, task, outcome, place)`, if given, and sends back the outcome that `finish`
+    returns. `shutdown` is how papermill ends the kernel: "graceful" or "immediate".
     """
 
     text: str
