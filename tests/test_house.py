@@ -22,7 +22,7 @@ FLOORS = (
     ("training",),
     ("solvers",),
     ("data",),
-    ("architectures", "hardware", "baselines", "sparse_inference"),
+    ("architectures", "hardware", "competition", "baselines", "sparse_inference"),
     ("__init__",),
     tuple(sorted(path.parent.name for path in PACKAGE.glob("*/reference.py"))),  # the operators
     ("machines",),

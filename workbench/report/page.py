@@ -1,6 +1,8 @@
 """Write the HTML pages of a report: one page for each run, and an index of all runs."""
 
+import base64
 import functools
+import hashlib
 import json
 import math
 import sys
@@ -42,6 +44,11 @@ def _is_finite(value: Any) -> bool:
     return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
+def fingerprint(script: str) -> str:
+    """Return what a page's policy calls a script by, so that the browser runs this one and no other."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
 def duration(seconds: float) -> str:
     """Format seconds as `12 ms`, `3.2 s` or `2 min 05 s`."""
     if 0 < seconds < 0.095:
@@ -75,7 +82,13 @@ def report(
         title=Markup(markup.inline(heading)) if heading else result.name,
         body=Markup(markup.body(executed, source)),
         code_style=Markup(markup.code_style()),
+        script=Markup(_script()) if markup.is_animated(executed) else "",
     )
+
+
+def _script() -> str:
+    """Return the script of a page with an animation: a button that plays it again."""
+    return Path(__file__).with_name("templates").joinpath("moving.js").read_text(encoding="utf-8")
 
 
 def write_index(directory: Path) -> None:
@@ -122,7 +135,7 @@ def _read_run(folder: Path) -> dict[str, Any]:
 
 
 def template(name: str) -> jinja2.Template:
-    """Return a template by file name; its filters are number, duration, moment and path (which quotes a URL)."""
+    """Return a template by file name; its filters are number, duration, moment, path (which quotes a URL) and fingerprint."""
     return _environment().get_template(name)
 
 
@@ -136,5 +149,5 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     path = functools.partial(quote, errors="surrogateescape")  # of a name that is not UTF-8, the bytes are quoted
-    environment.filters.update(number=number, duration=duration, moment=moment, path=path)
+    environment.filters.update(number=number, duration=duration, moment=moment, path=path, fingerprint=fingerprint)
     return environment
