@@ -26,7 +26,7 @@ FLOORS = (
     ("__init__",),
     tuple(sorted(path.parent.name for path in PACKAGE.glob("*/reference.py"))),  # the operators
     ("machines",),
-    ("cost",),
+    ("cost", "measures"),
     ("operator", "arrays", "parallel", "compiling", "ahead", "philox", "drawing", "files", "lazily"),
 )
 GROUND = FLOORS[-1]  # these files may import each other

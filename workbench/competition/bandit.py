@@ -94,3 +94,9 @@ def play(
         chances[:, step + 1] = policy(preferences)
         chosen[:, step], earned[:, step] = arm, reward
     return Plays(chances, chosen, earned)
+
+
+def best_chosen(seed: int, baseline: str, offset: float, **options) -> np.ndarray:
+    """Return the share of runs that pull the best arm, by step; `seed` draws the arms, and `options` go to `play`."""
+    rewards = rewards_of_arms(seed, offset)
+    return np.mean(play(rewards, baseline=baseline, seed=seed, **options).chosen == np.argmax(rewards), axis=0)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from workbench import drawing
 from workbench.competition import bandit, cortex, retina, settling, units
 from workbench.competition.units import UNITS, Layer
+from workbench.measures import influence
 from workbench.operator import Arg
 
 COUNT, EXAMPLES = 8, 200  # units of a layer, and inputs that it sees
@@ -110,6 +111,14 @@ def influences(matrices: Mapping[str, np.ndarray], *, ax: np.ndarray) -> None:
         panel.set_xlabel("by unit j")
     for panel in ax[:, 0]:
         panel.set_ylabel("unit i is suppressed")
+
+
+def suppression(
+    move: float = 1.0, scale: float = 1.0, alpha: float = 1.0, ratio: float = 0.5, *, ax: np.ndarray | None = None
+) -> np.ndarray:
+    """Draw who suppresses whom, for eight units of each kind and many random inputs, moved up and down by `move`."""
+    x = np.random.default_rng(0).normal(1, 1, (EXAMPLES, COUNT))
+    return influences({name: influence(layer, x, move) for name, layer in layers(scale, alpha, ratio).items()}, ax=ax)
 
 
 @drawing.plot(size=(8.4, 4.4))

@@ -12,6 +12,7 @@ from scipy.stats import spearmanr
 from workbench.competition import units
 from workbench.competition.units import UNITS, Layer
 from workbench.lrn import local_response_norm
+from workbench.measures import similarity, slopes
 
 STEP = 1e-6  # of a central difference, in proportion to the place
 CHANNELS, WINDOW = 64, 5
@@ -96,19 +97,17 @@ def _layers() -> list[Layer]:
 
 def _mean_correlation(y: np.ndarray) -> float:
     """Return the mean absolute correlation of pairs of units; units that never change are left out."""
-    alive = y[:, y.std(0) > 0]
-    size = alive.shape[1]
-    return float((np.abs(np.corrcoef(alive.T)).sum() - size) / (size * (size - 1)))
+    return float(np.nanmean(np.abs(_pairs(similarity(y)))))
 
 
 def _mean_influence(layer: Layer, x: np.ndarray) -> float:
     """Return the mean of -dy_i/dx_j over examples and pairs of units, counting only what suppresses."""
-    total, count = 0.0, x.shape[1]
-    for j in range(count):
-        moved = STEP * (np.arange(count) == j)
-        slopes = (layer(x + moved) - layer(x - moved)) / (2 * STEP)
-        total += np.sum(np.maximum(-np.delete(slopes, j, axis=1), 0.0))
-    return float(total / (len(x) * count * (count - 1)))
+    return float(np.mean(np.maximum(-_pairs(slopes(layer, x)), 0.0)))
+
+
+def _pairs(matrices: np.ndarray) -> np.ndarray:
+    """Return what stands beside the diagonal of matrices (..., units, units)."""
+    return matrices[..., ~np.eye(matrices.shape[-1], dtype=bool)]
 
 
 def _slope(function: Layer, at: float) -> float:
