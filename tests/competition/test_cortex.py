@@ -21,8 +21,8 @@ def test_a_mask_at_a_right_angle_suppresses_and_does_not_excite():
     alone = cortex.answers(cortex.drive([0.3], [0.0]), 2.0, 0.1)
     mask = cortex.answers(cortex.drive([0.4], [90.0]), 2.0, 0.1)
     assert mask[MIDDLE] == pytest.approx(0, abs=1e-12)
-    # The tunings hardly overlap, so the pool is nearly the sum of squared contrasts.
-    assert both[MIDDLE] == pytest.approx(0.09 / (0.01 + 0.09 + 0.16), rel=0.01)
+    overlap = 2 * 0.3 * 0.4 * (5 / 16 / 64) / (924 / 4096)  # means of (sin cos)^6 = (sin(2 a) / 2)^6 and of cos^12
+    assert both[MIDDLE] == pytest.approx(0.09 / (0.01 + 0.09 + 0.16 + overlap))
     assert alone[MIDDLE] == pytest.approx(0.09 / 0.1)
 
 

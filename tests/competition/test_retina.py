@@ -7,7 +7,9 @@ from workbench.competition import retina
 def test_the_answers_solve_the_equations_of_hartline_and_ratliff():
     light = retina.pattern("ramp", 30)
     padded = np.concatenate([np.full(retina.MARGIN, light[0]), light, np.full(retina.MARGIN, light[-1])])
-    raw = np.array([[0 if i == j else np.exp(-abs(i - j) / 2.5) for j in range(len(padded))] for i in range(len(padded))])
+    raw = np.array(
+        [[0 if i == j else np.exp(-abs(i - j) / 2.5) for j in range(len(padded))] for i in range(len(padded))]
+    )
     weights = 0.8 * raw / raw[len(padded) // 2].sum()
     answers = np.linalg.inv(np.eye(len(padded)) + weights) @ padded
     middle = slice(retina.MARGIN, -retina.MARGIN)

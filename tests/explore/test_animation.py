@@ -39,7 +39,7 @@ def test_an_animation_is_one_png_that_plays_once_and_ends_on_its_last_frame(disp
     for moment, frame in zip((0.2, 0.5, 0.8), frames[1:], strict=True):
         exact = np.asarray(Image.open(io.BytesIO(drawing.encode(drawing.figure_of(dot(moment))))).convert("RGB"), int)
         assert np.abs(frame - exact).mean() < 1
-        assert np.abs(frame - exact).max() < 40  # there are fewer colours
+        assert np.abs(frame - exact).max() < 60  # there are fewer colours
     durations = []
     for number in range(1, 4):
         picture.seek(number)

@@ -70,7 +70,8 @@ def play(
     """Learn by pulling arms: after each reward R, add rate (R - baseline) (1[i = chosen] - p_i) to the preferences.
 
     This is REINFORCE. With baseline "mean", the mean of the rewards before this one, it is the gradient bandit of
-    Sutton and Barto, and the first reward changes nothing; with "none" it is 0. `noise` is the standard deviation of a reward around its arm's mean.
+    Sutton and Barto, and the first reward changes nothing; with "none" it is 0. `noise` is the standard deviation of
+    a reward around its arm's mean.
 
     Raises ValueError for another baseline.
     """

@@ -31,7 +31,9 @@ LOOKS = {
     "dropout": {"color": "#E69F00"},
 }
 ARGS = (
-    Arg("scale", float, 1.0, "what all inputs are multiplied by", low=0.01, high=100.0, slider=(0.1, 30.0), scale="log"),
+    Arg(
+        "scale", float, 1.0, "what all inputs are multiplied by", low=0.01, high=100.0, slider=(0.1, 30.0), scale="log"
+    ),
     Arg("others", float, 1.0, "input of the other units", low=-3.0, high=3.0),
     Arg("alpha", float, 1.0, "strength of local response normalization", low=0.0, high=100.0, slider=(0.0, 10.0)),
     Arg("ratio", float, 0.5, "share of inputs that dropout replaces by 0", low=0.0, high=0.95),
@@ -59,7 +61,11 @@ METHODS = ("expected gradient", "REINFORCE", "gradient bandit", "replicator")
 def layers(scale: float = 1.0, alpha: float = 1.0, ratio: float = 0.5) -> dict[str, Layer]:
     """Return all units by name, as functions of inputs that are multiplied by `scale` first."""
     own = {"LRN": partial(units.lrn, alpha=alpha), "dropout": partial(units.dropout, ratio=ratio)}
-    return {name: lambda x, layer=own.get(name, layer): layer(scale * x) for name, layer in UNITS.items()}
+    return {name: _scaled(layer, scale) for name, layer in (UNITS | own).items()}
+
+
+def _scaled(layer: Layer, scale: float) -> Layer:
+    return lambda x: layer(scale * x)
 
 
 def positive_inputs(seed: int = 0, spread: float = 0.9) -> np.ndarray:
@@ -123,7 +129,7 @@ def suppression(
 
 @drawing.plot(size=(8.4, 4.4))
 def strongest(scale: float = 1.0, spread: float = 0.9, alpha: float = 1.0, *, ax: Axes) -> None:
-    """Draw the share of the strongest unit after each kind of unit, over its share before, by the scale of the inputs."""
+    """Draw the share of the strongest unit after each kind of unit over its share before, by scale of the inputs."""
     for name, values in shares(spread, alpha).items():
         drawing.line(ax, name, SCALES, values, label=name, **LOOKS[name])
     drawing.vertical(ax, "scale", scale, color="0.25", linestyle="--", linewidth=1)
@@ -182,7 +188,9 @@ def contest(step: int = 150, weight: float = 1.5, lead: float = 0.1, pace: float
     drawing.label(ax[0], f"Step {step}: {alive(path[-1])} still answer", "unit", "answer", ylim=(0, top))
     ax[0].set_xticks(place, [str(i + 1) for i in place])
     for i in place:
-        drawing.line(ax[1], f"unit {i}", np.arange(step + 1), path[:, i], color=colours[i], linewidth=2 if i == leader else 1)
+        drawing.line(
+            ax[1], f"unit {i}", np.arange(step + 1), path[:, i], color=colours[i], linewidth=2 if i == leader else 1
+        )
     drawing.label(ax[1], f"Inhibition {weight:g}, lead {lead:.0%}", "step", "answer", ylim=(0, top))
     ax[1].set_xlim(0, max(step, 150))
 
@@ -219,10 +227,14 @@ def contrasts(
     ax[0].minorticks_off()
     drawing.legend(ax[0], loc="upper left")
     both = cortex.drive((contrast, mask), (0, 90))
-    drawing.line(ax[1], "drive", cortex.PREFERRED, both / max(contrast, mask), color=QUIET, linestyle=":", label="drive")
+    drawing.line(
+        ax[1], "drive", cortex.PREFERRED, both / max(contrast, mask), color=QUIET, linestyle=":", label="drive"
+    )
     answers = cortex.answers(both, exponent, sigma)
     drawing.line(ax[1], "answers", cortex.PREFERRED, answers / np.max(answers), color=OWN, label="answer")
-    drawing.label(ax[1], "All cells", "orientation a cell prefers", "in parts of the largest", xlim=(-90, 85), ylim=(0, 1.3))
+    drawing.label(
+        ax[1], "All cells", "orientation a cell prefers", "in parts of the largest", xlim=(-90, 85), ylim=(0, 1.3)
+    )
     ax[1].set_xticks([-90, -45, 0, 45], ["-90°", "-45°", "0°", "45°"])
     drawing.legend(ax[1], loc="upper right", ncols=2)
 

@@ -13,7 +13,9 @@ COLOURS = 48  # one palette for all frames
 SECONDS = 5.0  # what moves by itself for longer needs a button to stop it (WCAG 2.2.2)
 
 
-def animate(draw: Callable, moments: Sequence, name: str, alt: str, *, seconds: float = SECONDS, plays: int = 1) -> None:
+def animate(
+    draw: Callable, moments: Sequence, name: str, alt: str, *, seconds: float = SECONDS, plays: int = 1
+) -> None:
     """Show a figure that changes: `draw(moment, ax=ax)` for each of `moments`, over `seconds`.
 
     `draw` is a plot function (`workbench.drawing.plot`) whose first argument is the moment. The last frame is also what
@@ -44,11 +46,15 @@ def animate(draw: Callable, moments: Sequence, name: str, alt: str, *, seconds: 
 def film(frames: Sequence[bytes], seconds: float, plays: int = 1) -> bytes:
     """Return an animated PNG of pictures, each a PNG file; the last one is the picture for those who cannot play it."""
     pictures = [Image.open(io.BytesIO(frame)).convert("RGB") for frame in frames]
-    palette = _column(pictures[:: max(1, len(pictures) // 4)] + pictures[-1:]).quantize(COLOURS)
-    still, *moving = (each.quantize(palette=palette, dither=Image.Dither.NONE) for each in (pictures[-1], *pictures))
+    width, height = pictures[0].size
+    column = Image.new("RGB", (width, height * len(pictures)))
+    for number, picture in enumerate(pictures):
+        column.paste(picture, (0, number * height))
+    column = column.quantize(COLOURS)
+    moving = [column.crop((0, top, width, top + height)) for top in range(0, column.height, height)]
     options: dict[str, Any] = {"duration": round(1000 * seconds / len(frames)), "loop": plays, "optimize": True}
     file = io.BytesIO()
-    still.save(file, "png", save_all=True, default_image=True, append_images=moving, **options)
+    moving[-1].save(file, "png", save_all=True, default_image=True, append_images=moving, **options)
     return file.getvalue()
 
 
@@ -58,11 +64,3 @@ def still(png: bytes) -> bytes:
     Image.open(io.BytesIO(png)).save(file, "png", optimize=True)
     return file.getvalue()
 
-
-def _column(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Return pictures of one size below each other."""
-    width, height = pictures[0].size
-    column = Image.new("RGB", (width, height * len(pictures)))
-    for number, each in enumerate(pictures):
-        column.paste(each, (0, number * height))
-    return column

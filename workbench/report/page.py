@@ -135,7 +135,7 @@ def _read_run(folder: Path) -> dict[str, Any]:
 
 
 def template(name: str) -> jinja2.Template:
-    """Return a template by file name; its filters are number, duration, moment, path (which quotes a URL) and fingerprint."""
+    """Return a template by file name; its filters are number, duration, moment, fingerprint and path, for URLs."""
     return _environment().get_template(name)
 
 
