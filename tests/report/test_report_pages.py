@@ -1,4 +1,7 @@
+import base64
+import hashlib
 import html
+import io
 import json
 import math
 import os
@@ -9,10 +12,13 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
+from PIL import Image
 
+from tests.browser import browser
 from tests.contrast import contrast
 from workbench import files
-from workbench.report import page
+from workbench.explore import animation
+from workbench.report import Result, page
 from workbench.report.formulas import mathml
 from workbench.report.markup import MarkdownWithMath, MathRenderer, body, code_style
 from workbench.report.sanitize import scrub
@@ -63,6 +69,48 @@ def test_links_in_prose_stay(batch):
     ]
     assert "https://example.com/page" in links
     assert links[0] == "../index.html"
+
+
+@pytest.fixture(scope="module")
+def animated(tmp_path_factory):
+    """Return the page of a run that has shown an animation of a red pixel that becomes blue."""
+    red, blue = (io.BytesIO() for _ in range(2))
+    Image.new("RGB", (40, 30), "red").save(red, "png")
+    Image.new("RGB", (40, 30), "blue").save(blue, "png")
+    film = base64.b64encode(animation.film([red.getvalue(), blue.getvalue()], 1.0)).decode()
+    about = {"image/png": {"alt": "red & blue", "width": 40}, "workbench": {"figure": "pixel", "frames": 2}}
+    output = new_output("display_data", {"image/png": film, "text/plain": "[animation]"}, metadata=about)
+    alert = new_output("display_data", {"text/html": "<script>document.title = 'taken'</script><p>text</p>"})
+    notebook = new_notebook(cells=[new_markdown_cell("# Title"), new_code_cell("", outputs=[output, alert])])
+    result = Result("run", "n.ipynb", "ok", {}, {}, [], 1.0, "2030-01-02T03:04:05+00:00", {}, None)
+    place = tmp_path_factory.mktemp("animated") / "report.html"
+    place.write_text(page.report(result, {}, notebook, Path("n.ipynb")), encoding="utf-8")
+    return place
+
+
+def test_an_animation_has_its_last_picture_beside_it_and_one_script_that_plays_it_again(animated):
+    elements = Elements(read(animated)).found
+    plays, still = (a for tag, a in elements if tag == "img")
+    assert (plays["class"], still["class"]) == ("plays", "still")
+    assert plays["alt"] == still["alt"] == "red & blue"
+    film, last = (Image.open(io.BytesIO(base64.b64decode(a["src"].partition(",")[2]))) for a in (plays, still))
+    assert (film.n_frames, last.convert("RGB").getpixel((0, 0))) == (3, (0, 0, 255))
+    (script,) = re.findall(r"<script>(.*?)</script>", read(animated), re.DOTALL)
+    policy = next(a["content"] for tag, a in elements if a.get("http-equiv") == "Content-Security-Policy")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy.endswith(f"; script-src 'sha256-{digest}'")  # the browser runs no other script
+    assert "taken" not in read(animated)
+
+
+def test_an_animation_in_a_browser(animated):
+    with browser() as chromium:
+        chromium.load(animated.as_uri())
+        button = "return document.querySelector('.moving > button').textContent"
+        assert chromium.run(button) == "Play again"
+        chromium.press(".moving > button", "\ue007")
+        source = "return document.querySelector('.plays').src"
+        assert re.search(r"#\d+$", chromium.run(source))
+        assert chromium.run("return getComputedStyle(document.querySelector('.still')).display") == "none"
 
 
 def test_mathematics_is_mathml(batch):

@@ -11,6 +11,7 @@ from scipy.special import log_softmax, softmax
 
 from workbench.data import tuning_data
 from workbench.lrn import local_response_norm_gradient
+from workbench.measures import effective_rank, entropy, similarity
 
 UNITS, EXAMPLES = 8, 4000
 CLASSES = 10
@@ -25,9 +26,9 @@ def correlations(seed: int) -> dict[str, float]:
     x = np.concatenate([half, -half])
     curves = {"a line": 1 - 3 * x, "exp(2x)": np.exp(2 * x), "x squared": x**2}
     return {
-        f"{name} of {curve}": abs(float(measure(x, y).statistic))
+        f"{kind.capitalize()} of {curve}": abs(float(similarity(np.stack([x, y], axis=1), kind)[0, 1]))
         for curve, y in curves.items()
-        for name, measure in (("Pearson", stats.pearsonr), ("Spearman", stats.spearmanr))
+        for kind in ("pearson", "spearman")
     }
 
 
@@ -64,34 +65,10 @@ def _three_populations(seed: int) -> list[np.ndarray]:
     return [np.abs(np.sqrt(shared) * common + np.sqrt(1 - shared) * own) for shared in (1.0, 0.5, 0.0)]
 
 
-def _share_entropy(y: np.ndarray) -> float:
-    """Return the mean over examples of the entropy of the units' shares."""
-    return float(np.mean(stats.entropy(y, base=2, axis=1)))
-
-
-def _marginal_entropy(y: np.ndarray) -> float:
-    """Return the sum over units of the entropy of one unit's activations, in ten bins."""
-    counts = [np.histogram(unit, bins=10, range=(0, 4))[0] for unit in y.T]
-    return float(sum(stats.entropy(each, base=2) for each in counts))
-
-
-def _joint_entropy(y: np.ndarray) -> float:
-    """Return the entropy of the pattern of units above their median, with Miller and Madow's correction."""
-    patterns = (y > np.median(y, axis=0)) @ (1 << np.arange(y.shape[1]))
-    counts = np.unique(patterns, return_counts=True)[1]
-    return float(stats.entropy(counts, base=2) + (len(counts) - 1) / (2 * len(y) * np.log(2)))
-
-
-def effective_rank(y: np.ndarray) -> float:
-    """Return the participation ratio of the eigenvalues of the covariance of units: 1 for copies, all for white."""
-    eigenvalues = np.linalg.eigvalsh(np.cov(y.T))
-    return float(eigenvalues.sum() ** 2 / np.sum(eigenvalues**2))
-
-
 MEASURES = {
-    "entropy of shares": _share_entropy,
-    "sum of entropies of units": _marginal_entropy,
-    "joint entropy": _joint_entropy,
+    "entropy of shares": entropy,
+    "sum of entropies of units": lambda y: entropy(y, "marginal", np.linspace(0, 4, 11)),
+    "joint entropy": lambda y: entropy(y, "joint"),
 }
 
 

@@ -33,6 +33,7 @@ BUSY = (
     f"<div role='status' style='{BOX.format('#EAF3FA', '#0072B2')}'>Busy: the first picture of its kind may take"
     " some seconds, for its loops are compiled.</div>"
 )
+INTERVAL = 100  # milliseconds between the pictures that are played
 PATIENCE = 0.4  # seconds of drawing after which the picture says that it is busy
 ALT = "<span class='workbench-alt' style='position: absolute; clip-path: inset(50%)'>{}</span>"
 # The note, styles and script that are shown beside each explorer, in one line of the notebook's file.
@@ -40,7 +41,7 @@ BESIDE = " ".join(Path(__file__).with_name("beside.html").read_text(encoding="ut
 
 
 def explore(
-    operator: str | Operator,
+    operator: str | Operator | None,
     plot: Callable,
     *,
     notebook: str | None = None,
@@ -51,12 +52,15 @@ def explore(
     extra: Sequence[Arg] = (),
     sliders: Mapping[str, tuple[float, float]] | None = None,
     grid: Sequence[str] = (),
+    play: str | None = None,
+    pace: int = 1,
     **values: Any,
 ) -> "Explorer":
     """Return a figure with sliders that redraw it with a plot function.
 
     Args:
-        operator: a declared operator, or its name. Each of its arguments that `plot` takes gets a control.
+        operator: a declared operator, or its name. Each of its arguments that `plot` takes gets a control. With None,
+            `extra` declares all of them.
         plot: a plot function (`workbench.drawing.plot`); it is called with `ax` to redraw its figure.
         notebook: the notebook that the shown `workbench run` command names.
         parameters: names of controls that are parameters of the notebook, in addition to the operator's arguments.
@@ -66,6 +70,8 @@ def explore(
         extra: declarations of further arguments of `plot` to control; they replace the operator's own of the same name.
         sliders: linear ranges that replace the declared ones, by argument.
         grid: two controls that a report's reader can move together; the others move one at a time there.
+        play: a whole number, such as a step of time, that buttons move: play and pause, one step on, back to the start.
+        pace: by how much it moves from one picture to the next.
         values: the initial values of controls, and other arguments of `plot`, such as data.
 
     Returns:
@@ -73,15 +79,16 @@ def explore(
 
     Raises:
         ValueError: `operator` is not declared, an initial value is not allowed, a number has no range for a slider,
-            `sliders`, `parameters`, `grid` or `python` names something that is not controlled, or `grid` has not two
-            names.
+            `sliders`, `parameters`, `python`, `grid` or `play` names something that is not controlled, or `grid` has
+            not two names.
     """
     if isinstance(operator, str):
         if operator not in OPERATORS:
             raise ValueError(f"operator={operator!r}: must be one of {', '.join(map(repr, OPERATORS))}")
         operator = OPERATORS[operator]
     taken = inspect.signature(plot).parameters
-    args = {arg.name: arg for arg in (*operator.args, *extra) if arg.name in taken}
+    declared = operator.args if operator else ()
+    args = {arg.name: arg for arg in (*declared, *extra) if arg.name in taken}
     _check_names("sliders", sliders or (), args)
     for moved, ends in (sliders or {}).items():
         args[moved] = dataclasses.replace(args[moved], slider=ends, scale="linear", step=None)
@@ -94,7 +101,9 @@ def explore(
     _check_names("grid", grid, args)
     if len(set(grid)) not in (0, 2):
         raise ValueError(f"grid={tuple(grid)}: must be the names of two controls, or empty")
-    return Explorer(operator, plot, list(args.values()), at, data, notebook, parameters, python, name, alt, grid)
+    _check_names("play", [play] if play else (), args)
+    shown = notebook, parameters, python, name, alt, grid, play, pace
+    return Explorer(operator, plot, list(args.values()), at, data, *shown)
 
 
 def _check_names(argument: str, names: Iterable[str], args: Mapping[str, Arg]) -> None:
@@ -128,6 +137,8 @@ class Explorer(widgets.VBox):
         name: str | None,
         alt: str | None,
         grid: Sequence[str] = (),
+        play: str | None = None,
+        pace: int = 1,
     ) -> None:
         self.operator = operator
         self.sliders = {arg.name: control(arg, at[arg.name]) for arg in args}
@@ -135,7 +146,7 @@ class Explorer(widgets.VBox):
         self.frame = b""
         self.message: str | None = None
         self.grid = tuple(grid)
-        self.played: str | None = None
+        self.played = play
         self._plot = plot
         self._args = tuple(args)
         self._data = dict(data)
@@ -156,7 +167,8 @@ class Explorer(widgets.VBox):
         moved = [self.fields.get(name, slider) for name, slider in self.sliders.items()]
         rows = [row(self.fields[name], each) if name in self.fields else each for name, each in self.sliders.items()]
         stack = widgets.GridBox([self._picture, self._alert])
-        super().__init__([*rows, stack, self._words, self._lines], _view_count=0)
+        buttons = [self._buttons(play, pace)] if play else []
+        super().__init__([*rows, *buttons, stack, self._words, self._lines], _view_count=0)
         self.add_class("workbench-explorer")
         self.observe(self._seen, "_view_count")
         for each in moved:
@@ -224,6 +236,18 @@ class Explorer(widgets.VBox):
     def wait(self, timeout: float | None = None, final: bool = False) -> bool:
         """Wait until the newest values are drawn, with `final` also laid out; return whether they are."""
         return self._renderer.wait(timeout, final)
+
+    def _buttons(self, moved: str, pace: int) -> widgets.HBox:
+        """Return buttons that move a control; the browser keeps the time while it plays."""
+        field, slider = self.fields[moved], self.sliders[moved]
+        times: dict[str, Any] = {"min": slider.min, "max": slider.max, "step": pace, "interval": INTERVAL}
+        self.play = widgets.Play(value=field.value, show_repeat=False, tooltip="play or pause; end", **times)
+        widgets.link((field, "value"), (self.play, "value"))
+        self.step = widgets.Button(description="Step", icon="step-forward", tooltip=f"one step of {moved}")
+        self.restart = widgets.Button(description="Restart", icon="undo", tooltip=f"back to the first of the {moved}")
+        self.step.on_click(lambda _: setattr(field, "value", min(field.value + 1, slider.max)))
+        self.restart.on_click(lambda _: setattr(field, "value", slider.min))
+        return widgets.HBox([self.play, self.step, self.restart])
 
     def _operator_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         declared = {arg.name for arg in self.operator.args} if self.operator else ()

@@ -1,8 +1,5 @@
 """Figures of a page whose controls move without a kernel, from the frames that explorers record in a report run."""
 
-import base64
-import functools
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -35,15 +32,3 @@ def figure(recording: Recording, picture: str) -> str:
         picture=Markup(picture),
         data=Markup(json.dumps(recording).replace("<", "\\u003c")),
     )
-
-
-@functools.cache
-def script() -> Markup:
-    """Return the script that moves the figures."""
-    return Markup((Path(__file__).with_name("templates") / "live.js").read_text(encoding="utf-8"))
-
-
-@functools.cache
-def script_hash() -> str:
-    """Return the script's hash as a content security policy takes it, so that the page can run no other script."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(script().encode()).digest()).decode()

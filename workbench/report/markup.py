@@ -1,6 +1,8 @@
 """Convert notebooks to HTML that loads nothing: mathematics becomes MathML, pictures are inlined, scripts removed."""
 
+import base64
 import functools
+import html
 import re
 import secrets
 from collections.abc import Mapping
@@ -16,6 +18,7 @@ from nbformat import NotebookNode, from_dict
 from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
 
+from workbench.explore.animation import still
 from workbench.report import live
 from workbench.report.formulas import mathml
 from workbench.report.sanitize import scrub
@@ -23,6 +26,7 @@ from workbench.report.source import ERROR_MARKER, WIDGET_VIEW, tags
 
 SHOWN = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
 DELIMITERS = (("$$", "$$", "block"), ("$", "$", "inline"), (r"\[", r"\]", "block"), (r"\(", r"\)", "inline"))
+MOVING = '<div class="moving"><img class="plays" {about} src="{film}"><img class="still" {about} src="{still}"></div>'
 NO_KERNEL = '<p class="note">An interactive control: open the notebook in JupyterLab to use it.</p>'
 
 
@@ -116,6 +120,8 @@ def _showable(output: NotebookNode) -> NotebookNode:
     data = output.get("data", {})
     if "text/latex" in data and "text/html" not in data:
         data["text/html"] = _latex_output("".join(data["text/latex"]).strip())
+    if _moves(output):
+        data["text/html"] = _moving("".join(data["image/png"].split()), output.metadata["image/png"])
     if WIDGET_VIEW in data and not any(kind in data for kind in SHOWN if kind != "text/plain"):
         data["text/html"] = NO_KERNEL
     return output
@@ -131,6 +137,26 @@ def _picture(output: NotebookNode) -> Markup:
     about = output.metadata.get("image/png", {})
     source = "data:image/png;base64," + "".join(output.data["image/png"].split())
     return Markup('<img src="{}" alt="{}" width="{}">').format(source, about.get("alt", ""), about.get("width", ""))
+
+
+def is_animated(notebook: NotebookNode) -> bool:
+    """Return whether an output of a notebook is an animation."""
+    return any(_moves(output) for cell in notebook.cells for output in cell.get("outputs", []))
+
+
+def _moves(output: NotebookNode) -> bool:
+    """Return whether an output is an animation that `workbench.explore.animate` has shown."""
+    about = output.get("metadata", {}).get("workbench")
+    return isinstance(about, dict) and "frames" in about and "image/png" in output.get("data", {})
+
+
+def _moving(film: str, metadata: Any) -> str:
+    """Return an animation beside its last picture; the page shows that one to readers who want less motion."""
+    about = " ".join(
+        f'{name}="{html.escape(str(metadata[name]))}"' for name in ("alt", "width", "height") if name in metadata
+    )
+    last = base64.b64encode(still(base64.b64decode(film))).decode()
+    return MOVING.format(about=about, film=f"data:image/png;base64,{film}", still=f"data:image/png;base64,{last}")
 
 
 def _can_show(output: NotebookNode) -> bool:

@@ -1,6 +1,8 @@
 """Write the HTML pages of a report: one page for each run, and an index of all runs."""
 
+import base64
 import functools
+import hashlib
 import json
 import math
 import sys
@@ -43,6 +45,11 @@ def _is_finite(value: Any) -> bool:
     return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
+def fingerprint(script: str) -> str:
+    """Return what a page's policy calls a script by, so that the browser runs this one and no other."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
 def duration(seconds: float) -> str:
     """Format seconds as `12 ms`, `3.2 s` or `2 min 05 s`."""
     if 0 < seconds < 0.095:
@@ -71,19 +78,23 @@ def report(
     `source` is the notebook's file, `back` the link at the top and the end, and `recordings` has the frames of
     explorers by the name of their figure.
     """
-    from workbench.report import live, markup
+    from workbench.report import markup
 
     heading = title(executed)
+    scripts = ["live.js"] * bool(recordings) + ["moving.js"] * markup.is_animated(executed)
     return template("report.html.j2").render(
         run=result,
         back=back,
         declared=declared,
         title=Markup(markup.inline(heading)) if heading else result.name,
         body=Markup(markup.body(executed, source, recordings)),
-        script=live.script() if recordings else "",
-        script_hash=live.script_hash(),
         code_style=Markup(markup.code_style()),
+        script=Markup("".join(map(_script, scripts))),
     )
+
+
+def _script(name: str) -> str:
+    return Path(__file__).with_name("templates").joinpath(name).read_text(encoding="utf-8")
 
 
 def write_index(directory: Path) -> None:
@@ -130,7 +141,7 @@ def _read_run(folder: Path) -> dict[str, Any]:
 
 
 def template(name: str) -> jinja2.Template:
-    """Return a template by file name; its filters are number, duration, moment and path (which quotes a URL)."""
+    """Return a template by file name; its filters are number, duration, moment, fingerprint and path, for URLs."""
     return _environment().get_template(name)
 
 
@@ -144,5 +155,5 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     path = functools.partial(quote, errors="surrogateescape")  # of a name that is not UTF-8, the bytes are quoted
-    environment.filters.update(number=number, duration=duration, moment=moment, path=path)
+    environment.filters.update(number=number, duration=duration, moment=moment, path=path, fingerprint=fingerprint)
     return environment
