@@ -5,10 +5,11 @@ import functools
 import html
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import unquote
 
 from jinja2 import pass_context
 from markupsafe import Markup
@@ -27,6 +28,7 @@ from workbench.report.source import ERROR_MARKER, WIDGET_VIEW, tags
 SHOWN = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
 DELIMITERS = (("$$", "$$", "block"), ("$", "$", "inline"), (r"\[", r"\]", "block"), (r"\(", r"\)", "inline"))
 MOVING = '<div class="moving"><img class="plays" {about} src="{film}"><img class="still" {about} src="{still}"></div>'
+NOTEBOOK_LINK = re.compile(r'href="([^":/#]+)\.ipynb(#[^"]*)?"')
 NO_KERNEL = '<p class="note">An interactive control: open the notebook in JupyterLab to use it.</p>'
 
 
@@ -57,10 +59,16 @@ class BodyExporter(HTMLExporter):
         return MarkdownWithMath(renderer=renderer).render(source)
 
 
-def body(notebook: NotebookNode, path: Path, recordings: Mapping[str, live.Recording] = MappingProxyType({})) -> str:
+def body(
+    notebook: NotebookNode,
+    path: Path,
+    recordings: Mapping[str, live.Recording] = MappingProxyType({}),
+    pages: Collection[str] = (),
+) -> str:
     """Return the cells of an executed notebook as HTML.
 
-    `path` is the file of the source notebook; a figure that has recorded frames gets controls that move through them.
+    `path` is the file of the source notebook. A figure that has recorded frames gets controls that move through them.
+    Links to other notebooks lead to their pages, if those are among `pages`.
     """
     shown = from_dict(notebook)
     mark, figures = secrets.token_hex(8), []
@@ -75,8 +83,13 @@ def body(notebook: NotebookNode, path: Path, recordings: Mapping[str, live.Recor
                     figures.append(live.figure(recording, _picture(output)))
                     output.data = {"text/html": f"<p>{mark}-{len(figures) - 1};</p>"}
     converted, _ = _exporter().from_notebook_node(shown)
-    cleaned = scrub(converted, path.parent)
+    cleaned = NOTEBOOK_LINK.sub(lambda found: _page_link(found, pages), scrub(converted, path.parent))
     return re.sub(rf"<p>{mark}-(\d+);</p>", lambda found: figures[int(found[1])], cleaned)
+
+
+def _page_link(found: re.Match[str], pages: Collection[str]) -> str:
+    name, anchor = found[1], found[2] or ""
+    return f'href="../{name}/report.html{anchor}"' if unquote(name) in pages else found[0]
 
 
 @functools.cache
@@ -104,7 +117,8 @@ def inline(markdown: str) -> str:
 @functools.cache
 def code_style() -> str:
     """Return the style sheet of highlighted code; every colour has a contrast of 4.5 to 1 or more."""
-    return HtmlFormatter(style="xcode").get_style_defs(".highlight")
+    light, dark = (HtmlFormatter(style=name).get_style_defs(".highlight") for name in ("xcode", "github-dark"))
+    return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}"
 
 
 def _drop_title(notebook: NotebookNode) -> None:

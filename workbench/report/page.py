@@ -1,6 +1,7 @@
 """Write the HTML pages of a report: one page for each run, and an index of all runs."""
 
 import base64
+import dataclasses
 import functools
 import hashlib
 import json
@@ -27,6 +28,19 @@ if TYPE_CHECKING:
 
 Link = tuple[str, str]  # an address relative to the page, and the text of the link
 ALL_RUNS: Link = ("../index.html", "All runs")
+
+
+@dataclasses.dataclass(frozen=True)
+class Links:
+    """Where a page's links lead: back, to the pages before and after it, and to notebooks whose runs are `pages`."""
+
+    back: Link = ALL_RUNS
+    before: Link | None = None
+    after: Link | None = None
+    pages: frozenset[str] = frozenset()
+
+
+NO_LINKS = Links()
 CLAIMS_PAGE = "claims.html"  # in a folder of reports, if the claims are part of it
 ROUNDS = 20  # maximum number of times the index is rewritten while other runs add to it
 
@@ -70,27 +84,31 @@ def report(
     declared: Mapping[str, Parameter],
     executed: "NotebookNode",
     source: Path,
-    back: Link = ALL_RUNS,
+    links: Links = NO_LINKS,
     recordings: Mapping[str, Any] = MappingProxyType({}),
-) -> str:
-    """Return the page of one run.
+) -> tuple[str, list[tuple[str, str, str]]]:
+    """Return the page of one run, and its sections for a search: heading, anchor and text.
 
-    `source` is the notebook's file, `back` the link at the top and the end, and `recordings` has the frames of
-    explorers by the name of their figure.
+    `source` is the notebook's file; `recordings` has the frames of explorers by the name of their figure.
     """
     from workbench.report import markup
+    from workbench.report.contents import with_anchors
 
     heading = title(executed)
-    scripts = ["live.js"] * bool(recordings) + ["moving.js"] * markup.is_animated(executed)
-    return template("report.html.j2").render(
+    scripts = ["page.js", *["live.js"] * bool(recordings), *["moving.js"] * markup.is_animated(executed)]
+    body, sections = with_anchors(markup.body(executed, source, recordings, links.pages))
+    html = template("report.html.j2").render(
         run=result,
-        back=back,
+        links=links,
         declared=declared,
+        changed=any(value != declared[name].default for name, value in result.parameters.items()),
         title=Markup(markup.inline(heading)) if heading else result.name,
-        body=Markup(markup.body(executed, source, recordings)),
-        code_style=Markup(markup.code_style()),
+        body=Markup(body),
+        sections=[section for section in sections if section.level == 2],
         script=Markup("".join(map(_script, scripts))),
+        code_style=Markup(markup.code_style()),
     )
+    return html, [(section.heading, section.anchor, section.text) for section in sections]
 
 
 def _script(name: str) -> str:
@@ -106,10 +124,38 @@ def write_index(directory: Path) -> None:
     claims = CLAIMS_PAGE if (directory / CLAIMS_PAGE).is_file() else None
     runs = scan(directory)
     for _ in range(ROUNDS):
-        files.write_text(directory / "index.html", writable(template("index.html.j2").render(runs=runs, claims=claims)))
+        files.write_text(
+            directory / "index.html", writable(template("index.html.j2").render(**_index(runs), claims=claims))
+        )
         seen, runs = runs, scan(directory)
         if runs == seen:
             return
+
+
+def _index(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the index shows: the runs, tables of runs of one notebook, and what its search looks through."""
+    read = [run for run in runs if "problem" not in run]
+    names = dict.fromkeys(run["notebook"] for run in read)
+    tables = [_table([run for run in read if run["notebook"] == name]) for name in names]
+    texts = [[run["folder"], run["title"], run["sections"]] for run in read]
+    data = json.dumps(texts, ensure_ascii=False).replace("<", "\\u003c")
+    script = "".join(map(_script, ["page.js", "search.js"]))
+    return {
+        "runs": runs,
+        "tables": [table for table in tables if table],
+        "texts": Markup(data),
+        "script": Markup(script),
+    }
+
+
+def _table(runs: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the runs of one notebook beside each other: parameters that differ, and metrics; None for one run."""
+    if len(runs) < 2:
+        return None
+    parameters = dict.fromkeys(name for run in runs for name in run["parameters"])
+    moved = [name for name in parameters if len({str(run["parameters"].get(name)) for run in runs}) > 1]
+    metrics = list(dict.fromkeys(name for run in runs for name in run["metrics"]))
+    return {"title": runs[0]["title"], "parameters": moved, "metrics": metrics, "runs": runs}
 
 
 def scan(directory: Path) -> list[dict[str, Any]]:
@@ -126,6 +172,10 @@ def _read_run(folder: Path) -> dict[str, Any]:
         thumbnails = [figure for figure in run["figures"] if (folder / "figures" / f"{figure['name']}.png").is_file()]
         return {
             "folder": folder.name,
+            "notebook": str(run.get("notebook", folder.name)),
+            "title": str(run.get("title") or folder.name),
+            "summary": str(run.get("summary", "")),
+            "sections": _sections(folder / "search.json"),
             "status": str(run["status"]),
             "parameters": dict(run["parameters"]),
             "metrics": dict(run["metrics"]),
@@ -138,6 +188,14 @@ def _read_run(folder: Path) -> dict[str, Any]:
     except Exception as problem:  # another program may have written anything, such as lists in lists without end
         reason = f"its metrics.json cannot be read: {type(problem).__name__}"
         return {"folder": folder.name, "status": "unreadable", "problem": reason}
+
+
+def _sections(path: Path) -> list[list[str]]:
+    """Return heading, anchor and text of a run's sections; an unreadable file has none."""
+    try:
+        return [[str(part) for part in section] for section in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        return []
 
 
 def template(name: str) -> jinja2.Template:
