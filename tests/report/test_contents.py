@@ -9,6 +9,7 @@ from tests.browser import browser
 from workbench.report import page
 from workbench.report.contents import Section, with_anchors
 from workbench.report.markup import body
+from workbench.report.parameters import Parameter
 from workbench.report.results import Result
 from workbench.report.source import summary
 
@@ -66,10 +67,22 @@ def write(folder, name, title, words, rate, loss):
     metrics, versions = {"loss": loss}, {"python": "3"}
     more = {"title": title, "summary": "Short.", "origin": {"command": "workbench run <n>", "machine": "a machine"}}
     result = Result(
-        name, f"{title}.ipynb", "ok", {"rate": rate}, metrics, [], 1.0, "2026-01-01T00:00:00", versions, None, **more
+        name,
+        f"{title}.ipynb",
+        "ok",
+        {"rate": rate, "seed": 7},
+        metrics,
+        [],
+        1.0,
+        "2026-01-01T00:00:00",
+        versions,
+        None,
+        **more,
     )
     links = page.Links(before=("../a/report.html", "The one before"))
-    declared = {"rate": type("Declared", (), {"default": 0.1, "meaning": "how fast"})()}
+    declared = {
+        name: Parameter(name, "float", value, "a meaning", None) for name, value in (("rate", 0.1), ("seed", 7))
+    }
     text, sections = page.report(result, declared, new_notebook(cells=cells), folder / "n.ipynb", links)
     (folder / name).mkdir()
     for file, content in {
@@ -107,6 +120,7 @@ def test_runs_of_one_notebook_are_compared_by_what_differs(runs):
     assert "Compare: LRN" not in text
     rows = [row.split("</tr>")[0] for row in table.split("<tr>")[1:]]
     assert [row.count('class="value"') for row in rows] == [2, 2, 2]
+    assert "seed" not in table
     assert ['">0.3<' in row and '">0.25<' in row for row in rows] == [False, False, True]
     assert 'href="b%20%232/report.html"' in rows[2]
 

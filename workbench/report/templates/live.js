@@ -25,7 +25,7 @@ for (const figure of document.querySelectorAll("[data-live]")) {
   const move = moved => {
     const alone = !frame();
     if (alone) inputs.forEach((other, i) => {
-      if (i !== moved && !(grid[i] && grid[moved])) other.value = controls[i].start;
+      if (i !== moved) other.value = controls[i].start;
     });
     note.textContent = alone ? words : "";
     show();
