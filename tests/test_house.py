@@ -15,7 +15,7 @@ FLOORS = (
     ("terminal",),
     ("bench", "claims"),
     ("experiments",),
-    ("sweep",),
+    ("sweep", "app"),
     ("report",),
     ("workers",),
     ("explore", "cluster"),

@@ -21,6 +21,8 @@ from workbench.explore.controls import control, field, row
 from workbench.explore.renderer import Renderer
 from workbench.operator import OPERATORS, Arg, Operator
 
+SHOWN: dict[str, "Explorer"] = {}  # explorers that this process has shown, by the name of their figure
+
 _numbers = itertools.count(1)  # gives each explorer without a name its own number
 
 CODE = (
@@ -146,7 +148,7 @@ class Explorer(widgets.VBox):
         self.frame = b""
         self.message: str | None = None
         self.grid = tuple(grid)
-        self.played = play
+        self.played, self.pace = play, pace
         self._plot = plot
         self._args = tuple(args)
         self._data = dict(data)
@@ -155,7 +157,7 @@ class Explorer(widgets.VBox):
         self._python = python
         self.name = name or f"explore-{next(_numbers)}"
         self._alt = alt
-        self._start = self.values
+        self.start = self.values
         self._axes: Any = None
         self._layout_engine: Any = None
         self._picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", grid_area="1 / 1"))
@@ -214,7 +216,7 @@ class Explorer(widgets.VBox):
 
     def alt_at(self, values: Mapping[str, Any]) -> str:
         """Return the text that describes the picture at `values`."""
-        if self._alt and values == self._start:
+        if self._alt and values == self.start:
             return self._alt
         meaning = (inspect.getdoc(self._plot) or "").strip() or getattr(self._plot, "__name__", "A figure").replace(
             "_", " "
@@ -226,12 +228,12 @@ class Explorer(widgets.VBox):
         """Return the lines of Python and of a shell that reproduce the picture at `values`."""
         return [line for line in (self.python_at(values), self.command_at(values)) if line]
 
-    def picture_at(self, values: dict[str, Any], density: float) -> bytes:
-        """Draw the picture at `values`, without laying it out anew, and return it as PNG bytes.
+    def picture_at(self, values: dict[str, Any], density: float, final: bool = False) -> bytes:
+        """Draw the picture at `values`, laid out anew if it is `final`, and return it as PNG bytes.
 
         Raises ValueError if a value is not allowed, and any error of the plot function.
         """
-        return drawing.encode(self._figure_at(values, final=False), density)
+        return drawing.encode(self._figure_at(values, final), density)
 
     def wait(self, timeout: float | None = None, final: bool = False) -> bool:
         """Wait until the newest values are drawn, with `final` also laid out; return whether they are."""
@@ -296,6 +298,7 @@ class Explorer(widgets.VBox):
         JupyterLab shows one kind of data for each output, and an error for a widget without a kernel. The picture is
         therefore an output of its own, which the note's styles hide as long as there are sliders.
         """
+        SHOWN[self.name] = self
         view = {kind: data for kind, data in super()._repr_mimebundle_().items() if kind != "text/plain"}
         picture = {"text/plain": "\n".join(filter(None, (self.message, *self.lines_at(self.values))))}
         about = {}

@@ -41,6 +41,16 @@ def with_anchors(body: str) -> tuple[str, list[Section]]:
     return "".join(made), sections
 
 
+def written(markdown: str) -> list[Section]:
+    """Return the sections of Markdown text, without rendering it; an anchor is as above where a heading is plain."""
+    parts = re.split(r"^(#{2,4}) +(.+?) *#*$", markdown, flags=re.MULTILINE)
+    found = []
+    for marks, heading, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        words = re.sub(r"[*_`]", "", heading)
+        found.append(Section(len(marks), re.sub(r"\s+", "-", words), words, " ".join(text.split())[:LONGEST]))
+    return found
+
+
 def plain(markup: str) -> str:
     """Return the words of markup, without styles, scripts and what figures say of themselves."""
     words = re.sub(r"<[^>]*>", " ", UNREAD.sub(" ", markup))

@@ -1,6 +1,7 @@
 """Figures of a page whose controls move without a kernel, from the frames that explorers record in a report run."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,19 @@ def recordings(folder: Path) -> dict[str, Recording]:
     return found
 
 
-def figure(recording: Recording, picture: str) -> str:
-    """Return the markup of a figure: its controls, `picture` as its first frame, and its frames as JSON."""
+def figure(recordings: Mapping[str, Recording], name: str, picture: Markup) -> str:
+    """Return the markup of a figure: its controls, `picture` as its first frame, and its frames as JSON.
+
+    It is an empty text if there is no recording of this name.
+    """
+    if name not in recordings:
+        return ""
+    recording = recordings[name]
     start = ",".join(str(control["start"]) for control in recording["controls"])
     return template("frames.html.j2").render(
         controls=recording["controls"],
         played=recording["played"],
         start=recording["frames"][start],
-        picture=Markup(picture),
+        picture=picture,
         data=Markup(json.dumps(recording).replace("<", "\\u003c")),
     )

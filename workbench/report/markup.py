@@ -5,9 +5,8 @@ import functools
 import html
 import re
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
@@ -20,7 +19,6 @@ from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
 
 from workbench.explore.animation import still
-from workbench.report import live
 from workbench.report.formulas import mathml
 from workbench.report.sanitize import scrub
 from workbench.report.source import ERROR_MARKER, WIDGET_VIEW, tags
@@ -62,13 +60,15 @@ class BodyExporter(HTMLExporter):
 def body(
     notebook: NotebookNode,
     path: Path,
-    recordings: Mapping[str, live.Recording] = MappingProxyType({}),
+    figure: Callable[[str, Markup], str] | None = None,
     pages: Collection[str] = (),
+    page: str = "../{}/report.html",
 ) -> str:
     """Return the cells of an executed notebook as HTML.
 
-    `path` is the file of the source notebook. A figure that has recorded frames gets controls that move through them.
-    Links to other notebooks lead to their pages, if those are among `pages`.
+    `path` is the file of the source notebook. If `figure` is given, it turns the name and the picture of a figure into
+    what is shown for it, or returns an empty text to leave the figure as it is. Links to other notebooks lead to their
+    pages, if those are among `pages`; `page` is the address of a page, with braces for its name.
     """
     shown = from_dict(notebook)
     mark, figures = secrets.token_hex(8), []
@@ -78,18 +78,19 @@ def body(
         if cell.cell_type == "code":
             cell.outputs = [_showable(output) for output in cell.outputs if _can_show(output)]
             for output in cell.outputs:
-                recording = recordings.get(_figure_name(output))
-                if recording:
-                    figures.append(live.figure(recording, _picture(output)))
+                name = _figure_name(output)
+                shape = figure(name, _picture(output)) if figure and name else ""
+                if shape:
+                    figures.append(shape)
                     output.data = {"text/html": f"<p>{mark}-{len(figures) - 1};</p>"}
     converted, _ = _exporter().from_notebook_node(shown)
-    cleaned = NOTEBOOK_LINK.sub(lambda found: _page_link(found, pages), scrub(converted, path.parent))
+    cleaned = NOTEBOOK_LINK.sub(lambda found: _page_link(found, pages, page), scrub(converted, path.parent))
     return re.sub(rf"<p>{mark}-(\d+);</p>", lambda found: figures[int(found[1])], cleaned)
 
 
-def _page_link(found: re.Match[str], pages: Collection[str]) -> str:
+def _page_link(found: re.Match[str], pages: Collection[str], page: str) -> str:
     name, anchor = found[1], found[2] or ""
-    return f'href="../{name}/report.html{anchor}"' if unquote(name) in pages else found[0]
+    return f'href="{page.format(name)}{anchor}"' if unquote(name) in pages else found[0]
 
 
 @functools.cache

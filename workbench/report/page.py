@@ -91,12 +91,13 @@ def report(
 
     `source` is the notebook's file; `recordings` has the frames of explorers by the name of their figure.
     """
-    from workbench.report import markup
+    from workbench.report import live, markup
     from workbench.report.contents import with_anchors
 
     heading = title(executed)
-    scripts = ["page.js", *["live.js"] * bool(recordings), *["moving.js"] * markup.is_animated(executed)]
-    body, sections = with_anchors(markup.body(executed, source, recordings, links.pages))
+    used = ["page.js", *["live.js"] * bool(recordings), *["moving.js"] * markup.is_animated(executed)]
+    figure = functools.partial(live.figure, recordings) if recordings else None
+    body, sections = with_anchors(markup.body(executed, source, figure, links.pages))
     html = template("report.html.j2").render(
         run=result,
         links=links,
@@ -105,14 +106,16 @@ def report(
         title=Markup(markup.inline(heading)) if heading else result.name,
         body=Markup(body),
         sections=[section for section in sections if section.level == 2],
-        script=Markup("".join(map(_script, scripts))),
+        script=Markup(scripts(*used)),
         code_style=Markup(markup.code_style()),
     )
     return html, [(section.heading, section.anchor, section.text) for section in sections]
 
 
-def _script(name: str) -> str:
-    return Path(__file__).with_name("templates").joinpath(name).read_text(encoding="utf-8")
+def scripts(*names: str) -> str:
+    """Return scripts of pages, by file name, as one."""
+    folder = Path(__file__).with_name("templates")
+    return "".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 
 def write_index(directory: Path) -> None:
@@ -139,7 +142,7 @@ def _index(runs: list[dict[str, Any]]) -> dict[str, Any]:
     tables = [_table([run for run in read if run["notebook"] == name]) for name in names]
     texts = [[run["folder"], run["title"], run["sections"]] for run in read]
     data = json.dumps(texts, ensure_ascii=False).replace("<", "\\u003c")
-    script = "".join(map(_script, ["page.js", "search.js"]))
+    script = scripts("page.js", "search.js")
     return {
         "runs": runs,
         "tables": [table for table in tables if table],

@@ -52,18 +52,33 @@ def notebook_runner(work: NotebookWork, timeout: float | None, watcher: Watcher)
     return run
 
 
-class OwnKernelManager(AsyncKernelManager):
+class LocalKernelManager(AsyncKernelManager):
     """Start kernels with this interpreter, even if another kernel is installed under the name python3."""
+
+    def keep_in(self, folder: Path) -> None:
+        """Keep the connection file in a folder, and the sockets too.
+
+        With TCP, two kernels that start at the same time may pick the same port, and other users could listen.
+        """
+        self.connection_file = str(folder / "connection.json")
+        if len(str(folder)) < LONGEST_SOCKET_FOLDER:
+            self.transport = "ipc"
+            self.ip = str(folder / "socket")
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        command = [sys.executable, str(Path(__file__).with_name("kernel.py")), "-f", "{connection_file}"]
+        return KernelSpec(**{**get_kernel_dict(), "argv": command})
+
+
+class OwnKernelManager(LocalKernelManager):
+    """Start kernels that are watched and ended together with this process."""
 
     kernel: ClassVar["Kernel"]  # a class attribute, since papermill makes the instance from this class
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self.connection_file = str(self.kernel.scratch / "connection.json")
-        # Use sockets in a folder: with TCP, two kernels that start at the same time may pick the same port.
-        if len(str(self.kernel.scratch)) < LONGEST_SOCKET_FOLDER:
-            self.transport = "ipc"
-            self.ip = str(self.kernel.scratch / "socket")
+        self.keep_in(self.kernel.scratch)
 
     async def start_kernel(self, **settings: Any) -> None:
         """Start the kernel; from then on, it is ended when this process ends."""
@@ -76,11 +91,6 @@ class OwnKernelManager(AsyncKernelManager):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.provisioner.process.pid, signal.SIGKILL)
         await super().shutdown_kernel(now=now, restart=restart)
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        command = [sys.executable, str(Path(__file__).with_name("kernel.py")), "-f", "{connection_file}"]
-        return KernelSpec(**{**get_kernel_dict(), "argv": command})
 
 
 class Kernel:
