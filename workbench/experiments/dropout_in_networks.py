@@ -112,7 +112,7 @@ def competition(seed: int, examples: int) -> dict[str, float]:
     The derivative of a unit's output in another unit's input is taken with the mask of a training step held fixed.
     """
     data = world(seed, examples)
-    tuned = {name: tune(_build, RELIANCE[name], data, seed, **TRAINING) for name in ("none", "L2", "dropout")}
+    tuned = {name: tune(_build, RELIANCE[name], data, seed, **TRAINING) for name in ("none", "dropout")}
     (x,), _ = data.part("test")
     correlation, lateral = {}, 0.0
     for name, each in tuned.items():
@@ -123,7 +123,6 @@ def competition(seed: int, examples: int) -> dict[str, float]:
         lateral = max(lateral, float(np.max(np.abs(pairs(slopes(activations, sums[:3]))))))
     return {
         "change of mean correlation, dropout less none": correlation["dropout"] - correlation["none"],
-        "change of mean correlation, dropout less L2": correlation["dropout"] - correlation["L2"],
         "largest derivative by another unit, given the mask": lateral,
         **{f"mean correlation, {name}": value for name, value in correlation.items()},
     }

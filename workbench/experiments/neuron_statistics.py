@@ -124,32 +124,6 @@ def weights_and_worth(seed: int, world: str) -> dict[str, float]:
     }
 
 
-def ensemble_of_copies(seed: int) -> dict[str, float]:
-    """Compare log losses of members and of their mean prediction, for ten copies of one random classifier.
-
-    Ten different random classifiers are measured beside them, for the theorem that the mean prediction loses no more
-    than the members do on average.
-    """
-    rng = np.random.default_rng(seed)
-    targets = rng.integers(CLASSES, size=EXAMPLES)
-    different = softmax(rng.normal(size=(10, EXAMPLES, CLASSES)), axis=-1)
-    copies = np.repeat(different[:1], 10, axis=0)
-    return {
-        "ensemble beats the best member": float(_mean_loss(copies, targets) < min(_losses(copies, targets)) - 1e-12),
-        "mean prediction loses more than members on average": float(
-            _mean_loss(different, targets) > np.mean(_losses(different, targets))
-        ),
-    }
-
-
-def _losses(predictions: np.ndarray, targets: np.ndarray) -> list[float]:
-    return [float(-np.mean(np.log(each[np.arange(len(targets)), targets]))) for each in predictions]
-
-
-def _mean_loss(predictions: np.ndarray, targets: np.ndarray) -> float:
-    return _losses(predictions.mean(0, keepdims=True), targets)[0]
-
-
 def diverse_filters(seed: int) -> dict[str, float]:
     """Compare features of digits from eight orientations with features from one orientation in eight places.
 
