@@ -47,7 +47,7 @@ def test_class_selectivity_by_hand():
     np.testing.assert_allclose(found, (1 + 0 + (6 - 2) / (6 + 2)) / 3)
 
 
-def test_networks_that_are_measured(monkeypatch):
+def test_networks_that_are_measured():
     """Two networks with two units, of which the last layer compares the first with 1/2, or the second."""
     first = {"weight": np.stack([np.eye(2, 64)] * 2).astype(np.float32), "bias": np.zeros((2, 2), np.float32)}
     last = {"weight": np.array([[[1.0, 0], [0, 0]], [[0, 1.0], [0, 0]]]), "bias": np.array([[0, 0.5], [0, 0.5]])}
@@ -62,5 +62,8 @@ def test_networks_that_are_measured(monkeypatch):
     np.testing.assert_allclose(rank, variances.sum() ** 2 / np.sum(variances**2), rtol=1e-5)
     np.testing.assert_allclose(clean, [1, np.mean((x[:, 1] < 0) == y)])
     np.testing.assert_allclose(robust, [np.mean((x[:, unit] / 2 + 0.25 < 0) == y) for unit in (0, 1)])
-    monkeypatch.setattr(diverse_networks, "LOST", 0.0)
-    np.testing.assert_array_equal(diverse_networks.measured(history, data, "lost units", 0)[2], clean)
+    # A unit that is lost gives 0, below 1/2. One that is kept counts twice, as half are lost.
+    kept = np.random.default_rng(7).random((5, 2)) >= 0.5
+    scores = [[2 / (1 + np.exp(-x[:, unit])) * each[unit] for unit in (0, 1)] for each in kept]
+    expected = np.mean([[np.mean((score < 0.5) == y) for score in draw] for draw in scores], axis=0)
+    np.testing.assert_allclose(diverse_networks.measured(history, data, "lost units", 7)[2], expected)

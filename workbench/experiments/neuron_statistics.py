@@ -59,10 +59,18 @@ def diversity(seed: int, measure: str) -> dict[str, float]:
 
 
 def _three_populations(seed: int) -> list[np.ndarray]:
-    """Return activations of shape (EXAMPLES, UNITS): positive, with equal distributions in all units."""
+    return [population(seed, correlation) for correlation in (1.0, 0.5, 0.0)]
+
+
+def population(seed: int, correlation: float, copies: int = 1) -> np.ndarray:
+    """Return activations of shape (EXAMPLES, UNITS): positive, with equal distributions in all units.
+
+    They are absolute values of Gaussian units with a correlation, of which the first `copies` are the same.
+    """
     rng = np.random.default_rng(seed)
     common, own = rng.normal(size=(EXAMPLES, 1)), rng.normal(size=(EXAMPLES, UNITS))
-    return [np.abs(np.sqrt(shared) * common + np.sqrt(1 - shared) * own) for shared in (1.0, 0.5, 0.0)]
+    own[:, :copies] = own[:, :1]
+    return np.abs(np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own)
 
 
 MEASURES = {

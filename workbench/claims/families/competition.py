@@ -97,7 +97,8 @@ CLAIMS = [
         settings={"100 digits": {"examples": 100}, "300 digits": {"examples": 300}},
         seeds=30,
         retrained=True,
-        finding="FINDING",
+        finding="Given the mask, no unit's input changes another unit's output. With 100 digits the hidden units are "
+        "less correlated with dropout than without, and with 300 digits no change was found.",
     ),
     Claim(
         "L18",
@@ -129,6 +130,8 @@ CLAIMS = [
         settings={"300 digits": {"examples": 300}},
         seeds=30,
         retrained=True,
-        finding="FINDING",
+        finding="Pushed apart, units have an effective rank that is 29 % higher, and the test loss is lower by 5 %. "
+        "Pushed together, they are more selective for a class, by 6 %, and the test loss is a third higher. But pushed "
+        "apart they are more selective, too, by 3 %: specialization is not the opposite of diversity.",
     ),
 ]

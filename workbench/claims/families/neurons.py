@@ -44,7 +44,9 @@ CLAIMS = [
         },
         seeds=30,
         retrained=True,
-        finding="FINDING",
+        finding="A twin that is dropped costs as much as a unit at random, as far as 30 worlds tell. One that is folded "
+        "into the other costs much less. But so does a unit at random, once it is folded into the unit most like it. "
+        "The units with the smallest weights cost least, with nothing done to the others.",
     ),
     Claim(
         "L21",
