@@ -47,13 +47,17 @@ def test_class_selectivity_by_hand():
     np.testing.assert_allclose(found, (1 + 0 + (6 - 2) / (6 + 2)) / 3)
 
 
-def test_networks_that_are_measured():
-    """Two networks with two units, of which the last layer compares the first with 1/2, or the second."""
+def two_networks():
+    """Return two networks with two units, of which the last layer compares the first with 1/2, or the second."""
     first = {"weight": np.stack([np.eye(2, 64)] * 2).astype(np.float32), "bias": np.zeros((2, 2), np.float32)}
     last = {"weight": np.array([[[1.0, 0], [0, 0]], [[0, 1.0], [0, 0]]]), "bias": np.array([[0, 0.5], [0, 0.5]])}
     last = {name: np.concatenate([each, np.full((2, 8, *each.shape[2:]), -9.0)], axis=1) for name, each in last.items()}
     layers = [Dense(2), Sigmoid(), Decorrelation(0.0), Dense(10)]
-    history = types.SimpleNamespace(network=layers, parameters=[first, {}, {}, last], seeds=np.arange(2))
+    return types.SimpleNamespace(network=layers, parameters=[first, {}, {}, last], seeds=np.arange(2))
+
+
+def test_networks_that_are_measured():
+    history = two_networks()
     x = RNG.normal(size=(50, 64))
     y = (x[:, 0] < 0).astype(int)  # class 0 where unit 0 is above 1/2
     data = types.SimpleNamespace(part=lambda name: (x[None], y[None]))
@@ -67,3 +71,15 @@ def test_networks_that_are_measured():
     scores = [[2 / (1 + np.exp(-x[:, unit])) * each[unit] for unit in (0, 1)] for each in kept]
     expected = np.mean([[np.mean((score < 0.5) == y) for score in draw] for draw in scores], axis=0)
     np.testing.assert_allclose(diverse_networks.measured(history, data, "lost units", 7)[2], expected)
+
+
+def test_answers_of_units_to_a_disturbance(monkeypatch):
+    x = RNG.uniform(size=(30, 64))
+    monkeypatch.setattr(
+        diverse_networks, "world", lambda seed: types.SimpleNamespace(part=lambda name: (x[None], None))
+    )
+    monkeypatch.setattr(diverse_networks, "trained", lambda *_: two_networks())
+    h, darker = (1 / (1 + np.exp(-each[:, :2])) for each in (x, x / 2 + 0.25))
+    expected = np.sum((darker - h) ** 2) / np.sum((h - h.mean(axis=0)) ** 2)
+    found = diverse_networks.answers(0, [0.0, 1.0])["brightness"]
+    np.testing.assert_allclose(found, [expected, expected], rtol=1e-5)

@@ -5,6 +5,8 @@ Each function takes a seed, which is one world, and returns numbers by name. The
 rate and epochs are the same for all networks, since selectivity and rank change with both.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.stats import rankdata, spearmanr
 
@@ -50,11 +52,11 @@ def diversity_and_robustness(seed: int, corruption: str) -> dict[str, float]:
     }
 
 
-def trained(width: int, strengths: np.ndarray, data: Data, seeds: np.ndarray) -> History:
+def trained(width: int, strengths: np.ndarray, data: Data, seeds: np.ndarray, rate: float = RATE) -> History:
     """Return networks with `width` hidden units, one for each strength and seed, trained side by side in one world."""
     network = [Dense(width), Sigmoid(), Decorrelation(strengths), Dense(10)]
     data = data.take(np.zeros(len(seeds), int))
-    return fit(network, data, sgd(RATE), epochs=EPOCHS, evaluate_every=0, seed=seeds)
+    return fit(network, data, sgd(rate), epochs=EPOCHS, evaluate_every=0, seed=seeds)
 
 
 def hidden(history: History, x: np.ndarray) -> np.ndarray:
@@ -80,6 +82,22 @@ def _accuracy(history: History, h: np.ndarray, data: Data) -> np.ndarray:
     """Return the share of test digits that each network reads rightly, given hidden units (networks, digits, units)."""
     scores = networks.forward(history.network[3:], history.parameters[3:], h, training=False)[0]
     return 1 - networks.wrong(scores, data.part("test")[1], 10).mean(axis=1)
+
+
+def answers(seed: int, strengths: Sequence[float] = STRENGTHS) -> dict[str, np.ndarray]:
+    """Return by corruption how much hidden units change, over how much they differ between digits, (strengths,).
+
+    Both are mean squares over digits and the 64 units of a network.
+    """
+    data = world(seed)
+    x, rng = data.part("test")[0][0], np.random.default_rng(seed)
+    history = trained(64, np.array(strengths), data, np.full(len(strengths), seed))
+    h = hidden(history, x)
+    return {
+        corruption: np.mean((hidden(history, corrupted(x, corruption, rng)) - h) ** 2, axis=(1, 2))
+        / h.var(axis=1).mean(axis=1)
+        for corruption in CORRUPTIONS[:3]
+    }
 
 
 def corrupted(x: np.ndarray, corruption: str, rng: np.random.Generator) -> np.ndarray:

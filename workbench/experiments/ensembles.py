@@ -46,6 +46,8 @@ def ensemble(seed: int, members: str) -> dict[str, float]:
         ),
         "squared error less mean error plus ambiguity": error - (mean_error - ambiguity),
         "ambiguity over mean error": ambiguity / mean_error,
+        "test loss of the ensemble": float(together),
+        "mean test loss of members": float(losses.mean()),
     }
 
 

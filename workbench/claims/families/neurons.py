@@ -44,8 +44,8 @@ CLAIMS = [
         },
         seeds=30,
         retrained=True,
-        finding="A twin that is dropped costs as much as a unit at random, as far as 30 worlds tell. One that is folded "
-        "into the other costs much less. But so does a unit at random, once it is folded into the unit most like it. "
+        finding="A twin that is dropped costs as much as a unit at random, as far as 30 worlds tell. If it is folded "
+        "into the other, it costs much less. But so does a unit at random, once folded into the one most like it. "
         "The units with the smallest weights cost least, with nothing done to the others.",
     ),
     Claim(
@@ -120,7 +120,9 @@ CLAIMS = [
         settings={each: {"corruption": each} for each in diverse_networks.CORRUPTIONS},
         seeds=20,
         retrained=True,
-        finding="FINDING",
+        finding="Against noise, other light and lost units, networks of a higher effective rank are less robust, given "
+        "width and clean accuracy. Against covered parts they are more robust; whether by as much as the rule asks is "
+        "open. Relative to how they differ between digits, decorrelated units answer more to every disturbance.",
     ),
     Claim(
         "L26",
@@ -139,7 +141,9 @@ CLAIMS = [
         },
         seeds=110,  # with fewer than 104, the interval could not lie above 95 % even if all seeds agreed
         retrained=True,
-        finding="FINDING",
+        finding="The log loss of the mean prediction is never above the mean of the members' losses, and the squared "
+        "error is the mean error less the ambiguity. Networks of ten seeds beat the member that is best on validation "
+        "data in 86 % of the worlds, networks on bootstrap samples in 95 %, and copies never.",
     ),
     Claim(
         "L27",
@@ -157,6 +161,7 @@ CLAIMS = [
         settings={"oriented filters": {"features": "filters"}, "hidden units": {"features": "units"}},
         seeds=20,
         retrained=True,
-        finding="Eight orientations tell more of a digit than one orientation in eight places.",
+        finding="Eight orientations tell more of a digit than one orientation in eight places. And a network whose "
+        "hidden units are decorrelated in training has a loss 8 % lower than one without, tuned alike.",
     ),
 ]
