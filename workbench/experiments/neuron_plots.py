@@ -20,7 +20,7 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767676"
 RELATIONS = {
     "line": lambda x: x,
     "monotone curve": lambda x: np.exp(2 * x) / 4,
-    "parabola": lambda x: x**2 - 1,
+    "parabola": lambda x: 2 * x**2 - 1.5,
     "circle": lambda x: np.sqrt(np.maximum(2.5 - x**2, 0)) * np.where(np.arange(len(x)) % 2, 1, -1),
     "none": lambda x: np.zeros(len(x)),
 }
@@ -30,7 +30,7 @@ DRAWS = 2000  # examples of the ensemble in the figure with sliders
 def two_units(relation: str, noise: float, outliers: int, seed: int = 0) -> np.ndarray:
     """Return activations (POINTS, 2) of two units: the second follows the first one, with noise and with outliers."""
     rng = np.random.default_rng(seed)
-    x = rng.uniform(-1.5, 1.5, POINTS)
+    x = rng.permutation(np.linspace(-1.5, 1.5, POINTS))
     y = RELATIONS[relation](x) + (1.0 if relation == "none" else noise) * rng.normal(size=POINTS)
     x[:outliers], y[:outliers] = 8 + 0.1 * rng.normal(size=outliers), -8 + 0.1 * rng.normal(size=outliers)
     return np.stack([x, y], axis=1)
@@ -44,8 +44,8 @@ def similarities(relation: str, noise: float, outliers: int, *, ax: "Axes") -> N
         similarity(y, kind)[0, 1] for kind in ("pearson", "spearman", "mutual information")
     )
     drawing.line(ax, "units", y[:, 0], y[:, 1], color=BLUE, marker=".", linestyle="", alpha=0.5)
-    title = f"Pearson {pearson:+.2f}, Spearman {spearman:+.2f}, mutual information {information:.2f} bits"
-    ends = {"xlim": (-9, 9), "ylim": (-9, 9)} if outliers else {"xlim": (-2, 2), "ylim": (-4, 6)}
+    title = f"Pearson {pearson:+z.2f}, Spearman {spearman:+z.2f}, mutual information {information:.2f} bits"
+    ends = {"xlim": (-9, 9), "ylim": (-9, 9)} if outliers else {"xlim": (-2, 2), "ylim": (-3.5, 5.5)}
     drawing.label(ax, title, "activation of unit 1", "activation of unit 2", **ends)
 
 
@@ -61,16 +61,14 @@ def copies(copies: int, correlation: float, *, ax: "Axes") -> None:
     names = ("entropy of shares,\nof 3 bits", f"joint entropy,\nof {UNITS} bits", f"effective rank,\nof {UNITS}")
     drawing.bars(ax, "measures", range(3), measured, [ORANGE, BLUE, BLUE], width=0.55)
     for place, value in enumerate(independent):
-        drawing.line(
-            ax, f"independent {place}", (place - 0.4, place + 0.4), (value, value), color="#222222", ls="--", lw=1
-        )
-    title = (
-        f"{copies} of {UNITS} units are copies, correlation {correlation:.2f}"
-        if copies > 1
-        else (f"{UNITS} different units, correlation {correlation:.2f}")
-    )
-    drawing.label(ax, title, "", "share of the largest", ylim=(0, 1.1))
+        look = {"color": "#222222", "linestyle": "--", "linewidth": 1}
+        label = {} if place else {"label": f"{UNITS} independent units"}
+        drawing.line(ax, f"independent {place}", (place - 0.4, place + 0.4), (value, value), **look, **label)
+    which = f"{copies} of {UNITS} units are copies of one" if copies > 1 else f"{UNITS} different units"
+    title = f"{which}; correlation of different units {correlation:.2f}"
+    drawing.label(ax, title, "", "share of the largest", ylim=(0, 1.35))
     ax.set_xticks(range(3), names)
+    drawing.legend(ax, loc="upper right")
 
 
 def _measures(y: np.ndarray) -> list[float]:
@@ -126,11 +124,12 @@ def robustness(numbers: Mapping[str, Sequence[Mapping[str, float]]], *, ax: "Axe
 
 
 def members(count: int, correlation: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return predictions (count, DRAWS, 1) whose errors have variance 1 and a correlation, and the targets."""
+    """Return predictions (count, DRAWS, 1) whose errors have a mean square of 1 and a correlation, and the targets."""
     rng = np.random.default_rng(seed)
-    targets, common = rng.normal(size=(2, DRAWS, 1))
-    errors = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * rng.normal(size=(count, DRAWS, 1))
-    return targets + errors, targets
+    targets, drawn = rng.normal(size=(DRAWS, 1)), rng.normal(size=(DRAWS, 1 + count))
+    common, *own = np.sqrt(DRAWS) * np.linalg.qr(drawn)[0].T  # uncorrelated to the last digits
+    errors = [np.sqrt(correlation) * common + np.sqrt(1 - correlation) * each for each in own]
+    return targets + np.array(errors)[:, :, None], targets
 
 
 @drawing.plot(size=(6.8, 3.2))
