@@ -6,6 +6,6 @@ They take activations (examples, units), or a function that returns them; where 
 from workbench.measures.entropies import entropy
 from workbench.measures.populations import effective_rank, winner_share
 from workbench.measures.similarities import pairs, similarity
-from workbench.measures.slopes import influence, slopes
+from workbench.measures.derivatives import influence, slopes
 
 __all__ = ["effective_rank", "entropy", "influence", "pairs", "similarity", "slopes", "winner_share"]
