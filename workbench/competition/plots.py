@@ -37,7 +37,7 @@ ARGS = (
     Arg("others", float, 1.0, "input of the other units", low=-3.0, high=3.0),
     Arg("alpha", float, 1.0, "strength of local response normalization", low=0.0, high=100.0, slider=(0.0, 10.0)),
     Arg("ratio", float, 0.5, "share of inputs that dropout replaces by 0", low=0.0, high=0.95),
-    Arg("move", float, 1.0, "by how much an input is moved", low=1e-6, high=10.0, slider=(0.001, 10.0), scale="log"),
+    Arg("move", float, 1.0, "by how much an input is moved", low=1e-6, high=10.0, slider=(1e-5, 10.0), scale="log"),
     Arg("spread", float, 0.9, "inputs lie between 1 - spread and 1", low=0.05, high=1.0),
     Arg("pattern", str, "edge", "light on the row", choices=retina.PATTERNS),
     Arg("strength", float, 1.0, "how much all others together inhibit a detector", low=0.0, high=3.0),
@@ -163,13 +163,14 @@ def row_of_detectors(
     for panel, title, values in ((ax[0], "Light", light), (ax[1], "What the row answers", answers)):
         picture = drawing.image(panel, "strip", values[None], low, high, cmap="gray", aspect="auto")
         picture.set_extent((-0.5, len(light) - 0.5, 0, 1))
+        picture.set_interpolation("bilinear" if pattern == "ramp" else "nearest")  # a ramp must not look like stairs
         panel.set(title=title, yticks=[], xticks=[])
         panel.grid(False)
     place = np.arange(len(light))
     drawing.line(ax[2], "light", place, light, color=QUIET, linestyle=":", label="light", drawstyle="steps-mid")
     drawing.line(ax[2], "answers", place, answers, color=OWN, marker="o", markersize=3, linewidth=1, label="answer")
     ax[2].set(xlabel="detector", ylabel=f"answer · {1 + strength:.3g}", xlim=(-0.5, len(light) - 0.5))
-    ax[2].set(ylim=(min(low, np.min(answers)), max(high, np.max(answers))))
+    ax[2].set(ylim=(min(low, np.min(answers)) - 0.1, max(high, np.max(answers)) + 0.1))
     drawing.legend(ax[2], loc="upper left", ncols=2)
     if ax[0].get_subplotspec().get_gridspec().get_height_ratios() == [1, 1, 1]:
         ax[0].get_subplotspec().get_gridspec().set_height_ratios([1, 1, 4])
@@ -263,8 +264,11 @@ def race(
             look = {"color": colours[i], "linewidth": 2 if i == 0 else 0.8}
             drawing.line(path, f"arm {i}", np.arange(step + 1), chances[:, order[i]], **look)
         drawing.label(path, f"best arm: {now[0]:.0%}", "step", "", ylim=(0, 1), xlim=(0, max(step, 200)))
-    ax[0, 0].set_ylabel("chance")
-    ax[1, 0].set_ylabel("chance")
+        path.locator_params("x", nbins=2)
+    for row in ax:
+        row[0].set_ylabel("chance")
+        for panel in row:  # few ticks: they are what takes the time of a frame
+            panel.set_yticks([0, 0.5, 1], ["0", "0.5", "1"] if panel is row[0] else ["", "", ""])
 
 
 def learned(rewards: np.ndarray, rate: float, steps: int, noise: float = 1.0, seed: int = 0) -> dict[str, np.ndarray]:
