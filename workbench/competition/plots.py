@@ -42,8 +42,8 @@ ARGS = (
     Arg("pattern", str, "edge", "light on the row", choices=retina.PATTERNS),
     Arg("strength", float, 1.0, "how much all others together inhibit a detector", low=0.0, high=3.0),
     Arg("reach", float, 3.0, "distance over which inhibition fades", low=0.5, high=12.0),
-    Arg("weight", float, 1.5, "how much each unit inhibits each other one", low=0.0, high=3.0, step=0.05),
-    Arg("lead", float, 0.1, "by how much the strongest drive exceeds the next one", low=0.0, high=1.0),
+    Arg("weight", float, 1.1, "how much each unit inhibits each other one", low=0.0, high=3.0, step=0.05),
+    Arg("lead", float, 0.05, "by how much the strongest drive exceeds the next one", low=0.0, high=1.0),
     Arg("contrast", float, 0.5, "contrast of bars at 0 degrees", low=0.01, high=1.0),
     Arg("mask", float, 0.25, "contrast of bars at 90 degrees", low=0.0, high=1.0),
     Arg("exponent", float, 2.0, "power of each cell's drive", low=0.5, high=6.0, step=0.1),
@@ -54,7 +54,7 @@ ARGS = (
     Arg("seed", int, 3, "seed of the arms and of the pulls", low=0, high=1000, slider=(0, 20)),
     Arg("step", int, 200, "steps so far", low=0, high=1000, slider=(0, 200)),
 )
-DRIVES = np.array([0.62, 0.8, 0.48, 0.9, 0.7, 1.0, 0.55, 0.75])  # of eight units that compete; the sixth leads
+DRIVES = np.array([0.88, 0.95, 0.84, 0.97, 0.9, 1.0, 0.86, 0.93])  # of eight units that compete; the sixth leads
 METHODS = ("expected gradient", "REINFORCE", "gradient bandit", "replicator")
 
 
@@ -177,7 +177,7 @@ def row_of_detectors(
 
 
 @drawing.plot(1, 2, (9.6, 3.6))
-def contest(step: int = 150, weight: float = 1.5, lead: float = 0.1, pace: float = 0.1, *, ax: np.ndarray) -> None:
+def contest(step: int = 150, weight: float = 1.1, lead: float = 0.05, pace: float = 0.1, *, ax: np.ndarray) -> None:
     """Draw eight units that all inhibit each other, at one step and over time; the leader is orange."""
     drive = drives(lead)
     path = settling.settle(drive, settling.everyone(len(drive), weight), max(step, 1), pace)[: step + 1]
@@ -186,7 +186,7 @@ def contest(step: int = 150, weight: float = 1.5, lead: float = 0.1, pace: float
     drawing.bars(ax[0], "drive", place, drive, "0.85")
     drawing.bars(ax[0], "answer", place, path[-1], colours, width=0.5)
     top = 1.05 * max(np.max(drive), np.max(path))
-    drawing.label(ax[0], f"Step {step}: {alive(path[-1])} still answer", "unit", "answer", ylim=(0, top))
+    drawing.label(ax[0], f"Step {step}: {alive(path[-1])} of {len(drive)} answer", "unit", "answer (grey: its drive)", ylim=(0, top))
     ax[0].set_xticks(place, [str(i + 1) for i in place])
     for i in place:
         drawing.line(
