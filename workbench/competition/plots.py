@@ -186,7 +186,8 @@ def contest(step: int = 150, weight: float = 1.1, lead: float = 0.05, pace: floa
     drawing.bars(ax[0], "drive", place, drive, "0.85")
     drawing.bars(ax[0], "answer", place, path[-1], colours, width=0.5)
     top = 1.05 * max(np.max(drive), np.max(path))
-    drawing.label(ax[0], f"Step {step}: {alive(path[-1])} of {len(drive)} answer", "unit", "answer (grey: its drive)", ylim=(0, top))
+    title = f"Step {step}: {alive(path[-1])} of {len(drive)} answer"
+    drawing.label(ax[0], title, "unit", "answer (grey: its drive)", ylim=(0, top))
     ax[0].set_xticks(place, [str(i + 1) for i in place])
     for i in place:
         drawing.line(

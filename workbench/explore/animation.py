@@ -65,4 +65,3 @@ def still(png: bytes) -> bytes:
     file = io.BytesIO()
     Image.open(io.BytesIO(png)).save(file, "png", optimize=True)
     return file.getvalue()
-
