@@ -42,7 +42,7 @@ def test_a_large_step_sees_a_jump():
     # At 0.5 + 0.75 unit 0 wins and unit 1 falls to 0; at 0.5 - 0.75 unit 1 has its 1.
     assert influence(winner, x, 0.75)[1, 0] == pytest.approx(1 / 1.5)
     assert influence(winner, 4 * x, 0.75)[1, 0] == pytest.approx(0)  # 2 + 2 * 0.75 is less than 4
-    with pytest.raises(ValueError, match="step=0.0: must be"):
+    with pytest.raises(ValueError, match=r"step=0\.0: must be"):
         influence(winner, x, 0.0)
 
 
