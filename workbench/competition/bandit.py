@@ -10,6 +10,7 @@ Learning 8, 1992. R. S. Sutton, A. G. Barto, *Reinforcement learning: an introdu
 2.8. P. D. Taylor, L. B. Jonker, *Evolutionary stable strategies and game dynamics*, Mathematical Biosciences 40, 1978.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -95,6 +96,12 @@ def play(
         chances[:, step + 1] = policy(preferences)
         chosen[:, step], earned[:, step] = arm, reward
     return Plays(chances, chosen, earned)
+
+
+def payments(pulls: Sequence[int], seed: int, noise: float = 1.0) -> np.ndarray:
+    """Return what each of a player's pulls pays, (pulls,); it does not change if more pulls are added at the end."""
+    chances = np.random.default_rng((seed, 1)).normal(size=(len(pulls), ARMS))
+    return rewards_of_arms(seed)[list(pulls)] + noise * chances[np.arange(len(pulls)), pulls]
 
 
 def best_chosen(seed: int, baseline: str, offset: float, **options) -> np.ndarray:
