@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from workbench.measures import similarity
+from workbench.measures import pairs, similarity
 
 RNG = np.random.default_rng(3)
 Y = np.round(RNG.normal(size=(23, 4)) @ RNG.normal(size=(4, 5)), 1)  # rounded, so that some are equal
@@ -63,6 +63,10 @@ def test_information_sees_what_correlations_miss_and_no_scale():
     assert abs(found[0, 3]) < 0.02
     np.testing.assert_allclose(found[4], 0, atol=1e-12)
     np.testing.assert_array_equal(similarity(y**3, "mutual information"), found)
+
+
+def test_pairs_are_what_stands_beside_the_diagonal():
+    np.testing.assert_array_equal(pairs(np.arange(18).reshape(2, 3, 3)), [[1, 2, 3, 5, 6, 7], [10, 11, 12, 14, 15, 16]])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from workbench.competition import units
 from workbench.competition.units import UNITS, Layer
 from workbench.lrn import local_response_norm
-from workbench.measures import similarity, slopes
+from workbench.measures import pairs, similarity, slopes
 
 STEP = 1e-6  # of a central difference, in proportion to the place
 CHANNELS, WINDOW = 64, 5
@@ -97,17 +97,12 @@ def _layers() -> list[Layer]:
 
 def _mean_correlation(y: np.ndarray) -> float:
     """Return the mean absolute correlation of pairs of units; units that never change are left out."""
-    return float(np.nanmean(np.abs(_pairs(similarity(y)))))
+    return float(np.nanmean(np.abs(pairs(similarity(y)))))
 
 
 def _mean_influence(layer: Layer, x: np.ndarray) -> float:
     """Return the mean of -dy_i/dx_j over examples and pairs of units, counting only what suppresses."""
-    return float(np.mean(np.maximum(-_pairs(slopes(layer, x)), 0.0)))
-
-
-def _pairs(matrices: np.ndarray) -> np.ndarray:
-    """Return what stands beside the diagonal of matrices (..., units, units)."""
-    return matrices[..., ~np.eye(matrices.shape[-1], dtype=bool)]
+    return float(np.mean(np.maximum(-pairs(slopes(layer, x)), 0.0)))
 
 
 def _slope(function: Layer, at: float) -> float:

@@ -59,10 +59,18 @@ def diversity(seed: int, measure: str) -> dict[str, float]:
 
 
 def _three_populations(seed: int) -> list[np.ndarray]:
-    """Return activations of shape (EXAMPLES, UNITS): positive, with equal distributions in all units."""
+    return [population(seed, correlation) for correlation in (1.0, 0.5, 0.0)]
+
+
+def population(seed: int, correlation: float, copies: int = 1) -> np.ndarray:
+    """Return activations of shape (EXAMPLES, UNITS): positive, with equal distributions in all units.
+
+    They are absolute values of Gaussian units with a correlation, of which the first `copies` are the same.
+    """
     rng = np.random.default_rng(seed)
     common, own = rng.normal(size=(EXAMPLES, 1)), rng.normal(size=(EXAMPLES, UNITS))
-    return [np.abs(np.sqrt(shared) * common + np.sqrt(1 - shared) * own) for shared in (1.0, 0.5, 0.0)]
+    own[:, :copies] = own[:, :1]
+    return np.abs(np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own)
 
 
 MEASURES = {
@@ -122,32 +130,6 @@ def weights_and_worth(seed: int, world: str) -> dict[str, float]:
         "rank correlation with information alone": float(stats.spearmanr(size, alone).statistic),
         "rank correlation with loss on removal": float(stats.spearmanr(size, lost).statistic),
     }
-
-
-def ensemble_of_copies(seed: int) -> dict[str, float]:
-    """Compare log losses of members and of their mean prediction, for ten copies of one random classifier.
-
-    Ten different random classifiers are measured beside them, for the theorem that the mean prediction loses no more
-    than the members do on average.
-    """
-    rng = np.random.default_rng(seed)
-    targets = rng.integers(CLASSES, size=EXAMPLES)
-    different = softmax(rng.normal(size=(10, EXAMPLES, CLASSES)), axis=-1)
-    copies = np.repeat(different[:1], 10, axis=0)
-    return {
-        "ensemble beats the best member": float(_mean_loss(copies, targets) < min(_losses(copies, targets)) - 1e-12),
-        "mean prediction loses more than members on average": float(
-            _mean_loss(different, targets) > np.mean(_losses(different, targets))
-        ),
-    }
-
-
-def _losses(predictions: np.ndarray, targets: np.ndarray) -> list[float]:
-    return [float(-np.mean(np.log(each[np.arange(len(targets)), targets]))) for each in predictions]
-
-
-def _mean_loss(predictions: np.ndarray, targets: np.ndarray) -> float:
-    return _losses(predictions.mean(0, keepdims=True), targets)[0]
 
 
 def diverse_filters(seed: int) -> dict[str, float]:

@@ -5,7 +5,7 @@ They take activations (examples, units), or a function that returns them; where 
 
 from workbench.measures.entropies import entropy
 from workbench.measures.populations import effective_rank, winner_share
-from workbench.measures.similarities import similarity
+from workbench.measures.similarities import pairs, similarity
 from workbench.measures.slopes import influence, slopes
 
-__all__ = ["effective_rank", "entropy", "influence", "similarity", "slopes", "winner_share"]
+__all__ = ["effective_rank", "entropy", "influence", "pairs", "similarity", "slopes", "winner_share"]

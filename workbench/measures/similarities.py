@@ -42,6 +42,11 @@ def similarity(y: Any, kind: str = "pearson", bins: int = 10) -> np.ndarray:
     return _correlation(y)
 
 
+def pairs(matrices: np.ndarray) -> np.ndarray:
+    """Return what stands beside the diagonal of matrices (..., units, units), shape (..., units * (units - 1))."""
+    return matrices[..., ~np.eye(matrices.shape[-1], dtype=bool)]
+
+
 def _correlation(y: np.ndarray) -> np.ndarray:
     constant = (y == y[0]).all(axis=0)
     centred = y - y.mean(axis=0)

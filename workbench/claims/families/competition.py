@@ -2,7 +2,7 @@
 
 from workbench.claims.claim import Claim
 from workbench.claims.rules import MARGIN, Exact, Interval
-from workbench.experiments import competition
+from workbench.experiments import competition, diverse_networks, dropout_in_networks
 
 SLOPES = ("central differences of the definition",)
 MEASURE = "13-competition#What would one measure?"
@@ -92,11 +92,14 @@ CLAIMS = [
         "statistical",
         "Dropout promotes competition between neurons.",
         (Interval("change of mean correlation, dropout less none", above=0.0),),
-        None,
+        dropout_in_networks.competition,
         "02-sparse-dropout#What is it not?",
         ("hidden units of networks trained with and without dropout, tuned alike",),
         settings={"100 digits": {"examples": 100}, "300 digits": {"examples": 300}},
         seeds=30,
+        retrained=True,
+        finding="Given the mask, no unit's input changes another unit's output. With 100 digits the hidden units are "
+        "less correlated with dropout than without, and with 300 digits no change was found.",
     ),
     Claim(
         "L18",
@@ -122,10 +125,14 @@ CLAIMS = [
             Interval("gain of effective rank with a decorrelation penalty", above=MARGIN),
             Interval("gain of selectivity with the opposite penalty", above=MARGIN),
         ),
-        None,
+        diverse_networks.apart_or_together,
         MEASURE,
         ("networks trained with a decorrelation penalty, none, and the opposite one",),
         settings={"300 digits": {"examples": 300}},
         seeds=30,
+        retrained=True,
+        finding="Pushed apart, units have an effective rank that is 29 % higher, and the test loss is lower by 5 %. "
+        "Pushed together, they are more selective for a class, by 6 %, and the test loss is a third higher. But pushed "
+        "apart they are more selective, too, by 3 %: specialization is not the opposite of diversity.",
     ),
 ]

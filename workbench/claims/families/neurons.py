@@ -2,7 +2,7 @@
 
 from workbench.claims.claim import Claim
 from workbench.claims.rules import MARGIN, Count, Exact, Interval
-from workbench.experiments import neuron_statistics
+from workbench.experiments import diverse_networks, ensembles, neuron_statistics, twins
 
 PHOTOGRAPH = "01-lrn#What does it do to a real photograph?"
 WINNERS = "01-lrn#Does it make winners stand out?"
@@ -35,11 +35,19 @@ CLAIMS = [
         "statistical-learning",
         "Highly correlated neurons are redundant and can be pruned.",
         (Interval("relative gain over random pruning", above=MARGIN),),
-        None,
+        twins.pruned,
         PHOTOGRAPH,
         ("networks pruned by twins, by twins folded in, at random, and by norm",),
-        settings={"twin dropped": {"method": "dropped"}, "twin folded in": {"method": "folded"}},
+        settings={
+            f"twin {words}, {share:.0%}": {"method": method, "share": share}
+            for method, words in (("dropped", "dropped"), ("folded", "folded in"))
+            for share in (0.1, 0.25, 0.5)
+        },
         seeds=30,
+        retrained=True,
+        finding="A twin that is dropped costs as much as a unit at random, as far as 30 worlds tell. If it is folded "
+        "into the other, it costs much less. But so does a unit at random, once folded into the one most like it. "
+        "The units with the smallest weights cost least, with nothing done to the others.",
     ),
     Claim(
         "L21",
@@ -107,11 +115,15 @@ CLAIMS = [
         "statistical-learning",
         "Diverse activations encode different aspects of the input and make a network robust.",
         (Interval("partial rank correlation of effective rank and robust accuracy", above=0.3),),
-        None,
+        diverse_networks.diversity_and_robustness,
         PHOTOGRAPH,
-        ("networks of several widths and decorrelation penalties, given their clean accuracy",),
-        settings={each: {"corruption": each} for each in ("contrast", "shift", "rotation", "noise")},
-        seeds=40,
+        ("54 networks of several widths and decorrelation penalties in each world, given width and clean accuracy",),
+        settings={each: {"corruption": each} for each in diverse_networks.CORRUPTIONS},
+        seeds=20,
+        retrained=True,
+        finding="Against noise, other light and lost units, networks of a higher effective rank are less robust, given "
+        "width and clean accuracy. Against covered parts they are more robust; whether by as much as the rule asks is "
+        "open. Relative to how they differ between digits, decorrelated units answer more to every disturbance.",
     ),
     Claim(
         "L26",
@@ -120,14 +132,19 @@ CLAIMS = [
         "statistical-learning",
         "An ensemble predicts better than every single member.",
         (Count("ensemble beats the best member", least=0.95),),
-        neuron_statistics.ensemble_of_copies,
+        ensembles.ensemble,
         PHOTOGRAPH,
-        ("the convexity of the log loss", "ten copies of one classifier as a counterexample"),
-        settings={"copies of one": {}},
-        pending=("networks of ten seeds", "networks on bootstrap samples"),
-        seeds=30,
-        finding="The log loss of the mean prediction is never above the mean of the members' losses. But copies of one "
-        "member gain nothing. For different members, trained networks will decide.",
+        ("ten trained networks, the best of which is chosen on validation data", "ten copies as a counterexample"),
+        settings={
+            "copies of one": {"members": "copies"},
+            "networks of ten seeds": {"members": "seeds"},
+            "networks on bootstrap samples": {"members": "bootstrap samples"},
+        },
+        seeds=110,  # with fewer than 104, the interval could not lie above 95 % even if all seeds agreed
+        retrained=True,
+        finding="The log loss of the mean prediction is never above the mean of the members' losses, and the squared "
+        "error is the mean error less the ambiguity. Networks of ten seeds beat the member that is best on validation "
+        "data in 86 % of the worlds, networks on bootstrap samples in 95 %, and copies never.",
     ),
     Claim(
         "L27",
@@ -136,10 +153,16 @@ CLAIMS = [
         "statistical-learning",
         "Different features in one model do better than one kind of feature.",
         (Interval("relative gain of diverse features", above=MARGIN),),
-        neuron_statistics.diverse_filters,
+        ensembles.diverse_features,
         "07-tuning#What is tuned?",
-        ("scikit-learn's digits with oriented filters, equally many features, C tuned alike",),
+        (
+            "scikit-learn's digits with oriented filters, equally many features, C tuned alike",
+            "a network whose hidden units are decorrelated, beside a plain one of its size, tuned alike",
+        ),
+        settings={"oriented filters": {"features": "filters"}, "hidden units": {"features": "units"}},
         seeds=20,
-        finding="Eight orientations tell more of a digit than one orientation in eight places.",
+        retrained=True,
+        finding="Eight orientations tell more of a digit than one orientation in eight places. And a network whose "
+        "hidden units are decorrelated in training has a loss 8 % lower than one without, tuned alike.",
     ),
 ]
