@@ -11,7 +11,7 @@ Learning 8, 1992. R. S. Sutton, A. G. Barto, *Reinforcement learning: an introdu
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import softmax
@@ -104,7 +104,7 @@ def payments(pulls: Sequence[int], seed: int, noise: float = 1.0) -> np.ndarray:
     return rewards_of_arms(seed)[list(pulls)] + noise * chances[np.arange(len(pulls)), pulls]
 
 
-def best_chosen(seed: int, baseline: str, offset: float, **options) -> np.ndarray:
+def best_chosen(seed: int, baseline: str, offset: float, **options: Any) -> np.ndarray:
     """Return the share of runs that pull the best arm, by step; `seed` draws the arms, and `options` go to `play`."""
     rewards = rewards_of_arms(seed, offset)
     return np.mean(play(rewards, baseline=baseline, seed=seed, **options).chosen == np.argmax(rewards), axis=0)

@@ -141,7 +141,9 @@ def strongest(scale: float = 1.0, spread: float = 0.9, alpha: float = 1.0, *, ax
     drawing.legend(ax, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-def shares(spread: float = 0.9, alpha: float = 1.0, scales: Sequence[float] | np.ndarray = SCALES) -> dict:
+def shares(
+    spread: float = 0.9, alpha: float = 1.0, scales: Sequence[float] | np.ndarray = SCALES
+) -> dict[str, np.ndarray]:
     """Return by kind of unit the mean share of the strongest after over that before, for each scale."""
     x = positive_inputs(spread=spread)
     before = units.share_of_strongest(x, x)
