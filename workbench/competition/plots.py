@@ -183,7 +183,7 @@ def contest(step: int = 150, weight: float = 1.1, lead: float = 0.05, pace: floa
     """Draw eight units that all inhibit each other, at one step and over time; the leader is orange."""
     drive = drives(lead)
     path = settling.settle(drive, settling.everyone(len(drive), weight), max(step, 1), pace)[: step + 1]
-    leader, place = int(np.argmax(drive)), np.arange(len(drive))
+    leader, place = int(np.argmax(DRIVES)), np.arange(len(drive))
     colours = [OTHER if i == leader else OWN for i in place]
     drawing.bars(ax[0], "drive", place, drive, "0.85")
     drawing.bars(ax[0], "answer", place, path[-1], colours, width=0.5)
