@@ -67,3 +67,18 @@ def test_rewards_of_arms():
     assert bandit.rewards_of_arms(3, 4.0) - bandit.rewards_of_arms(3) == pytest.approx(np.full(10, 4.0))
     with pytest.raises(ValueError, match="baseline='median': must be one of 'none', 'mean'"):
         bandit.play(REWARDS, baseline="median")
+
+
+def test_what_a_player_gets_does_not_depend_on_later_pulls():
+    few, many = bandit.payments([3, 0, 3], 5), bandit.payments([3, 0, 3, 9, 3], 5)
+    assert np.array_equal(few, many[:3])
+    assert few[0] != few[2]
+    assert bandit.payments([3] * 4000, 5).mean() == pytest.approx(bandit.rewards_of_arms(5)[3], abs=0.06)
+    assert np.array_equal(bandit.payments([9, 4], 5, noise=0.0), bandit.rewards_of_arms(5)[[9, 4]])
+
+
+def test_the_best_arm_is_found_by_most_agents():
+    found = bandit.best_chosen(2, "mean", 4.0, rate=0.1, steps=300, runs=50)
+    assert found.shape == (300,)
+    assert found[:20].mean() < 0.4
+    assert found[-20:].mean() > 0.6

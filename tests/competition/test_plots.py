@@ -60,8 +60,8 @@ def test_a_row_of_detectors():
 
 def test_a_contest():
     panels = plots.contest(900, weight=1.5, lead=0.1)
-    assert heights(panels[0], "answer") == pytest.approx([0, 0, 0, 0, 0, 0.99, 0, 0], abs=1e-6)  # 1.1 * 0.9
-    assert title(panels[0]) == "Step 900: 1 still answer"
+    assert heights(panels[0], "answer") == pytest.approx([0, 0, 0, 0, 0, 1.067, 0, 0], abs=1e-6)  # 1.1 * 0.97
+    assert title(panels[0]) == "Step 900: 1 of 8 answer"
     draw_again(plots.contest, panels, 0)
     assert heights(panels[0], "answer") == [0] * 8
     render(panels)

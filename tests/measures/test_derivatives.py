@@ -33,6 +33,19 @@ def test_slopes_of_each_example_and_for_large_inputs():
     np.testing.assert_allclose(found, (2 * x[:, :, None] * weights).transpose(0, 2, 1), rtol=1e-6, atol=1e-2)
 
 
+def test_a_large_step_sees_a_jump():
+    def winner(x):
+        return np.where(x == x.max(axis=1, keepdims=True), x, 0.0)
+
+    x = np.array([[0.5, 1.0, -2.0]])
+    assert influence(winner, x)[1, 0] == 0
+    # At 0.5 + 0.75 unit 0 wins and unit 1 falls to 0; at 0.5 - 0.75 unit 1 has its 1.
+    assert influence(winner, x, 0.75)[1, 0] == pytest.approx(1 / 1.5)
+    assert influence(winner, 4 * x, 0.75)[1, 0] == pytest.approx(0)  # 2 + 2 * 0.75 is less than 4
+    with pytest.raises(ValueError, match=r"step=0\.0: must be"):
+        influence(winner, x, 0.0)
+
+
 @pytest.mark.parametrize(
     ("function", "x", "error", "message"),
     [

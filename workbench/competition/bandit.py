@@ -10,7 +10,8 @@ Learning 8, 1992. R. S. Sutton, A. G. Barto, *Reinforcement learning: an introdu
 2.8. P. D. Taylor, L. B. Jonker, *Evolutionary stable strategies and game dynamics*, Mathematical Biosciences 40, 1978.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import softmax
@@ -97,7 +98,13 @@ def play(
     return Plays(chances, chosen, earned)
 
 
-def best_chosen(seed: int, baseline: str, offset: float, **options) -> np.ndarray:
+def payments(pulls: Sequence[int], seed: int, noise: float = 1.0) -> np.ndarray:
+    """Return what each of a player's pulls pays, (pulls,); it does not change if more pulls are added at the end."""
+    chances = np.random.default_rng((seed, 1)).normal(size=(len(pulls), ARMS))
+    return rewards_of_arms(seed)[list(pulls)] + noise * chances[np.arange(len(pulls)), pulls]
+
+
+def best_chosen(seed: int, baseline: str, offset: float, **options: Any) -> np.ndarray:
     """Return the share of runs that pull the best arm, by step; `seed` draws the arms, and `options` go to `play`."""
     rewards = rewards_of_arms(seed, offset)
     return np.mean(play(rewards, baseline=baseline, seed=seed, **options).chosen == np.argmax(rewards), axis=0)

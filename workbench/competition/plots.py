@@ -37,13 +37,13 @@ ARGS = (
     Arg("others", float, 1.0, "input of the other units", low=-3.0, high=3.0),
     Arg("alpha", float, 1.0, "strength of local response normalization", low=0.0, high=100.0, slider=(0.0, 10.0)),
     Arg("ratio", float, 0.5, "share of inputs that dropout replaces by 0", low=0.0, high=0.95),
-    Arg("move", float, 1.0, "by how much an input is moved", low=1e-6, high=10.0, slider=(0.001, 10.0), scale="log"),
+    Arg("move", float, 1.0, "by how much an input is moved", low=1e-6, high=10.0, slider=(1e-5, 10.0), scale="log"),
     Arg("spread", float, 0.9, "inputs lie between 1 - spread and 1", low=0.05, high=1.0),
     Arg("pattern", str, "edge", "light on the row", choices=retina.PATTERNS),
     Arg("strength", float, 1.0, "how much all others together inhibit a detector", low=0.0, high=3.0),
     Arg("reach", float, 3.0, "distance over which inhibition fades", low=0.5, high=12.0),
-    Arg("weight", float, 1.5, "how much each unit inhibits each other one", low=0.0, high=3.0, step=0.05),
-    Arg("lead", float, 0.1, "by how much the strongest drive exceeds the next one", low=0.0, high=1.0),
+    Arg("weight", float, 1.1, "how much each unit inhibits each other one", low=0.0, high=3.0, step=0.05),
+    Arg("lead", float, 0.05, "by how much the strongest drive exceeds the next one", low=0.0, high=1.0),
     Arg("contrast", float, 0.5, "contrast of bars at 0 degrees", low=0.01, high=1.0),
     Arg("mask", float, 0.25, "contrast of bars at 90 degrees", low=0.0, high=1.0),
     Arg("exponent", float, 2.0, "power of each cell's drive", low=0.5, high=6.0, step=0.1),
@@ -54,7 +54,7 @@ ARGS = (
     Arg("seed", int, 3, "seed of the arms and of the pulls", low=0, high=1000, slider=(0, 20)),
     Arg("step", int, 200, "steps so far", low=0, high=1000, slider=(0, 200)),
 )
-DRIVES = np.array([0.62, 0.8, 0.48, 0.9, 0.7, 1.0, 0.55, 0.75])  # of eight units that compete; the sixth leads
+DRIVES = np.array([0.88, 0.95, 0.84, 0.97, 0.9, 1.0, 0.86, 0.93])  # of eight units that compete; the sixth leads
 METHODS = ("expected gradient", "REINFORCE", "gradient bandit", "replicator")
 
 
@@ -141,7 +141,9 @@ def strongest(scale: float = 1.0, spread: float = 0.9, alpha: float = 1.0, *, ax
     drawing.legend(ax, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-def shares(spread: float = 0.9, alpha: float = 1.0, scales: Sequence[float] | np.ndarray = SCALES) -> dict:
+def shares(
+    spread: float = 0.9, alpha: float = 1.0, scales: Sequence[float] | np.ndarray = SCALES
+) -> dict[str, np.ndarray]:
     """Return by kind of unit the mean share of the strongest after over that before, for each scale."""
     x = positive_inputs(spread=spread)
     before = units.share_of_strongest(x, x)
@@ -163,29 +165,31 @@ def row_of_detectors(
     for panel, title, values in ((ax[0], "Light", light), (ax[1], "What the row answers", answers)):
         picture = drawing.image(panel, "strip", values[None], low, high, cmap="gray", aspect="auto")
         picture.set_extent((-0.5, len(light) - 0.5, 0, 1))
+        picture.set_interpolation("bilinear" if pattern == "ramp" else "nearest")  # a ramp must not look like stairs
         panel.set(title=title, yticks=[], xticks=[])
         panel.grid(False)
     place = np.arange(len(light))
     drawing.line(ax[2], "light", place, light, color=QUIET, linestyle=":", label="light", drawstyle="steps-mid")
     drawing.line(ax[2], "answers", place, answers, color=OWN, marker="o", markersize=3, linewidth=1, label="answer")
     ax[2].set(xlabel="detector", ylabel=f"answer · {1 + strength:.3g}", xlim=(-0.5, len(light) - 0.5))
-    ax[2].set(ylim=(min(low, np.min(answers)), max(high, np.max(answers))))
+    ax[2].set(ylim=(min(low, np.min(answers)) - 0.1, max(high, np.max(answers)) + 0.1))
     drawing.legend(ax[2], loc="upper left", ncols=2)
     if ax[0].get_subplotspec().get_gridspec().get_height_ratios() == [1, 1, 1]:
         ax[0].get_subplotspec().get_gridspec().set_height_ratios([1, 1, 4])
 
 
 @drawing.plot(1, 2, (9.6, 3.6))
-def contest(step: int = 150, weight: float = 1.5, lead: float = 0.1, pace: float = 0.1, *, ax: np.ndarray) -> None:
+def contest(step: int = 150, weight: float = 1.1, lead: float = 0.05, pace: float = 0.1, *, ax: np.ndarray) -> None:
     """Draw eight units that all inhibit each other, at one step and over time; the leader is orange."""
     drive = drives(lead)
     path = settling.settle(drive, settling.everyone(len(drive), weight), max(step, 1), pace)[: step + 1]
-    leader, place = int(np.argmax(drive)), np.arange(len(drive))
+    leader, place = int(np.argmax(DRIVES)), np.arange(len(drive))
     colours = [OTHER if i == leader else OWN for i in place]
     drawing.bars(ax[0], "drive", place, drive, "0.85")
     drawing.bars(ax[0], "answer", place, path[-1], colours, width=0.5)
     top = 1.05 * max(np.max(drive), np.max(path))
-    drawing.label(ax[0], f"Step {step}: {alive(path[-1])} still answer", "unit", "answer", ylim=(0, top))
+    title = f"Step {step}: {alive(path[-1])} of {len(drive)} answer"
+    drawing.label(ax[0], title, "unit", "answer (grey: its drive)", ylim=(0, top))
     ax[0].set_xticks(place, [str(i + 1) for i in place])
     for i in place:
         drawing.line(
@@ -263,8 +267,11 @@ def race(
             look = {"color": colours[i], "linewidth": 2 if i == 0 else 0.8}
             drawing.line(path, f"arm {i}", np.arange(step + 1), chances[:, order[i]], **look)
         drawing.label(path, f"best arm: {now[0]:.0%}", "step", "", ylim=(0, 1), xlim=(0, max(step, 200)))
-    ax[0, 0].set_ylabel("chance")
-    ax[1, 0].set_ylabel("chance")
+        path.locator_params("x", nbins=2)
+    for row in ax:
+        row[0].set_ylabel("chance")
+        for panel in row:  # few ticks: they are what takes the time of a frame
+            panel.set_yticks([0, 0.5, 1], ["0", "0.5", "1"] if panel is row[0] else ["", "", ""])
 
 
 def learned(rewards: np.ndarray, rate: float, steps: int, noise: float = 1.0, seed: int = 0) -> dict[str, np.ndarray]:

@@ -52,7 +52,9 @@ def answers(light: np.ndarray, strength: float = 1.0, reach: float = 3.0) -> np.
     return settling.rest(drive, neighbours(len(drive), strength, reach))[MARGIN:-MARGIN]
 
 
-def settle(light: np.ndarray, strength: float = 1.0, reach: float = 3.0, *, steps: int, pace: float = 0.1):
+def settle(
+    light: np.ndarray, strength: float = 1.0, reach: float = 3.0, *, steps: int, pace: float = 0.1
+) -> np.ndarray:
     """Return the answers of a row after a light goes on, step by step, shape (steps + 1, units)."""
     drive = _beyond(light)
     return settling.settle(drive, neighbours(len(drive), strength, reach), steps, pace)[:, MARGIN:-MARGIN]

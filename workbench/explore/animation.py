@@ -28,11 +28,13 @@ def animate(
 
     if seconds * plays > SECONDS:
         raise ValueError(f"seconds={seconds}, plays={plays}: must move for at most {SECONDS:g} seconds in all")
-    axes, frames = None, []
+    axes = draw(moments[-1], ax=None)
+    figure, frames = drawing.figure_of(axes), []
+    drawing.encode(figure)
+    figure.set_layout_engine("none")  # all frames keep the places of the last one
     for moment in moments:
-        axes = draw(moment, ax=axes)
-        frames.append(drawing.encode(drawing.figure_of(axes)))
-    figure = drawing.figure_of(axes)
+        draw(moment, ax=axes)
+        frames.append(drawing.encode(figure))
     drawing.keep(figure, name)
     picture = base64.b64encode(film(frames, seconds, plays)).decode()
     size = {"width": round(figure.bbox.width), "height": round(figure.bbox.height)}

@@ -245,8 +245,8 @@ class Explorer(widgets.VBox):
         times: dict[str, Any] = {"min": slider.min, "max": slider.max, "step": pace, "interval": INTERVAL}
         self.play = widgets.Play(value=field.value, show_repeat=False, tooltip="play or pause; end", **times)
         widgets.link((field, "value"), (self.play, "value"))
-        self.step = widgets.Button(description="Step", icon="step-forward", tooltip=f"one step of {moved}")
-        self.restart = widgets.Button(description="Restart", icon="undo", tooltip=f"back to the first of the {moved}")
+        self.step = widgets.Button(description="Step", icon="step-forward", tooltip=f"{moved}: one more")
+        self.restart = widgets.Button(description="Restart", icon="undo", tooltip=f"{moved}: back to the start")
         self.step.on_click(lambda _: setattr(field, "value", min(field.value + 1, slider.max)))
         self.restart.on_click(lambda _: setattr(field, "value", slider.min))
         return widgets.HBox([self.play, self.step, self.restart])

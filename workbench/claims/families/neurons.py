@@ -6,7 +6,8 @@ from workbench.experiments import diverse_networks, ensembles, neuron_statistics
 
 PHOTOGRAPH = "01-lrn#What does it do to a real photograph?"
 WINNERS = "01-lrn#Does it make winners stand out?"
-GRADIENT = "01-lrn#How does its gradient flow?"
+REWARDS = "13-competition#Where are the equations the same?"
+WEIGHTS = "13-competition#Do effective neurons get larger weights?"
 
 CLAIMS = [
     Claim(
@@ -82,7 +83,7 @@ CLAIMS = [
         "Competition is related to rewards and punishments, by similar equations.",
         (Exact("relative difference of the gradients", most=1e-6),),
         neuron_statistics.policy_and_cross_entropy,
-        GRADIENT,
+        REWARDS,
         ("the policy gradient of REINFORCE, written as an expectation", "cross-entropy by central differences"),
         settings={"softmax": {"layer": "softmax"}, "LRN": {"layer": "LRN"}},
         finding="For a softmax layer the kinship is exact: with reward one for the right class, the expected policy "
@@ -100,7 +101,7 @@ CLAIMS = [
             Interval("rank correlation with loss on removal", above=0.8),
         ),
         neuron_statistics.weights_and_worth,
-        PHOTOGRAPH,
+        WEIGHTS,
         ("sklearn.feature_selection.mutual_info_classif", "the loss gained on new data when a feature is removed"),
         settings={each: {"world": each} for each in ("independent", "correlated", "a suppressor", "scaled by ten")},
         seeds=20,
