@@ -5,6 +5,7 @@ from workbench.claims.rules import MARGIN, Exact, Interval
 from workbench.experiments import competition, diverse_networks, dropout_in_networks
 
 SLOPES = ("central differences of the definition",)
+DIVERSE = "13-competition#Are diverse neurons robust?"
 MEASURE = "13-competition#What would one measure?"
 INHIBITION = "13-competition#Which units inhibit, and which excite?"
 STRONGEST = "13-competition#Which of them makes the strongest stronger?"
@@ -93,7 +94,7 @@ CLAIMS = [
         "Dropout promotes competition between neurons.",
         (Interval("change of mean correlation, dropout less none", above=0.0),),
         dropout_in_networks.competition,
-        "02-sparse-dropout#What is it not?",
+        DIVERSE,
         ("hidden units of networks trained with and without dropout, tuned alike",),
         settings={"100 digits": {"examples": 100}, "300 digits": {"examples": 300}},
         seeds=30,
@@ -126,7 +127,7 @@ CLAIMS = [
             Interval("gain of selectivity with the opposite penalty", above=MARGIN),
         ),
         diverse_networks.apart_or_together,
-        MEASURE,
+        DIVERSE,
         ("networks trained with a decorrelation penalty, none, and the opposite one",),
         settings={"300 digits": {"examples": 300}},
         seeds=30,

@@ -4,8 +4,10 @@ from workbench.claims.claim import Claim
 from workbench.claims.rules import MARGIN, Count, Exact, Interval
 from workbench.experiments import diverse_networks, ensembles, neuron_statistics, twins
 
-PHOTOGRAPH = "01-lrn#What does it do to a real photograph?"
-WINNERS = "01-lrn#Does it make winners stand out?"
+SIMILAR = "13-competition#How similar are two neurons?"
+PRUNED = "13-competition#What is lost if correlated neurons are pruned?"
+DIVERSE = "13-competition#Are diverse neurons robust?"
+ENSEMBLES = "13-competition#Why do ensembles help?"
 REWARDS = "13-competition#Where are the equations the same?"
 WEIGHTS = "13-competition#Do effective neurons get larger weights?"
 
@@ -24,7 +26,7 @@ CLAIMS = [
             Exact("Spearman of x squared", most=0.05),
         ),
         neuron_statistics.correlations,
-        PHOTOGRAPH,
+        SIMILAR,
         ("scipy.stats.pearsonr and spearmanr",),
         finding="So it is. Both miss what is neither: a parabola over symmetric inputs has a correlation of zero.",
     ),
@@ -36,7 +38,7 @@ CLAIMS = [
         "Highly correlated neurons are redundant and can be pruned.",
         (Interval("relative gain over random pruning", above=MARGIN),),
         twins.pruned,
-        PHOTOGRAPH,
+        PRUNED,
         ("networks pruned by twins, by twins folded in, at random, and by norm",),
         settings={
             f"twin {words}, {share:.0%}": {"method": method, "share": share}
@@ -57,7 +59,7 @@ CLAIMS = [
         "The entropy of activations is the negative sum of p log2 p.",
         (Exact("difference from SciPy", most=1e-12), Exact("bits of eight equal shares, less 3", -1e-12, 1e-12)),
         neuron_statistics.entropy_of_shares,
-        PHOTOGRAPH,
+        SIMILAR,
         ("scipy.stats.entropy",),
         finding="That is Shannon's entropy in bits, once a share of zero counts as zero.",
     ),
@@ -69,7 +71,7 @@ CLAIMS = [
         "The entropy of a set of activations measures how diverse they are.",
         (Exact("orders them right", least=1),),
         neuron_statistics.diversity,
-        PHOTOGRAPH,
+        SIMILAR,
         ("eight copies, eight correlated and eight independent units", "effective rank as a control"),
         settings={measure: {"measure": measure} for measure in neuron_statistics.MEASURES},
         finding="The entropy of shares is highest for copies of one unit, and the sum of the units' own entropies does "
@@ -116,7 +118,7 @@ CLAIMS = [
         "Diverse activations encode different aspects of the input and make a network robust.",
         (Interval("partial rank correlation of effective rank and robust accuracy", above=0.3),),
         diverse_networks.diversity_and_robustness,
-        PHOTOGRAPH,
+        DIVERSE,
         ("54 networks of several widths and decorrelation penalties in each world, given width and clean accuracy",),
         settings={each: {"corruption": each} for each in diverse_networks.CORRUPTIONS},
         seeds=20,
@@ -133,7 +135,7 @@ CLAIMS = [
         "An ensemble predicts better than every single member.",
         (Count("ensemble beats the best member", least=0.95),),
         ensembles.ensemble,
-        PHOTOGRAPH,
+        ENSEMBLES,
         ("ten trained networks, the best of which is chosen on validation data", "ten copies as a counterexample"),
         settings={
             "copies of one": {"members": "copies"},
@@ -154,7 +156,7 @@ CLAIMS = [
         "Different features in one model do better than one kind of feature.",
         (Interval("relative gain of diverse features", above=MARGIN),),
         ensembles.diverse_features,
-        "07-tuning#What is tuned?",
+        ENSEMBLES,
         (
             "scikit-learn's digits with oriented filters, equally many features, C tuned alike",
             "a network whose hidden units are decorrelated, beside a plain one of its size, tuned alike",
