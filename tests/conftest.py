@@ -34,12 +34,6 @@ def waking_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def no_collection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare timings the garbage collection before them: most of the time here, and nothing that tests look at."""
-    monkeypatch.setattr(gc, "collect", lambda: 0)
-
-
-@pytest.fixture
 def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail where a worker is started."""
     from workbench.workers import pool
