@@ -17,6 +17,12 @@ settings.load_profile("short")
 sys.modules.setdefault("rfc3987_syntax", None)  # a grammar that notebooks do not need, and that takes 1.3 s
 
 
+@pytest.hookimpl(optionalhook=True)  # of xdist
+def pytest_xdist_auto_num_workers() -> int:
+    """Run a process more than there are processors: a quarter of the time tests wait for processes and time limits."""
+    return parallel.available_threads() + 1
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_collection() -> Iterator[None]:
     """Spare the garbage collector the thousands of tests that stay: it would look at them again and again."""
