@@ -1,7 +1,6 @@
 """Fixtures of all tests."""
 
 import gc
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -13,8 +12,6 @@ _CHECKS = {"suppress_health_check": list(HealthCheck), "deadline": None, "databa
 settings.register_profile("short", max_examples=80, derandomize=True, **_CHECKS)
 settings.register_profile("long", max_examples=10_000, **_CHECKS)
 settings.load_profile("short")
-
-sys.modules.setdefault("rfc3987_syntax", None)  # a grammar that notebooks do not need, and that takes 1.3 s
 
 
 @pytest.hookimpl(optionalhook=True)  # of xdist
