@@ -3,6 +3,7 @@
     descend          minimize 1/2 |r|^2 + penalty(w), r = z - A w, over one weight or one group of weights at a time
     lasso_path       descend for p = 1 and several strengths of the penalty, one after another, given A^T A
     violations       compute the distance of each weight from its own minimum
+    add_product      compute A w, for sparse columns
     block_products   compute A_g^T A_g for each group g of columns
 
 They are fast for three reasons:
@@ -375,6 +376,14 @@ def violations(gradient, weights, curvatures, terms, out):
         out[j] = 0.0
         if curvatures[j] > 0:
             out[j] = curvatures[j] * abs(weights[j] - _best(weights[j], -gradient[j], curvatures[j], terms))
+
+
+@kernel
+def add_product(columns, weights, out):
+    """Add A w to out (n,)."""
+    for j in range(weights.shape[0]):
+        if weights[j] != 0:
+            _move(columns, out, j, -weights[j])
 
 
 @kernel
