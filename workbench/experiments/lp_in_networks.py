@@ -25,7 +25,15 @@ from workbench.experiments.replacement_in_networks import examples
 from workbench.training.fit import fit
 from workbench.training.history import History
 from workbench.training.layers import Convolution, Dense, Dropout, Flatten, Layer, ReLU
-from workbench.training.penalties import ElasticNetProx, LpProx, MagnitudePruning, Penalty, SparseLpThreshold
+from workbench.training.penalties import (
+    ElasticNetProx,
+    GroupProx,
+    L1Ball,
+    LpProx,
+    MagnitudePruning,
+    Penalty,
+    SparseLpThreshold,
+)
 
 HIDDEN, FILTERS = 32, 8
 BATCH, STEPS = 30, 400  # examples of a step; steps of a training run
@@ -36,14 +44,19 @@ BOTH = 1 / (1 - MOMENTUM)  # what momentum makes of a step
 PENALTIES: Mapping[str, Callable[[Any, Any], Penalty]] = {
     "L1": lambda strength, other: ElasticNetProx(BOTH * strength, 1.0),
     "p = 1/2": lambda strength, other: LpProx(BOTH * strength, 0.5),
+    "elastic net": lambda strength, other: ElasticNetProx(BOTH * strength, other),
+    "groups": lambda strength, other: GroupProx(BOTH * strength, axis=1),  # what goes out of an input or a unit
+    "L1 ball": lambda strength, other: L1Ball(strength),
     "threshold": lambda strength, other: SparseLpThreshold(strength, 2.0, sparsity_threshold=other),
     "pruning": lambda strength, other: MagnitudePruning(strength),
 }
-THRESHOLDS = (0.01, 0.04, 0.16)
+OTHERS = {"threshold": (0.01, 0.04, 0.16), "elastic net": (0.1, 0.4, 0.7)}  # thresholds; shares of the L1 norm
+PRUNED = (0.3, 0.5, 0.7, 0.85, 0.93, 0.97)  # shares of zeros
 DROPPED = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)  # ratios
 FEWER = (0.2, 0.35, 0.5)  # ratios, where a strength is tuned too
 FOUR_TASKS = ("few inputs matter", "all inputs matter", "digits", "vowels")
-COMPARED = ("none", "L2", "L1", "p = 1/2", "dropout")
+COMPARED = ("none", "L2", "L1", "p = 1/2", "dropout", "elastic net", "groups", "L1 ball", "pruning", "early stopping")
+UNPENALIZED = ("none", "early stopping")
 
 
 class Task(NamedTuple):
@@ -122,9 +135,9 @@ def _tasks() -> dict[str, Task]:
     }
 
 
-def _middle(l2: float, l1: float, half: float) -> dict[str, float]:
+def _middle(l2: float, l1: float, half: float, ball: float = 1.0) -> dict[str, float]:
     """Return the middle strength of each penalty; seeds that no result uses showed those of the first three."""
-    return {"L2": l2, "L1": l1, "p = 1/2": half, "threshold": l2 / 2}
+    return {"L2": l2, "L1": l1, "p = 1/2": half, "threshold": l2 / 2, "elastic net": (l1 * l2) ** 0.5, "groups": l1, "L1 ball": ball}
 
 
 TASKS = _tasks()
@@ -133,13 +146,16 @@ TASKS = _tasks()
 def grid(task: str, arm: str) -> dict[str, np.ndarray]:
     """Return the trials of an arm: rate, ratio of dropout, strength of the penalty, and other, each (trials,)."""
     rates, (*dropout, penalty) = TASKS[task].rates, arm.split(" and ")
-    others = THRESHOLDS if penalty == "threshold" else (0.0,)
+    others = OTHERS.get(penalty, (0.0,))
+    three = bool(dropout) or len(others) > 1
     ratios = DROPPED if penalty == "dropout" else FEWER if dropout else (0.0,)
-    strengths = TASKS[task].strengths.get(penalty, 0.0) * (THREE if dropout or len(others) > 1 else SIX)
-    if penalty == "none":
+    strengths = TASKS[task].strengths.get(penalty, 0.0) * (THREE if three else SIX)
+    if penalty in UNPENALIZED:
         rates = np.geomspace(rates[0] / 10, rates[-1], TRIALS)  # without a penalty, a low rate may be best
-    elif dropout or len(others) > 1:
+    elif three:
         rates = rates[:2]
+    if penalty == "pruning":
+        strengths = np.array(PRUNED)
     points = np.array(list(itertools.product(rates, ratios, np.unique(strengths), others))).T
     return dict(zip(("rate", "ratio", "strength", "other"), points, strict=True))
 
@@ -148,7 +164,9 @@ def grid(task: str, arm: str) -> dict[str, np.ndarray]:
 def trials(task: str, arm: str, seed: int) -> Trials:
     """Train all trials of an arm in one world, side by side."""
     points, data = grid(task, arm), TASKS[task].data(seed)
-    history = train(task, arm, data, seed, **points)
+    history = train(task, arm, data, seed, **points, evaluate_every=int(arm == "early stopping"))
+    if arm == "early stopping":
+        history = history.at_best()
     several = data.take(np.zeros(len(history.seeds), int))
     losses = (np.nan_to_num(history.loss(several, part), nan=np.inf) for part in ("train", "validation", "test"))
     return Trials(points, *losses, zeros(history))

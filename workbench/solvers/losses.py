@@ -216,7 +216,7 @@ LOSSES = {loss.name: loss for loss in (LeastSquares, Logistic, Multinomial)}
 
 
 def _mean(values: np.ndarray, shares: np.ndarray | None) -> float:
-    return float(values.mean() if shares is None else values @ shares / values.size)
+    return float(values.sum() if shares is None else values @ shares) / values.size
 
 
 def _times(values: np.ndarray, shares: np.ndarray | None) -> np.ndarray:

@@ -193,7 +193,7 @@ def checked_vector(name: str, values: Any, length: int, meaning: str) -> np.ndar
 def _checked_matrix(matrix: Any) -> Any:
     """Return X as a contiguous float64 array or a CSC array without duplicates; copy it only if necessary."""
     if is_sparse(matrix):
-        from scipy.sparse import csc_array
+        from scipy.sparse import csc_array, sparray
 
         if matrix.format not in ("csr", "csc") or matrix.ndim != 2:
             raise TypeError(
@@ -202,7 +202,7 @@ def _checked_matrix(matrix: Any) -> Any:
             )
         _checked_numbers("X", matrix.data)
         check_sound("X", matrix)
-        found = matrix if isinstance(matrix, csc_array) else csc_array(matrix)
+        found = matrix.tocsc() if isinstance(matrix, sparray) else csc_array(matrix)
         found = found.astype(np.float64, copy=False)
         if not found.has_canonical_format:
             found = found.copy()
