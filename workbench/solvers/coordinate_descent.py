@@ -30,7 +30,7 @@ BLUR = 4e-16  # relative error of an objective: near the minimum, a good step ma
 ROUNDING = 1e-12  # relative error of an eigenvalue
 FLATTEST = 1e-6  # smaller second derivatives of the loss are replaced by this one
 
-SOON = 10  # A^T A takes as long as one pass for so many features
+SOON = 5  # one pass for so many features is made before A^T A is computed, which takes as long as some of them
 MOST_SHARED = 1000  # with more features, each alpha of a path has working sets of its own
 MOST_KEPT = 500  # with more weights that are not zero, none of their Newton steps are taken
 FLOOR = 1e-12  # smaller sums of squares, as a share of those before a projection, are rounding
@@ -75,7 +75,8 @@ def _at_once(problem: Problem, violations: np.ndarray) -> bool:
     """Return whether one working set with all weights is faster than several that grow."""
     if not isinstance(problem.matrix, np.ndarray):
         return problem.matrix.nnz <= FEW_STORED
-    return problem.size <= len(problem.matrix) and 2 * np.count_nonzero(violations) > violations.size
+    most = 2 * np.count_nonzero(violations) > violations.size
+    return problem.size <= len(problem.matrix) and (most or problem.size <= 2 * FIRST_CONVEX_SET)
 
 
 def _newton_step_of_non_zeros(
@@ -290,11 +291,16 @@ class _WorkingSet:
         return weights, passes + coordinate_loops.descend(columns, residual, weights, *how, coordinate_loops.PASSES)
 
     def _passes_before_products(self, model: "_Model") -> int:
-        """Return the passes that are made before A^T A is computed, or all where it is no gain."""
+        """Return the passes that are made before A^T A is computed, or all where it is no gain.
+
+        A path needs A^T A sooner or later, and small sets have it at once.
+        """
         features = self.weights.size
         if len(model.columns) > 1 or features > self.predictions.size:
             return coordinate_loops.PASSES
-        return 0 if self.kept is not None or "products" in model.__dict__ else features // SOON
+        if features < FIRST_CONVEX_SET or not self.loss.quadratic or self.kept is not None:
+            return 0
+        return 0 if "products" in model.__dict__ else features // SOON
 
     @property
     def _shares(self) -> np.ndarray:
