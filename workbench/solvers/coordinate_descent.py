@@ -19,8 +19,8 @@ from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp
 from workbench.solvers.problem import Iterate, Options, Problem
 from workbench.sparse_lp.reference import lp_threshold
 
-FEW_STORED = 20_000  # a sparse X with at most this many numbers has one working set with all weights, ...
-DEEP = 0.01  # ... which is solved to this tolerance in place of INNER: its passes cost less than the steps between them
+FEW_STORED = 20_000  # a sparse X with at most this many numbers has one working set with all weights
+DEEP = 0.01  # tolerance of such a set in place of INNER: its passes cost less than the steps between them
 FIRST_SET = 100  # least number of features in a working set
 FIRST_CONVEX_SET = 50  # the same where the working sets do not decide which minimum is found
 NEWTON_STEPS = 10  # largest number of Newton steps on a working set
@@ -30,7 +30,7 @@ BLUR = 4e-16  # relative error of an objective: near the minimum, a good step ma
 ROUNDING = 1e-12  # relative error of an eigenvalue
 FLATTEST = 1e-6  # smaller second derivatives of the loss are replaced by this one
 
-SOON = 5  # one pass for so many features is made before A^T A is computed, which takes as long as some of them
+SOON = 5  # A^T A is computed after one pass for each so many features; few problems need as many
 MOST_SHARED = 1000  # with more features, each alpha of a path has working sets of its own
 MOST_KEPT = 500  # with more weights that are not zero, none of their Newton steps are taken
 FLOOR = 1e-12  # smaller sums of squares, as a share of those before a projection, are rounding
@@ -137,8 +137,8 @@ class _Blocks:
     def violation_for(self, gap: float, weights: np.ndarray, violations: np.ndarray) -> float:
         """Return the violation v at which the duality gap of the Lasso is about `gap`.
 
-        To obey its bound, a dual point is scaled down by the share v / alpha, which costs v |w|_1. While all weights are
-        zero, the steps that each would take alone stand for them.
+        To obey its bound, a dual point is scaled down by the share v / alpha, which costs v |w|_1. While all weights
+        are zero, the steps that each would take alone stand for them.
         """
         moved = violations > 0
         size = float(np.abs(weights).sum()) or float((violations[moved] / self.curvatures[moved]).sum())
@@ -324,7 +324,8 @@ class _WorkingSet:
         dense, known = len(columns) == 1, self.loss.quadratic or len(self.groups) > 0
         squares = self.squares * self.loss.curvature if known else _column_squares(columns)
         if self.means is not None and self.loss.quadratic:
-            columns = columns if dense else coordinate_loops.Leaning(*columns, math.sqrt(self.predictions.size) * self.means)
+            lean = math.sqrt(self.predictions.size) * self.means
+            columns = columns if dense else coordinate_loops.Leaning(*columns, lean)
         elif self.means is not None:
             columns, lean = _without(columns, root)
             if not known:
