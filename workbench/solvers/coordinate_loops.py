@@ -46,6 +46,13 @@ INNER = 0.1  # tolerance of a working set, as a share of the whole problem's lar
 
 
 @part
+def _copy(source, out):
+    """Copy numbers; unlike a slice, this checks no shapes, whose messages alone take two seconds to compile."""
+    for i in range(source.shape[0]):
+        out[i] = source[i]
+
+
+@part
 def _slope(columns, residual, j):
     """Return A_j . r."""
     if len(columns) == 1:
@@ -288,8 +295,8 @@ def descend(columns, residual, weights, curvatures, terms, groups, tolerance, li
             largest = _pass_over_weights(columns, residual, weights, curvatures, terms)
         if largest <= tolerance:
             return done
-        iterates[at] = weights
-        residuals[at] = residual
+        _copy(weights, iterates[at])
+        _copy(residual, residuals[at])
         at += 1
         if at <= MEMORY:
             continue
@@ -299,10 +306,10 @@ def descend(columns, residual, weights, curvatures, terms, groups, tolerance, li
             _mix(residuals, mixed, trial_residual)
             value = _objective(columns, residual, weights, terms, groups)
             if _objective(columns, trial_residual, trial, terms, groups) < value:
-                weights[:] = trial
-                residual[:] = trial_residual
-        iterates[0] = weights
-        residuals[0] = residual
+                _copy(trial, weights)
+                _copy(trial_residual, residual)
+        _copy(weights, iterates[0])
+        _copy(residual, residuals[0])
         at = 1
     return limit
 
@@ -355,7 +362,7 @@ def lasso_path(products, start, square, strengths, target, limit, found, gaps):
                     inner[b, c] = products[j, chosen[c]]
             terms = Terms(strength, 1.0, 0.0)
             descend(Products(inner, begun), slopes, some, squares, terms, (), INNER * violation, PASSES)
-            pull[:] = start
+            _copy(start, pull)
             moved = bound > strength
             for b in range(size):
                 moved = moved or weights[chosen[b]] != some[b]
@@ -366,7 +373,7 @@ def lasso_path(products, start, square, strengths, target, limit, found, gaps):
             if not moved:  # rounding is all that is left
                 break
             bound = strength
-        found[a] = weights
+        _copy(weights, found[a])
 
 
 @kernel
