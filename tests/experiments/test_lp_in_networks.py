@@ -87,7 +87,8 @@ ALONE = {  # of the third trial: the decay, the ratio of dropout and the penalti
 def test_a_trial_is_what_training_it_alone_gives(small, arm):
     fine = "and" in arm
     found = lp_in_networks.trials("small", arm, 3, fine)
-    at = {name: values[2] for name, values in (fine_grid if fine else grid)("small", arm).items()}
+    place = 17 if arm == "early stopping" else 2  # with a high rate the last epoch is not the best
+    at = {name: values[place] for name, values in (fine_grid if fine else grid)("small", arm).items()}
     decay, ratio, penalties = ALONE[arm](at)
     network = [Dense(4), ReLU(), *([Dropout(ratio)] if ratio else []), Dense(2)]
     optimizer = SGD(at["rate"], momentum=0.9, weight_decay=decay)
@@ -97,11 +98,11 @@ def test_a_trial_is_what_training_it_alone_gives(small, arm):
         history = min(each, key=lambda history: history.loss(small, "validation")[0])
     else:
         history = fit(network, small, optimizer, seed=3, **options)
-    assert found.train[2] == pytest.approx(history.loss(small, "train")[0], rel=1e-5)
-    assert found.validation[2] == pytest.approx(history.loss(small, "validation")[0], rel=1e-5)
-    assert found.test[2] == pytest.approx(history.loss(small)[0], rel=1e-5)
+    assert found.train[place] == pytest.approx(history.loss(small, "train")[0], rel=1e-5)
+    assert found.validation[place] == pytest.approx(history.loss(small, "validation")[0], rel=1e-5)
+    assert found.test[place] == pytest.approx(history.loss(small)[0], rel=1e-5)
     weights = np.concatenate([layer["weight"].ravel() for layer in history.parameters if layer])
-    assert found.zeros[2] == pytest.approx(np.mean(weights == 0))
+    assert found.zeros[place] == pytest.approx(np.mean(weights == 0))
 
 
 def made_up(validation, test, strengths=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0)):
