@@ -47,7 +47,7 @@ def gains(losses: Mapping[str, Mapping[str, np.ndarray]], control: str = CONTROL
     ax.axvspan(-100 * MARGIN, 100 * MARGIN, color="#BBBBBB", alpha=0.4)
     ax.set_yticks(places, arms)
     drawing.label(ax, "", f"test loss lower than with {control}, %", "")
-    ax.legend(loc="lower left")
+    ax.legend(loc="lower right")
 
 
 @drawing.plot(1, 3, (9.6, 3.2))
