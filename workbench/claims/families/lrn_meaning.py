@@ -2,13 +2,15 @@
 
 from workbench.claims.claim import Claim
 from workbench.claims.rules import MARGIN, Exact, Interval
-from workbench.experiments import lrn_meaning
+from workbench.experiments import lrn_meaning, normalization_in_networks
 
 WHAT = "01-lrn#What is local response normalization?"
 ORIGIN = "01-lrn#Where does it come from?"
 SIGNS = "01-lrn#How does inhibition behave, and excitation?"
 ARGUMENTS = "01-lrn#What do size, alpha, beta and bias each do?"
 FRAMEWORKS = "01-lrn#What do the frameworks disagree about?"
+HERE = "14-lrn-in-training"
+SEEDS = 20  # worlds of trained networks
 LOOP = ("the formula term by term in NumPy",)
 
 CLAIMS = [
@@ -125,15 +127,19 @@ CLAIMS = [
         "statistical-learning",
         "LRN helps to prevent overfitting, so that a network generalizes better.",
         (Interval("relative gain over none", above=MARGIN),),
-        None,
-        "07-tuning#Does LRN help, once tuned?",
+        normalization_in_networks.generalization,
+        f"{HERE}#Does LRN help a network generalize?",
         ("trained convolutional networks, tuned alike with and without LRN",),
         settings={
-            f"contrast {contrast}, {examples} digits": {"contrast": contrast, "examples": examples}
-            for contrast in (0, 1)
-            for examples in (100, 300)
+            **{
+                f"contrast {contrast}, {examples} digits": {"contrast": float(contrast), "examples": examples}
+                for contrast in (0, 1)
+                for examples in (100, 300)
+            },
+            **{f"300 {data}": {"data": data} for data in ("patches", "vowels")},
         },
-        seeds=30,
+        seeds=SEEDS,
+        retrained=True,
     ),
     Claim(
         "L09",
@@ -171,11 +177,12 @@ CLAIMS = [
         "statistical-learning",
         "With LRN a network learns more robust and more discriminative features.",
         (Interval("relative gain of a linear probe under corruption", above=MARGIN),),
-        None,
-        "07-tuning#Does LRN help, once tuned?",
-        ("linear probes of trained first layers, at equal clean accuracy",),
-        settings={each: {"corruption": each} for each in ("contrast", "shift", "rotation", "noise")},
-        seeds=30,
+        normalization_in_networks.probes,
+        f"{HERE}#Are its features more robust?",
+        ("linear probes of trained first layers: errors by a corruption, beyond those on clean images",),
+        settings={each: {"corruption": each} for each in normalization_in_networks.CORRUPTIONS},
+        seeds=SEEDS,
+        retrained=True,
     ),
     Claim(
         "L28",
@@ -232,11 +239,12 @@ CLAIMS = [
         "algorithmic",
         "LRN is applied after the activation.",
         (Interval("relative gain of LRN after ReLU over ReLU after LRN", above=MARGIN),),
-        None,
-        ORIGIN,
+        normalization_in_networks.order,
+        f"{HERE}#Before or after the activation?",
         ("trained convolutional networks with both orders, tuned alike",),
-        settings={"contrast 0": {"contrast": 0}, "contrast 1": {"contrast": 1}},
-        seeds=30,
+        settings={f"contrast {contrast}": {"contrast": float(contrast)} for contrast in (0, 1)},
+        seeds=SEEDS,
+        retrained=True,
     ),
     Claim(
         "L33",
@@ -273,12 +281,12 @@ CLAIMS = [
         "Q9",
         "advice",
         "LRN does not suit every network or layer.",
-        (Interval("relative gain at the worst place", below=-MARGIN),),
-        None,
-        "01-lrn#When should one use it, and what replaced it?",
-        ("trained convolutional networks with LRN at different places",),
-        settings={each: {"place": each} for each in ("first convolution", "second convolution", "dense", "logits")},
-        seeds=30,
+        (Interval("relative gain, logits", below=-MARGIN),),
+        normalization_in_networks.places,
+        f"{HERE}#In which layer?",
+        ("trained convolutional networks with LRN at four places; the one where it should do harm was named before",),
+        seeds=SEEDS,
+        retrained=True,
     ),
     Claim(
         "L45",
@@ -287,15 +295,16 @@ CLAIMS = [
         "statistical-learning",
         "With batch or layer normalization LRN improves a network further.",
         (Interval("relative gain of LRN on top", above=MARGIN),),
-        None,
-        "01-lrn#When should one use it, and what replaced it?",
-        ("trained convolutional networks, LRN crossed with four normalizations",),
+        normalization_in_networks.on_top,
+        f"{HERE}#Does it add to batch or layer normalization?",
+        ("trained convolutional networks with LRN on top of another normalization, and without, tuned alike",),
         settings={
-            f"{norm}, contrast {contrast}": {"normalization": norm, "contrast": contrast}
+            f"{norm}, contrast {contrast}": {"normalization": norm, "contrast": float(contrast)}
             for norm in ("batch", "layer")
             for contrast in (0, 1)
         },
-        seeds=30,
+        seeds=SEEDS,
+        retrained=True,
     ),
     Claim(
         "L46",
