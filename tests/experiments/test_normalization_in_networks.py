@@ -168,13 +168,13 @@ def test_channels_in_another_order(short):
 
 def test_gains_are_those_of_the_tuned_networks(short):
     found = experiments.generalization(0, 1.0, 40)
-    losses = {
-        arm: experiments.trained(0, arm, "digits", 1.0, 40).test_loss
-        for arm in ("none", "LRN", "batch", "weight decay")
-    }
-    assert found["relative gain over none"] == pytest.approx(1 - losses["LRN"] / losses["none"])
-    assert found["relative gain over weight decay"] == pytest.approx(1 - losses["LRN"] / losses["weight decay"])
-    assert found["relative gain, batch"] == pytest.approx(1 - losses["batch"] / losses["none"])
+    others = {"none": "none", "weight decay": "weight decay", "images of norm 1": "image by its norm"}
+    losses = {arm: experiments.trained(0, arm, "digits", 1.0, 40).test_loss for arm in ("LRN", *others.values())}
+    for over, other in others.items():
+        assert found[f"relative gain over {over}"] == pytest.approx(1 - losses["LRN"] / losses[other])
+    assert found["relative gain, weight decay"] == pytest.approx(1 - losses["weight decay"] / losses["none"])
+    alone = experiments.against_none(0, "LRN", 1.0, 40)
+    assert alone["relative gain over none"] == found["relative gain over none"]
     assert 1 <= found["effective rank of responses, LRN"] <= 8
     assert found["LRN's alpha"] == 2.0
     assert found["LRN's beta"] in experiments.BETAS
@@ -201,3 +201,14 @@ def test_pictures_follow_their_sliders():
     assert ax[0, 0].figure.get_suptitle() != title
     np.testing.assert_allclose(ax[0, 0].images[0].get_array(), data.part("test")[0][0, 3, 0])
     np.testing.assert_allclose(ax[1, 0].images[0].get_array(), history.parameters[0]["weight"][0, 2, 0])
+
+
+def test_what_normalization_costs():
+    """By hand: LRN reads x and writes y, then reads dy and x and writes dx: five arrays of four bytes a number."""
+    for network in experiments.COUNTED:
+        found = experiments.prices(network)
+        assert found["LRN"]["bytes"] == 20
+        assert all(20 <= each["bytes"] < 21 for each in found.values())
+        assert all(each["time over that of the other layers"] > 0 for each in found.values())
+    small, wide = (experiments.prices(network)["LRN"] for network in experiments.COUNTED)
+    assert small["time over that of the other layers"] > 3 * wide["time over that of the other layers"]

@@ -14,10 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from workbench.architectures import layer_costs
+from workbench.architectures import network as counted
+from workbench.cost.loop_cost import DIRECTIONS
+from workbench.cost.record import Cost
 from workbench.data.catalog import load
 from workbench.data.splits import Data, Dataset, split
 from workbench.experiments.arms import Built, Tuned, gain, sgd, tune
 from workbench.experiments.neuron_statistics import effective_rank
+from workbench.machines.prediction import predict
+from workbench.machines.published import known_machine
 from workbench.training import network as networks
 from workbench.training.history import History
 from workbench.training.layers import (
@@ -51,7 +57,7 @@ NORMALIZATIONS: Mapping[str, Layer] = {  # between the convolution and ReLU
     "instance": InstanceNorm(),
 }
 ARMS = ("LRN", "LRN within", *NORMALIZATIONS, "weight", "image by its norm", "logarithm", "weight decay")
-FEW_ARMS = ("LRN", "batch", "layer", "image by its norm", "weight decay")
+FEW_ARMS = ("LRN", "image by its norm", "weight decay")
 
 PLACES = ("first convolution", "second convolution", "dense", "logits")
 STRONG, HIDDEN = (1.0, 10.0), 32  # alphas that do something; units of the dense layer
@@ -62,6 +68,18 @@ SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 PROBE = {"rate": (0.03, 0.1, 0.3), "decay": (0.0, 3e-3)}
 PROBED = ("none", "LRN", "batch", "layer", "image by its norm")
 TARGET = 0.3  # training loss
+
+BATCH = 32
+COUNTED = {  # networks whose first two layers are a convolution and ReLU; the second is a part of a larger network
+    "1 to 8 channels": counted.Network(
+        "digits",
+        (1, 8, 8),
+        (counted.Convolution(CHANNELS, 3, padding=1), counted.ReLU(), counted.MaxPool(2), counted.Dense(10)),
+    ),
+    "64 to 64 channels": counted.Network(
+        "part", (64, 56, 56), (counted.Convolution(64, 3, padding=1), counted.ReLU()), input_gradient=True
+    ),
+}
 
 
 @functools.cache
@@ -149,12 +167,12 @@ def generalization(seed: int, contrast: float = 0.0, examples: int = 300, data: 
 
     The gap is test loss less training loss. The similarity of filters is the mean size of the cosine of two filters of
     a network. Epochs are counted to a training loss of TARGET, with the chosen trial; a network that does not get there
-    counts as if it did in the last epoch.
+    counts as if it did in the last epoch. All arms are trained on 300 digits only, and few on other data.
     """
     parts, arms = world(seed, data, contrast, examples), ARMS if (data, examples) == ("digits", 300) else FEW_ARMS
     tuned = {arm: trained(seed, arm, data, contrast, examples) for arm in ("none", *arms)}
     none, lrn = tuned["none"], tuned["LRN"]
-    shown = {arm: tuned[arm] for arm in ("none", "LRN", "batch", "layer")}
+    shown = {arm: tuned[arm] for arm in ("none", "LRN", "batch", "layer") if arm in tuned}
     return {
         "relative gain over none": gain(lrn, none),
         "relative gain over weight decay": gain(lrn, tuned["weight decay"]),
@@ -167,6 +185,12 @@ def generalization(seed: int, contrast: float = 0.0, examples: int = 300, data: 
         **{f"epochs, {arm}": epochs_to_target(each.history) for arm, each in shown.items()},
         **{f"LRN's {name}": value for name, value in lrn.chosen.items()},
     }
+
+
+def against_none(seed: int, arm: str = "LRN", contrast: float = 0.0, train: int = 300) -> dict[str, float]:
+    """Return what an arm gains over none on test digits, both tuned."""
+    tuned, none = (trained(seed, each, "digits", contrast, train) for each in (arm, "none"))
+    return {"relative gain over none": gain(tuned, none)}
 
 
 def similarity(history: History) -> float:
@@ -332,3 +356,33 @@ def _shifted(x: np.ndarray, down: int, right: int) -> np.ndarray:
     """Move images by at most one pixel down and right; zeros fill the gap."""
     rows, columns = x.shape[2:]
     return np.pad(x, [(0, 0), (0, 0), (1, 1), (1, 1)])[:, :, 1 - down :, 1 - right :][:, :, :rows, :columns]
+
+
+def prices(network: str) -> dict[str, dict[str, float]]:
+    """Return what LRN, batch and layer normalization cost in a network of COUNTED, forward and backward together.
+
+    FLOPs and bytes are for each response after ReLU. The time is predicted on a published processor, over that of the
+    other layers; one loop in each direction writes the result to new memory.
+    """
+    rows, machine = COUNTED[network].trace(BATCH), known_machine("laptop")
+    shape = rows[1].output_shape
+    lrn, flat = counted.OperatorLayer("LRN", {"size": SIZE, "beta": 0.75}), (BATCH, int(np.prod(shape[1:])))
+    costs = {
+        "LRN": [lrn.cost(each, shape) for each in DIRECTIONS],
+        "batch": [layer_costs.batch_norm(each, shape) for each in DIRECTIONS],
+        "layer": [layer_costs.layer_norm(each, flat) for each in DIRECTIONS],
+    }
+
+    def seconds(parts: Sequence[Cost]) -> float:
+        there = [each for each in parts if each != Cost()]
+        return sum(predict(each, machine, threads=machine.threads).seconds for each in there)
+
+    others = seconds([cost for row in rows for cost in (row.forward, row.gradient)])
+    return {
+        name: {
+            "FLOPs": sum(each.flops for each in both) / int(np.prod(shape)),
+            "bytes": sum(each.bytes for each in both) / int(np.prod(shape)),
+            "time over that of the other layers": seconds(both) / others,
+        }
+        for name, both in costs.items()
+    }
