@@ -13,7 +13,10 @@ from workbench.claims.families import lrn_meaning
 from workbench.experiments import arms
 from workbench.experiments import normalization_in_networks as experiments
 from workbench.experiments import normalization_plots as plots
+from workbench.sweep.space import read_space
+from workbench.sweep.target import find_target
 from workbench.training import layers
+from workbench.training.fit import fit
 
 CLAIMS = {claim.id: claim for claim in lrn_meaning.CLAIMS}
 SHORT = {"epochs": 2, "batch": 30, "evaluate_every": 1}
@@ -183,7 +186,10 @@ def test_gains_are_those_of_the_tuned_networks(short):
 @pytest.mark.parametrize("id", ["L08", "L11", "L32", "L44", "L45"])
 def test_every_setting_of_a_claim_has_its_numbers(short, id):
     claim = CLAIMS[id]
-    settings = list(claim.settings.values())
+    settings, target = list(claim.settings.values()), find_target(f"{claim.run.__module__}:{claim.run.__name__}")
+    for arguments in settings:
+        assert read_space(target.declared, {"seed": 3, **arguments}).fixed == {"seed": 3, **arguments}
+        target.check_complete(arguments)
     for arguments in (settings[0], settings[-1]):
         numbers = claim.run(0, **arguments)
         assert {rule.number for rule in claim.rule} <= numbers.keys()
@@ -212,3 +218,27 @@ def test_what_normalization_costs():
         assert all(each["time over that of the other layers"] > 0 for each in found.values())
     small, wide = (experiments.prices(network)["LRN"] for network in experiments.COUNTED)
     assert small["time over that of the other layers"] > 3 * wide["time over that of the other layers"]
+
+
+def test_learning_curves_are_those_of_the_nearest_rate(short, monkeypatch):
+    monkeypatch.setattr(plots, "EPOCHS", 2)
+    monkeypatch.setattr(plots, "LEARNING", ("none", "LRN"))
+    plots._courses.cache_clear()
+    ax = plots.courses_at(0.09, 2, 0.5)
+    data = experiments.world(1, contrast=0.5)
+    alone = fit(experiments.network("LRN", (1, 8, 8), 10), data, arms.sgd(0.1), epochs=2, batch=30, seed=1)
+    np.testing.assert_allclose(plots.at_rate("LRN", 0.09, 2, 0.5)[1], alone.train_loss[0], rtol=1e-5)
+    both = plots.at_rate("LRN", 0.1, 2, 0.5)
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), both.mean(axis=0))  # the median of two
+    before = np.array(ax.lines[1].get_ydata())
+    assert plots.courses_at(0.01, 2, 0.5, ax=ax) is ax
+    assert not np.allclose(ax.lines[1].get_ydata(), before)
+    plots._courses.cache_clear()
+
+
+def test_alpha_after_training_and_the_reverse_order():
+    shares = [plots.share_right("LRN", alpha=alpha) for alpha in (1e-6, 1e4)]
+    assert shares[0] == pytest.approx(plots.share_right("LRN"), abs=0.05)
+    assert shares[1] < plots.share_right("LRN") - 0.05
+    assert plots.change_by_order("LRN", range(8)[::-1]) == pytest.approx(0, abs=1e-5)
+    assert plots.change_by_order("batch", [5, 2, 0, 1, 7, 6, 3, 4]) == pytest.approx(0, abs=1e-5)

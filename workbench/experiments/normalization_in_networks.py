@@ -278,11 +278,15 @@ def permuted(seed: int, arm: str, order: np.ndarray) -> float:
     It was trained on digits of different contrasts, where LRN is strong.
     """
     tuned, parts = trained(seed, arm, contrast=1.0), world(seed, contrast=1.0)
-    *inner, last = tuned.history.parameters
+    return float(reordered(tuned.history, order).loss(parts)[0]) / tuned.test_loss - 1
+
+
+def reordered(history: History, order: Sequence[int]) -> History:
+    """Return a network with its channels in another order: filters, what belongs to a channel, and what reads it."""
+    *inner, last = history.parameters
     moved = [{name: a[:, order] if a.ndim > 1 else a for name, a in each.items()} for each in inner]
     weight = last["weight"].reshape(*last["weight"].shape[:2], CHANNELS, -1)[:, :, order].reshape(last["weight"].shape)
-    history = dataclasses.replace(tuned.history, parameters=[*moved, {**last, "weight": weight}])
-    return float(history.loss(parts)[0]) / tuned.test_loss - 1
+    return dataclasses.replace(history, parameters=[*moved, {**last, "weight": weight}])
 
 
 def probes(seed: int, corruption: str) -> dict[str, float]:

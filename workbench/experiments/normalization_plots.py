@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,12 +10,11 @@ import numpy as np
 from workbench import drawing
 from workbench.data.splits import Data, side_by_side
 from workbench.experiments.arms import sgd
-from workbench.experiments.normalization_in_networks import CHANNELS, NORMALIZATIONS, network, world
+from workbench.experiments.normalization_in_networks import CHANNELS, NORMALIZATIONS, network, reordered, world
 from workbench.training import network as networks
 from workbench.training.fit import fit
 from workbench.training.history import History
 from workbench.training.layers import LocalResponseNorm
-from workbench.training.plots import learning_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,17 +22,19 @@ if TYPE_CHECKING:
 SHOWN = ("LRN", *NORMALIZATIONS)
 LEARNING = ("none", "LRN", "batch", "layer", "weight")
 RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-EPOCHS, RATE, ALPHA, BETA = 20, 0.03, 1.0, 0.75
+EPOCHS, ALPHA, BETA = 20, 3.0, 0.75
+RATE, RATE_OF_LRN = 0.05, 0.2  # of the networks whose maps are drawn
 KINDS = (LocalResponseNorm, *map(type, NORMALIZATIONS.values()))
 SEED = 0  # of the world whose feature maps are shown
 
 
 @functools.cache
 def trained_network(normalization: str) -> tuple[History, Data]:
-    """Return a network trained on 300 digits of different contrasts, and its data; alpha is 1 and beta 0.75."""
+    """Return a network trained on 300 digits of different contrasts, and its data; LRN has the arguments ALPHA and BETA."""
     data = world(SEED, contrast=1.0)
     layers = network(normalization, data.x.shape[1:], data.classes, ALPHA, BETA)
-    return fit(layers, data, sgd(RATE), epochs=EPOCHS, batch=30, evaluate_every=0, seed=SEED), data
+    rate = RATE_OF_LRN if normalization == "LRN" else RATE
+    return fit(layers, data, sgd(rate), epochs=EPOCHS, batch=30, evaluate_every=0, seed=SEED), data
 
 
 def changed_network(normalization: str, size: int, alpha: float, beta: float, region: str) -> tuple[History, Data]:
@@ -41,6 +43,18 @@ def changed_network(normalization: str, size: int, alpha: float, beta: float, re
     new = LocalResponseNorm(size, alpha, beta, region=region)
     layers = [new if isinstance(layer, LocalResponseNorm) else layer for layer in history.network]
     return dataclasses.replace(history, network=layers), data
+
+
+def share_right(normalization: str, size: int = 5, alpha: float = ALPHA, beta: float = BETA) -> float:
+    """Return the share of test digits that a trained network reads right, given LRN's arguments after training."""
+    history, data = changed_network(normalization, size, alpha, beta, "across")
+    return 1 - float(history.error(data)[0])
+
+
+def change_by_order(normalization: str, order: Sequence[int]) -> float:
+    """Return by how much, relatively, the test loss of a trained network changes with its channels in another order."""
+    history, data = trained_network(normalization)
+    return float(reordered(history, order).loss(data)[0] / history.loss(data)[0]) - 1
 
 
 @drawing.plot(rows=2, columns=CHANNELS + 1, size=(10.4, 3.1))
@@ -95,25 +109,34 @@ def _signed(ax: "Axes", pixels: np.ndarray, title: str, largest: float = 0.0) ->
 
 
 @functools.cache
-def courses(worlds: int, contrast: float) -> dict[str, np.ndarray]:
-    """Return the training loss of each arm, (rates, worlds, epochs), in worlds with one seed each from 0 on."""
+def _courses(arm: str, worlds: int, contrast: float) -> np.ndarray:
+    """Return the training losses (rates, worlds, epochs) of an arm, in worlds with the seeds from 0 on."""
     seeds = np.tile(np.arange(worlds), len(RATES))
-    data, found = side_by_side([world(seed, contrast=contrast) for seed in range(worlds)]), {}
-    for arm in LEARNING:
-        layers = network(arm, data.x.shape[1:], data.classes, ALPHA, BETA)
-        options = {"epochs": EPOCHS, "batch": 30, "seed": seeds}
-        history = fit(layers, data.take(seeds), sgd(np.repeat(RATES, worlds)), **options)
-        found[arm] = history.train_loss.reshape(len(RATES), worlds, EPOCHS)
-    return found
+    data = side_by_side([world(seed, contrast=contrast) for seed in range(worlds)])
+    layers = network(arm, data.x.shape[1:], data.classes, ALPHA, BETA)
+    options = {"epochs": EPOCHS, "batch": 30, "seed": seeds}
+    history = fit(layers, data.take(seeds), sgd(np.repeat(RATES, worlds)), **options)
+    return history.train_loss.reshape(len(RATES), worlds, EPOCHS)
+
+
+def at_rate(arm: str, rate: float, worlds: int, contrast: float) -> np.ndarray:
+    """Return the training losses (worlds, epochs) of an arm at the rate of RATES that is nearest."""
+    return _courses(arm, worlds, contrast)[_nearest(rate)]
+
+
+def _nearest(rate: float) -> int:
+    return int(np.abs(np.log(RATES) - np.log(rate)).argmin())
 
 
 @drawing.plot(size=(7.6, 4.2))
 def courses_at(rate: float, worlds: int, contrast: float, *, ax: "Axes") -> None:
     """Draw the training loss by epoch for each normalization, at the learning rate of RATES nearest to `rate`."""
-    nearest = int(np.abs(np.log(RATES) - np.log(rate)).argmin())
-    shown = {arm: losses[nearest] for arm, losses in courses(worlds, contrast).items()}
-    learning_curves({}, shown, epochs=range(1, EPOCHS + 1), measure="training loss", ax=ax)
-    last = {arm: np.median(losses[:, -1]) for arm, losses in shown.items()}
-    lowest = min(last, key=lambda arm: np.nan_to_num(last[arm], nan=np.inf))
-    drawing.label(ax, f"Learning rate {RATES[nearest]:g}: lowest with {lowest}", "epoch", "training loss", yscale="log")
-    ax.set_ylim(1e-3, 5)
+    shown = {arm: at_rate(arm, rate, worlds, contrast) for arm in LEARNING}
+    for place, (arm, losses) in enumerate(shown.items()):
+        middle, epochs = np.median(losses, axis=0), np.arange(1, EPOCHS + 1)
+        drawing.line(ax, arm, epochs, middle, color=f"C{place}", linewidth=2, label=arm)
+    last = {arm: np.nan_to_num(np.median(losses[:, -1]), nan=np.inf) for arm, losses in shown.items()}
+    title = f"Learning rate {RATES[_nearest(rate)]:g}: lowest in the end with {min(last, key=last.get)}"
+    drawing.label(ax, title, "epoch", f"training loss, median of {worlds} worlds", yscale="log")
+    ax.set(xlim=(1, EPOCHS), ylim=(2e-3, 4))
+    drawing.legend(ax)
