@@ -30,7 +30,7 @@ SEED = 0  # of the world whose feature maps are shown
 
 @functools.cache
 def trained_network(normalization: str) -> tuple[History, Data]:
-    """Return a network trained on 300 digits of different contrasts, and its data; LRN has the arguments ALPHA and BETA."""
+    """Return a network trained on 300 digits of different contrasts, and its data; LRN has an alpha of ALPHA."""
     data = world(SEED, contrast=1.0)
     layers = network(normalization, data.x.shape[1:], data.classes, ALPHA, BETA)
     rate = RATE_OF_LRN if normalization == "LRN" else RATE
