@@ -110,18 +110,19 @@ def _signed(ax: "Axes", pixels: np.ndarray, title: str, largest: float = 0.0) ->
 
 @functools.cache
 def _courses(arm: str, worlds: int, contrast: float) -> np.ndarray:
-    """Return the training losses (rates, worlds, epochs) of an arm, in worlds with the seeds from 0 on."""
+    """Return the mean losses of the batches (rates, worlds, epochs) of an arm, in worlds with the seeds from 0 on."""
     seeds = np.tile(np.arange(worlds), len(RATES))
     data = side_by_side([world(seed, contrast=contrast) for seed in range(worlds)])
     layers = network(arm, data.x.shape[1:], data.classes, ALPHA, BETA)
-    options = {"epochs": EPOCHS, "batch": 30, "seed": seeds}
+    options = {"epochs": EPOCHS, "batch": 30, "seed": seeds, "evaluate_every": 0}
     history = fit(layers, data.take(seeds), sgd(np.repeat(RATES, worlds)), **options)
-    return history.train_loss.reshape(len(RATES), worlds, EPOCHS)
+    return history.batch_loss.reshape(len(RATES), worlds, EPOCHS)
 
 
 def at_rate(arm: str, rate: float, worlds: int, contrast: float) -> np.ndarray:
-    """Return the training losses (worlds, epochs) of an arm at the rate of RATES that is nearest."""
-    return _courses(arm, worlds, contrast)[_nearest(rate)]
+    """Return the training losses (worlds, epochs) at the rate of RATES that is nearest; infinity after a divergence."""
+    losses = _courses(arm, worlds, contrast)[_nearest(rate)]
+    return np.where(np.isnan(losses), np.inf, losses)
 
 
 def _nearest(rate: float) -> int:
@@ -135,7 +136,7 @@ def courses_at(rate: float, worlds: int, contrast: float, *, ax: "Axes") -> None
     for place, (arm, losses) in enumerate(shown.items()):
         middle, epochs = np.median(losses, axis=0), np.arange(1, EPOCHS + 1)
         drawing.line(ax, arm, epochs, middle, color=f"C{place}", linewidth=2, label=arm)
-    last = {arm: np.nan_to_num(np.median(losses[:, -1]), nan=np.inf) for arm, losses in shown.items()}
+    last = {arm: np.median(losses[:, -1]) for arm, losses in shown.items()}
     title = f"Learning rate {RATES[_nearest(rate)]:g}: lowest in the end with {min(last, key=last.get)}"
     drawing.label(ax, title, "epoch", f"training loss, median of {worlds} worlds", yscale="log")
     ax.set(xlim=(1, EPOCHS), ylim=(2e-3, 4))
