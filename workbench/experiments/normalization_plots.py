@@ -81,12 +81,12 @@ def maps_before_and_after(
         for end in (place, place + 1)
     )
     weights = history.parameters[0]["weight"][0, channel, 0]
-    _grey(ax[0, 0], x[0, image, 0], f"a {y[0, image]}, read as {history.predict(x[:, image : image + 1]).argmax()}")
+    _signed(ax[0, 0], x[0, image, 0], f"a {y[0, image]}, read as {history.predict(x[:, image : image + 1]).argmax()}")
     _signed(ax[1, 0], weights, f"filter {channel}")
     for row, maps in enumerate((before, after)):
         for panel, each, number in zip(ax[row, 1:], maps, range(CHANNELS), strict=True):
-            _signed(panel, each, f"channel {number}" if row == 0 else "", float(np.abs(maps).max()))
-            panel.title.set_fontweight("bold" if number == channel else "normal")
+            title, weight = f"channel {number}" * (row == 0), "bold" if number == channel else "normal"
+            _signed(panel, each, title, float(np.abs(maps).max()), weight)
         words = f"{('before', 'after')[row]}\nup to {np.abs(maps).max():.2g}"
         look = {"rotation": 90, "va": "center", "ha": "right", "multialignment": "center", "fontsize": 9}
         drawing.write(ax[row, 1], "row", -0.08, 0.5, words, transform=ax[row, 1].transAxes, **look)
@@ -94,18 +94,12 @@ def maps_before_and_after(
     ax[0, 0].figure.suptitle(f"{normalization}: {right:.0%} of 800 test digits are read right", fontsize=11)
 
 
-def _grey(ax: "Axes", pixels: np.ndarray, title: str) -> None:
-    drawing.image(ax, "pixels", pixels, 0.0, max(float(pixels.max()), 1e-9), cmap="gray", aspect="equal")
-    ax.set_axis_off()
-    ax.set_title(title, fontsize=9)
-
-
-def _signed(ax: "Axes", pixels: np.ndarray, title: str, largest: float = 0.0) -> None:
+def _signed(ax: "Axes", pixels: np.ndarray, title: str, largest: float = 0.0, weight: str = "normal") -> None:
     """Draw a map in which white is 0, up to `largest` on either side, or by default the map's own largest."""
     largest = max(largest or float(np.abs(pixels).max()), 1e-9)
     drawing.image(ax, "pixels", pixels, -largest, largest, cmap="PuOr_r", aspect="equal")
     ax.set_axis_off()
-    ax.set_title(title, fontsize=9)
+    ax.set_title(title, fontsize=9, fontweight=weight)
 
 
 @functools.cache
@@ -139,5 +133,5 @@ def courses_at(rate: float, worlds: int, contrast: float, *, ax: "Axes") -> None
     last = {arm: np.median(losses[:, -1]) for arm, losses in shown.items()}
     title = f"Learning rate {RATES[_nearest(rate)]:g}: lowest in the end with {min(last, key=last.get)}"
     drawing.label(ax, title, "epoch", f"training loss, median of {worlds} worlds", yscale="log")
-    ax.set(xlim=(1, EPOCHS), ylim=(2e-3, 4))
+    ax.set(xlim=(1, EPOCHS), ylim=(2e-3, 4), xticks=[1, *range(5, EPOCHS + 1, 5)])
     drawing.legend(ax)

@@ -10,7 +10,7 @@ SIGNS = "01-lrn#How does inhibition behave, and excitation?"
 ARGUMENTS = "01-lrn#What do size, alpha, beta and bias each do?"
 FRAMEWORKS = "01-lrn#What do the frameworks disagree about?"
 HERE = "14-lrn-in-training"
-SEEDS = 20  # worlds of trained networks
+SEEDS = 15  # worlds of trained networks
 LOOP = ("the formula term by term in NumPy",)
 
 CLAIMS = [
