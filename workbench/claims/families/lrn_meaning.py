@@ -140,6 +140,9 @@ CLAIMS = [
         },
         seeds=SEEDS,
         retrained=True,
+        finding="Where each image has its own contrast, LRN halves the loss; dividing each image by its norm does as "
+        "much, and layer normalization a little more. With equal contrasts, on patches and on vowels the gain "
+        "is 2 to 10 %, which may be chance, and less beside tuned weight decay.",
     ),
     Claim(
         "L09",
@@ -183,6 +186,9 @@ CLAIMS = [
         settings={each: {"corruption": each} for each in normalization_in_networks.CORRUPTIONS},
         seeds=SEEDS,
         retrained=True,
+        finding="Of the errors that rotation adds, LRN takes 15 % away, just enough, and of those that noise adds it "
+        "makes 30 % more. Contrast, shift and brightness are open. Layer normalization takes away 86 % of the "
+        "errors by contrast and 31 % of those by rotation.",
     ),
     Claim(
         "L28",
@@ -245,6 +251,8 @@ CLAIMS = [
         settings={f"contrast {contrast}": {"contrast": float(contrast)} for contrast in (0, 1)},
         seeds=SEEDS,
         retrained=True,
+        finding="So it is used, but where images differ in contrast the other order has the lower loss: negative "
+        "responses then count in the windows, too. With equal contrasts it is open.",
     ),
     Claim(
         "L33",
@@ -287,6 +295,9 @@ CLAIMS = [
         ("trained convolutional networks with LRN at four places; the one where it should do harm was named before",),
         seeds=SEEDS,
         retrained=True,
+        finding="At the logits it makes the loss more than four times as large, for it bounds them. After a "
+        "convolution or a dense layer, a gain or loss is too small to tell. Unlike batch and layer "
+        "normalization, it ties a trained network to the order of its channels.",
     ),
     Claim(
         "L45",
@@ -305,6 +316,8 @@ CLAIMS = [
         },
         seeds=SEEDS,
         retrained=True,
+        finding="On top of batch normalization it takes away 43 % of the loss where images differ in contrast, which "
+        "batch normalization leaves in. In the other cases the mean gain is 7 to 9 %, which may be chance.",
     ),
     Claim(
         "L46",
