@@ -295,7 +295,7 @@ CLAIMS = [
         ("trained convolutional networks with LRN at four places; the one where it should do harm was named before",),
         seeds=SEEDS,
         retrained=True,
-        finding="At the logits it makes the loss more than four times as large, for it bounds them. After a "
+        finding="At the logits it makes the loss four to five times as large, for it bounds them. After a "
         "convolution or a dense layer, a gain or loss is too small to tell. Unlike batch and layer "
         "normalization, it ties a trained network to the order of its channels.",
     ),
