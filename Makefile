@@ -3,12 +3,13 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 VENV := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup report test types tests docs lab notebooks figures bench lock clean
+.PHONY: help setup report test types tests docs app lab notebooks figures bench lock clean
 
 help:
 	@echo 'make report     run every notebook and write reports/index.html'
 	@echo 'make test       style and type checks, unit tests, and the notebooks against their saved outputs'
 	@echo 'make docs       build the documentation and check its links: docs/_build/html/index.html'
+	@echo 'make app        the notebooks as a web application, for a class'
 	@echo 'make lab        JupyterLab on notebooks/'
 	@echo 'make notebooks  execute the notebooks and save their outputs'
 	@echo 'make figures    draw the pictures in figures/'
@@ -37,6 +38,9 @@ tests:
 docs: setup
 	@$(VENV) -m sphinx -W --keep-going -n -q -j auto -b html -d docs/_build/read docs docs/_build/html
 	@echo 'docs/_build/html/index.html'
+
+app: setup
+	@$(VENV) -m workbench app
 
 lab: setup
 	@$(VENV) -m jupyterlab notebooks

@@ -34,6 +34,13 @@ class Browser:
         found = _post(f"{self.address}/element", {"using": "css selector", "value": selector})
         _post(f"{self.address}/element/{found[ELEMENT]}/value", {"text": keys})
 
+    def screen(self, width, height, *, dark):
+        """Show pages as on a phone or a desk, in light or dark colours, from now on."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        for command, parameters in (("DeviceMetricsOverride", metrics), ("EmulatedMedia", {"features": scheme})):
+            _post(f"{self.address}/goog/cdp/execute", {"cmd": f"Emulation.set{command}", "params": parameters})
+
 
 @contextlib.contextmanager
 def browser():

@@ -15,18 +15,18 @@ FLOORS = (
     ("terminal",),
     ("bench", "claims"),
     ("experiments",),
-    ("sweep",),
+    ("sweep", "app"),
     ("report",),
     ("workers",),
     ("explore", "cluster"),
     ("training",),
     ("solvers",),
     ("data",),
-    ("architectures", "hardware", "baselines", "sparse_inference"),
+    ("architectures", "hardware", "competition", "baselines", "sparse_inference"),
     ("__init__",),
     tuple(sorted(path.parent.name for path in PACKAGE.glob("*/reference.py"))),  # the operators
     ("machines",),
-    ("cost",),
+    ("cost", "measures"),
     ("operator", "arrays", "parallel", "compiling", "ahead", "philox", "drawing", "files", "lazily"),
 )
 GROUND = FLOORS[-1]  # these files may import each other

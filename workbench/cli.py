@@ -233,6 +233,23 @@ def lab(context: typer.Context) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", "notebooks", *context.args])
 
 
+@app.command("app")
+def application(
+    notebooks: Notebooks = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8888,
+    token: Annotated[
+        str | None, typer.Option(help="What visitors need; default: a new one, printed in the address. Empty: nothing.")
+    ] = None,
+    ahead: Annotated[bool, typer.Option("--ahead", help="Start the kernels of all notebooks at once.")] = False,
+) -> None:
+    """Serve the notebooks as a web application: pages whose sliders move freely, for many visitors."""
+    with refusals():
+        from workbench.app.server import run as serve
+
+        serve(_found(notebooks), host, port, token, ahead, lambda address: print(f"Open {address}", flush=True))
+
+
 @app.command()
 def bench(
     what: Annotated[

@@ -77,7 +77,7 @@ def figure_of(axes: Axes | np.ndarray) -> Figure:
     return np.ravel(np.asarray(axes, dtype=object))[0].figure
 
 
-def encode(figure: Figure, density: int = 1) -> bytes:
+def encode(figure: Figure, density: float = 1) -> bytes:
     """Draw a figure and return it as a PNG file, with `density` pixels along each side of one of the figure's dots."""
     if not isinstance(figure.canvas, FigureCanvasAgg):
         FigureCanvasAgg(figure)
@@ -105,13 +105,13 @@ def keep(figure: Figure, name: str) -> None:
         figure.savefig(Path(folder, f"{name}.png"))
 
 
-def stored(png: bytes, figure: Figure) -> tuple[str, dict[str, int]]:
+def stored(png: bytes, figure: Figure, colours: int = COLOURS) -> tuple[str, dict[str, int]]:
     """Return a figure's PNG for a notebook that is saved, in base64, and the size in dots at which to show it.
 
-    It has COLOURS colours and stronger compression, and a fourth of the bytes.
+    It has at most `colours` colours and stronger compression, and a fourth of the bytes.
     """
     file = io.BytesIO()
-    Image.open(io.BytesIO(png)).quantize(COLOURS).save(file, "png", optimize=True)
+    Image.open(io.BytesIO(png)).quantize(colours).save(file, "png", optimize=True)
     size = {"width": round(figure.bbox.width), "height": round(figure.bbox.height)}
     return base64.b64encode(file.getvalue()).decode(), size
 

@@ -8,7 +8,7 @@ import pytest
 from workbench.claims import running
 from workbench.experiments import dropout_in_networks
 from workbench.experiments.dropout_in_networks import HIDDEN
-from workbench.training.layers import DropoutWithReplacement, Identity
+from workbench.training.layers import Dense, DropoutWithReplacement, Identity, ReLU
 
 
 def test_equal_units_can_replace_each_other_if_what_they_send_is_rescaled():
@@ -63,3 +63,28 @@ def test_a_dear_dropout_would_explain_the_time_of_training(monkeypatch):
     assert running.run("D37").verdict == "fails"
     monkeypatch.setattr(dropout_in_networks, "dropout", lambda *shape: 1000 * cheap(*shape))
     assert running.run("D37").verdict == "holds"
+
+
+def test_correlation_of_units_and_their_derivatives_given_a_mask(monkeypatch):
+    """Without dropout, two units are copies and a third never varies; with it, two follow inputs that are independent.
+
+    The inputs are the same for all worlds: (1, 1), (1, 2), (2, 1) and (2, 2).
+    """
+    weights = {"none": [[1, 0], [2, 0], [0, -1]], "dropout": [[1, 0], [0, 1], [0, -1]]}
+    x = np.array([[1, 1], [1, 2], [2, 1], [2, 2]], float)
+    monkeypatch.setattr(
+        dropout_in_networks, "world", lambda *_: types.SimpleNamespace(part=lambda name: (x[None], None))
+    )
+
+    def tuned(build, grid, *_, **more):
+        name = "dropout" if grid["ratio"] == (0.5,) else "none"
+        first = {"weight": np.array([weights[name]], float), "bias": np.zeros((1, 3))}
+        layers = [Dense(3), ReLU(), DropoutWithReplacement(0.5, scaled=True), Dense(10)]
+        return types.SimpleNamespace(history=types.SimpleNamespace(network=layers, parameters=[first, {}, {}, {}]))
+
+    monkeypatch.setattr(dropout_in_networks, "tune", tuned)
+    found = dropout_in_networks.competition(0, 300)
+    assert found["mean correlation, none"] == pytest.approx(1)
+    assert found["mean correlation, dropout"] == pytest.approx(0, abs=1e-12)
+    assert found["change of mean correlation, dropout less none"] == pytest.approx(-1)
+    assert found["largest derivative by another unit, given the mask"] == 0

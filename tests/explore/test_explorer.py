@@ -388,3 +388,29 @@ def test_rounds_of_changes_from_several_threads_end_at_the_last():
 def test_encoded_frame_is_the_figure():
     axes = plots.response_curve()
     assert pixels(drawing.encode(drawing.figure_of(axes))).shape == (420, 660, 3)
+
+
+def counted(step: int = 3, *, ax=None):
+    """A line that ends at a step."""
+    ax = plots.response_curve(ax=ax)
+    drawing.line(ax, "step", [0, step], [0, step])
+    return ax
+
+
+def test_buttons_play_a_control_of_no_operator():
+    step = Arg("step", int, 3, "steps so far", low=0, high=9)
+    explorer = explore(None, counted, extra=[step], play="step", pace=2, step=8, python="counted({step})")
+    assert explorer.python == "counted(8)"
+    explorer.restart.click()
+    assert explorer.wait(20)
+    assert (explorer.play.value, curve(explorer, "step").get_xdata()[1]) == (0, 0)
+    explorer.play.value += explorer.play.step  # what the browser does at each interval
+    explorer.step.click()
+    assert explorer.wait(20)
+    assert (explorer.values, curve(explorer, "step").get_xdata()[1]) == ({"step": 3}, 3)
+    for _ in range(8):
+        explorer.step.click()
+    assert explorer.values == {"step": 9}
+    assert explorer.wait(20)
+    with pytest.raises(ValueError, match="play: 'time' is not controlled; choose from 'step'"):
+        explore(None, counted, extra=[step], play="time")

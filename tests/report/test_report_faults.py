@@ -59,10 +59,10 @@ def test_a_bad_output_costs_itself_alone(outputs, problem, executed, tmp_path):
 def test_outputs_that_cannot_be_converted_cost_only_the_page_its_outputs(executed, tmp_path, monkeypatch):
     convert = markup.body
 
-    def fail(notebook, path):
+    def fail(notebook, path, *more):
         if any(cell.get("outputs") for cell in notebook.cells):
             raise RuntimeError("no idea")
-        return convert(notebook, path)
+        return convert(notebook, path, *more)
 
     monkeypatch.setattr(markup, "body", fail)
     executed["bad"] = [shown({METRIC: {"name": "kept", "value": 2.5}})]

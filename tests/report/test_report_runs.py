@@ -38,6 +38,7 @@ def test_a_run_leaves_notebook_metrics_figures_and_report(batch):
         "metrics.json",
         "notebook.ipynb",
         "report.html",
+        "search.json",
     ]
     assert results["good"].ok
     written = metrics_of(output, "good")
@@ -309,4 +310,4 @@ def test_what_is_recorded_does_not_depend_on_what_is_displayed(tmp_path):
     expected = {"cleared": 1, "folds": [1, 2.5], "a \u03b1": "nan", "last": 2}
     assert result.metrics == metrics_of(tmp_path / "out", "n")["metrics"] == expected
     names = sorted(path.name for path in (tmp_path / "out" / "n").iterdir())
-    assert names == ["figures", "manifest.json", "metrics.json", "notebook.ipynb", "report.html"]
+    assert names == ["figures", "manifest.json", "metrics.json", "notebook.ipynb", "report.html", "search.json"]

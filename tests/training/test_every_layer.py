@@ -21,6 +21,7 @@ EXAMPLES = [
     (layers.Softmax(), (6,)),
     (layers.Dropout(0.4), (6,)),
     (layers.DropoutWithReplacement([0.3, 0.0, 0.6], "trained", scaled=True, per_feature=True), (6,)),
+    (layers.Decorrelation([0.3, 0.0, -0.7]), (6,)),
     (layers.FeatureDropout(0.4), (2, 3, 4)),
     (layers.AlphaDropout([0.3, 0.0, 0.6]), (6,)),
     (layers.GaussianDropout(0.4), (6,)),
@@ -75,6 +76,14 @@ def through(layer, parameters, x, training=True, seeds=SEEDS):
     return layer.forward(copied(parameters), x, training=training, seed=derive(seeds, 9))
 
 
+def added_to_the_loss(layer, x):
+    """Return what a layer adds to the losses of all worlds: strength times the mean squared covariance of pairs."""
+    if not isinstance(layer, layers.Decorrelation):
+        return 0.0
+    squares = [np.cov(units.T, bias=True)[np.triu_indices(units.shape[1], 1)] ** 2 for units in x]
+    return np.dot(layer.strength, np.mean(squares, axis=1))
+
+
 def test_every_layer_is_here():
     every = {name for name, each in vars(layers).items() if isinstance(each, type) and issubclass(each, layers.Layer)}
     assert {type(layer).__name__ for layer, _ in EXAMPLES} == every - {"Layer"} - WITHOUT_GRADIENT
@@ -99,7 +108,7 @@ def test_gradients_are_finite_differences(layer, shape, training):
     def loss(place, array, step):
         kept = array[place]
         array[place] = kept + step
-        found = (through(layer, parameters, x, training)[0] * dy).sum()
+        found = (through(layer, parameters, x, training)[0] * dy).sum() + training * added_to_the_loss(layer, x)
         array[place] = kept
         return found
 

@@ -3,21 +3,20 @@
 Each function takes a seed and returns numbers by name. None of them trains anything.
 """
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import softmax
 from scipy.stats import spearmanr
 
+from workbench.competition import units
+from workbench.competition.units import UNITS, Layer
 from workbench.lrn import local_response_norm
+from workbench.measures import pairs, similarity, slopes
 
 STEP = 1e-6  # of a central difference, in proportion to the place
 CHANNELS, WINDOW = 64, 5
 LAYER, EXAMPLES = 8, 300  # units of a small layer, and inputs that it sees
-
-Layer = Callable[[np.ndarray], np.ndarray]  # from (examples, units) to the same shape
-
-UNITS: dict[str, Layer] = {"ReLU": lambda x: np.maximum(x, 0.0), "tanh": np.tanh, "sigmoid": expit}
 
 
 def unit(seed: int, name: str) -> dict[str, float]:
@@ -91,30 +90,19 @@ def correlation_and_influence(seed: int) -> dict[str, float]:
 
 
 def _layers() -> list[Layer]:
-    lrn = [
-        lambda x, size=size, alpha=alpha: local_response_norm(x[:, :, None, None], size, alpha)[:, :, 0, 0]
-        for size in (3, 5, 7)
-        for alpha in (0.1, 1.0, 10.0)
-    ]
-    sharp = [lambda x, scale=scale: softmax(scale * x, axis=1) for scale in (0.5, 2.0, 8.0)]
-    return [*lrn, *sharp, lambda x: np.where(x == x.max(1, keepdims=True), x, 0.0), UNITS["ReLU"]]
+    lrn = [partial(units.lrn, size=size, alpha=alpha) for size in (3, 5, 7) for alpha in (0.1, 1.0, 10.0)]
+    sharp = [lambda x, scale=scale: units.soft_max(scale * x) for scale in (0.5, 2.0, 8.0)]
+    return [*lrn, *sharp, units.winner_take_all, units.relu]
 
 
 def _mean_correlation(y: np.ndarray) -> float:
     """Return the mean absolute correlation of pairs of units; units that never change are left out."""
-    alive = y[:, y.std(0) > 0]
-    size = alive.shape[1]
-    return float((np.abs(np.corrcoef(alive.T)).sum() - size) / (size * (size - 1)))
+    return float(np.nanmean(np.abs(pairs(similarity(y)))))
 
 
 def _mean_influence(layer: Layer, x: np.ndarray) -> float:
     """Return the mean of -dy_i/dx_j over examples and pairs of units, counting only what suppresses."""
-    total, units = 0.0, x.shape[1]
-    for j in range(units):
-        moved = STEP * (np.arange(units) == j)
-        slopes = (layer(x + moved) - layer(x - moved)) / (2 * STEP)
-        total += np.sum(np.maximum(-np.delete(slopes, j, axis=1), 0.0))
-    return float(total / (len(x) * units * (units - 1)))
+    return float(np.mean(np.maximum(-pairs(slopes(layer, x)), 0.0)))
 
 
 def _slope(function: Layer, at: float) -> float:

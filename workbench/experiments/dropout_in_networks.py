@@ -21,6 +21,7 @@ from workbench.data.splits import PARTS, Data, Dataset, split
 from workbench.experiments.arms import RATES, Built, Tuned, gain, sgd, tune, value_of
 from workbench.machines.prediction import predict
 from workbench.machines.published import known_machine
+from workbench.measures import pairs, similarity, slopes
 from workbench.sparse_dropout.cost import cost
 from workbench.training import network as networks
 from workbench.training.fit import fit
@@ -103,6 +104,33 @@ def _accuracy_kept(tuned: Tuned, data: Data, seed: int, rescaled: bool) -> float
         logits = hidden @ (last["weight"][0] * scaled[:, None]).swapaxes(1, 2) + last["bias"][0]
         accuracies.append(np.mean(logits.argmax(axis=-1) == y))
     return float(np.mean(accuracies) / accuracies[0])
+
+
+def competition(seed: int, examples: int) -> dict[str, float]:
+    """Compare hidden units of networks tuned with and without dropout: how correlated, and who suppresses whom.
+
+    The derivative of a unit's output in another unit's input is taken with the mask of a training step held fixed.
+    """
+    data = world(seed, examples)
+    tuned = {name: tune(_build, RELIANCE[name], data, seed, **TRAINING) for name in ("none", "dropout")}
+    (x,), _ = data.part("test")
+    correlation, lateral = {}, 0.0
+    for name, each in tuned.items():
+        first, *inside, _ = each.history.parameters
+        sums = x @ first["weight"][0].T + first["bias"][0]
+        correlation[name] = float(np.nanmean(np.abs(pairs(similarity(np.maximum(sums, 0))))))
+        activations = functools.partial(_activations, each.history.network[1:3], inside)
+        lateral = max(lateral, float(np.max(np.abs(pairs(slopes(activations, sums[:3]))))))
+    return {
+        "change of mean correlation, dropout less none": correlation["dropout"] - correlation["none"],
+        "largest derivative by another unit, given the mask": lateral,
+        **{f"mean correlation, {name}": value for name, value in correlation.items()},
+    }
+
+
+def _activations(layers: Sequence[Layer], parameters: Sequence[Any], sums: np.ndarray) -> np.ndarray:
+    """Return what ReLU and dropout make of sums (examples, units) in a training step, the same one at each call."""
+    return networks.forward(layers, parameters, sums[None], training=True)[0][0]
 
 
 def convergence(seed: int, ratio: float, replacement: str = "zero") -> dict[str, float]:

@@ -11,6 +11,7 @@ from scipy.special import log_softmax, softmax
 
 from workbench.data import tuning_data
 from workbench.lrn import local_response_norm_gradient
+from workbench.measures import effective_rank, entropy, similarity
 
 UNITS, EXAMPLES = 8, 4000
 CLASSES = 10
@@ -25,9 +26,9 @@ def correlations(seed: int) -> dict[str, float]:
     x = np.concatenate([half, -half])
     curves = {"a line": 1 - 3 * x, "exp(2x)": np.exp(2 * x), "x squared": x**2}
     return {
-        f"{name} of {curve}": abs(float(measure(x, y).statistic))
+        f"{kind.capitalize()} of {curve}": abs(float(similarity(np.stack([x, y], axis=1), kind)[0, 1]))
         for curve, y in curves.items()
-        for name, measure in (("Pearson", stats.pearsonr), ("Spearman", stats.spearmanr))
+        for kind in ("pearson", "spearman")
     }
 
 
@@ -58,40 +59,24 @@ def diversity(seed: int, measure: str) -> dict[str, float]:
 
 
 def _three_populations(seed: int) -> list[np.ndarray]:
-    """Return activations of shape (EXAMPLES, UNITS): positive, with equal distributions in all units."""
+    return [population(seed, correlation) for correlation in (1.0, 0.5, 0.0)]
+
+
+def population(seed: int, correlation: float, copies: int = 1) -> np.ndarray:
+    """Return activations of shape (EXAMPLES, UNITS): positive, with equal distributions in all units.
+
+    They are absolute values of Gaussian units with a correlation, of which the first `copies` are the same.
+    """
     rng = np.random.default_rng(seed)
     common, own = rng.normal(size=(EXAMPLES, 1)), rng.normal(size=(EXAMPLES, UNITS))
-    return [np.abs(np.sqrt(shared) * common + np.sqrt(1 - shared) * own) for shared in (1.0, 0.5, 0.0)]
-
-
-def _share_entropy(y: np.ndarray) -> float:
-    """Return the mean over examples of the entropy of the units' shares."""
-    return float(np.mean(stats.entropy(y, base=2, axis=1)))
-
-
-def _marginal_entropy(y: np.ndarray) -> float:
-    """Return the sum over units of the entropy of one unit's activations, in ten bins."""
-    counts = [np.histogram(unit, bins=10, range=(0, 4))[0] for unit in y.T]
-    return float(sum(stats.entropy(each, base=2) for each in counts))
-
-
-def _joint_entropy(y: np.ndarray) -> float:
-    """Return the entropy of the pattern of units above their median, with Miller and Madow's correction."""
-    patterns = (y > np.median(y, axis=0)) @ (1 << np.arange(y.shape[1]))
-    counts = np.unique(patterns, return_counts=True)[1]
-    return float(stats.entropy(counts, base=2) + (len(counts) - 1) / (2 * len(y) * np.log(2)))
-
-
-def effective_rank(y: np.ndarray) -> float:
-    """Return the participation ratio of the eigenvalues of the covariance of units: 1 for copies, all for white."""
-    eigenvalues = np.linalg.eigvalsh(np.cov(y.T))
-    return float(eigenvalues.sum() ** 2 / np.sum(eigenvalues**2))
+    own[:, :copies] = own[:, :1]
+    return np.abs(np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own)
 
 
 MEASURES = {
-    "entropy of shares": _share_entropy,
-    "sum of entropies of units": _marginal_entropy,
-    "joint entropy": _joint_entropy,
+    "entropy of shares": entropy,
+    "sum of entropies of units": lambda y: entropy(y, "marginal", np.linspace(0, 4, 11)),
+    "joint entropy": lambda y: entropy(y, "joint"),
 }
 
 
@@ -145,32 +130,6 @@ def weights_and_worth(seed: int, world: str) -> dict[str, float]:
         "rank correlation with information alone": float(stats.spearmanr(size, alone).statistic),
         "rank correlation with loss on removal": float(stats.spearmanr(size, lost).statistic),
     }
-
-
-def ensemble_of_copies(seed: int) -> dict[str, float]:
-    """Compare log losses of members and of their mean prediction, for ten copies of one random classifier.
-
-    Ten different random classifiers are measured beside them, for the theorem that the mean prediction loses no more
-    than the members do on average.
-    """
-    rng = np.random.default_rng(seed)
-    targets = rng.integers(CLASSES, size=EXAMPLES)
-    different = softmax(rng.normal(size=(10, EXAMPLES, CLASSES)), axis=-1)
-    copies = np.repeat(different[:1], 10, axis=0)
-    return {
-        "ensemble beats the best member": float(_mean_loss(copies, targets) < min(_losses(copies, targets)) - 1e-12),
-        "mean prediction loses more than members on average": float(
-            _mean_loss(different, targets) > np.mean(_losses(different, targets))
-        ),
-    }
-
-
-def _losses(predictions: np.ndarray, targets: np.ndarray) -> list[float]:
-    return [float(-np.mean(np.log(each[np.arange(len(targets)), targets]))) for each in predictions]
-
-
-def _mean_loss(predictions: np.ndarray, targets: np.ndarray) -> float:
-    return _losses(predictions.mean(0, keepdims=True), targets)[0]
 
 
 def diverse_filters(seed: int) -> dict[str, float]:

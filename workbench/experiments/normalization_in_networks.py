@@ -21,9 +21,9 @@ from workbench.cost.record import Cost
 from workbench.data.catalog import load
 from workbench.data.splits import Data, Dataset, split
 from workbench.experiments.arms import Built, Tuned, gain, sgd, tune
-from workbench.experiments.neuron_statistics import effective_rank
 from workbench.machines.prediction import predict
 from workbench.machines.published import known_machine
+from workbench.measures import effective_rank
 from workbench.training import network as networks
 from workbench.training.history import History
 from workbench.training.layers import (

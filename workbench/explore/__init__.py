@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from workbench.lazily import lazily
 
 if TYPE_CHECKING:
+    from workbench.explore.animation import animate as animate
     from workbench.explore.explorer import Explorer as Explorer
     from workbench.explore.explorer import explore as explore
     from workbench.explore.notebook import check as check
@@ -17,5 +18,5 @@ if TYPE_CHECKING:
     from workbench.explore.playground import Playground as Playground
 
 __all__, __getattr__ = lazily(
-    __name__, explorer="Explorer explore", notebook="check record show", playground="Playground"
+    __name__, animation="animate", explorer="Explorer explore", notebook="check record show", playground="Playground"
 )

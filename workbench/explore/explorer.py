@@ -16,9 +16,12 @@ import ipywidgets as widgets
 
 from workbench import drawing
 from workbench.ahead import compile_ahead
+from workbench.explore import frames
 from workbench.explore.controls import control, field, row
 from workbench.explore.renderer import Renderer
 from workbench.operator import OPERATORS, Arg, Operator
+
+SHOWN: dict[str, "Explorer"] = {}  # explorers that this process has shown, by the name of their figure
 
 _numbers = itertools.count(1)  # gives each explorer without a name its own number
 
@@ -32,6 +35,7 @@ BUSY = (
     f"<div role='status' style='{BOX.format('#EAF3FA', '#0072B2')}'>Busy: the first picture of its kind may take"
     " some seconds, for its loops are compiled.</div>"
 )
+INTERVAL = 100  # milliseconds between the pictures that are played
 PATIENCE = 0.4  # seconds of drawing after which the picture says that it is busy
 ALT = "<span class='workbench-alt' style='position: absolute; clip-path: inset(50%)'>{}</span>"
 # The note, styles and script that are shown beside each explorer, in one line of the notebook's file.
@@ -39,7 +43,7 @@ BESIDE = " ".join(Path(__file__).with_name("beside.html").read_text(encoding="ut
 
 
 def explore(
-    operator: str | Operator,
+    operator: str | Operator | None,
     plot: Callable,
     *,
     notebook: str | None = None,
@@ -49,12 +53,16 @@ def explore(
     alt: str | None = None,
     extra: Sequence[Arg] = (),
     sliders: Mapping[str, tuple[float, float]] | None = None,
+    grid: Sequence[str] = (),
+    play: str | None = None,
+    pace: int = 1,
     **values: Any,
 ) -> "Explorer":
     """Return a figure with sliders that redraw it with a plot function.
 
     Args:
-        operator: a declared operator, or its name. Each of its arguments that `plot` takes gets a control.
+        operator: a declared operator, or its name. Each of its arguments that `plot` takes gets a control. With None,
+            `extra` declares all of them.
         plot: a plot function (`workbench.drawing.plot`); it is called with `ax` to redraw its figure.
         notebook: the notebook that the shown `workbench run` command names.
         parameters: names of controls that are parameters of the notebook, in addition to the operator's arguments.
@@ -63,21 +71,26 @@ def explore(
         alt: alt text of the first picture, for readers who cannot see it; later ones are described by their values.
         extra: declarations of further arguments of `plot` to control; they replace the operator's own of the same name.
         sliders: linear ranges that replace the declared ones, by argument.
+        grid: two controls that a report's reader can move together; the others move one at a time there.
+        play: a whole number, such as a step of time, that buttons move: play and pause, one step on, back to the start.
+        pace: by how much it moves from one picture to the next.
         values: the initial values of controls, and other arguments of `plot`, such as data.
 
     Returns:
         An `Explorer`, a widget; `sliders` holds its controls by name.
 
     Raises:
-        ValueError: `operator` is not declared, an initial value is not allowed, a number has no range for a slider, or
-            `sliders`, `parameters` or `python` names something that is not controlled.
+        ValueError: `operator` is not declared, an initial value is not allowed, a number has no range for a slider,
+            `sliders`, `parameters`, `python`, `grid` or `play` names something that is not controlled, or `grid` has
+            not two names.
     """
     if isinstance(operator, str):
         if operator not in OPERATORS:
             raise ValueError(f"operator={operator!r}: must be one of {', '.join(map(repr, OPERATORS))}")
         operator = OPERATORS[operator]
     taken = inspect.signature(plot).parameters
-    args = {arg.name: arg for arg in (*operator.args, *extra) if arg.name in taken}
+    declared = operator.args if operator else ()
+    args = {arg.name: arg for arg in (*declared, *extra) if arg.name in taken}
     _check_names("sliders", sliders or (), args)
     for moved, ends in (sliders or {}).items():
         args[moved] = dataclasses.replace(args[moved], slider=ends, scale="linear", step=None)
@@ -87,7 +100,12 @@ def explore(
     data = {name: value for name, value in values.items() if name not in args}
     _check_names("parameters", parameters, args)
     _check_names("python", _fields(python or ""), args)
-    return Explorer(operator, plot, list(args.values()), at, data, notebook, parameters, python, name, alt)
+    _check_names("grid", grid, args)
+    if len(set(grid)) not in (0, 2):
+        raise ValueError(f"grid={tuple(grid)}: must be the names of two controls, or empty")
+    _check_names("play", [play] if play else (), args)
+    shown = notebook, parameters, python, name, alt, grid, play, pace
+    return Explorer(operator, plot, list(args.values()), at, data, *shown)
 
 
 def _check_names(argument: str, names: Iterable[str], args: Mapping[str, Arg]) -> None:
@@ -120,21 +138,26 @@ class Explorer(widgets.VBox):
         python: str | None,
         name: str | None,
         alt: str | None,
+        grid: Sequence[str] = (),
+        play: str | None = None,
+        pace: int = 1,
     ) -> None:
         self.operator = operator
         self.sliders = {arg.name: control(arg, at[arg.name]) for arg in args}
         self.fields = {arg.name: field(arg, self.sliders[arg.name]) for arg in args if arg.type in (int, float)}
         self.frame = b""
         self.message: str | None = None
+        self.grid = tuple(grid)
+        self.played, self.pace = play, pace
         self._plot = plot
         self._args = tuple(args)
         self._data = dict(data)
         self._notebook = notebook
         self._parameters = tuple(parameters)
         self._python = python
-        self._name = name or f"explore-{next(_numbers)}"
+        self.name = name or f"explore-{next(_numbers)}"
         self._alt = alt
-        self._start = self.values
+        self.start = self.values
         self._axes: Any = None
         self._layout_engine: Any = None
         self._picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", grid_area="1 / 1"))
@@ -146,7 +169,8 @@ class Explorer(widgets.VBox):
         moved = [self.fields.get(name, slider) for name, slider in self.sliders.items()]
         rows = [row(self.fields[name], each) if name in self.fields else each for name, each in self.sliders.items()]
         stack = widgets.GridBox([self._picture, self._alert])
-        super().__init__([*rows, stack, self._words, self._lines], _view_count=0)
+        buttons = [self._buttons(play, pace)] if play else []
+        super().__init__([*rows, *buttons, stack, self._words, self._lines], _view_count=0)
         self.add_class("workbench-explorer")
         self.observe(self._seen, "_view_count")
         for each in moved:
@@ -160,47 +184,83 @@ class Explorer(widgets.VBox):
     @property
     def python(self) -> str:
         """Return the line of Python that computes what the figure shows."""
-        if self._python is not None or self.operator is None:
-            return (self._python or "").format(**self.values)
-        inputs = ", ".join(self.operator.inputs)
-        chosen = "".join(f", {name}={value!r}" for name, value in self._operator_values().items())
-        return f"workbench.{self.operator.function}({inputs}{chosen})"
+        return self.python_at(self.values)
 
     @property
     def command(self) -> str | None:
         """Return the command that runs the notebook with the current values, or None if no notebook was given."""
-        if self._notebook is None:
-            return None
-        words = ["workbench", "run", self._notebook]
-        for name, value in self.values.items():
-            if name in self._parameters or name in self._operator_values():
-                words += ["-p", name, str(value)]
-        return shlex.join(words)
+        return self.command_at(self.values)
 
     @property
     def alt(self) -> str:
         """Return the text that describes the newest picture."""
-        if self._alt and self.values == self._start:
+        return self.alt_at(self.values)
+
+    def python_at(self, values: Mapping[str, Any]) -> str:
+        """Return the line of Python that computes what the figure shows at `values`."""
+        if self._python is not None or self.operator is None:
+            return (self._python or "").format(**values)
+        inputs = ", ".join(self.operator.inputs)
+        chosen = "".join(f", {name}={value!r}" for name, value in self._operator_values(values).items())
+        return f"workbench.{self.operator.function}({inputs}{chosen})"
+
+    def command_at(self, values: Mapping[str, Any]) -> str | None:
+        """Return the command that runs the notebook with `values`, or None if no notebook was given."""
+        if self._notebook is None:
+            return None
+        words = ["workbench", "run", self._notebook]
+        for name, value in values.items():
+            if name in self._parameters or name in self._operator_values(values):
+                words += ["-p", name, str(value)]
+        return shlex.join(words)
+
+    def alt_at(self, values: Mapping[str, Any]) -> str:
+        """Return the text that describes the picture at `values`."""
+        if self._alt and values == self.start:
             return self._alt
         meaning = (inspect.getdoc(self._plot) or "").strip() or getattr(self._plot, "__name__", "A figure").replace(
             "_", " "
         )
-        at = ", ".join(f"{name} = {value}" for name, value in self.values.items())
+        at = ", ".join(f"{name} = {value}" for name, value in values.items())
         return f"{meaning.splitlines()[0]} At {at}."
+
+    def lines_at(self, values: Mapping[str, Any]) -> list[str]:
+        """Return the lines of Python and of a shell that reproduce the picture at `values`."""
+        return [line for line in (self.python_at(values), self.command_at(values)) if line]
+
+    def picture_at(self, values: dict[str, Any], density: float, final: bool = False) -> bytes:
+        """Draw the picture at `values`, laid out anew if it is `final`, and return it as PNG bytes.
+
+        Raises ValueError if a value is not allowed, and any error of the plot function.
+        """
+        return drawing.encode(self._figure_at(values, final), density)
 
     def wait(self, timeout: float | None = None, final: bool = False) -> bool:
         """Wait until the newest values are drawn, with `final` also laid out; return whether they are."""
         return self._renderer.wait(timeout, final)
 
-    def _operator_values(self) -> dict[str, Any]:
+    def _buttons(self, moved: str, pace: int) -> widgets.HBox:
+        """Return buttons that move a control; the browser keeps the time while it plays."""
+        field, slider = self.fields[moved], self.sliders[moved]
+        times: dict[str, Any] = {"min": slider.min, "max": slider.max, "step": pace, "interval": INTERVAL}
+        self.play = widgets.Play(value=field.value, show_repeat=False, tooltip="play or pause; end", **times)
+        widgets.link((field, "value"), (self.play, "value"))
+        self.step = widgets.Button(description="Step", icon="step-forward", tooltip=f"{moved}: one more")
+        self.restart = widgets.Button(description="Restart", icon="undo", tooltip=f"{moved}: back to the start")
+        self.step.on_click(lambda _: setattr(field, "value", min(field.value + 1, slider.max)))
+        self.restart.on_click(lambda _: setattr(field, "value", slider.min))
+        return widgets.HBox([self.play, self.step, self.restart])
+
+    def _operator_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         declared = {arg.name for arg in self.operator.args} if self.operator else ()
-        return {name: value for name, value in self.values.items() if name in declared}
+        return {name: value for name, value in values.items() if name in declared}
 
     def _draw(self, values: dict[str, Any], final: bool) -> None:
         busy = threading.Timer(PATIENCE, lambda: self._alert.set_trait("value", BUSY))
         busy.start()
         try:
-            frame, alert, self.message = self._frame(values, final), "", None
+            figure = self._figure_at(values, final)
+            frame, alert, self.message = drawing.encode(figure, density=2 if final else 1), "", None
         except Exception as problem:  # show any error to the reader; the sliders keep working
             frame, self.message = b"", f"{type(problem).__name__}: {problem}"
             alert = MESSAGE.format(html.escape(str(problem)))
@@ -213,10 +273,10 @@ class Explorer(widgets.VBox):
         self._picture.layout.visibility = "visible" if frame else "hidden"  # hidden, it keeps its place on the page
         self._picture.layout.display = "" if self.frame else "none"
         self._words.value = ALT.format(html.escape(self.message or self.alt))
-        self._lines.value = "<br>".join(CODE.format(html.escape(line)) for line in self._reproduce())
+        self._lines.value = "<br>".join(CODE.format(html.escape(line)) for line in self.lines_at(self.values))
 
-    def _frame(self, values: dict[str, Any], final: bool) -> bytes:
-        """Return the picture at `values`: quick while a slider moves, laid out and sharp if it is the final one."""
+    def _figure_at(self, values: dict[str, Any], final: bool) -> Any:
+        """Draw the figure at `values`; laying it out takes long and is left to the final one."""
         for arg in self._args:
             arg.check(values[arg.name])
         self._axes = self._plot(**self._data, **values, ax=self._axes)
@@ -224,10 +284,7 @@ class Explorer(widgets.VBox):
         self._layout_engine = self._layout_engine or figure.get_layout_engine()
         figure.set_layout_engine(self._layout_engine if final else "none")
         self._picture.layout.width = f"{figure.bbox.width:.0f}px"
-        return drawing.encode(figure, density=2 if final else 1)
-
-    def _reproduce(self) -> list[str]:
-        return [line for line in (self.python, self.command) if line]
+        return figure
 
     def _seen(self, _: object) -> None:
         """Compile what the sliders can reach, once somebody sees them."""
@@ -241,14 +298,16 @@ class Explorer(widgets.VBox):
         JupyterLab shows one kind of data for each output, and an error for a widget without a kernel. The picture is
         therefore an output of its own, which the note's styles hide as long as there are sliders.
         """
+        SHOWN[self.name] = self
         view = {kind: data for kind, data in super()._repr_mimebundle_().items() if kind != "text/plain"}
-        picture = {"text/plain": "\n".join(filter(None, (self.message, *self._reproduce())))}
+        picture = {"text/plain": "\n".join(filter(None, (self.message, *self.lines_at(self.values))))}
         about = {}
         if self.frame:
             figure = drawing.figure_of(self._axes)
-            drawing.keep(figure, self._name)
+            drawing.keep(figure, self.name)
+            frames.keep(self)
             picture["image/png"], size = drawing.stored(self.frame, figure)
-            about = {"image/png": {"alt": self._alt or self.alt, **size}, "workbench": {"figure": self._name}}
+            about = {"image/png": {"alt": self._alt or self.alt, **size}, "workbench": {"figure": self.name}}
         return [(view, {}), (picture, about), ({"text/html": BESIDE}, {})]
 
     def _ipython_display_(self) -> None:

@@ -14,8 +14,10 @@ import numpy as np
 METRIC_TYPE = "application/vnd.workbench.metric+json"
 
 
-def show(axes: Any, name: str, alt: str) -> None:
+def show(axes: Any, name: str, alt: str, *, colours: int | None = None) -> None:
     """Show the figure that holds `axes`, with the alt text `alt` for readers who cannot see it.
+
+    `colours` is the number of colours of the picture, at most 256, for one that needs more than most.
 
     In a report run, WORKBENCH_FIGURES names a folder; the figure is saved there too, as NAME.png and NAME.svg.
     """
@@ -24,7 +26,7 @@ def show(axes: Any, name: str, alt: str) -> None:
     from workbench import drawing
 
     figure = drawing.figure_of(axes)
-    picture, size = drawing.stored(drawing.encode(figure, density=2), figure)
+    picture, size = drawing.stored(drawing.encode(figure, density=2), figure, colours or drawing.COLOURS)
     drawing.keep(figure, name)
     display(
         {"image/png": picture, "text/plain": f"[figure: {name}]"},

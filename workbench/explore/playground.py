@@ -3,6 +3,7 @@
 The picture is a function of the controls alone, `epochs` among them: to play is to raise `epochs`.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets as widgets
@@ -21,7 +22,7 @@ from workbench.training.optimizers import Adam
 from workbench.training.penalties import LpProx
 
 TRAIN, VALIDATION, BATCH = 100, 300, 20  # examples
-INTERVAL, PACE, MOST_EPOCHS = 100, 2, 500  # milliseconds between pictures, epochs from one to the next, the last epoch
+PACE, MOST_EPOCHS = 2, 500  # epochs from one picture to the next while it plays, and the last epoch
 PIXELS, REACH = 60, 2.0  # a map has 60 x 60 pixels; the plane is shown from -2 to 2
 COLOURS = LinearSegmentedColormap.from_list("classes", ["#0072B2", "#FFFFFF", "#D55E00"]).with_extremes(bad="#D0D0D0")
 
@@ -86,40 +87,30 @@ class Playground(Explorer):
             raise TypeError(f"{min(unknown)} is not a control of the playground: choose from {names}")
         at = {arg.name: arg.check(settings.get(arg.name, arg.default)) for arg in ARGS}
         self._at: dict[str, Any] = {}
-        super().__init__(None, self._plot_at, ARGS, at, {}, notebook, parameters, None, name, alt)
-        *rows, stack, words, lines = self.children
+        super().__init__(
+            None, self._plot_at, ARGS, at, {}, notebook, parameters, None, name, alt, play="epochs", pace=PACE
+        )
+        *rows, buttons, stack, words, lines = self.children
         for control in self.sliders.values():
             if isinstance(control, widgets.ToggleButtons):
                 control.style.button_width = "auto"
         half = len(rows) // 2
         controls = widgets.HBox([widgets.VBox(rows[:half]), widgets.VBox(rows[half:])])
-        self.children = [controls, self._buttons(), stack, words, lines]
-
-    @property
-    def python(self) -> str:
-        """Return the line of Python that makes a playground with this picture."""
-        moved = {arg.name: self.values[arg.name] for arg in ARGS if self.values[arg.name] != arg.default}
-        return f"Playground({', '.join(f'{name}={value!r}' for name, value in moved.items())})"
+        self.children = [controls, buttons, stack, words, lines]
 
     @property
     def code(self) -> str:
         """Return the lines of Python that train the first picture's networks without a playground."""
         return written(**self.values)
 
-    def _reproduce(self) -> list[str]:
-        return [*super()._reproduce(), self.code]
+    def python_at(self, values: Mapping[str, Any]) -> str:
+        """Return the line of Python that makes a playground with the picture at `values`."""
+        moved = {arg.name: values[arg.name] for arg in ARGS if values[arg.name] != arg.default}
+        return f"Playground({', '.join(f'{name}={value!r}' for name, value in moved.items())})"
 
-    def _buttons(self) -> widgets.HBox:
-        """Return the buttons, which move `epochs`; the browser keeps the time while it plays."""
-        epochs = self.fields["epochs"]
-        times: dict[str, Any] = {"max": MOST_EPOCHS, "step": PACE, "interval": INTERVAL}
-        self.play = widgets.Play(value=epochs.value, show_repeat=False, tooltip="play or pause; end", **times)
-        widgets.link((epochs, "value"), (self.play, "value"))
-        self.step = widgets.Button(description="Step", icon="step-forward", tooltip="train for one epoch")
-        self.restart = widgets.Button(description="Restart", icon="undo", tooltip="go back to the initial weights")
-        self.step.on_click(lambda _: setattr(epochs, "value", min(epochs.value + 1, MOST_EPOCHS)))
-        self.restart.on_click(lambda _: setattr(epochs, "value", 0))
-        return widgets.HBox([self.play, self.step, self.restart])
+    def lines_at(self, values: Mapping[str, Any]) -> list[str]:
+        """Return the lines that reproduce the picture at `values`, those without a playground too."""
+        return [*super().lines_at(values), written(**values)]
 
     def _plot_at(self, *, ax: Any = None, epochs: int, **settings: Any) -> Any:
         """Points of two classes with the network's decision, its hidden units, and the losses by epoch."""

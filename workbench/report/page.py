@@ -1,11 +1,15 @@
 """Write the HTML pages of a report: one page for each run, and an index of all runs."""
 
+import base64
+import dataclasses
 import functools
+import hashlib
 import json
 import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -24,6 +28,19 @@ if TYPE_CHECKING:
 
 Link = tuple[str, str]  # an address relative to the page, and the text of the link
 ALL_RUNS: Link = ("../index.html", "All runs")
+
+
+@dataclasses.dataclass(frozen=True)
+class Links:
+    """Where a page's links lead: back, to the pages before and after it, and to notebooks whose runs are `pages`."""
+
+    back: Link = ALL_RUNS
+    before: Link | None = None
+    after: Link | None = None
+    pages: frozenset[str] = frozenset()
+
+
+NO_LINKS = Links()
 CLAIMS_PAGE = "claims.html"  # in a folder of reports, if the claims are part of it
 ROUNDS = 20  # maximum number of times the index is rewritten while other runs add to it
 
@@ -40,6 +57,11 @@ def number(value: Any) -> str:
 def _is_finite(value: Any) -> bool:
     """Tell whether a value is a number that a float can hold."""
     return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+
+
+def fingerprint(script: str) -> str:
+    """Return what a page's policy calls a script by, so that the browser runs this one and no other."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
 def duration(seconds: float) -> str:
@@ -62,20 +84,38 @@ def report(
     declared: Mapping[str, Parameter],
     executed: "NotebookNode",
     source: Path,
-    back: Link = ALL_RUNS,
-) -> str:
-    """Return the page of one run; `source` is the notebook's file, `back` the link at the top and the end."""
-    from workbench.report import markup
+    links: Links = NO_LINKS,
+    recordings: Mapping[str, Any] = MappingProxyType({}),
+) -> tuple[str, list[tuple[str, str, str]]]:
+    """Return the page of one run, and its sections for a search: heading, anchor and text.
+
+    `source` is the notebook's file; `recordings` has the frames of explorers by the name of their figure.
+    """
+    from workbench.report import live, markup
+    from workbench.report.contents import with_anchors
 
     heading = title(executed)
-    return template("report.html.j2").render(
+    used = ["page.js", *["live.js"] * bool(recordings), *["moving.js"] * markup.is_animated(executed)]
+    figure = functools.partial(live.figure, recordings) if recordings else None
+    body, sections = with_anchors(markup.body(executed, source, figure, links.pages))
+    html = template("report.html.j2").render(
         run=result,
-        back=back,
+        links=links,
         declared=declared,
+        changed=any(value != declared[name].default for name, value in result.parameters.items()),
         title=Markup(markup.inline(heading)) if heading else result.name,
-        body=Markup(markup.body(executed, source)),
+        body=Markup(body),
+        sections=[section for section in sections if section.level == 2],
+        script=Markup(scripts(*used)),
         code_style=Markup(markup.code_style()),
     )
+    return html, [(section.heading, section.anchor, section.text) for section in sections]
+
+
+def scripts(*names: str) -> str:
+    """Return scripts of pages, by file name, as one."""
+    folder = Path(__file__).with_name("templates")
+    return "".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 
 def write_index(directory: Path) -> None:
@@ -87,10 +127,38 @@ def write_index(directory: Path) -> None:
     claims = CLAIMS_PAGE if (directory / CLAIMS_PAGE).is_file() else None
     runs = scan(directory)
     for _ in range(ROUNDS):
-        files.write_text(directory / "index.html", writable(template("index.html.j2").render(runs=runs, claims=claims)))
+        files.write_text(
+            directory / "index.html", writable(template("index.html.j2").render(**_index(runs), claims=claims))
+        )
         seen, runs = runs, scan(directory)
         if runs == seen:
             return
+
+
+def _index(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the index shows: the runs, tables of runs of one notebook, and what its search looks through."""
+    read = [run for run in runs if "problem" not in run]
+    names = dict.fromkeys(run["notebook"] for run in read)
+    tables = [_table([run for run in read if run["notebook"] == name]) for name in names]
+    texts = [[run["folder"], run["title"], run["sections"]] for run in read]
+    data = json.dumps(texts, ensure_ascii=False).replace("<", "\\u003c")
+    script = scripts("page.js", "search.js")
+    return {
+        "runs": runs,
+        "tables": [table for table in tables if table],
+        "texts": Markup(data),
+        "script": Markup(script),
+    }
+
+
+def _table(runs: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the runs of one notebook beside each other: parameters that differ, and metrics; None for one run."""
+    if len(runs) < 2:
+        return None
+    parameters = dict.fromkeys(name for run in runs for name in run["parameters"])
+    moved = [name for name in parameters if len({str(run["parameters"].get(name)) for run in runs}) > 1]
+    metrics = list(dict.fromkeys(name for run in runs for name in run["metrics"]))
+    return {"title": runs[0]["title"], "parameters": moved, "metrics": metrics, "runs": runs}
 
 
 def scan(directory: Path) -> list[dict[str, Any]]:
@@ -107,6 +175,10 @@ def _read_run(folder: Path) -> dict[str, Any]:
         thumbnails = [figure for figure in run["figures"] if (folder / "figures" / f"{figure['name']}.png").is_file()]
         return {
             "folder": folder.name,
+            "notebook": str(run.get("notebook", folder.name)),
+            "title": str(run.get("title") or folder.name),
+            "summary": str(run.get("summary", "")),
+            "sections": _sections(folder / "search.json"),
             "status": str(run["status"]),
             "parameters": dict(run["parameters"]),
             "metrics": dict(run["metrics"]),
@@ -121,8 +193,16 @@ def _read_run(folder: Path) -> dict[str, Any]:
         return {"folder": folder.name, "status": "unreadable", "problem": reason}
 
 
+def _sections(path: Path) -> list[list[str]]:
+    """Return heading, anchor and text of a run's sections; an unreadable file has none."""
+    try:
+        return [[str(part) for part in section] for section in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
 def template(name: str) -> jinja2.Template:
-    """Return a template by file name; its filters are number, duration, moment and path (which quotes a URL)."""
+    """Return a template by file name; its filters are number, duration, moment, fingerprint and path, for URLs."""
     return _environment().get_template(name)
 
 
@@ -136,5 +216,5 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     path = functools.partial(quote, errors="surrogateescape")  # of a name that is not UTF-8, the bytes are quoted
-    environment.filters.update(number=number, duration=duration, moment=moment, path=path)
+    environment.filters.update(number=number, duration=duration, moment=moment, path=path, fingerprint=fingerprint)
     return environment

@@ -7,12 +7,14 @@ import functools
 import json
 import math
 import platform
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.explore.notebook import METRIC_TYPE
 from workbench.files import UNSAFE
+from workbench.parallel import available_threads
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -22,7 +24,11 @@ PACKAGES = {"workbench": "operator-workbench", **{name: name for name in ("numpy
 
 @dataclasses.dataclass
 class Result:
-    """One run, saved as `metrics.json`. `status` is "ok" or "failed"; `error` has kind, message and traceback."""
+    """One run, saved as `metrics.json`. `status` is "ok" or "failed"; `error` has kind, message and traceback.
+
+    `title` and `summary` are the notebook's first heading and sentence. `origin` says how to repeat the run: the
+    `command`, the `machine`, and the `commit` of the notebook's repository, if it is in one.
+    """
 
     name: str
     notebook: str
@@ -34,6 +40,9 @@ class Result:
     started: str
     versions: dict[str, str]
     error: dict[str, str] | None
+    title: str = ""
+    summary: str = ""
+    origin: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -97,6 +106,22 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@functools.cache
+def machine() -> str:
+    """Return the machine's operating system, architecture and number of processors."""
+    return f"{platform.system()} on {platform.machine()}, {available_threads()} processors"
+
+
+@functools.cache
+def commit(folder: Path) -> str:
+    """Return the commit that a folder's repository is at, marked if files differ from it; empty without one."""
+    ask = ["git", "-C", str(folder), "describe", "--always", "--dirty= with changes", "--abbrev=12", "--exclude=*"]
+    try:
+        return subprocess.run(ask, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 @functools.cache

@@ -1,6 +1,9 @@
 """Run notebooks: check all of them first, run them side by side in worker processes, and publish each when it ends."""
 
 import dataclasses
+import json
+import shlex
+import shutil
 import threading
 import time
 import traceback
@@ -9,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import nbformat
 from nbformat import NotebookNode
@@ -17,10 +21,10 @@ from rich.console import Console
 from workbench import files
 from workbench.files import Refused
 from workbench.parallel import available_threads
-from workbench.report import page, parameters, results
-from workbench.report.results import Result, versions
-from workbench.report.source import NotebookError, clean, load, without_outputs
-from workbench.workers.messages import RECORDED, NotebookWork, Outcome, Setup, Task, failed
+from workbench.report import live, page, parameters, results
+from workbench.report.results import Result, commit, machine, versions
+from workbench.report.source import NotebookError, clean, load, summary, title, without_outputs
+from workbench.workers.messages import FRAMES, RECORDED, NotebookWork, Outcome, Setup, Task, failed
 from workbench.workers.pool import Closed, close_workers, run_alone
 from workbench.workers.progress import Display, display
 from workbench.workers.worker import now, writable
@@ -54,8 +58,8 @@ def read_executed(job: Job, folder: Path) -> NotebookNode:
         return without_outputs(job.notebook)
 
 
-def write_result(job: Job, outcome: Outcome, folder: Path, back: page.Link = page.ALL_RUNS) -> Result:
-    """Write the page, notebook, metrics and figures of a job into `folder`, where it ran; the page links `back`.
+def write_result(job: Job, outcome: Outcome, folder: Path, links: page.Links = page.NO_LINKS) -> Result:
+    """Write the page, notebook, metrics and figures of a job into `folder`, where it ran.
 
     An output that cannot be shown or saved makes the result fail; everything else is written.
     """
@@ -64,20 +68,23 @@ def write_result(job: Job, outcome: Outcome, folder: Path, back: page.Link = pag
     figures, problems = results.figures(executed, folder / "figures")
     result = _result(job, outcome, results.metrics(executed, folder / RECORDED), figures)
     (folder / RECORDED).unlink(missing_ok=True)  # metrics.json holds all of it
+    frames = live.recordings(folder / FRAMES)
+    shutil.rmtree(folder / FRAMES, ignore_errors=True)  # the page holds all of it
     try:
-        html = page.report(_with_problems(result, problems), known, executed, job.path, back)
+        html, sections = page.report(_with_problems(result, problems), known, executed, job.path, links, frames)
     except Exception as problem:  # an output can raise anything in the libraries that convert it to HTML
         problems.append(
             f"the page shows no outputs, because they cannot be converted: {type(problem).__name__}: {problem}"
         )
         bare = without_outputs(job.notebook)
         bare.cells = [cell for cell in bare.cells if cell.cell_type == "code"]
-        html = page.report(_with_problems(result, problems), known, bare, job.path, back)
+        html, sections = page.report(_with_problems(result, problems), known, bare, job.path, links)
     result = _with_problems(result, problems)
     for name, text in {
         "report.html": html,
         "notebook.ipynb": nbformat.writes(clean(executed)) + "\n",
         "metrics.json": result.to_json(),
+        "search.json": json.dumps(sections, ensure_ascii=False),
     }.items():
         (folder / name).write_text(writable(text), encoding="utf-8")
     return result
@@ -96,7 +103,22 @@ def _result(job: Job, outcome: Outcome, metrics: dict[str, Any], figures: list[d
         started=outcome.started,
         versions=versions(),
         error=outcome.error,
+        title=title(job.notebook) or job.name,
+        summary=summary(job.notebook),
+        origin=_origin(job),
     )
+
+
+def _origin(job: Job) -> dict[str, str]:
+    command = ["workbench", "run", str(job.path)]
+    for name, value in job.parameters.items():
+        command += ["-p", name, str(value)]
+    found = {
+        "command": writable(shlex.join(command)),
+        "machine": machine(),
+        "commit": commit(job.path.resolve().parent),
+    }
+    return {name: words for name, words in found.items() if words}
 
 
 def _with_problems(result: Result, problems: list[str]) -> Result:
@@ -272,11 +294,18 @@ def _report(found: list[Job], output: Path, jobs: int | None, console: Console |
     for job in found:
         files.check_replaceable(output / job.name)
 
+    names = [job.name for job in found]
+    pages = frozenset(names) | {run["folder"] for run in page.scan(output)}
+
     def report(job: Job, batch: Batch) -> Result:
+        place = names.index(job.name)
+        before, after = (_link(found, other) for other in (place - 1, place + 1))
         try:
             with files.partial(output, job.name) as folder:
                 (folder / "figures").mkdir()
-                result = write_result(job, batch.execute(job, folder), folder)
+                (folder / FRAMES).mkdir()
+                links = page.Links(before=before, after=after, pages=pages)
+                result = write_result(job, batch.execute(job, folder), folder, links)
                 files.publish(folder, output / job.name)
             page.write_index(output)
         except Exception as problem:
@@ -285,6 +314,14 @@ def _report(found: list[Job], output: Path, jobs: int | None, console: Console |
         return result
 
     return _side_by_side(found, report, jobs, console, output)
+
+
+def _link(found: list[Job], place: int) -> page.Link | None:
+    """Return a link to the page of the job at a place, or None outside the list."""
+    if not 0 <= place < len(found):
+        return None
+    job = found[place]
+    return f"../{quote(job.name)}/report.html", title(job.notebook) or job.name
 
 
 def _side_by_side(

@@ -58,6 +58,20 @@ def title(notebook: "NotebookNode") -> str | None:
     return None
 
 
+def summary(notebook: "NotebookNode", longest: int = 180) -> str:
+    """Return the first sentences below the notebook's title, as many as fit, without marks of Markdown."""
+    words = next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), "")
+    paragraph = re.search(r"^[^#\s|<*-][^\n]*(\n[^\n]+)*", words, re.MULTILINE)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", paragraph[0] if paragraph else "")
+    sentences = re.findall(r"\S.*?[.?!](?=\s|$)", re.sub(r"[*_`]", "", " ".join(text.split())))
+    found = ""
+    for sentence in sentences:
+        if found and len(found) + len(sentence) > longest:
+            break
+        found = f"{found} {sentence}".strip()
+    return found
+
+
 def clean(notebook: "NotebookNode") -> "NotebookNode":
     """Remove data that changes from run to run or belongs to a live session, in place; return the notebook."""
     from nbformat import NotebookNode

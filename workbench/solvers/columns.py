@@ -48,6 +48,23 @@ def centred_squares(
     return centred
 
 
+def without_offsets(matrix: Any, squares: np.ndarray, means: np.ndarray, centred: np.ndarray) -> tuple[Any, np.ndarray]:
+    """Subtract its mean from each column that has no zero and a mean far above its deviation; return it and the means.
+
+    Products with such a column would lose the digits that tell its numbers apart. `squares` and `centred` are its sums
+    of squares, without and with the mean subtracted. A sparse X stays sparse. X itself is not changed.
+    """
+    sparse = not isinstance(matrix, np.ndarray)
+    full = np.diff(matrix.indptr) == matrix.shape[0] if sparse else True
+    offsets = np.where(full & (centred <= LOST * squares), means, 0.0)
+    if not offsets.any():
+        return matrix, offsets
+    if not sparse:
+        return matrix - offsets, offsets
+    data = matrix.data - np.repeat(offsets, np.diff(matrix.indptr))
+    return type(matrix)((data, matrix.indices, matrix.indptr), shape=matrix.shape), offsets
+
+
 def stretch_sums(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     """Return the sum of each slice values[bounds[k] : bounds[k + 1]], 0 for an empty one."""
     filled = np.diff(bounds) > 0

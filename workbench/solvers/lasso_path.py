@@ -3,7 +3,6 @@
 import numpy as np
 
 from workbench.solvers import coordinate_loops
-from workbench.solvers.columns import LOST
 from workbench.solvers.problem import Problem
 
 MOST = 3000  # features; X^T X of more takes too much memory
@@ -33,12 +32,7 @@ def pays(problem: Problem, alphas: np.ndarray, tolerance: float) -> bool:
         return False
     rows, features = problem.matrix.shape
     share = getattr(problem.matrix, "nnz", rows * features) / (rows * features)
-    if rows * features**2 * min(1.0, share / DENSE) ** 2 > WORTH * alphas.size:
-        return False
-    if isinstance(problem.matrix, np.ndarray) or problem.means is None:
-        return True
-    lost = problem.squares <= LOST * rows * problem.means**2
-    return not lost[problem.means != 0].any()
+    return rows * features**2 * min(1.0, share / DENSE) ** 2 <= WORTH * alphas.size
 
 
 def _products(problem: Problem) -> tuple[np.ndarray, np.ndarray, float]:

@@ -154,7 +154,7 @@ def path_weights(
         if pays(problem, alphas, tolerance):
             weights, gaps = lasso_path(problem, alphas, tolerance, limit)
             if (gaps <= tolerance).all():
-                moved = 0.0 if problem.means is None else weights @ problem.means
+                moved = 0.0 if problem.means is None else weights @ (problem.means + problem.offsets)
                 intercepts = problem.loss.offset(problem.nothing) - moved
                 return weights, np.broadcast_to(intercepts, alphas.shape), np.ones(alphas.shape, bool)
     path = regularization_path(

@@ -8,7 +8,7 @@ import numpy as np
 
 from workbench.arrays import as_array, check_sound, is_sparse
 from workbench.operator import Arg, checked_choice
-from workbench.solvers.columns import centred_squares, column_means, column_squares, largest_square
+from workbench.solvers.columns import centred_squares, column_means, column_squares, largest_square, without_offsets
 from workbench.solvers.losses import LOSSES, Loss
 from workbench.solvers.penalties import Lp, Penalty
 
@@ -26,7 +26,8 @@ class Problem:
     loss: Loss
     penalty: Penalty
     squares: np.ndarray  # sum of share * square of each column of X, which an intercept centres; shape (features,)
-    means: np.ndarray | None = None  # mean of each column by shares, shape (features,); None without an intercept
+    means: np.ndarray | None  # mean of each column by shares, shape (features,); None without an intercept
+    offsets: np.ndarray  # what was subtracted from each column, shape (features,); the intercept makes up for it
     kept: dict[str, Any] | None = None  # what a path computes once for all its alphas; None where there is no path
 
     @property
@@ -79,9 +80,13 @@ class Problem:
 
     def intercept(self, weights: np.ndarray) -> Any:
         """Return the best intercept, a number, or shape (classes,); 0 without one."""
-        if self.means is not None and self.loss.quadratic:
-            return self.loss.offset(self.nothing) - float(self.means @ weights)
-        return self.loss.offset(self.predictions(weights) if self.means is not None else self.nothing)
+        if self.means is None:
+            return self.loss.offset(self.nothing)
+        moved = (weights if self.loss.classes == 1 else weights.reshape(-1, self.loss.classes)).T @ self.offsets
+        if self.loss.quadratic:
+            return self.loss.offset(self.nothing) - float(self.means @ weights + moved)
+        found = self.loss.offset(self.predictions(weights)) - moved
+        return float(found) if self.loss.classes == 1 else found
 
     def objective(self, weights: np.ndarray, predictions: np.ndarray) -> float:
         """Return loss plus penalty."""
@@ -134,13 +139,15 @@ def make_problem(
         if len(classes) == 1 or missing.size:
             rows = f"no row of class {missing[0]:g} has a weight above 0" if missing.size else "all rows have one class"
             raise ValueError(f"y: {rows}, so the best intercept is infinite; leave out the class or the intercept")
-    means = None
+    means, offsets = None, np.zeros(matrix.shape[1])
     if intercept:
         means = column_means(matrix, shares)
-        squares = centred_squares(matrix, squares, means, shares)
+        centred = centred_squares(matrix, squares, means, shares)
+        matrix, offsets = without_offsets(matrix, squares, means, centred)
+        means, squares = column_means(matrix, shares) if offsets.any() else means, centred
     if loss == "multinomial":
         targets = np.eye(len(np.unique(y)))[targets.astype(np.intp)]
-    return Problem(matrix, LOSSES[loss](targets, shares, intercept), penalty, squares, means)
+    return Problem(matrix, LOSSES[loss](targets, shares, intercept), penalty, squares, means, offsets)
 
 
 def _weighted(matrix: Any, targets: np.ndarray, weights: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:

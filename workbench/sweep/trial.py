@@ -120,11 +120,12 @@ def finish_notebook(work: NotebookWork, task: Task, outcome: Outcome, place: Pat
     """Write the report of a notebook's trial, in the worker that ran it; return its outcome with metrics and files."""
     import nbformat
 
+    from workbench.report import page
     from workbench.report.runs import Job, write_result
 
     source = nbformat.reads(work.text, as_version=4)
     job = Job(Path(work.path), source, task.parameters, f"trial {task.number}", None)
-    result = write_result(job, outcome, place, back=("../../report.html", "The sweep"))
+    result = write_result(job, outcome, place, page.Links(back=("../../report.html", "The sweep")))
     files = {str(file.relative_to(place)): file.read_bytes() for file in place.rglob("*") if file.is_file()}
     if outcome.error is not None and outcome.error["message"].startswith("TrialPruned"):
         outcome = dataclasses.replace(outcome, status="pruned", error=None)

@@ -43,17 +43,17 @@ def flat(tree: Any, path: str = "") -> dict[str, np.ndarray]:
     return found
 
 
-def by_world(name: str, values: Any, worlds: int, highest: float = math.inf) -> np.ndarray:
+def by_world(name: str, values: Any, worlds: int, highest: float = math.inf, lowest: float = 0.0) -> np.ndarray:
     """Return one number for each world, float64, shape (worlds,), from a number or an array of this shape.
 
     Raises:
-        ValueError: there is another number of them, or one is below 0, above `highest`, infinite or NaN.
+        ValueError: there is another number of them, or one is below `lowest`, above `highest`, infinite or NaN.
     """
     numbers = np.asarray(values, np.float64)
     if numbers.shape not in ((), (worlds,)):
         raise ValueError(f"{name} has {numbers.size} numbers: must be one number, or one for each of {worlds} worlds")
-    if not np.all(np.isfinite(numbers) & (numbers >= 0) & (numbers <= highest)):
-        raise ValueError(f"{name}={values!r}: must be finite, at least 0 and at most {highest}")
+    if not np.all(np.isfinite(numbers) & (numbers >= lowest) & (numbers <= highest)):
+        raise ValueError(f"{name}={values!r}: must be finite, at least {lowest:g} and at most {highest}")
     return np.array(np.broadcast_to(numbers, worlds))
 
 

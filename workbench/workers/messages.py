@@ -5,16 +5,17 @@ from collections.abc import Callable
 from typing import Any
 
 RECORDED = "recorded.jsonl"  # the file in a run's folder to which its notebook adds the metrics that it records
+FRAMES = "frames"  # the folder in a run's folder for the recorded frames of its explorers
 
 
 @dataclasses.dataclass(frozen=True)
 class NotebookWork:
     """A notebook to run: its text, the file it came from, and the folder in which its code runs.
 
-    A run saves `notebook.ipynb` and RECORDED in the folder `place`, and the notebook's figures in `place`/figures if
-    that exists. If `place` is None, the folder is temporary. At the end the worker calls `finish(work, task, outcome,
-    place)`, if given, and sends back the outcome that `finish` returns. `shutdown` is how papermill ends the kernel:
-    "graceful" or "immediate".
+    A run saves `notebook.ipynb` and RECORDED in the folder `place`, and there the notebook's figures in `figures` and
+    the frames of its explorers in FRAMES, if those folders exist. If `place` is None, the folder is temporary. At the
+    end the worker calls `finish(work, task, outcome, place)`, if given, and sends back the outcome that `finish`
+    returns. `shutdown` is how papermill ends the kernel: "graceful" or "immediate".
     """
 
     text: str

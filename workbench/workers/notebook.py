@@ -18,7 +18,7 @@ from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 
-from workbench.workers.messages import RECORDED, NotebookWork, Outcome, Task
+from workbench.workers.messages import FRAMES, RECORDED, NotebookWork, Outcome, Task
 from workbench.workers.worker import Run, Watcher, cause_of_death, now
 
 LONGEST_SOCKET_FOLDER = 90  # characters; the whole path of a socket may have at most 103
@@ -34,9 +34,10 @@ def notebook_runner(work: NotebookWork, timeout: float | None, watcher: Watcher)
             place = Path(work.place or scratch, "" if work.place else "result")
             if work.place is None:
                 (place / "figures").mkdir(parents=True)
-            os.environ.pop("WORKBENCH_FIGURES", None)
-            if (place / "figures").is_dir():
-                os.environ["WORKBENCH_FIGURES"] = str(place / "figures")
+            for variable, kept in (("WORKBENCH_FIGURES", "figures"), ("WORKBENCH_FRAMES", FRAMES)):
+                os.environ.pop(variable, None)
+                if (place / kept).is_dir():
+                    os.environ[variable] = str(place / kept)
             os.environ["WORKBENCH_METRICS"] = str(place / RECORDED)
             kernel = Kernel(Path(scratch), watcher)
             started, start = now(), time.perf_counter()
@@ -51,18 +52,33 @@ def notebook_runner(work: NotebookWork, timeout: float | None, watcher: Watcher)
     return run
 
 
-class OwnKernelManager(AsyncKernelManager):
+class LocalKernelManager(AsyncKernelManager):
     """Start kernels with this interpreter, even if another kernel is installed under the name python3."""
+
+    def keep_in(self, folder: Path) -> None:
+        """Keep the connection file in a folder, and the sockets too.
+
+        With TCP, two kernels that start at the same time may pick the same port, and other users could listen.
+        """
+        self.connection_file = str(folder / "connection.json")
+        if len(str(folder)) < LONGEST_SOCKET_FOLDER:
+            self.transport = "ipc"
+            self.ip = str(folder / "socket")
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        command = [sys.executable, str(Path(__file__).with_name("kernel.py")), "-f", "{connection_file}"]
+        return KernelSpec(**{**get_kernel_dict(), "argv": command})
+
+
+class OwnKernelManager(LocalKernelManager):
+    """Start kernels that are watched and ended together with this process."""
 
     kernel: ClassVar["Kernel"]  # a class attribute, since papermill makes the instance from this class
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self.connection_file = str(self.kernel.scratch / "connection.json")
-        # Use sockets in a folder: with TCP, two kernels that start at the same time may pick the same port.
-        if len(str(self.kernel.scratch)) < LONGEST_SOCKET_FOLDER:
-            self.transport = "ipc"
-            self.ip = str(self.kernel.scratch / "socket")
+        self.keep_in(self.kernel.scratch)
 
     async def start_kernel(self, **settings: Any) -> None:
         """Start the kernel; from then on, it is ended when this process ends."""
@@ -75,11 +91,6 @@ class OwnKernelManager(AsyncKernelManager):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.provisioner.process.pid, signal.SIGKILL)
         await super().shutdown_kernel(now=now, restart=restart)
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        command = [sys.executable, str(Path(__file__).with_name("kernel.py")), "-f", "{connection_file}"]
-        return KernelSpec(**{**get_kernel_dict(), "argv": command})
 
 
 class Kernel:

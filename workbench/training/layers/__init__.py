@@ -9,6 +9,7 @@ from workbench.training.layers.activations import Softmax as Softmax
 from workbench.training.layers.activations import Softplus as Softplus
 from workbench.training.layers.activations import Tanh as Tanh
 from workbench.training.layers.convolution import Convolution as Convolution
+from workbench.training.layers.decorrelation import Decorrelation as Decorrelation
 from workbench.training.layers.dense import Dense as Dense
 from workbench.training.layers.dense import Flatten as Flatten
 from workbench.training.layers.dropout import Dropout as Dropout

@@ -1,0 +1,251 @@
+"""The web application: who gets in, what the sliders draw, and what a visitor sees in a real browser."""
+
+import base64
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from tests.browser import browser
+
+CELL = """
+import os
+from workbench import drawing
+from workbench.explore import explore
+from workbench.operator import Arg
+
+ARGS = (
+    Arg("height", float, 2.0, "how high the line is", low=0.0, high=10.0),
+    Arg("rate", float, 0.1, "how fast", low=0.01, high=1.0, scale="log"),
+    Arg("step", int, 1, "moment", low=0, high=3),
+    Arg("kind", str, "up", "which way", choices=("up", "down")),
+    Arg("shown", bool, True, "whether it is drawn"),
+)
+
+@drawing.plot(size=(2, 1))
+def plot(*, ax, height=2.0, rate=0.1, step=1, kind="up", shown=True):
+    "A line."
+    if height == 9:
+        os._exit(1)
+    if height > 9:
+        raise ValueError("height: too high")
+    sign = 1 if kind == "up" else -1
+    drawing.line(ax, "line", [0, 1], [0, sign * height * shown + step], linewidth=5)
+    ax.set(ylim=(-10, 10))
+
+explore(None, plot, extra=ARGS, name="line", play="step", python="plot(height={height}, kind={kind!r})", alt="at first")
+"""
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+START = {"height": 2.0, "rate": 0.1, "step": 1, "kind": "up", "shown": True}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Serve two notebooks; yield the address without the token, which is "secret"."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    about = {"image/png": {"alt": "saved", "width": 200}, "workbench": {"figure": "line"}}
+    output = new_output("display_data", {"image/png": DOT}, metadata=about)
+    cells = [
+        new_markdown_cell("# A line\n\nIt moves.\n\n## Which way?\n\nSee [b](b.ipynb)."),
+        new_code_cell(CELL, outputs=[output]),
+    ]
+    nbformat.write(new_notebook(cells=cells), folder / "a.ipynb")
+    nbformat.write(
+        new_notebook(cells=[new_markdown_cell("# Another\n\n## Why?\n\nBecause of zebras.")]), folder / "b.ipynb"
+    )
+    command = [sys.executable, "-m", "workbench", "app", "a.ipynb", "b.ipynb", "--port", "0", "--token", "secret"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    try:
+        line = process.stdout.readline()
+        yield re.search(r"http://127\.0\.0\.1:\d+", line)[0]
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def ask(address, path, body=None, cookie="workbench=secret"):
+    """Return the status and the answer of a request, read as JSON if it is that."""
+    request = urllib.request.Request(address + path, json.dumps(body).encode() if body is not None else None)
+    request.add_header("Cookie", cookie)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            status, text = reply.status, reply.read().decode()
+    except urllib.error.HTTPError as problem:
+        status, text = problem.code, problem.read().decode()
+    return status, json.loads(text) if text.startswith("{") else text
+
+
+def frame(address, final=True, **values):
+    return ask(address, "/a/frame", {"figure": "line", "values": START | values, "final": final})
+
+
+def pixels(image):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(image.partition(",")[2]))).convert("L"))
+
+
+@pytest.mark.parametrize("path", ["/", "/a", "/a/explorers", "/a/frame", "/?token=wrong", "/a?token="])
+def test_nobody_gets_in_without_the_token(address, path):
+    for cookie in ("", "workbench=", "workbench=wrong"):
+        status, text = ask(address, path, cookie=cookie)
+        assert (status, "needs its token" in text) == (403, True)
+
+
+def test_the_gallery_and_the_pages_come_from_the_saved_outputs(address):
+    status, text = ask(address, "/")
+    assert status == 200
+    assert '<a href="a">A line</a>' in text
+    assert "zebras" in text
+    status, text = ask(address, "/a")
+    assert f'<figure class="live" data-figure="line"><img src="data:image/png;base64,{DOT}" alt="saved"' in text
+    assert '<a href="b">b</a>' in text
+    assert ask(address, "/c")[0] == ask(address, "/c/explorers")[0] == 404
+
+
+def test_the_controls_are_those_of_the_explorer(address):
+    status, found = ask(address, "/a/explorers")
+    assert (status, list(found)) == (200, ["line"])
+    assert found["line"]["played"] == "step"
+    assert found["line"]["lines"] == ["plot(height=2.0, kind='up')"]
+    height, rate, step, kind, shown = found["line"]["controls"]
+    assert height == {
+        "name": "height",
+        "meaning": "how high the line is",
+        "kind": "linear",
+        "low": 0.0,
+        "high": 10.0,
+        "step": 0.1,
+        "value": 2.0,
+    }
+    assert (rate["kind"], rate["low"], rate["high"]) == ("log", -2.0, 0.0)
+    assert (step["kind"], step["high"], step["value"]) == ("whole", 3, 1)
+    assert (kind["kind"], kind["options"], shown["kind"], shown["value"]) == ("choice", ["up", "down"], "box", True)
+
+
+def test_a_frame_is_the_picture_at_the_values(address):
+    status, high = frame(address, height=8)
+    assert (status, high["lines"], high["alt"][:7]) == (200, ["plot(height=8.0, kind='up')"], "A line.")
+    assert frame(address, step=1.0, height=2) == frame(address)  # JavaScript has one kind of number
+    assert frame(address)[1]["alt"] == "at first"
+    up, down, small = (
+        frame(address, **at)[1]["image"] for at in ({"height": 8.0}, {"height": 8.0, "kind": "down"}, {"height": 8.0})
+    )
+    assert pixels(up).shape == (150, 300)
+    assert np.array_equal(pixels(up), pixels(small))
+    assert (pixels(up)[:60, 200:] < 128).sum() > (pixels(down)[:60, 200:] < 128).sum() + 100
+    assert pixels(frame(address, final=False)[1]["image"]).shape == (100, 200)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"height": 9.5}, "too high"),
+        ({"height": -1}, "from 0.0 to 10.0"),
+        ({"kind": "left"}, "kind"),
+        ({"step": 1.5}, "step"),
+        ({"height": None}, "height"),
+    ],
+)
+def test_a_value_that_is_not_allowed_gets_its_message(address, values, words):
+    status, found = frame(address, **values)
+    assert (status, list(found)) == (200, ["message"])
+    assert words in found["message"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"figure": "other", "values": START, "final": True},
+        {"figure": "line", "values": {}, "final": True},
+        {"figure": "line", "values": START | {"os": 1}, "final": True},
+        {"figure": "line", "values": [], "final": True},
+        {"figure": ["line"], "values": START, "final": True},
+        {"figure": "line"},
+        [],
+        "'); import os; os._exit(1) #",
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused_and_the_kernel_lives(address, body):
+    assert ask(address, "/a/frame", body)[0] == 400
+    assert frame(address)[0] == 200
+
+
+def test_a_kernel_that_dies_says_so_and_a_new_one_starts(address):
+    status, found = frame(address, height=9)
+    assert (status, found) == (503, {"gone": "The kernel has stopped."})
+    assert ask(address, "/a/restart", {}) == (200, {})
+    assert frame(address)[0] == 200
+
+
+@pytest.fixture(scope="module")
+def chromium(address):
+    with browser() as session:
+        session.load(f"{address}/?token=secret")
+        yield session
+
+
+STATE = """
+const figure = document.querySelector("[data-figure]"), [height, number] = figure.querySelectorAll("input");
+return [number?.value, figure.querySelector("img").alt, figure.querySelector(".lines")?.textContent,
+  figure.querySelector(".message")?.textContent, location.hash];
+"""
+
+
+def wait_for(session, script, wanted):
+    end = time.monotonic() + 60
+    while (found := session.run(script)) != wanted:
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+
+
+def test_a_visitor_moves_a_slider_and_a_reload_keeps_what_is_seen(address, chromium):
+    assert chromium.run("return location.search") == ""  # the token is in a cookie, not in the address
+    chromium.load(f"{address}/a")
+    assert chromium.run("return document.querySelector('.code_cell details').open") is False
+    wait_for(chromium, STATE, ["2", "saved", "plot(height=2.0, kind='up')", "", ""])
+    chromium.press("figure input", "\ue014" * 20)  # right
+    seen = [
+        "3",
+        "A line. At height = 3.0, rate = 0.1, step = 1, kind = up, shown = True.",
+        "plot(height=3.0, kind='up')",
+        "",
+        "#line?height=3",
+    ]
+    wait_for(chromium, STATE, seen)
+    chromium.load(f"{address}/b")
+    chromium.load(f"{address}/a#line?height=3")
+    wait_for(chromium, STATE, seen)
+    chromium.press("figure input.number", "\ue009a\ue000" + "9.5\ue007")
+    wait_for(chromium, "return document.querySelector('.message').textContent", "height: too high")
+    chromium.run("[...document.querySelectorAll('figure button')].find(b => b.textContent === 'Reset').click()")
+    wait_for(chromium, STATE, ["2", "at first", "plot(height=2.0, kind='up')", "", ""])
+
+
+def test_a_visitor_whose_kernel_has_died_gets_a_new_one(address, chromium):
+    chromium.load(f"{address}/a")
+    wait_for(chromium, "return document.querySelector('#kernel').textContent", "")
+    chromium.press("figure input.number", "\ue009a\ue000" + "9\ue007")
+    wait_for(
+        chromium, "return document.querySelector('#kernel').textContent", "The kernel has stopped. Start a new kernel"
+    )
+    chromium.press("#kernel button", "\ue007")
+    wait_for(chromium, "return document.querySelector('#kernel').textContent", "")
+    chromium.press("figure input", "\ue014")
+    wait_for(chromium, "return document.querySelector('.lines').textContent.slice(0, 12)", "plot(height=")
+
+
+def test_a_notebook_that_cannot_be_shown_is_refused(tmp_path):
+    (tmp_path / "n.ipynb").write_text("{")
+    command = [sys.executable, "-m", "workbench", "app", "n.ipynb", "--port", "0"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "is not a Jupyter notebook" in done.stderr

@@ -1,0 +1,182 @@
+"""Kernels that have run a notebook and answer questions about its explorers; started when needed, ended when idle."""
+
+import asyncio
+import contextlib
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+from workbench.workers.notebook import LocalKernelManager
+
+ASK = "from workbench.app import inside"
+PATIENCE = 60.0  # seconds for an answer; the first picture of a kind may have to be compiled
+ANSWERS = 256  # answers that a notebook keeps
+
+
+class Gone(Exception):
+    """The kernel has stopped, or it did not answer in time."""
+
+
+class Kernel:
+    """One kernel that runs a notebook and then answers one question after another."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.used = time.monotonic()
+        self.waiting = 0
+        self._client: Any = None
+        self._folder = tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True)
+        self._lock = asyncio.Lock()
+        self.ready = asyncio.ensure_future(self._start())
+
+    async def _start(self) -> None:
+        """Run the notebook; a cell that fails does not keep the cells after it from running."""
+        notebook = nbformat.read(self.path, as_version=4)
+        self._client = NotebookClient(
+            notebook, allow_errors=True, resources={"metadata": {"path": str(self.path.parent)}}
+        )
+        self._client.km = LocalKernelManager()
+        self._client.km.keep_in(Path(self._folder.name))
+        await self._client.async_start_new_kernel()
+        await self._client.async_start_new_kernel_client()
+        for number, cell in enumerate(notebook.cells):
+            await self._client.async_execute_cell(cell, number)
+        await self._answer(f"[exec({ASK!r}), inside.explorers()][1]")
+
+    async def ask(self, question: str) -> dict[str, Any]:
+        """Return the answer to a call of a function of `inside`.
+
+        Raises Gone if the kernel has stopped, and ValueError if it refuses the question.
+        """
+        self.waiting += 1
+        try:
+            await self._run()
+            async with self._lock:
+                self.used = time.monotonic()
+                return await self._answer(question)
+        finally:
+            self.waiting -= 1
+
+    async def _run(self) -> None:
+        """Wait until the notebook has run; raise Gone if it could not."""
+        try:
+            await asyncio.shield(self.ready)
+        except Exception as problem:  # many kinds of error end a kernel that starts
+            raise Gone(f"The notebook could not be run: {type(problem).__name__}: {problem}") from problem
+
+    async def _answer(self, question: str) -> dict[str, Any]:
+        client = self._client.kc
+        asked = client.execute("", silent=True, store_history=False, user_expressions={"answer": question})
+        end = time.monotonic() + PATIENCE
+        while True:
+            if not await self._client.km.is_alive():
+                raise Gone("The kernel has stopped.")
+            try:
+                reply = await client.get_shell_msg(timeout=min(1.0, max(end - time.monotonic(), 0.01)))
+            except Exception as problem:  # the client raises the queue module's Empty
+                if time.monotonic() > end:
+                    raise Gone(f"The kernel did not answer within {PATIENCE:g} seconds.") from problem
+                continue
+            if reply["parent_header"].get("msg_id") == asked:
+                answer = reply["content"]["user_expressions"]["answer"]
+                if answer["status"] != "ok":
+                    raise ValueError(f"{answer['ename']}: {answer['evalue']}")
+                return answer["data"]["application/json"]
+
+    async def end(self) -> None:
+        """End the kernel, also one that still runs the notebook."""
+        self.ready.cancel()
+        if self._client is not None and self._client.km is not None:
+            with contextlib.suppress(Exception):  # it may have ended by itself
+                await self._client.km.shutdown_kernel(now=True)
+        self._folder.cleanup()
+
+
+class Kernels:
+    """The kernels of all notebooks: `each` for a notebook while it is in demand, at most `most` in all."""
+
+    def __init__(self, each: int = 2, most: int = 8, idle: float = 900.0) -> None:
+        self._each, self._most, self._idle = each, most, idle
+        self._kernels: dict[Path, list[Kernel]] = {}
+        self._ending: asyncio.Future | None = None
+        self._answers: dict[tuple[Path, str], dict[str, Any]] = {}
+
+    def start(self, path: Path) -> None:
+        """Start a kernel for a notebook, unless it has one."""
+        if not self._kernels.get(path):
+            self._add(path)
+
+    async def explorers(self, path: Path) -> dict[str, Any]:
+        """Return the controls of a notebook's explorers, once a kernel has run it."""
+        return await self._ask(path, "inside.explorers()")
+
+    async def frame(self, path: Path, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the picture of a figure, see `inside.frame`; the same question is asked once."""
+        return await self._ask(path, f"inside.frame({json.dumps(request)!r})")
+
+    async def restart(self, path: Path) -> None:
+        """End the kernels of a notebook and start a new one."""
+        for kernel in self._kernels.pop(path, []):
+            await kernel.end()
+        self._forget(path)
+        self._add(path)
+
+    async def tidy(self) -> None:
+        """End kernels that have been idle for long."""
+        for path, kernels in list(self._kernels.items()):
+            for kernel in kernels[:]:
+                if not kernel.waiting and time.monotonic() - kernel.used > self._idle:
+                    kernels.remove(kernel)
+                    await kernel.end()
+            if not kernels:
+                self._kernels.pop(path)
+
+    async def end(self) -> None:
+        """End all kernels."""
+        kernels = [kernel for found in self._kernels.values() for kernel in found]
+        self._kernels.clear()
+        await asyncio.gather(*(kernel.end() for kernel in kernels))
+
+    async def _ask(self, path: Path, question: str) -> dict[str, Any]:
+        known = self._answers.get((path, question))
+        if known is not None:
+            return known
+        kernel = self._choose(path)
+        try:
+            answer = await kernel.ask(question)
+        except Gone:
+            if kernel in self._kernels.get(path, []):
+                self._kernels[path].remove(kernel)
+                await kernel.end()
+            raise
+        while len(self._answers) >= ANSWERS:
+            self._answers.pop(next(iter(self._answers)))
+        self._answers[path, question] = answer
+        return answer
+
+    def _choose(self, path: Path) -> Kernel:
+        """Return the kernel with the fewest questions waiting; start another if all have some."""
+        kernels = self._kernels.get(path) or [self._add(path)]
+        best = min(kernels, key=lambda kernel: (not kernel.ready.done(), kernel.waiting))
+        if best.waiting > 1 and best.ready.done() and len(kernels) < self._each:
+            self._add(path)
+        return best
+
+    def _add(self, path: Path) -> Kernel:
+        everywhere = [(kernel.used, place, kernel) for place, found in self._kernels.items() for kernel in found]
+        if len(everywhere) >= self._most:
+            _, place, oldest = min(everywhere, key=lambda each: each[0])
+            self._kernels[place].remove(oldest)
+            self._ending = asyncio.ensure_future(asyncio.gather(self._ending or asyncio.sleep(0), oldest.end()))
+        kernel = Kernel(path)
+        self._kernels.setdefault(path, []).append(kernel)
+        return kernel
+
+    def _forget(self, path: Path) -> None:
+        for key in [key for key in self._answers if key[0] == path]:
+            del self._answers[key]

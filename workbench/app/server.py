@@ -1,0 +1,238 @@
+"""The web application: a gallery, a page for each notebook, and the pictures that its sliders ask for."""
+
+import asyncio
+import contextlib
+import functools
+import json
+import secrets
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+import nbformat
+from markupsafe import Markup
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application, HTTPError, RequestHandler
+
+from workbench.app.kernels import Gone, Kernels
+from workbench.files import Refused
+from workbench.report import markup, page
+from workbench.report.contents import with_anchors, written
+from workbench.report.source import load, summary, title
+
+COOKIE = "workbench"
+TIDY = 30.0  # seconds between looks for idle kernels
+LARGEST = 20_000  # bytes of a request
+
+
+class Book:
+    """A notebook as pages show it: from the outputs that are saved in its file."""
+
+    def __init__(self, path: Path, names: Sequence[str]) -> None:
+        self._notebook, self._names = load(path), names
+        self.path, self.name = path, path.stem
+        self.title, self.summary = title(self._notebook) or path.stem, summary(self._notebook)
+        self.thumbnail = next(_pictures(self._notebook), "")
+        words = [cell.source for cell in self._notebook.cells if cell.cell_type == "markdown"]
+        self.sections = written("\n\n".join(words))
+
+    @functools.cached_property
+    def body(self) -> Markup:
+        """Return the cells as HTML; it takes some tenths of a second."""
+        return Markup(with_anchors(markup.body(self._notebook, self.path, _figure, self._names, "{}"))[0])
+
+
+def _figure(name: str, picture: Markup) -> str:
+    return Markup('<figure class="live" data-figure="{}">{}</figure>').format(name, picture)
+
+
+def _pictures(notebook: nbformat.NotebookNode) -> Iterator[str]:
+    """Yield the figures of a notebook, as PNG in base64."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "image/png" in data and "workbench" in output.get("metadata", {}):
+                yield "".join(data["image/png"].split())
+
+
+class Page(RequestHandler):
+    """A request that is answered only for those who know the token."""
+
+    def initialize(self, books: dict[str, Book], kernels: Kernels, token: str) -> None:
+        self.books, self.kernels, self.token = books, kernels, token
+
+    def prepare(self) -> None:
+        """Take a token from the address once, keep it in a cookie, and refuse those without it."""
+        given = self.get_query_argument("token", "")
+        if self.token and given and secrets.compare_digest(given.encode(), self.token.encode()):
+            self.set_cookie(COOKIE, self.token, httponly=True, samesite="Strict")
+            self.redirect(self.request.path)
+        elif self.token and not secrets.compare_digest(self.get_cookie(COOKIE, "").encode(), self.token.encode()):
+            raise HTTPError(403, reason="Forbidden")
+
+    def set_default_headers(self) -> None:
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.set_header("Cache-Control", "no-store")
+
+    def write_error(self, status_code: int, **_: Any) -> None:
+        words = {
+            403: "This application needs its token: open the address that the command `workbench app` has printed.",
+            404: "There is no such page.",
+        }
+        self.finish(_template("error.html.j2").render(words=words.get(status_code, "This request is not understood.")))
+
+    def book(self, name: str) -> Book:
+        """Return a notebook by its name; there is no page for another."""
+        if name not in self.books:
+            raise HTTPError(404)
+        return self.books[name]
+
+
+class Gallery(Page):
+    """All notebooks, with a search over their text."""
+
+    def get(self) -> None:
+        texts = [
+            [each.name, each.title, [(s.heading, s.anchor, s.text) for s in each.sections]]
+            for each in self.books.values()
+        ]
+        data = Markup(json.dumps(texts, ensure_ascii=False).replace("<", "\\u003c"))
+        script = Markup(page.scripts("search.js").replace("/report.html#", "#"))
+        self.finish(_template("gallery.html.j2").render(books=self.books.values(), texts=data, script=script))
+
+
+class Notebook(Page):
+    """The page of a notebook; a kernel is started for it."""
+
+    def get(self, name: str) -> None:
+        book, names = self.book(name), list(self.books)
+        self.kernels.start(book.path)
+        place = names.index(name)
+        before, after = (self.books[names[i]] if 0 <= i < len(names) else None for i in (place - 1, place + 1))
+        sections = [section for section in book.sections if section.level == 2]
+        script = Markup(page.scripts("page.js", "moving.js") + _script())
+        style = Markup(markup.code_style())
+        self.finish(
+            _template("notebook.html.j2").render(
+                book=book, before=before, after=after, sections=sections, script=script, code_style=style
+            )
+        )
+
+
+class Explorers(Page):
+    """The controls of a notebook's explorers."""
+
+    async def get(self, name: str) -> None:
+        await answer(self, self.kernels.explorers(self.book(name).path))
+
+
+class Frame(Page):
+    """The picture of a figure at the values of its controls."""
+
+    async def post(self, name: str) -> None:
+        try:
+            asked = json.loads(self.request.body)
+            request = {key: asked[key] for key in ("figure", "values", "final")}
+        except (ValueError, TypeError, KeyError):
+            raise HTTPError(400) from None
+        await answer(self, self.kernels.frame(self.book(name).path, request))
+
+
+class Restart(Page):
+    """A new kernel for a notebook."""
+
+    async def post(self, name: str) -> None:
+        await self.kernels.restart(self.book(name).path)
+        self.finish({})
+
+
+async def answer(handler: Page, asked: Any) -> None:
+    """Finish a request with what a kernel answers, or with what is wrong."""
+    try:
+        handler.finish(await asked)
+    except Gone as problem:
+        handler.set_status(503)
+        handler.finish({"gone": str(problem)})
+    except ValueError as problem:
+        handler.set_status(400)
+        handler.finish({"message": str(problem)})
+
+
+def make(paths: Sequence[Path], kernels: Kernels, token: str) -> Application:
+    """Return the application for some notebooks; raise Refused for one that cannot be shown."""
+    names = [path.stem for path in paths]
+    if len(set(names)) < len(names) or not names:
+        raise Refused("notebooks: give at least one, each with another file name")
+    books = {path.stem: Book(path.resolve(), names) for path in sorted(paths, key=lambda path: path.stem)}
+    shared = {"books": books, "kernels": kernels, "token": token}
+    return Application(
+        [
+            (r"/", Gallery, shared),
+            (r"/([^/]+)", Notebook, shared),
+            (r"/([^/]+)/explorers", Explorers, shared),
+            (r"/([^/]+)/frame", Frame, shared),
+            (r"/([^/]+)/restart", Restart, shared),
+        ],
+        compress_response=True,
+    )
+
+
+async def serve(application: Application, kernels: Kernels, sockets: Sequence[Any]) -> None:
+    """Answer requests until the process is interrupted or told to end; then end the kernels."""
+    server, stop = HTTPServer(application, max_body_size=LARGEST), asyncio.Event()
+    server.add_sockets(sockets)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), TIDY)
+            await kernels.tidy()
+    finally:
+        server.stop()
+        await kernels.end()
+
+
+def run(paths: Sequence[Path], host: str, port: int, token: str | None, ahead: bool, say: Any) -> None:
+    """Serve notebooks on an address until interrupted.
+
+    Without a `token` a new one is made; an empty one lets everybody in. `ahead` starts the kernels of all notebooks at
+    once. `say` is called with the address to open. Raises Refused if the address cannot be used.
+    """
+    token = secrets.token_urlsafe(18) if token is None else token
+    kernels = Kernels()
+    application = make(paths, kernels, token)
+    try:
+        sockets = bind_sockets(port, host)
+    except OSError as problem:
+        raise Refused(f"{host}:{port}: cannot be used ({problem.strerror}); give another --host or --port") from None
+
+    async def main() -> None:
+        if ahead:
+            for path in paths:
+                kernels.start(path.resolve())
+        await serve(application, kernels, sockets)
+
+    say(f"http://{host}:{sockets[0].getsockname()[1]}/" + (f"?token={quote(token)}" if token else ""))
+    asyncio.run(main())
+
+
+def _script() -> str:
+    return Path(__file__).with_name("templates").joinpath("app.js").read_text(encoding="utf-8")
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    folders = [Path(__file__).with_name("templates"), Path(page.__file__).with_name("templates")]
+    environment = page.template("base.html.j2").environment.overlay()
+    environment.loader = jinja2.FileSystemLoader(folders)
+    return environment
+
+
+def _template(name: str) -> jinja2.Template:
+    return _environment().get_template(name)

@@ -1,0 +1,193 @@
+/* Sliders that ask a kernel for their picture. What is seen stands in the address: "#response-curve?alpha=0.2&beta=1". */
+const here = location.pathname, REST = 250, BEAT = 120;
+const status_ = document.getElementById("kernel");
+
+for (const code of document.querySelectorAll(".code_cell > .input")) {  /* code is folded */
+  const fold = document.createElement("details"), words = document.createElement("summary");
+  words.textContent = "Code";
+  code.replaceWith(fold);
+  fold.append(words, code);
+}
+
+const ask = async (what, body) => {
+  const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+  let reply, answer;
+  try {
+    reply = await fetch(here + "/" + what, options);
+    answer = await reply.json();
+  } catch {
+    answer = { gone: "The application does not answer. Is it still running?" };
+  }
+  if (answer.gone) offer(answer.gone);
+  else if (what !== "restart" && reply.ok) status_.textContent = "";
+  return answer;
+};
+
+const offer = problem => {  /* a new kernel */
+  const button = document.createElement("button");
+  button.textContent = "Start a new kernel";
+  button.addEventListener("click", async () => {
+    status_.textContent = "Starting a new kernel; this takes some seconds.";
+    if (!(await ask("restart", {})).gone) begin();
+  });
+  status_.replaceChildren(problem + " ", button);
+  status_.scrollIntoView({ block: "nearest" });
+};
+
+const positions = 200;  /* steps of a slider over real numbers */
+const kinds = {
+  whole: { input: c => [c.low, c.high, c.step], read: (c, at) => at, write: (c, value) => value },
+  linear: {
+    input: () => [0, positions, 1],
+    read: (c, at) => round(c.low + (c.high - c.low) * at / positions),
+    write: (c, value) => (value - c.low) / (c.high - c.low) * positions,
+  },
+  log: {
+    input: () => [0, positions, 1],
+    read: (c, at) => round(10 ** (c.low + (c.high - c.low) * at / positions)),
+    write: (c, value) => (Math.log10(value) - c.low) / (c.high - c.low) * positions,
+  },
+};
+const round = value => Number(value.toPrecision(3));
+const element = (name, set = {}, ...inside) => {
+  const made = Object.assign(document.createElement(name), set);
+  made.append(...inside);
+  return made;
+};
+
+class Figure {
+  constructor(node, { controls, played, pace, lines }) {
+    this.node = node;
+    this.name = node.dataset.figure;
+    this.controls = controls;
+    this.start = Object.fromEntries(controls.map(c => [c.name, c.value]));
+    this.values = { ...this.start };
+    this.picture = node.querySelector("img");
+    this.lines = element("pre", { className: "lines", tabIndex: 0, textContent: lines.join("\n") });
+    this.message = element("p", { className: "message", hidden: true });
+    this.message.setAttribute("role", "alert");
+    this.shown = {};
+    const rows = controls.map(control => this.row(control));
+    const reset = element("button", { type: "button", textContent: "Reset" });
+    reset.addEventListener("click", () => this.go({ ...this.start }));
+    const last = element("p", {}, ...(played ? [this.playButton(played, pace)] : []), reset);
+    node.querySelector(".controls")?.remove();
+    node.querySelectorAll(".lines, .message").forEach(old => old.remove());
+    node.prepend(element("div", { className: "controls" }, ...rows, last));
+    node.append(this.message, this.lines);
+    node.classList.add("moves");
+    const wanted = remembered(this.name, this.start);
+    if (wanted) this.go(wanted);
+  }
+
+  row(control) {
+    const name = element("span", { textContent: control.name });
+    if (control.kind === "box") {
+      const box = element("input", { type: "checkbox", checked: control.value });
+      box.addEventListener("input", () => this.set(control.name, box.checked));
+      this.shown[control.name] = value => { box.checked = value; };
+      return element("p", {}, element("label", { title: control.meaning }, name, box));
+    }
+    if (control.kind === "choice") {
+      const choice = element("select", {}, ...control.options.map(each => element("option", { textContent: each })));
+      choice.value = control.value;
+      choice.addEventListener("input", () => this.set(control.name, choice.value));
+      this.shown[control.name] = value => { choice.value = value; };
+      return element("p", {}, element("label", { title: control.meaning }, name, choice));
+    }
+    const kind = kinds[control.kind], [min, max, step] = kind.input(control);
+    const slider = element("input", { type: "range", min, max, step });
+    const number = element("input", { type: "number", step: "any", className: "number" });
+    number.setAttribute("aria-label", control.name + ", as a number");
+    slider.addEventListener("input", () => this.set(control.name, kind.read(control, Number(slider.value))));
+    number.addEventListener("change", () => { if (number.value !== "") this.set(control.name, Number(number.value)); });
+    this.shown[control.name] = value => {
+      slider.value = kind.write(control, value);
+      slider.setAttribute("aria-valuetext", value);
+      number.value = value;
+    };
+    this.shown[control.name](control.value);
+    return element("p", {}, element("label", { title: control.meaning }, name, slider), number);
+  }
+
+  playButton(name, pace) {
+    const control = this.controls.find(c => c.name === name);
+    const button = element("button", { type: "button", textContent: "Play" });
+    const tick = async () => {
+      if (button.textContent === "Play") return;
+      const next = this.values[name] + pace;
+      if (next > control.high) { button.textContent = "Play"; return this.draw(true); }
+      this.values[name] = next;
+      this.shown[name](next);
+      await Promise.all([this.draw(false), new Promise(done => setTimeout(done, BEAT))]);
+      tick();
+    };
+    button.addEventListener("click", () => {
+      const plays = button.textContent === "Play";
+      button.textContent = plays ? "Pause" : "Play";
+      if (plays && this.values[name] + pace > control.high) this.values[name] = control.low;
+      if (plays) tick(); else this.draw(true);
+    });
+    return button;
+  }
+
+  set(name, value) {
+    this.go({ ...this.values, [name]: value });
+  }
+
+  go(values) {
+    this.values = values;
+    Object.entries(values).forEach(([name, value]) => this.shown[name](value));
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => { this.draw(true); remember(this.name, this.values, this.start); }, REST);
+    this.draw(false);
+  }
+
+  async draw(final) {  /* one question at a time; the newest values win */
+    this.next = { final, values: { ...this.values } };
+    if (this.busy) return this.busy;
+    this.busy = (async () => {
+      while (this.next) {
+        const wanted = this.next;
+        this.next = null;
+        this.show(await ask("frame", { figure: this.name, ...wanted }));
+      }
+    })();
+    await this.busy;
+    this.busy = null;
+  }
+
+  show({ image, alt, lines, message }) {
+    this.message.hidden = !message;
+    this.message.textContent = message ?? "";
+    this.picture.style.opacity = message ? 0.15 : 1;
+    if (!image) return;
+    Object.assign(this.picture, { src: image, alt });
+    this.lines.textContent = lines.join("\n");
+  }
+}
+
+const remembered = (figure, start) => {
+  const [name, values] = decodeURIComponent(location.hash.slice(1)).split("?");
+  if (name !== figure || !values) return null;
+  const found = Object.fromEntries(new URLSearchParams(values));
+  return Object.fromEntries(Object.entries(start).map(([key, value]) => {
+    if (!(key in found)) return [key, value];
+    if (typeof value === "boolean") return [key, found[key] === "true"];
+    return [key, typeof value === "number" ? Number(found[key]) : found[key]];
+  }));
+};
+const remember = (figure, values, start) => {
+  const moved = Object.entries(values).filter(([name, value]) => value !== start[name]);
+  history.replaceState(null, "", moved.length ? `#${figure}?${new URLSearchParams(moved)}` : here);
+};
+
+const begin = async () => {
+  const explorers = await ask("explorers");
+  if (explorers.gone) return;
+  for (const node of document.querySelectorAll("[data-figure]"))
+    if (node.dataset.figure in explorers) new Figure(node, explorers[node.dataset.figure]);
+  const [name, values] = decodeURIComponent(location.hash.slice(1)).split("?");
+  if (values) document.querySelector(`[data-figure="${CSS.escape(name)}"]`)?.scrollIntoView();
+};
+begin();

@@ -1,0 +1,20 @@
+/* Pictures open in full size, by mouse or keyboard; Escape closes them. */
+const large = document.createElement("dialog");
+large.className = "large";
+large.addEventListener("click", () => large.close());
+document.body.append(large);
+for (const picture of document.querySelectorAll("main img")) {
+  if (picture.closest("a")) continue;
+  const open = () => {
+    const copy = picture.cloneNode();
+    copy.removeAttribute("width");
+    copy.removeAttribute("height");
+    copy.removeAttribute("tabindex");
+    large.replaceChildren(copy);
+    large.showModal();
+  };
+  picture.tabIndex = 0;
+  picture.title = "Open in full size";
+  picture.addEventListener("click", open);
+  picture.addEventListener("keydown", event => { if (event.key === "Enter") open(); });
+}
