@@ -226,7 +226,7 @@ def test_learning_curves_are_those_of_the_nearest_rate(short, monkeypatch):
     plots._courses.cache_clear()
     ax = plots.courses_at(0.09, 2, 0.5)
     data = experiments.world(1, contrast=0.5)
-    alone = fit(experiments.network("LRN", (1, 8, 8), 10), data, arms.sgd(0.1), epochs=2, batch=30, seed=1)
+    alone = fit(experiments.network("LRN", (1, 8, 8), 10, plots.ALPHA), data, arms.sgd(0.1), epochs=2, batch=30, seed=1)
     np.testing.assert_allclose(plots.at_rate("LRN", 0.09, 2, 0.5)[1], alone.batch_loss[0], rtol=1e-5)
     both = plots.at_rate("LRN", 0.1, 2, 0.5)
     np.testing.assert_allclose(ax.lines[1].get_ydata(), both.mean(axis=0))  # the median of two
