@@ -33,7 +33,7 @@ types:
 	@echo '== mypy' && $(VENV) -m mypy
 
 tests:
-	@echo '== pytest, with the notebooks under nbval' && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -n auto --dist loadfile
+	@echo '== pytest, with the notebooks under nbval' && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -p tests.no_grammar -n auto --dist loadfile
 
 docs: setup
 	@$(VENV) -m sphinx -W --keep-going -n -q -j auto -b html -d docs/_build/read docs docs/_build/html

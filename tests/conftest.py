@@ -1,7 +1,6 @@
 """Fixtures of all tests."""
 
 import gc
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +13,11 @@ settings.register_profile("short", max_examples=80, derandomize=True, **_CHECKS)
 settings.register_profile("long", max_examples=10_000, **_CHECKS)
 settings.load_profile("short")
 
-sys.modules.setdefault("rfc3987_syntax", None)  # a grammar that notebooks do not need, and that takes 1.3 s
+
+@pytest.hookimpl(optionalhook=True)  # of xdist
+def pytest_xdist_auto_num_workers() -> int:
+    """Run a process more than there are processors: a quarter of the time tests wait for processes and time limits."""
+    return parallel.available_threads() + 1
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -31,12 +34,6 @@ def pytest_collection() -> Iterator[None]:
 def waking_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let several threads take part in small work, so that tests of them need no large arrays."""
     monkeypatch.setattr(parallel, "WORTH_WAKING", 0.0)
-
-
-@pytest.fixture
-def no_collection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare timings the garbage collection before them: most of the time here, and nothing that tests look at."""
-    monkeypatch.setattr(gc, "collect", lambda: 0)
 
 
 @pytest.fixture

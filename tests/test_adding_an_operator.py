@@ -108,7 +108,7 @@ def test_it_has_a_form_for_blocks(mine):
     assert dx.compute(scheduler="synchronous").tolist() == [2.0, 2.0, 8.0, 2.0]
 
 
-def test_the_bench_times_it_beside_its_prediction(mine, no_collection):
+def test_the_bench_times_it_beside_its_prediction(mine):
     results = run_declared(["LeakyClip", "LeakyClipGradient"], [3000], 1, machine=flat_machine())
     assert {(row.direction, row.shape) for row in results.rows} == {("forward", (3000,)), ("gradient", (3000,))}
     # 3000 elements: 12 kB read and 12 kB written, a launch and what an operator's run costs; at a billion a second.

@@ -45,6 +45,9 @@ def plot(*, ax, height=2.0, rate=0.1, step=1, kind="up", shown=True):
 
 explore(None, plot, extra=ARGS, name="line", play="step", python="plot(height={height}, kind={kind!r})", alt="at first")
 """
+EXERCISE = """my_number = None
+from workbench.explore import check
+check(my_number, 0.5, hint="Less than one.")"""
 DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 START = {"height": 2.0, "rate": 0.1, "step": 1, "kind": "up", "shown": True}
 
@@ -59,6 +62,7 @@ def address(tmp_path_factory):
         new_markdown_cell("# A line\n\nIt moves.\n\n## Which way?\n\nSee [b](b.ipynb)."),
         new_code_cell(CELL, outputs=[output]),
     ]
+    cells.append(new_code_cell(EXERCISE))
     nbformat.write(new_notebook(cells=cells), folder / "a.ipynb")
     nbformat.write(
         new_notebook(cells=[new_markdown_cell("# Another\n\n## Why?\n\nBecause of zebras.")]), folder / "b.ipynb"
@@ -179,6 +183,23 @@ def test_a_request_that_makes_no_sense_is_refused_and_the_kernel_lives(address, 
     assert frame(address)[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("0.5", "Right."),
+        (" 1/2", "Right."),
+        ("7", "Not yet. Less than one."),
+        ("os._exit(1)", "a number"),
+        ("None", "No prediction"),
+        ("(" * 5000, "a number"),
+    ],
+)
+def test_an_exercise_takes_a_literal_and_runs_nothing_else(address, given, said):
+    status, found = ask(address, "/a/check", {"exercise": 2, "answer": given})
+    assert (status, said in found["said"]) == (200, True), found
+    assert ask(address, "/a/check", {"exercise": 1, "answer": given})[0] == 400
+
+
 def test_a_kernel_that_dies_says_so_and_a_new_one_starts(address):
     status, found = frame(address, height=9)
     assert (status, found) == (503, {"gone": "The kernel has stopped."})
@@ -228,6 +249,12 @@ def test_a_visitor_moves_a_slider_and_a_reload_keeps_what_is_seen(address, chrom
     wait_for(chromium, "return document.querySelector('.message').textContent", "height: too high")
     chromium.run("[...document.querySelectorAll('figure button')].find(b => b.textContent === 'Reset').click()")
     wait_for(chromium, STATE, ["2", "at first", "plot(height=2.0, kind='up')", "", ""])
+
+
+def test_a_visitor_answers_an_exercise(address, chromium):
+    chromium.load(f"{address}/a")
+    chromium.press("#exercise-2 input", "0.5\ue007")
+    wait_for(chromium, "return document.querySelector('#exercise-2 output').textContent", "Right.")
 
 
 def test_a_visitor_whose_kernel_has_died_gets_a_new_one(address, chromium):

@@ -37,7 +37,7 @@ def known_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def small(monkeypatch, no_collection):
+def small(monkeypatch):
     """Bench small arrays, large enough for two threads, without peers, start-up and memory."""
     monkeypatch.setattr(lrn, "SHAPES", ((1, 6, 5, 3), (2, 7, 53, 47)))
     monkeypatch.setattr(lrn, "measure_startup", lambda processes: [])

@@ -28,7 +28,7 @@ from .conftest import MACHINE
 
 
 @pytest.fixture
-def toy(monkeypatch, no_collection):
+def toy(monkeypatch):
     """Declare x -> factor x; `toy.numba` is its kernel."""
     modules = {name: types.ModuleType(name) for name in ("toy.numba", "toy.reference", "toy.cost")}
     for name, module in modules.items():

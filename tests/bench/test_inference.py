@@ -15,7 +15,7 @@ CALL = "stored weights product, batch {}, zeros {}, 35×41 {}"
 
 
 @pytest.fixture
-def tiny(monkeypatch, no_collection):
+def tiny(monkeypatch):
     monkeypatch.setattr(inference, "QUICK_SHAPES", (SHAPE,))
     monkeypatch.setattr(inference, "BATCHES", (5,))
     monkeypatch.setattr(inference, "ZEROS", (0.0, 0.5, 0.9))

@@ -16,8 +16,6 @@ from workbench.experiments.timings import (
 )
 from workbench.hardware.tricks import TRICKS
 
-pytestmark = pytest.mark.usefixtures("no_collection")
-
 
 def convolve_by_loops(x, weights):
     n, c, h, w = x.shape

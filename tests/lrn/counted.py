@@ -81,7 +81,7 @@ def accesses(monkeypatch, direction, shape, size, order="NCHW", region="across",
     safe = np.zeros(10_000, np.bool_)
     start, stop = (0, plan.jobs) if jobs is None else jobs
     module = plain_loops(monkeypatch, tally, plan.loop.__module__.rpartition(".")[2])
-    loop, power = getattr(module, plan.loop.__name__), kernels._power(x.dtype, window.beta)
+    loop, power = getattr(module, plan.loop.__name__), kernels._power(window.beta)
     loop(*flat, start, stop, plan.shape, *arguments, power, scalars, limits, safe)
     assert safe[start:stop].all()
     return tally.count, arrays

@@ -8,8 +8,6 @@ import pytest
 from workbench import parallel
 from workbench.machines.timing import Contender, Timing, measure, measure_steadily, thread_counts
 
-pytestmark = pytest.mark.usefixtures("no_collection")
-
 
 def clock_of(durations):
     """Return a clock by which the n-th timed call takes durations[n]."""

@@ -1,14 +1,19 @@
-"""What the application asks a notebook's kernel: the controls of its explorers, and their pictures. It runs there."""
+"""What runs in a notebook's kernel for the application: controls and pictures of its explorers, and its exercises."""
 
+import ast
 import base64
+import contextlib
+import io
 import json
 import math
+import re
 from typing import Any
 
 import ipywidgets as widgets
 
 from workbench.explore.explorer import SHOWN, Explorer
 
+EXERCISE = re.compile(r"^(my_\w+) = None\b", re.MULTILINE)
 DRAFT, FINAL = 1.0, 1.5  # pixels along each side of a figure's dot, while a control moves and when it rests
 
 
@@ -66,6 +71,23 @@ def frame(request: str) -> Answer:
         return Answer(message=str(problem) or type(problem).__name__)
     image = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
     return Answer(image=image, alt=explorer.alt_at(values), lines=explorer.lines_at(values))
+
+
+def check(source: str, answer: str) -> Answer:
+    """Return what an exercise's cell prints for an answer, which is a number, a text or another literal of Python.
+
+    `source` is the cell; the answer takes the place of None in its line `my_... = None`.
+    """
+    from IPython import get_ipython
+
+    try:
+        value = ast.literal_eval(answer.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        value = answer.strip()  # a text without quotes
+    space, printed = get_ipython().user_ns, io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(EXERCISE.sub(lambda found: f"{found[1]} = {value!r}", source, count=1), space)
+    return Answer(said=printed.getvalue().strip())
 
 
 def _read(explorer: Explorer, name: str, value: Any) -> Any:

@@ -119,6 +119,10 @@ class Kernels:
         """Return the picture of a figure, see `inside.frame`; the same question is asked once."""
         return await self._ask(path, f"inside.frame({json.dumps(request)!r})")
 
+    async def check(self, path: Path, source: str, answer: str) -> dict[str, Any]:
+        """Return what an exercise's cell prints for an answer, see `inside.check`."""
+        return await self._ask(path, f"inside.check({source!r}, {answer!r})")
+
     async def restart(self, path: Path) -> None:
         """End the kernels of a notebook and start a new one."""
         for kernel in self._kernels.pop(path, []):

@@ -18,6 +18,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 
+from workbench.app.inside import EXERCISE
 from workbench.app.kernels import Gone, Kernels
 from workbench.files import Refused
 from workbench.report import markup, page
@@ -39,11 +40,22 @@ class Book:
         self.thumbnail = next(_pictures(self._notebook), "")
         words = [cell.source for cell in self._notebook.cells if cell.cell_type == "markdown"]
         self.sections = written("\n\n".join(words))
+        self.exercises = {
+            place: cell.source
+            for place, cell in enumerate(self._notebook.cells)
+            if cell.cell_type == "code" and EXERCISE.search(cell.source) and "check(" in cell.source
+        }
 
     @functools.cached_property
     def body(self) -> Markup:
         """Return the cells as HTML; it takes some tenths of a second."""
-        return Markup(with_anchors(markup.body(self._notebook, self.path, _figure, self._names, "{}"))[0])
+        shown = nbformat.from_dict(self._notebook)
+        for place in self.exercises:
+            field = nbformat.v4.new_output(
+                "display_data", {"text/html": f'<p class="exercise" id="exercise-{place}"></p>'}
+            )
+            shown.cells[place].outputs = [field]
+        return Markup(with_anchors(markup.body(shown, self.path, _figure, self._names, "{}"))[0])
 
 
 def _figure(name: str, picture: Markup) -> str:
@@ -143,6 +155,19 @@ class Frame(Page):
         await answer(self, self.kernels.frame(self.book(name).path, request))
 
 
+class Check(Page):
+    """What an exercise says of an answer."""
+
+    async def post(self, name: str) -> None:
+        book = self.book(name)
+        try:
+            asked = json.loads(self.request.body)
+            source, given = book.exercises[asked["exercise"]], str(asked["answer"])
+        except (ValueError, TypeError, KeyError):
+            raise HTTPError(400) from None
+        await answer(self, self.kernels.check(book.path, source, given))
+
+
 class Restart(Page):
     """A new kernel for a notebook."""
 
@@ -176,6 +201,7 @@ def make(paths: Sequence[Path], kernels: Kernels, token: str) -> Application:
             (r"/([^/]+)", Notebook, shared),
             (r"/([^/]+)/explorers", Explorers, shared),
             (r"/([^/]+)/frame", Frame, shared),
+            (r"/([^/]+)/check", Check, shared),
             (r"/([^/]+)/restart", Restart, shared),
         ],
         compress_response=True,

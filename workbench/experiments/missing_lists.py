@@ -78,7 +78,7 @@ def _best_model(training: IdLists, validation: IdLists, method: str, ratio: floa
         for copy in range(COPIES)
     ]
     x, labels = vstack(copies), np.tile(training.labels, COPIES)
-    models = [LogisticRegression(C=strength, tol=1e-9, max_iter=10_000).fit(x, labels) for strength in STRENGTHS]
+    models = [LogisticRegression(C=strength, tol=1e-6, max_iter=10_000).fit(x, labels) for strength in STRENGTHS]
     complete = _matrix(validation, validation.values, validation.lengths)
     return min(models, key=lambda model: _loss(model, complete, validation.labels))
 

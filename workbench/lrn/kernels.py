@@ -12,15 +12,12 @@ from functools import lru_cache
 import numpy as np
 
 from workbench import parallel
-from workbench.compiling import unlocked, variant
+from workbench.compiling import unlocked
 from workbench.lrn import log_domain, loops_channels_first, loops_channels_last, loops_wide, loops_within
 from workbench.lrn.loops_common import (
     BLOCK,
-    LIBRARY,
-    POLYNOMIAL,
-    RECIPROCAL,
+    OTHER,
     SCALE_ITSELF,
-    SQUARE_ROOT,
     THREE_QUARTERS,
     Limits,
     Scalars,
@@ -40,15 +37,15 @@ WIDE_ROW = 128  # elements of a block's row where elements are computed again; 6
 
 
 def local_response_norm_scale(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
-    return _run((x,), window, channels_last, variant(SCALE_ITSELF))
+    return _run((x,), window, channels_last, SCALE_ITSELF)
 
 
 def local_response_norm(x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
-    return _run((x,), window, channels_last, _power(x.dtype, window.beta))
+    return _run((x,), window, channels_last, _power(window.beta))
 
 
 def local_response_norm_gradient(dy: np.ndarray, x: np.ndarray, window: Window, channels_last: bool) -> np.ndarray:
-    return _run((dy, x), window, channels_last, _power(x.dtype, window.beta))
+    return _run((dy, x), window, channels_last, _power(window.beta))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +111,7 @@ def _fill(arrays: tuple, out: np.ndarray, window: Window, channels_last: bool, p
 def _fill_again(flat: list, plan: _Plan, window: Window, direction: str, power: tuple, safe: np.ndarray) -> bool:
     """Compute the elements of unsafe jobs that plain arithmetic gets wrong; return whether all bases are positive."""
     loop, numbers = getattr(loops_wide, direction), _numbers(flat[0].dtype, window)
-    wanted = (power != variant(SCALE_ITSELF),) if direction == "forward" else ()
+    wanted = (power != SCALE_ITSELF,) if direction == "forward" else ()
     outer, height, _, lanes = plan.view.shape
     blocks = outer * -(-height // plan.view.band) * -(-lanes // plan.view.chunk)
     positive = np.ones(blocks, np.bool_)
@@ -208,10 +205,8 @@ def _view(shape: tuple, strides: tuple, vertical: tuple, horizontal: tuple, jobs
     return View(shape, strides, band, max(1, min(shape[3], WIDE_ROW // shape[2])), vertical, horizontal, jobs, masked)
 
 
-def _power(dtype: np.dtype, beta: float) -> tuple:
-    exact = {0.5: SQUARE_ROOT, 0.75: THREE_QUARTERS, 1.0: RECIPROCAL}
-    any_power = POLYNOMIAL if compute_dtype(dtype) == np.float32 else LIBRARY
-    return variant(exact.get(beta, any_power))
+def _power(beta: float) -> tuple:
+    return THREE_QUARTERS if beta == 0.75 else OTHER
 
 
 def _constants(dtype: np.dtype, window: Window) -> tuple[Scalars, Limits]:

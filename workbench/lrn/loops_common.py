@@ -8,7 +8,7 @@ These techniques make the loops fast; each was measured:
                not look far enough ahead. Prefetching halves the time of a batch that is larger than the cache.
     windows    Sums are direct: five terms in registers (the size that every published network uses), other sizes in
                passes over a row that stays in the L1 cache. There is no running sum and so no cancellation.
-    powers     The method of computing a power is a `variant`: each compiles to a loop without branches.
+    powers     The method of computing a power is a `variant`: each has a loop without branches.
 
 Each loop sets `safe[job]` to whether the job's numbers stayed within `limits`. If they did not, the caller computes
 elements of the job again, with `loops_wide`.
@@ -28,8 +28,9 @@ part = compiler(fastmath={"contract"}, forceinline=True)
 inner = compiler(fastmath={"contract"}, no_cpython_wrapper=True)  # only compiled functions call it
 
 # Variants: the method of computing scale^-beta. Square roots and a division are exact to the last bit or two, and
-# faster than any polynomial.
-POLYNOMIAL, LIBRARY, SQUARE_ROOT, THREE_QUARTERS, RECIPROCAL, SCALE_ITSELF = range(1, 7)
+# faster than any polynomial. Loops are compiled for THREE_QUARTERS, the exponent of most networks, and for OTHER, where
+# each block takes the method that suits the exponent: after a first other exponent, a second one compiles nothing.
+ANY, SQUARE_ROOT, RECIPROCAL, SCALE_ITSELF, THREE_QUARTERS, OTHER = map(variant, range(6))
 
 # The arguments of one call, as scalars of the array's type. `high` + `low` = beta; `high` has so few bits that its
 # product with an exponent is exact. `lowest`, `highest` and `largest` are bit patterns: the bit patterns of floats >= 0
@@ -104,19 +105,29 @@ def inverse_power(s, high, low):
     return i32(f32(p).view(np.int32) + i32(i32(nearest) << i32(23))).view(np.float32)
 
 
+def _any_power(s, scalars):
+    """Return s^-beta, for float64 by the C library."""
+    return inverse_power(s, scalars.high, scalars.low) if s.itemsize == 4 else s**-scalars.beta
+
+
+@overload(_any_power)
+def _compiled_any_power(s, scalars):
+    if s == numba.float32:
+        return lambda s, scalars: inverse_power(s, scalars.high, scalars.low)
+    return lambda s, scalars: s**-scalars.beta
+
+
 @inner
 def _divide_by_power(x, s, power, scalars):
-    """Return x * s^-beta."""
-    if len(power) == POLYNOMIAL:
-        return x * inverse_power(s, scalars.high, scalars.low)
-    if len(power) == LIBRARY:
-        return x * s**-scalars.beta
-    if len(power) == SQUARE_ROOT:
+    """Return x * s^-beta, or s."""
+    if len(power) == len(ANY):
+        return x * _any_power(s, scalars)
+    if len(power) == len(SQUARE_ROOT):
         return x / np.sqrt(s)
-    if len(power) == THREE_QUARTERS:
+    if len(power) == len(THREE_QUARTERS):
         root = np.sqrt(s)
         return x / (root * np.sqrt(root))
-    if len(power) == RECIPROCAL:
+    if len(power) == len(RECIPROCAL):
         return x / s
     return s
 
@@ -124,16 +135,13 @@ def _divide_by_power(x, s, power, scalars):
 @inner
 def _two_powers(s, power, scalars):
     """Return s^-beta and s^-(beta + 1), with a single division."""
-    if len(power) == POLYNOMIAL:
-        p = inverse_power(s, scalars.high, scalars.low)
+    if len(power) == len(ANY):
+        p = _any_power(s, scalars)
         return p, p / s
-    if len(power) == LIBRARY:
-        p = s**-scalars.beta
-        return p, p / s
-    if len(power) == SQUARE_ROOT:
+    if len(power) == len(SQUARE_ROOT):
         q = scalars.one / (s * np.sqrt(s))
         return q * s, q
-    if len(power) == THREE_QUARTERS:
+    if len(power) == len(THREE_QUARTERS):
         root = np.sqrt(s)
         q = scalars.one / (s * (root * np.sqrt(root)))
         return q * s, q
@@ -176,13 +184,24 @@ def _window_sum(squared, window, x, middle, step, o, i):
 
 
 @part
-def _normalize_block(x, at, step, window, o, y, to, length, power, scalars, limits, low, high):
+def _normalize_with(x, at, step, window, o, y, to, length, power, scalars, limits, low, high):
     for i in range(u(0), length):
         s = scalars.bias + scalars.coefficient * _window_sum(SQUARES, window, x, at, step, o, i)
         bits = _bits(s)
         low, high = min(low, bits), max(high, bits)
         y[to + i] = _divide_by_power(x[at + i], s, power, scalars)
     return low, high
+
+
+@part
+def _normalize_block(x, at, step, window, o, y, to, length, power, scalars, limits, low, high):
+    if len(power) != len(OTHER):
+        return _normalize_with(x, at, step, window, o, y, to, length, power, scalars, limits, low, high)
+    if scalars.beta == 0.5:
+        return _normalize_with(x, at, step, window, o, y, to, length, SQUARE_ROOT, scalars, limits, low, high)
+    if scalars.beta == 1:
+        return _normalize_with(x, at, step, window, o, y, to, length, RECIPROCAL, scalars, limits, low, high)
+    return _normalize_with(x, at, step, window, o, y, to, length, ANY, scalars, limits, low, high)
 
 
 @inner
@@ -209,7 +228,7 @@ def _ahead(o, width, jump):
 
 
 @part
-def _gradient_terms_block(dy, x, at, step, window, o, direct, term, to, length, power, scalars, found):
+def _terms_with(dy, x, at, step, window, o, direct, term, to, length, power, scalars, found):
     low, high, largest, small_dy, small_x = found
     for i in range(u(0), length):
         s = scalars.bias + scalars.coefficient * _window_sum(SQUARES, window, x, at, step, o, i)
@@ -223,6 +242,17 @@ def _gradient_terms_block(dy, x, at, step, window, o, direct, term, to, length, 
         direct[to + i] = dy[at + i] * p
         term[to + i] = t
     return low, high, largest, small_dy, small_x
+
+
+@part
+def _terms_block(dy, x, at, step, window, o, direct, term, to, length, power, scalars, found):
+    if len(power) != len(OTHER):
+        return _terms_with(dy, x, at, step, window, o, direct, term, to, length, power, scalars, found)
+    if scalars.beta == 0.5:
+        return _terms_with(dy, x, at, step, window, o, direct, term, to, length, SQUARE_ROOT, scalars, found)
+    if scalars.beta == 1:
+        return _terms_with(dy, x, at, step, window, o, direct, term, to, length, RECIPROCAL, scalars, found)
+    return _terms_with(dy, x, at, step, window, o, direct, term, to, length, ANY, scalars, found)
 
 
 @inner
@@ -245,7 +275,7 @@ def gradient_terms(dy, x, at, step, window, period, direct, term, to, width, jum
     none = _size_bits(scalars.one - scalars.one)
     found = limits.highest, limits.lowest, limits.lowest, none, none
     if width < u(BLOCK):
-        found = _gradient_terms_block(dy, x, at, step, window, u(0), direct, term, to, width, power, scalars, found)
+        found = _terms_block(dy, x, at, step, window, u(0), direct, term, to, width, power, scalars, found)
     else:
         for start in range(u(0), width, u(BLOCK)):
             o = min(start, width - u(BLOCK))
@@ -253,7 +283,7 @@ def gradient_terms(dy, x, at, step, window, period, direct, term, to, width, jum
             for line in range(u(0), u(BLOCK), u(LINE)):
                 prefetch_to_read(x, ahead + u(2) * step + line)
                 prefetch_to_read(dy, ahead + line)
-            found = _gradient_terms_block(
+            found = _terms_block(
                 dy, x, at + o, step, window, o % period, direct, term, to + o, u(BLOCK), power, scalars, found
             )
     low, high, largest, small_dy, small_x = found

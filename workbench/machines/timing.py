@@ -57,7 +57,6 @@ def measure(
     for contender in contenders.values():
         contender.run()
     times: dict[str, list[float]] = {name: [] for name in contenders}
-    gc.collect()
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -182,6 +182,18 @@ const remember = (figure, values, start) => {
   history.replaceState(null, "", moved.length ? `#${figure}?${new URLSearchParams(moved)}` : here);
 };
 
+for (const place of document.querySelectorAll(".exercise")) {  /* cells cannot be edited here: a field takes the answer */
+  const field = element("input", { type: "text", autocomplete: "off" }), said = element("output");
+  const form = element("form", {}, element("label", {}, "Your answer ", field), " ", element("button", { textContent: "Check" }), " ", said);
+  form.addEventListener("submit", async event => {
+    event.preventDefault();
+    said.textContent = "…";
+    const found = await ask("check", { exercise: Number(place.id.slice(9)), answer: field.value });
+    said.textContent = found.said ?? found.message ?? "";
+  });
+  place.append(form);
+}
+
 const begin = async () => {
   const explorers = await ask("explorers");
   if (explorers.gone) return;

@@ -251,8 +251,8 @@ CLAIMS = [
         settings={f"contrast {contrast}": {"contrast": float(contrast)} for contrast in (0, 1)},
         seeds=SEEDS,
         retrained=True,
-        finding="So it is used, but where images differ in contrast the other order has the lower loss: negative "
-        "responses then count in the windows, too. With equal contrasts it is open.",
+        finding="So it is used, but where images differ in contrast the other order has the lower loss, perhaps "
+        "since negative responses then count in the windows, too. With equal contrasts it is open.",
     ),
     Claim(
         "L33",

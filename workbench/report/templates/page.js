@@ -18,3 +18,6 @@ for (const picture of document.querySelectorAll("main img")) {
   picture.addEventListener("click", open);
   picture.addEventListener("keydown", event => { if (event.key === "Enter") open(); });
 }
+/* What scrolls sideways can be reached by keyboard. */
+for (const wide of document.querySelectorAll("main pre, main .output_area"))
+  if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
