@@ -1,4 +1,4 @@
-"""Load the file that a notebook's parameter `data` names, and say what was loaded; refuse it by name with what would do.
+"""Load the file that a notebook's parameter `data` names, and say what it holds; or refuse it with what would do.
 
 A relative path starts at the folder in which `workbench run` was called, or else at the notebook's folder.
 """
@@ -91,7 +91,7 @@ def table(path: str, *, classes: bool | None = None) -> Dataset:
         target = "y"
     else:
         with naming(file.name):
-            names, target, is_number = _columns(file)
+            _, target, is_number = _columns(file)
         found = read_table(file, target, regression=is_number)
         if is_number and np.all(found.y == found.y.round()) and len(np.unique(found.y)) <= CLASSES:
             found = read_table(file, target)
