@@ -173,7 +173,7 @@ def test_a_run_has_a_time_limit_and_no_outputs_from_before(handout, tmp_path, mo
 
     def run_alone(setup, task, tell):
         cells = nbformat.reads(setup.work.text, as_version=4).cells
-        assert (setup.timeout, [cell.outputs for cell in cells if cell.cell_type == "code"]) == (7, [[]] * 9)
+        assert (setup.timeout, [cell.outputs for cell in cells if cell.cell_type == "code"]) == (7, [[]] * 8)
         assert Path(setup.work.folder).is_dir()
         assert list(Path(setup.work.folder).iterdir()) == []
         return failed("time-out", "Too long.", "2030-01-01T00:00:00+00:00", 7.0)

@@ -27,6 +27,7 @@ from workbench.classroom.handout import Answers, notes
 from workbench.explore.answers import is_right
 from workbench.files import Refused
 from workbench.parallel import available_threads
+from workbench.report.runs import check_timeout
 from workbench.report.source import NotebookError, load, without_outputs
 from workbench.workers.messages import RECORDED, NotebookWork, Setup, Task
 from workbench.workers.pool import close_workers, run_alone
@@ -56,16 +57,17 @@ def grade(
     *,
     run: bool = False,
     jobs: int | None = None,
-    timeout: float = TIMEOUT,
+    timeout: float | None = TIMEOUT,
 ) -> list[Row]:
     """Return a row for each student, a folder in `folder` that holds the notebooks, at any depth.
 
     `answers` is the teacher's answers.json. With `run`, notebooks with computed answers are run, `jobs` at once.
 
     Raises:
-        Refused: the folder has no folders of students, or `answers` cannot be read. A student's file never raises.
+        Refused: the folder has no folders of students, `answers` cannot be read, or the timeout is not above 0. A
+            student's file never raises.
     """
-    known = read_answers(Path(answers))
+    known, timeout = read_answers(Path(answers)), check_timeout(timeout)
     found = Path(folder)
     students = sorted(place for place in found.glob("[!.]*") if place.is_dir())
     if not students:
@@ -110,7 +112,7 @@ def _shown(score: float | str) -> str:
     return score if isinstance(score, str) else f"{score:.3g}"
 
 
-def _row(student: Path, known: Answers, session: str, timeout: float) -> Row:
+def _row(student: Path, known: Answers, session: str, timeout: float | None) -> Row:
     row = Row(student.name, {}, [])
     for name, exercises in known.items():
         try:
@@ -164,7 +166,7 @@ def _values(line: Any) -> list[Any] | None:
     return list(found.values()) if isinstance(found, dict) else [found]
 
 
-def _given_in_run(notebook: NotebookNode, session: str, timeout: float, row: Row, name: str) -> Given:
+def _given_in_run(notebook: NotebookNode, session: str, timeout: float | None, row: Row, name: str) -> Given:
     """Run a notebook in an empty folder and return the answers that it computes; note in the row how it failed."""
     bare = without_outputs(notebook)
     bare.cells.insert(0, new_code_cell(SILENCE))

@@ -3,6 +3,7 @@
 A relative path starts at the folder in which `workbench run` was called, or else at the notebook's folder.
 """
 
+import dataclasses
 import os
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -22,6 +23,7 @@ TABLES = (".csv", ".parquet", ".npz")
 MEGABYTES = 50  # size of a file, at most
 NUMBERS = 10_000_000  # in a table or an archive, at most, once it is unpacked
 CLASSES = 20  # whole numbers with at most so many different values are classes
+FEWEST = 160  # examples for training: two fifths of them make one batch of 64
 SHORTEST = 16  # pixels of an image's shorter side, at least
 WIDEST = 2000  # pixels of an image's side after it was shrunk, at most
 
@@ -32,6 +34,14 @@ class Lists(NamedTuple):
     values: np.ndarray
     lengths: np.ndarray
     ids: int
+
+    def first(self, lists: int, longest: int) -> "Lists":
+        """Return the first `lists` lists, and of each list the first `longest` ids."""
+        starts = np.cumsum(self.lengths) - self.lengths
+        lengths = np.minimum(self.lengths[:lists], longest)
+        values = [self.values[start : start + length] for start, length in zip(starts, lengths, strict=False)]
+        found = np.concatenate(values)
+        return Lists(found, lengths, len(np.unique(found)))
 
 
 def picture(path: str, height: int = 120) -> np.ndarray:
@@ -77,6 +87,8 @@ def id_lists(path: str) -> Lists:
 def table(path: str, *, classes: bool | None = None) -> Dataset:
     """Return a table with its targets: CSV or Parquet with named columns, or an npz with the arrays x and y.
 
+    Each row is an example; of an npz, each x[i], whatever its shape.
+
     The target is the column `y`, or else the last one; all others are features. Text, and whole numbers with at most
     20 different values, are classes; other numbers are to be predicted. `classes` says which of the two is needed.
 
@@ -101,19 +113,19 @@ def table(path: str, *, classes: bool | None = None) -> Dataset:
         raise ValueError(f"{file.name}: {target!r} has {has}; this notebook needs {needed}, in `y` or the last column")
     kind = f"{len(found.classes)} classes" if found.classes else "numbers to predict"
     _tell(file, f"{len(found.x)} rows; {found.card.what}, {kind}")
-    return found
+    return dataclasses.replace(found, x=found.x.reshape(len(found.x), -1))
 
 
 def linear(path: str, *, classes: bool | None = None) -> DataSet:
     """Return a table for linear models: columns with mean 0 and variance 1; y so, too, or -1 and 1 for two classes.
 
-    Raises errors as `table` does, and a ValueError if x is no table or there are more than two classes.
+    Raises errors as `table` does, and a ValueError for more than two classes, or numbers that are all the same.
     """
     found = table(path, classes=classes)
     name = found.card.source
-    if found.x.ndim != 2 or found.y.ndim != 1 or len(found.classes) > 2:
-        is_now = f"x has {found.x.ndim} axes, y {found.y.ndim}, and there are {len(found.classes)} classes"
-        raise ValueError(f"{name}: {is_now}; must be a table, with numbers or two classes to predict")
+    if found.y.ndim != 1 or len(found.classes) > 2:
+        is_now = f"{len(found.classes)} classes, and y has {found.y.ndim} axes"
+        raise ValueError(f"{name}: has {is_now}; must have two classes, or one column of numbers, to predict")
     X, y = found.x.astype(np.float64), found.y.astype(np.float64)
     spread = X.std(axis=0)
     X = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1)
@@ -131,11 +143,11 @@ def parts(dataset: Dataset) -> dict[str, int]:
     """Return how many examples to train on, to validate with and to test with: two fifths, one fifth, two fifths.
 
     Raises:
-        ValueError: there are fewer than ten examples.
+        ValueError: there are fewer than FEWEST examples.
     """
     fifth = len(dataset.x) // 5
-    if fifth < 2:
-        raise ValueError(f"{dataset.card.source}: has {len(dataset.x)} examples; ten or more are needed")
+    if len(dataset.x) < FEWEST:
+        raise ValueError(f"{dataset.card.source}: has {len(dataset.x)} examples; {FEWEST} or more are needed")
     return {"train": 2 * fifth, "validation": fifth, "test": 2 * fifth}
 
 

@@ -196,7 +196,7 @@ def run_notebook(
     source = load(path)
     values = parameters.check(source, given or {}, text=text)
     chosen = files.folder_name(path.stem, values) if name is None else files.check_name(name)
-    job = Job(path, source, values, chosen, _check_timeout(timeout))
+    job = Job(path, source, values, chosen, check_timeout(timeout))
     return _report([job], Path(output), 1, console)[0]
 
 
@@ -269,7 +269,7 @@ def read_jobs(notebooks: Iterable[Path | str], timeout: float | None) -> list[Jo
     paths = list({path.resolve(): path for path in map(Path, notebooks)}.values())
     if not paths:
         raise NotebookError("no notebooks: give their paths, or change to the folder that holds notebooks/*.ipynb")
-    seconds = _check_timeout(timeout)
+    seconds = check_timeout(timeout)
     found = [Job(path, load(path), {}, files.folder_name(path.stem, {}), seconds) for path in paths]
     taken: dict[str, Path] = {}
     for job in found:
@@ -281,7 +281,8 @@ def read_jobs(notebooks: Iterable[Path | str], timeout: float | None) -> list[Jo
     return found
 
 
-def _check_timeout(timeout: float | None) -> float | None:
+def check_timeout(timeout: float | None) -> float | None:
+    """Return seconds, or None for no limit; raise NotebookError if they are not above 0."""
     if timeout is not None and not 0 < timeout < threading.TIMEOUT_MAX:
         raise NotebookError(f"timeout={timeout!r}: must be a number of seconds above 0")
     return timeout

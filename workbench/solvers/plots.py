@@ -14,10 +14,12 @@ NAMED = 30  # with more features than this, the bars have no names
 
 
 @drawing.plot(columns=2, size=(8.4, 2.9))
-def photograph_and_filters(photograph: np.ndarray, filters: np.ndarray, *, ax: np.ndarray) -> None:
+def photograph_and_filters(
+    photograph: np.ndarray, filters: np.ndarray, title: str = "photograph", *, ax: np.ndarray
+) -> None:
     """Draw a photograph (height, width) in grey beside the filters (count, side, side) applied to it, eight a row."""
     drawing.image(ax[0], "photograph", photograph, 0.0, 1.0, cmap="gray")
-    ax[0].set_title("photograph")
+    ax[0].set_title(title)
     framed = np.pad(filters, [(0, 0), (1, 1), (1, 1)], constant_values=np.nan)
     columns = 8 if len(filters) % 8 == 0 else len(filters)
     rows = [np.hstack(framed[i : i + columns]) for i in range(0, len(filters), columns)]
