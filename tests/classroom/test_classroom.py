@@ -8,11 +8,14 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from typer.testing import CliRunner
 
+import workbench.classroom
 from workbench.classroom import grading
 from workbench.classroom.exercises import exercises, grade_id, without_answers
 from workbench.classroom.grading import grade, read_answers, write_table
 from workbench.classroom.handout import make_handout
+from workbench.cli import app
 from workbench.files import Refused
 from workbench.report import runs
 from workbench.workers.messages import failed
@@ -124,6 +127,7 @@ def test_answers_are_read_without_running_anything(handout, tmp_path, no_process
     answered(handout, tmp_path / "dan")
     answered(handout, tmp_path / "eve", "'1e999999999'", "{'b': None}")
     answered(handout, tmp_path / "fay", "9 ** 9 ** 9", "[" * 500)
+    answered(handout, tmp_path / "gil", "'a/b'", "{'a': 'up'}")
     table = tmp_path / "table.csv"
     write_table(grade(tmp_path, handout[0] / "teacher" / "answers.json"), handout[1], table)
     header, *rows = csv.reader(table.read_text().splitlines())
@@ -135,6 +139,7 @@ def test_answers_are_read_without_running_anything(handout, tmp_path, no_process
         ["dan", "", "", "0", ""],
         ["eve", "0", "", "0", ""],
         ["fay", "?", "", "0", ""],
+        ["gil", "0", "0.5", "0.5", ""],
     ]
 
 
@@ -211,3 +216,25 @@ def test_nothing_is_written_after_a_failure(tmp_path, monkeypatch):
     answers, errors = make_handout([tmp_path / "task.ipynb"], output=tmp_path / "handout")
     assert (answers, errors) == ({"task": []}, {tmp_path / "task.ipynb": failure.error})
     assert [path.name for path in tmp_path.iterdir()] == ["task.ipynb"]
+
+
+def test_the_commands_write_and_refuse(handout, tmp_path, monkeypatch, no_process):
+    run = CliRunner()
+    monkeypatch.chdir(tmp_path)
+    answered(handout, tmp_path / "in" / "ann", "144")
+    file = str(handout[0] / "teacher" / "answers.json")
+    given = run.invoke(app, ["grade", "in", "--answers", file, "--output", "t.csv"])
+    assert (given.exit_code, given.output) == (0, "t.csv: 1 students\n")
+    assert Path("t.csv").read_text() == "student,task 1,task 2,sum,notes\nann,1,,1,\n"
+    for words in (["grade", "in"], ["grade", "in", "--answers", file, "--timeout", "0"], ["handout"], ["cite", "in"]):
+        assert run.invoke(app, words).exit_code == 2, words
+    cited = run.invoke(app, ["cite"])
+    assert (cited.exit_code, cited.output.startswith("@software{operator-workbench,")) == (0, True)
+    made_of = {"one": [{}, {}], "two": []}
+    monkeypatch.setattr(workbench.classroom, "make_handout", lambda found, **options: (made_of, {}))
+    shown = run.invoke(app, ["handout", "a.ipynb", "--output", "there"])
+    assert (shown.exit_code, shown.output) == (0, "one: 2 exercises\ntwo: 0 exercises\nthere\n")
+    failure = {"kind": "exception", "message": "KeyError", "traceback": ""}
+    monkeypatch.setattr(workbench.classroom, "make_handout", lambda found, **options: ({}, {Path("a.ipynb"): failure}))
+    shown = run.invoke(app, ["handout", "a.ipynb"])
+    assert (shown.exit_code, "no handout was written" in shown.output) == (1, True)

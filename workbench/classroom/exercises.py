@@ -32,8 +32,7 @@ def exercises(notebook: NotebookNode) -> list[NotebookNode]:
 
 def checks(cell: NotebookNode) -> list[ast.Call]:
     """Return the calls of `check` with a truth in a code cell."""
-    tree = _tree(cell)
-    return [node for node in ast.walk(tree) if _is_check(node)]  # type: ignore[misc]
+    return _checks_in([_tree(cell)])
 
 
 def numbered(notebook: NotebookNode) -> NotebookNode:
@@ -103,7 +102,7 @@ def _student_cells(cell: NotebookNode, needed: set[str], sealed: Mapping[str, Se
 def _split(cell: NotebookNode, needed: set[str], sealed: list[str]) -> list[NotebookNode]:
     body = _tree(cell).body
     answers = [statement for statement in body if _is_answer(statement)]
-    judging = [statement for statement in body if any(map(_is_check, ast.walk(statement)))]
+    judging = [statement for statement in body if _checks_in([statement])]
     judging_code = _with_sealed(judging, sealed)
     reads = needed | _names(ast.parse(judging_code).body)[0]
     kept: list[ast.stmt] = []
@@ -125,7 +124,7 @@ def _split(cell: NotebookNode, needed: set[str], sealed: list[str]) -> list[Note
 
 def _with_sealed(judging: list[ast.stmt], sealed: list[str]) -> str:
     """Return the code of the statements that check, with sealed truths: in place, or one after another in a loop."""
-    calls = [node for statement in judging for node in ast.walk(statement) if _is_check(node)]
+    calls = _checks_in(judging)
     in_place = len(calls) == len(sealed) and all(isinstance(statement, ast.Expr) for statement in judging)
     for place, call in enumerate(calls):
         truth: ast.expr = ast.Constant(sealed[place]) if in_place else ast.parse("next(sealed)", mode="eval").body
@@ -163,10 +162,10 @@ def _statements(cell: NotebookNode) -> list[ast.stmt]:
     return parsed(cell.source)[1] if cell.cell_type == "code" else []
 
 
-def _is_check(node: ast.AST) -> bool:
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "check"):
-        return False
-    return len(node.args) > 1 or any(keyword.arg == "truth" for keyword in node.keywords)
+def _checks_in(nodes: Sequence[ast.AST]) -> list[ast.Call]:
+    calls = [each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Call)]
+    named = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "check"]
+    return [call for call in named if len(call.args) > 1 or any(each.arg == "truth" for each in call.keywords)]
 
 
 def _is_answer(statement: ast.stmt) -> bool:

@@ -130,8 +130,8 @@ def linear(path: str, *, classes: bool | None = None) -> DataSet:
     spread = X.std(axis=0)
     X = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1)
     file = _file(path, TABLES)
-    names, target = _columns(file)[:2] if file.suffix != ".npz" else (map(str, range(X.shape[1])), "")
-    names = tuple(each for each in names if each != target)
+    columns, target = _columns(file)[:2] if file.suffix != ".npz" else (list(map(str, range(X.shape[1]))), "")
+    names = tuple(each for each in columns if each != target)
     if found.classes:
         return DataSet(X, 2 * y - 1, "logistic", names)
     if y.min() == y.max():

@@ -21,7 +21,8 @@ def is_right(prediction: Any, truth: float | str, tolerance: float = 0.02) -> bo
     Raises:
         ValueError: the truth is a number, and the prediction is not.
     """
-    salt, start, digest = truth[len(MARK) :].split(":") if _is_sealed(truth) else ("", "", "")
+    sealed = isinstance(truth, str) and truth.startswith(MARK)
+    salt, start, digest = str(truth)[len(MARK) :].split(":") if sealed else ("", "", "")
     if isinstance(truth, str) and not start:
         word = _word(prediction)
         return _digest(salt, word) == digest if digest else word == truth.lower()
@@ -37,8 +38,8 @@ def seal(truth: float | str, tolerance: float = 0.02) -> str:
     Raises:
         ValueError: the truth is not finite, or the tolerance is not in [0, 1).
     """
-    if _is_sealed(truth):
-        return str(truth)
+    if isinstance(truth, str) and truth.startswith(MARK):
+        return truth
     salt, start = os.urandom(4).hex(), ""
     if isinstance(truth, str):
         step = truth.lower()
@@ -51,10 +52,6 @@ def seal(truth: float | str, tolerance: float = 0.02) -> str:
         start = repr(place % width)
         step = _step(number, float(start), tolerance)
     return f"{MARK}{salt}:{start}:{_digest(salt, step)}"
-
-
-def _is_sealed(truth: Any) -> bool:
-    return isinstance(truth, str) and truth.startswith(MARK)
 
 
 def _word(prediction: Any) -> str:
