@@ -32,7 +32,7 @@ CELLS = [
     ),
     new_markdown_cell("<details><summary>Answer</summary>144</details>", id="answer", metadata=SOLUTION),
     new_code_cell("truth = other + 1\nother += 1", id="uses"),
-    new_code_cell("my_words = {'a': None, 'b': None}", id="words"),
+    new_code_cell("my_words = {'a': None, 'b': None}\nprint(truth)", id="words"),
     new_code_cell(
         "truths = {'a': 'up', 'b': 'down'}\nhints = {'a': 'A?', 'b': 'B?'}\nfor name, each in my_words.items():\n"
         "    check(each, truths[name], hint=hints[name])",
