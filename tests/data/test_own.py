@@ -114,7 +114,7 @@ def test_the_target_is_y_or_the_last_column_and_shows_its_kind(write, capsys):
 
 def test_a_table_for_linear_models_is_centred_and_scaled(write):
     found = own.linear(write("t.csv", b"a,y,b,c\n1,2,4,5\n3,4.5,8,5\n5,7,0,5\n"))
-    assert (found.loss, found.names) == ("least squares", ("a", "b", "c"))
+    assert (found.loss, found.names, found.file) == ("least squares", ("a", "b", "c"), "t.csv")
     root = np.sqrt(1.5)
     np.testing.assert_allclose(found.X, [[-root, 0, 0], [0, root, 0], [root, -root, 0]], atol=1e-12)
     np.testing.assert_allclose(found.y, [-root, 0, root], atol=1e-12)

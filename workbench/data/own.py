@@ -133,10 +133,10 @@ def linear(path: str, *, classes: bool | None = None) -> DataSet:
     columns, target = _columns(file)[:2] if file.suffix != ".npz" else (list(map(str, range(X.shape[1]))), "")
     names = tuple(each for each in columns if each != target)
     if found.classes:
-        return DataSet(X, 2 * y - 1, "logistic", names)
+        return DataSet(X, 2 * y - 1, "logistic", names, name)
     if y.min() == y.max():
         raise ValueError(f"{name}: all numbers of {target or 'y'!r} are {y[0]:g}; nothing is left to predict")
-    return DataSet(X, (y - y.mean()) / y.std(), "least squares", names)
+    return DataSet(X, (y - y.mean()) / y.std(), "least squares", names, name)
 
 
 def parts(dataset: Dataset) -> dict[str, int]:

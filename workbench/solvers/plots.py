@@ -45,8 +45,9 @@ def solution(data: DataSet, p: float = 1.0, strength: float = 0.05, *, ax: Axes)
     largest = solve(data.X, data.y, Lp(WEAK * most), loss=data.loss, tolerance=1e-4, max_iterations=50)
     reach = max(1.4 * float(np.abs(largest.weights).max(initial=0)), 1.1 * float(np.abs(found.weights).max(initial=0)))
     ended = "" if found.converged else ", not converged"
+    whose = f"{data.file}, " if data.file else ""
     ax.set(
-        title=f"alpha = {alpha:.3g}: {found.nonzeros[-1]} of {len(places)} weights are not zero{ended}",
+        title=f"{whose}alpha = {alpha:.3g}: {found.nonzeros[-1]} of {len(places)} weights are not zero{ended}",
         xlabel="" if len(places) <= NAMED else "feature",
         ylabel="weight",
         ylim=(-(reach or 1.0), reach or 1.0),
