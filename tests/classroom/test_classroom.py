@@ -77,6 +77,13 @@ def test_a_student_gets_what_the_check_and_later_cells_need():
     assert not [cell.id for cell in student.cells if "solution" in cell.metadata.get("tags", [])]
 
 
+def test_a_handout_of_a_handout_is_the_same():
+    student = without_answers(made(CELLS), SEALED)
+    both = (student, without_answers(student, SEALED))
+    once, twice = ([(grade_id(cell), cell.source) for cell in of.cells if cell.id != "code"] for of in both)
+    assert once == twice
+
+
 def test_an_exercise_that_cannot_be_sealed_or_answered_is_refused():
     with pytest.raises(Refused, match="exercise 'ways': its check was not called"):
         without_answers(made(CELLS), {"square": ["sealed:1:2:3"]})

@@ -84,6 +84,7 @@ def answer_lines(cell: NotebookNode) -> list[Any]:
 
 def _student_cells(cell: NotebookNode, needed: set[str], sealed: Mapping[str, Sequence[str]]) -> list[NotebookNode]:
     """Return what a student gets of a cell: nothing, the cell, or the two cells of an exercise."""
+    cell.metadata.pop("nbgrader", None)  # of an earlier handout
     is_solution = SOLUTION in tags(cell)
     if is_solution:
         cell.metadata["tags"] = [tag for tag in tags(cell) if tag != SOLUTION]

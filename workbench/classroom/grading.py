@@ -170,7 +170,7 @@ def _given_in_run(notebook: NotebookNode, session: str, timeout: float | None, r
     """Run a notebook in an empty folder and return the answers that it computes; note in the row how it failed."""
     bare = without_outputs(notebook)
     bare.cells.insert(0, new_code_cell(SILENCE))
-    with tempfile.TemporaryDirectory(prefix="grade-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True) as scratch:
         (Path(scratch) / "work").mkdir()
         work = NotebookWork(nbformat.writes(bare), f"{name}.ipynb", str(Path(scratch) / "work"), scratch)
         outcome = run_alone(Setup(session, work, timeout), Task(0, {}), lambda cell_index: None)

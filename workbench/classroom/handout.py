@@ -20,6 +20,7 @@ from workbench.workers.messages import RECORDED, Outcome
 
 HANDOUT = Path("handout")
 STUDENT, TEACHER, ANSWERS = "student", "teacher", "answers.json"
+LARGEST_NOTES = 1_000_000  # bytes that are read of what a run has noted
 
 Answers = dict[str, list[dict[str, Any]]]  # of each notebook: number, name, truths and tolerances of each exercise
 
@@ -80,8 +81,11 @@ def _write(job: Job, outcome: Outcome, scratch: Path, folder: Path) -> list[dict
 def notes(file: Path) -> dict[int, list[dict[str, Any]]]:
     """Return what `check` noted in a run, by the number of its cell; a file that anything has written is read, too."""
     found: dict[int, list[dict[str, Any]]] = {}
-    text = file.read_bytes()[:LARGEST_NOTES].decode("utf-8", "replace") if file.is_file() else ""
-    for line in text.splitlines():
+    text = b""
+    if file.is_file():
+        with open(file, "rb") as opened:
+            text = opened.read(LARGEST_NOTES)
+    for line in text.decode("utf-8", "replace").splitlines():
         try:
             note = json.loads(line)
         except (ValueError, RecursionError):
@@ -89,9 +93,6 @@ def notes(file: Path) -> dict[int, list[dict[str, Any]]]:
         if isinstance(note, dict) and isinstance(note.get("check"), int):
             found.setdefault(note["check"], []).append(note)
     return found
-
-
-LARGEST_NOTES = 1_000_000  # bytes
 
 
 def _answers(executed: NotebookNode, noted: dict[int, list[dict[str, Any]]]) -> list[dict[str, Any]]:
