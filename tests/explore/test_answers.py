@@ -39,6 +39,13 @@ def test_a_sealed_word_accepts_the_word_alone():
     ]
 
 
+@pytest.mark.parametrize("truth", [{"Pearson", "information"}, seal({"Pearson", "information"})])
+def test_a_set_of_words_is_right_in_any_order(truth):
+    wrong = ({"Pearson"}, {"Pearson", "information", "x"}, set())
+    predictions = ({"Information", "pearson."}, "information, pearson", *wrong)
+    assert [is_right(each, truth) for each in predictions] == [True, True, False, False, False]
+
+
 @pytest.mark.parametrize(("truth", "shown"), [("depends", "depends"), (0.25, "0.25"), (576, "576")])
 def test_a_seal_shows_no_answer_and_is_never_the_same(truth, shown):
     seals = {seal(truth) for _ in range(5)}

@@ -25,9 +25,20 @@ HEADING = re.compile(r"\*\*Exercise(?: \d+)?\.\*\*")
 EMPTY = "# your answer"
 
 
-def exercises(notebook: NotebookNode) -> list[NotebookNode]:
-    """Return the cells that check an answer, in order; their ids are the names of the exercises."""
-    return [cell for cell in notebook.cells if checks(cell)]
+def exercises(notebook: NotebookNode) -> dict[str, NotebookNode]:
+    """Return the cells that check an answer, in order; their ids are the names of the exercises.
+
+    The keys are the numbers of the headings above them, as in "3". A second check below a heading is "3.2".
+    """
+    found: dict[str, NotebookNode] = {}
+    heading, of_heading = 0, 0
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and (headings := len(HEADING.findall(cell.source))):
+            heading, of_heading = heading + headings, 0
+        elif checks(cell):
+            of_heading += 1
+            found[f"{heading}.{of_heading}" if of_heading > 1 else f"{heading}"] = cell
+    return found
 
 
 def checks(cell: NotebookNode) -> list[ast.Call]:

@@ -47,7 +47,7 @@ class Row:
     """One student: by notebook and number a score from 0 to 1, "" or COMPUTED, and notes of what was wrong."""
 
     student: str
-    scores: dict[tuple[str, int], float | str]
+    scores: dict[tuple[str, str], float | str]
     notes: list[str]
 
 

@@ -97,7 +97,7 @@ def notes(file: Path) -> dict[int, list[dict[str, Any]]]:
 
 def _answers(executed: NotebookNode, noted: dict[int, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     answers = []
-    for number, cell in enumerate(exercises(executed), 1):
+    for number, cell in exercises(executed).items():
         of = noted.get(cell.execution_count, [])
         truths, tolerances = [note["truth"] for note in of], [note["tolerance"] for note in of]
         answers.append({"exercise": number, "name": cell.id, "truths": truths, "tolerances": tolerances})

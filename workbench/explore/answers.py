@@ -15,36 +15,46 @@ NEARLY_ZERO = 1e-12  # smaller numbers count as 0
 NARROWEST = 1e-9  # relative width of a step of the grid, for a tolerance of 0
 
 
-def is_right(prediction: Any, truth: float | str, tolerance: float = 0.02) -> bool:
+Truth = float | str | set[str]
+
+
+def is_right(prediction: Any, truth: Truth, tolerance: float = 0.02) -> bool:
     """Tell whether a prediction is right; `tolerance` is relative. A number may be text, such as "9/2".
 
     Raises:
         ValueError: the truth is a number, and the prediction is not.
     """
-    sealed = isinstance(truth, str) and truth.startswith(MARK)
-    salt, start, digest = str(truth)[len(MARK) :].split(":") if sealed else ("", "", "")
-    if isinstance(truth, str) and not start:
+    known = plain(truth)
+    sealed = isinstance(known, str) and known.startswith(MARK)
+    salt, start, digest = known[len(MARK) :].split(":") if sealed else ("", "", "")
+    if isinstance(known, str) and not start:
         word = _word(prediction)
-        return _digest(salt, word) == digest if digest else word == truth.lower()
+        return _digest(salt, word) == digest if digest else word == known.lower()
     number = _number(prediction)
     if not digest:
-        return math.isclose(number, float(truth), rel_tol=tolerance, abs_tol=NEARLY_ZERO)
+        return math.isclose(number, float(known), rel_tol=tolerance, abs_tol=NEARLY_ZERO)
     return math.isfinite(number) and _digest(salt, _step(number, float(start), tolerance)) == digest
 
 
-def seal(truth: float | str, tolerance: float = 0.02) -> str:
+def plain(answer: Any) -> Any:
+    """Return an answer; a set of words becomes one text, which does not depend on their order."""
+    return ", ".join(sorted(map(_word, answer))) if isinstance(answer, set | frozenset) else answer
+
+
+def seal(truth: Truth, tolerance: float = 0.02) -> str:
     """Return a text that `is_right` takes in place of the truth, with the same tolerance, and that does not show it.
 
     Raises:
         ValueError: the truth is not finite, or the tolerance is not in [0, 1).
     """
-    if isinstance(truth, str) and truth.startswith(MARK):
-        return truth
+    known = plain(truth)
+    if isinstance(known, str) and known.startswith(MARK):
+        return known
     salt, start = os.urandom(4).hex(), ""
-    if isinstance(truth, str):
-        step = truth.lower()
+    if isinstance(known, str):
+        step = known.lower()
     else:
-        number = float(truth)
+        number = float(known)
         if not (math.isfinite(number) and 0 <= tolerance < 1):
             raise ValueError(f"truth={truth}, tolerance={tolerance}: must be finite, and in [0, 1), to be sealed")
         width = _width(tolerance)
@@ -55,7 +65,7 @@ def seal(truth: float | str, tolerance: float = 0.02) -> str:
 
 
 def _word(prediction: Any) -> str:
-    return str(prediction).strip(" .!\"'").lower()
+    return str(plain(prediction)).strip(" .!\"'").lower()
 
 
 def _number(prediction: Any) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.explore.answers import is_right
+from workbench.explore.answers import Truth, is_right, plain
 
 METRIC_TYPE = "application/vnd.workbench.metric+json"
 LONGEST = 200  # characters of a prediction that a run notes
@@ -89,7 +89,7 @@ def _scores(name: str, values: Any) -> list[float]:
     return scores
 
 
-def check(prediction: float | str | None, truth: float | str, tolerance: float = 0.02, hint: str = "") -> None:
+def check(prediction: Truth | None, truth: Truth, tolerance: float = 0.02, hint: str = "") -> None:
     """Print whether a reader's prediction is right, without printing the truth, which may be sealed.
 
     `tolerance` is relative. A `prediction` of None means that there is none yet. In a run, prediction and truth are
@@ -107,7 +107,7 @@ def check(prediction: float | str | None, truth: float | str, tolerance: float =
         raise AssertionError(said)
 
 
-def _judged(prediction: Any, truth: float | str, tolerance: float) -> tuple[str, bool | None]:
+def _judged(prediction: Any, truth: Truth, tolerance: float) -> tuple[str, bool | None]:
     """Return what to say of a prediction, and whether it is right; None if there is none, or it is not a number."""
     if prediction is None:
         return "No prediction yet: write one instead of None, and run the cell again.", None
@@ -118,15 +118,15 @@ def _judged(prediction: Any, truth: float | str, tolerance: float) -> tuple[str,
     return "Right." if right else "Not yet.", right
 
 
-def _note(prediction: Any, truth: float | str, tolerance: float) -> None:
+def _note(prediction: Any, truth: Truth, tolerance: float) -> None:
     from IPython import get_ipython
 
-    shell = get_ipython()
+    shell, answer = get_ipython(), plain(truth)
     found = {
         # The number of the cell; execution_count is that of the next cell in new versions of IPython.
         "check": len(shell.history_manager.input_hist_parsed) - 1 if shell else 0,
-        "prediction": None if prediction is None else str(prediction)[:LONGEST],
-        "truth": truth if isinstance(truth, str) else float(truth),
+        "prediction": None if prediction is None else str(plain(prediction))[:LONGEST],
+        "truth": answer if isinstance(answer, str) else float(answer),
         "tolerance": tolerance,
     }
     with open(os.environ["WORKBENCH_METRICS"], "a", encoding="utf-8") as file:
