@@ -16,7 +16,7 @@ from workbench.sparse_lp.reference import lp_threshold, power_of_product
 
 RANGES = 256  # largest number of ranges of rows; row numbers are sorted by range, and a range is a job
 
-LARGEST_SHORT = 64  # largest p for which a shorter polynomial is accurate to 1e-7, enough for float32 weights
+LARGEST_SINGLE = 6  # largest p for which powers of float32 weights are computed in float32; none leaves float64's range
 
 NEAR = 1000.0  # powers with a larger exponent, to the base 2, may be beyond the range where the slope is not
 LARGEST_FINITE = 1e15  # for p above this, the proximal operator changes by less than 1e-13
@@ -107,9 +107,11 @@ def _penalty(flat: np.ndarray, p: float, threshold: np.floating) -> tuple[float,
     mask = np.empty(flat.size, np.bool_)
     marks = mask.view(np.uint8)
     totals = np.zeros(-(-flat.size // SAMPLE))
-    any_power = loops_penalty.SHORT_POWER if flat.dtype == np.float32 and p <= LARGEST_SHORT else loops_penalty.POWER
-    kind = variant(PENALTIES.get(p, any_power))
-    _run(lambda start, stop: loops_penalty.penalty(flat, marks, kind, p, threshold, totals, start, stop), flat.size)
+    number = PENALTIES.get(p, loops_penalty.POWER)
+    if number == loops_penalty.POWER and flat.dtype == np.float32 and p <= LARGEST_SINGLE:
+        number = loops_penalty.SINGLE_POWER
+    kind, power = variant(number), _split(p) if number == loops_penalty.SINGLE_POWER else p
+    _run(lambda start, stop: loops_penalty.penalty(flat, marks, kind, power, threshold, totals, start, stop), flat.size)
     with np.errstate(over="ignore"):
         total = float(totals.sum())
     return math.fsum(totals) if math.isfinite(total) else total, mask
@@ -126,6 +128,13 @@ def _prox(weight: float, p: float) -> tuple[tuple[int, ...], loops_prox.Prox]:
     strength = 0.5 / (0.5 + weight) if p == 2 else power_of_product(weight, p, power)
     log_strength = math.log2(weight) + (math.log2(p) if p else 0.0)
     return variant(number), loops_prox.Prox(weight, p, lp_threshold(weight, p), strength, log_strength)
+
+
+def _split(p: float) -> tuple[np.float32, np.float32]:
+    """Return p as the sum of a float32 of 16 bits and a smaller one."""
+    fraction, exponent = math.frexp(p)
+    high = math.ldexp(round(fraction * 2**16), exponent - 16)
+    return np.float32(high), np.float32(p - high)
 
 
 def _rounded_down(threshold: float, dtype: np.dtype) -> np.floating:
