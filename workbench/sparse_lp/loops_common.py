@@ -21,12 +21,19 @@ from workbench.compiling import compiler
 kernel = compiler(fastmath={"contract"})
 part = compiler(fastmath={"contract"}, forceinline=True)
 
-f32, f64, i32, i64, u = np.float32, np.float64, np.int32, np.int64, np.uintp  # unsigned indices need no test for Python's negative ones
+f32, f64, i32, i64, u = (
+    np.float32,
+    np.float64,
+    np.int32,
+    np.int64,
+    np.uintp,
+)  # unsigned indices need no test for Python's negative ones
 
 TILE = 256  # elements
 SAMPLE = 1 << 14  # elements in a job
 
 SMALLEST, SCALE, SCALED_BY = 2.2250738585072014e-308, 18014398509481984.0, 54.0  # smallest normal number; 2^54
+SMALLEST_SINGLE, SCALE_SINGLE, SCALED_BY_SINGLE = f32(1.1754943508222875e-38), f32(16777216.0), f32(24.0)
 ROOT_HALF, ROOT_HALF_SINGLE = i64(0x3FE6A09E667F3BCD), i32(0x3F3504F3)  # the bits of sqrt(1/2)
 MANTISSA = i64(52)
 
@@ -83,33 +90,47 @@ def power(size, p):
 
 
 @part
-def power_single(x, lifted, high, low):
-    """Return f in [0.7, 1.42] and a whole n with (x / 2^lifted)^(high + low) = f 2^n, for a normal positive float32.
+def log2_single(x):
+    """Return the whole and the fractional part of log2 x, which is between -1/2 and 1/2, for a positive float32.
 
-    `high` has at most 16 bits, so that its product with an exponent is exact. The relative error is 2e-7 up to an
-    exponent of 2. The polynomials are minimax fits: log2(1 + f) / f for 1 + f in [sqrt(1/2), sqrt(2)], and 2^g for
-    |g| <= 1/2.
+    The polynomial is a minimax fit of log2(1 + f) / f for 1 + f in [sqrt(1/2), sqrt(2)].
     """
-    bits = f32(x).view(np.int32)
+    small = x < SMALLEST_SINGLE
+    bits = f32(x * SCALE_SINGLE if small else x).view(np.int32)
     exponent = i32(i32(bits - ROOT_HALF_SINGLE) >> i32(23))
     f = i32(bits - i32(exponent << i32(23))).view(np.float32) - f32(1)
-    q = f32(0.12925776839256287)
-    q = q * f + f32(-0.20893102884292603)
-    q = q * f + f32(0.2152133733034134)
-    q = q * f + f32(-0.23867614567279816)
-    q = q * f + f32(0.28793904185295105)
-    q = q * f + f32(-0.3607162535190582)
-    q = q * f + f32(0.4809102714061737)
-    q = q * f + f32(-0.7213472127914429)
-    q = q * f + f32(1.4426950216293335)
-    whole, fraction = f32(exponent) - lifted, q * f
-    exact, rest = high * whole, low * whole + (high + low) * fraction
+    square = f * f
+    low = (f32(-0.3607162535190582) * f + f32(0.4809102714061737)) * square
+    low += f32(-0.7213472127914429) * f + f32(1.4426950216293335)
+    high = (f32(0.12925776839256287) * f + f32(-0.20893102884292603)) * f + f32(0.2152133733034134)
+    high = high * square + (f32(-0.23867614567279816) * f + f32(0.28793904185295105))
+    return f32(exponent) - (SCALED_BY_SINGLE if small else f32(0)), (high * (square * square) + low) * f
+
+
+@part
+def exp2_single(exact, rest):
+    """Return f in [0.7, 1.42] and a whole n with 2^(exact + rest) = f 2^n; f is off by 1e-7 of itself."""
     n = np.rint(exact + rest)
     g = (exact - n) + rest
-    q = f32(0.00015345794963650405)
-    q = q * g + f32(0.0013399932067841291)
-    q = q * g + f32(0.009618489071726799)
-    q = q * g + f32(0.05550328642129898)
-    q = q * g + f32(0.24022646248340607)
-    q = q * g + f32(0.6931471824645996)
-    return q * g + f32(1), n
+    square = g * g
+    low = (f32(0.24022646248340607) * square) + (f32(0.6931471824645996) * g + f32(1))
+    high = (f32(0.00015345794963650405) * g + f32(0.0013399932067841291)) * square
+    high += f32(0.009618489071726799) * g + f32(0.05550328642129898)
+    return high * (square * g) + low, n
+
+
+@part
+def power_single(whole, fraction, exponents):
+    """Return f and n with 2^c x^p = f 2^n, given log2 x and float32 (p, its rest, c, its rest).
+
+    p and c are multiples of 2^-10, so that no digit is lost however large the logarithms are.
+    """
+    p, p_rest, c, c_rest = exponents
+    return exp2_single(p * whole + c, (p_rest * whole + c_rest) + (p + p_rest) * fraction)
+
+
+@part
+def times_two_to(factor_and_exponent):
+    """Return f 2^n as a float32 if it is a normal number; a smaller one is 0."""
+    f, n = factor_and_exponent
+    return f * i32((i32(max(n, f32(-127))) + i32(127)) << i32(23)).view(np.float32)

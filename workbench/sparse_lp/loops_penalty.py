@@ -16,6 +16,7 @@ from workbench.sparse_lp.loops_common import (
     i64,
     kernel,
     log2,
+    log2_single,
     part,
     power,
     power_single,
@@ -26,9 +27,6 @@ sums_part = compiler(fastmath={"contract", "reassoc"}, forceinline=True)  # the 
 
 # Variants: the formula for the penalty and the slope of a weight.
 COUNT, ROOT, ABSOLUTE, SQUARE, POWER, SINGLE_POWER = 1, 2, 3, 4, 5, 6
-
-# Smaller numbers, which have fewer digits, are multiplied by 2^24 first.
-SMALLEST_SINGLE, LIFT, LIFTED_BY = f32(1.1754943508222875e-38), f32(16777216.0), f32(24.0)
 
 
 @sums_part
@@ -51,12 +49,11 @@ def _add_powers(w, at, count, kind, p):
 
 @part
 def _powers_single(w, at, count, p, factors, exponents):
-    """Write float32 factors and exponents of |w|^p = factor 2^exponent; `p` is (high, low) of `power_single`."""
+    """Write float32 factors and exponents of |w|^p = factor 2^exponent; `p` is as in `power_single`."""
     for i in range(count):
         size = abs(w[at + i])
-        small = size < SMALLEST_SINGLE
-        lifted, by = (size * LIFT, LIFTED_BY) if small else (size, f32(0))
-        factor, exponents[i] = power_single(lifted, by, p[0], p[1])
+        whole, fraction = log2_single(size)
+        factor, exponents[i] = power_single(whole, fraction, p)
         factor = f32(0) if size == f32(0) else factor
         factors[i] = factor if size < f32(np.inf) else size  # an infinity or NaN
 
@@ -81,7 +78,7 @@ def _keep_large(w, mask, at, count, threshold):
 def penalty(w, mask, kind, p, threshold, totals, start, stop):
     """Write the sum of |w|^p of each job to totals (jobs,), mark weights above the threshold, and zero the others.
 
-    `p` is a number, or two for SINGLE_POWER, see `power_single`.
+    `p` is a number, or for SINGLE_POWER four, see `power_single`.
     """
     step = u(64 // w.itemsize)
     factors, exponents = np.empty(TILE, np.float32), np.empty(TILE, np.float32)
