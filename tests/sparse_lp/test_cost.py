@@ -48,9 +48,9 @@ def test_simple_proxes():
     assert prox_cost((2, 3), 2) == Cost(other_flops=6) + moved
 
 
-# Before: small, not finite, a choice, and far on two sides: 5. After: the sign, 0, small, not finite, and a choice for
+# Before: small, not finite, a choice, and far: 4. After: the sign, 0, small, not finite, and a choice for
 # each: 8.
-BOUNDED = 5 + 8
+BOUNDED = 4 + 8
 
 
 @pytest.mark.parametrize("p", [0.3, 0.5, 2 / 3])

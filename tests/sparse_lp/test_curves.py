@@ -14,10 +14,9 @@ def on_curve(p, k):
         return 1 - k * np.polynomial.polynomial.polyval(np.sqrt(1 - k * middle), terms)
     below, above = np.split(terms, 2)
     a = np.exp2(np.log2(k) - middle)
-    low = 1 - a * np.polynomial.polynomial.polyval(a, below)
-    with np.errstate(over="ignore", invalid="ignore"):
-        a **= 1 / (1 - p)
-    return np.where(a > 1, low, a * np.polynomial.polynomial.polyval(np.minimum(a, 1), above))
+    low = 1 - a * np.polynomial.polynomial.polyval(np.minimum(a, 1), below)
+    high = np.maximum(a, 1) ** (1 / (1 - p))
+    return np.where(a < 1, low, high * np.polynomial.polynomial.polyval(high, above))
 
 
 @pytest.mark.parametrize("p", [1e-9, 0.3, 0.5, 2 / 3, 0.8, 0.95, 1.2, 1.5, 1.99, 2.01, 3, 6])

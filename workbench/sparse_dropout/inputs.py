@@ -64,8 +64,9 @@ def checked_matrix(name: str, matrix: Any, types: Types = NUMBERS) -> Stored:
 
 def _has_duplicates(stored: Stored) -> bool:
     minors, bounds = stored.minors, stored.bounds
-    rising = minors[1:] > minors[:-1]
-    rising[bounds[1:-1][(bounds[1:-1] > 0) & (bounds[1:-1] < minors.size)] - 1] = True  # a line begins here
+    rising = np.empty(minors.size + 1, np.bool_)
+    np.greater(minors[1:], minors[:-1], out=rising[1:-1])
+    rising[bounds] = True  # a line begins or ends here
     if rising.all():
         return False
     majors = stored.majors

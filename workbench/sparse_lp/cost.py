@@ -9,7 +9,7 @@
 
 Comparisons and choices are not floating-point operations and are counted separately. Absolute values, signs,
 conversions and products known before the loop, such as alpha p, are not counted. A power includes its exponent. Weights
-are taken as within 2^-100 and 2^100 of 1, and so are elements of float64: others need Halley's method.
+are taken as from 2^-100 to 2^100, and elements of float64 as up to 2^100: others need Halley's method.
 """
 
 import math
@@ -51,7 +51,7 @@ SINGLE_ABOVE_ONE = Cost(comparisons=6)  # choose three more exponents, and x whe
 BELOW_ONE = Cost(multiply_adds=3, other_flops=7, comparisons=1, divisions=1, powers=1)
 ABOVE_ONE = Cost(multiply_adds=3, other_flops=11, comparisons=5, divisions=2, exponentials=1, logarithms=1)
 POLISH = Cost(multiply_adds=2, other_flops=4, comparisons=5, divisions=1, powers=1)  # the last step for float64
-BOUNDED = Cost(comparisons=13)  # set known results aside and see what is far; then restore them and the signs
+BOUNDED = Cost(comparisons=12)  # set known results aside and see what is far; then restore them and the signs
 SHRINKS = {1: Cost(other_flops=1, comparisons=4), 2: Cost(other_flops=1)}  # shrink rows as Caffe2 does
 
 SIZES = (4, 8)

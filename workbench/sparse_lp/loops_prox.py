@@ -56,7 +56,7 @@ def _prox_without_root(x, z, at, to, count, kind, scalars):
 
 @part
 def _load_sizes(x, at, count, scalars, sizes):
-    """Write |x| to `sizes`, and return how many are beyond FAR, where a power of the curve may be out of range.
+    """Write |x| to `sizes`, and return how many are above FAR, where a power of the curve may be out of range.
 
     Where the result is known, a harmless size above the threshold is written instead.
     """
@@ -65,7 +65,7 @@ def _load_sizes(x, at, count, scalars, sizes):
         size = abs(f64(x[at + i]))
         known = (size <= scalars.threshold) | (not size < np.inf)
         sizes[i] = harmless if known else size
-        far += (sizes[i] > FAR) | (sizes[i] < 1.0 / FAR)
+        far += sizes[i] > FAR
     return far
 
 
