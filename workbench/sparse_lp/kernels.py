@@ -4,6 +4,7 @@ Threads share the work by ranges of the array or of the table's rows. So no two 
 row named k times is shrunk k times with any number of threads.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -49,6 +50,9 @@ def sparse_lp_regularizer(
 
 
 def sparse_lp(w: np.ndarray, alpha: float, p: float, sparsity_threshold: float) -> tuple[float, np.ndarray]:
+    if w.flags.c_contiguous:
+        loss, mask = _penalty(w.reshape(-1), p, _rounded_down(sparsity_threshold, w.dtype))
+        return (alpha * loss if alpha else 0.0), mask.reshape(w.shape)
     order = np.argsort([-abs(stride) for stride in w.strides], kind="stable")
     in_memory = w.transpose(order)
     in_place = in_memory.flags.c_contiguous
@@ -113,15 +117,17 @@ def _penalty(flat: np.ndarray, p: float, threshold: np.floating) -> tuple[float,
         number = loops_penalty.SINGLE_POWER
     kind, power = variant(number), _exponents(p) if number == loops_penalty.SINGLE_POWER else p
     _run(lambda start, stop: loops_penalty.penalty(flat, marks, kind, power, threshold, totals, start, stop), flat.size)
-    with np.errstate(over="ignore"):
-        total = float(totals.sum())
-    return math.fsum(totals) if math.isfinite(total) else total, mask
+    try:
+        return math.fsum(totals), mask
+    except OverflowError:  # the sum is beyond the range of float64
+        return math.inf, mask
 
 
 def _run(work, elements: int) -> None:
     parallel.run(work, -(-elements // SAMPLE), elements)
 
 
+@functools.lru_cache(maxsize=64)  # a step of training asks for the same again
 def _prox(weight: float, p: float, dtype: np.dtype) -> tuple[tuple[int, ...], loops_prox.Prox, np.ndarray]:
     """Return the variant of the loop, its scalars, and the coefficients of the curve."""
     p = min(p, LARGEST_FINITE) if p < math.inf else p
@@ -145,6 +151,7 @@ def _exponents(p: float, c: float = 0.0) -> tuple[np.float32, ...]:
     return np.float32(p_), np.float32(p - p_), np.float32(c_), np.float32(c - c_)
 
 
+@functools.lru_cache(maxsize=64)
 def _rounded_down(threshold: float, dtype: np.dtype) -> np.floating:
     """Return the largest number of a type that is at most the threshold; comparing |w| with either gives the same."""
     with np.errstate(over="ignore"):
