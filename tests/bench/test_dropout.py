@@ -56,7 +56,7 @@ def test_rows_are_written_as_json(small, fake_peer, tmp_path, capsys):
     assert names[:2] == ["2,000 segments, ratio 0.5, 1 thread", "2,000 segments, ratio 0.3, 1 thread"]
     assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     shown = capsys.readouterr().out
-    assert "verified 24 configurations against the reference" in shown
+    assert "verified 28 configurations against the reference" in shown
     assert "random numbers differ from ours" in shown
     assert "| direction | ratio | replacement | scaled | stored | shape | layout | threads |" in shown
     assert "| forward | 0.05 | 0 | no | 40,000 | 310×290 | CSR | 2 |" in shown

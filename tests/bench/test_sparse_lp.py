@@ -77,7 +77,7 @@ def test_rows_are_written_as_json(small, fake_peer, monkeypatch, tmp_path, capsy
     assert [row["p"] for row in one if row["operator"] == "SparseLp"] == [1, 2, 0.5, 2 / 3, 3, 0.3]
     for operator, strength in (("LpProx", "weight"), ("LpGradient", "alpha")):
         found = [(row["p"], row[strength]) for row in one if row["operator"] == operator]
-        assert found == [(p, 0.125) for p in (0, 0.5, 2 / 3, 1, 1.5, 2)]
+        assert found == [(p, 0.125) for p in (0, 0.3, 0.5, 2 / 3, 1, 1.5, 2)]
     solved = [row for row in one if row["operator"] == "Lasso"]
     assert [(row["shape"], row["layout"], row["gap"], list(row["peers"])) for row in solved] == [
         ([60, 210], "dense", 1e-6, ["scikit-learn"]),
@@ -125,7 +125,8 @@ def test_ratios_of_known_times(small, fake_peer, known_times, monkeypatch):
             assert ratios("SparseLp", threads, p) == ["ours / pass in place 3.00 (≤ 2) ✗"]
         for p in (2 / 3, 3, 0.3):
             assert ratios("SparseLp", threads, p) == ["ours / pass in place 3.00 (≤ 4)"]
-        assert ratios("LpProx", threads, 1.5) == ratios("LpGradient", threads, 0) == ["ours / copy 3.00"]
+        assert ratios("LpProx", threads, 1.5) == ["ours / copy 3.00 (≤ 8)"]
+        assert ratios("LpProx", threads, 1) == ratios("LpGradient", threads, 0) == ["ours / copy 3.00"]
         for layout in ("dense", "CSC"):
             solved = ["ours / pass over X 3.00", "scikit-learn / ours 0.50 (≥ 1) ✗"]
             assert ratios("Lasso", threads, layout=layout) == solved

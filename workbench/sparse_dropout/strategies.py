@@ -71,7 +71,8 @@ def _means_of_table(table: np.ndarray) -> np.ndarray:
             sums += np.add.reduce(block.astype(np.float64), axis=0)
             counts += np.add.reduce((block != 0).view(np.uint8), axis=0, dtype=np.uint8 if step == FEW else np.intp)
     if not np.isfinite(sums).all():  # an infinity or NaN, or a sum that overflows
-        return _means(*present(table, features), features)
+        values, columns = present(table, features)
+        return _means(values, np.asarray(columns), features)
     return sums / np.maximum(counts, 1)
 
 
