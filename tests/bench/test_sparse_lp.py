@@ -96,7 +96,7 @@ def test_rows_are_written_as_json(small, fake_peer, monkeypatch, tmp_path, capsy
     assert all(0 < each["value"] <= each["target"] == 1e-6 for each in gaps)
     assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     shown = capsys.readouterr().out
-    assert "verified 56 configurations against the reference" in shown
+    assert "verified 60 configurations against the reference" in shown
     assert "| direction | p | sparsity_threshold | shape | layout | threads |" in shown
     assert "param[i] = param[i]" in shown
     assert "computed alike from every solver's weights" in shown
