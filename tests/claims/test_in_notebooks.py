@@ -32,6 +32,6 @@ def test_numbers_are_those_of_the_file_and_a_setting_without_them_is_left_out():
 
 
 def test_a_span_is_the_interval_of_the_mean_in_percent():
-    # The mean is 0.2, the deviation 0.1, and t at 99 % with two degrees of freedom 9.925: 9.925 * 0.1 / sqrt(3) = 0.573.
+    # Mean 0.2, deviation 0.1, and t at 99 % with two degrees of freedom 9.925: 9.925 * 0.1 / sqrt(3) = 0.573
     assert span([0.1, 0.2, 0.3]) == "-37% to +77%"
     assert span([0.1, 0.2, 0.3], 1) == "-37.3% to +77.3%"
