@@ -387,7 +387,7 @@ RUNGS = (
         local_response_norm,
         "The package's own kernel does the same with longer rows, and looks for numbers that need more care.",
         _work_of_the_kernel,
-        (local_response_norm,),
+        (),
         threaded=True,
     ),
 )

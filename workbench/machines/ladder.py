@@ -1,6 +1,7 @@
 """Compare ways to compute the same thing that become faster rung by rung: predict, verify, then time them in turns."""
 
 import dataclasses
+import functools
 import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -57,9 +58,8 @@ class Rung:
 
 def climb(
     rungs: Sequence[Rung],
-    calls: Mapping[str, Callable[[Callable], Any]],
+    arguments: Mapping[str, tuple],
     is_right: Callable[[str, Any], bool],
-    reads: Mapping[str, tuple[np.ndarray, ...]],
     *,
     threads: int = 1,
     rounds: int = 5,
@@ -67,30 +67,28 @@ def climb(
     """Verify every rung, then time them in turns; return the median seconds of each by name.
 
     Args:
-        rungs: the rungs; each runs with `threads` threads if it is threaded, else with one.
-        calls: by name of the rung, a function that calls the rung's function with its arguments.
+        rungs: the rungs.
+        arguments: the arguments of each rung's function, by its name.
         is_right: from a rung's name and its result to whether the result is right.
-        reads: by name of the rung, the arrays that it reads.
-        threads, rounds: number of threads, and of times to take the median of.
+        threads: number of threads of the threaded rungs; the others use one.
+        rounds: number of times to take the median of.
 
     Raises:
-        ArithmeticError: a rung's result is not right; nothing has been timed then.
+        ArithmeticError: a rung's result is not right; none has been timed then.
     """
     contenders = {}
     for rung in rungs:
-        with thread_limit(threads if rung.threaded else 1):
-            if not is_right(rung.name, calls[rung.name](rung.function)):
-                raise ArithmeticError(f"rung {rung.name!r}: its result is not right; no rung was timed")
-        contenders[rung.name] = Contender(_with_threads(rung, calls[rung.name], threads), reads[rung.name])
+        given = arguments[rung.name]
+        run = functools.partial(_run, rung.function, given, threads if rung.threaded else 1)
+        if not is_right(rung.name, run()):
+            raise ArithmeticError(f"rung {rung.name!r}: its result is not right; no rung was timed")
+        contenders[rung.name] = Contender(run, tuple(each for each in given if isinstance(each, np.ndarray)))
     return {name: timing.seconds for name, timing in measure(contenders, rounds).items()}
 
 
-def _with_threads(rung: Rung, call: Callable, threads: int) -> Callable[[], object]:
-    def run() -> object:
-        with thread_limit(threads if rung.threaded else 1):
-            return call(rung.function)
-
-    return run
+def _run(function: Callable, given: tuple, threads: int) -> Any:
+    with thread_limit(threads):
+        return function(*given)
 
 
 def measured_python_step(tries: int = 5) -> float:

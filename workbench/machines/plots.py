@@ -33,8 +33,10 @@ def ladder(
     heights = [bars[name] for name in names]
     drawing.bars(ax, label, x, heights, color, width=0.62, label=label, alpha=0.85)
     for place, name in zip(x, names, strict=True):
-        at = bars[name] * 1.12
-        drawing.write(ax, f"time {name}", place, at, _short(bars[name]), ha="center", va="bottom", fontsize=8)
+        above = 1.15 * max(bars[name], predicted[name])
+        look = {"ha": "center", "va": "bottom", "fontsize": 8}
+        back = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
+        drawing.write(ax, f"time {name}", place, above, _short(bars[name]), bbox=back, **look)
     if measured is not None:
         look = {"marker": "_", "markersize": 34, "markeredgewidth": 2.5, "linestyle": "", "color": PREDICTED}
         drawing.line(ax, "predicted", x, [predicted[name] for name in names], label="predicted", **look)
