@@ -107,7 +107,7 @@ RUNGS = (
     Rung(
         "select",
         select,
-        "A choice needs no multiplication and no inverted mask, and infinity stays out of dropped places.",
+        "A choice moves about the same bytes and gains little; but it is right: infinity times 0 is not a number.",
         _work_of_select,
         (select,),
     ),
