@@ -82,7 +82,8 @@ def test_help_shows_the_commands_and_imports_nothing_heavy():
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.rstrip().endswith("[]")
-    for command in ("run", "report", "save", "lab", "bench", "machine", "figures", "operators"):
+    commands = ("run", "report", "save", "handout", "grade", "cite", "lab", "bench", "machine", "figures", "operators")
+    for command in commands:
         assert re.search(rf"^\W*{command}\s", shown, re.MULTILINE)
 
 

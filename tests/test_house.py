@@ -15,7 +15,7 @@ FLOORS = (
     ("terminal",),
     ("bench", "claims"),
     ("experiments",),
-    ("sweep", "app"),
+    ("sweep", "app", "classroom"),
     ("report",),
     ("workers",),
     ("explore", "cluster"),

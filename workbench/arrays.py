@@ -135,7 +135,7 @@ def checked_indices(indices: Any, rows: int) -> np.ndarray:
 
 def is_sparse(x: Any) -> bool:
     """Return whether x is a SciPy sparse array, without importing SciPy."""
-    return any(kind.__module__.startswith("scipy.sparse") for kind in type(x).__mro__)
+    return type(x) is not np.ndarray and any(kind.__module__.startswith("scipy.sparse") for kind in type(x).__mro__)
 
 
 def check_sound(name: str, matrix: Any) -> None:

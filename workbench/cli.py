@@ -124,6 +124,68 @@ def save(notebooks: Notebooks = None, jobs: Jobs = None, timeout: Timeout = None
     raise typer.Exit(1 if failed else 0)
 
 
+@app.command()
+def handout(
+    notebooks: Notebooks = None,
+    jobs: Jobs = None,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the handout.")] = Path("handout"),
+    timeout: Timeout = None,
+) -> None:
+    """Run notebooks, and write copies without answers for students and complete ones for the teacher.
+
+    Students get DIR/student, or the same as DIR/student.zip; answers.json in DIR/teacher is what `grade` reads.
+    """
+    from workbench.classroom import make_handout
+
+    with refusals():
+        answers, errors = make_handout(_found(notebooks), output=output, jobs=jobs, timeout=timeout, console=Console())
+    for path, error in errors.items():
+        print_failure(f"{path} failed, and no handout was written", error)
+    if errors:
+        raise typer.Exit(1)
+    for name, exercises in answers.items():
+        print(f"{name}: {len(exercises)} exercises")
+    print(output)
+
+
+@app.command()
+def grade(
+    folder: Annotated[Path, typer.Argument(help="Folder with a folder for each student.", show_default=False)],
+    answers: Annotated[Path, typer.Option(metavar="FILE", help="The teacher's answers.")] = Path(
+        "handout/teacher/answers.json"
+    ),
+    output: Annotated[Path, typer.Option("--output", metavar="FILE", help="The table, CSV.")] = Path("grades.csv"),
+    run: Annotated[bool, typer.Option("--run", help="Run notebooks whose answers are computed.")] = False,
+    jobs: Jobs = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", help="Time limit of each notebook with --run.")
+    ] = 120.0,
+) -> None:
+    """Check the answers of a class, and write a table with a line for each student.
+
+    Nothing is run without --run. With it, a student's notebook is a program with your rights on this machine.
+    """
+    from workbench.classroom import grading
+
+    with refusals():
+        rows = grading.grade(folder, answers, run=run, jobs=jobs, timeout=timeout)
+        grading.write_table(rows, grading.read_answers(answers), output)
+    print(f"{output}: {len(rows)} students")
+
+
+@app.command()
+def cite(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[RUN]", help="Folder of a run, such as reports/01-lrn.")
+    ] = None,
+) -> None:
+    """Print an entry for BibTeX; with the folder of a run, it says what was run."""
+    from workbench.report.citation import bibtex
+
+    with refusals():
+        print(bibtex(folder))
+
+
 @app.command(cls=ParameterCommand)
 def sweep(
     target: Annotated[

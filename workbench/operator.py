@@ -74,7 +74,7 @@ class Arg:
     def _accepts(self, value: Any) -> bool:
         if self.type in (int, float):
             return is_number(value, self.type)
-        return isinstance(value, str if self.type is str else bool | np.bool)
+        return isinstance(value, str if self.type is str else (bool, np.bool))
 
     @property
     def allowed(self) -> str:
@@ -95,15 +95,17 @@ class Arg:
         return f"{kind} of at least {self.low}" if self.high is None else f"{kind} from {self.low} to {self.high}"
 
     def _check_range(self, value: Any, number: float | int) -> None:
+        low, high = (-math.inf if self.low is None else self.low), (math.inf if self.high is None else self.high)
+        beyond = 0 if self.type is float or self.step is None else (number - (self.low or 0)) % self.step
+        inside = low < number < high if self.open else low <= number <= high
+        if inside and not beyond and abs(number) <= LARGEST:
+            return
         given = f"{self.name}={shown(value)}"
         if isinstance(number, float) and not math.isfinite(number) and number != self.high:
             finite = "" if self.high == math.inf else "finite, "
             raise ValueError(f"{given}: must be {finite}{self.allowed}")
         if self.type is int and self.high is None and number > LARGEST:
             raise ValueError(f"{given}: must be {self.allowed} that an int64 can hold")
-        low, high = (-math.inf if self.low is None else self.low), (math.inf if self.high is None else self.high)
-        beyond = 0 if self.type is float or self.step is None else (number - (self.low or 0)) % self.step
-        inside = low < number < high if self.open else low <= number <= high
         if inside and not beyond:
             return
         hint = f"; the nearest legal value is {min(max(number, low), high)}"
@@ -117,6 +119,8 @@ def is_number(value: Any, kind: type = float) -> bool:
 
     A bool is not a number, nor is a `np.timedelta64`. A float is not a whole number. Every check of a number uses this.
     """
+    if type(value) in (int, kind):
+        return True  # usual, and much faster than to ask an abstract class
     accepted = numbers.Integral if kind is int else numbers.Real
     return isinstance(value, accepted) and not isinstance(value, bool | np.timedelta64)
 
@@ -225,8 +229,10 @@ class Operator:
 
     def check(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the checked value of every argument, with defaults for arguments that are not given."""
+        known = [arg.name for arg in self.args]
         for name in arguments:
-            self.arg(name)
+            if name not in known:
+                self.arg(name)  # raises
         return {arg.name: arg.check(arguments.get(arg.name, arg.default)) for arg in self.args}
 
     def implementation(self, engine: str) -> Callable:

@@ -59,7 +59,7 @@ def run(work: Callable[[int, int], None], jobs: int, elements: int) -> None:
     PIECE_SECONDS or has LARGE elements. No thread works on after the call has returned; an array that the jobs change
     in place may be partly changed.
     """
-    threads = min(_limit.get() or available_threads(), jobs)
+    threads = 1 if elements < SMALL else min(_limit.get() or available_threads(), jobs)
     if elements < SMALL or (threads <= 1 and elements <= LARGE):
         if jobs:
             work(0, jobs)

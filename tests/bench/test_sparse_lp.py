@@ -56,7 +56,7 @@ def test_rows_are_written_as_json(small, fake_peer, monkeypatch, tmp_path, capsy
     install_solver(monkeypatch, scikit_learn)
     assert run_bench("sparse-lp", tmp_path / "rows.json", True, tmp_path / "ratios.png") == 0
     content = json.loads((tmp_path / "rows.json").read_text())
-    assert len(content["rows"]) == 2 * (8 + 6 + 12 + 2)
+    assert len(content["rows"]) == 2 * (8 + 6 + 14 + 2)
     for row in content["rows"]:
         assert row["seconds"] > 0
         assert row["copy_seconds"] == row["limit_seconds"] > 0
@@ -77,7 +77,7 @@ def test_rows_are_written_as_json(small, fake_peer, monkeypatch, tmp_path, capsy
     assert [row["p"] for row in one if row["operator"] == "SparseLp"] == [1, 2, 0.5, 2 / 3, 3, 0.3]
     for operator, strength in (("LpProx", "weight"), ("LpGradient", "alpha")):
         found = [(row["p"], row[strength]) for row in one if row["operator"] == operator]
-        assert found == [(p, 0.125) for p in (0, 0.5, 2 / 3, 1, 1.5, 2)]
+        assert found == [(p, 0.125) for p in (0, 0.3, 0.5, 2 / 3, 1, 1.5, 2)]
     solved = [row for row in one if row["operator"] == "Lasso"]
     assert [(row["shape"], row["layout"], row["gap"], list(row["peers"])) for row in solved] == [
         ([60, 210], "dense", 1e-6, ["scikit-learn"]),
@@ -96,7 +96,7 @@ def test_rows_are_written_as_json(small, fake_peer, monkeypatch, tmp_path, capsy
     assert all(0 < each["value"] <= each["target"] == 1e-6 for each in gaps)
     assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     shown = capsys.readouterr().out
-    assert "verified 56 configurations against the reference" in shown
+    assert "verified 60 configurations against the reference" in shown
     assert "| direction | p | sparsity_threshold | shape | layout | threads |" in shown
     assert "param[i] = param[i]" in shown
     assert "computed alike from every solver's weights" in shown
@@ -124,8 +124,9 @@ def test_ratios_of_known_times(small, fake_peer, known_times, monkeypatch):
         for p in (1, 2, 0.5):
             assert ratios("SparseLp", threads, p) == ["ours / pass in place 3.00 (≤ 2) ✗"]
         for p in (2 / 3, 3, 0.3):
-            assert ratios("SparseLp", threads, p) == ["ours / pass in place 3.00 (≤ 6)"]
-        assert ratios("LpProx", threads, 1.5) == ratios("LpGradient", threads, 0) == ["ours / copy 3.00"]
+            assert ratios("SparseLp", threads, p) == ["ours / pass in place 3.00 (≤ 4)"]
+        assert ratios("LpProx", threads, 1.5) == ["ours / copy 3.00 (≤ 8)"]
+        assert ratios("LpProx", threads, 1) == ratios("LpGradient", threads, 0) == ["ours / copy 3.00"]
         for layout in ("dense", "CSC"):
             solved = ["ours / pass over X 3.00", "scikit-learn / ours 0.50 (≥ 1) ✗"]
             assert ratios("Lasso", threads, layout=layout) == solved

@@ -17,7 +17,6 @@ from workbench.solvers.penalties import Lp
         ("diabetes", (150, 150, 142), 10),
         ("breast cancer", (200, 150, 219), 30),
         ("digits", (300, 300, 1197), 64),
-        ("id lists", (300, 400, 2000), 301),
     ],
 )
 def test_tasks_have_three_parts(name, rows, features):

@@ -5,30 +5,53 @@ import pytest
 
 from workbench.data.splits import Data
 from workbench.experiments import lp_in_networks
-from workbench.experiments.lp_in_networks import TASKS, Task, Trials, grid
+from workbench.experiments.lp_in_networks import COMPARED, FOUR_TASKS, TASKS, Task, Trials, fine_grid, grid
 from workbench.training.fit import fit
 from workbench.training.layers import Dense, Dropout, ReLU
 from workbench.training.optimizers import SGD
-from workbench.training.penalties import LpProx, SparseLpThreshold
+from workbench.training.penalties import (
+    ElasticNetProx,
+    GroupProx,
+    L1Ball,
+    LpProx,
+    MagnitudePruning,
+    SparseLpThreshold,
+)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_arm_has_eighteen_trials(task):
-    for arm in ("none", "L2", "L1", "p = 1/2", "threshold", "dropout", "dropout and L1", "dropout and p = 1/2"):
-        points = np.array(list(grid(task, arm).values()))
-        assert points.shape == (4, 18)
-        assert len(np.unique(points, axis=1).T) == 18
+    for arm in (*COMPARED, "threshold"):
+        if arm != "L1 ball" or task in FOUR_TASKS:
+            points = np.array(list(grid(task, arm).values()))
+            assert points.shape == (4, 18)
+            assert len(np.unique(points, axis=1).T) == 18
+
+
+@pytest.mark.parametrize("penalty", ["L1", "p = 1/2"])
+def test_a_combination_and_its_parts_have_ninety_trials(penalty):
+    for arm in ("dropout", penalty, f"dropout and {penalty}"):
+        points = np.array(list(fine_grid("digits", arm).values()))
+        assert points.shape == (4, 90)
+        assert len(np.unique(points, axis=1).T) == 90
 
 
 def test_grids_are_those_that_the_text_says():
-    alone, both, cut = grid("digits", "L1"), grid("digits", "dropout and L1"), grid("digits", "threshold")
+    alone, both, cut = grid("digits", "L1"), fine_grid("digits", "dropout and L1"), grid("digits", "threshold")
     np.testing.assert_allclose(np.unique(alone["rate"]), [0.2 / 3, 0.2, 0.6])
     np.testing.assert_allclose(np.unique(alone["strength"])[[0, 5]], [2e-4 / 2.5**2.5, 2e-4 * 2.5**2.5])
-    np.testing.assert_allclose(np.unique(both["rate"]), [0.2 / 3, 0.2])
-    np.testing.assert_allclose(np.unique(both["strength"]), [2e-4 / 6.25, 2e-4, 2e-4 * 6.25])
-    assert np.unique(both["ratio"]).tolist() == [0.2, 0.35, 0.5]
+    np.testing.assert_allclose(np.unique(both["rate"]), [0.2 / 9, 0.2 / 3, 0.2])
+    np.testing.assert_allclose(np.unique(both["strength"])[[0, 5]], [2e-4 / 2.5**4, 2e-4 * 2.5**3])
+    assert np.unique(both["ratio"]).tolist() == [0.05, 0.1, 0.2, 0.35, 0.5]
     assert np.unique(cut["other"]).tolist() == [0.01, 0.04, 0.16]
     assert np.ptp(grid("digits", "none")["rate"]) > np.ptp(alone["rate"])
+    assert np.unique(grid("digits", "pruning")["strength"]).tolist() == [0.2, 0.4, 0.7, 0.9, 0.98, 0.995]
+    np.testing.assert_allclose(
+        np.unique(grid("vowels", "L1 ball")["strength"])[[0, 5]], [160 / 2.5**2.5, 160 * 2.5**2.5]
+    )
+    mixed = grid("few inputs matter", "elastic net")
+    np.testing.assert_allclose(np.unique(mixed["strength"]), 0.001**0.5 * np.array([1 / 6.25, 1, 6.25]))
+    assert np.unique(mixed["other"]).tolist() == [0.2, 0.6]
 
 
 @pytest.fixture
@@ -38,7 +61,7 @@ def small(monkeypatch):
     rows = rng.permutation(90)[None]
     x = rng.normal(size=(90, 5)).astype(np.float32)
     data = Data(x, (x[:, 0] > 0).astype(int), rows[:, :40], rows[:, 40:60], rows[:, 60:], None, None, 2)
-    task = Task(lambda seed: data, [Dense(4), ReLU()], 0.2, lp_in_networks._middle(0.02, 0.01, 0.03))
+    task = Task(lambda seed: data, [Dense(4), ReLU()], 0.2, lp_in_networks._middle(0.02, 0.01, 0.03, 5.0))
     monkeypatch.setattr(lp_in_networks, "TASKS", {"small": task})
     monkeypatch.setattr(lp_in_networks, "STEPS", 12)
     lp_in_networks.trials.cache_clear()
@@ -51,24 +74,35 @@ ALONE = {  # of the third trial: the decay, the ratio of dropout and the penalti
     "L2": lambda at: (at["strength"], 0.0, []),
     "L1": lambda at: (0.0, 0.0, [LpProx(10 * at["strength"], 1.0)]),
     "threshold": lambda at: (0.0, 0.0, [SparseLpThreshold(at["strength"], 2.0, sparsity_threshold=at["other"])]),
+    "elastic net": lambda at: (0.0, 0.0, [ElasticNetProx(10 * at["strength"], at["other"])]),
+    "groups": lambda at: (0.0, 0.0, [GroupProx(10 * at["strength"], axis=1)]),
+    "L1 ball": lambda at: (0.0, 0.0, [L1Ball(at["strength"])]),
+    "pruning": lambda at: (0.0, 0.0, [MagnitudePruning(at["strength"])]),
+    "early stopping": lambda at: (0.0, 0.0, []),
     "dropout and p = 1/2": lambda at: (0.0, at["ratio"], [LpProx(10 * at["strength"], 0.5)]),
 }
 
 
 @pytest.mark.parametrize("arm", ALONE)
 def test_a_trial_is_what_training_it_alone_gives(small, arm):
-    found = lp_in_networks.trials("small", arm, 3)
-    at = {name: values[2] for name, values in grid("small", arm).items()}
+    fine = "and" in arm
+    found = lp_in_networks.trials("small", arm, 3, fine)
+    place = 17 if arm == "early stopping" else 2  # with a high rate the last epoch is not the best
+    at = {name: values[place] for name, values in (fine_grid if fine else grid)("small", arm).items()}
     decay, ratio, penalties = ALONE[arm](at)
     network = [Dense(4), ReLU(), *([Dropout(ratio)] if ratio else []), Dense(2)]
     optimizer = SGD(at["rate"], momentum=0.9, weight_decay=decay)
-    options = {"epochs": 6, "batch": 30, "evaluate_every": 0}
-    history = fit(network, small, optimizer, seed=3, penalties=penalties, **options)
-    assert found.train[2] == pytest.approx(history.loss(small, "train")[0], rel=1e-5)
-    assert found.validation[2] == pytest.approx(history.loss(small, "validation")[0], rel=1e-5)
-    assert found.test[2] == pytest.approx(history.loss(small)[0], rel=1e-5)
+    options = {"epochs": 6, "batch": 30, "penalties": penalties}
+    if arm == "early stopping":  # the number of epochs that has the lowest loss
+        each = [fit(network, small, optimizer, seed=3, **options | {"epochs": 1 + last}) for last in range(6)]
+        history = min(each, key=lambda history: history.loss(small, "validation")[0])
+    else:
+        history = fit(network, small, optimizer, seed=3, **options)
+    assert found.train[place] == pytest.approx(history.loss(small, "train")[0], rel=1e-5)
+    assert found.validation[place] == pytest.approx(history.loss(small, "validation")[0], rel=1e-5)
+    assert found.test[place] == pytest.approx(history.loss(small)[0], rel=1e-5)
     weights = np.concatenate([layer["weight"].ravel() for layer in history.parameters if layer])
-    assert found.zeros[2] == pytest.approx(np.mean(weights == 0))
+    assert found.zeros[place] == pytest.approx(np.mean(weights == 0))
 
 
 def made_up(validation, test, strengths=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0)):
@@ -99,7 +133,7 @@ def fabricated(monkeypatch):
         "dropout and L1": made_up([9, 9, 9, 1, 9, 9], [9, 9, 9, 0.3, 9, 9]),
         "threshold": made_up([9, 9, 9, 1, 9, 9], [9, 9, 9, 0.55, 9, 9]),
     }
-    monkeypatch.setattr(lp_in_networks, "trials", lambda task, arm, seed: arms[arm])
+    monkeypatch.setattr(lp_in_networks, "trials", lambda task, arm, seed, fine=False: arms[arm])
 
 
 @pytest.mark.usefixtures("fabricated")

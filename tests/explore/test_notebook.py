@@ -1,5 +1,6 @@
 import base64
 import io
+import json
 
 import numpy as np
 import pytest
@@ -95,3 +96,24 @@ def test_record_refuses_scores_that_are_none(value):
 def test_check(capsys, prediction, truth, answer):
     notebook.check(prediction, truth, hint="Look again.")
     assert capsys.readouterr().out == answer
+
+
+def test_a_run_notes_predictions_and_truths(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("WORKBENCH_METRICS", str(tmp_path / "notes"))
+    notebook.check(None, np.float64(0.5), tolerance=0.1)
+    notebook.check("u" * 1000, "down")
+    notes = [json.loads(line) for line in (tmp_path / "notes").read_text().splitlines()]
+    assert notes == [
+        {"check": 0, "prediction": None, "truth": 0.5, "tolerance": 0.1},
+        {"check": 0, "prediction": "u" * 200, "truth": "down", "tolerance": 0.02},
+    ]
+
+
+def test_a_wrong_answer_is_an_error_for_nbgrader_alone(capsys, monkeypatch):
+    notebook.check(1, 2, hint="Add.")
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    notebook.check(2, 2)
+    for prediction, said in ((1, "Not yet."), (None, "No prediction yet"), ("x", "'x' is not a number")):
+        with pytest.raises(AssertionError, match=said):
+            notebook.check(prediction, 2)
+    assert capsys.readouterr().out.splitlines()[:2] == ["Not yet. Add.", "Right."]

@@ -1,5 +1,7 @@
 """What the picture of a solution shows: its bars, on a scale that stays when the sliders move."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ def test_the_bars_are_the_weights(data):
     ax = plots.solution(data, 1.0, 0.25)  # alpha_max is 2, so the weights shrink by 0.5
     assert heights(ax) == pytest.approx([1.5, 0.0, 0.0], abs=1e-3)
     assert title(ax) == "alpha = 0.5: 1 of 3 weights are not zero"
+    assert title(plots.solution(replace(data, file="my.csv"), 1.0, 0.25)).startswith("my.csv, alpha = 0.5: 1 of 3")
 
 
 @pytest.mark.parametrize(("p", "strength"), [(0.0, 0.01), (1.0, 1e-3), (1.0, 1.0), (2.5, 0.9)])

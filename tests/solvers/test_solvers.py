@@ -578,6 +578,37 @@ def test_working_sets_that_grow(penalty, loss, monkeypatch):
             assert found >= result.objective[-1] - 1e-9
 
 
+@pytest.mark.parametrize("sparse", [False, True])
+def test_an_easy_lasso_is_solved_in_one_iteration_and_no_further_than_asked(sparse):
+    X, y = data((190, 43), density=0.4 if sparse else None)
+    alpha = float(np.abs(X.T @ (y - y.mean())).max()) / len(y) / 30
+    given = scipy.sparse.csc_array(X) if sparse else X
+    results = [solve(given, y, Lp(alpha), tolerance=each, intercept=True) for each in (1e-2, 1e-4, 1e-8)]
+    assert [result.iterations for result in results] == [1, 1, 1]
+    assert all(result.converged for result in results)
+    assert results[0].passes < results[1].passes < results[2].passes
+    model = Lasso(alpha, tol=1e-14, max_iter=100_000).fit(X, y)
+    np.testing.assert_allclose(results[2].weights, model.coef_, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("penalty", [Lp(0.001), ElasticNet(0.002, 0.5), GroupLasso(0.002, 3)])
+def test_products_take_over_where_many_passes_are_needed(penalty, monkeypatch):
+    X, y = data((97, 61))
+    given, descend = [], coordinate_loops.descend
+
+    def noted(columns, *others):
+        given.append(type(columns).__name__)
+        return descend(columns, *others)
+
+    monkeypatch.setattr(coordinate_loops, "descend", noted)
+    result = solve(X, y, penalty, tolerance=1e-10)
+    assert {"Dense", "Products"} <= set(given)
+    monkeypatch.setattr(coordinate_descent, "SOON", 61)  # products at once
+    at_once = solve(X, y, penalty, tolerance=1e-10)
+    assert result.converged
+    np.testing.assert_allclose(result.weights, at_once.weights, rtol=0, atol=1e-4)
+
+
 def test_groups_of_which_most_columns_are_zero(monkeypatch):
     X, y = data((40, 60))
     X[:, np.arange(60) % 6 != 2] = 0  # one column of each group of 6 is left, so that groups act as single weights

@@ -1,12 +1,14 @@
 """Replacements that are computed from the input, against values worked out by hand."""
 
 import math
+import statistics
 
 import numpy as np
 import pytest
 import scipy.sparse
 
 from workbench import dropout_with_replacement
+from workbench.sparse_dropout import strategies
 
 from .common import ENGINES, places_of
 
@@ -173,3 +175,18 @@ def test_scaled_around_the_value(form, engine):
 def test_the_mean_of_many_huge_values(per_feature):
     y = all_dropped(np.full((200_000, 1), 1.7e308), "mean", per_feature=per_feature)
     np.testing.assert_allclose(y[0], 1.7e308, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["mean", "median"])
+def test_tables_of_several_blocks(name, monkeypatch):
+    monkeypatch.setattr(strategies, "LINES", 1500)  # 2 features at a time
+    monkeypatch.setattr(strategies, "NARROW", 600)  # 255 rows at a time
+    x = np.random.default_rng(0).normal(3, 1, (700, 5))
+    x[:, 1:][np.random.default_rng(1).random((700, 4)) < 0.5] = 0
+    x[600, 3] = math.inf
+    for table in (x[:, :3], x, np.asfortranarray(x[1:])):
+        values = [[v for v in column.tolist() if v and math.isfinite(v)] for column in table.T]
+        expected = [(statistics.fmean if name == "mean" else statistics.median)(each) for each in values]
+        before = table.copy()
+        np.testing.assert_allclose(strategies.typical_value(name, table, per_feature=True), expected, rtol=1e-14)
+        np.testing.assert_array_equal(table, before)

@@ -48,43 +48,27 @@ def test_simple_proxes():
     assert prox_cost((2, 3), 2) == Cost(other_flops=6) + moved
 
 
-# Before iterating: small or not finite, and a choice: 3. After: the sign, 0, small, not finite, and a choice each: 8.
-BOUNDED = 3 + 8
+# Before: small, not finite, a choice, and far: 4. After: the sign, 0, small, not finite, and a choice for
+# each: 8.
+BOUNDED = 4 + 8
 
 
-def test_prox_of_one_half():
-    # For each: a division, a root and a multiplication at first, x * y * y at last. Three times
-    #     square = y * y                            1 multiplication
-    #     value = y * (square - 1) + k              1 subtraction, 1 multiply-add
-    #     slope = 3 * square - 1                    1 multiply-add
-    #     slope * slope - 3 * y * value             2 multiplications, 1 multiply-add
-    #     y -= value * slope / that                 1 multiplication, 1 division, 1 subtraction
-    assert prox_cost((1,), 0.5) == Cost(
-        square_roots=1,
-        multiply_adds=9,
-        other_flops=3 + 3 * 6,
-        comparisons=BOUNDED,
-        divisions=1 + 3,
-        bytes_read=4,
-        bytes_written=4,
+@pytest.mark.parametrize("p", [0.3, 0.5, 2 / 3])
+def test_prox_on_the_curve_below_one(p):
+    # k: 1 power; t = sqrt(1 - k / largest): 1 multiply-add, 1 root; a polynomial of degree 8: 8 multiply-adds, t^2 and
+    # t^4; 1 - k q: 1 multiply-add; x y: 1 multiplication. Small and the sign, and a choice each.
+    assert prox_cost((7,), p) == 7 * Cost(
+        powers=1, square_roots=1, multiply_adds=10, other_flops=3, comparisons=4, bytes_read=4, bytes_written=4
     )
 
 
-def test_prox_of_two_thirds():
-    # For each: a division, a power and a multiplication at first, x * y * y * y at last. Four times
-    #     square = y * y                            1 multiplication
-    #     value = y * (square * y - 1) + k          2 multiply-adds
-    #     slope = 4 * square * y - 1                1 multiplication, 1 multiply-add
-    #     slope * slope - 6 * square * value        2 multiplications, 1 multiply-add
-    #     y -= value * slope / that                 1 multiplication, 1 division, 1 subtraction
-    assert prox_cost((7,), 2 / 3, itemsize=8) == 7 * Cost(
-        powers=1,
-        multiply_adds=16,
-        other_flops=4 + 4 * 6,
-        comparisons=BOUNDED,
-        divisions=1 + 4,
-        bytes_read=8,
-        bytes_written=8,
+@pytest.mark.parametrize("p", [1.5, 3])
+def test_prox_on_the_curve_above_one(p):
+    # log2 (k / middle): 1 addition, 1 multiply-add; a: 1 power; two polynomials of degree 12: 24 multiply-adds, a^2 and
+    # a^4; 1 - a q, or a q: 1 multiply-add, 1 multiplication; x y: 1 multiplication. Which of both, four exponents and y
+    # chosen: 6; small and the sign: 4; 0, not finite, and a choice: 3.
+    assert prox_cost((1,), p) == Cost(
+        powers=1, multiply_adds=26, other_flops=5, comparisons=13, bytes_read=4, bytes_written=4
     )
 
 
@@ -97,7 +81,7 @@ def test_prox_of_any_p_below_one():
     #     slope * slope - 0.5 * value * bend        2 multiplications, 1 multiply-add
     #     y - y * (value * slope / that)            1 multiplication, 1 division, 1 multiply-add
     #     whether the step is large                 1 comparison
-    assert prox_cost((1,), 0.3, iterations=5) == Cost(
+    assert prox_cost((1,), 0.97, iterations=5) == Cost(
         logarithms=1,
         powers=5,
         multiply_adds=16,
@@ -122,7 +106,7 @@ def test_prox_of_any_p_above_one():
     #     slope * slope - 0.5 * value * bend        2 multiplications, 1 multiply-add
     #     v - value * slope / that                  1 multiplication, 1 division, 1 subtraction
     #     whether the step is large, for v          2 comparisons
-    assert prox_cost((1,), 1.5, iterations=4) == Cost(
+    assert prox_cost((1,), 1.1, iterations=4) == Cost(
         logarithms=1 + 4,
         exponentials=1 + 4,
         multiply_adds=4 * 3,
@@ -134,14 +118,21 @@ def test_prox_of_any_p_above_one():
     )
 
 
-def test_a_step_of_newtons_method_follows_in_float64():
-    # z^(p-1), by c; z + pull - x; z + (p - 1) pull; a division; z - z step, if the step is small.
-    for p in (0.3, 1.5):
-        single = prox_cost((1,), p, iterations=4)
-        double = prox_cost((1,), p, iterations=4, itemsize=8)
-        assert double == single + Cost(
-            powers=1, multiply_adds=2, other_flops=3, comparisons=2, divisions=1, bytes_read=4, bytes_written=4
-        )
+@pytest.mark.parametrize("p", [0.97, 1.1, 10])
+def test_a_step_of_newtons_method_follows_in_float64(p):
+    # z^(p-1), by c or with its logarithm: 1 multiplication, 1 addition, a comparison and two choices; z + pull - x;
+    # z + (p - 1) pull; a division; z - z step, if the step is small.
+    newton = {"powers": 1, "multiply_adds": 2, "other_flops": 4, "comparisons": 5, "divisions": 1}
+    single, double = (prox_cost((1,), p, iterations=4, itemsize=itemsize) for itemsize in (4, 8))
+    assert double == single + Cost(bytes_read=4, bytes_written=4, **newton)
+
+
+def test_the_curve_in_float64():
+    newton = {"divisions": 1, "bytes_read": 8, "bytes_written": 8}
+    below, above = (prox_cost((1,), p, itemsize=8) for p in (0.5, 3))
+    assert below == Cost(powers=2, square_roots=1, multiply_adds=12, other_flops=7, comparisons=BOUNDED + 5, **newton)
+    assert above == Cost(powers=2, multiply_adds=28, other_flops=9, comparisons=3 + BOUNDED + 5, **newton)
+    assert prox_cost((1,), 0.8).comparisons == BOUNDED  # float32, computed in float64
 
 
 def test_rows():
@@ -162,7 +153,7 @@ def test_rows_in_float64_by_long_indices():
 
 
 def test_rows_cost_as_their_elements_and_their_numbers():
-    for p, iterations in ((0.5, None), (0.3, 4), (3, 5), (2 / 3, None)):
+    for p, iterations in ((0.5, None), (0.97, 4), (10, 5), (3, None)):
         assert rows_cost(4, 5, p, iterations=iterations) == prox_cost((20,), p, iterations=iterations) + Cost(
             bytes_read=16
         )
@@ -177,21 +168,28 @@ def test_cost_is_the_penaltys_and_its_slopes():
 
 
 @pytest.mark.parametrize(
-    ("p", "itemsize", "rows", "expected"),
+    ("p", "itemsize", "operator", "expected"),
     [
-        (1, 4, True, "float32"),
-        (2.0, 4, True, "float32"),
-        (1, 8, True, "float64"),
-        (0, 4, True, "float64"),
-        (0.5, 4, True, "float64"),
-        (math.inf, 4, True, "float64"),
-        (1, 4, False, "float64"),
-        (2, 4, False, "float64"),
-        (3, 8, False, "float64"),
+        (1, 4, "SparseLpRegularizer", "float32"),
+        (2.0, 4, "SparseLpRegularizer", "float32"),
+        (1, 8, "SparseLpRegularizer", "float64"),
+        (0, 4, "SparseLpRegularizer", "float64"),
+        (0.5, 4, "SparseLpRegularizer", "float32"),
+        (0.9, 4, "SparseLpRegularizer", "float64"),
+        (math.inf, 4, "SparseLpRegularizer", "float64"),
+        (1, 4, "SparseLp", "float64"),
+        (2, 4, "SparseLp", "float64"),
+        (3, 4, "SparseLp", "float32"),
+        (3, 8, "SparseLp", "float64"),
+        (7, 4, "SparseLp", "float64"),
+        (3, 4, "LpGradient", "float64"),
+        (2, 4, "LpProx", "float64"),
+        (3, 4, "LpProx", "float32"),
+        (3, 8, "LpProx", "float64"),
     ],
 )
-def test_precision(p, itemsize, rows, expected):
-    assert precision(p, itemsize, rows=rows) == expected
+def test_precision(p, itemsize, operator, expected):
+    assert precision(p, itemsize, operator=operator) == expected
 
 
 def test_numba_adds_what_is_read_again_what_is_new_and_what_starts_it():
@@ -208,7 +206,7 @@ def test_numba_adds_what_is_read_again_what_is_new_and_what_starts_it():
     ("p", "iterations", "numbers"),
     # Sizes and roots of 8 bytes, each written and read; where steps are counted, each reads a logarithm and a root and
     # writes a root.
-    [(0, None, 0), (2, None, 0), (math.inf, None, 0), (1 / 2, None, 4), (2 / 3, None, 4), (0.3, 5, 19), (3, 2, 10)],
+    [(0, None, 0), (2, None, 0), (math.inf, None, 0), (1 / 2, None, 0), (0.8, None, 4), (0.97, 5, 19), (10, 2, 10)],
 )
 def test_what_an_iteration_keeps_near(p, iterations, numbers):
     assert prox_cost((2, 3), p, iterations=iterations, engine="numba").bytes_cached == 6 * 8 * numbers
@@ -262,11 +260,11 @@ def test_reference_gradient():
 def test_numpys_ints_are_counts():
     three, five = np.int64(3), np.int32(5)
     assert penalty_cost((three, five), 1, engine="numba") == penalty_cost((3, 5), 1, engine="numba")
-    assert prox_cost((five,), 0.3, iterations=three, engine="numba") == prox_cost(
-        (5,), 0.3, iterations=3, engine="numba"
+    assert prox_cost((five,), 1.1, iterations=three, engine="numba") == prox_cost(
+        (5,), 1.1, iterations=3, engine="numba"
     )
-    assert rows_cost(three, five, 0.3, iterations=three, engine="numba") == rows_cost(
-        3, 5, 0.3, iterations=3, engine="numba"
+    assert rows_cost(three, five, 1.1, iterations=three, engine="numba") == rows_cost(
+        3, 5, 1.1, iterations=3, engine="numba"
     )
 
 
@@ -301,13 +299,13 @@ def test_a_step_of_a_hundred_million_weights_by_hand():
         (lambda: gradient_cost((2, 3), math.nan), "p=nan: must be a number of at least 0, infinity included"),
         (lambda: prox_cost((2, 3), -0.5, iterations=3), "p=-0.5: must be a number of at least 0"),
         (lambda: penalty_cost((2, 3), 1, itemsize=2), "itemsize=2: must be 4 or 8"),
-        (lambda: prox_cost((2, 3), 0.3), "iterations=None: p=0.3 needs a number that depends on the data"),
-        (lambda: prox_cost((2, 3), 0.3, iterations=2.5), "iterations=2.5: must be an int, not float"),
-        (lambda: prox_cost((2, 3), 0.3, iterations=-1), "iterations=-1: must be at least 0"),
+        (lambda: prox_cost((2, 3), 1.1), "iterations=None: p=1.1 needs a number that depends on the data"),
+        (lambda: prox_cost((2, 3), 1.1, iterations=2.5), "iterations=2.5: must be an int, not float"),
+        (lambda: prox_cost((2, 3), 1.1, iterations=-1), "iterations=-1: must be at least 0"),
         (lambda: rows_cost(-1, 3, 1), "indices=-1: must be at least 0"),
         (lambda: rows_cost(1, True, 1), "length=True: must be an int, not bool"),
         (lambda: rows_cost(1, 3, 1, index_itemsize=1), "index_itemsize=1: must be 4 or 8"),
-        (lambda: rows_cost(1, 3, 3), "iterations=None: p=3 needs a number that depends on the data"),
+        (lambda: rows_cost(1, 3, 10), "iterations=None: p=10 needs a number that depends on the data"),
         (lambda: cost("backward", (2, 3)), "direction='backward': must be one of 'forward', 'gradient'"),
         (lambda: precision(1, 2), "itemsize=2: must be 4 or 8"),
         (lambda: penalty_cost((2, 3), 1, engine="cuda"), "engine='cuda': must be one of 'numba', 'reference'"),

@@ -35,6 +35,7 @@ EXAMPLES = [
     (layers.PixelNorm(eps=0.02), (4, 6, 2)),
     (layers.LocalResponseNorm(size=3, alpha=0.7), (6,)),
     (layers.LocalResponseNorm(size=3, alpha=0.7), (4, 6, 2)),
+    (layers.LocalResponseNorm(size=3, alpha=[0.7, 0.2, 5.0], region="within"), (4, 6, 2)),
     (layers.WeightNorm(layers.Dense(4)), (6,)),
     (layers.Convolution(4, 3, padding=1), (2, 5, 6)),  # windows lie as the pixels do
     (layers.Convolution(4, 2, stride=3, padding=3), (3, 8, 7)),  # more padding than needed

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.lrn import scalar as lrn_loop
+from workbench.training import network as networks
 from workbench.training.layers import (
     BatchNorm,
     Dense,
@@ -87,6 +88,17 @@ def test_lrn_against_a_loop(shape):
         np.testing.assert_allclose(y[s], expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("region", ["across", "within"])
+def test_lrn_with_an_alpha_for_each_world_against_a_loop(region):
+    x, alphas = some((WORLDS, BATCH, *IMAGE)), (0.3, 40.0, 2.0)
+    layer = LocalResponseNorm(size=3, alpha=alphas, bias=1.3, region=region)
+    (parameters,) = networks.initial([layer], IMAGE, np.arange(WORLDS, dtype=np.uint64), np.float64)
+    y, _ = layer.forward(parameters, x, training=True)
+    for s, alpha in enumerate(alphas):
+        expected = lrn_loop.normalized(x[s], 3, alpha, 0.75, 1.3, region=region)
+        np.testing.assert_allclose(y[s], expected, rtol=1e-12)
+
+
 def test_weight_norm_starts_with_the_layers_own_weight():
     layer = Dense(4, bias=False)
     plain, ours = (each.initial((5,), np.random.default_rng(3), WORLDS) for each in (layer, WeightNorm(layer)))
@@ -110,6 +122,8 @@ def zeros(shape, *_):
         (lambda: BatchNorm(momentum=2), ValueError, "momentum=2: must be a number from 0.0 to 1.0"),
         (lambda: LayerNorm(eps="small"), TypeError, "eps='small': must be a number"),
         (lambda: LocalResponseNorm(size=4), ValueError, "size=4: must be an odd whole number"),
+        (lambda: LocalResponseNorm(alpha=[0.1, 0.0]), ValueError, r"alpha=\[0.1, 0.0\]: must be above 0 in each world"),
+        (lambda: LocalResponseNorm(region="within").output((5,)), ValueError, "region='within' takes 4"),
         (lambda: GroupNorm(3).output(IMAGE), ValueError, "groups=3: must divide the number of channels, 4"),
         (lambda: InstanceNorm().output((5,)), ValueError, "groups of 1 element: must be at least 2"),
         (lambda: BatchNorm().output(()), ValueError, "must have at least one channel"),

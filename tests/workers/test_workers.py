@@ -14,6 +14,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from processes import has_ended, wait_until
 
+from workbench.workers import pool
 from workbench.workers.messages import FunctionWork, NotebookWork, Outcome, Setup, Task
 from workbench.workers.pool import Closed, close_workers, run_alone, run_task
 
@@ -126,3 +127,15 @@ def test_only_the_guarded_folder_is_removed_whatever_its_name(between, tmp_path)
         process.stdin.close()
     wait_until(lambda: not guarded.exists())
     assert (mine / "thesis.txt").exists()
+
+
+def test_a_worker_knows_where_the_users_files_are(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WORKBENCH_FROM", raising=False)
+    setup = Setup("session", FunctionWork(b""))
+    assert pool._environment(setup)["WORKBENCH_FROM"] == str(tmp_path)
+    monkeypatch.setenv("WORKBENCH_FROM", "there")  # a notebook that runs has started a worker of its own
+    assert pool._environment(setup)["WORKBENCH_FROM"] == "there"
+    monkeypatch.delenv("WORKBENCH_FROM")
+    tmp_path.rmdir()
+    assert "WORKBENCH_FROM" not in pool._environment(setup)

@@ -134,7 +134,8 @@ def overhead(
         if fewer is rows:  # the operator goes once over all parameters as one array
             added = operator_cost(declared, direction, (network.parameters,), arguments or {}, engine="numba")
             p = (arguments or {}).get("p", declared.arg("p").default)
-            seconds_added = seconds([added], declared.cost_module().precision(p))
+            name = declared.name if direction == "forward" else declared.gradient
+            seconds_added = seconds([added], declared.cost_module().precision(p, operator=name))
             memory_added = added.bytes_allocated
         else:
             whole = [getattr(row, direction) for row in rows]

@@ -27,6 +27,10 @@ DENSE_RATIO, SEGMENT_RATIOS, STORED_RATIO = 0.3, (0.5, 0.3), 0.05
 LONGEST = 39  # values in the longest segment; the shortest has none
 NO_TARGET = Target("ours / copy")
 DENSE_TARGET, SEGMENTS_TARGET = Target("ours / copy", 3.0, one_thread=True), Target("ours / copy", 2.5)
+STRATEGY_TARGETS = {
+    "mean": Target("ours / copy", 6.0, one_thread=True),
+    "median": Target("ours / copy", 30.0, one_thread=True),
+}
 PEER_TARGETS = {"torch": 15.0, "numpy": 15.0}  # peer's time / our time, at least
 SUM_TOLERANCE = 1e-6  # relative error of a sum, as the engines add in different orders
 CAFFE2_SEGMENTS, CAFFE2_SECONDS = 500_000, 0.013  # Caffe2's own operator, one thread, on a machine of this kind
@@ -54,7 +58,7 @@ def bench(settings: Settings) -> Results:
 
 
 def dense_cases(shape: tuple[int, int]) -> list[Case]:
-    """Return the forward pass with one replacement, with one per feature, and scaled; and two gradients."""
+    """Return the forward pass with one replacement, one per feature, scaled, and with strategies; and two gradients."""
     rng = np.random.default_rng(0)
     x, dy = (rng.standard_normal(shape, np.float32) for _ in range(2))
     features = rng.standard_normal(shape[-1], np.float32)
@@ -72,6 +76,10 @@ def dense_cases(shape: tuple[int, int]) -> list[Case]:
         case((x,), {"seed": SEED}, target=DENSE_TARGET, peer_targets=PEER_TARGETS),
         case((x,), {"seed": SEED, "replacement": features}, "per feature"),
         case((x,), {"seed": SEED, "scaled": True}),
+        *(
+            case((x,), {"seed": SEED, "replacement": name, "per_feature": True}, f"{name} per feature", target=target)
+            for name, target in STRATEGY_TARGETS.items()
+        ),
         case((dy, dropped), {}, **back),
         case((dy, dropped), {"replacement_shape": features.shape}, "per feature", **back),
     ]

@@ -29,7 +29,7 @@ def read_table(
     """
     with naming_the_extra():
         from pyarrow import csv, parquet
-    with _naming(path):
+    with naming(path):
         found = (parquet.read_table if Path(path).suffix == ".parquet" else csv.read_csv)(path)
         if twice := [name for name in found.column_names if found.column_names.count(name) > 1]:
             raise ValueError(f"has the column {twice[0]!r} twice; rename one")
@@ -56,7 +56,7 @@ def read_npz(path: str | Path, *, ids: bool = False) -> Dataset:
     Raises:
         ValueError: the file, an array or a number in it cannot be used.
     """
-    with _naming(path):
+    with naming(path):
         Path(path).stat()  # raises FileNotFoundError
         if not zipfile.is_zipfile(path):
             raise ValueError("is not an npz file; write one with numpy.savez(file, x=x, y=y)")
@@ -83,18 +83,19 @@ def read_images(folder: str | Path, *, grey: bool = False) -> Dataset:
     files = [file for kind in kinds for file in sorted(kind.glob("[!.]*")) or [kind]]
     if not files:
         raise ValueError(f"{folder}: has no folders; each class must have a folder with its images")
-    images = [_image(file, "L" if grey else "RGB") for file in files]
+    images = [image_pixels(file, "L" if grey else "RGB") for file in files]
     for file, image in zip(files, images, strict=True):
         if image.shape != images[0].shape:
             sizes = f"has {image.shape[1:]} rows and columns of pixels, {files[0].name} {images[0].shape[1:]}"
             raise ValueError(f"{file}: {sizes}; make all images the same size")
     classes, y = np.unique([file.parent.name for file in files], return_inverse=True)
-    with _naming(folder):
+    with naming(folder):
         return _described(folder, np.stack(images), y, classes.tolist(), None, "images; the class is the folder")
 
 
 @contextlib.contextmanager
-def _naming(path: str | Path) -> Iterator[None]:
+def naming(path: str | Path) -> Iterator[None]:
+    """Put the file's name in front of what a ValueError, or an error of a damaged archive, says."""
     try:
         yield
     except (ValueError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as problem:
@@ -127,7 +128,8 @@ def _array(archive: Any, name: str) -> np.ndarray:
         raise ValueError(f"array {name!r} has Python objects, which are not read; save numbers or text") from None
 
 
-def _image(file: Path, mode: str) -> np.ndarray:
+def image_pixels(file: Path, mode: str) -> np.ndarray:
+    """Return an image as numbers in [0, 1], shape (1, rows, columns) in mode "L", (3, rows, columns) in "RGB"."""
     with naming_the_extra():
         from PIL import Image
     try:

@@ -18,7 +18,12 @@ def photograph(name: str = "china.jpg", height: int = 120) -> np.ndarray:
     if not 8 <= height <= 427:
         raise ValueError(f"height={height}: must be from 8 to 427, the photographs' own")
     grey = load_sample_image(name).astype(np.float64) @ (0.299, 0.587, 0.114) / 255  # luma, ITU-R BT.601
-    block = grey.shape[0] // height
+    return shrunk(grey, height)
+
+
+def shrunk(grey: np.ndarray, height: int) -> np.ndarray:
+    """Return the means of square blocks of an image: about `height` rows, or all if it has fewer."""
+    block = max(1, grey.shape[0] // height)
     rows, columns = (length // block for length in grey.shape)
     return grey[: rows * block, : columns * block].reshape(rows, block, columns, block).mean(axis=(1, 3))
 

@@ -14,13 +14,14 @@ class DataSet:
     """Features X (examples, features) with mean 0 and variance 1, targets y (examples,), and the loss to use.
 
     A constant feature becomes all zeros. y has mean 0 and variance 1 for "least squares", and is -1 or 1 for
-    "logistic".
+    "logistic". `file` is the name of a user's own file.
     """
 
     X: np.ndarray
     y: np.ndarray
     loss: str
     names: tuple[str, ...]
+    file: str = ""
 
 
 def load(name: str) -> DataSet:

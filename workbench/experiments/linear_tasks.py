@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from workbench.data import catalog, real_data
-from workbench.data.id_lists import make_id_lists, multi_hot
 from workbench.data.splits import PARTS, Dataset, split
 from workbench.experiments import sparse_truths
 from workbench.operator import checked_choice
@@ -21,8 +20,7 @@ from workbench.solvers.solve import solve
 from workbench.sparse_lp import sparse_lp
 
 SIZES = {"diabetes": (150, 150), "breast cancer": (200, 150), "digits": (300, 300)}  # training and validation examples
-TASKS = (*sparse_truths.TRUTHS, *SIZES, "id lists")
-IDS = 100  # of each kind of list
+TASKS = (*sparse_truths.TRUTHS, *SIZES)
 TRIALS = 40  # strengths of a penalty
 WEAKEST = 1e-4  # strength, as a share of the one that makes all weights of p = 1 zero
 STRONGEST = 30.0  # the same, for p > 1
@@ -65,7 +63,7 @@ class Tuned:
 def linear_task(seed: int, name: str) -> Task:
     """Return one of the TASKS; a seed makes the data, or splits those that ship.
 
-    Digits are odd or even. The ids of a person's lists say whether an offer is liked.
+    Digits are odd or even.
     """
     checked_choice("name", name, TASKS)
     rng = np.random.default_rng(seed)
@@ -73,10 +71,6 @@ def linear_task(seed: int, name: str) -> Task:
         data = real_data.load(name)
         rows = rng.permutation(len(data.y))
         return Task(in_parts(data.X[rows], data.y[rows], *SIZES[name]), data.loss)
-    if name == "id lists":
-        lists = make_id_lists(300 + 400 + 2000, IDS, seed=seed)
-        ids = multi_hot(lists.values, lists.lengths, len(lists.labels), lists.ids).toarray().astype(float)
-        return Task(in_parts(ids, 2.0 * lists.labels - 1, 300, 400), "logistic")
     features, rows = sparse_truths.FEATURES, 80 + 400 + 2000
     relevant = sparse_truths.RELEVANT if name == sparse_truths.TRUTHS[0] else features
     true = np.where(np.arange(features) < relevant, rng.choice([-1.0, 1.0], features), 0.0) / np.sqrt(relevant)

@@ -1,8 +1,8 @@
 """Experiments on sparse Lp in small networks, beside L2 and dropout, all tuned alike.
 
-An arm is a way to train. It has eighteen trials in each world: three learning rates, each with six strengths, or with
-three strengths and three values of something else. Networks are judged after their last step. Validation data choose a
-trial, and its test loss counts.
+An arm is a way to train. It has eighteen trials in each world, such as three learning rates, each with six strengths.
+Where two ways are combined, each arm has ninety. Networks are judged after their last step, but for early stopping,
+which takes the step with the lowest validation loss. Validation data choose a trial, and its test loss counts.
 
 With momentum, the gradient of the loss moves a weight ten times as far as the learning rate says. The strength of a
 proximal operator is multiplied by ten, so that it is the factor of the penalty in what is minimized.
@@ -25,7 +25,15 @@ from workbench.experiments.replacement_in_networks import examples
 from workbench.training.fit import fit
 from workbench.training.history import History
 from workbench.training.layers import Convolution, Dense, Dropout, Flatten, Layer, ReLU
-from workbench.training.penalties import ElasticNetProx, LpProx, MagnitudePruning, Penalty, SparseLpThreshold
+from workbench.training.penalties import (
+    ElasticNetProx,
+    GroupProx,
+    L1Ball,
+    LpProx,
+    MagnitudePruning,
+    Penalty,
+    SparseLpThreshold,
+)
 
 HIDDEN, FILTERS = 32, 8
 BATCH, STEPS = 30, 400  # examples of a step; steps of a training run
@@ -36,14 +44,19 @@ BOTH = 1 / (1 - MOMENTUM)  # what momentum makes of a step
 PENALTIES: Mapping[str, Callable[[Any, Any], Penalty]] = {
     "L1": lambda strength, other: ElasticNetProx(BOTH * strength, 1.0),
     "p = 1/2": lambda strength, other: LpProx(BOTH * strength, 0.5),
+    "elastic net": lambda strength, other: ElasticNetProx(BOTH * strength, other),
+    "groups": lambda strength, other: GroupProx(BOTH * strength, axis=1),  # what goes out of an input or a unit
+    "L1 ball": lambda strength, other: L1Ball(strength),
     "threshold": lambda strength, other: SparseLpThreshold(strength, 2.0, sparsity_threshold=other),
     "pruning": lambda strength, other: MagnitudePruning(strength),
 }
-THRESHOLDS = (0.01, 0.04, 0.16)
-DROPPED = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)  # ratios
-FEWER = (0.2, 0.35, 0.5)  # ratios, where a strength is tuned too
+OTHERS = {"threshold": (0.01, 0.04, 0.16), "elastic net": (0.2, 0.6)}  # thresholds; shares of the L1 norm
+PRUNED = (0.2, 0.4, 0.7, 0.9, 0.98, 0.995)  # shares of zeros
+DROPPED = (0.1, 0.3, 0.5, 0.7, 0.85, 0.95)  # ratios
+COMBINED = (0.05, 0.1, 0.2, 0.35, 0.5)  # ratios, where a strength is tuned too
+MANY = 30  # strengths or ratios of a way that is compared with a combination
 FOUR_TASKS = ("few inputs matter", "all inputs matter", "digits", "vowels")
-COMPARED = ("none", "L2", "L1", "p = 1/2", "dropout")
+COMPARED = ("none", "L2", "L1", "p = 1/2", "dropout", "elastic net", "groups", "L1 ball", "pruning", "early stopping")
 
 
 class Task(NamedTuple):
@@ -112,19 +125,27 @@ def _tasks() -> dict[str, Task]:
     dense = [Dense(HIDDEN), ReLU()]
     windows = [Convolution(FILTERS, 3, stride=2, padding=1), ReLU(), Flatten()]
     return {
-        "few inputs matter": Task(lambda seed: relevant_and_noise(seed, 6), dense, 0.016, _middle(0.05, 0.02, 0.01)),
-        "all inputs matter": Task(lambda seed: relevant_and_noise(seed, 100), dense, 0.016, _middle(0.05, 8e-3, 5e-3)),
-        "digits": Task(lambda seed: examples("digits", seed, 300), dense, 0.2, _middle(1e-3, 2e-4, 3e-4)),
-        "vowels": Task(lambda seed: examples("vowels", seed, 100), dense, 8e-3, _middle(0.015, 3e-3, 3e-3)),
+        "few inputs matter": Task(
+            lambda seed: relevant_and_noise(seed, 6), dense, 0.016, _middle(0.05, 0.02, 0.01, 12.0)
+        ),
+        "all inputs matter": Task(
+            lambda seed: relevant_and_noise(seed, 100), dense, 0.016, _middle(0.05, 8e-3, 5e-3, 80.0)
+        ),
+        "digits": Task(lambda seed: examples("digits", seed, 300), dense, 0.2, _middle(1e-3, 2e-4, 3e-4, 320.0)),
+        "vowels": Task(lambda seed: examples("vowels", seed, 100), dense, 8e-3, _middle(0.015, 3e-3, 3e-3, 160.0)),
         "tones": Task(lambda seed: examples("bursts", seed, 100), dense, 3e-3, _middle(0.05, 5e-3, 5e-3)),
         "100 digits, convolution": Task(lambda seed: _images(seed, 100), windows, 0.03, _middle(3e-3, 1e-3, 3e-4)),
         "300 digits, convolution": Task(lambda seed: _images(seed, 300), windows, 0.1, _middle(2e-3, 1e-3, 4e-4)),
     }
 
 
-def _middle(l2: float, l1: float, half: float) -> dict[str, float]:
-    """Return the middle strength of each penalty; seeds that no result uses showed those of the first three."""
-    return {"L2": l2, "L1": l1, "p = 1/2": half, "threshold": l2 / 2}
+def _middle(l2: float, l1: float, half: float, ball: float | None = None) -> dict[str, float]:
+    """Return the middle strength of each penalty; seeds that no result uses showed those that are given here.
+
+    The strength of an L1 ball, which not all tasks have, is its radius.
+    """
+    mixed = {"elastic net": float(np.sqrt(l1 * l2)), "groups": l1, "threshold": l2 / 2}
+    return {"L2": l2, "L1": l1, "p = 1/2": half, **mixed, **({} if ball is None else {"L1 ball": ball})}
 
 
 TASKS = _tasks()
@@ -132,23 +153,37 @@ TASKS = _tasks()
 
 def grid(task: str, arm: str) -> dict[str, np.ndarray]:
     """Return the trials of an arm: rate, ratio of dropout, strength of the penalty, and other, each (trials,)."""
-    rates, (*dropout, penalty) = TASKS[task].rates, arm.split(" and ")
-    others = THRESHOLDS if penalty == "threshold" else (0.0,)
-    ratios = DROPPED if penalty == "dropout" else FEWER if dropout else (0.0,)
-    strengths = TASKS[task].strengths.get(penalty, 0.0) * (THREE if dropout or len(others) > 1 else SIX)
-    if penalty == "none":
+    rates, others, ratios = TASKS[task].rates, OTHERS.get(arm, (0.0,)), DROPPED if arm == "dropout" else (0.0,)
+    strengths = TASKS[task].strengths.get(arm, 0.0) * (THREE if len(others) > 1 else SIX)
+    if arm == "none":
         rates = np.geomspace(rates[0] / 10, rates[-1], TRIALS)  # without a penalty, a low rate may be best
-    elif dropout or len(others) > 1:
-        rates = rates[:2]
-    points = np.array(list(itertools.product(rates, ratios, np.unique(strengths), others))).T
-    return dict(zip(("rate", "ratio", "strength", "other"), points, strict=True))
+    if arm == "early stopping":
+        rates = np.geomspace(rates[0] / 3, 3 * rates[-1], TRIALS)
+    if arm == "pruning":
+        strengths = np.array(PRUNED)
+    return _points(rates[: 2 if len(others) == 3 else None], ratios, np.unique(strengths), others)
+
+
+def fine_grid(task: str, arm: str) -> dict[str, np.ndarray]:
+    """Return ninety trials of dropout, of a penalty, or of dropout and a penalty, as `grid` does."""
+    *dropout, penalty = arm.split(" and ")
+    ratios = np.linspace(0.03, 0.9, MANY) if penalty == "dropout" else COMBINED if dropout else (0.0,)
+    strengths = TASKS[task].strengths.get(penalty, 0.0) * 2.5 ** np.linspace(-4, 3, MANY // len(ratios))
+    return _points(TASKS[task].rates / 3, ratios, strengths, (0.0,))
+
+
+def _points(*values: Sequence[float] | np.ndarray) -> dict[str, np.ndarray]:
+    """Return all combinations of rates, ratios, strengths and others."""
+    return dict(zip(("rate", "ratio", "strength", "other"), np.array(list(itertools.product(*values))).T, strict=True))
 
 
 @functools.cache
-def trials(task: str, arm: str, seed: int) -> Trials:
+def trials(task: str, arm: str, seed: int, fine: bool = False) -> Trials:
     """Train all trials of an arm in one world, side by side."""
-    points, data = grid(task, arm), TASKS[task].data(seed)
-    history = train(task, arm, data, seed, **points)
+    points, data = (fine_grid if fine else grid)(task, arm), TASKS[task].data(seed)
+    history = train(task, arm, data, seed, **points, evaluate_every=int(arm == "early stopping"))
+    if arm == "early stopping":
+        history = history.at_best()
     several = data.take(np.zeros(len(history.seeds), int))
     losses = (np.nan_to_num(history.loss(several, part), nan=np.inf) for part in ("train", "validation", "test"))
     return Trials(points, *losses, zeros(history))
@@ -213,12 +248,13 @@ def _ends(arms: Mapping[str, Trials]) -> dict[str, float]:
 
 def combined(seed: int, penalty: str) -> dict[str, float]:
     """Compare dropout with a penalty on digits with the one of the two that is better on the validation data."""
-    both, *alone = (trials("digits", arm, seed) for arm in (f"dropout and {penalty}", "dropout", penalty))
+    arms = (f"dropout and {penalty}", "dropout", penalty)
+    both, *alone = (trials("digits", arm, seed, fine=True) for arm in arms)
     better = min(alone, key=lambda each: each.validation[each.best])
     names = ("both", "dropout", "penalty")
-    arms = dict(zip(names, (both, *alone), strict=True))
-    losses = {f"test loss, {name}": each.loss for name, each in arms.items()}
-    return {"relative gain over the better of the two": gain(both, better), **losses, **_ends(arms)}
+    by_name = dict(zip(names, (both, *alone), strict=True))
+    losses = {f"test loss, {name}": each.loss for name, each in by_name.items()}
+    return {"relative gain over the better of the two": gain(both, better), **losses, **_ends(by_name)}
 
 
 def winners(seed: int) -> dict[str, float]:

@@ -28,7 +28,7 @@ def by_exponent(exponents: Sequence[float], losses: Mapping[str, np.ndarray], *,
     ax.legend()
 
 
-@drawing.plot(size=(7.2, 4.4))
+@drawing.plot(size=(7.2, 6.0))
 def gains(losses: Mapping[str, Mapping[str, np.ndarray]], control: str = CONTROL, *, ax: "Axes") -> None:
     """Draw each arm's mean relative gain over the control with its 99 % interval, for each task.
 
@@ -47,7 +47,7 @@ def gains(losses: Mapping[str, Mapping[str, np.ndarray]], control: str = CONTROL
     ax.axvspan(-100 * MARGIN, 100 * MARGIN, color="#BBBBBB", alpha=0.4)
     ax.set_yticks(places, arms)
     drawing.label(ax, "", f"test loss lower than with {control}, %", "")
-    ax.legend(loc="lower left")
+    ax.legend(loc="lower right")
 
 
 @drawing.plot(1, 3, (9.6, 3.2))

@@ -5,13 +5,15 @@ import math
 import os
 import statistics
 from collections.abc import Sequence
-from fractions import Fraction
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from workbench.explore.answers import Truth, is_right, plain
+
 METRIC_TYPE = "application/vnd.workbench.metric+json"
+LONGEST = 200  # characters of a prediction that a run notes
 
 
 def show(axes: Any, name: str, alt: str, *, colours: int | None = None) -> None:
@@ -87,21 +89,45 @@ def _scores(name: str, values: Any) -> list[float]:
     return scores
 
 
-def check(prediction: float | str | None, truth: float | str, tolerance: float = 0.02, hint: str = "") -> None:
-    """Print whether a reader's prediction is right, without printing the truth.
+def check(prediction: Truth | None, truth: Truth, tolerance: float = 0.02, hint: str = "") -> None:
+    """Print whether a reader's prediction is right, without printing the truth, which may be sealed.
 
-    `tolerance` is relative. A `prediction` of None means that there is none yet.
+    `tolerance` is relative. A `prediction` of None means that there is none yet. In a run, prediction and truth are
+    added to the file that WORKBENCH_METRICS names.
+
+    Raises:
+        AssertionError: the prediction is not right, and nbgrader runs the notebook, which takes an error for a wrong
+            answer.
     """
+    if "WORKBENCH_METRICS" in os.environ:
+        _note(prediction, truth, tolerance)
+    said, right = _judged(prediction, truth, tolerance)
+    print(said if right is not False else f"{said} {hint}".strip())
+    if not right and "NBGRADER_EXECUTION" in os.environ:
+        raise AssertionError(said)
+
+
+def _judged(prediction: Any, truth: Truth, tolerance: float) -> tuple[str, bool | None]:
+    """Return what to say of a prediction, and whether it is right; None if there is none, or it is not a number."""
     if prediction is None:
-        print("No prediction yet: write one instead of None, and run the cell again.")
-        return
-    if isinstance(truth, str):
-        right = str(prediction).strip(" .!\"'").lower() == truth.lower()
-    else:
-        try:
-            number = float(Fraction(prediction.strip()) if isinstance(prediction, str) else prediction)
-        except (TypeError, ValueError, ZeroDivisionError):
-            print(f"{prediction!r} is not a number: write one, such as 0.25, and run the cell again.")
-            return
-        right = math.isclose(number, float(truth), rel_tol=tolerance, abs_tol=1e-12)
-    print("Right." if right else f"Not yet. {hint}".strip())
+        return "No prediction yet: write one instead of None, and run the cell again.", None
+    try:
+        right = is_right(prediction, truth, tolerance)
+    except ValueError as problem:
+        return f"{problem}: write one, such as 0.25, and run the cell again.", None
+    return "Right." if right else "Not yet.", right
+
+
+def _note(prediction: Any, truth: Truth, tolerance: float) -> None:
+    from IPython import get_ipython
+
+    shell, answer = get_ipython(), plain(truth)
+    found = {
+        # The number of the cell; execution_count is that of the next cell in new versions of IPython.
+        "check": len(shell.history_manager.input_hist_parsed) - 1 if shell else 0,
+        "prediction": None if prediction is None else str(plain(prediction))[:LONGEST],
+        "truth": answer if isinstance(answer, str) else float(answer),
+        "tolerance": tolerance,
+    }
+    with open(os.environ["WORKBENCH_METRICS"], "a", encoding="utf-8") as file:
+        file.write(json.dumps(found) + "\n")

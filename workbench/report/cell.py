@@ -39,7 +39,7 @@ class Line:
 
 def read_cell(source: str) -> list[Line]:
     """Return the assignments at the top level of a cell, as far as it is Python; the last one of a name counts."""
-    source, statements = _parsed(source)
+    source, statements = parsed(source)
     comments = _comments(source)
     found = {}
     for statement in statements:
@@ -63,7 +63,7 @@ def read_type(type_name: str) -> tuple[str, bool]:
     return (others[0], len(members) > 1) if len(others) == 1 else (type_name, False)
 
 
-def _parsed(source: str) -> tuple[str, list[ast.stmt]]:
+def parsed(source: str) -> tuple[str, list[ast.stmt]]:
     """Return the source, with IPython's magic commands as Python, and its statements."""
     with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
         return source, ast.parse(source).body

@@ -196,7 +196,7 @@ def run_notebook(
     source = load(path)
     values = parameters.check(source, given or {}, text=text)
     chosen = files.folder_name(path.stem, values) if name is None else files.check_name(name)
-    job = Job(path, source, values, chosen, _check_timeout(timeout))
+    job = Job(path, source, values, chosen, check_timeout(timeout))
     return _report([job], Path(output), 1, console)[0]
 
 
@@ -212,7 +212,7 @@ def run_all(
 
     Raises Refused, as `run_notebook` does, before any notebook is run. The results have the order of `notebooks`.
     """
-    return _report(_jobs(notebooks, timeout), Path(output), jobs, console)
+    return _report(read_jobs(notebooks, timeout), Path(output), jobs, console)
 
 
 def save_all(
@@ -226,7 +226,7 @@ def save_all(
 
     The file of a notebook that fails stays as it was. One that succeeds is replaced in one step.
     """
-    found = _jobs(notebooks, timeout)
+    found = read_jobs(notebooks, timeout)
     before = {job.path: job.path.read_bytes() for job in found}
     for parent in {job.path.parent for job in found}:
         files.prepare(parent)
@@ -242,7 +242,7 @@ def save_all(
         batch.finish(job.name, outcome.duration_seconds, outcome.error)
         return outcome.error
 
-    return dict(zip((job.path for job in found), _side_by_side(found, save, jobs, console, REPORTS), strict=True))
+    return dict(zip((job.path for job in found), side_by_side(found, save, jobs, console, REPORTS), strict=True))
 
 
 def _save(job: Job, before: bytes, text: str) -> None:
@@ -264,11 +264,12 @@ def _not_written(place: Path, problem: Exception) -> Outcome:
     return failed("not written", f"{place}: {reason}", now(), 0.0, "" if known else traceback.format_exc())
 
 
-def _jobs(notebooks: Iterable[Path | str], timeout: float | None) -> list[Job]:
+def read_jobs(notebooks: Iterable[Path | str], timeout: float | None) -> list[Job]:
+    """Return notebooks as jobs without parameters; raise NotebookError if one cannot be run, or two have one name."""
     paths = list({path.resolve(): path for path in map(Path, notebooks)}.values())
     if not paths:
         raise NotebookError("no notebooks: give their paths, or change to the folder that holds notebooks/*.ipynb")
-    seconds = _check_timeout(timeout)
+    seconds = check_timeout(timeout)
     found = [Job(path, load(path), {}, files.folder_name(path.stem, {}), seconds) for path in paths]
     taken: dict[str, Path] = {}
     for job in found:
@@ -280,7 +281,8 @@ def _jobs(notebooks: Iterable[Path | str], timeout: float | None) -> list[Job]:
     return found
 
 
-def _check_timeout(timeout: float | None) -> float | None:
+def check_timeout(timeout: float | None) -> float | None:
+    """Return seconds, or None for no limit; raise NotebookError if they are not above 0."""
     if timeout is not None and not 0 < timeout < threading.TIMEOUT_MAX:
         raise NotebookError(f"timeout={timeout!r}: must be a number of seconds above 0")
     return timeout
@@ -313,7 +315,7 @@ def _report(found: list[Job], output: Path, jobs: int | None, console: Console |
         batch.finish(job.name, result.duration_seconds, result.error)
         return result
 
-    return _side_by_side(found, report, jobs, console, output)
+    return side_by_side(found, report, jobs, console, output)
 
 
 def _link(found: list[Job], place: int) -> page.Link | None:
@@ -324,7 +326,7 @@ def _link(found: list[Job], place: int) -> page.Link | None:
     return f"../{quote(job.name)}/report.html", title(job.notebook) or job.name
 
 
-def _side_by_side(
+def side_by_side(
     found: list[Job], work: Callable[[Job, Batch], Any], jobs: int | None, console: Console | None, known: Path
 ) -> list[Any]:
     """Call work(job, batch) for each job, at most `jobs` at once, those first that took longest in the folder `known`.

@@ -17,7 +17,9 @@ BLOCK = 64  # columns that are centred at a time
 def column_means(matrix: Any, shares: np.ndarray | None = None) -> np.ndarray:
     """Return the mean of each column."""
     rows = matrix.shape[0]
-    return (matrix.T @ (np.ones(rows) if shares is None else shares)) / rows
+    if isinstance(matrix, np.ndarray):
+        return (matrix.T @ (np.ones(rows) if shares is None else shares)) / rows
+    return stretch_sums(matrix.data if shares is None else matrix.data * shares[matrix.indices], matrix.indptr) / rows
 
 
 def column_squares(matrix: Any, shares: np.ndarray | None = None) -> np.ndarray:

@@ -4,10 +4,11 @@ Sources: Massias, Gramfort and Salmon, Celer: a fast solver for the Lasso with d
 Lee, Sun and Saunders, Proximal Newton-type methods for minimizing composite functions, 2014 (the logistic loss).
 """
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,8 @@ from workbench.solvers.penalties import ElasticNet, GroupLasso, Lp
 from workbench.solvers.problem import Iterate, Options, Problem
 from workbench.sparse_lp.reference import lp_threshold
 
-FEW_STORED = 20_000  # a sparse X with at most this many numbers has one working set with all weights, ...
-DEEP = 0.01  # ... which is solved to this tolerance in place of INNER: its passes cost less than the steps between them
+FEW_STORED = 20_000  # a sparse X with at most this many numbers has one working set with all weights
+DEEP = 0.01  # tolerance of such a set in place of INNER: its passes cost less than the steps between them
 FIRST_SET = 100  # least number of features in a working set
 FIRST_CONVEX_SET = 50  # the same where the working sets do not decide which minimum is found
 NEWTON_STEPS = 10  # largest number of Newton steps on a working set
@@ -29,6 +30,7 @@ BLUR = 4e-16  # relative error of an objective: near the minimum, a good step ma
 ROUNDING = 1e-12  # relative error of an eigenvalue
 FLATTEST = 1e-6  # smaller second derivatives of the loss are replaced by this one
 
+SOON = 5  # A^T A is computed after one pass for each so many features; few problems need as many
 MOST_SHARED = 1000  # with more features, each alpha of a path has working sets of its own
 MOST_KEPT = 500  # with more weights that are not zero, none of their Newton steps are taken
 FLOOR = 1e-12  # smaller sums of squares, as a share of those before a projection, are rounding
@@ -41,19 +43,23 @@ def coordinate_descent(problem: Problem, options: Options) -> Iterator[Iterate]:
     weights, predictions = options.start, options.predictions
     weights[problem.squares == 0] = 0.0  # these columns predict nothing that an intercept does not
     convex = problem.loss.quadratic and problem.penalty.convex
-    few = convex and getattr(problem.matrix, "nnz", math.inf) <= FEW_STORED
-    inner = DEEP if few else coordinate_loops.INNER
+    gradient, dual = problem.gradients(predictions)
+    violations = blocks.violations(gradient, weights)
+    whole = convex and _at_once(problem, violations)
+    inner = DEEP if whole else coordinate_loops.INNER
     least = math.ceil((FIRST_CONVEX_SET if convex else FIRST_SET) / blocks.size)
-    passes, size, work = 0, problem.size if few or _keeps_all(problem) else least, None
+    passes, size, work = 0, problem.size if whole or _keeps_all(problem) else least, None
     while True:
-        gradient = problem.gradient(predictions)
-        violations = blocks.violations(gradient, weights)
-        tolerance = inner * float(violations.max())
-        yield Iterate(weights.copy(), predictions, gradient, float(violations.max()), passes=passes)
+        largest = float(violations.max())
+        yield Iterate(weights.copy(), predictions, gradient, largest, passes=passes, dual=dual)
+        tolerance = inner * largest
+        if whole and problem.penalty == Lp(problem.penalty.alpha):
+            goal = options.tolerance * problem.loss.value(problem.nothing)
+            tolerance = min(tolerance, blocks.violation_for(goal, weights, violations))
         if work is None or not work.covers(violations, tolerance):
             size = max(size, 2 * blocks.count_active(weights))
             work = _WorkingSet(problem, blocks, blocks.choose(size, gradient, weights), weights, predictions)
-        passes += work.solve(tolerance)
+        passes += work.solve(tolerance, dual)
         if np.array_equal(weights[work.features], work.weights):
             return
         weights[work.features] = work.weights
@@ -61,6 +67,16 @@ def coordinate_descent(problem: Problem, options: Options) -> Iterator[Iterate]:
         if not (problem.penalty.convex or problem.loss.quadratic):
             weights, predictions = _newton_step_of_non_zeros(problem, weights, predictions)
             work.weights, work.predictions = weights[work.features], predictions
+        gradient, dual = problem.gradients(predictions)
+        violations = blocks.violations(gradient, weights)
+
+
+def _at_once(problem: Problem, violations: np.ndarray) -> bool:
+    """Return whether one working set with all weights is faster than several that grow."""
+    if not isinstance(problem.matrix, np.ndarray):
+        return problem.matrix.nnz <= FEW_STORED
+    most = 2 * np.count_nonzero(violations) > violations.size
+    return problem.size <= len(problem.matrix) and (most or problem.size <= 2 * FIRST_CONVEX_SET)
 
 
 def _newton_step_of_non_zeros(
@@ -118,9 +134,19 @@ class _Blocks:
         distance = self._norms(gradient + self.terms.weight * inside)  # to the subdifferential where a norm is not 0
         return np.where(norms > 0, distance, np.maximum(self._norms(gradient) - self.terms.weight, 0))
 
+    def violation_for(self, gap: float, weights: np.ndarray, violations: np.ndarray) -> float:
+        """Return the violation v at which the duality gap of the Lasso is about `gap`.
+
+        To obey its bound, a dual point is scaled down by the share v / alpha, which costs v |w|_1. While all weights
+        are zero, the steps that each would take alone stand for them.
+        """
+        moved = violations > 0
+        size = float(np.abs(weights).sum()) or float((violations[moved] / self.curvatures[moved]).sum())
+        return gap / size if size else math.inf
+
     def choose(self, size: int, gradient: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return `size` block numbers, sorted: all non-zero blocks, and those closest to becoming non-zero."""
-        blocks = self.bounds.size
+        blocks = math.ceil(self.features / self.size)
         if self.all_active or size >= blocks:
             return np.arange(blocks)
         score = self._sizes(gradient) * self.scales - self.bounds
@@ -178,7 +204,7 @@ class _WorkingSet:
         self.groups = (self.starts,) if blocks.grouped else ()
         self.kept = problem.kept if _keeps_all(problem) else None
         self.columns = _once(self.kept, "columns", lambda: _columns(problem, self.features))
-        self.intercept = problem.means is not None
+        self.means = None if problem.means is None else problem.means[self.features]
         self.weights, self.predictions = weights[self.features], predictions
         self.squares = problem.squares[self.features]
         if blocks.grouped:
@@ -191,13 +217,14 @@ class _WorkingSet:
         missing[self.chosen] = 0.0
         return bool(missing.max() <= tolerance)
 
-    def solve(self, tolerance: float) -> int:
+    def solve(self, tolerance: float, dual: np.ndarray) -> int:
         """Minimize until no violation is above the tolerance or the limit of passes is reached; return their number.
 
-        A loss that is not quadratic is replaced by a sequence of quadratic models.
+        `dual` is the gradient of the loss with respect to the predictions. A loss that is not quadratic is replaced by
+        a sequence of quadratic models.
         """
         if self.loss.quadratic:
-            found, passes = self._minimum_of_model(self._exact_model, tolerance)
+            found, passes = self._minimum_of_model(self._exact_model, tolerance, dual)
             self._go_to(found)
             return passes
         passes = 0
@@ -238,27 +265,42 @@ class _WorkingSet:
                 self._go_to(found)
         return passes
 
-    def _minimum_of_model(self, model: "_Model", tolerance: float) -> tuple[np.ndarray, int]:
+    def _minimum_of_model(
+        self, model: "_Model", tolerance: float, dual: np.ndarray | None = None
+    ) -> tuple[np.ndarray, int]:
         """Return the weights that minimize a quadratic model, and the number of passes.
 
         The model of n times the loss is 1/2 |r - A (w - weights)|^2, where r = -n dual / root, and `dual` is the
         gradient of the loss with respect to the predictions.
         """
         n = self.predictions.size
-        columns, residual = model.columns, -n * self.loss.gradient(self.predictions)
+        columns, residual = model.columns, -n * (self.loss.gradient(self.predictions) if dual is None else dual)
         if model.root is not None:
             residual /= model.root
-        weights = self.weights.copy()
-        if model.products is not None:
-            residual = columns.columns @ residual
-            columns = coordinate_loops.Products(model.products, residual + model.products @ weights)
-        elif len(columns) == 4:
+        weights, passes, soon = self.weights.copy(), 0, self._passes_before_products(model)
+        if len(columns) == 4:
             residual = np.append(residual, 0.0)  # an intercept has made the residual orthogonal to root
         terms = coordinate_loops.Terms(self.terms.weight * n, self.terms.p, self.terms.ridge * n)
-        done = coordinate_loops.descend(
-            columns, residual, weights, model.squares, terms, self.groups, tolerance * n, coordinate_loops.PASSES
-        )
-        return weights, done
+        how = model.squares, terms, self.groups, tolerance * n
+        if soon:
+            passes = coordinate_loops.descend(columns, residual, weights, *how, soon)
+            if passes < soon or passes == coordinate_loops.PASSES:
+                return weights, passes
+        residual = columns.columns @ residual
+        columns = coordinate_loops.Products(model.products, residual + model.products @ weights)
+        return weights, passes + coordinate_loops.descend(columns, residual, weights, *how, coordinate_loops.PASSES)
+
+    def _passes_before_products(self, model: "_Model") -> int:
+        """Return the passes that are made before A^T A is computed, or all where it is no gain.
+
+        A path needs A^T A sooner or later, and small sets have it at once.
+        """
+        features = self.weights.size
+        if len(model.columns) > 1 or features > self.predictions.size:
+            return coordinate_loops.PASSES
+        if features < FIRST_CONVEX_SET or not self.loss.quadratic or self.kept is not None:
+            return 0
+        return 0 if "products" in model.__dict__ else features // SOON
 
     @property
     def _shares(self) -> np.ndarray:
@@ -274,31 +316,38 @@ class _WorkingSet:
     def _model(self, bends: np.ndarray | None) -> "_Model":
         """Return the model with second derivatives `bends`, shape (n,), of n times the loss; None if all are 1.
 
-        An intercept takes the part along root = sqrt(bends) from each column. That part is zero already where dense
-        columns have been centred and the loss is quadratic.
+        An intercept takes the part along root = sqrt(bends) from each column. For least squares, dense columns are
+        centred, and have no such part. Its length in a sparse one is sqrt(n) times its mean.
         """
         root = None if bends is None else np.sqrt(bends)
         columns = _scaled(self.columns, bends)
         dense, known = len(columns) == 1, self.loss.quadratic or len(self.groups) > 0
         squares = self.squares * self.loss.curvature if known else _column_squares(columns)
-        if self.intercept and not (dense and self.loss.quadratic):
-            columns, lean = _without(columns, np.ones_like(self.predictions) if root is None else root)
+        if self.means is not None and self.loss.quadratic:
+            lean = math.sqrt(self.predictions.size) * self.means
+            columns = columns if dense else coordinate_loops.Leaning(*columns, lean)
+        elif self.means is not None:
+            columns, lean = _without(columns, root)
             if not known:
                 squares = np.where(self.squares > 0, np.maximum(squares - lean**2, FLOOR * squares), 0.0)
-        small = dense and self.weights.size <= self.predictions.size
-        return _Model(columns, root, squares, columns.columns @ columns.columns.T if small else None)
+        return _Model(columns, root, squares)
 
     def _go_to(self, weights: np.ndarray) -> None:
         self.weights, self.predictions = weights, _product(self.columns, weights, self.predictions.size)
 
 
-class _Model(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Model:
     """A quadratic model: A = diag(root) X, without its part along root if there is an intercept; see `_model`."""
 
     columns: Columns  # of A
     root: np.ndarray | None  # square roots of the second derivatives, shape (n,); None if all are 1
     squares: np.ndarray  # of A's columns, or bounds for groups, shape (weights,) or (groups,)
-    products: np.ndarray | None  # A^T A, if it is the faster form of A
+
+    @functools.cached_property
+    def products(self) -> np.ndarray:
+        """Return A^T A; A is dense."""
+        return self.columns.columns @ self.columns.columns.T
 
 
 def _keeps_all(problem: Problem) -> bool:
@@ -363,7 +412,9 @@ def _product(columns: Columns, weights: np.ndarray, rows: int) -> np.ndarray:
     """Return X w for these columns of X."""
     if len(columns) == 1:
         return weights @ columns.columns
-    return np.bincount(columns.indices, columns.data * np.repeat(weights, np.diff(columns.bounds)), rows)
+    out = np.zeros(rows)
+    coordinate_loops.add_product(columns, weights, out)
+    return out
 
 
 def _largest_eigenvalues(columns: Columns, starts: np.ndarray, size: int, rows: int) -> np.ndarray:

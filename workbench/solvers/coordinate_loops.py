@@ -3,6 +3,7 @@
     descend          minimize 1/2 |r|^2 + penalty(w), r = z - A w, over one weight or one group of weights at a time
     lasso_path       descend for p = 1 and several strengths of the penalty, one after another, given A^T A
     violations       compute the distance of each weight from its own minimum
+    add_product      compute A w, for sparse columns
     block_products   compute A_g^T A_g for each group g of columns
 
 They are fast for three reasons:
@@ -42,6 +43,13 @@ MEMORY = 5  # number of iterates that an extrapolation combines
 NEWTON_STEPS = 60  # more than any input needs: Newton's method converges quadratically
 PASSES = 200  # largest number of passes over a working set at a time
 INNER = 0.1  # tolerance of a working set, as a share of the whole problem's largest violation
+
+
+@part
+def _copy(source, out):
+    """Copy numbers; unlike a slice, this checks no shapes, whose messages alone take two seconds to compile."""
+    for i in range(source.shape[0]):
+        out[i] = source[i]
 
 
 @part
@@ -287,8 +295,8 @@ def descend(columns, residual, weights, curvatures, terms, groups, tolerance, li
             largest = _pass_over_weights(columns, residual, weights, curvatures, terms)
         if largest <= tolerance:
             return done
-        iterates[at] = weights
-        residuals[at] = residual
+        _copy(weights, iterates[at])
+        _copy(residual, residuals[at])
         at += 1
         if at <= MEMORY:
             continue
@@ -298,10 +306,10 @@ def descend(columns, residual, weights, curvatures, terms, groups, tolerance, li
             _mix(residuals, mixed, trial_residual)
             value = _objective(columns, residual, weights, terms, groups)
             if _objective(columns, trial_residual, trial, terms, groups) < value:
-                weights[:] = trial
-                residual[:] = trial_residual
-        iterates[0] = weights
-        residuals[0] = residual
+                _copy(trial, weights)
+                _copy(trial_residual, residual)
+        _copy(weights, iterates[0])
+        _copy(residual, residuals[0])
         at = 1
     return limit
 
@@ -354,7 +362,7 @@ def lasso_path(products, start, square, strengths, target, limit, found, gaps):
                     inner[b, c] = products[j, chosen[c]]
             terms = Terms(strength, 1.0, 0.0)
             descend(Products(inner, begun), slopes, some, squares, terms, (), INNER * violation, PASSES)
-            pull[:] = start
+            _copy(start, pull)
             moved = bound > strength
             for b in range(size):
                 moved = moved or weights[chosen[b]] != some[b]
@@ -365,7 +373,7 @@ def lasso_path(products, start, square, strengths, target, limit, found, gaps):
             if not moved:  # rounding is all that is left
                 break
             bound = strength
-        found[a] = weights
+        _copy(weights, found[a])
 
 
 @kernel
@@ -375,6 +383,14 @@ def violations(gradient, weights, curvatures, terms, out):
         out[j] = 0.0
         if curvatures[j] > 0:
             out[j] = curvatures[j] * abs(weights[j] - _best(weights[j], -gradient[j], curvatures[j], terms))
+
+
+@kernel
+def add_product(columns, weights, out):
+    """Add A w to out (n,)."""
+    for j in range(weights.shape[0]):
+        if weights[j] != 0:
+            _move(columns, out, j, -weights[j])
 
 
 @kernel

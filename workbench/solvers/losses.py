@@ -216,7 +216,7 @@ LOSSES = {loss.name: loss for loss in (LeastSquares, Logistic, Multinomial)}
 
 
 def _mean(values: np.ndarray, shares: np.ndarray | None) -> float:
-    return float(values.mean() if shares is None else values @ shares / values.size)
+    return float(values.sum() if shares is None else values @ shares) / values.size
 
 
 def _times(values: np.ndarray, shares: np.ndarray | None) -> np.ndarray:
@@ -225,7 +225,7 @@ def _times(values: np.ndarray, shares: np.ndarray | None) -> np.ndarray:
 
 def _balanced(dual: np.ndarray) -> bool:
     """Return whether each column adds up to zero."""
-    return bool(np.all(np.abs(dual.sum(axis=0)) <= BALANCED * np.abs(dual).sum(axis=0)))
+    return bool((np.abs(dual.sum(axis=0)) <= BALANCED * np.abs(dual).sum(axis=0)).all())
 
 
 def _softmax(odds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

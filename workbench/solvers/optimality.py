@@ -39,7 +39,7 @@ class Meter:
             return value, _violation(problem, iterate, gradient)
         if not math.isfinite(value):
             return value, math.inf
-        dual = problem.loss.gradient(predictions)
+        dual = problem.loss.gradient(predictions) if iterate.dual is None else iterate.dual
         self.bound = max(self.bound, dual_value(problem, dual, gradient, value - self.target))
         gap, error = max(value - self.bound, 0.0), ROUNDING * value
         if gap <= self.target < error and _violation(problem, iterate, gradient) > self.small:

@@ -103,7 +103,7 @@ class Lp:
         self._refuse_unless_convex()
         size = np.abs(v)
         if self.alpha == 0 or self.p == 1:
-            return 0.0 if np.all(size <= self.alpha) else math.inf
+            return 0.0 if (size <= self.alpha).all() else math.inf
         if self.p == math.inf:
             return float(size.sum())
         power, slope, factor = self.p / (self.p - 1), self.alpha * self.p, (self.p - 1) * self.alpha

@@ -14,10 +14,12 @@ NAMED = 30  # with more features than this, the bars have no names
 
 
 @drawing.plot(columns=2, size=(8.4, 2.9))
-def photograph_and_filters(photograph: np.ndarray, filters: np.ndarray, *, ax: np.ndarray) -> None:
+def photograph_and_filters(
+    photograph: np.ndarray, filters: np.ndarray, title: str = "photograph", *, ax: np.ndarray
+) -> None:
     """Draw a photograph (height, width) in grey beside the filters (count, side, side) applied to it, eight a row."""
     drawing.image(ax[0], "photograph", photograph, 0.0, 1.0, cmap="gray")
-    ax[0].set_title("photograph")
+    ax[0].set_title(title)
     framed = np.pad(filters, [(0, 0), (1, 1), (1, 1)], constant_values=np.nan)
     columns = 8 if len(filters) % 8 == 0 else len(filters)
     rows = [np.hstack(framed[i : i + columns]) for i in range(0, len(filters), columns)]
@@ -43,8 +45,9 @@ def solution(data: DataSet, p: float = 1.0, strength: float = 0.05, *, ax: Axes)
     largest = solve(data.X, data.y, Lp(WEAK * most), loss=data.loss, tolerance=1e-4, max_iterations=50)
     reach = max(1.4 * float(np.abs(largest.weights).max(initial=0)), 1.1 * float(np.abs(found.weights).max(initial=0)))
     ended = "" if found.converged else ", not converged"
+    whose = f"{data.file}, " if data.file else ""
     ax.set(
-        title=f"alpha = {alpha:.3g}: {found.nonzeros[-1]} of {len(places)} weights are not zero{ended}",
+        title=f"{whose}alpha = {alpha:.3g}: {found.nonzeros[-1]} of {len(places)} weights are not zero{ended}",
         xlabel="" if len(places) <= NAMED else "feature",
         ylabel="weight",
         ylim=(-(reach or 1.0), reach or 1.0),

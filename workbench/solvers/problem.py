@@ -43,7 +43,12 @@ class Problem:
     @functools.cached_property
     def first_gradient(self) -> np.ndarray:
         """Return the gradient of the loss with respect to w at zero weights."""
-        return (self._transposed @ self.loss.gradient(self.nothing)).reshape(-1)
+        return (self._transposed @ self.first_dual).reshape(-1)
+
+    @functools.cached_property
+    def first_dual(self) -> np.ndarray:
+        """Return the gradient of the loss with respect to the predictions at zero weights."""
+        return self.loss.gradient(self.nothing)
 
     @functools.cached_property
     def _transposed(self) -> Any:
@@ -63,7 +68,7 @@ class Problem:
     def with_penalty(self, penalty: Penalty) -> "Problem":
         """Return the problem with another penalty; what was already computed without the penalty is reused."""
         other = dataclasses.replace(self, penalty=penalty)
-        for name in ("lipschitz", "nothing", "first_gradient", "_transposed"):
+        for name in ("lipschitz", "nothing", "first_gradient", "first_dual", "_transposed"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
         return other
@@ -74,9 +79,14 @@ class Problem:
 
     def gradient(self, predictions: np.ndarray) -> np.ndarray:
         """Return the gradient of the loss with respect to w."""
+        return self.gradients(predictions)[0]
+
+    def gradients(self, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradients of the loss with respect to w and with respect to the predictions."""
         if predictions is self.nothing:
-            return self.first_gradient
-        return (self._transposed @ self.loss.gradient(predictions)).reshape(-1)
+            return self.first_gradient, self.first_dual
+        dual = self.loss.gradient(predictions)
+        return (self._transposed @ dual).reshape(-1), dual
 
     def intercept(self, weights: np.ndarray) -> Any:
         """Return the best intercept, a number, or shape (classes,); 0 without one."""
@@ -99,6 +109,7 @@ class Options:
 
     start: np.ndarray
     predictions: np.ndarray  # of `start`
+    tolerance: float = 0.0  # of `run`; a solver may take it as advice
     step: float | None = None
     sparsity_threshold: float = 1e-3
     nonzeros: int | None = None
@@ -115,6 +126,7 @@ class Iterate:
     violation: float | None = None
     step: float | None = None  # step length with which the violation is measured
     passes: int | None = None  # passes made so far
+    dual: np.ndarray | None = None  # gradient of the loss with respect to the predictions
 
 
 def make_problem(
@@ -181,7 +193,7 @@ def checked_vector(name: str, values: Any, length: int, meaning: str) -> np.ndar
 def _checked_matrix(matrix: Any) -> Any:
     """Return X as a contiguous float64 array or a CSC array without duplicates; copy it only if necessary."""
     if is_sparse(matrix):
-        from scipy.sparse import csc_array
+        from scipy.sparse import csc_array, sparray
 
         if matrix.format not in ("csr", "csc") or matrix.ndim != 2:
             raise TypeError(
@@ -190,7 +202,8 @@ def _checked_matrix(matrix: Any) -> Any:
             )
         _checked_numbers("X", matrix.data)
         check_sound("X", matrix)
-        found = csc_array(matrix).astype(np.float64, copy=False)
+        found = matrix.tocsc() if isinstance(matrix, sparray) else csc_array(matrix)
+        found = found.astype(np.float64, copy=False)
         if not found.has_canonical_format:
             found = found.copy()
             found.sum_duplicates()

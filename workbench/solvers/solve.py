@@ -174,7 +174,7 @@ def run(
         predictions = problem.predictions(start) if start.any() else problem.nothing
         if not math.isfinite(problem.loss.value(predictions)):
             raise ValueError("start: the loss there is beyond the range of float64; give smaller weights")
-    iterates = chosen.iterates(problem, Options(start, predictions, **checked))
+    iterates = chosen.iterates(problem, Options(start, predictions, tolerance, **checked))
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the objective shows a step that is too large
         return _measured(problem, solver, iterates, tolerance, limit, seconds)
 

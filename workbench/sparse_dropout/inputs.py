@@ -24,6 +24,7 @@ from workbench.sparse_dropout.sparse_entries import Stored
 from workbench.sparse_dropout.strategies import STRATEGIES, typical_value
 
 REPLACEMENTS = "a number, an array that broadcasts to x, or one of " + ", ".join(map(repr, STRATEGIES))
+FITS_ALL = 60_000  # every float type holds numbers up to this
 WORDS = 1 << 64  # words in a seed's stream; their positions are uint64
 RATIO = Arg("ratio", float, 0.5, "share that is dropped", low=0.0, high=1.0, slider=(0.0, 1.0), step=0.01)
 
@@ -64,8 +65,9 @@ def checked_matrix(name: str, matrix: Any, types: Types = NUMBERS) -> Stored:
 
 def _has_duplicates(stored: Stored) -> bool:
     minors, bounds = stored.minors, stored.bounds
-    rising = minors[1:] > minors[:-1]
-    rising[bounds[1:-1][(bounds[1:-1] > 0) & (bounds[1:-1] < minors.size)] - 1] = True  # a line begins here
+    rising = np.empty(minors.size + 1, np.bool_)
+    np.greater(minors[1:], minors[:-1], out=rising[1:-1])
+    rising[bounds] = True  # a line begins or ends here
     if rising.all():
         return False
     majors = stored.majors
@@ -157,6 +159,8 @@ def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
     if not is_number(value):
         raise TypeError(f"{name}={shown(value)}: must be a number, not {type(value).__name__}")
     given = isinstance(value, np.generic)
+    if dtype.kind == "f" and not given and abs(value) < FITS_ALL:
+        return dtype.type(value)
     number = None
     if dtype.kind == "f":
         with contextlib.suppress(OverflowError), np.errstate(over="ignore"):

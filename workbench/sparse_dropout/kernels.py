@@ -180,8 +180,10 @@ def _selected(
         loop(*arrays, scales, start * TILES, min(tiles, stop * TILES))
 
     parallel.run(work, -(-tiles // TILES), x.size)
+    if not half:
+        return y
     with np.errstate(over="ignore"):
-        return y.astype(x.dtype, copy=False)
+        return y.astype(x.dtype)
 
 
 def _marks(drop: Drop, count: int) -> tuple[np.ndarray, np.ndarray, int]:

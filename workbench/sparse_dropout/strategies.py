@@ -4,11 +4,16 @@ Zeros stand for absent values and are ignored. Infinities and NaN are ignored to
 replace every dropped element.
 """
 
+import math
+
 import numpy as np
 
 from workbench.sparse_dropout.sparse_entries import Stored
 
 STRATEGIES = ("zero", "mean", "median")
+FEW = 255  # rows whose non-zero values one byte can count
+NARROW = 1 << 14  # elements of a table that are added up at once if FEW rows have fewer
+LINES = 1 << 19  # elements that are transposed at once, so that they stay in the cache
 
 
 def typical_value(name: str, x: np.ndarray | Stored, per_feature: bool) -> np.ndarray:
@@ -21,6 +26,9 @@ def typical_value(name: str, x: np.ndarray | Stored, per_feature: bool) -> np.nd
     features = x.shape[-1] if per_feature else 1
     if name == "zero":
         return np.zeros(features if per_feature else ())
+    if per_feature and not isinstance(x, Stored):
+        table = x.reshape(math.prod(x.shape[:-1]), features)
+        return (_means_of_table if name == "mean" else _medians_of_table)(table)
     values, columns = present(x, features if per_feature else None)
     if columns is None:
         return np.asarray(_middle(name, values) if values.size else 0.0)
@@ -40,9 +48,7 @@ def present(x: np.ndarray | Stored, features: int | None) -> tuple[np.ndarray, n
 
 def _middle(name: str, values: np.ndarray) -> float:
     if name == "median":
-        places = ((values.size - 1) // 2, values.size // 2)
-        low, high = np.partition(values, places)[list(places)].astype(np.float64)
-        return float(_halfway(low, high))
+        return float(_medians_of_lines(values.reshape(1, -1))[0])
     if values.dtype == np.float64 and np.abs(values).max() > np.finfo(np.float64).max / values.size:
         return float(np.sum(values / values.size))  # divided first, so that no sum overflows
     return float(np.mean(values, dtype=np.float64))
@@ -52,6 +58,45 @@ def _halfway(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Return the mean of two numbers: large ones are halved first, so the sum cannot overflow; small ones are exact."""
     with np.errstate(over="ignore"):
         return np.where(np.abs(low) > 1, low / 2 + high / 2, (low + high) / 2)
+
+
+def _means_of_table(table: np.ndarray) -> np.ndarray:
+    """Return the mean of each column of a table (rows, features), in blocks of rows that stay in the cache."""
+    rows, features = table.shape
+    counts, sums = np.zeros(features, np.intp), np.zeros(features)
+    step = max(FEW, NARROW // max(features, 1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, rows, step):
+            block = table[start : start + step]
+            sums += np.add.reduce(block.astype(np.float64), axis=0)
+            counts += np.add.reduce((block != 0).view(np.uint8), axis=0, dtype=np.uint8 if step == FEW else np.intp)
+    if not np.isfinite(sums).all():  # an infinity or NaN, or a sum that overflows
+        values, columns = present(table, features)
+        return _means(values, np.asarray(columns), features)
+    return sums / np.maximum(counts, 1)
+
+
+def _medians_of_table(table: np.ndarray) -> np.ndarray:
+    """Return the median of each column of a table (rows, features)."""
+    rows, features = table.shape
+    result, step = np.zeros(features), max(1, LINES // max(rows, 1))
+    for start in range(0, features, step):
+        lines = np.array(table[:, start : start + step].T, order="C")
+        absent = (lines == 0) | ~np.isfinite(lines)
+        np.copyto(lines, np.inf, where=absent)  # beyond every value that counts
+        counts = rows - absent.sum(axis=1)
+        for count in np.unique(counts[counts > 0]):
+            result[start : start + step][counts == count] = _medians_of_lines(lines[counts == count], count)
+    return result
+
+
+def _medians_of_lines(lines: np.ndarray, count: int | None = None) -> np.ndarray:
+    """Return the median of the `count` smallest values of each line (lines, values); all values by default."""
+    count = lines.shape[1] if count is None else count
+    # NumPy selects a single place much faster than two. Below it are the smaller values in any order.
+    parts = np.partition(lines, count // 2, axis=1)
+    high = parts[:, count // 2].astype(np.float64)
+    return high if count % 2 else _halfway(parts[:, : count // 2].max(axis=1).astype(np.float64), high)
 
 
 def _medians(values: np.ndarray, columns: np.ndarray, features: int) -> np.ndarray:

@@ -162,7 +162,9 @@ def predicted_crossing(
 ) -> float | None:
     """Return the share of zeros from which on a form is predicted to be faster than dense, to STEPS parts of 1."""
     zeros = [step / STEPS for step in range(STEPS + 1)]
-    return crossing(zeros, [over_dense(form, shape, each, batch, machine, threads=threads) for each in zeros])
+    dense = predicted("dense", shape, 0.0, batch, machine, threads=threads).seconds
+    ours = (predicted(form, shape, each, batch, machine, threads=threads).seconds for each in zeros)
+    return crossing(zeros, [each / dense for each in ours])
 
 
 def _words(columns: int, size: int) -> int:

@@ -2,14 +2,14 @@
 
     penalty    `PENALTIES` for each term of the sum of |w|^p; reads and writes w, writes a byte of the mask
     gradient   `GRADIENTS` for each element; reads w, writes dw
-    prox       `SIMPLE_PROXES` for each element; any other p takes steps of Halley's method, whose number is given by
-               `ITERATIONS` or depends on the data; reads x, writes z
+    prox       `SIMPLE_PROXES` for each element, or polynomials if there is a curve for p, see `curves`; any other p
+               takes steps of Halley's method, whose number depends on the data; reads x, writes z
     rows       as prox for each element of a row, each time the row is named, but `SHRINKS` for p = 1 and 2, or a
                division for p = 2 if exact; reads and writes the rows and reads the row numbers
 
 Comparisons and choices are not floating-point operations and are counted separately. Absolute values, signs,
-conversions and products known before the loop, such as alpha p, are not counted. Arithmetic is float64 for every array
-type, except where rows are shrunk as in Caffe2 (see `precision`).
+conversions and products known before the loop, such as alpha p, are not counted. A power includes its exponent. Weights
+are taken as from 2^-100 to 2^100, and elements of float64 as up to 2^100: others need Halley's method.
 """
 
 import math
@@ -21,7 +21,7 @@ from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
 from workbench.machines.limits import Machine
 from workbench.machines.prediction import Work, predict
 from workbench.operator import checked_choice
-from workbench.sparse_lp import SPARSE_LP
+from workbench.sparse_lp import SPARSE_LP, curves
 
 MARK = 1  # bytes of an element of the mask
 WIDE = 8  # bytes of a float64
@@ -44,13 +44,14 @@ SIMPLE_PROXES = {
     2: Cost(other_flops=1),
     math.inf: Cost(comparisons=4),
 }
-ITERATIONS = {1 / 2: 3, 2 / 3: 4}  # number of iterations in the loops, by p
-HALF = Cost(multiply_adds=3, other_flops=6, divisions=1)  # one iteration
-TWO_THIRDS = Cost(multiply_adds=4, other_flops=6, divisions=1)
+SIGNED_ROOT = Cost(comparisons=4)  # compare |x| with the threshold, choose 0; choose the sign
+CURVE_BELOW_ONE = Cost(powers=1, square_roots=1, multiply_adds=10, other_flops=3)  # a polynomial of degree 8
+CURVE_ABOVE_ONE = Cost(powers=1, multiply_adds=26, other_flops=5, comparisons=3)  # two of degree 12
+SINGLE_ABOVE_ONE = Cost(comparisons=6)  # choose three more exponents, and x where it is 0 or not finite
 BELOW_ONE = Cost(multiply_adds=3, other_flops=7, comparisons=1, divisions=1, powers=1)
 ABOVE_ONE = Cost(multiply_adds=3, other_flops=11, comparisons=5, divisions=2, exponentials=1, logarithms=1)
-POLISH = Cost(multiply_adds=2, other_flops=3, comparisons=2, divisions=1, powers=1)  # the last step for float64
-BOUNDED = Cost(comparisons=11)  # set known results aside before the iteration; restore them and the signs after it
+POLISH = Cost(multiply_adds=2, other_flops=4, comparisons=5, divisions=1, powers=1)  # the last step for float64
+BOUNDED = Cost(comparisons=12)  # set known results aside and see what is far; then restore them and the signs
 SHRINKS = {1: Cost(other_flops=1, comparisons=4), 2: Cost(other_flops=1)}  # shrink rows as Caffe2 does
 
 SIZES = (4, 8)
@@ -65,10 +66,16 @@ def cost(direction: str, shape: Sequence[int], p: float = 1.0, *, itemsize: int 
     return (penalty_cost if direction == "forward" else gradient_cost)(shape, p, itemsize=itemsize, engine=engine)
 
 
-def precision(p: float, itemsize: int = 4, *, rows: bool = False) -> str:
-    """Return the type that the loops compute in: the array's type for rows with p = 1 or 2, else float64."""
+def precision(p: float, itemsize: int = 4, *, operator: str = "SparseLp") -> str:
+    """Return the type that the loops of an operator compute in: float32 for float32 arrays where it is exact enough."""
     checked_itemsize(itemsize, SIZES)
-    return "float32" if rows and itemsize == 4 and p in SHRINKS else "float64"
+    single = {
+        "SparseLp": p not in PENALTIES and p <= curves.LARGEST_SINGLE_POWER,
+        "LpGradient": False,
+        "LpProx": curves.in_single(p) and p not in SIMPLE_PROXES,
+        "SparseLpRegularizer": curves.in_single(p) or p in SHRINKS,
+    }
+    return "float32" if itemsize == 4 and single[checked_choice("operator", operator, single)] else "float64"
 
 
 def penalty_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: str | None = None) -> Cost:
@@ -110,8 +117,9 @@ def prox_cost(
 ) -> Cost:
     """Count `lp_prox` on an array of shape `shape`, with 4 or 8 bytes per element.
 
-    `iterations` is the number of steps of Halley's method for a p that is not in `ITERATIONS`. It depends on the data
-    and is often 3 to 5. `engine` is None or "numba"; the reference is not counted, as its steps depend on the data too.
+    `iterations` is the number of steps of Halley's method for a p without a curve, near 1 or above 6. It depends on the
+    data and is often 3 to 5. `engine` is None or "numba"; the reference is not counted, as its steps depend on the data
+    too.
 
     Raises:
         TypeError, ValueError: as in `penalty_cost`, or `iterations` is None where p needs it, or is not a count.
@@ -119,7 +127,7 @@ def prox_cost(
     size, elements = checked_itemsize(itemsize, SIZES), _elements(shape)
     total = elements * (_prox(p, iterations, size) + Cost(bytes_read=size, bytes_written=size))
     checked_engine(engine, ("numba",))
-    return total + _of_loops(engine, elements * _kept_near(p, iterations), elements * size)
+    return total + _of_loops(engine, elements * _kept_near(p, iterations, size), elements * size)
 
 
 def rows_cost(
@@ -146,7 +154,7 @@ def rows_cost(
         return total
     # Row numbers are copied, compared with two bounds, whose `or` is reduced with `any`, and sorted by range.
     checked = Cost(comparisons=2, bytes_read=5 * index + 3, bytes_written=2 * index + 3, bytes_allocated=2 * index + 3)
-    return total + count * checked + Cost(launches=1) + _of_loops(engine, elements * _kept_near(p, iterations), 0)
+    return total + count * checked + Cost(launches=1) + _of_loops(engine, elements * _kept_near(p, iterations, size), 0)
 
 
 def step_seconds(
@@ -164,9 +172,14 @@ def step_seconds(
     given: dict[str, Any] = {"threads": machine.threads if threads is None else threads, "machine": machine}
     counted: dict[str, Any] = {"itemsize": itemsize, "engine": "numba"}
     penalty, slope = (count((weights,), p, **counted) for count in (penalty_cost, gradient_cost))
-    given |= {"precision": precision(p, itemsize)}
-    in_place = predict(penalty, working_set=weights * (itemsize + MARK), access="update", **given)
-    return in_place.seconds + predict(slope, **given).seconds
+    in_place = predict(
+        penalty,
+        working_set=weights * (itemsize + MARK),
+        access="update",
+        precision=precision(p, itemsize),
+        **given,
+    )
+    return in_place.seconds + predict(slope, precision=precision(p, itemsize, operator="LpGradient"), **given).seconds
 
 
 def _of_loops(engine: str | None, cached: int, allocated: int) -> Cost:
@@ -176,26 +189,25 @@ def _of_loops(engine: str | None, cached: int, allocated: int) -> Cost:
     return Cost(bytes_cached=cached, bytes_allocated=allocated, launches=1, runs=1)
 
 
-def _kept_near(p: float, iterations: int | None) -> int:
-    """Return the bytes per element of the sizes, logarithms and roots that an iteration accesses in the L1 cache."""
-    if p in SIMPLE_PROXES:
+def _kept_near(p: float, iterations: int | None, itemsize: int) -> int:
+    """Return the bytes per element of the sizes, logarithms and roots that a root accesses in the L1 cache."""
+    if p in SIMPLE_PROXES or (itemsize == 4 and curves.in_single(p)):
         return 0
-    steps = 0 if p in ITERATIONS else checked_count("iterations", iterations)
+    steps = 0 if curves.has_curve(p) else checked_count("iterations", iterations)
     return WIDE * (4 + 3 * steps)  # write and read sizes and roots; a step reads a logarithm, reads and writes a root
 
 
 def _prox(p: float, iterations: int | None, itemsize: int) -> Cost:
     if SPARSE_LP.arg("p").check(p) in SIMPLE_PROXES:
         return SIMPLE_PROXES[p]
-    steps = ITERATIONS.get(p, iterations)
-    if steps is None:
-        raise ValueError(f"iterations=None: p={p} needs a number that depends on the data; give the number to count")
-    steps = checked_count("iterations", steps)
-    if p == 1 / 2:
-        return BOUNDED + Cost(square_roots=1, divisions=1, other_flops=3) + steps * HALF
-    if p == 2 / 3:
-        return BOUNDED + Cost(powers=1, divisions=1, other_flops=4) + steps * TWO_THIRDS
     last = BOUNDED + (POLISH if itemsize == 8 else Cost())
+    if curves.has_curve(p):
+        curve = CURVE_BELOW_ONE if p < 1 else CURVE_ABOVE_ONE
+        single = SIGNED_ROOT + (Cost() if p < 1 else SINGLE_ABOVE_ONE)
+        return curve + (single if itemsize == 4 and curves.in_single(p) else last)
+    if iterations is None:
+        raise ValueError(f"iterations=None: p={p} needs a number that depends on the data; give the number to count")
+    steps = checked_count("iterations", iterations)
     if p < 1:
         return Cost(logarithms=1, multiply_adds=1, other_flops=1) + steps * BELOW_ONE + last
     start = Cost(logarithms=1, exponentials=1, comparisons=1, other_flops=1, divisions=1)
@@ -219,15 +231,15 @@ def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Wo
 
     w, p = inputs[0], arguments.get("p", 2.0 if name == "SparseLpRegularizer" else 1.0)
     given = {"itemsize": w.itemsize, "engine": engine}
-    steps = {"iterations": None if p in ITERATIONS or p in SIMPLE_PROXES else STEPS}
+    steps, kind = {"iterations": STEPS}, precision(p, w.itemsize, operator=name)
     if name == "SparseLpRegularizer":
         indices, length = inputs[1], math.prod(w.shape[1:])
         given |= {"exact": arguments.get("exact", False), "index_itemsize": indices.itemsize, **steps}
         last = max(0, len(w) - 1)
         ranges = (last >> max(0, last.bit_length() - (kernels.RANGES - 1).bit_length())) + 1
         count = rows_cost(indices.size, length, p, **given)
-        return Work(count, indices.size * length, ranges, precision(p, w.itemsize, rows=True), w.nbytes, "rows")
-    jobs, kind = -(-w.size // kernels.SAMPLE), precision(p, w.itemsize)
+        return Work(count, indices.size * length, ranges, kind, w.nbytes, "rows")
+    jobs = -(-w.size // kernels.SAMPLE)
     if name == "LpProx":
         return Work(prox_cost(w.shape, p, **steps, **given), w.size, jobs, kind)
     if name == "LpGradient":

@@ -4,19 +4,19 @@ Threads share the work by ranges of the array or of the table's rows. So no two 
 row named k times is shrunk k times with any number of threads.
 """
 
+import functools
 import math
 
 import numpy as np
 
 from workbench import parallel
 from workbench.compiling import unlocked, variant
-from workbench.sparse_lp import loops_penalty, loops_prox, loops_rows
+from workbench.sparse_lp import curves, loops_penalty, loops_prox, loops_rows
+from workbench.sparse_lp.curves import LARGEST_SINGLE_POWER
 from workbench.sparse_lp.loops_common import SAMPLE, SMALLEST
 from workbench.sparse_lp.reference import lp_threshold, power_of_product
 
 RANGES = 256  # largest number of ranges of rows; row numbers are sorted by range, and a range is a job
-
-LARGEST_SHORT = 64  # largest p for which a shorter polynomial is accurate to 1e-7, enough for float32 weights
 
 NEAR = 1000.0  # powers with a larger exponent, to the base 2, may be beyond the range where the slope is not
 LARGEST_FINITE = 1e15  # for p above this, the proximal operator changes by less than 1e-13
@@ -24,11 +24,13 @@ LARGEST_FINITE = 1e15  # for p above this, the proximal operator changes by less
 PENALTIES = {0: loops_penalty.COUNT, 0.5: loops_penalty.ROOT, 1: loops_penalty.ABSOLUTE, 2: loops_penalty.SQUARE}
 PROXES = {
     0: loops_prox.HARD,
-    1 / 2: loops_prox.HALF,
-    2 / 3: loops_prox.TWO_THIRDS,
     1: loops_prox.SOFT,
     2: loops_prox.SHRINK,
     math.inf: loops_prox.CLIP,
+}
+SINGLES = {
+    loops_prox.BELOW_ONE: loops_prox.SINGLE_BELOW_ONE,
+    loops_prox.ABOVE_ONE: loops_prox.SINGLE_ABOVE_ONE,
 }
 
 
@@ -48,6 +50,9 @@ def sparse_lp_regularizer(
 
 
 def sparse_lp(w: np.ndarray, alpha: float, p: float, sparsity_threshold: float) -> tuple[float, np.ndarray]:
+    if w.flags.c_contiguous:
+        loss, mask = _penalty(w.reshape(-1), p, _rounded_down(sparsity_threshold, w.dtype))
+        return (alpha * loss if alpha else 0.0), mask.reshape(w.shape)
     order = np.argsort([-abs(stride) for stride in w.strides], kind="stable")
     in_memory = w.transpose(order)
     in_place = in_memory.flags.c_contiguous
@@ -75,8 +80,8 @@ def lp_prox(x: np.ndarray, weight: float, p: float) -> np.ndarray:
         return x.copy()
     source = unlocked(np.ascontiguousarray(x).reshape(-1))
     z = np.empty_like(source)
-    kind, scalars = _prox(weight, p)
-    _run(lambda start, stop: loops_prox.prox(source, z, kind, scalars, start, stop), source.size)
+    kind, scalars, curve = _prox(weight, p, x.dtype)
+    _run(lambda start, stop: loops_prox.prox(source, z, kind, scalars, curve, start, stop), source.size)
     return z.reshape(x.shape)
 
 
@@ -87,7 +92,7 @@ def _shrink_rows(param: np.ndarray, indices: np.ndarray, p: float, reg_lambda: f
     by_range = np.empty_like(indices)
     loops_rows.partition(unlocked(indices), shift, bounds, by_range)
     one, strength = param.dtype.type(1), param.dtype.type(reg_lambda)
-    kind, scalars = _prox(reg_lambda, p)
+    kind, scalars, curve = _prox(reg_lambda, p, param.dtype)
     if p == 1:
         kind = variant(loops_rows.SUBTRACT)
     elif p == 2:
@@ -97,7 +102,7 @@ def _shrink_rows(param: np.ndarray, indices: np.ndarray, p: float, reg_lambda: f
     flat = param.reshape(-1)
 
     def work(start: int, stop: int) -> None:
-        loops_rows.rows(flat, np.uintp(length), by_range, bounds, kind, strength, scalars, start, stop)
+        loops_rows.rows(flat, np.uintp(length), by_range, bounds, kind, strength, scalars, curve, start, stop)
 
     parallel.run(work, bounds.size - 1, indices.size * length)
 
@@ -107,27 +112,46 @@ def _penalty(flat: np.ndarray, p: float, threshold: np.floating) -> tuple[float,
     mask = np.empty(flat.size, np.bool_)
     marks = mask.view(np.uint8)
     totals = np.zeros(-(-flat.size // SAMPLE))
-    any_power = loops_penalty.SHORT_POWER if flat.dtype == np.float32 and p <= LARGEST_SHORT else loops_penalty.POWER
-    kind = variant(PENALTIES.get(p, any_power))
-    _run(lambda start, stop: loops_penalty.penalty(flat, marks, kind, p, threshold, totals, start, stop), flat.size)
-    with np.errstate(over="ignore"):
-        total = float(totals.sum())
-    return math.fsum(totals) if math.isfinite(total) else total, mask
+    number = PENALTIES.get(p, loops_penalty.POWER)
+    if number == loops_penalty.POWER and flat.dtype == np.float32 and p <= LARGEST_SINGLE_POWER:
+        number = loops_penalty.SINGLE_POWER
+    kind, power = variant(number), _exponents(p) if number == loops_penalty.SINGLE_POWER else p
+    _run(lambda start, stop: loops_penalty.penalty(flat, marks, kind, power, threshold, totals, start, stop), flat.size)
+    try:
+        return math.fsum(totals), mask
+    except OverflowError:  # the sum is beyond the range of float64
+        return math.inf, mask
 
 
 def _run(work, elements: int) -> None:
     parallel.run(work, -(-elements // SAMPLE), elements)
 
 
-def _prox(weight: float, p: float) -> tuple[tuple[int, ...], loops_prox.Prox]:
+@functools.lru_cache(maxsize=64)  # a step of training asks for the same again
+def _prox(weight: float, p: float, dtype: np.dtype) -> tuple[tuple[int, ...], loops_prox.Prox, np.ndarray]:
+    """Return the variant of the loop, its scalars, and the coefficients of the curve."""
     p = min(p, LARGEST_FINITE) if p < math.inf else p
     number = PROXES.get(p, loops_prox.BELOW_ONE if p < 1 else loops_prox.ABOVE_ONE)
-    power = {0.5: 2 / 3, 2 / 3: 0.75}.get(p, 1)
-    strength = 0.5 / (0.5 + weight) if p == 2 else power_of_product(weight, p, power)
+    strength = 0.5 / (0.5 + weight) if p == 2 else power_of_product(weight, p, 1)
     log_strength = math.log2(weight) + (math.log2(p) if p else 0.0)
-    return variant(number), loops_prox.Prox(weight, p, lp_threshold(weight, p), strength, log_strength)
+    near = abs(log_strength) < math.log2(loops_prox.FAR)
+    middle, curve = curves.curve(p) if number in SINGLES and near else curves.NONE
+    first = second = _exponents(0, 0)
+    if curve.size and dtype == np.float32 and curves.in_single(p):
+        number, curve = SINGLES[number], curve.astype(np.float32)
+        c = log_strength - (middle if p > 1 else 0)
+        first, second, middle = _exponents(p - 2, c), _exponents((p - 2) / (1 - p), c / (1 - p)), np.float32(middle)
+    threshold = _rounded_down(lp_threshold(weight, p), dtype)
+    return variant(number), loops_prox.Prox(weight, p, threshold, strength, log_strength, middle, first, second), curve
 
 
+def _exponents(p: float, c: float = 0.0) -> tuple[np.float32, ...]:
+    """Return the exponents for `power_single`, which computes 2^c x^p: multiples of 2^-10 and the rests."""
+    p_, c_ = round(p * 1024) / 1024, round(c * 1024) / 1024
+    return np.float32(p_), np.float32(p - p_), np.float32(c_), np.float32(c - c_)
+
+
+@functools.lru_cache(maxsize=64)
 def _rounded_down(threshold: float, dtype: np.dtype) -> np.floating:
     """Return the largest number of a type that is at most the threshold; comparing |w| with either gives the same."""
     with np.errstate(over="ignore"):

@@ -4,10 +4,11 @@ These techniques make the loops fast; each was measured:
 
     powers      |w|^p is 2^(p log2 |w|) with two polynomials, which become vector instructions. A call of the library's
                 pow would not.
-    tiles       Halley's method is Newton's with one more derivative, which needs no further power. It runs on a tile of
-                numbers at once, until the slowest has converged.
-    float64     Arithmetic is float64 for every array type, except square roots in a sum. So no intermediate result
-                overflows, and memory is still the slower part.
+    curves      For a given p, the root of an equation is a function of one number. It is fitted once, see `curves`.
+    tiles       Where no curve fits, Halley's method runs on a tile of numbers at once, until the slowest has converged.
+                It is Newton's method with one more derivative, which needs no further power.
+    types       Arithmetic is float32 where it is exact enough for float32 arrays, as a vector then holds twice as many
+                numbers. Otherwise it is float64, and no intermediate result overflows.
     ranges      Rows of one range of the table share pages, so that address translation is cheap. Later rows are
                 prefetched.
     variants    The formula for a number is a `variant`: each kind compiles to a loop without branches.
@@ -20,13 +21,20 @@ from workbench.compiling import compiler
 kernel = compiler(fastmath={"contract"})
 part = compiler(fastmath={"contract"}, forceinline=True)
 
-f64, i64, u = np.float64, np.int64, np.uintp  # unsigned indices need no test for Python's negative ones
+f32, f64, i32, i64, u = (
+    np.float32,
+    np.float64,
+    np.int32,
+    np.int64,
+    np.uintp,
+)  # unsigned indices need no test for Python's negative ones
 
 TILE = 256  # elements
 SAMPLE = 1 << 14  # elements in a job
 
 SMALLEST, SCALE, SCALED_BY = 2.2250738585072014e-308, 18014398509481984.0, 54.0  # smallest normal number; 2^54
-ROOT_HALF = i64(0x3FE6A09E667F3BCD)  # the bits of sqrt(1/2)
+SMALLEST_SINGLE, SCALE_SINGLE, SCALED_BY_SINGLE = f32(1.1754943508222875e-38), f32(16777216.0), f32(24.0)
+ROOT_HALF, ROOT_HALF_SINGLE = i64(0x3FE6A09E667F3BCD), i32(0x3F3504F3)  # the bits of sqrt(1/2)
 MANTISSA = i64(52)
 
 
@@ -82,34 +90,47 @@ def power(size, p):
 
 
 @part
-def short_power(size, p):
-    """Return size^p as `power` does, for a finite p and a size from float32: shorter polynomials, no division.
+def log2_single(x):
+    """Return the whole and the fractional part of log2 x, which is between -1/2 and 1/2, for a positive float32.
 
-    The error of the logarithm is 2e-9 and that of the power of two 3e-9, so the relative error is 3e-9 + 1.5e-9 p.
+    The polynomial is a minimax fit of log2(1 + f) / f for 1 + f in [sqrt(1/2), sqrt(2)].
     """
-    bits = f64(size).view(np.int64)
-    exponent = (bits - ROOT_HALF) >> MANTISSA
-    f = i64(bits - (exponent << MANTISSA)).view(np.float64) - 1.0
-    q = -0.11020159433317041
-    q = q * f + 0.18631209476799201
-    q = q * f + -0.1910249809330471
-    q = q * f + 0.20457529247994988
-    q = q * f + -0.23961904442102075
-    q = q * f + 0.2885688961266487
-    q = q * f + -0.3606966287137785
-    q = q * f + 0.480898212652502
-    q = q * f + -0.7213473515646492
-    q = q * f + 1.4426950409152433
-    x = min(max(p * (f64(exponent) + q * f), -1023.0), 1024.0)  # beyond these it is 0 or infinite
-    whole = np.rint(x)
-    g = x - whole
-    q = 0.0001546973198244552
-    q = q * g + 0.0013400432165251623
-    q = q * g + 0.00961802560294165
-    q = q * g + 0.05550327214209534
-    q = q * g + 0.24022651213595259
-    q = q * g + 0.69314720671062
-    q = q * g + 0.9999999999595488
-    power = q * i64((i64(whole) + i64(1023)) << MANTISSA).view(np.float64)
-    power = 0.0 if size == 0.0 else power
-    return power if size < np.inf else size
+    small = x < SMALLEST_SINGLE
+    bits = f32(x * SCALE_SINGLE if small else x).view(np.int32)
+    exponent = i32(i32(bits - ROOT_HALF_SINGLE) >> i32(23))
+    f = i32(bits - i32(exponent << i32(23))).view(np.float32) - f32(1)
+    square = f * f
+    low = (f32(-0.3607162535190582) * f + f32(0.4809102714061737)) * square
+    low += f32(-0.7213472127914429) * f + f32(1.4426950216293335)
+    high = (f32(0.12925776839256287) * f + f32(-0.20893102884292603)) * f + f32(0.2152133733034134)
+    high = high * square + (f32(-0.23867614567279816) * f + f32(0.28793904185295105))
+    return f32(exponent) - (SCALED_BY_SINGLE if small else f32(0)), (high * (square * square) + low) * f
+
+
+@part
+def exp2_single(exact, rest):
+    """Return f in [0.7, 1.42] and a whole n with 2^(exact + rest) = f 2^n; f is off by 1e-7 of itself."""
+    n = np.rint(exact + rest)
+    g = (exact - n) + rest
+    square = g * g
+    low = (f32(0.24022646248340607) * square) + (f32(0.6931471824645996) * g + f32(1))
+    high = (f32(0.00015345794963650405) * g + f32(0.0013399932067841291)) * square
+    high += f32(0.009618489071726799) * g + f32(0.05550328642129898)
+    return high * (square * g) + low, n
+
+
+@part
+def power_single(whole, fraction, exponents):
+    """Return f and n with 2^c x^p = f 2^n, given log2 x and float32 (p, its rest, c, its rest).
+
+    p and c are multiples of 2^-10, so that no digit is lost however large the logarithms are.
+    """
+    p, p_rest, c, c_rest = exponents
+    return exp2_single(p * whole + c, (p_rest * whole + c_rest) + (p + p_rest) * fraction)
+
+
+@part
+def times_two_to(factor_and_exponent):
+    """Return f 2^n as a float32 if it is a normal number; a smaller one is 0."""
+    f, n = factor_and_exponent
+    return f * i32((i32(max(n, f32(-127))) + i32(127)) << i32(23)).view(np.float32)

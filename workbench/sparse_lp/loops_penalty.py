@@ -7,12 +7,26 @@ gradient    compute alpha p |w|^(p-1) sign(w)
 import numpy as np
 
 from workbench.compiling import AHEAD, compiler, prefetch_tile, prefetch_to_write
-from workbench.sparse_lp.loops_common import SAMPLE, TILE, exp2, f64, kernel, log2, part, power, short_power, u
+from workbench.sparse_lp.loops_common import (
+    SAMPLE,
+    TILE,
+    exp2,
+    f32,
+    f64,
+    i64,
+    kernel,
+    log2,
+    log2_single,
+    part,
+    power,
+    power_single,
+    u,
+)
 
 sums_part = compiler(fastmath={"contract", "reassoc"}, forceinline=True)  # the order is the same in every run
 
 # Variants: the formula for the penalty and the slope of a weight.
-COUNT, ROOT, ABSOLUTE, SQUARE, POWER, SHORT_POWER = 1, 2, 3, 4, 5, 6
+COUNT, ROOT, ABSOLUTE, SQUARE, POWER, SINGLE_POWER = 1, 2, 3, 4, 5, 6
 
 
 @sums_part
@@ -28,10 +42,27 @@ def _add_powers(w, at, count, kind, p):
             total += size
         elif len(kind) == SQUARE:
             total += size * size
-        elif len(kind) == SHORT_POWER:
-            total += short_power(size, p)
         else:
             total += power(size, p)
+    return total
+
+
+@part
+def _powers_single(w, at, count, p, factors, exponents):
+    """Write float32 factors and exponents of |w|^p = factor 2^exponent; `p` is as in `power_single`."""
+    for i in range(count):
+        size = abs(w[at + i])
+        whole, fraction = log2_single(size)
+        factor, exponents[i] = power_single(whole, fraction, p)
+        factor = f32(0) if size == f32(0) else factor
+        factors[i] = factor if size < f32(np.inf) else size  # an infinity or NaN
+
+
+@sums_part
+def _sum_single(factors, exponents, count):
+    total = 0.0
+    for i in range(count):
+        total += f64(factors[i]) * i64((i64(exponents[i]) + i64(1023)) << i64(52)).view(np.float64)
     return total
 
 
@@ -45,20 +76,30 @@ def _keep_large(w, mask, at, count, threshold):
 
 @kernel
 def penalty(w, mask, kind, p, threshold, totals, start, stop):
-    """Write the sum of |w|^p of each job to totals (jobs,), mark weights above the threshold, and zero the others."""
+    """Write the sum of |w|^p of each job to totals (jobs,), mark weights above the threshold, and zero the others.
+
+    `p` is a number, or for SINGLE_POWER four, see `power_single`.
+    """
     step = u(64 // w.itemsize)
+    factors, exponents = np.empty(TILE, np.float32), np.empty(TILE, np.float32)
     for job in range(u(start), u(stop)):
         end = min((job + u(1)) * u(SAMPLE), u(w.shape[0]))
         total = 0.0
         for at in range(job * u(SAMPLE), end, u(TILE)):
             for line in range(u(0), u(TILE), step):
                 prefetch_to_write(w, at + u(AHEAD) + line)
-            if at + u(TILE) <= end:
+            count = min(u(TILE), end - at)
+            if len(kind) == SINGLE_POWER:
+                _powers_single(w, at, count, p, factors, exponents)
+                total += _sum_single(factors, exponents, count)
+            elif count == u(TILE):
                 total += _add_powers(w, at, u(TILE), kind, p)
+            else:
+                total += _add_powers(w, at, count, kind, p)
+            if count == u(TILE):
                 _keep_large(w, mask, at, u(TILE), threshold)
             else:
-                total += _add_powers(w, at, end - at, kind, p)
-                _keep_large(w, mask, at, end - at, threshold)
+                _keep_large(w, mask, at, count, threshold)
         totals[job] = total
 
 

@@ -5,18 +5,35 @@ from collections import namedtuple
 import numpy as np
 
 from workbench.compiling import prefetch_tile
-from workbench.sparse_lp.loops_common import SAMPLE, SMALLEST, TILE, exp2, f64, kernel, log2, part, u
+from workbench.sparse_lp.loops_common import (
+    SAMPLE,
+    SMALLEST,
+    TILE,
+    exp2,
+    f32,
+    f64,
+    kernel,
+    log2,
+    log2_single,
+    part,
+    power_single,
+    times_two_to,
+    u,
+)
 
-# Variants: the formula by p, which is 0, 1/2, 2/3, others below 1, 1, others above 1, 2, infinity.
-HARD, HALF, TWO_THIRDS, BELOW_ONE, SOFT, ABOVE_ONE, SHRINK, CLIP = 1, 2, 3, 4, 5, 6, 7, 8
+# Variants: the formula by p, which is 0, below 1, 1, above 1, 2, infinity; the last two are for float32 and some p.
+HARD, BELOW_ONE, SOFT, ABOVE_ONE, SHRINK, CLIP, SINGLE_BELOW_ONE, SINGLE_ABOVE_ONE = range(1, 9)
 
-# The constants of the penalty weight |z|^p, with c = weight p. `strength` is c, but c^(2/3) for p = 1/2, c^(3/4) for
-# p = 2/3 and 1 / (1 + c) for p = 2; `log_strength` is log2 c.
-Prox = namedtuple("Prox", "weight p threshold strength log_strength")
+# The constants of the penalty weight |z|^p, with c = weight p. `threshold` has the array's type, which does not change
+# a comparison. `strength` is c, but 1 / (1 + 2 weight) for p = 2; `log_strength` is log2 c. `middle` belongs to the
+# curve. `first` and `second` are exponents for `power_single` that turn x into k or a of `curves`, for float32.
+Prox = namedtuple("Prox", "weight p threshold strength log_strength middle first second")
 
 STEPS = 100  # largest number of steps of an iteration
 ENOUGH = 1e-6  # relative step; the next step, its third power, would be lost in rounding
 LOG_2 = 0.6931471805599453
+NEAR = 1000.0  # exponent, to the base 2
+FAR = 2.0**100
 
 
 @part
@@ -39,12 +56,17 @@ def _prox_without_root(x, z, at, to, count, kind, scalars):
 
 @part
 def _load_sizes(x, at, count, scalars, sizes):
-    """Write |x| to `sizes`; where the result is known, write a harmless size above the threshold instead."""
-    harmless = 2.0 * scalars.threshold + 1.0
+    """Write |x| to `sizes`, and return how many are above FAR, where a power of the curve may be out of range.
+
+    Where the result is known, a harmless size above the threshold is written instead.
+    """
+    harmless, far = 2.0 * scalars.threshold + 1.0, 0
     for i in range(count):
         size = abs(f64(x[at + i]))
         known = (size <= scalars.threshold) | (not size < np.inf)
         sizes[i] = harmless if known else size
+        far += sizes[i] > FAR
+    return far
 
 
 @part
@@ -60,37 +82,87 @@ def _store(x, z, at, to, count, scalars, roots):
 
 
 @part
-def _roots_of_half(sizes, roots, count, scalars):
-    """Find y = sqrt(z / x), the largest root of y^3 - y + k = 0, k = c x^(-3/2), by Halley's method from y = 1.
-
-    In these units, nothing overflows; `strength` is c^(2/3).
-    """
-    for i in range(count):
-        x = sizes[i]
-        ratio = scalars.strength / x
-        k, y = ratio * np.sqrt(ratio), 1.0  # at most a quarter too large
-        for _ in range(3):
-            square = y * y
-            value, slope = y * (square - 1.0) + k, 3.0 * square - 1.0
-            y -= value * slope / (slope * slope - 3.0 * y * value)
-        roots[i] = x * (y * y)
+def _nine_terms(c):
+    return c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8]
 
 
 @part
-def _roots_of_two_thirds(sizes, roots, count, scalars):
-    """Find y = (z / x)^(1/3), the largest root of y^4 - y + k = 0, k = c x^(-4/3), by Halley's method from y = 1.
+def _thirteen_terms(c, at):
+    four = c[at + 9], c[at + 10], c[at + 11], c[at + 12]
+    return (c[at], c[at + 1], c[at + 2], c[at + 3], c[at + 4], c[at + 5], c[at + 6], c[at + 7], c[at + 8], *four)
 
-    `strength` is c^(3/4).
-    """
+
+@part
+def _polynomial_8(c, t):
+    square = t * t
+    low = (c[3] * t + c[2]) * square + (c[1] * t + c[0])
+    high = (c[8] * square + (c[7] * t + c[6])) * square + (c[5] * t + c[4])
+    return high * (square * square) + low
+
+
+@part
+def _polynomial_12(c, t):
+    square = t * t
+    fourth = square * square
+    low = (c[3] * t + c[2]) * square + (c[1] * t + c[0])
+    middle = (c[7] * t + c[6]) * square + (c[5] * t + c[4])
+    high = c[12] * fourth + ((c[11] * t + c[10]) * square + (c[9] * t + c[8]))
+    return (high * fourth + middle) * fourth + low
+
+
+@part
+def _store_single(value, root, threshold):
+    """Return a float32 root with the sign of x, but 0 up to the threshold."""
+    new = -root if value < f32(0) else root
+    return f32(0) if abs(value) <= threshold else new
+
+
+@part
+def _single_below_one(x, z, at, to, count, scalars, curve):
+    """Write the proximal operator for p < 1 in float32, on the curve."""
+    c = _nine_terms(curve)
     for i in range(count):
-        x = sizes[i]
-        ratio = scalars.strength / x
-        k, y = ratio * exp2(log2(ratio) * (1.0 / 3.0)), 1.0  # at most a quarter too large
-        for _ in range(4):
-            square = y * y
-            value, slope = y * (square * y - 1.0) + k, 4.0 * square * y - 1.0
-            y -= value * slope / (slope * slope - 6.0 * square * value)
-        roots[i] = x * (y * y * y)
+        size = abs(x[at + i])
+        whole, fraction = log2_single(size)
+        k = times_two_to(power_single(whole, fraction, scalars.first))
+        t = np.sqrt(f32(1) - k * scalars.middle)  # NaN only up to the threshold
+        z[to + i] = _store_single(x[at + i], size * (f32(1) - k * _polynomial_8(c, t)), scalars.threshold)
+
+
+@part
+def _single_above_one(x, z, at, to, count, scalars, curve):
+    """Write the proximal operator for p > 1 in float32, on the curve."""
+    c, d = _thirteen_terms(curve, 0), _thirteen_terms(curve, 13)
+    f, g = scalars.first, scalars.second
+    for i in range(count):
+        size = abs(x[at + i])
+        whole, fraction = log2_single(size)
+        up = f[0] * (whole + fraction) + f[2] < f32(0)
+        e = f[0] if up else g[0], f[1] if up else g[1], f[2] if up else g[2], f[3] if up else g[3]
+        a = times_two_to(power_single(whole, fraction, e))
+        y = f32(1) - a * _polynomial_12(c, a) if up else a * _polynomial_12(d, a)
+        new = _store_single(x[at + i], size * y, scalars.threshold)
+        z[to + i] = new if (size > f32(0)) & (size < f32(np.inf)) else x[at + i]
+
+
+@part
+def _curve_below_one(sizes, roots, count, scalars, curve):
+    c = _nine_terms(curve)
+    for i in range(count):
+        k = exp2(scalars.log_strength + (scalars.p - 2.0) * log2(sizes[i]))
+        t = np.sqrt(1.0 - k * scalars.middle)
+        roots[i] = sizes[i] * (1.0 - k * _polynomial_8(c, t))
+
+
+@part
+def _curve_above_one(sizes, roots, count, scalars, curve):
+    c, d = _thirteen_terms(curve, 0), _thirteen_terms(curve, 13)
+    slope = 1.0 / (1.0 - scalars.p)
+    for i in range(count):
+        v = (scalars.log_strength - scalars.middle) + (scalars.p - 2.0) * log2(sizes[i])
+        a = exp2(v if v < 0.0 else v * slope)
+        y = 1.0 - a * _polynomial_12(c, a) if v < 0.0 else a * _polynomial_12(d, a)
+        roots[i] = sizes[i] * y
 
 
 @part
@@ -151,45 +223,54 @@ def _roots_above_one(sizes, logs, roots, count, scalars):
 
 @part
 def _polish(sizes, roots, count, scalars):
-    """Take one more step of Newton's method with the library's pow, for the last digits of a float64."""
+    """Take one more step of Newton's method, for the last digits of a float64.
+
+    Beyond NEAR, a power or c may be beyond the range of float64 where their product is not.
+    """
     for i in range(count):
         z = roots[i]
-        power = z ** (scalars.p - 1.0)
-        pull = scalars.strength * power
-        if not ((power >= SMALLEST) & (power < np.inf) & (scalars.strength >= SMALLEST) & (scalars.strength < np.inf)):
-            pull = exp2(scalars.log_strength + (scalars.p - 1.0) * log2(z))
+        exponent = (scalars.p - 1.0) * log2(z)
+        far = (abs(exponent) > NEAR) | (not SMALLEST <= scalars.strength < np.inf)
+        pull = (1.0 if far else scalars.strength) * exp2(exponent + (scalars.log_strength if far else 0.0))
         step = (z + pull - sizes[i]) / (z + (scalars.p - 1.0) * pull)
         roots[i] = z - z * step if abs(step) < 1e-6 else z
 
 
 @part
-def prox_tile(x, z, at, to, count, kind, scalars, buffers):
+def prox_tile(x, z, at, to, count, kind, scalars, curve, buffers):
     """Write the proximal operator of x[at : at + count] to z[to : to + count]; count is at most TILE."""
     if len(kind) == HARD or len(kind) == SOFT or len(kind) == SHRINK or len(kind) == CLIP:
         _prox_without_root(x, z, at, to, count, kind, scalars)
+    elif len(kind) == SINGLE_BELOW_ONE:
+        _single_below_one(x, z, at, to, count, scalars, curve)
+    elif len(kind) == SINGLE_ABOVE_ONE:
+        _single_above_one(x, z, at, to, count, scalars, curve)
     else:
         sizes, logs, roots = buffers[0], buffers[1], buffers[2]
-        _load_sizes(x, at, count, scalars, sizes)
-        if len(kind) == HALF:
-            _roots_of_half(sizes, roots, count, scalars)
-        elif len(kind) == TWO_THIRDS:
-            _roots_of_two_thirds(sizes, roots, count, scalars)
-        else:
-            if len(kind) == BELOW_ONE:
-                _roots_below_one(sizes, logs, roots, count, scalars)
+        on_curve = _load_sizes(x, at, count, scalars, sizes) == 0 and curve.size > 0
+        if len(kind) == BELOW_ONE:
+            if on_curve:
+                _curve_below_one(sizes, roots, count, scalars, curve)
             else:
-                _roots_above_one(sizes, logs, roots, count, scalars)
-            if x.itemsize == 8:
-                _polish(sizes, roots, count, scalars)
+                _roots_below_one(sizes, logs, roots, count, scalars)
+        elif on_curve:
+            _curve_above_one(sizes, roots, count, scalars, curve)
+        else:
+            _roots_above_one(sizes, logs, roots, count, scalars)
+        if x.itemsize == 8:
+            _polish(sizes, roots, count, scalars)
         _store(x, z, at, to, count, scalars, roots)
 
 
 @kernel
-def prox(x, z, kind, scalars, start, stop):
+def prox(x, z, kind, scalars, curve, start, stop):
     """Write the proximal operator of jobs start .. stop of x (n,) to z (n,)."""
     buffers = np.empty((3, TILE))
     for job in range(u(start), u(stop)):
         end = min((job + u(1)) * u(SAMPLE), u(x.shape[0]))
         for at in range(job * u(SAMPLE), end, u(TILE)):
             prefetch_tile(x, z, at, TILE)
-            prox_tile(x, z, at, at, min(u(TILE), end - at), kind, scalars, buffers)
+            if at + u(TILE) <= end:
+                prox_tile(x, z, at, at, u(TILE), kind, scalars, curve, buffers)
+            else:
+                prox_tile(x, z, at, at, end - at, kind, scalars, curve, buffers)

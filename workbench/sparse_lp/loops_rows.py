@@ -8,12 +8,12 @@ import numpy as np
 
 from workbench.compiling import prefetch_to_write
 from workbench.sparse_lp.loops_common import TILE, kernel, part, u
-from workbench.sparse_lp.loops_prox import CLIP, prox_tile
+from workbench.sparse_lp.loops_prox import SINGLE_ABOVE_ONE, prox_tile
 
 ROWS_AHEAD = 12  # while a row is shrunk, the row this many places later is prefetched
 
 # Ways to shrink a row in its own type, as in Caffe2: w - lambda towards 0, w * (1 - lambda), w / (1 + lambda).
-SUBTRACT, DECAY, DIVIDE = range(CLIP + 1, CLIP + 4)  # variants, after those of `loops_prox`
+SUBTRACT, DECAY, DIVIDE = range(SINGLE_ABOVE_ONE + 1, SINGLE_ABOVE_ONE + 4)  # variants, after those of `loops_prox`
 
 
 @kernel
@@ -48,12 +48,12 @@ def _shrink_row(param, at, count, kind, strength):
 
 
 @kernel
-def rows(param, length, indices, bounds, kind, strength, scalars, start, stop):
+def rows(param, length, indices, bounds, kind, strength, scalars, curve, start, stop):
     """Shrink the rows of ranges start .. stop, once for each time they are named.
 
     `param` is flat: row r is param[r * length : (r + 1) * length]. `strength` has param's type.
     """
-    buffers = np.empty((3, TILE))
+    buffers, copied = np.empty((3, TILE)), np.empty(TILE, param.dtype)
     line = u(64 // param.itemsize)
     last = indices.shape[0] - 1
     for i in range(bounds[start], bounds[stop]):
@@ -65,4 +65,7 @@ def rows(param, length, indices, bounds, kind, strength, scalars, start, stop):
             _shrink_row(param, at, length, kind, strength)
         else:
             for j in range(at, at + length, u(TILE)):
-                prox_tile(param, param, j, j, min(u(TILE), at + length - j), kind, scalars, buffers)
+                count = min(u(TILE), at + length - j)
+                for k in range(count):
+                    copied[k] = param[j + k]  # a loop that reads and writes one array would not be vectorized
+                prox_tile(copied, param, u(0), j, count, kind, scalars, curve, buffers)

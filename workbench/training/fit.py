@@ -31,7 +31,7 @@ from workbench.training.stopping import EarlyStopping, Watch
 # Weights and activations of a group, at most: smaller groups start more loops, which nearer caches do not repay.
 GROUP_BYTES = 1 << 25
 SETTINGS = re.compile(
-    r"optimizer/(learning_rate|weight_decay)|penalties/\d+/(weight|threshold|sparsity|l1_ratio|radius)|\d+/(ratio|strength)"
+    r"optimizer/(learning_rate|weight_decay)|penalties/\d+/(weight|threshold|sparsity|l1_ratio|radius)|\d+/(ratio|strength|alpha)"
 )
 WEIGHTS, ORDER, MASKS, AUGMENT = range(4)  # what a world's seed is used for
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from workbench.baselines.pruning import gradual_sparsity
 from workbench.baselines.variational_dropout import variational_dropout_kl_gradient
-from workbench.solvers.penalties import group_prox, l1_ball_projection
+from workbench.solvers.penalties import l1_ball_projection
 from workbench.sparse_lp import lp_gradient, lp_prox, sparse_lp_regularizer
 from workbench.training.layers.dropout import kept
 from workbench.training.layers.layer import Parameters
@@ -137,10 +137,10 @@ class GroupProx(Penalty):
     def after_step(self, parameters: Network, learning_rate: Rate, progress: float, state: State) -> None:
         for w in self.chosen(parameters):
             groups = np.moveaxis(w, 1 + self.axis, 1)
-            numbers = groups.reshape(*groups.shape[:2], -1)
-            for strength, worlds in _settings(learning_rate * state["weight"] * np.sqrt(numbers.shape[-1])):
-                numbers[worlds] = group_prox(numbers[worlds], strength)
-            groups[...] = numbers.reshape(groups.shape)
+            others = tuple(range(2, groups.ndim))
+            norms = np.sqrt(np.square(groups).sum(axis=others, keepdims=True))
+            most = column(learning_rate * state["weight"] * np.sqrt(groups[0, 0].size), norms)
+            groups *= np.divide(np.maximum(norms - most, 0), norms, out=np.zeros_like(norms), where=norms > 0)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -181,8 +181,11 @@ def _own_worker(setup: Setup) -> Worker:
 def _environment(setup: Setup) -> dict[str, str]:
     """Return a worker's environment, with its number of threads where the user's environment does not set one.
 
-    It leaves out the file of metrics of a notebook that this process may be running.
+    It leaves out the file of metrics of a notebook that this process may be running. WORKBENCH_FROM is the folder where
+    the user's own files are, as kernels run in the folder of their notebook.
     """
     threads = {} if setup.threads is None else {name: str(setup.threads) for name in THREAD_SETTINGS}
     ours = {name: value for name, value in os.environ.items() if name != "WORKBENCH_METRICS"}
+    with contextlib.suppress(FileNotFoundError):  # the folder has been removed meanwhile
+        ours.setdefault("WORKBENCH_FROM", os.getcwd())
     return {**threads, **ours, "PYTHONFAULTHANDLER": "1"}

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from workbench.baselines import normalizations as core
-from workbench.lrn import ARGS, local_response_norm, local_response_norm_gradient
+from workbench.lrn import ARGS, check_rank, local_response_norm, local_response_norm_gradient
 from workbench.operator import Arg
 from workbench.training.layers.layer import Layer, Named, Parameters, Passed, Random, Shape
+from workbench.training.trees import Rate, by_world, column
 
 _DECLARED = {arg.name: arg for arg in (*ARGS, core.EPS, core.GROUPS)}
 _DECLARED["momentum"] = Arg("momentum", float, 0.1, "share of a batch in the running statistics", low=0.0, high=1.0)
@@ -130,18 +131,50 @@ class PixelNorm(_OfChannels):
 
 @dataclasses.dataclass(frozen=True)
 class LocalResponseNorm(_OfChannels):
-    """Divide each response by the energy of neighbouring channels; see `workbench.local_response_norm`."""
+    """Divide each response by the energy of its neighbours; see `workbench.local_response_norm`.
+
+    The neighbours are other channels at the same pixel, or with region="within" other pixels of the same channel of an
+    example (channels, rows, columns). `alpha` is one number, or one above 0 for each world, a parameter that is not
+    trained.
+    """
 
     size: int = 5
-    alpha: float = 1e-4
+    alpha: Rate = 1e-4
     beta: float = 0.75
     bias: float = 1.0
+    region: str = "across"
+
+    def __post_init__(self) -> None:
+        alpha = self.alpha
+        if np.ndim(alpha):
+            object.__setattr__(self, "alpha", 1.0)
+        super().__post_init__()
+        if np.ndim(alpha):
+            alphas = np.asarray(alpha, np.float64)
+            if not (alphas > 0).all():
+                raise ValueError(f"alpha={alpha!r}: must be above 0 in each world, or one number for all")
+            object.__setattr__(self, "alpha", tuple(alphas.tolist()))
+
+    def output(self, shape: Shape) -> Shape:
+        check_rank("x", (1, *shape), "NCHW", self.region)
+        return super().output(shape)
+
+    def initial(self, shape: Shape, rng: Random, worlds: int) -> Parameters:
+        return {"alpha": by_world("alpha", self.alpha, worlds)} if np.ndim(self.alpha) else {}
 
     def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
+        if "alpha" in parameters:  # alpha x^2 = (sqrt(alpha) x)^2
+            root = column(np.sqrt(parameters["alpha"]), x)
+            y, saved = self._with_alpha_1().forward({}, x * root, training=training)
+            return y / root, saved
         return _planes(local_response_norm(_planes(x), **vars(self)), x.shape), x
 
     def backward(self, parameters: Named, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
-        return _planes(local_response_norm_gradient(_planes(dy), _planes(saved), **vars(self)), dy.shape), {}
+        same = self._with_alpha_1() if "alpha" in parameters else self
+        return _planes(local_response_norm_gradient(_planes(dy), _planes(saved), **vars(same)), dy.shape), {}
+
+    def _with_alpha_1(self) -> "LocalResponseNorm":
+        return dataclasses.replace(self, alpha=1.0)
 
 
 @dataclasses.dataclass(frozen=True)
