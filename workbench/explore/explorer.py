@@ -18,6 +18,7 @@ from workbench import drawing
 from workbench.ahead import compile_ahead
 from workbench.explore import frames
 from workbench.explore.controls import control, field, row
+from workbench.explore.drafts import Drafts
 from workbench.explore.renderer import Renderer
 from workbench.operator import OPERATORS, Arg, Operator
 
@@ -160,6 +161,7 @@ class Explorer(widgets.VBox):
         self.start = self.values
         self._axes: Any = None
         self._layout_engine: Any = None
+        self._drafts = Drafts()
         self._picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", grid_area="1 / 1"))
         self._alert = widgets.HTML(layout=widgets.Layout(grid_area="1 / 1", align_self="flex-start"))
         self._words = widgets.HTML()
@@ -260,7 +262,8 @@ class Explorer(widgets.VBox):
         busy.start()
         try:
             figure = self._figure_at(values, final)
-            frame, alert, self.message = drawing.encode(figure, density=2 if final else 1), "", None
+            frame = drawing.encode(figure, density=2) if final else self._drafts.encode(figure)
+            alert, self.message = "", None
         except Exception as problem:  # show any error to the reader; the sliders keep working
             frame, self.message = b"", f"{type(problem).__name__}: {problem}"
             alert = MESSAGE.format(html.escape(str(problem)))
