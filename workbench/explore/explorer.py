@@ -261,7 +261,8 @@ class Explorer(widgets.VBox):
         busy = threading.Timer(PATIENCE, lambda: self._alert.set_trait("value", BUSY))
         busy.start()
         try:
-            figure = self._figure_at(values, final)
+            self._check(values)
+            figure = self._figure_at(values if final else self._hasty(values), final)
             frame = drawing.encode(figure, density=2) if final else self._drafts.encode(figure)
             alert, self.message = "", None
         except Exception as problem:  # show any error to the reader; the sliders keep working
@@ -280,14 +281,21 @@ class Explorer(widgets.VBox):
 
     def _figure_at(self, values: dict[str, Any], final: bool) -> Any:
         """Draw the figure at `values`; laying it out takes long and is left to the final one."""
-        for arg in self._args:
-            arg.check(values[arg.name])
+        self._check(values)
         self._axes = self._plot(**self._data, **values, ax=self._axes)
         figure = drawing.figure_of(self._axes)
         self._layout_engine = self._layout_engine or figure.get_layout_engine()
         figure.set_layout_engine(self._layout_engine if final else "none")
         self._picture.layout.width = f"{figure.bbox.width:.0f}px"
         return figure
+
+    def _check(self, values: Mapping[str, Any]) -> None:
+        for arg in self._args:
+            arg.check(values[arg.name])
+
+    def _hasty(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the values to draw while a control moves; those of `values` are drawn when it rests."""
+        return values
 
     def _seen(self, _: object) -> None:
         """Compile what the sliders can reach, once somebody sees them."""
