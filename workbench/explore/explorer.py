@@ -39,6 +39,15 @@ BUSY = (
 INTERVAL = 100  # milliseconds between the pictures that are played
 PATIENCE = 0.4  # seconds of drawing after which the picture says that it is busy
 ALT = "<span class='workbench-alt' style='position: absolute; clip-path: inset(50%)'>{}</span>"
+# The link takes the picture from the page. What the styles add is heard, but not seen: the names of buttons.
+SAVE = """<style>
+.workbench-explorer .widget-play button::after, .workbench-explorer .mod-active::after {{
+  content: ", chosen"; position: absolute; clip-path: inset(50%) }}
+.workbench-explorer .widget-play button:first-child::after {{ content: "Play or pause" }}
+.workbench-explorer .widget-play button:nth-child(2)::after {{ content: "Stop, and back to the start" }}
+.workbench-explorer .widget-play button:nth-child(3)::after {{ content: "Repeat" }}
+</style><a class="jupyter-button widget-button" style="text-decoration: none" download="{name}.png" href="#"
+onclick="this.href = this.closest('.workbench-explorer').querySelector('img').src">Save picture</a>"""
 # The note, styles and script that are shown beside each explorer, in one line of the notebook's file.
 BESIDE = " ".join(Path(__file__).with_name("beside.html").read_text(encoding="utf-8").split())
 
@@ -124,7 +133,7 @@ class Explorer(widgets.VBox):
 
     `sliders` holds the controls by name, and `fields` the fields that show a slider's number. `frame` is the newest
     picture as PNG bytes, kept while a message is shown; `message` says what is wrong with the values, or is None.
-    `wait()` blocks until the newest values are drawn. Without a kernel, the notebook shows the first picture.
+    `wait()` blocks until the newest values are drawn. The button `reset` moves all controls to `start`. Without a kernel, the notebook shows the first picture.
     """
 
     def __init__(
@@ -171,8 +180,8 @@ class Explorer(widgets.VBox):
         moved = [self.fields.get(name, slider) for name, slider in self.sliders.items()]
         rows = [row(self.fields[name], each) if name in self.fields else each for name, each in self.sliders.items()]
         stack = widgets.GridBox([self._picture, self._alert])
-        buttons = [self._buttons(play, pace)] if play else []
-        super().__init__([*rows, *buttons, stack, self._words, self._lines], _view_count=0)
+        buttons = widgets.HBox([*(self._playing(play, pace) if play else []), *self._buttons()])
+        super().__init__([*rows, buttons, stack, self._words, self._lines], _view_count=0)
         self.add_class("workbench-explorer")
         self.observe(self._seen, "_view_count")
         for each in moved:
@@ -241,7 +250,19 @@ class Explorer(widgets.VBox):
         """Wait until the newest values are drawn, with `final` also laid out; return whether they are."""
         return self._renderer.wait(timeout, final)
 
-    def _buttons(self, moved: str, pace: int) -> widgets.HBox:
+    def _buttons(self) -> list[widgets.Widget]:
+        """Return the buttons that every explorer has: all controls back to the start, and save the picture."""
+        self.reset = widgets.Button(description="Reset", tooltip="all controls: back to the start")
+        self.reset.on_click(lambda _: self._to_start())
+        return [self.reset, widgets.HTML(SAVE.format(name=html.escape(self.name)))]
+
+    def _to_start(self) -> None:
+        if self.played:
+            self.play.playing = False
+        for name, value in self.start.items():
+            self.fields.get(name, self.sliders[name]).value = value
+
+    def _playing(self, moved: str, pace: int) -> list[widgets.Widget]:
         """Return buttons that move a control; the browser keeps the time while it plays."""
         field, slider = self.fields[moved], self.sliders[moved]
         times: dict[str, Any] = {"min": slider.min, "max": slider.max, "step": pace, "interval": INTERVAL}
@@ -251,7 +272,7 @@ class Explorer(widgets.VBox):
         self.restart = widgets.Button(description="Restart", icon="undo", tooltip=f"{moved}: back to the start")
         self.step.on_click(lambda _: setattr(field, "value", min(field.value + 1, slider.max)))
         self.restart.on_click(lambda _: setattr(field, "value", slider.min))
-        return widgets.HBox([self.play, self.step, self.restart])
+        return [self.play, self.step, self.restart]
 
     def _operator_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         declared = {arg.name for arg in self.operator.args} if self.operator else ()
