@@ -42,7 +42,7 @@ ALT = "<span class='workbench-alt' style='position: absolute; clip-path: inset(5
 # The link takes the picture from the page. What the styles add is heard, but not seen: the names of buttons.
 SAVE = """<style>
 .workbench-explorer .widget-play button::after, .workbench-explorer .mod-active::after {{
-  content: ", chosen"; position: absolute; clip-path: inset(50%) }}
+  content: "(chosen)"; position: absolute; clip-path: inset(50%) }}
 .workbench-explorer .widget-play button:first-child::after {{ content: "Play or pause" }}
 .workbench-explorer .widget-play button:nth-child(2)::after {{ content: "Stop, and back to the start" }}
 .workbench-explorer .widget-play button:nth-child(3)::after {{ content: "Repeat" }}
@@ -133,7 +133,8 @@ class Explorer(widgets.VBox):
 
     `sliders` holds the controls by name, and `fields` the fields that show a slider's number. `frame` is the newest
     picture as PNG bytes, kept while a message is shown; `message` says what is wrong with the values, or is None.
-    `wait()` blocks until the newest values are drawn. The button `reset` moves all controls to `start`. Without a kernel, the notebook shows the first picture.
+    `wait()` blocks until the newest values are drawn. The button `reset` moves all controls to their `start`. Without a
+    kernel, the notebook shows the first picture.
     """
 
     def __init__(
@@ -246,6 +247,10 @@ class Explorer(widgets.VBox):
         """
         return drawing.encode(self._figure_at(values, final), density)
 
+    def move(self, name: str, value: Any) -> None:
+        """Move a control as a reader does: a number is typed into its field."""
+        self.fields.get(name, self.sliders[name]).value = value
+
     def wait(self, timeout: float | None = None, final: bool = False) -> bool:
         """Wait until the newest values are drawn, with `final` also laid out; return whether they are."""
         return self._renderer.wait(timeout, final)
@@ -260,7 +265,7 @@ class Explorer(widgets.VBox):
         if self.played:
             self.play.playing = False
         for name, value in self.start.items():
-            self.fields.get(name, self.sliders[name]).value = value
+            self.move(name, value)
 
     def _playing(self, moved: str, pace: int) -> list[widgets.Widget]:
         """Return buttons that move a control; the browser keeps the time while it plays."""
