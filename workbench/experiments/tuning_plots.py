@@ -86,7 +86,8 @@ def winners_curse(trials: Sequence[int], seeming: Sequence[float], true: Sequenc
 def best_of(scores: np.ndarray, tried: int, draw: int, *, ax: Axes) -> None:
     """Draw trials by their loss on the half of the folds that chooses the best, and on the half that judges it.
 
-    `scores` has the shape (trials, folds). `draw` is the seed that selects `tried` of the trials, and divides the folds.
+    `scores` has the shape (trials, folds). `draw` is the seed that selects the trials that are `tried`, and divides the
+    folds.
     """
     rng = np.random.default_rng(draw)
     chosen = rng.permutation(len(scores))[:tried]
