@@ -26,6 +26,9 @@ def jupyterlab(folder, own):
     """Yield a browser and the address of JupyterLab on a folder; its settings and files are in the folder `own`."""
     with browser() as page:
         places = {f"JUPYTER_{each}_DIR": str(own / each) for each in ("CONFIG", "DATA", "RUNTIME")}
+        tracker = own / "CONFIG/lab/user-settings/@jupyterlab/notebook-extension/tracker.jupyterlab-settings"
+        tracker.parent.mkdir(parents=True)
+        tracker.write_text('{"windowingMode": "none"}')  # cells out of sight stay on the page
         options = ("--no-browser", "--port=0", "--ip=127.0.0.1", "--allow-root", "--expose-app-in-browser")
         with subprocess.Popen(
             [

@@ -302,6 +302,8 @@ class Explorer(widgets.VBox):
             self.frame = self._picture.value = frame
         self._picture.layout.visibility = "visible" if frame else "hidden"  # hidden, it keeps its place on the page
         self._picture.layout.display = "" if self.frame else "none"
+        if not final:
+            return  # each text is a message to the browser and a new layout of the page; they follow when it rests
         self._words.value = ALT.format(html.escape(self.message or self.alt))
         self._lines.value = "<br>".join(CODE.format(html.escape(line)) for line in self.lines_at(self.values))
 
