@@ -37,7 +37,7 @@ class Drafts:
                 _words(figure),
                 [(ax.get_position().bounds, _words(ax.get_legend())) for ax in figure.axes],
             )
-            axes = {axis: _described(axis) for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)}
+            axes: dict[Axis, Any] = {axis: _described(axis) for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)}
             is_new = panels != self._panels
             changed = set() if is_new else {axis for axis in axes if axes[axis] != self._axes.get(axis)}
             moving = sorted((each for ax in figure.axes for each in _drawn(ax)), key=Artist.get_zorder)

@@ -197,7 +197,7 @@ def _plot_plane(ax: Any, of: Training, chances: np.ndarray) -> None:
     places = (np.arange(PIXELS) + 0.5) / PIXELS * 2 * REACH - REACH
     for world, chance in enumerate(chances):
         if chance.min() < 0.5 < chance.max():
-            boundary = contour_generator(places, places, chance).lines(0.5)
+            boundary: Any = contour_generator(places, places, chance).lines(0.5)
             ax.add_collection(LineCollection(boundary, colors="black", linewidths=1 if world else 2), autolim=False)
     x, y = of.data.part("train")
     for label, (colour, marker) in enumerate((("#0072B2", "o"), ("#D55E00", "^"))):
