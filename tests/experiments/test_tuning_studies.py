@@ -239,3 +239,7 @@ def test_the_best_of_several_trials_is_chosen_by_half_of_the_folds():
     assert tuning_plots.best_of(scores, 1, 2, ax=ax) is ax
     assert len(ax.lines[2].get_xdata()) == 1
     assert ax.lines[3].get_xdata() == ax.lines[2].get_xdata()
+    uneven = tuning_plots.best_of(np.random.default_rng(1).uniform(1, 2, (9, 4)), 9, 0)
+    (x, y), *_ = sorted(zip(*uneven.lines[1].get_data(), strict=True))
+    assert uneven.lines[3].get_xydata().tolist() == [[x, y]]
+    assert y > min(uneven.lines[1].get_ydata())
