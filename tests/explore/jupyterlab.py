@@ -10,7 +10,10 @@ import time
 from tests.browser import browser
 
 RIGHT, ENTER, SPACE, ALL = "\ue014", "\ue007", " ", "\ue009a\ue000"  # the last is Ctrl+A
-IDLE = "return window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel?.status === 'idle'"
+IDLE = """
+const context = window.jupyterapp?.shell?.currentWidget?.context;
+return context?.path === arguments[0] && context.sessionContext?.session?.kernel?.status === "idle";
+"""
 PICTURE = """
 const drawn = document.createElement("canvas");
 const img = document.querySelectorAll(".workbench-explorer img")[arguments[0]];
@@ -53,8 +56,8 @@ def jupyterlab(folder, own):
 
 def run_all(page, address, name):
     """Open a notebook, run its cells, and wait for the first explorer's picture."""
-    page.load(f"{address}lab/tree/{name}")
-    until(lambda: page.run(IDLE))
+    page.load(f"{address}lab/tree/{name}?reset")  # without the notebooks that were open before
+    until(lambda: page.run(IDLE, name))
     page.run("window.jupyterapp.commands.execute('notebook:run-all-cells')")
     until(lambda: page.run(PICTURE, 0))
 
