@@ -109,6 +109,7 @@ def test_the_page_has_contents_ways_and_origin(runs):
     assert text.count('<a href="../a/report.html" rel="prev">← The one before</a>') == 2
     assert 'rel="next"' not in text
     assert "<dt>command</dt><dd><code>workbench run &lt;n&gt;</code></dd>" in text
+    assert "@software{operator-workbench-a," in text
     assert text.index("1 metric that the notebook recorded") > text.index("</main>")
     assert "Parameters, as declared" in text
     assert "Parameters, as declared" not in (runs / "b #2" / "report.html").read_text(encoding="utf-8")
@@ -162,6 +163,13 @@ def test_a_picture_opens_in_full_size_by_keyboard(runs, chromium):
     assert chromium.run("return document.querySelector('dialog img').alt") == "a dot"
     chromium.press("dialog", "\ue00c")  # Escape
     assert not chromium.run(opened)
+
+
+def test_a_button_selects_the_citation(runs, chromium):
+    chromium.load((runs / "a" / "report.html").as_uri())
+    chromium.run("document.querySelector('footer details').open = true")
+    chromium.press("[data-copy]", "\ue007")
+    assert chromium.run("return getSelection().toString()").startswith("@software{operator-workbench-a,")
 
 
 @pytest.mark.parametrize("name", ["a/report.html", "index.html"])

@@ -23,11 +23,15 @@ def bibtex(run: Path | None = None) -> str:
     Raises:
         Refused: the folder holds no run of a notebook.
     """
+    return entry(None if run is None else _read(run))
+
+
+def entry(found: dict[str, Any] | None = None) -> str:
+    """Return an entry for what a run's metrics.json holds, or without a run."""
     version = workbench.__version__
     fields = {"author": f"{{{AUTHOR}}}", "title": f"{{{TITLE}}}", "version": version}
     key = "operator-workbench"
-    if run is not None:
-        found = _read(run)
+    if found is not None:
         version = found["versions"].get("workbench", version)
         key = f"{key}-{re.sub(r'[^A-Za-z0-9.-]+', '-', found['name'])}"
         fields |= {"version": _escaped(version), "year": found["started"][:4], "note": _note(found)}

@@ -92,6 +92,7 @@ def report(
     `source` is the notebook's file; `recordings` has the frames of explorers by the name of their figure.
     """
     from workbench.report import live, markup
+    from workbench.report.citation import entry
     from workbench.report.contents import with_anchors
 
     heading = title(executed)
@@ -105,6 +106,7 @@ def report(
         changed=any(value != declared[name].default for name, value in result.parameters.items()),
         title=Markup(markup.inline(heading)) if heading else result.name,
         body=Markup(body),
+        citation=entry(dataclasses.asdict(result)),
         sections=[section for section in sections if section.level == 2],
         script=Markup(scripts(*used)),
         code_style=Markup(markup.code_style()),

@@ -21,3 +21,10 @@ for (const picture of document.querySelectorAll("main img")) {
 /* What scrolls sideways can be reached by keyboard. */
 for (const wide of document.querySelectorAll("main pre, main .output_area"))
   if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const text = button.closest("details").querySelector("pre");
+  button.addEventListener("click", async () => {
+    getSelection().selectAllChildren(text);  /* where nothing may write to the clipboard, it is ready to be copied */
+    await navigator.clipboard?.writeText(text.textContent).then(() => { button.textContent = "Copied"; }, () => {});
+  });
+}
