@@ -196,7 +196,8 @@ def _normalize_row(values, log2_scale, at, width, normalizes, numbers, fails, re
         fails[i] = fails[i] if numbers.lowest <= log2_scale[i] <= numbers.highest else 1.0
         if normalizes:
             f, e = power(numbers.beta, log2_scale[i])
-            results[i] = times_power_of_two(times_power_of_two(values[i], max(e, 0.0)) * f, min(e, 0.0))
+            lifted = max(e - 1.0, 0.0)  # one less than e, as f may be below 1 and so prevent an overflow
+            results[i] = times_power_of_two(times_power_of_two(values[i], lifted) * f, e - lifted)
         else:
             f, e = power(-1.0, log2_scale[i])
             results[i] = times_power_of_two(f, e)
