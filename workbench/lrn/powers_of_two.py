@@ -36,9 +36,14 @@ def _clipped(exponent):
 
 
 @part
+def _bits_of_power(exponent):
+    return i64((i64(np.int32(exponent)) + 1023) << 52).view(f64)
+
+
+@part
 def power_of_two(exponent):
     """Return 2^exponent for a whole number, taken as -1000 or 1000 if it is beyond these."""
-    return i64((i64(np.int32(_clipped(exponent))) + 1023) << 52).view(f64)
+    return _bits_of_power(_clipped(exponent))
 
 
 @part
@@ -55,11 +60,12 @@ def power(beta, log2_scale):
 
 
 @part
-def times_power_of_two(value, exponent):
-    """Return value * 2^exponent, rounded once unless the value is below the normal range."""
+def times_power_of_two(value, factor, exponent):
+    """Return value * factor * 2^exponent for a factor near 1, rounded once unless it is below the normal range."""
     first = _clipped(exponent)
     second = _clipped(exponent - first)
-    return value * power_of_two(first) * power_of_two(second) * power_of_two(exponent - first - second)
+    third = _clipped(exponent - first - second)
+    return value * (factor * _bits_of_power(first)) * _bits_of_power(second) * _bits_of_power(third)
 
 
 @part
