@@ -21,10 +21,11 @@ import numpy as np
 from numba.extending import overload
 
 from workbench.compiling import AHEAD, compiler, prefetch_to_read, prefetch_to_write, variant
+from workbench.lrn import powers_of_two
+from workbench.lrn.powers_of_two import part
 
 # The only deviation from IEEE arithmetic is contraction to fused multiply-adds. A part is inlined where it is used.
 kernel = compiler(fastmath={"contract"})
-part = compiler(fastmath={"contract"}, forceinline=True)
 inner = compiler(fastmath={"contract"}, no_cpython_wrapper=True)  # only compiled functions call it
 
 # Variants: the method of computing scale^-beta. Square roots and a division are exact to the last bit or two, and
@@ -106,15 +107,15 @@ def inverse_power(s, high, low):
 
 
 def _any_power(s, scalars):
-    """Return s^-beta, for float64 by the C library."""
-    return inverse_power(s, scalars.high, scalars.low) if s.itemsize == 4 else s**-scalars.beta
+    """Return s^-beta."""
+    power = inverse_power if s.itemsize == 4 else powers_of_two.inverse_power
+    return power(s, scalars.high, scalars.low)
 
 
 @overload(_any_power)
 def _compiled_any_power(s, scalars):
-    if s == numba.float32:
-        return lambda s, scalars: inverse_power(s, scalars.high, scalars.low)
-    return lambda s, scalars: s**-scalars.beta
+    power = inverse_power if s == numba.float32 else powers_of_two.inverse_power
+    return lambda s, scalars: power(s, scalars.high, scalars.low)
 
 
 @inner

@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 
-from workbench.lrn.loops_common import part
+from workbench.compiling import compiler
+
+part = compiler(fastmath={"contract"}, forceinline=True)
 
 # A sum of squares or terms is exact enough if its magnitude is in this range; beyond, another level is.
 LOW, HIGH = 2.0**-900, 2.0**1000
@@ -18,15 +20,22 @@ f64, i64 = np.float64, np.int64
 
 
 @part
-def log2(s):
-    """Return log2 of a normal positive number."""
+def _log2_parts(s):
+    """Return a whole number and a fraction, of magnitude at most 1/2, that add up to log2 of a normal positive number."""
     bits = f64(s).view(i64)
     exponent = (bits - ROOT_HALF) >> 52
     m = i64(bits - (exponent << 52)).view(f64)
     z = (m - 1.0) / (m + 1.0)
     w = z * z
     p = ((((((((A9 * w + A8) * w + A7) * w + A6) * w + A5) * w + A4) * w + A3) * w + A2) * w + A1) * w + A0
-    return float(exponent) + z * p
+    return float(exponent), z * p
+
+
+@part
+def log2(s):
+    """Return log2 of a normal positive number."""
+    whole, fraction = _log2_parts(s)
+    return whole + fraction
 
 
 @part
@@ -47,6 +56,13 @@ def power_of_two(exponent):
 
 
 @part
+def _exp2(g):
+    """Return 2^g for |g| <= 1/2."""
+    high = (((((B13 * g + B12) * g + B11) * g + B10) * g + B9) * g + B8) * g + B7
+    return ((((((high * g + B6) * g + B5) * g + B4) * g + B3) * g + B2) * g + B1) * g + B0
+
+
+@part
 def power(beta, log2_scale):
     """Return f and a whole e with scale^-beta = f * 2^e."""
     exponent = -beta * log2_scale
@@ -55,8 +71,17 @@ def power(beta, log2_scale):
     exponent = FAR if exponent > FAR else exponent
     e = np.rint(exponent)
     g = exponent - e
-    high = (((((B13 * g + B12) * g + B11) * g + B10) * g + B9) * g + B8) * g + B7
-    return ((((((high * g + B6) * g + B5) * g + B4) * g + B3) * g + B2) * g + B1) * g + B0, e
+    return _exp2(g), e
+
+
+@part
+def inverse_power(s, high, low):
+    """Return s^-(high + low) for a normal positive number; the product of `high` and a whole number must be exact."""
+    whole, fraction = _log2_parts(s)
+    product = -high * whole
+    nearest = np.rint(product - high * fraction)
+    g = ((product - nearest) - low * whole) - (high * fraction + low * fraction)
+    return _exp2(g) * _bits_of_power(nearest)
 
 
 @part
