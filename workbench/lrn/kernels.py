@@ -23,10 +23,9 @@ from workbench.lrn.loops_common import (
     Scalars,
 )
 from workbench.lrn.loops_wide import Numbers, View
-from workbench.lrn.window import SHORT_ROW, Window, compute_dtype, safe_limits, window_axes
+from workbench.lrn.window import CONVERTED, SHORT_ROW, Window, compute_dtype, safe_limits, window_axes
 
 NATIVE = (np.dtype(np.float32), np.dtype(np.float64))  # types that the loops read without conversion
-CONVERTED = 1 << 18  # elements converted at a time, if an array must be converted before a loop can read it
 ROW = 16384  # pixels of a forward tile: long rows, so that they are few and do not interrupt prefetching
 GRADIENT_ROW = 4096  # pixels of a gradient tile: smaller, because the gradient keeps more rows
 CHUNK = 32768  # elements in the rows that the gradient processes at a time

@@ -332,19 +332,49 @@ def _sum_window_block(squared, x, at, step, terms, sums, to, length):
             sums[to + i] = _summand(squared, x[at + i])
 
 
+@part
+def _sum_of_four(squared, x, at, step):
+    a, b = _summand(squared, x[at]), _summand(squared, x[at + step])
+    return (a + b) + (_summand(squared, x[at + u(2) * step]) + _summand(squared, x[at + u(3) * step]))
+
+
+@part
+def _add_to_block(squared, x, at, step, first, terms, sums, to, length):
+    """Add the terms from `first` on to sums, as many as possible in one pass over the block."""
+    k = first
+    while k + 8 <= terms:
+        row = at + u(k) * step
+        for i in range(u(0), length):
+            four = _sum_of_four(squared, x, row + i, step)
+            sums[to + i] += four + _sum_of_four(squared, x, row + u(4) * step + i, step)
+        k += 8
+    while k + 2 <= terms:
+        row = at + u(k) * step
+        for i in range(u(0), length):
+            sums[to + i] += _summand(squared, x[row + i]) + _summand(squared, x[row + step + i])
+        k += 2
+    if k < terms:
+        row = at + u(k) * step
+        for i in range(u(0), length):
+            sums[to + i] += _summand(squared, x[row + i])
+
+
 @inner
 def sum_window(squared, x, at, step, terms, sums, to, width):
     """Set sums[to + i] to the sum of x[at + k * step + i], or of their squares, over k < terms, for i < width."""
+    first = 5 if terms >= 5 else 3 if terms >= 3 else 1
     if width < u(BLOCK):
         _sum_window_block(squared, x, at, step, terms, sums, to, width)
+        _add_to_block(squared, x, at, step, first, terms, sums, to, width)
     else:
         for start in range(u(0), width, u(BLOCK)):
             o = min(start, width - u(BLOCK))
+            if len(squared):
+                ahead = at + u(terms - 1) * step + o + u(AHEAD)
+                for line in range(u(0), u(BLOCK), u(LINE)):
+                    prefetch_to_read(x, ahead + line)
             _sum_window_block(squared, x, at + o, step, terms, sums, to + o, u(BLOCK))
-    for k in range(5 if terms >= 5 else 3 if terms >= 3 else 1, terms):
-        row = at + u(k) * step
-        for i in range(width):
-            sums[to + i] += _summand(squared, x[row + i])
+            _add_to_block(squared, x, at + o, step, first, terms, sums, to + o, u(BLOCK))
 
 
 @inner

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+CONVERTED = 1 << 18  # elements converted at a time, if an array must be converted before a loop can read it
 SHORT_ROW = 192  # elements; the loops process shorter image rows a band at a time
 
 
