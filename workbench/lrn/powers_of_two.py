@@ -21,7 +21,7 @@ f64, i64 = np.float64, np.int64
 
 @part
 def _log2_parts(s):
-    """Return a whole number and a fraction, of magnitude at most 1/2, that add up to log2 of a normal positive number."""
+    """Return a whole number and a fraction up to 1/2 that add up to log2 of a normal positive number."""
     bits = f64(s).view(i64)
     exponent = (bits - ROOT_HALF) >> 52
     m = i64(bits - (exponent << 52)).view(f64)
