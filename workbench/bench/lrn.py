@@ -1,4 +1,4 @@
-"""The part "lrn" of the bench: local response normalization in both layouts and other modes; accuracy, start-up and memory."""
+"""The part "lrn" of the bench: local response normalization in every mode; accuracy, start-up and memory."""
 
 import dataclasses
 import os

@@ -157,7 +157,8 @@ def local_response_norm(
         engine: "numba" or "reference".
 
     Returns:
-        y, a new array of x's shape and type, whose axes lie in memory in the order of x's. Finite x with alpha >= 0 and bias > 0 never gives NaN.
+        y, a new array of x's shape and type, whose axes lie in memory in the order of x's. Finite x with alpha >= 0 and
+        bias > 0 never gives NaN.
 
     Raises:
         TypeError: x has another element type or is masked, or an argument has the wrong type.
