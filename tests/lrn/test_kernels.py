@@ -58,6 +58,13 @@ def test_widths_around_the_blocks(pixels, size):
     compare(both_signs(shape), both_signs(shape, seed=1), scale=True, **{**PAPER, "size": size})
 
 
+@pytest.mark.parametrize("size", [13, 15, 17, 27])
+def test_windows_of_several_passes(size):
+    # After five terms passes of eight, of two and of one are added; at the ends of the channels any number is left.
+    compare(both_signs((2, 40, 259)), both_signs((2, 40, 259), seed=1), **{**PAPER, "size": size})
+    compare(both_signs((7, 40)), both_signs((7, 40), seed=1), **{**PAPER, "size": size})
+
+
 @pytest.mark.parametrize("size", [3, 5, 7])
 @pytest.mark.parametrize("pixels", [8191, 8192, 8193, 16384, 16385, 20011])
 def test_planes_in_several_tiles(pixels, size):
