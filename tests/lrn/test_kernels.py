@@ -265,7 +265,7 @@ def test_float16_is_converted_as_numpy_does():
     # Numbers between neighbours: on a tie, beside it, and beyond the largest and below the smallest float16.
     steps = np.array([0, 1, 0xFFF, 0x1000, 0x1001], np.uint32)
     between = np.concatenate([(values.view(np.uint32) + step).view(np.float32) for step in steps])
-    between = np.concatenate([between, np.arange(4096, dtype=np.float32) * np.float32(2.0**-26), between * 2.0**-3])
+    between = np.concatenate([between, np.arange(4096, dtype=np.float32) * np.float32(2.0**-26)])
     rounded = np.empty(between.size, np.uint16)
     half.narrow(between, rounded)
     with np.errstate(over="ignore", invalid="ignore"):
