@@ -339,8 +339,8 @@ def _sum_of_four(squared, x, at, step):
 
 
 @part
-def _add_to_block(squared, x, at, step, first, terms, sums, to, length):
-    """Add the terms from `first` on to sums, as many as possible in one pass over the block."""
+def _add_terms_after(squared, x, at, step, first, terms, sums, to, length):
+    """Add the terms from `first` on to sums, as many as possible in one pass."""
     k = first
     while k + 8 <= terms:
         row = at + u(k) * step
@@ -362,10 +362,8 @@ def _add_to_block(squared, x, at, step, first, terms, sums, to, length):
 @inner
 def sum_window(squared, x, at, step, terms, sums, to, width):
     """Set sums[to + i] to the sum of x[at + k * step + i], or of their squares, over k < terms, for i < width."""
-    first = 5 if terms >= 5 else 3 if terms >= 3 else 1
     if width < u(BLOCK):
         _sum_window_block(squared, x, at, step, terms, sums, to, width)
-        _add_to_block(squared, x, at, step, first, terms, sums, to, width)
     else:
         for start in range(u(0), width, u(BLOCK)):
             o = min(start, width - u(BLOCK))
@@ -374,7 +372,7 @@ def sum_window(squared, x, at, step, terms, sums, to, width):
                 for line in range(u(0), u(BLOCK), u(LINE)):
                     prefetch_to_read(x, ahead + line)
             _sum_window_block(squared, x, at + o, step, terms, sums, to + o, u(BLOCK))
-            _add_to_block(squared, x, at + o, step, first, terms, sums, to + o, u(BLOCK))
+    _add_terms_after(squared, x, at, step, 5 if terms >= 5 else 3 if terms >= 3 else 1, terms, sums, to, width)
 
 
 @inner
