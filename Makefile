@@ -3,11 +3,12 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 VENV := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup report test types tests docs app lab notebooks figures bench lock clean
+.PHONY: help setup report test types tests test-browser docs app lab notebooks figures bench lock clean
 
 help:
 	@echo 'make report     run every notebook and write reports/index.html'
 	@echo 'make test       style and type checks, unit tests, and the notebooks against their saved outputs'
+	@echo 'make test-browser   every slider of every notebook in JupyterLab, in chromium'
 	@echo 'make docs       build the documentation and check its links: docs/_build/html/index.html'
 	@echo 'make app        the notebooks as a web application, for a class'
 	@echo 'make lab        JupyterLab on notebooks/'
@@ -34,6 +35,9 @@ types:
 
 tests:
 	@echo '== pytest, with the notebooks under nbval' && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -p tests.no_grammar -n auto --dist loadfile
+
+test-browser: setup
+	@WORKBENCH_BROWSER_ALL=1 $(VENV) -m pytest -p no:nbval -o addopts= tests/explore/test_all_in_jupyterlab.py
 
 docs: setup
 	@$(VENV) -m sphinx -W --keep-going -n -q -j auto -b html -d docs/_build/read docs docs/_build/html

@@ -29,6 +29,16 @@ class Browser:
         """Return what a JavaScript function body returns."""
         return _post(f"{self.address}/execute/sync", {"script": script, "args": arguments})
 
+    def errors(self):
+        """Return what the console has shown as an error since the last call."""
+        logged = _post(f"{self.address}/se/log", {"type": "browser"})
+        return [each["message"] for each in logged if each["level"] == "SEVERE"]
+
+    def names(self):
+        """Return the names that a screen reader says of what is on the page."""
+        tree = self._command("Accessibility.getFullAXTree", {})["nodes"]
+        return {node["name"]["value"] for node in tree if node.get("name") and not node["ignored"]}
+
     def press(self, selector, keys):
         """Press keys in the element that a CSS selector finds; Tab is "\\ue004", Enter is "\\ue007"."""
         found = _post(f"{self.address}/element", {"using": "css selector", "value": selector})
@@ -39,7 +49,10 @@ class Browser:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         for command, parameters in (("DeviceMetricsOverride", metrics), ("EmulatedMedia", {"features": scheme})):
-            _post(f"{self.address}/goog/cdp/execute", {"cmd": f"Emulation.set{command}", "params": parameters})
+            self._command(f"Emulation.set{command}", parameters)
+
+    def _command(self, name, parameters):
+        return _post(f"{self.address}/goog/cdp/execute", {"cmd": name, "params": parameters})
 
 
 @contextlib.contextmanager
@@ -55,6 +68,7 @@ def browser():
             address = f"http://127.0.0.1:{line.split()[-1].rstrip('.')}"
             arguments = [*(f"--{option}" for option in OPTIONS), f"--user-data-dir={profile}"]
             wanted = {"goog:chromeOptions": {"binary": chromium, "args": arguments}}
+            wanted["goog:loggingPrefs"] = {"browser": "SEVERE"}
             session = _post(f"{address}/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
             try:
                 yield Browser(address, session)
@@ -71,5 +85,5 @@ def _post(url, body):
 
 def _request(method, url, body=None):
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method=method)
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return json.load(answer)["value"]

@@ -79,18 +79,26 @@ def figure_of(axes: Axes | np.ndarray) -> Figure:
 
 def encode(figure: Figure, density: float = 1) -> bytes:
     """Draw a figure and return it as a PNG file, with `density` pixels along each side of one of the figure's dots."""
-    if not isinstance(figure.canvas, FigureCanvasAgg):
-        FigureCanvasAgg(figure)
-    dpi = figure.dpi
+    canvas, dpi = canvas_of(figure), figure.dpi
     with styled():
         figure.set_dpi(dpi * density)
         try:
-            figure.canvas.draw()
-            pixels = np.array(figure.canvas.buffer_rgba())
+            canvas.draw()
+            return png(canvas)
         finally:
             figure.set_dpi(dpi)
+
+
+def canvas_of(figure: Figure) -> FigureCanvasAgg:
+    """Return the figure's canvas, which draws it as pixels."""
+    canvas = figure.canvas
+    return canvas if isinstance(canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
+
+
+def png(canvas: FigureCanvasAgg) -> bytes:
+    """Return what has been drawn on a canvas as a PNG file."""
     file = io.BytesIO()
-    Image.fromarray(pixels).convert("RGB").save(file, "png", compress_level=1)
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(file, "png", compress_level=1)
     return file.getvalue()
 
 

@@ -1,53 +1,59 @@
 """The measurement of sliders against an explorer made for it."""
 
-import types
-
+import ipywidgets as widgets
+import nbformat
 import pytest
 
 from workbench.bench.driver import WrongResult
-from workbench.bench.explore import measure_changes, slider_value
+from workbench.bench.explore import measure_moves, shown_by, values_in_turn
 from workbench.machines.timing import Timing
-from workbench.operator import Arg
-
-ALPHA = Arg("alpha", float, 0.1, "", slider=(0.001, 10.0), scale="log")
-SIZE = Arg("size", int, 5, "", low=1, step=2, slider=(1, 31))
-BETA = Arg("beta", float, 0.75, "", slider=(0.0, 2.0), step=0.05)
-ORDER = Arg("order", str, "NCHW", "", choices=("NCHW", "NHWC"))
-ARGS = (ALPHA, SIZE, BETA, ORDER)
 
 
 class Explorer:
-    """Render what the sliders say, after waiting for them."""
+    """Render what the controls say, after waiting for them."""
 
     def __init__(self, render):
-        self.sliders = {arg.name: types.SimpleNamespace(value=arg.default) for arg in ARGS}
-        self.render = render
-        self.frame = b""
-        self.shown = []
+        self.sliders = {
+            "size": widgets.IntSlider(value=5, min=1, max=9, step=2),
+            "order": widgets.ToggleButtons(value="NCHW", options=["NCHW", "NHWC"]),
+            "scaled": widgets.Checkbox(value=False),
+        }
+        self.render, self.frame, self.shown = render, b"", []
+
+    @property
+    def values(self):
+        return {name: slider.value for name, slider in self.sliders.items()}
+
+    def move(self, name, value):
+        self.sliders[name].value = value
 
     def wait(self):
-        values = tuple(slider.value for slider in self.sliders.values())
-        self.shown.append(values)
-        self.frame = self.render(values)
+        self.shown.append(tuple(self.values.values()))
+        self.frame = self.render(self.shown[-1])
 
 
 def png(values):
     return b"\x89PNG\r\n\x1a\n" + repr(values).encode()
 
 
-def test_each_slider_moves_in_turn_and_only_after_warming_up_counts():
-    explorer = Explorer(png)
-    ticks = iter(range(100))
-    durations = [9.0, 9.0, 9.0, 1.0, 2.0, 3.0, 4.0, 5.0]
-    now = []
+def ticking(durations):
+    """Return a clock that is asked before and after each move, which takes as long as said."""
+    times, now = iter(durations), [0.0, False]
 
     def clock():
-        n = next(ticks)
-        now.append(sum(durations[: (n + 1) // 2]))
-        return now[-1]
+        if now[1]:
+            now[0] += next(times)
+        now[1] = not now[1]
+        return now[0]
 
-    assert measure_changes(explorer, ARGS, 5, clock) == Timing(3.0, 2.0)
-    start = (0.1, 5, 0.75, "NCHW")
+    return clock
+
+
+def test_each_control_moves_in_turn_and_only_after_warming_up_counts():
+    explorer = Explorer(png)
+    walls, processors = ticking([9, 9, 9, 1, 2, 3, 4, 5]), ticking([9, 9, 9, 10, 30, 20, 50, 40])
+    assert measure_moves(explorer, 5, walls, processors) == (Timing(3.0, 2.0), Timing(30.0, 20.0))
+    start = (5, "NCHW", False)
     moved = [
         [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
         for before, after in zip([start, *explorer.shown], explorer.shown, strict=False)
@@ -55,22 +61,36 @@ def test_each_slider_moves_in_turn_and_only_after_warming_up_counts():
     assert moved == [[0], [1], [2], [0], [1], [2], [0], [1]]
 
 
-def test_slider_values_are_legal_and_on_the_sliders_scale():
-    assert [slider_value(SIZE, step) for step in range(11)] == [1, 5, 7, 9, 13, 17, 19, 21, 25, 29, 31]
-    assert [slider_value(ALPHA, step) for step in (0, 5, 10)] == pytest.approx([0.001, 0.1, 10.0])
-    assert [slider_value(BETA, step) for step in (0, 5, 10)] == pytest.approx([0.0, 1.0, 2.0])
+def test_values_are_those_of_the_controls():
+    explorer, found = Explorer(png), []
+    for name, value in values_in_turn(explorer):
+        explorer.move(name, value)
+        found.append((name, value))
+        if len(found) == 9:
+            break
+    assert [value for name, value in found if name == "size"] == [1, 3, 5]
+    assert [value for name, value in found if name == "order"] == ["NHWC", "NCHW", "NHWC"]
+    assert [value for name, value in found if name == "scaled"] == [True, False, True]
 
 
 def test_a_frame_that_is_no_picture_is_wrong():
-    with pytest.raises(WrongResult, match=r"alpha=.*no PNG picture"):
-        measure_changes(Explorer(lambda values: b"<svg>"), ARGS, 4)
+    with pytest.raises(WrongResult, match=r"size=.*no PNG picture"):
+        measure_moves(Explorer(lambda values: b"<svg>"), 4)
 
 
 def test_a_figure_that_does_not_follow_is_wrong():
-    with pytest.raises(WrongResult, match="6 slider changes gave 1 different frames"):
-        measure_changes(Explorer(lambda values: png(())), ARGS, 6)
+    with pytest.raises(WrongResult, match="8 moves gave 1 different frames"):
+        measure_moves(Explorer(lambda values: png(())), 8)
 
 
-def test_an_explorer_without_sliders_is_wrong():
-    with pytest.raises(WrongResult, match="no slider to move"):
-        measure_changes(types.SimpleNamespace(sliders={}), ARGS, 6)
+def notebook(path, *cells):
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]), path)
+    return path
+
+
+def test_a_notebook_runs_up_to_its_last_explorer(tmp_path):
+    made = "from workbench.explore.explorer import SHOWN\ndef explore(name): SHOWN[name] = name"
+    path = notebook(tmp_path / "a.ipynb", made, "explore('one')", "import os", "explore(os.getcwd())", "1 / 0")
+    assert shown_by(path) == {"one": "one", str(tmp_path): str(tmp_path)}
+    with pytest.raises(WrongResult, match=r"b\.ipynb: a cell fails: 1 / 0"):
+        shown_by(notebook(tmp_path / "b.ipynb", "1 / 0", "explore()"))

@@ -158,3 +158,15 @@ def test_the_operator_makes_no_temporary_as_large_as_its_input_and_the_probe_wou
         "print(probe.extra_memory('LRN', 'NCHW'))\n"
     )
     assert lrn.run_fresh(code) == pytest.approx(1.0, abs=0.1)
+
+
+def test_every_mode_is_right_and_stands_beside_the_call_without_it():
+    cases = lrn.mode_cases((2, 37, 5, 3))
+    assert [case.problem(case.ours(), case.expected()) for case in cases] == [""] * len(cases)
+    beside = {case.layout: case.targets[0].over for case in cases if case.targets}
+    assert list(beside) == [case.layout for case in cases[2:]]
+    assert {mode: over.layout for mode, over in beside.items() if over.layout != "plain"} == {
+        "float64, beta 0.6": "float64"
+    }
+    changed = cases[4].inputs[0] != cases[0].inputs[0]
+    assert (np.count_nonzero(changed), cases[4].inputs[0].max()) == (1, np.float32(1e30))

@@ -224,3 +224,22 @@ def test_picture_of_a_front():
     ax = tuning_plots.front(tuning_studies.pool([run]), "x")
     assert ax.get_title(loc="left") == "6 trials on the front"
     assert sorted(ax.get_lines()[0].get_xdata()) == sorted(1 + each.parameters["x"] for each in run.records)
+
+
+def test_the_best_of_several_trials_is_chosen_by_half_of_the_folds():
+    scores = np.outer([3.0, 1.0, 2.0], [1.0, 1.1, 1.2, 1.3])  # the same order in all folds
+    ax = tuning_plots.best_of(scores, 3, 0)
+    points = {line.get_gid(): np.transpose(line.get_data()) for line in ax.lines}
+    order = np.lexsort(points["others"].T)
+    assert order.tolist() == [1, 2, 0]
+    x, y = points["others"][1]
+    assert x + y == pytest.approx(2 * 1.15)  # the halves share nothing, and leave nothing out
+    assert points["best"].tolist() == [[x, y]]
+    assert ax.get_title(loc="left") == f"The best of 3 seems to have {x:.3f}, and has {y:.3f}"
+    assert tuning_plots.best_of(scores, 1, 2, ax=ax) is ax
+    assert len(ax.lines[2].get_xdata()) == 1
+    assert ax.lines[3].get_xdata() == ax.lines[2].get_xdata()
+    uneven = tuning_plots.best_of(np.random.default_rng(1).uniform(1, 2, (9, 4)), 9, 0)
+    (x, y), *_ = sorted(zip(*uneven.lines[1].get_data(), strict=True))
+    assert uneven.lines[3].get_xydata().tolist() == [[x, y]]
+    assert y > min(uneven.lines[1].get_ydata())

@@ -68,7 +68,7 @@ def test_lines_reproduce_what_is_seen():
     explorer = explore("LRN", plots.response_curve, notebook="notebooks/01-lrn.ipynb")
     explorer.sliders["size"].value = 3
     explorer.sliders["alpha"].value = 0.123456
-    assert explorer.wait(20)
+    assert explorer.wait(20, final=True)
     assert explorer.python == "workbench.local_response_norm(x, size=3, alpha=0.123, beta=0.75, bias=1.0)"
     assert explorer.command == (
         "workbench run notebooks/01-lrn.ipynb -p size 3 -p alpha 0.123 -p beta 0.75 -p bias 1.0"
@@ -323,7 +323,7 @@ def test_what_a_reader_hears():
     assert "<span class='workbench-alt'" in explorer._words.value
     assert ">Three curves.</span>" in explorer._words.value
     explorer.sliders["size"].value = 3
-    assert explorer.wait(20)
+    assert explorer.wait(20, final=True)
     assert "silent, active and strong. At size = 3, alpha = 1.0, beta = 0.75, bias = 1.0." in explorer._words.value
     rows = explorer.children[:4]
     assert [each._dom_classes for each in rows] == [
@@ -414,3 +414,21 @@ def test_buttons_play_a_control_of_no_operator():
     assert explorer.wait(20)
     with pytest.raises(ValueError, match="play: 'time' is not controlled; choose from 'step'"):
         explore(None, counted, extra=[step], play="time")
+
+
+def test_reset_moves_all_controls_to_the_start():
+    step = Arg("step", int, 3, "steps so far", low=0, high=9)
+    explorer = explore(None, counted, extra=[step], play="step", step=8)
+    explorer.play.playing = True
+    explorer.move("step", 2)
+    explorer.reset.click()
+    assert explorer.wait(20)
+    assert (explorer.values, explorer.play.playing) == ({"step": 8}, False)
+    explorer = explore("LRN", plots.response_curve, alpha=0.3)
+    first = explorer.frame
+    explorer.move("alpha", 99.0)
+    explorer.move("size", 7)
+    explorer.reset.click()
+    assert explorer.wait(20, final=True)
+    assert explorer.values == explorer.start
+    assert np.array_equal(pixels(explorer.frame), pixels(first))

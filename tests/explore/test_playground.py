@@ -122,3 +122,14 @@ def test_a_control_that_is_not_there_is_refused():
         Playground(dept=3)
     with pytest.raises(ValueError, match="activation='relu': must be one of 'ReLU', "):
         Playground(activation="relu")
+
+
+def test_a_draft_trains_few_epochs_and_the_final_picture_all():
+    made = Playground(epochs=20, width=2)
+    assert made._hasty(made.values | {"width": 3}) == made.values | {"width": 3, "epochs": playground.HASTE}
+    assert made._hasty(made.values | {"epochs": 400})["epochs"] == 20 + playground.HASTE
+    assert made._hasty(made.values | {"epochs": 22})["epochs"] == 22
+    made.move("seed", 4)
+    assert made.wait(60, final=True)
+    assert made._training.epoch == 20
+    assert np.array_equal(shown(made)[-1], shown(Playground(epochs=20, width=2, seed=4))[-1])

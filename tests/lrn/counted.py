@@ -8,7 +8,7 @@ import numpy as np
 
 from workbench import compiling, lrn
 from workbench.lrn import CHANNELS_LAST, kernels
-from workbench.lrn.window import Window
+from workbench.lrn.window import Window, window_axes
 
 
 class Counted:
@@ -30,7 +30,7 @@ class Counted:
         self.array[place] = value
 
 
-LOOPS = ["loops_common", "loops_channels_first", "loops_channels_last", "loops_within"]
+LOOPS = ["powers_of_two", "loops_common", "loops_channels_first", "loops_channels_last", "loops_within"]
 
 
 def plain_loops(monkeypatch, tally, name):
@@ -68,7 +68,8 @@ def accesses(monkeypatch, direction, shape, size, order="NCHW", region="across",
     """
     tally = types.SimpleNamespace(count=0)
     window = Window(size // 2, size // 2, 0.7, size ** (2 if region == "within" else 1), 0.75, 1.3, region)
-    plan = kernels._plan(shape, window, CHANNELS_LAST[order], direction)
+    axes = window_axes(len(shape), region, CHANNELS_LAST[order])
+    plan = kernels._plan(shape, window, axes, direction)
     rng = np.random.default_rng(5)
     x, dy = (rng.standard_normal(shape).astype(np.float32) for _ in range(2))
     out = np.full(shape, np.nan, np.float32)

@@ -65,6 +65,17 @@ def test_results_below_the_normal_numbers_are_off_by_the_smallest_number_at_most
         assert_near(local_response_norm_gradient(dy, x, **arguments, engine=engine), truth, size)
 
 
+@ENGINES
+def test_a_result_just_below_the_largest_number_is_finite(engine):
+    # scale^-8 is 0.85 * 2^560: x * 2^560 is beyond the largest number, and x * scale^-8 is not.
+    bias, largest = 1.02 * 2.0**-70, float(np.finfo(np.float64).max)
+    x = np.array([[0.99 * largest / 2.0**560 * 1.02**8]])
+    y = scalar.decimally(scalar.normalized, x[..., None], size=1, alpha=0.0, beta=8.0, bias=bias)
+    assert 0.9 < float(y.item()) / largest < 1
+    found = local_response_norm(x, size=1, alpha=0.0, beta=8.0, bias=bias, engine=engine)
+    assert_near(found, y, y, 1)
+
+
 def calls(x, dy, **arguments):
     return (
         local_response_norm(x, **arguments),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workbench import local_response_norm, local_response_norm_gradient, local_response_norm_scale
-from workbench.lrn import conventions, kernels, loops_within
+from workbench.lrn import conventions, half, kernels, loops_within
 from workbench.lrn.window import SHORT_ROW, Window
 from workbench.parallel import thread_limit
 
@@ -58,6 +58,13 @@ def test_widths_around_the_blocks(pixels, size):
     compare(both_signs(shape), both_signs(shape, seed=1), scale=True, **{**PAPER, "size": size})
 
 
+@pytest.mark.parametrize("size", [13, 15, 17, 27])
+def test_windows_of_several_passes(size):
+    # After five terms passes of eight, of two and of one are added; at the ends of the channels any number is left.
+    compare(both_signs((2, 40, 259)), both_signs((2, 40, 259), seed=1), **{**PAPER, "size": size})
+    compare(both_signs((7, 40)), both_signs((7, 40), seed=1), **{**PAPER, "size": size})
+
+
 @pytest.mark.parametrize("size", [3, 5, 7])
 @pytest.mark.parametrize("pixels", [8191, 8192, 8193, 16384, 16385, 20011])
 def test_planes_in_several_tiles(pixels, size):
@@ -102,7 +109,8 @@ def of_width(order, height, row):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_within_a_channel_on_both_sides_of_a_short_row(dtype, order, height, row, size):
     shape = of_width(order, height, row)  # in bands of 32 rows; a window of 151 sees the whole image
-    plan = kernels._plan(shape, Window(size // 2, size // 2, 1.0, 1.0, 0.75, 1.0, "within"), order == "NHWC", "forward")
+    axes = (2, 3) if order == "NCHW" else (1, 2)
+    plan = kernels._plan(shape, Window(size // 2, size // 2, 1.0, 1.0, 0.75, 1.0, "within"), axes, "forward")
     assert plan.loop is (loops_within.small_forward if row < SHORT_ROW else loops_within.forward)
     assert plan.jobs == (2 if order == "NHWC" else 4) * -(-height // 32)
     x, dy = both_signs(shape, dtype), both_signs(shape, dtype, seed=1)
@@ -247,3 +255,30 @@ def test_what_is_not_finite_stays_in_its_windows(order, bad, engine):
     np.testing.assert_allclose(y[~touched], expected[~touched], rtol=1e-6)
     beside = touched & np.isfinite(x)
     assert np.all(np.isnan(y[touched])) if np.isnan(bad) else np.all(y[beside] == 0)
+
+
+def test_float16_is_converted_as_numpy_does():
+    halves = np.arange(2**16, dtype=np.uint16)
+    values = np.empty(2**16, np.float32)
+    half.widen(halves, values)
+    np.testing.assert_array_equal(values, halves.view(np.float16).astype(np.float32))
+    # Numbers between neighbours: on a tie, beside it, and beyond the largest and below the smallest float16.
+    steps = np.array([0, 1, 0xFFF, 0x1000, 0x1001], np.uint32)
+    between = np.concatenate([(values.view(np.uint32) + step).view(np.float32) for step in steps])
+    between = np.concatenate([between, np.arange(4096, dtype=np.float32) * np.float32(2.0**-26)])
+    rounded = np.empty(between.size, np.uint16)
+    half.narrow(between, rounded)
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.testing.assert_array_equal(rounded.view(np.float16), between.astype(np.float16))
+
+
+@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("region", ["across", "within"])
+@pytest.mark.parametrize("axes", [(3, 2, 1, 0), (0, 2, 3, 1), (0, 3, 1, 2), (2, 1, 3, 0), (1, 0, 2, 3)], ids=str)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_axes_in_every_order_in_memory(dtype, axes, region, order):
+    x, dy = (both_signs((2, 7, 5, 6), dtype, seed=seed) for seed in (0, 1))
+    turned = [np.ascontiguousarray(each.transpose(axes)).transpose(np.argsort(axes)) for each in (x, dy)]
+    assert turned[0].strides != x.strides
+    compare(*turned, scale=True, **PAPER, order=order, region=region)
+    compare(turned[0], dy, **PAPER, order=order, region=region)

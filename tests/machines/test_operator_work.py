@@ -95,8 +95,9 @@ def test_dropout_of_segments_and_items():
         ({"p": 1.0}, np.int64, {"index_itemsize": 8}, "float32"),
         ({"p": 2.0}, np.int32, {}, "float32"),
         ({"p": 2.0, "exact": True}, np.int32, {"exact": True}, "float32"),
-        ({"p": 0.5}, np.int32, {}, "float64"),
-        ({"p": 3.0}, np.int32, {"iterations": 4}, "float64"),
+        ({"p": 0.5}, np.int32, {}, "float32"),
+        ({"p": 3.0}, np.int32, {}, "float32"),
+        ({"p": 1.1}, np.int32, {"iterations": 4}, "float64"),
     ],
 )
 def test_rows_of_a_table(arguments, index, options, precision):
@@ -111,12 +112,21 @@ def test_weights():
     # 34500 elements, 16384 a job. Weights of 4 bytes and marks of one are gone through in place, by the penalty alone.
     w = array(230, 150)
     count = lp.penalty_cost(w.shape, 0.3, engine="numba")
-    assert work("SparseLp", w, p=0.3, alpha=1.0) == Work(count, 34_500, 3, "float64", 172_500, "update")
+    assert work("SparseLp", w, p=0.3, alpha=1.0) == Work(count, 34_500, 3, "float32", 172_500, "update")
     count = lp.gradient_cost(w.shape, 1.0, engine="numba")
     assert work("LpGradient", w) == Work(count, 34_500, 3, "float64")
-    for p, iterations in ((1.0, None), (0.5, None), (2 / 3, None), (0.3, 4), (1.5, 4)):
+    cases = (
+        (1.0, None, 64),
+        (0.5, None, 32),
+        (2 / 3, None, 32),
+        (0.3, None, 32),
+        (1.5, None, 32),
+        (0.8, None, 64),
+        (1.1, 4, 64),
+    )
+    for p, iterations, bits in cases:
         count = lp.prox_cost(w.shape, p, iterations=iterations, engine="numba")
-        assert work("LpProx", w, p=p) == Work(count, 34_500, 3, "float64")
+        assert work("LpProx", w, p=p) == Work(count, 34_500, 3, f"float{bits}")
 
 
 def test_a_prediction_by_hand():

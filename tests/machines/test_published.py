@@ -7,7 +7,7 @@ import pytest
 from workbench.architectures.networks import one_convolution
 from workbench.machines.limits import rate_at
 from workbench.machines.prediction import BOUNDS, predict
-from workbench.machines.published import H200_TENSOR_FLOPS, KNOWN, SMALL_CORE, known_machine
+from workbench.machines.published import H200_TENSOR_FLOPS, KNOWN, SMALL_CORE, known_machine, processor_with_one_core
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,19 @@ def test_a_laptop_by_hand():
     assert limits.functions["powers"]["float32"] == pytest.approx(179.2e9 / 26)
     assert limits.functions["random_words"]["float32"] == pytest.approx(179.2e9 / 24)
     assert (limits.launch_seconds, limits.run_seconds) == (1e-6, 1e-5)
+
+
+def test_one_core_of_a_laptop_by_hand():
+    # A fourth of the arithmetic and of the second-level caches, and at most 20 GB/s from memory.
+    machine = processor_with_one_core("laptop")
+    alone, together = machine.with_threads(1), machine.with_threads(4)
+    assert alone.flops["float32"] == pytest.approx(89.6e9)
+    assert alone.functions["divisions"]["float32"] == pytest.approx(11.2e9)
+    assert rate_at(alone.copy, 1e5) == pytest.approx(89.6e9)
+    assert rate_at(alone.copy, 1e12) == pytest.approx(20e9)
+    assert together == known_machine("laptop").with_threads(4)
+    with pytest.raises(ValueError, match=r"^processor='a100': must be one of 'laptop', 'server'$"):
+        processor_with_one_core("a100")
 
 
 def test_a_small_core_by_hand():

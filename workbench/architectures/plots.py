@@ -108,7 +108,8 @@ def layers_time(
     """Draw the predicted times of a 3 x 3 convolution, ReLU and LRN, and LRN's share of them against n."""
     place = (channels, pixels, batch, known_machine(machine))
     arguments = {"beta": beta, "order": order}
-    times = _times(size, arguments, *place)
+    around = _around(*place)
+    times = around | _lrn(size, arguments, *place)
     for i, direction in enumerate(DIRECTIONS):
         heights = [1e3 * seconds[i] for seconds in times.values()]
         x = np.arange(len(times)) + (i - 0.5) * 0.4
@@ -123,7 +124,7 @@ def layers_time(
     ax[0].set_xticklabels(times)
     shares = []
     for i, (form, words) in enumerate(FORMS.items()):
-        curve = [100 * _share(_times(n, {**arguments, "form": form}, *place)) for n in SIZES]
+        curve = [100 * _share(around | _lrn(n, {**arguments, "form": form}, *place)) for n in SIZES]
         drawing.line(ax[1], form, SIZES, curve, color=f"C{i + 2}", linestyle="-" if i == 0 else "--", label=words)
         shares += curve
     drawing.vertical(ax[1], "size", size, color="0.4", linestyle=":", linewidth=1.2)
@@ -140,21 +141,28 @@ def _enclosing(ends: tuple[float, float], values: Sequence[float]) -> tuple[floa
     return ends[0] if low > ends[0] else low / 5, ends[1] if high < ends[1] else high * 5
 
 
-def _times(
+def _lrn(
     size: int, arguments: dict, channels: int, pixels: int, batch: int, machine: Machine
 ) -> dict[str, list[float]]:
-    """Return the predicted seconds, forward and backward, by name of the layer."""
+    """Return LRN's predicted seconds, forward and backward, by its name."""
     shape = (batch, channels, pixels, pixels)
     last = (batch, pixels, pixels, channels) if arguments["order"] == "NHWC" else shape
-    counts = {
-        "convolution": lambda direction: convolution(direction, shape, channels, FILTER, padding=1),
-        "ReLU": lambda direction: relu(direction, shape),
-        "LRN": lambda direction: lrn_cost(direction, last, size, **arguments) + Cost(launches=1),
-    }
+    costs = [lrn_cost(direction, last, size, **arguments) + Cost(launches=1) for direction in DIRECTIONS]
+    return {"LRN": _seconds(costs, machine)}
+
+
+def _around(channels: int, pixels: int, batch: int, machine: Machine) -> dict[str, list[float]]:
+    """Return the predicted seconds, forward and backward, by name of the layers before LRN."""
+    shape = (batch, channels, pixels, pixels)
+    convolved = [convolution(direction, shape, channels, FILTER, padding=1) for direction in DIRECTIONS]
     return {
-        name: [predict(count(direction), machine, threads=machine.threads).seconds for direction in DIRECTIONS]
-        for name, count in counts.items()
+        "convolution": _seconds(convolved, machine),
+        "ReLU": _seconds([relu(direction, shape) for direction in DIRECTIONS], machine),
     }
+
+
+def _seconds(costs: Sequence[Cost], machine: Machine) -> list[float]:
+    return [predict(cost, machine, threads=machine.threads).seconds for cost in costs]
 
 
 def _share(times: dict[str, list[float]]) -> float:

@@ -1,70 +1,100 @@
-"""The part "explore" of the bench: the time from a slider's event to the encoded frame."""
+"""The part "explore" of the bench: the time from moving a control to the new picture, for the notebooks' explorers."""
 
+import contextlib
+import io
+import itertools
+import re
 import time
-from collections.abc import Callable
-
-import numpy as np
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 from workbench.bench.driver import Settings, WrongResult
 from workbench.bench.results import Measurement, Results, base_versions
 from workbench.machines.timing import Timing
-from workbench.operator import OPERATORS, Arg
 
-TARGET = 0.060  # seconds
+NOTEBOOKS = Path("notebooks")
+PROCESSOR, WALL = 40, 60  # milliseconds at most, medians; the browser needs time of its own
 PNG = b"\x89PNG\r\n\x1a\n"
-STEPS = 11  # values tried along a slider's range
-CHANGES, QUICK_CHANGES = 40, 8
-STRIDE = 4  # steps from one value to the next; coprime to STEPS, so that every value comes up
+MOVES, QUICK_MOVES = 20, 8
+SHOWS = r"\b(explore|Playground|play)\("  # in a cell that shows an explorer
+STOPS = 5  # values of a slider
+
+Clock = Callable[[], float]
 
 
 def bench(settings: Settings) -> Results:
-    """Change the sliders of LRN's response curve one after the other, and wait for each frame.
+    """Run the notebooks of the folder notebooks/, and move the controls of their explorers, one after the other.
+
+    If `quick`, only the first notebook is run.
 
     Raises:
-        WrongResult: a frame is not a picture, or the pictures do not change with the sliders.
+        WrongResult: a cell of a notebook fails, a frame is not a picture, or the pictures do not change.
     """
-    from workbench.explore import explore
-    from workbench.lrn import plots
+    paths = sorted(NOTEBOOKS.glob("*.ipynb"))[: 1 if settings.quick else None]
+    if not paths:
+        settings.say(f"explore: there are no notebooks in {NOTEBOOKS}/ here, so there is nothing to measure")
+    measurements: list[Measurement] = []
+    for path in paths:
+        settings.say(f"running {path.name}, and moving its sliders")
+        for name, explorer in shown_by(path).items():
+            wall, processor = measure_moves(explorer, QUICK_MOVES if settings.quick else MOVES)
+            of = f"{path.stem[:2]} {name}"
+            measurements += [
+                Measurement(f"{of}: processor time of a draft", 1e3 * processor.seconds, "ms", PROCESSOR),
+                Measurement(f"{of}: from the moved value to the draft", 1e3 * wall.seconds, "ms", WALL),
+            ]
+    return Results(measurements=tuple(measurements), versions=base_versions())
 
-    changes = QUICK_CHANGES if settings.quick else CHANGES
-    settings.say(f"changing sliders {changes} times")
-    explorer = explore("LRN", plots.response_curve)
-    timing = measure_changes(explorer, OPERATORS["LRN"].args, changes)
-    measurements = (
-        Measurement("slider event to encoded frame, median", timing.seconds, "s", TARGET),
-        Measurement("slider event to encoded frame, interquartile range", timing.iqr_seconds, "s"),
-    )
-    return Results(measurements=measurements, versions=base_versions())
+
+def shown_by(path: Path) -> dict[str, Any]:
+    """Run a notebook's cells in this process, up to its last explorer, and return its explorers by name."""
+    import nbformat
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from workbench.explore.explorer import SHOWN
+
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    SHOWN.clear()
+    shell = InteractiveShell()
+    with contextlib.chdir(path.parent), contextlib.redirect_stdout(io.StringIO()):
+        while any(re.search(SHOWS, cell) for cell in cells):
+            cell = cells.pop(0)
+            if not shell.run_cell(cell).success:
+                raise WrongResult(f"{path.name}: a cell fails: {cell.splitlines()[0]}")
+    return dict(SHOWN)
 
 
-def measure_changes(
-    explorer, args: tuple[Arg, ...], changes: int, clock: Callable[[], float] = time.perf_counter
-) -> Timing:
-    """Time `changes` slider changes, after one untimed change of each slider."""
-    moved = [arg for arg in args if arg.slider is not None and arg.name in explorer.sliders]
-    if not moved:
-        raise WrongResult(f"there is no slider to move: {sorted(explorer.sliders)}")
-    times, frames = [], set()
-    for k in range(len(moved) + changes):
-        arg = moved[k % len(moved)]
-        value = slider_value(arg, (k // len(moved) * STRIDE + 2) % STEPS)
-        start = clock()
-        explorer.sliders[arg.name].value = value
+def measure_moves(
+    explorer: Any, moves: int, wall: Clock = time.perf_counter, processor: Clock = time.process_time
+) -> tuple[Timing, Timing]:
+    """Time `moves` moves of the controls, in turn, after an untimed one of each; return wall and processor times."""
+    wanted = values_in_turn(explorer)
+    controls = len(explorer.sliders)
+    walls, processors, frames = [], [], set()
+    for k in range(controls + moves):
+        name, value = next(wanted)
+        starts = processor(), wall()
+        explorer.move(name, value)
         explorer.wait()
-        times.append(clock() - start)
+        ends = wall(), processor()
+        if k >= controls:
+            walls.append(ends[0] - starts[1])
+            processors.append(ends[1] - starts[0])
         frame = bytes(explorer.frame)
         if not frame.startswith(PNG):
-            raise WrongResult(f"{arg.name}={value!r}: the frame is no PNG picture: it starts with {frame[:8]!r}")
+            raise WrongResult(f"{name}={value!r}: the frame is no PNG picture: it starts with {frame[:8]!r}")
         frames.add(frame)
-    if len(frames) < changes // 2:
-        raise WrongResult(f"{changes} slider changes gave {len(frames)} different frames: the figure does not follow")
-    return Timing.of(times[len(moved) :])
+    if len(frames) < moves // 4:
+        raise WrongResult(f"{moves} moves gave {len(frames)} different frames: the figure does not follow")
+    return Timing.of(walls), Timing.of(processors)
 
 
-def slider_value(arg: Arg, step: int) -> float | int:
-    """Return the allowed value nearest to step 0..STEPS-1 along a slider's range, on its scale."""
-    values = (np.geomspace if arg.scale == "log" else np.linspace)(*arg.slider, STEPS)
-    if arg.type is not int:
-        return float(values[step])
-    low, unit = arg.slider[0], arg.step or 1
-    return int(low + round((values[step] - low) / unit) * unit)
+def values_in_turn(explorer: Any) -> Iterator[tuple[str, Any]]:
+    """Yield a control and a value of it, without end: the next value of each control in turn."""
+    from workbench.explore.frames import stops
+
+    values = {name: itertools.cycle(stops(explorer, name, STOPS)) for name in explorer.sliders}
+    for name in itertools.cycle(values):
+        value = next(values[name])
+        yield name, next(values[name]) if value == explorer.values[name] else value

@@ -1,4 +1,4 @@
-"""The part "lrn" of the bench: local response normalization in both layouts; accuracy, start-up and memory."""
+"""The part "lrn" of the bench: local response normalization in every mode; accuracy, start-up and memory."""
 
 import dataclasses
 import os
@@ -19,6 +19,7 @@ from workbench.operator import OPERATORS
 # alpha is large, so that a missing neighbour in a window changes results far more than rounding.
 SIZE, ALPHA, BIAS = 5, 1.0, 1.0
 SHAPES = ((1, 64, 224, 224), (8, 96, 55, 55), (32, 256, 27, 27))
+MODES_SHAPE = SHAPES[1]
 ACCURACY_SHAPE = (2, 48, 31, 37)
 ACCURACY_BETAS = (0.1, 0.25, 0.5, 0.6, 0.75, 1.0, 1.3, 2.0)
 BETA, OTHER_BETA = 0.75, 0.6
@@ -28,6 +29,18 @@ LIMIT_TARGET = 1.6  # forward / limit
 OTHER_BETA_TARGET = 2.5  # any other beta / beta 0.75
 GRADIENT_TARGET = 2.5  # gradient / forward
 LAYOUT_TARGET = 1.5  # NHWC / NCHW
+# Other ways to call LRN, each beside the call without it: most that it may cost.
+MODE_TARGETS = {
+    "float16": 1.5,
+    "Fortran order": 2.0,
+    "one huge value": 10.0,
+    "sparse, bias 1e-7": 10.0,
+    "size 9": 2.0,
+    "size 31": 2.0,
+    "within, size 5": 3.0,
+    "within, size 15": 3.0,
+    "float64, beta 0.6": 2.5,
+}
 
 IMPORT_TARGET = 0.3  # seconds
 WARM_UP = (2, 64, 32, 64)  # enough elements for the threads to start
@@ -54,6 +67,7 @@ def bench(settings: Settings) -> Results:
     """Time every shape, at full size even if `quick`, and measure accuracy, start-up and memory."""
     say = settings.say
     groups = [Group(dimensions(shape), lambda shape=shape: cases(shape)) for shape in SHAPES]
+    groups.append(Group(f"other modes, {dimensions(MODES_SHAPE)}", lambda: mode_cases(MODES_SHAPE)))
     found = run(groups, present_peers(PEERS, say), settings.rounds, say, machine=settings.machine)
     say("measuring start-up and memory")
     measurements = (*measure_accuracy(), *measure_startup(1 if settings.quick else 7), *measure_memory(say))
@@ -82,6 +96,44 @@ def cases(shape: tuple[int, ...]) -> list[Case]:
             besides = (Target("NHWC / NCHW", LAYOUT_TARGET, over=made[i]),) if layout == "NHWC" else ()
             made.append(dataclasses.replace(each, targets=(target, *besides)))
     return made
+
+
+def mode_cases(shape: tuple[int, ...]) -> list[Case]:
+    """Return the calls of MODE_TARGETS and those that they are compared with, in place of layouts."""
+    x = np.random.default_rng(0).standard_normal(shape, np.float32)
+    huge = x.copy()
+    huge[tuple(length // 2 for length in shape)] = 1e30
+    copy = {"copy": lambda: plain_loops.copy(x.reshape(-1))}
+
+    def made(layout: str, x: np.ndarray, over: Case | None = None, beta: float = BETA, **changes) -> Case:
+        arguments = {"size": SIZE, "alpha": ALPHA, "beta": beta, "bias": BIAS, **changes}
+        targets = () if over is None else (Target("mode / without", MODE_TARGETS[layout], over=over),)
+        return declared_case(
+            "LRN",
+            (x,),
+            arguments,
+            shown={"beta": beta},
+            layout=layout,
+            limits=copy,
+            tolerances={"y": 1e-3 if x.dtype == np.float16 else TOLERANCE},
+            of_largest=x.dtype == np.float16,  # numbers below the normal ones have few digits
+            wide=True,
+            targets=targets,
+        )
+
+    plain, wide = made("plain", x), made("float64", x.astype(np.float64))
+    sparse = np.maximum(x, 1.5) - np.float32(1.5)
+    return [
+        plain,
+        wide,
+        made("float16", x.astype(np.float16), plain),
+        made("Fortran order", np.asfortranarray(x), plain),
+        made("one huge value", huge, plain),
+        made("sparse, bias 1e-7", sparse, plain, bias=1e-7),
+        *(made(f"size {size}", x, plain, size=size) for size in (9, 31)),
+        *(made(f"within, size {size}", x, plain, size=size, region="within") for size in (5, 15)),
+        made("float64, beta 0.6", wide.inputs[0], wide, beta=OTHER_BETA),
+    ]
 
 
 def case(name: str, inputs: tuple, beta: float, copy: dict, layout: str = "NCHW", **others) -> Case:
@@ -240,7 +292,7 @@ def _jax(case: Case, threads: int) -> Contender | None:
     import jax
 
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if threads != processors:
+    if threads != processors or case.layout not in ("NCHW", "NHWC"):
         return None
     axis = 1 if case.layout == "NCHW" else 3
     channels = case.inputs[-1].shape[axis]

@@ -1,11 +1,12 @@
 """Pictures with sliders of what dropout does to a sum and to a gradient, for the notebook on dropout in training."""
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from workbench import drawing
-from workbench.experiments.signals_in_depth import gradient_through_dropout
+from workbench.experiments.signals_in_depth import Networks, networks, with_over_without
 from workbench.sparse_dropout import dropout_with_replacement
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ def noise_of_a_sum(ratio: float, ones: int, *, ax: "Axes") -> None:
     drawing.legend(ax)
 
 
+@functools.lru_cache(maxsize=1)  # the ratio moves more often than the depths, and drawing weights takes longest
+def _networks(depths: tuple[int, ...]) -> list[Networks]:
+    return networks(0, "ReLU", depths)
+
+
 @drawing.plot(size=(7.2, 3.4))
 def gradient_by_depth(ratio: float, layers: int, scaled: bool, *, ax: "Axes") -> None:
     """Draw the squared gradient at the input of a deep ReLU network, with dropout after each layer over that without.
@@ -45,8 +51,7 @@ def gradient_by_depth(ratio: float, layers: int, scaled: bool, *, ax: "Axes") ->
     The line is the formula, and the dots are medians over networks.
     """
     depths, measured = np.arange(layers + 1), np.unique(np.linspace(1, layers, 5).astype(int))
-    found = [gradient_through_dropout(0, "ReLU", int(each), scaled, ratio) for each in measured]
-    dots = [each["squared gradient, with over without"] for each in found]
+    dots = [with_over_without(0, "ReLU", scaled, ratio, of) for of in _networks(tuple(measured.tolist()))]
     kept = 1 - ratio
     drawing.line(ax, "formula", depths, kept ** (-depths if scaled else depths), color=MANY, label="formula")
     drawing.line(ax, "measured", measured, dots, color=FEW, marker="o", linestyle="", label="networks")

@@ -3,7 +3,10 @@
 Each function takes a seed and returns numbers by name, as medians over WORLDS networks.
 """
 
+import copy
 import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,12 +27,36 @@ VARIANCES = {
 
 def gradient_through_dropout(seed: int, unit: str, depth: int, scaled: bool, ratio: float = 0.5) -> dict[str, float]:
     """Return the median, over networks, of the squared gradient at the input with dropout over that without."""
+    (only,) = networks(seed, unit, (depth,))
+    return {"squared gradient, with over without": with_over_without(seed, unit, scaled, ratio, only)}
+
+
+class Networks(NamedTuple):
+    """Networks of one depth, examples and output gradients, and the energy of the input's gradient without dropout."""
+
+    weights: list[np.ndarray]
+    x: np.ndarray
+    dy: np.ndarray
+    without: np.ndarray
+
+
+def networks(seed: int, unit: str, depths: Sequence[int]) -> list[Networks]:
+    """Return the networks of each depth, in rising order; the deeper ones begin as the others do."""
     rng = np.random.default_rng(seed)
     variance = (2 if unit == "ReLU" else 1) / WIDTH
-    weights = [rng.normal(0, np.sqrt(variance), (WORLDS, WIDTH, WIDTH)) for _ in range(depth)]
-    x, dy = rng.normal(size=(2, WORLDS, EXAMPLES, WIDTH))
-    energies = [_input_gradient(x, weights, dy, unit, each, scaled, seed) for each in (ratio, 0.0)]
-    return {"squared gradient, with over without": float(np.median(energies[0] / energies[1]))}
+    weights, found = [], []
+    for depth in range(1, max(depths) + 1):
+        weights.append(rng.normal(0, np.sqrt(variance), (WORLDS, WIDTH, WIDTH)))
+        if depth in depths:
+            x, dy = copy.deepcopy(rng).normal(size=(2, WORLDS, EXAMPLES, WIDTH))
+            found.append(Networks(weights[:], x, dy, _input_gradient(x, weights, dy, unit, 0.0, False, seed)))
+    return found
+
+
+def with_over_without(seed: int, unit: str, scaled: bool, ratio: float, of: Networks) -> float:
+    """Return the number that `gradient_through_dropout` returns, for networks that are at hand."""
+    energy = _input_gradient(of.x, of.weights, of.dy, unit, ratio, scaled, seed)
+    return float(np.median(energy / of.without))
 
 
 def _input_gradient(

@@ -82,6 +82,34 @@ def winners_curse(trials: Sequence[int], seeming: Sequence[float], true: Sequenc
     ax.legend()
 
 
+@drawing.plot(size=(5.6, 5.0))
+def best_of(scores: np.ndarray, tried: int, draw: int, *, ax: Axes) -> None:
+    """Draw trials by their loss on the half of the folds that chooses the best, and on the half that judges it.
+
+    `scores` has the shape (trials, folds). `draw` is the seed that selects the trials that are `tried`, and divides the
+    folds.
+    """
+    rng = np.random.default_rng(draw)
+    chosen = rng.permutation(len(scores))[:tried]
+    choosing, judging = (scores[:, part].mean(axis=1) for part in np.array_split(rng.permutation(scores.shape[1]), 2))
+    best = chosen[choosing[chosen].argmin()]
+    low = scores.mean(axis=1).min()
+    limits = (0.3 * low, 6 * low)  # the same for all draws; trials that are much worse are not shown
+    drawing.line(ax, "equal", limits, limits, color="0.6", linestyle=":", linewidth=1.2, label="as good as it seems")
+    for key, of, look in (
+        ("others", slice(None), {"color": "#CCCCCC", "markersize": 3, "label": "not tried"}),
+        ("tried", chosen, {"color": "C0", "markersize": 5, "label": "tried"}),
+        ("best", [best], {"color": CLOSE, "markersize": 10, "marker": "D", "label": "the best of them, it seems"}),
+    ):
+        drawing.line(ax, key, choosing[of], judging[of], **{"linestyle": "none", "marker": "o"} | look)
+    title = f"The best of {len(chosen)} seems to have {choosing[best]:.3f}, and has {judging[best]:.3f}"
+    drawing.label(ax, title, "loss on the folds that choose", "loss on the other folds", xlim=limits, ylim=limits)
+    ax.set(xscale="log", yscale="log", aspect="equal")
+    _plain_log(ax, "x")
+    _plain_log(ax)
+    drawing.legend(ax, loc="upper left")
+
+
 @drawing.plot(columns=4, size=(10.4, 2.9))
 def pruned(folds_of: Mapping[str, Sequence[int]], best: Mapping[str, int], *, ax: np.ndarray) -> None:
     """Draw how many folds each trial computed, for four pruners, with the best trial in colour."""

@@ -23,7 +23,8 @@ def control(arg: Arg, value: Any) -> widgets.Widget:
     if arg.type is bool:
         return widgets.Checkbox(value=value, layout=wide, **named)
     if arg.type is str:
-        return widgets.ToggleButtons(value=value, options=list(arg.choices), **named)
+        heard = [f"{arg.name}: {choice}" for choice in arg.choices]
+        return widgets.ToggleButtons(value=value, options=list(arg.choices), tooltips=heard, **named)
     common |= {"readout": False, "layout": widgets.Layout(width="260px")}  # a field beside it shows the number
     if arg.scale == "log" and value <= 0:  # it has no logarithm: use a linear range around it
         arg = dataclasses.replace(

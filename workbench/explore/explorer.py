@@ -18,6 +18,7 @@ from workbench import drawing
 from workbench.ahead import compile_ahead
 from workbench.explore import frames
 from workbench.explore.controls import control, field, row
+from workbench.explore.drafts import Drafts
 from workbench.explore.renderer import Renderer
 from workbench.operator import OPERATORS, Arg, Operator
 
@@ -38,6 +39,15 @@ BUSY = (
 INTERVAL = 100  # milliseconds between the pictures that are played
 PATIENCE = 0.4  # seconds of drawing after which the picture says that it is busy
 ALT = "<span class='workbench-alt' style='position: absolute; clip-path: inset(50%)'>{}</span>"
+# The link takes the picture from the page. What the styles add is heard, but not seen: the names of buttons.
+SAVE = """<style>
+.workbench-explorer .widget-play button::after, .workbench-explorer .mod-active::after {{
+  content: "(chosen)"; position: absolute; clip-path: inset(50%) }}
+.workbench-explorer .widget-play button:first-child::after {{ content: "Play or pause" }}
+.workbench-explorer .widget-play button:nth-child(2)::after {{ content: "Stop, and back to the start" }}
+.workbench-explorer .widget-play button:nth-child(3)::after {{ content: "Repeat" }}
+</style><a class="jupyter-button widget-button" style="text-decoration: none" download="{name}.png" href="#"
+onclick="this.href = this.closest('.workbench-explorer').querySelector('img').src">Save picture</a>"""
 # The note, styles and script that are shown beside each explorer, in one line of the notebook's file.
 BESIDE = " ".join(Path(__file__).with_name("beside.html").read_text(encoding="utf-8").split())
 
@@ -123,7 +133,8 @@ class Explorer(widgets.VBox):
 
     `sliders` holds the controls by name, and `fields` the fields that show a slider's number. `frame` is the newest
     picture as PNG bytes, kept while a message is shown; `message` says what is wrong with the values, or is None.
-    `wait()` blocks until the newest values are drawn. Without a kernel, the notebook shows the first picture.
+    `wait()` blocks until the newest values are drawn. The button `reset` moves all controls to their `start`. Without a
+    kernel, the notebook shows the first picture.
     """
 
     def __init__(
@@ -160,6 +171,7 @@ class Explorer(widgets.VBox):
         self.start = self.values
         self._axes: Any = None
         self._layout_engine: Any = None
+        self._drafts = Drafts()
         self._picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", grid_area="1 / 1"))
         self._alert = widgets.HTML(layout=widgets.Layout(grid_area="1 / 1", align_self="flex-start"))
         self._words = widgets.HTML()
@@ -169,8 +181,8 @@ class Explorer(widgets.VBox):
         moved = [self.fields.get(name, slider) for name, slider in self.sliders.items()]
         rows = [row(self.fields[name], each) if name in self.fields else each for name, each in self.sliders.items()]
         stack = widgets.GridBox([self._picture, self._alert])
-        buttons = [self._buttons(play, pace)] if play else []
-        super().__init__([*rows, *buttons, stack, self._words, self._lines], _view_count=0)
+        buttons = widgets.HBox([*(self._playing(play, pace) if play else []), *self._buttons()])
+        super().__init__([*rows, buttons, stack, self._words, self._lines], _view_count=0)
         self.add_class("workbench-explorer")
         self.observe(self._seen, "_view_count")
         for each in moved:
@@ -235,11 +247,27 @@ class Explorer(widgets.VBox):
         """
         return drawing.encode(self._figure_at(values, final), density)
 
+    def move(self, name: str, value: Any) -> None:
+        """Move a control as a reader does: a number is typed into its field."""
+        self.fields.get(name, self.sliders[name]).value = value
+
     def wait(self, timeout: float | None = None, final: bool = False) -> bool:
         """Wait until the newest values are drawn, with `final` also laid out; return whether they are."""
         return self._renderer.wait(timeout, final)
 
-    def _buttons(self, moved: str, pace: int) -> widgets.HBox:
+    def _buttons(self) -> list[widgets.Widget]:
+        """Return the buttons that every explorer has: all controls back to the start, and save the picture."""
+        self.reset = widgets.Button(description="Reset", tooltip="all controls: back to the start")
+        self.reset.on_click(lambda _: self._to_start())
+        return [self.reset, widgets.HTML(SAVE.format(name=html.escape(self.name)))]
+
+    def _to_start(self) -> None:
+        if self.played:
+            self.play.playing = False
+        for name, value in self.start.items():
+            self.move(name, value)
+
+    def _playing(self, moved: str, pace: int) -> list[widgets.Widget]:
         """Return buttons that move a control; the browser keeps the time while it plays."""
         field, slider = self.fields[moved], self.sliders[moved]
         times: dict[str, Any] = {"min": slider.min, "max": slider.max, "step": pace, "interval": INTERVAL}
@@ -249,7 +277,7 @@ class Explorer(widgets.VBox):
         self.restart = widgets.Button(description="Restart", icon="undo", tooltip=f"{moved}: back to the start")
         self.step.on_click(lambda _: setattr(field, "value", min(field.value + 1, slider.max)))
         self.restart.on_click(lambda _: setattr(field, "value", slider.min))
-        return widgets.HBox([self.play, self.step, self.restart])
+        return [self.play, self.step, self.restart]
 
     def _operator_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         declared = {arg.name for arg in self.operator.args} if self.operator else ()
@@ -259,8 +287,10 @@ class Explorer(widgets.VBox):
         busy = threading.Timer(PATIENCE, lambda: self._alert.set_trait("value", BUSY))
         busy.start()
         try:
-            figure = self._figure_at(values, final)
-            frame, alert, self.message = drawing.encode(figure, density=2 if final else 1), "", None
+            self._check(values)
+            figure = self._figure_at(values if final else self._hasty(values), final)
+            frame = drawing.encode(figure, density=2) if final else self._drafts.encode(figure)
+            alert, self.message = "", None
         except Exception as problem:  # show any error to the reader; the sliders keep working
             frame, self.message = b"", f"{type(problem).__name__}: {problem}"
             alert = MESSAGE.format(html.escape(str(problem)))
@@ -272,19 +302,28 @@ class Explorer(widgets.VBox):
             self.frame = self._picture.value = frame
         self._picture.layout.visibility = "visible" if frame else "hidden"  # hidden, it keeps its place on the page
         self._picture.layout.display = "" if self.frame else "none"
+        if not final:
+            return  # each text is a message to the browser and a new layout of the page; they follow when it rests
         self._words.value = ALT.format(html.escape(self.message or self.alt))
         self._lines.value = "<br>".join(CODE.format(html.escape(line)) for line in self.lines_at(self.values))
 
     def _figure_at(self, values: dict[str, Any], final: bool) -> Any:
         """Draw the figure at `values`; laying it out takes long and is left to the final one."""
-        for arg in self._args:
-            arg.check(values[arg.name])
+        self._check(values)
         self._axes = self._plot(**self._data, **values, ax=self._axes)
         figure = drawing.figure_of(self._axes)
         self._layout_engine = self._layout_engine or figure.get_layout_engine()
         figure.set_layout_engine(self._layout_engine if final else "none")
         self._picture.layout.width = f"{figure.bbox.width:.0f}px"
         return figure
+
+    def _check(self, values: Mapping[str, Any]) -> None:
+        for arg in self._args:
+            arg.check(values[arg.name])
+
+    def _hasty(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the values to draw while a control moves; those of `values` are drawn when it rests."""
+        return values
 
     def _seen(self, _: object) -> None:
         """Compile what the sliders can reach, once somebody sees them."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
+from contourpy import contour_generator
+from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 
 from workbench import drawing
@@ -23,6 +25,7 @@ from workbench.training.penalties import LpProx
 
 TRAIN, VALIDATION, BATCH = 100, 300, 20  # examples
 PACE, MOST_EPOCHS = 2, 500  # epochs from one picture to the next while it plays, and the last epoch
+HASTE = 5  # epochs that are trained at most for a picture while a control moves; its title has the number
 PIXELS, REACH = 60, 2.0  # a map has 60 x 60 pixels; the plane is shown from -2 to 2
 COLOURS = LinearSegmentedColormap.from_list("classes", ["#0072B2", "#FFFFFF", "#D55E00"]).with_extremes(bad="#D0D0D0")
 
@@ -112,6 +115,11 @@ class Playground(Explorer):
         """Return the lines that reproduce the picture at `values`, those without a playground too."""
         return [*super().lines_at(values), written(**values)]
 
+    def _hasty(self, values: dict[str, Any]) -> dict[str, Any]:
+        settings = {name: value for name, value in values.items() if name != "epochs"}
+        goes_on = settings == self._at and self._training.epoch <= values["epochs"]
+        return values | {"epochs": min(values["epochs"], HASTE + (self._training.epoch if goes_on else 0))}
+
     def _plot_at(self, *, ax: Any = None, epochs: int, **settings: Any) -> Any:
         """Points of two classes with the network's decision, its hidden units, and the losses by epoch."""
         if settings != self._at or self._training.epoch > epochs:
@@ -186,9 +194,11 @@ def maps(of: Training) -> tuple[list[np.ndarray], np.ndarray]:
 def _plot_plane(ax: Any, of: Training, chances: np.ndarray) -> None:
     look: dict[str, Any] = {"origin": "lower", "extent": (-REACH, REACH, -REACH, REACH)}
     ax.imshow(chances[0], cmap=COLOURS, vmin=-0.3, vmax=1.3, interpolation="bilinear", **look)
+    places = (np.arange(PIXELS) + 0.5) / PIXELS * 2 * REACH - REACH
     for world, chance in enumerate(chances):
         if chance.min() < 0.5 < chance.max():
-            ax.contour(chance, [0.5], colors="black", linewidths=1 if world else 2, **look)
+            boundary: Any = contour_generator(places, places, chance).lines(0.5)
+            ax.add_collection(LineCollection(boundary, colors="black", linewidths=1 if world else 2), autolim=False)
     x, y = of.data.part("train")
     for label, (colour, marker) in enumerate((("#0072B2", "o"), ("#D55E00", "^"))):
         ax.scatter(*x[0][y[0] == label].T, s=22, c=colour, marker=marker, edgecolors="white", linewidths=0.6)

@@ -13,8 +13,8 @@ At the ends of the range of numbers, both engines promise the following:
   the elements of the pixels around may change within the error above.
 - A base that is zero or negative (alpha < 0 or bias = 0 alone can cause it) is refused: ValueError.
 
-Elements whose squares or powers are beyond plain arithmetic take some ten times as long as others, and some rows of
-memory.
+Elements whose squares or powers are beyond plain arithmetic take some twenty times as long as others, and some rows of
+memory. Only blocks that hold such elements are computed again.
 """
 
 import dataclasses
@@ -157,7 +157,8 @@ def local_response_norm(
         engine: "numba" or "reference".
 
     Returns:
-        y, a new array of x's shape and type. Finite x with alpha >= 0 and bias > 0 never gives NaN.
+        y, a new array of x's shape and type, whose axes lie in memory in the order of x's. Finite x with alpha >= 0 and
+        bias > 0 never gives NaN.
 
     Raises:
         TypeError: x has another element type or is masked, or an argument has the wrong type.

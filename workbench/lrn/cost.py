@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from workbench.cost import Cost, checked_itemsize, checked_shape
 from workbench.cost.loop_cost import DIRECTIONS, checked_engine, pass_cost
 from workbench.lrn import CHANNELS_LAST, LRN, check_rank
-from workbench.lrn.window import SHORT_ROW, own_window, window_axes
+from workbench.lrn.window import CONVERTED, SHORT_ROW, own_window, window_axes
 from workbench.machines.prediction import Work
 from workbench.operator import checked_choice
 
@@ -138,7 +138,7 @@ def _of_loops(
 ) -> Cost:
     """Count what the loops add: comparisons, bytes moved in the caches, bytes allocated, and starting a run.
 
-    float16 arrays are converted block by block, which moves and allocates further bytes.
+    float16 arrays are converted block by block, which moves further bytes and allocates one block of each array.
     """
     elements = math.prod(shape)
     arrays = 2 if direction == "forward" else 3
@@ -148,7 +148,7 @@ def _of_loops(
     return Cost(
         comparisons=GUARDS[direction] * elements,
         bytes_cached=wide * (accesses - arrays * elements) + converted,
-        bytes_allocated=itemsize * elements + (wide * arrays * elements if itemsize == 2 else 0),
+        bytes_allocated=itemsize * elements + (wide * arrays * min(elements, CONVERTED) if itemsize == 2 else 0),
         launches=1,
         runs=1,
     )
@@ -168,7 +168,7 @@ def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], rea
     Then the forward pass accesses sums, x and y. The gradient accesses sums, x, dy, direct, term; sums, direct, x, dx.
     """
     times, finish = (2, 9) if direction == "gradient" else (1, 3)
-    there = _summing(sum(_terms(shape[axes[0]], reach)) / shape[axes[0]])
+    there = sum(map(_summing, _terms(shape[axes[0]], reach))) / shape[axes[0]]
     whole = [_summing(min(2 * reach, 2 * shape[axis] - 2) + 1) for axis in axes]
     if len(axes) == 2:
         short = shape[axes[1]] * (shape[3] if last else 1) < SHORT_ROW
@@ -179,9 +179,10 @@ def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], rea
     return times * 4 + finish if five else there + (times - 1) * whole[0] + finish
 
 
-def _summing(terms: float) -> float:
-    """Return the number of loads and stores of a sum: up to five terms at once, then one at a time."""
-    return terms + 1 + 2 * max(0, terms - FIVE)
+def _summing(terms: int) -> int:
+    """Return the number of loads and stores of a sum: up to five terms at once, then passes of eight, two and one."""
+    passes, rest = divmod(max(0, terms - FIVE), 8)
+    return terms + 1 + 2 * (passes + rest // 2 + rest % 2)
 
 
 def _of_reference(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], reach: int, itemsize: int) -> Cost:

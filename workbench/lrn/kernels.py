@@ -13,7 +13,7 @@ import numpy as np
 
 from workbench import parallel
 from workbench.compiling import unlocked
-from workbench.lrn import log_domain, loops_channels_first, loops_channels_last, loops_wide, loops_within
+from workbench.lrn import half, log_domain, loops_channels_first, loops_channels_last, loops_wide, loops_within
 from workbench.lrn.loops_common import (
     BLOCK,
     OTHER,
@@ -23,10 +23,9 @@ from workbench.lrn.loops_common import (
     Scalars,
 )
 from workbench.lrn.loops_wide import Numbers, View
-from workbench.lrn.window import SHORT_ROW, Window, compute_dtype, safe_limits, window_axes
+from workbench.lrn.window import CONVERTED, SHORT_ROW, Window, compute_dtype, safe_limits, window_axes
 
 NATIVE = (np.dtype(np.float32), np.dtype(np.float64))  # types that the loops read without conversion
-CONVERTED = 1 << 20  # elements converted at a time, if an array must be converted before a loop can read it
 ROW = 16384  # pixels of a forward tile: long rows, so that they are few and do not interrupt prefetching
 GRADIENT_ROW = 4096  # pixels of a gradient tile: smaller, because the gradient keeps more rows
 CHUNK = 32768  # elements in the rows that the gradient processes at a time
@@ -63,39 +62,83 @@ class _Plan:
 
 
 def _run(arrays: tuple, window: Window, channels_last: bool, power: tuple) -> np.ndarray:
-    """Return a new array computed from `arrays` (dy and x, or x), block by block if they must be converted."""
+    """Return a new array computed from `arrays` (dy and x, or x); its axes lie in memory in the order of x's axes."""
     x = arrays[-1]
-    if x.size and all(array.flags.c_contiguous and array.dtype in NATIVE for array in arrays):
-        out = np.empty_like(x, subok=False)
-        _fill(arrays, out, window, channels_last, power, x)
-        return out
+    axes = window_axes(x.ndim, window.region, channels_last)
+    if all(array.flags.c_contiguous for array in arrays):
+        return _run_in_order(arrays, window, axes, power)
+    order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
+    moved = tuple(sorted(order.index(axis) for axis in axes))  # a square window may be transposed
+    if moved[-1] - moved[0] != len(axes) - 1:  # the rows and the columns of an image have to be neighbours
+        order, moved = list(range(x.ndim)), axes
+    out = _run_in_order(tuple(array.transpose(order) for array in arrays), window, moved, power)
+    return out.transpose(np.argsort(order))
+
+
+def _run_in_order(arrays: tuple, window: Window, axes: tuple[int, ...], power: tuple) -> np.ndarray:
+    """Return the result for arrays whose window runs over `axes`, block by block if they must be converted."""
+    x = arrays[-1]
     out = np.empty(x.shape, x.dtype.newbyteorder("="))
     if not out.size:
         return out
+    if all(array.flags.c_contiguous and array.dtype in NATIVE for array in arrays):
+        _fill(arrays, out, window, axes, power, x)
+        return out
+    blocks = list(_blocks(x.shape, axes))
     dtype = compute_dtype(x.dtype)
-    axes = window_axes(x.ndim, window.region, channels_last)
-    for block in _blocks(x.shape, axes):
-        parts = tuple(np.ascontiguousarray(array[block], dtype) for array in arrays)
-        result = np.empty(parts[-1].shape, dtype)
-        _fill(parts, result, window, channels_last, power, x)
-        with np.errstate(over="ignore"):
-            out[block] = result
+
+    def work(start: int, stop: int) -> None:
+        buffers = [np.empty(out[blocks[start]].size, dtype) for _ in (*arrays, out)]  # only the last block is smaller
+        with parallel.thread_limit(1):
+            for block in blocks[start:stop]:
+                place = out[block]
+                *parts, result = (buffer[: place.size].reshape(place.shape) for buffer in buffers)
+                for array, part in zip(arrays, parts, strict=True):
+                    _load(array[block], part)
+                _fill((*parts,), result, window, axes, power, x)
+                _store(result, place)
+
+    parallel.run(work, len(blocks), out.size)
     return out
 
 
 def _blocks(shape: tuple[int, ...], axes: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    """Yield slices that cut the longest axis that no window crosses into blocks of about CONVERTED elements."""
+    """Yield slices that cut an axis that no window crosses into blocks of about CONVERTED elements.
+
+    It is the first such axis, whose blocks lie together, unless one step along it is too large: then the longest.
+    """
     free = [axis for axis in range(len(shape)) if axis not in axes]
-    longest = max(free, key=lambda axis: shape[axis])
-    length = max(1, CONVERTED * shape[longest] // math.prod(shape))
-    for begin in range(0, shape[longest], length):
-        yield tuple(slice(begin, begin + length) if axis == longest else slice(None) for axis in range(len(shape)))
+    step = math.prod(shape) // shape[free[0]]
+    cut = free[0] if step <= 2 * CONVERTED else max(free, key=lambda axis: shape[axis])
+    length = max(1, CONVERTED * shape[cut] // math.prod(shape))
+    for begin in range(0, shape[cut], length):
+        yield tuple(slice(begin, begin + length) if axis == cut else slice(None) for axis in range(len(shape)))
 
 
-def _fill(arrays: tuple, out: np.ndarray, window: Window, channels_last: bool, power: tuple, all_x: np.ndarray) -> None:
+def _load(block: np.ndarray, values: np.ndarray) -> None:
+    """Copy a block to values that the loops can read."""
+    if block.dtype.itemsize > 2:
+        values[...] = block
+        return
+    halves = np.ascontiguousarray(block, np.float16).view(np.uint16)
+    half.widen(unlocked(halves.reshape(-1)), values.reshape(-1))
+
+
+def _store(values: np.ndarray, block: np.ndarray) -> None:
+    """Write values to a block of the result, rounded to its type."""
+    if block.dtype.itemsize > 2:
+        block[...] = values
+        return
+    halves = block.view(np.uint16) if block.flags.c_contiguous else np.empty(block.shape, np.uint16)
+    half.narrow(values.reshape(-1), halves.reshape(-1))
+    if not block.flags.c_contiguous:
+        block.view(np.uint16)[...] = halves
+
+
+def _fill(arrays: tuple, out: np.ndarray, window: Window, axes: tuple, power: tuple, all_x: np.ndarray) -> None:
     """Fill `out` from arrays that the loops can read; the last array is a block of `all_x`."""
     x, direction = arrays[-1], "forward" if len(arrays) == 1 else "gradient"
-    plan, scalars, limits = _preparation(x.shape, x.dtype, window, channels_last, direction)
+    plan, scalars, limits = _preparation(x.shape, x.dtype, window, axes, direction)
     flat = [unlocked(array.reshape(-1)) for array in (*arrays, out)]
     safe = np.zeros(plan.jobs, np.bool_)
 
@@ -104,7 +147,6 @@ def _fill(arrays: tuple, out: np.ndarray, window: Window, channels_last: bool, p
 
     parallel.run(work, plan.jobs, x.size)
     if not safe.all() and not _fill_again(flat, plan, window, direction, power, safe):
-        axes = window_axes(all_x.ndim, window.region, channels_last)
         log_domain.refuse_vanishing_base(all_x, window, axes, at_least=1)
 
 
@@ -125,27 +167,28 @@ def _fill_again(flat: list, plan: _Plan, window: Window, direction: str, power: 
 
 @lru_cache(maxsize=256)
 def _preparation(
-    shape: tuple[int, ...], dtype: np.dtype, window: Window, channels_last: bool, direction: str
+    shape: tuple[int, ...], dtype: np.dtype, window: Window, axes: tuple[int, ...], direction: str
 ) -> tuple[_Plan, Scalars, Limits]:
     """Return everything that a call needs beside its arrays.
 
     The result is cached: computing it after a large call, which empties the processor's caches of Python, takes 0.1 ms.
     """
-    return _plan(shape, window, channels_last, direction), *_constants(dtype, window)
+    return _plan(shape, window, axes, direction), *_constants(dtype, window)
 
 
 def count_jobs(shape: tuple[int, ...], window: Window, channels_last: bool, direction: str) -> int:
     """Return the number of jobs that a call is cut into, 0 for an empty array; a thread does one job at a time."""
-    return _plan(shape, window, channels_last, direction).jobs if math.prod(shape) else 0
+    axes = window_axes(len(shape), window.region, channels_last)
+    return _plan(shape, window, axes, direction).jobs if math.prod(shape) else 0
 
 
-def _plan(shape: tuple[int, ...], window: Window, channels_last: bool, direction: str) -> _Plan:
+def _plan(shape: tuple[int, ...], window: Window, axes: tuple[int, ...], direction: str) -> _Plan:
+    outer, seen, inner = math.prod(shape[: axes[0]]), shape[axes[0] : axes[-1] + 1], math.prod(shape[axes[-1] + 1 :])
     if window.region == "within":
-        return _image_plan(shape, window, channels_last, direction)
-    channels = shape[-1] if channels_last else shape[1]
-    if channels_last or len(shape) == 2:
-        return _pixels_plan(math.prod(shape) // channels, channels, window, direction)
-    return _planes_plan(shape[0], channels, math.prod(shape[2:]), window, direction)
+        return _image_plan(outer, *seen, inner, window, direction)
+    if inner == 1:
+        return _pixels_plan(outer, *seen, window, direction)
+    return _planes_plan(outer, *seen, inner, window, direction)
 
 
 def _planes_plan(batch: int, channels: int, pixels: int, window: Window, direction: str) -> _Plan:
@@ -180,14 +223,11 @@ def _pixels_plan(pixels: int, channels: int, window: Window, direction: str) -> 
     )
 
 
-def _image_plan(shape: tuple[int, ...], window: Window, channels_last: bool, direction: str) -> _Plan:
-    if channels_last:
-        planes, height, width, step = shape
-    else:
-        planes, height, width, step = shape[0] * shape[1], shape[2], shape[3], 1
+def _image_plan(planes: int, height: int, width: int, step: int, window: Window, direction: str) -> _Plan:
     bands = -(-height // BAND)
-    if channels_last:
-        seen, jobs = (shape, (height * width * step, width * step, step, 1)), (bands, 1, 0, step)
+    if step > 1:
+        shape, strides = (planes, height, width, step), (height * width * step, width * step, step, 1)
+        seen, jobs = (shape, strides), (bands, 1, 0, step)
     else:
         seen, jobs = ((1, height, width, planes), (0, width, 1, height * width)), (0, 1, bands, 1)
     small = "small_" if width * step < SHORT_ROW else ""

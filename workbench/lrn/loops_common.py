@@ -21,10 +21,11 @@ import numpy as np
 from numba.extending import overload
 
 from workbench.compiling import AHEAD, compiler, prefetch_to_read, prefetch_to_write, variant
+from workbench.lrn import powers_of_two
+from workbench.lrn.powers_of_two import part
 
 # The only deviation from IEEE arithmetic is contraction to fused multiply-adds. A part is inlined where it is used.
 kernel = compiler(fastmath={"contract"})
-part = compiler(fastmath={"contract"}, forceinline=True)
 inner = compiler(fastmath={"contract"}, no_cpython_wrapper=True)  # only compiled functions call it
 
 # Variants: the method of computing scale^-beta. Square roots and a division are exact to the last bit or two, and
@@ -106,15 +107,15 @@ def inverse_power(s, high, low):
 
 
 def _any_power(s, scalars):
-    """Return s^-beta, for float64 by the C library."""
-    return inverse_power(s, scalars.high, scalars.low) if s.itemsize == 4 else s**-scalars.beta
+    """Return s^-beta."""
+    power = inverse_power if s.itemsize == 4 else powers_of_two.inverse_power
+    return power(s, scalars.high, scalars.low)
 
 
 @overload(_any_power)
 def _compiled_any_power(s, scalars):
-    if s == numba.float32:
-        return lambda s, scalars: inverse_power(s, scalars.high, scalars.low)
-    return lambda s, scalars: s**-scalars.beta
+    power = inverse_power if s == numba.float32 else powers_of_two.inverse_power
+    return lambda s, scalars: power(s, scalars.high, scalars.low)
 
 
 @inner
@@ -331,6 +332,33 @@ def _sum_window_block(squared, x, at, step, terms, sums, to, length):
             sums[to + i] = _summand(squared, x[at + i])
 
 
+@part
+def _sum_of_four(squared, x, at, step):
+    a, b = _summand(squared, x[at]), _summand(squared, x[at + step])
+    return (a + b) + (_summand(squared, x[at + u(2) * step]) + _summand(squared, x[at + u(3) * step]))
+
+
+@part
+def _add_terms_after(squared, x, at, step, first, terms, sums, to, length):
+    """Add the terms from `first` on to sums, as many as possible in one pass."""
+    k = first
+    while k + 8 <= terms:
+        row = at + u(k) * step
+        for i in range(u(0), length):
+            four = _sum_of_four(squared, x, row + i, step)
+            sums[to + i] += four + _sum_of_four(squared, x, row + u(4) * step + i, step)
+        k += 8
+    while k + 2 <= terms:
+        row = at + u(k) * step
+        for i in range(u(0), length):
+            sums[to + i] += _summand(squared, x[row + i]) + _summand(squared, x[row + step + i])
+        k += 2
+    if k < terms:
+        row = at + u(k) * step
+        for i in range(u(0), length):
+            sums[to + i] += _summand(squared, x[row + i])
+
+
 @inner
 def sum_window(squared, x, at, step, terms, sums, to, width):
     """Set sums[to + i] to the sum of x[at + k * step + i], or of their squares, over k < terms, for i < width."""
@@ -339,11 +367,12 @@ def sum_window(squared, x, at, step, terms, sums, to, width):
     else:
         for start in range(u(0), width, u(BLOCK)):
             o = min(start, width - u(BLOCK))
+            if len(squared):
+                ahead = at + u(terms - 1) * step + o + u(AHEAD)
+                for line in range(u(0), u(BLOCK), u(LINE)):
+                    prefetch_to_read(x, ahead + line)
             _sum_window_block(squared, x, at + o, step, terms, sums, to + o, u(BLOCK))
-    for k in range(5 if terms >= 5 else 3 if terms >= 3 else 1, terms):
-        row = at + u(k) * step
-        for i in range(width):
-            sums[to + i] += _summand(squared, x[row + i])
+    _add_terms_after(squared, x, at, step, 5 if terms >= 5 else 3 if terms >= 3 else 1, terms, sums, to, width)
 
 
 @inner

@@ -144,27 +144,38 @@ def _sum_around(squared, values, r, vertical, horizontal, block, down, sums):
         sum_window(VALUES, down, along, u(block.step), before + after + 1, sums, u(0), u(block.width))
 
 
-@inner
-def _log2_row(sums, width, level, numbers, is_first, at, result, fails):
-    """Set result to log2(bias + coefficient * sum) where this level can tell; return whether it could everywhere.
-
-    The first level sets fails to 1 where plain arithmetic cannot hold the sum, else to 0.
-    """
+@part
+def _log2_of(total, level):
+    """Return log2(bias + coefficient * total), whether this level can tell, and the second summand."""
     _, coefficient, bias, offset = level
+    t = coefficient * total if coefficient != 0.0 else 0.0
+    s, size = bias + t, max(bias, abs(t))
+    value = log2(s) + (offset + (s - s))  # NaN where s is
+    is_known = not (size < LOW) | (size > HIGH)
+    return (-np.inf if s <= 0.0 else value), is_known, t
+
+
+@inner
+def _first_log2_row(sums, width, level, numbers, at, result, fails):
+    """Set result to log2 of the base where the first level can tell, and fails to 1 where plain arithmetic cannot hold
+    the sum, else to 0; return whether the level can tell everywhere.
+    """
     unknown = 0
     for i in range(u(width)):
-        t = coefficient * sums[i] if coefficient != 0.0 else 0.0
-        s, size = bias + t, max(bias, abs(t))
-        is_known = not (size < LOW or size > HIGH)
-        value = log2(s) + (offset + (s - s))  # NaN where s is
-        value = -np.inf if s <= 0.0 else value
-        before = numbers.log2_bias if is_first else result[at + i]
-        before = t if abs(t) == np.inf else before
-        result[at + i] = value if is_known else before
+        value, is_known, t = _log2_of(sums[i], level)
+        result[at + i] = value if is_known else (t if abs(t) == np.inf else numbers.log2_bias)
         unknown += 0 if is_known else 1
-        if is_first:
-            fails[at + i] = 0.0 if sums[i] <= numbers.largest_sum else 1.0
+    for i in range(u(width)):
+        fails[at + i] = 0.0 if sums[i] <= numbers.largest_sum else 1.0
     return unknown == 0
+
+
+@inner
+def _next_log2_row(sums, width, level, at, result):
+    """Set result to log2 of the base where a further level can tell."""
+    for i in range(u(width)):
+        value, is_known, t = _log2_of(sums[i], level)
+        result[at + i] = value if is_known else (t if abs(t) == np.inf else result[at + i])
 
 
 @inner
@@ -179,7 +190,10 @@ def _log2_base(values, scaled, down, sums, begin, end, block, view, numbers, res
                 scaled[i] = values[i] * level[0]
         for r in range(begin, end):
             _sum_around(SQUARES, source, r, view.vertical, view.horizontal, block, down, sums)
-            is_sure &= _log2_row(sums, block.width, level, numbers, k == 0, _at(r, block), result, fails)
+            if k == 0:
+                is_sure &= _first_log2_row(sums, block.width, level, numbers, _at(r, block), result, fails)
+            else:
+                _next_log2_row(sums, block.width, level, _at(r, block), result)
         if k == 0 and is_sure:
             break
     count = 0
@@ -192,14 +206,16 @@ def _log2_base(values, scaled, down, sums, begin, end, block, view, numbers, res
 @inner
 def _normalize_row(values, log2_scale, at, width, normalizes, numbers, fails, results):
     """Set results to x * scale^-beta, or to the scale, and fails to 1 where plain arithmetic does."""
-    for i in range(at, at + u(width)):
-        fails[i] = fails[i] if numbers.lowest <= log2_scale[i] <= numbers.highest else 1.0
-        if normalizes:
-            f, e = power(numbers.beta, log2_scale[i])
-            results[i] = times_power_of_two(times_power_of_two(values[i], max(e, 0.0)) * f, min(e, 0.0))
-        else:
-            f, e = power(-1.0, log2_scale[i])
-            results[i] = times_power_of_two(f, e)
+    for i in range(u(width)):
+        fails[at + i] = fails[at + i] if numbers.lowest <= log2_scale[at + i] <= numbers.highest else 1.0
+    if normalizes:
+        for i in range(u(width)):
+            f, e = power(numbers.beta, log2_scale[at + i])
+            results[at + i] = times_power_of_two(values[at + i], f, e)
+    else:
+        for i in range(u(width)):
+            f, e = power(-1.0, log2_scale[at + i])
+            results[at + i] = times_power_of_two(1.0, f, e)
 
 
 @kernel
@@ -304,7 +320,7 @@ def _finish_row(upstream, values, log2_scale, total, shift, at, width, numbers, 
         direct, indirect = dy_exponent + p_exponent, x_exponent + (t_exponent + shift[i])
         largest = max(direct, indirect)
         result = dy * p * power_of_two(direct - largest) - x * t * power_of_two(indirect - largest)
-        results[i] = times_power_of_two(result, largest)
+        results[i] = times_power_of_two(result, 1.0, largest)
 
 
 @kernel

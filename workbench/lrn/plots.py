@@ -1,13 +1,27 @@
 """Plot local response normalization."""
 
+import math
+
 import numpy as np
 from matplotlib.axes import Axes
 
 from workbench import drawing
 from workbench.lrn import local_response_norm, local_response_norm_gradient
+from workbench.lrn.ladder import RUNGS, roofline
+from workbench.machines import plots as machine_plots
+from workbench.machines.published import PROCESSORS, processor_with_one_core
+from workbench.operator import Arg
 
 REACH = 10.0  # the responses shown run from -REACH to REACH
 ENERGIES = (0.0, 10.0, 100.0)  # sums of squares of the neighbours
+
+LOWEST = 0.001  # nanoseconds per element, below every prediction
+
+# Sliders of `ladder`, in addition to the operator's own.
+BATCH = Arg("batch", int, 2, "images", low=1, slider=(1, 32))
+CHANNELS = Arg("channels", int, 64, "channels", low=1, slider=(1, 256))
+SIDE = Arg("side", int, 224, "rows and columns of an image", low=1, slider=(7, 448))
+PROCESSOR = Arg("processor", str, "laptop", "what runs it", choices=tuple(PROCESSORS))
 
 
 def _curve(x: np.ndarray, energy: float, **arguments) -> np.ndarray:
@@ -174,3 +188,25 @@ def gain_by_argument(
 
 def _gain(maps: np.ndarray, arguments: dict) -> float:
     return float(local_response_norm(maps[None], **arguments).mean() / maps.mean())
+
+
+@drawing.plot(size=(9.6, 4.4))
+def ladder(
+    size: int = 5, *, batch: int = 2, channels: int = 64, side: int = 224, processor: str = "laptop", ax: Axes
+) -> None:
+    """Draw the predicted times of the ladder's rungs on a published processor.
+
+    Rungs without threads have one core to themselves; the others have all.
+    """
+    shape, machine = (batch, channels, side, side), processor_with_one_core(processor)
+    to_ns = 1e9 / math.prod(shape)
+    least = roofline(shape, size)
+    predicted = {rung.name: to_ns * rung.predicted_seconds(machine, machine.threads, shape, size) for rung in RUNGS}
+    limits = {"one core": 1, "all cores": machine.threads}
+    machine_plots.ladder(
+        predicted,
+        {name: to_ns * least.predict(machine, threads).seconds for name, threads in limits.items()},
+        title=f"Predicted for {machine.name}, {machine.threads} cores",
+        lowest=LOWEST,
+        ax=ax,
+    )

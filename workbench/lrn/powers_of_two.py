@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 
-from workbench.lrn.loops_common import part
+from workbench.compiling import compiler
+
+part = compiler(fastmath={"contract"}, forceinline=True)
 
 # A sum of squares or terms is exact enough if its magnitude is in this range; beyond, another level is.
 LOW, HIGH = 2.0**-900, 2.0**1000
@@ -18,15 +20,22 @@ f64, i64 = np.float64, np.int64
 
 
 @part
-def log2(s):
-    """Return log2 of a normal positive number."""
+def _log2_parts(s):
+    """Return a whole number and a fraction up to 1/2 that add up to log2 of a normal positive number."""
     bits = f64(s).view(i64)
     exponent = (bits - ROOT_HALF) >> 52
     m = i64(bits - (exponent << 52)).view(f64)
     z = (m - 1.0) / (m + 1.0)
     w = z * z
     p = ((((((((A9 * w + A8) * w + A7) * w + A6) * w + A5) * w + A4) * w + A3) * w + A2) * w + A1) * w + A0
-    return float(exponent) + z * p
+    return float(exponent), z * p
+
+
+@part
+def log2(s):
+    """Return log2 of a normal positive number."""
+    whole, fraction = _log2_parts(s)
+    return whole + fraction
 
 
 @part
@@ -36,9 +45,21 @@ def _clipped(exponent):
 
 
 @part
+def _bits_of_power(exponent):
+    return i64((i64(np.int32(exponent)) + 1023) << 52).view(f64)
+
+
+@part
 def power_of_two(exponent):
     """Return 2^exponent for a whole number, taken as -1000 or 1000 if it is beyond these."""
-    return i64((i64(np.int32(_clipped(exponent))) + 1023) << 52).view(f64)
+    return _bits_of_power(_clipped(exponent))
+
+
+@part
+def _exp2(g):
+    """Return 2^g for |g| <= 1/2."""
+    high = (((((B13 * g + B12) * g + B11) * g + B10) * g + B9) * g + B8) * g + B7
+    return ((((((high * g + B6) * g + B5) * g + B4) * g + B3) * g + B2) * g + B1) * g + B0
 
 
 @part
@@ -50,16 +71,26 @@ def power(beta, log2_scale):
     exponent = FAR if exponent > FAR else exponent
     e = np.rint(exponent)
     g = exponent - e
-    high = (((((B13 * g + B12) * g + B11) * g + B10) * g + B9) * g + B8) * g + B7
-    return ((((((high * g + B6) * g + B5) * g + B4) * g + B3) * g + B2) * g + B1) * g + B0, e
+    return _exp2(g), e
 
 
 @part
-def times_power_of_two(value, exponent):
-    """Return value * 2^exponent, rounded once unless the value is below the normal range."""
+def inverse_power(s, high, low):
+    """Return s^-(high + low) for a normal positive number; the product of `high` and a whole number must be exact."""
+    whole, fraction = _log2_parts(s)
+    product = -high * whole
+    nearest = np.rint(product - high * fraction)
+    g = ((product - nearest) - low * whole) - (high * fraction + low * fraction)
+    return _exp2(g) * _bits_of_power(nearest)
+
+
+@part
+def times_power_of_two(value, factor, exponent):
+    """Return value * factor * 2^exponent for a factor near 1, rounded once unless it is below the normal range."""
     first = _clipped(exponent)
     second = _clipped(exponent - first)
-    return value * power_of_two(first) * power_of_two(second) * power_of_two(exponent - first - second)
+    third = _clipped(exponent - first - second)
+    return value * (factor * _bits_of_power(first)) * _bits_of_power(second) * _bits_of_power(third)
 
 
 @part

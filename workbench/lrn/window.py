@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+CONVERTED = 1 << 18  # elements converted at a time, if an array must be converted before a loop can read it
 SHORT_ROW = 192  # elements; the loops process shorter image rows a band at a time
 
 
@@ -74,7 +75,7 @@ def safe_limits(dtype: np.dtype, window: Window) -> tuple[float, float, float]:
     if weak or window.log2_coefficient > 2 * unit or window.beta > steepest:  # a power magnifies the base's rounding
         return math.inf, -math.inf, 0.0
     steepness = max(window.beta, 1.0)
-    lowest = 2.0 ** (-unit / steepness)
+    lowest = 2.0 ** (-3 * unit / steepness)
     if window.alpha < 0 and dtype == np.float32:
         lowest = max(lowest, window.bias / 4)  # nearer to the pole, the difference has too few correct digits
     return lowest, 2.0 ** (2 * unit / steepness), 2.0 ** (3 * unit)

@@ -38,6 +38,7 @@ LANES = 32  # float32 operations per cycle and core: two 256-bit multiply-adds o
 NARROW = 16  # the same for two 128-bit multiply-adds, as in Arm's Cortex-A76
 L2_BYTES = 32  # bytes per cycle and core
 H200_TENSOR_FLOPS = {"TF32": 494.7e12, "BF16": 989e12}  # half of the data sheet's, which skip half of the weights
+CORE_MEMORY = 20e9  # bytes per second that one core alone moves to and from memory, assumed
 PROCESSOR_LAUNCH, PROCESSOR_RUN, GPU_LAUNCH = 1e-6, 1e-5, 5e-6  # seconds, assumed
 
 
@@ -85,9 +86,12 @@ def _limits(curve: Curve, **others: Any) -> Limits:
 
 KIB, MIB = 1 << 10, 1 << 20
 
+PROCESSORS = {
+    "laptop": ("Intel Core i7-1165G7", 4, 2.8e9, 51.2e9, (48 * KIB, 1280 * KIB, 12 * MIB), INTEL),
+    "server": ("AMD EPYC 9654", 96, 2.4e9, 460.8e9, (32 * KIB, MIB, 384 * MIB), AMD),
+}
 KNOWN = {
-    "laptop": _processor("Intel Core i7-1165G7", 4, 2.8e9, 51.2e9, (48 * KIB, 1280 * KIB, 12 * MIB), INTEL),
-    "server": _processor("AMD EPYC 9654", 96, 2.4e9, 460.8e9, (32 * KIB, MIB, 384 * MIB), AMD),
+    **{name: _processor(*figures) for name, figures in PROCESSORS.items()},
     "example-gpu": _gpu("GPU of 10^12 FLOP/s", 1e12, 1e12 / 8, 192.4e9, 16 * 4 * 1.544e9, f"{EXAMPLE}; {GUIDE}"),
     "gtx-580": _gpu(
         "GeForce GTX 580", 2 * 512 * 1.544e9, 2 * 512 * 1.544e9 / 8, 192.4e9, 16 * 4 * 1.544e9, f"{GEFORCE}; {GUIDE}"
@@ -105,3 +109,13 @@ SMALL_CORE = _processor(
 def known_machine(name: str) -> Machine:
     """Return a published machine; raise ValueError if `name` is not a known one."""
     return KNOWN[checked_choice("machine", name, KNOWN)]
+
+
+def processor_with_one_core(name: str) -> Machine:
+    """Return a published processor with two limits: for one core while the others idle, and for all its cores.
+
+    Raises ValueError if `name` is not one of `PROCESSORS`.
+    """
+    what, cores, hertz, memory, caches, source = PROCESSORS[checked_choice("processor", name, PROCESSORS)]
+    alone = _processor(what, 1, hertz, min(memory, CORE_MEMORY), caches, source)
+    return Machine(what, {1: alone.with_threads(1), cores: KNOWN[name].with_threads(cores)}, caches, source)
