@@ -169,10 +169,10 @@ class Check(Page):
 
 
 class Restart(Page):
-    """A new kernel for a notebook."""
+    """A new kernel for a notebook whose kernel has gone."""
 
-    async def post(self, name: str) -> None:
-        await self.kernels.restart(self.book(name).path)
+    def post(self, name: str) -> None:
+        self.kernels.start(self.book(name).path)
         self.finish({})
 
 
