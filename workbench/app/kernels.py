@@ -17,6 +17,7 @@ ASK = "from workbench.app import inside"
 PATIENCE = 60.0  # seconds for an answer; the first picture of a kind may have to be compiled
 STOPPED = "The kernel has stopped."
 LONGEST = 600.0  # seconds in which a notebook must have run
+MOST = 8  # kernels at once
 ANSWERS = 256  # answers that are kept, of all notebooks
 
 
@@ -122,7 +123,7 @@ class Kernel:
 class Kernels:
     """The kernels of all notebooks: `each` for a notebook while it is in demand, at most `most` in all."""
 
-    def __init__(self, each: int = 2, most: int = 8, idle: float = 900.0) -> None:
+    def __init__(self, each: int = 2, most: int = MOST, idle: float = 900.0) -> None:
         self._each, self._most, self._idle = each, most, idle
         self._kernels: dict[Path, list[Kernel]] = {}
         self._ending: asyncio.Future | None = None
