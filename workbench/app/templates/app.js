@@ -198,8 +198,9 @@ for (const place of document.querySelectorAll(".exercise")) {  /* cells cannot b
 const begin = async () => {
   const explorers = await ask("explorers");
   if (explorers.gone) return;
-  for (const node of document.querySelectorAll("[data-figure]"))
-    if (node.dataset.figure in explorers) new Figure(node, explorers[node.dataset.figure]);
+  const nodes = [...document.querySelectorAll("[data-figure]")].map(node => [node.dataset.figure, node]);
+  for (const [name, node] of new Map(nodes))  /* of figures with one name, the kernel knows the last */
+    if (name in explorers) new Figure(node, explorers[name]);
   for (const node of document.querySelectorAll("[data-figure]"))
     if (location.hash.startsWith(`#${encodeURIComponent(node.dataset.figure)}?`)) node.scrollIntoView();
 };
