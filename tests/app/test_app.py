@@ -85,7 +85,9 @@ def address(tmp_path_factory):
 
 def ask(address, path, body=None, cookie=f"{COOKIE}={PROOF}"):
     """Return the status and the answer of a request, read as JSON if it is that."""
-    request = urllib.request.Request(address + path, body if isinstance(body, bytes | None) else json.dumps(body).encode())
+    request = urllib.request.Request(
+        address + path, body if isinstance(body, bytes | None) else json.dumps(body).encode()
+    )
     request.add_header("Cookie", cookie)
     try:
         with urllib.request.urlopen(request, timeout=30) as reply:

@@ -49,9 +49,7 @@ class Kernel:
     async def _start(self) -> None:
         """Run the notebook; a cell that fails does not keep the cells after it from running."""
         notebook = nbformat.read(self.path, as_version=4)
-        self._client = Silent(
-            notebook, allow_errors=True, resources={"metadata": {"path": str(self.path.parent)}}
-        )
+        self._client = Silent(notebook, allow_errors=True, resources={"metadata": {"path": str(self.path.parent)}})
         self._client.km = LocalKernelManager()
         self._client.km.keep_in(Path(self._folder.name))
         await self._client.async_start_new_kernel()
