@@ -46,7 +46,8 @@ def plot(*, ax, height=2.0, rate=0.1, step=1, kind="up", shown=True):
     drawing.line(ax, "line", [0, 1], [0, sign * height * shown + step], linewidth=5)
     ax.set(ylim=(-10, 10))
 
-explore(None, plot, extra=ARGS, name="line 5%?", play="step", python="plot(height={height}, kind={kind!r})", alt="at first")
+explore(None, plot, extra=ARGS, name="line 5%?", play="step", alt="at first",
+        python="plot(height={height}, kind={kind!r})")
 """
 EXERCISE = """my_number = None
 from workbench.explore import check
