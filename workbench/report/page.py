@@ -198,8 +198,9 @@ def _read_run(folder: Path) -> dict[str, Any]:
 def _sections(path: Path) -> list[list[str]]:
     """Return heading, anchor and text of a run's sections; an unreadable file has none."""
     try:
-        return [[str(part) for part in section] for section in json.loads(path.read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError):
+        read = json.loads(path.read_text(encoding="utf-8"))
+        return [[str(heading), str(anchor), str(text)] for heading, anchor, text in read]
+    except (OSError, ValueError, TypeError, RecursionError):
         return []
 
 
