@@ -41,7 +41,7 @@ def keep(explorer: "Explorer") -> None:
     Of explorers with one name, the first that is shown is recorded.
     """
     folder = os.environ.get("WORKBENCH_FRAMES", "")
-    file = Path(folder, f"{files.folder_name(str(explorer.name), {})}.json")
+    file = Path(folder, f"{files.folder_name(explorer.name, {})}.json")
     if folder and explorer.frame and not file.exists():
         files.write_text(file, json.dumps(record(explorer)))
 
