@@ -22,6 +22,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from workbench.files import folder_name
+
 COLOURS = 64  # in a stored picture; maps and photographs show no steps yet
 WIDTH = 0.8  # width of a bar, Matplotlib's default
 STYLE_FILE = Path(__file__).with_name("plots.mplstyle")
@@ -103,10 +105,14 @@ def png(canvas: FigureCanvasAgg) -> bytes:
 
 
 def keep(figure: Figure, name: str) -> None:
-    """Save a figure as NAME.png and NAME.svg in the folder WORKBENCH_FIGURES, if set, as in report runs."""
+    """Save a figure as NAME.png and NAME.svg in the folder WORKBENCH_FIGURES, if set, as in report runs.
+
+    What a file name cannot hold is replaced, see `workbench.files.folder_name`.
+    """
     folder = os.environ.get("WORKBENCH_FIGURES")
     if not folder:
         return
+    name = folder_name(str(name), {})
     Path(folder).mkdir(parents=True, exist_ok=True)
     with styled():
         figure.savefig(Path(folder, f"{name}.svg"), metadata={"Date": None})

@@ -89,7 +89,8 @@ class Arg:
         if self.type is int and self.step == 2 and self.low is not None:
             kind = "an odd whole number" if self.low % 2 else "an even whole number"
         if self.open:
-            return f"{kind} above {self.low} and below {self.high}"
+            ends = {"above": self.low, "below": self.high}
+            return f"{kind} {' and '.join(f'{word} {end}' for word, end in ends.items() if end is not None)}"
         if self.low is None:
             return kind if self.high is None else f"{kind} of at most {self.high}"
         return f"{kind} of at least {self.low}" if self.high is None else f"{kind} from {self.low} to {self.high}"

@@ -1,6 +1,7 @@
 """The web application: who gets in, what the sliders draw, and what a visitor sees in a real browser."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -17,6 +18,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 from tests.browser import browser
+from workbench.app.server import make
+from workbench.files import Refused
 
 CELL = """
 import os
@@ -43,20 +46,24 @@ def plot(*, ax, height=2.0, rate=0.1, step=1, kind="up", shown=True):
     drawing.line(ax, "line", [0, 1], [0, sign * height * shown + step], linewidth=5)
     ax.set(ylim=(-10, 10))
 
-explore(None, plot, extra=ARGS, name="line", play="step", python="plot(height={height}, kind={kind!r})", alt="at first")
+explore(None, plot, extra=ARGS, name="line 5%?", play="step", alt="at first",
+        python="plot(height={height}, kind={kind!r})")
 """
 EXERCISE = """my_number = None
 from workbench.explore import check
 check(my_number, 0.5, hint="Less than one.")"""
 DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+NAME, HASH = "line 5%?", "#line%205%25%3F"
+TOKEN, PROOF = "my; secret", hashlib.sha256(b"my; secret").hexdigest()
+COOKIE = f"workbench-{PROOF[:8]}"
 START = {"height": 2.0, "rate": 0.1, "step": 1, "kind": "up", "shown": True}
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """Serve two notebooks; yield the address without the token, which is "secret"."""
+    """Serve two notebooks; yield the address without the token, which is TOKEN."""
     folder = tmp_path_factory.mktemp("notebooks")
-    about = {"image/png": {"alt": "saved", "width": 200}, "workbench": {"figure": "line"}}
+    about = {"image/png": {"alt": "saved", "width": 200}, "workbench": {"figure": NAME}}
     output = new_output("display_data", {"image/png": DOT}, metadata=about)
     cells = [
         new_markdown_cell("# A line\n\nIt moves.\n\n## Which way?\n\nSee [b](b.ipynb)."),
@@ -67,7 +74,7 @@ def address(tmp_path_factory):
     nbformat.write(
         new_notebook(cells=[new_markdown_cell("# Another\n\n## Why?\n\nBecause of zebras.")]), folder / "b.ipynb"
     )
-    command = [sys.executable, "-m", "workbench", "app", "a.ipynb", "b.ipynb", "--port", "0", "--token", "secret"]
+    command = [sys.executable, "-m", "workbench", "app", "a.ipynb", "b.ipynb", "--port", "0", "--token", TOKEN]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
         line = process.stdout.readline()
@@ -77,9 +84,11 @@ def address(tmp_path_factory):
         assert process.wait(30) == 0
 
 
-def ask(address, path, body=None, cookie="workbench=secret"):
+def ask(address, path, body=None, cookie=f"{COOKIE}={PROOF}"):
     """Return the status and the answer of a request, read as JSON if it is that."""
-    request = urllib.request.Request(address + path, json.dumps(body).encode() if body is not None else None)
+    request = urllib.request.Request(
+        address + path, body if isinstance(body, bytes | None) else json.dumps(body).encode()
+    )
     request.add_header("Cookie", cookie)
     try:
         with urllib.request.urlopen(request, timeout=30) as reply:
@@ -90,7 +99,7 @@ def ask(address, path, body=None, cookie="workbench=secret"):
 
 
 def frame(address, final=True, **values):
-    return ask(address, "/a/frame", {"figure": "line", "values": START | values, "final": final})
+    return ask(address, "/a/frame", {"figure": NAME, "values": START | values, "final": final})
 
 
 def pixels(image):
@@ -99,7 +108,7 @@ def pixels(image):
 
 @pytest.mark.parametrize("path", ["/", "/a", "/a/explorers", "/a/frame", "/?token=wrong", "/a?token="])
 def test_nobody_gets_in_without_the_token(address, path):
-    for cookie in ("", "workbench=", "workbench=wrong"):
+    for cookie in ("", f"{COOKIE}=", f"{COOKIE}=wrong", f"{COOKIE}=my; secret", f"workbench={PROOF}"):
         status, text = ask(address, path, cookie=cookie)
         assert (status, "needs its token" in text) == (403, True)
 
@@ -110,17 +119,17 @@ def test_the_gallery_and_the_pages_come_from_the_saved_outputs(address):
     assert '<a href="a">A line</a>' in text
     assert "zebras" in text
     status, text = ask(address, "/a")
-    assert f'<figure class="live" data-figure="line"><img src="data:image/png;base64,{DOT}" alt="saved"' in text
+    assert f'<figure class="live" data-figure="{NAME}"><img src="data:image/png;base64,{DOT}" alt="saved"' in text
     assert '<a href="b">b</a>' in text
     assert ask(address, "/c")[0] == ask(address, "/c/explorers")[0] == 404
 
 
 def test_the_controls_are_those_of_the_explorer(address):
     status, found = ask(address, "/a/explorers")
-    assert (status, list(found)) == (200, ["line"])
-    assert found["line"]["played"] == "step"
-    assert found["line"]["lines"] == ["plot(height=2.0, kind='up')"]
-    height, rate, step, kind, shown = found["line"]["controls"]
+    assert (status, list(found)) == (200, [NAME])
+    assert found[NAME]["played"] == "step"
+    assert found[NAME]["lines"] == ["plot(height=2.0, kind='up')"]
+    height, rate, step, kind, shown = found[NAME]["controls"]
     assert height == {
         "name": "height",
         "meaning": "how high the line is",
@@ -169,13 +178,14 @@ def test_a_value_that_is_not_allowed_gets_its_message(address, values, words):
     "body",
     [
         {"figure": "other", "values": START, "final": True},
-        {"figure": "line", "values": {}, "final": True},
-        {"figure": "line", "values": START | {"os": 1}, "final": True},
-        {"figure": "line", "values": [], "final": True},
-        {"figure": ["line"], "values": START, "final": True},
-        {"figure": "line"},
+        {"figure": NAME, "values": {}, "final": True},
+        {"figure": NAME, "values": START | {"os": 1}, "final": True},
+        {"figure": NAME, "values": [], "final": True},
+        {"figure": [NAME], "values": START, "final": True},
+        {"figure": NAME},
         [],
         "'); import os; os._exit(1) #",
+        b"[" * 19_000,
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused_and_the_kernel_lives(address, body):
@@ -190,6 +200,9 @@ def test_a_request_that_makes_no_sense_is_refused_and_the_kernel_lives(address, 
         (" 1/2", "Right."),
         ("7", "Not yet. Less than one."),
         ("os._exit(1)", "a number"),
+        ("1e999", "Not yet."),
+        ("{'a': {1: -2}}", "a number"),
+        ("\ud800", "a number"),
         ("None", "No prediction"),
         ("(" * 5000, "a number"),
     ],
@@ -210,7 +223,7 @@ def test_a_kernel_that_dies_says_so_and_a_new_one_starts(address):
 @pytest.fixture(scope="module")
 def chromium(address):
     with browser() as session:
-        session.load(f"{address}/?token=secret")
+        session.load(f"{address}/?token=my%3B%20secret")
         yield session
 
 
@@ -239,11 +252,14 @@ def test_a_visitor_moves_a_slider_and_a_reload_keeps_what_is_seen(address, chrom
         "A line. At height = 3.0, rate = 0.1, step = 1, kind = up, shown = True.",
         "plot(height=3.0, kind='up')",
         "",
-        "#line?height=3",
+        f"{HASH}?height=3",
     ]
     wait_for(chromium, STATE, seen)
     chromium.load(f"{address}/b")
-    chromium.load(f"{address}/a#line?height=3")
+    chromium.load(f"{address}/a#100%-sure")  # the anchor of a heading
+    wait_for(chromium, STATE, ["2", "saved", "plot(height=2.0, kind='up')", "", "#100%-sure"])
+    chromium.load(f"{address}/b")
+    chromium.load(f"{address}/a{HASH}?height=3")
     wait_for(chromium, STATE, seen)
     chromium.press("figure input.number", "\ue009a\ue000" + "9.5\ue007")
     wait_for(chromium, "return document.querySelector('.message').textContent", "height: too high")
@@ -276,3 +292,13 @@ def test_a_notebook_that_cannot_be_shown_is_refused(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
     assert "is not a Jupyter notebook" in done.stderr
+
+
+def test_names_that_repeat_are_refused(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        nbformat.write(new_notebook(), tmp_path / folder / "n.ipynb")
+    with pytest.raises(Refused, match=r"\['n'\].*another file name"):
+        make([tmp_path / "a" / "n.ipynb", tmp_path / "b" / "n.ipynb"], None, "")
+    with pytest.raises(Refused, match="none; give at least one"):
+        make([], None, "")

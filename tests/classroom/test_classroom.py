@@ -139,7 +139,7 @@ def answered(handout, place, square=None, words=None, more=""):
 
 def test_answers_are_read_without_running_anything(handout, tmp_path, no_process):
     answered(handout, tmp_path / "ann" / "deep", "12 ** 2", "{'a': 'up', 'b': 'up'}")
-    answered(handout, tmp_path / "=bob", "'143/1'", "{'a': 'UP.', 'b': ' down'}")
+    answered(handout, tmp_path / "\r=bob", "'143/1'", "{'a': 'UP.', 'b': ' down'}")
     answered(handout, tmp_path / "cleo", "open('/tmp/x', 'w')", more="my_prediction = 144")
     answered(handout, tmp_path / "dan")
     answered(handout, tmp_path / "eve", "'1e999999999'", "{'b': None}")
@@ -147,7 +147,7 @@ def test_answers_are_read_without_running_anything(handout, tmp_path, no_process
     answered(handout, tmp_path / "gil", "'a/b'", "{'a': 'up'}")
     table = tmp_path / "table.csv"
     write_table(grade(tmp_path, handout[0] / "teacher" / "answers.json"), handout[1], table)
-    header, *rows = csv.reader(table.read_text().splitlines())
+    header, *rows = csv.reader(table.read_bytes().decode().splitlines())
     assert header == ["student", "task 2", "task 3", "sum", "notes"]
     assert rows == [
         ["'=bob", "1", "1", "2", ""],
@@ -172,8 +172,13 @@ def test_a_notebook_that_cannot_be_read_costs_its_own_row(handout, tmp_path, no_
     hostile = made([new_code_cell("my_x = 1", metadata={"nbgrader": "text"}), new_code_cell("", metadata={})])
     (tmp_path / "hal").mkdir()
     nbformat.write(hostile, tmp_path / "hal" / "task.ipynb")
+    for name, other in (("ida", tmp_path / "ann" / "task.ipynb"), ("jon", "task.ipynb")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "task.ipynb").symlink_to(other)
     rows = {row.student: row for row in grade(tmp_path, handout[0] / "teacher" / "answers.json")}
     assert rows["ann"].scores == {("task", "2"): 1.0, ("task", "3"): ""}
+    assert rows["ida"].notes == ["task is a link to another file, which may be somebody else's"]
+    assert rows["jon"].notes == ["task is missing"]
     for name in ("bob", "cleo", "dan", "eve"):
         assert rows[name].notes[0].startswith("notebook task: is not a Jupyter notebook"), name
     assert (rows["fay"].notes, rows["gil"].notes) == (["task is missing"], ["task is there 2 times; keep one"])
@@ -206,7 +211,17 @@ def test_a_run_has_a_time_limit_and_no_outputs_from_before(handout, tmp_path, mo
     assert row.notes == ["task failed: time-out: Too long."]
 
 
-@pytest.mark.parametrize("content", [None, "{}", "[1]", '{"notebooks": {"a": [{"truths": [1], "tolerances": []}]}}'])
+EXERCISE = {"exercise": "1", "name": "a", "truths": [1], "tolerances": [0.02]}
+WRONG = [
+    *({"tolerances": []}, {"truths": [None]}, {"truths": 3}, {"tolerances": ["x"]}, {"exercise": 1}, {"name": None}),
+    {"exercise": []},
+]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, "{}", "[1]", "[" * 100_000, *(json.dumps({"notebooks": {"a": [EXERCISE | each]}}) for each in WRONG)],
+)
 def test_answers_and_folders_of_another_kind_are_refused(tmp_path, content):
     file = tmp_path / "answers.json"
     if content is not None:

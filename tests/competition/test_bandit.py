@@ -82,3 +82,9 @@ def test_the_best_arm_is_found_by_most_agents():
     assert found.shape == (300,)
     assert found[:20].mean() < 0.4
     assert found[-20:].mean() > 0.6
+
+
+@pytest.mark.parametrize("pull", [-1, bandit.ARMS, 1.5, None, "1"])
+def test_what_is_no_arm_pays_nothing(pull):
+    with pytest.raises(ValueError, match=rf"pulls: {pull!r} is no arm; must be whole numbers from 0 to 9"):
+        bandit.payments([0, pull], 3)

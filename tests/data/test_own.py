@@ -93,6 +93,8 @@ def test_lists_of_ids_come_from_three_kinds_of_file(write, capsys, name, content
         ("l.npz", {"values": np.arange(3), "lengths": np.array([1, 1])}, "add up to 2; must add up to the 3 values"),
         ("l.npz", {"values": np.arange(3), "lengths": np.array([4, -1])}, "lengths: int64, shape .* from 0"),
         ("l.npz", {"values": np.ones(3), "lengths": np.array([3])}, "values: float64, shape"),
+        ("l.npz", {"values": np.array([2**63], np.uint64), "lengths": np.array([1])}, "values: uint64, shape"),
+        ("l.npz", {"values": np.arange(2), "lengths": np.array([2**62] * 4 + [2])}, f"add up to {2**64 + 2}; must"),
     ],
 )
 def test_lists_that_cannot_be_used_are_refused(write, name, content, words):
@@ -135,6 +137,8 @@ def test_a_table_for_linear_models_is_centred_and_scaled(write):
         ("t.csv", b"a,k\n1,1.5\n2,2\n", True, "'k' has numbers to predict; this notebook needs text"),
         ("t.csv", b"a,k\n1,u\n2,v\n3,w\n4,u\n5,v\n6,w\n", None, r"t\.csv: has 3 classes, .* must have two classes"),
         ("t.npz", {"x": np.eye(3), "y": np.ones(3)}, None, r"t\.npz: all numbers of 'y' are 1"),
+        ("t.npz", {"x": np.diag([1, 1e200, 1]), "y": np.arange(3.0)}, None, r"t\.npz: holds numbers beyond 1e\+150"),
+        ("t.npz", {"x": np.array(1.0), "y": np.array(2.0)}, None, r"t\.npz: x: float64, shape \(\); must be numbers"),
         ("t.npz", {"x": np.eye(3), "y": np.ones((3, 2))}, None, r"t\.npz: has 0 classes, and y has 2 axes"),
         ("t.parquet", b"PAR1", None, r"t\.parquet: "),
         ("t.npz", {"x": np.zeros((3, 4_000_000)), "y": np.ones(3)}, None, r"t\.npz: holds 1\.2e\+07 numbers"),

@@ -12,6 +12,7 @@ from workbench import drawing
 from workbench.explore import explore, frames
 from workbench.explore.playground import Playground
 from workbench.operator import Arg
+from workbench.report import live
 
 ARGS = (
     Arg("width", int, 3, "units of the layer", low=1, high=41, step=2),
@@ -31,8 +32,8 @@ def plot(*, ax, width=3, rate=0.5, shown=True, kind="up"):
     ax.set(ylim=(-10, 10))
 
 
-def explorer(**options):
-    return explore("LRN", plot, extra=ARGS, python="plot(width={width}, rate={rate})", name="line", **options)
+def explorer(name="line", **options):
+    return explore("LRN", plot, extra=ARGS, python="plot(width={width}, rate={rate})", name=name, **options)
 
 
 def test_one_control_moves_and_the_others_stay():
@@ -106,3 +107,24 @@ def test_frames_are_kept_in_a_report_run_only(tmp_path, monkeypatch):
     explorer().outputs()
     assert [path.name for path in tmp_path.iterdir()] == ["line.json"]
     assert "frames" in json.loads((tmp_path / "line.json").read_text())
+
+
+NAMES = ("../x", "/tmp/x", "a/b", "..", "x" * 300, "half \ud800", "é #?%<b>", 3)
+
+
+def test_any_name_is_a_file_in_the_folder_and_the_first_figure_with_it_moves(tmp_path, monkeypatch):
+    recorded, figures = tmp_path / "in" / "frames", tmp_path / "in" / "figures"
+    recorded.mkdir(parents=True)
+    monkeypatch.setenv("WORKBENCH_FRAMES", str(recorded))
+    monkeypatch.setenv("WORKBENCH_FIGURES", str(figures))
+    recording = {"controls": [], "played": None, "frames": {"": {"lines": []}}}
+    monkeypatch.setattr(frames, "record", lambda explorer: recording | explorer.values)
+    for name in NAMES:
+        for width in (5, 7):
+            explorer(name, width=width).outputs()
+    assert [each.name for each in tmp_path.iterdir()] == ["in"]
+    assert [len(list(each.iterdir())) for each in (recorded, figures)] == [len(NAMES), 2 * len(NAMES)]
+    found = live.recordings(recorded)
+    assert {each["width"] for each in found.values()} == {5}
+    assert all("<figure" in live.figure(found, str(name), "") for name in NAMES)
+    assert all(live.figure(found, str(name), "") == "" for name in NAMES)

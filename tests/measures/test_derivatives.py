@@ -58,3 +58,10 @@ def test_a_large_step_sees_a_jump():
 def test_refusals(function, x, error, message):
     with pytest.raises(error, match=re.escape(message)):
         influence(function, x)
+
+
+def test_a_step_is_a_number_that_moves_the_input():
+    with pytest.raises(ValueError, match=r"step=1e-300: too small to change x\[:, 0\]"):
+        influence(np.tanh, X, 1e-300)
+    with pytest.raises(ValueError, match=r"step=0: must be a number above 0\.0$"):
+        influence(np.tanh, X, 0)

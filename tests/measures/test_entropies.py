@@ -61,6 +61,7 @@ def test_joint_entropy_of_independent_units_has_little_bias():
         ((Y, "marginal", 0), "bins=0: must be"),
         ((Y, "marginal", [2, 1, 3]), "bins=[2, 1, 3]: must be a whole number from 2, or at least 3 increasing edges"),
         ((Y, "marginal", [1, 2]), "bins=[1, 2]: must be"),
+        ((Y, "marginal", [1, 2, np.nan]), "bins=[1, 2, nan]: must be"),
     ],
 )
 def test_refusals(arguments, message):

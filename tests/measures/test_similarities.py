@@ -69,6 +69,12 @@ def test_pairs_are_what_stands_beside_the_diagonal():
     np.testing.assert_array_equal(pairs(np.arange(18).reshape(2, 3, 3)), [[1, 2, 3, 5, 6, 7], [10, 11, 12, 14, 15, 16]])
 
 
+@pytest.mark.parametrize("wrong", [[1.0, 2.0], np.ones((4, 2, 3)), 5])
+def test_pairs_need_square_matrices(wrong):
+    with pytest.raises(ValueError, match=re.escape(f"matrices: have shape {np.shape(wrong)}; must be")):
+        pairs(wrong)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [

@@ -180,3 +180,12 @@ def test_a_phone_does_not_scroll_sideways_and_the_dark_is_dark(runs, chromium, n
     assert chromium.run("return getComputedStyle(document.body).backgroundColor") == "rgb(22, 25, 29)"
     chromium.screen(1200, 900, dark=False)
     assert chromium.run("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+@pytest.mark.parametrize("content", ['[["a"]]', '{"a": 1}', '"ab"', "7", "[null]", "[" * 100_000, "[[1, 2, 3, 4]]", ""])
+def test_a_text_for_the_search_that_is_none_costs_only_itself(tmp_path, content):
+    write(tmp_path, "a", "LRN", "Words.", 0.1, 0.5)
+    assert len(page.scan(tmp_path)[0]["sections"]) == 2
+    (tmp_path / "a" / "search.json").write_text(content)
+    (run,) = page.scan(tmp_path)
+    assert (run["status"], run["sections"]) == ("ok", [])

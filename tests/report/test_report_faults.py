@@ -27,7 +27,7 @@ def shown(data, **metadata):
 BAD = {
     "no base64": ([shown({"image/png": "not base64"})], "picture 1 .*'figure-1', cannot be saved"),
     "half of a picture": ([shown({"image/png": PIXEL}), shown({"image/png": "iVBOR"})], "picture 2 .*cannot be saved"),
-    "a long name": ([shown({"image/png": PIXEL}, workbench={"figure": 300 * "x"})], "picture 1 .*'x{40}'.*too long"),
+    "a long name": ([shown({"image/png": PIXEL}, workbench={"figure": 300 * "x"})], None),
     "fold scores at the end of the range": ([shown({METRIC: {"name": "loss", "value": [1e308, 1e308]}})], None),
     "fold scores with a large spread": ([shown({METRIC: {"name": "loss", "value": [1.7e308, -1.7e308]}})], None),
     "fold scores that are not finite": ([shown({METRIC: {"name": "loss", "value": ["inf", float("inf"), 1.0]}})], None),

@@ -20,7 +20,7 @@ DRAFT, FINAL = 1.0, 1.5  # pixels along each side of a figure's dot, while a con
 class Answer:
     """What Jupyter carries out of the kernel: data for JSON."""
 
-    def __init__(self, **data: Any) -> None:
+    def __init__(self, /, **data: Any) -> None:
         self.data = data
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
@@ -85,8 +85,9 @@ def check(source: str, answer: str) -> Answer:
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         value = answer.strip()  # a text without quotes
     space, printed = get_ipython().user_ns, io.StringIO()
+    space["_given"] = value
     with contextlib.redirect_stdout(printed):
-        exec(EXERCISE.sub(lambda found: f"{found[1]} = {value!r}", source, count=1), space)
+        exec(EXERCISE.sub(r"\1 = _given", source, count=1), space)
     return Answer(said=printed.getvalue().strip())
 
 

@@ -15,11 +15,23 @@ from workbench.workers.notebook import LocalKernelManager
 
 ASK = "from workbench.app import inside"
 PATIENCE = 60.0  # seconds for an answer; the first picture of a kind may have to be compiled
-ANSWERS = 256  # answers that a notebook keeps
+STOPPED = "The kernel has stopped."
+LONGEST = 600.0  # seconds in which a notebook must have run
+MOST = 8  # kernels at once
+ANSWERS = 256  # answers that are kept, of all notebooks
 
 
 class Gone(Exception):
     """The kernel has stopped, or it did not answer in time."""
+
+
+class Silent(NotebookClient):
+    """Run cells and keep no output: pages show those that are saved, and a cell may print without end."""
+
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> None:
+        """Read messages only to see when the cell has ended."""
+        if msg["msg_type"] == "status":
+            super().process_message(msg, cell, cell_index)
 
 
 class Kernel:
@@ -27,7 +39,7 @@ class Kernel:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.used = time.monotonic()
+        self.used = self._started = time.monotonic()
         self.waiting = 0
         self._client: Any = None
         self._folder = tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True)
@@ -37,15 +49,15 @@ class Kernel:
     async def _start(self) -> None:
         """Run the notebook; a cell that fails does not keep the cells after it from running."""
         notebook = nbformat.read(self.path, as_version=4)
-        self._client = NotebookClient(
-            notebook, allow_errors=True, resources={"metadata": {"path": str(self.path.parent)}}
-        )
+        self._client = Silent(notebook, allow_errors=True, resources={"metadata": {"path": str(self.path.parent)}})
         self._client.km = LocalKernelManager()
         self._client.km.keep_in(Path(self._folder.name))
         await self._client.async_start_new_kernel()
         await self._client.async_start_new_kernel_client()
         for number, cell in enumerate(notebook.cells):
             await self._client.async_execute_cell(cell, number)
+        # Nobody reads outputs from here on; a kernel waits once a thousand of its messages are unread.
+        self._client.kc.iopub_channel.stop()
         await self._answer(f"[exec({ASK!r}), inside.explorers()][1]")
 
     async def ask(self, question: str) -> dict[str, Any]:
@@ -63,22 +75,28 @@ class Kernel:
             self.waiting -= 1
 
     async def _run(self) -> None:
-        """Wait until the notebook has run; raise Gone if it could not."""
-        try:
-            await asyncio.shield(self.ready)
-        except Exception as problem:  # many kinds of error end a kernel that starts
+        """Wait until the notebook has run; raise Gone if it could not, or takes too long."""
+        await asyncio.wait([self.ready], timeout=max(self._started + LONGEST - time.monotonic(), 0))
+        if not self.ready.done():
+            raise Gone(f"The notebook has not run to its end within {LONGEST:g} seconds.")
+        if self.ready.cancelled():
+            raise Gone(STOPPED)
+        problem = self.ready.exception()  # many kinds of error end a kernel that starts
+        if problem:
             raise Gone(f"The notebook could not be run: {type(problem).__name__}: {problem}") from problem
 
     async def _answer(self, question: str) -> dict[str, Any]:
-        client = self._client.kc
+        client, alive = self._client.kc, self._client.km.is_alive
+        if not await alive():
+            raise Gone(STOPPED)
         asked = client.execute("", silent=True, store_history=False, user_expressions={"answer": question})
         end = time.monotonic() + PATIENCE
         while True:
-            if not await self._client.km.is_alive():
-                raise Gone("The kernel has stopped.")
             try:
-                reply = await client.get_shell_msg(timeout=min(1.0, max(end - time.monotonic(), 0.01)))
+                reply = await client.get_shell_msg(timeout=1.0)
             except Exception as problem:  # the client raises the queue module's Empty
+                if not await alive():
+                    raise Gone(STOPPED) from problem
                 if time.monotonic() > end:
                     raise Gone(f"The kernel did not answer within {PATIENCE:g} seconds.") from problem
                 continue
@@ -91,16 +109,19 @@ class Kernel:
     async def end(self) -> None:
         """End the kernel, also one that still runs the notebook."""
         self.ready.cancel()
+        await asyncio.wait([self.ready])
         if self._client is not None and self._client.km is not None:
             with contextlib.suppress(Exception):  # it may have ended by itself
                 await self._client.km.shutdown_kernel(now=True)
+            if self._client.kc is not None:
+                self._client.kc.stop_channels()
         self._folder.cleanup()
 
 
 class Kernels:
     """The kernels of all notebooks: `each` for a notebook while it is in demand, at most `most` in all."""
 
-    def __init__(self, each: int = 2, most: int = 8, idle: float = 900.0) -> None:
+    def __init__(self, each: int = 2, most: int = MOST, idle: float = 900.0) -> None:
         self._each, self._most, self._idle = each, most, idle
         self._kernels: dict[Path, list[Kernel]] = {}
         self._ending: asyncio.Future | None = None
@@ -123,13 +144,6 @@ class Kernels:
         """Return what an exercise's cell prints for an answer, see `inside.check`."""
         return await self._ask(path, f"inside.check({source!r}, {answer!r})")
 
-    async def restart(self, path: Path) -> None:
-        """End the kernels of a notebook and start a new one."""
-        for kernel in self._kernels.pop(path, []):
-            await kernel.end()
-        self._forget(path)
-        self._add(path)
-
     async def tidy(self) -> None:
         """End kernels that have been idle for long."""
         for path, kernels in list(self._kernels.items()):
@@ -144,7 +158,7 @@ class Kernels:
         """End all kernels."""
         kernels = [kernel for found in self._kernels.values() for kernel in found]
         self._kernels.clear()
-        await asyncio.gather(*(kernel.end() for kernel in kernels))
+        await asyncio.gather(self._ending or asyncio.sleep(0), *(kernel.end() for kernel in kernels))
 
     async def _ask(self, path: Path, question: str) -> dict[str, Any]:
         known = self._answers.get((path, question))
@@ -180,7 +194,3 @@ class Kernels:
         kernel = Kernel(path)
         self._kernels.setdefault(path, []).append(kernel)
         return kernel
-
-    def _forget(self, path: Path) -> None:
-        for key in [key for key in self._answers if key[0] == path]:
-            del self._answers[key]

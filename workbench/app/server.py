@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import hashlib
 import json
 import secrets
 import signal
@@ -19,13 +20,12 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 
 from workbench.app.inside import EXERCISE
-from workbench.app.kernels import Gone, Kernels
+from workbench.app.kernels import MOST, Gone, Kernels
 from workbench.files import Refused
 from workbench.report import markup, page
 from workbench.report.contents import with_anchors, written
 from workbench.report.source import load, summary, title
 
-COOKIE = "workbench"
 TIDY = 30.0  # seconds between looks for idle kernels
 LARGEST = 20_000  # bytes of a request
 
@@ -76,14 +76,16 @@ class Page(RequestHandler):
 
     def initialize(self, books: dict[str, Book], kernels: Kernels, token: str) -> None:
         self.books, self.kernels, self.token = books, kernels, token
+        self.proof = hashlib.sha256(token.encode()).hexdigest()  # a token may hold what a cookie cannot
+        self.cookie = f"workbench-{self.proof[:8]}"  # applications on other ports of the host have other cookies
 
     def prepare(self) -> None:
         """Take a token from the address once, keep it in a cookie, and refuse those without it."""
         given = self.get_query_argument("token", "")
         if self.token and given and secrets.compare_digest(given.encode(), self.token.encode()):
-            self.set_cookie(COOKIE, self.token, httponly=True, samesite="Strict")
+            self.set_cookie(self.cookie, self.proof, httponly=True, samesite="Strict")
             self.redirect(self.request.path)
-        elif self.token and not secrets.compare_digest(self.get_cookie(COOKIE, "").encode(), self.token.encode()):
+        elif self.token and not secrets.compare_digest(self.get_cookie(self.cookie, "").encode(), self.proof.encode()):
             raise HTTPError(403, reason="Forbidden")
 
     def set_default_headers(self) -> None:
@@ -150,7 +152,7 @@ class Frame(Page):
         try:
             asked = json.loads(self.request.body)
             request = {key: asked[key] for key in ("figure", "values", "final")}
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise HTTPError(400) from None
         await answer(self, self.kernels.frame(self.book(name).path, request))
 
@@ -163,16 +165,16 @@ class Check(Page):
         try:
             asked = json.loads(self.request.body)
             source, given = book.exercises[asked["exercise"]], str(asked["answer"])
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise HTTPError(400) from None
         await answer(self, self.kernels.check(book.path, source, given))
 
 
 class Restart(Page):
-    """A new kernel for a notebook."""
+    """A new kernel for a notebook whose kernel has gone."""
 
-    async def post(self, name: str) -> None:
-        await self.kernels.restart(self.book(name).path)
+    def post(self, name: str) -> None:
+        self.kernels.start(self.book(name).path)
         self.finish({})
 
 
@@ -192,7 +194,8 @@ def make(paths: Sequence[Path], kernels: Kernels, token: str) -> Application:
     """Return the application for some notebooks; raise Refused for one that cannot be shown."""
     names = [path.stem for path in paths]
     if len(set(names)) < len(names) or not names:
-        raise Refused("notebooks: give at least one, each with another file name")
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise Refused(f"notebooks: {twice or 'none'}; give at least one, each with another file name")
     books = {path.stem: Book(path.resolve(), names) for path in sorted(paths, key=lambda path: path.stem)}
     shared = {"books": books, "kernels": kernels, "token": token}
     return Application(
@@ -231,7 +234,7 @@ def run(paths: Sequence[Path], host: str, port: int, token: str | None, ahead: b
     once. `say` is called with the address to open. Raises Refused if the address cannot be used.
     """
     token = secrets.token_urlsafe(18) if token is None else token
-    kernels = Kernels()
+    kernels = Kernels(most=max(MOST, len(paths))) if ahead else Kernels()
     application = make(paths, kernels, token)
     try:
         sockets = bind_sockets(port, host)

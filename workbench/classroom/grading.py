@@ -85,13 +85,19 @@ def read_answers(file: Path) -> Answers:
     """Return the answers of a handout; raise Refused if the file is not what `workbench handout` wrote."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))["notebooks"]
-        shapes = [len(each["truths"]) - len(each["tolerances"]) for notebook in found.values() for each in notebook]
-        if any(shapes):
-            raise ValueError("truths and tolerances differ")
+        if not all(_is_exercise(each) for notebook in found.values() for each in notebook):
+            raise ValueError("an exercise is not complete")
         return found
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         reason = getattr(problem, "strerror", None) or "is not what `workbench handout` wrote"
         raise Refused(f"answers {str(file)!r}: {reason}; give the answers.json of the teacher's folder") from None
+
+
+def _is_exercise(found: dict[str, Any]) -> bool:
+    truths, tolerances = found["truths"], found["tolerances"]
+    texts = isinstance(found["exercise"], str) and isinstance(found["name"], str) and len(truths) == len(tolerances)
+    kinds = all(isinstance(each, str | int | float) for each in truths)
+    return texts and kinds and all(isinstance(each, int | float) for each in tolerances)
 
 
 def write_table(rows: Sequence[Row], answers: Answers, file: Path) -> None:
@@ -103,7 +109,8 @@ def write_table(rows: Sequence[Row], answers: Answers, file: Path) -> None:
     for row in rows:
         scores = [row.scores.get(column, "") for column in columns]
         total = sum(score for score in scores if not isinstance(score, str))
-        name = f"'{row.student}" if row.student.startswith(FORMULA) else row.student
+        name = " ".join(row.student.split())  # programs take a carriage return for the end of a row
+        name = f"'{name}" if name.startswith(FORMULA) else name
         table.writerow([name, *map(_shown, scores), _shown(total), "; ".join(row.notes)])
     files.write_text(file, writable(text.getvalue()))
 
@@ -132,6 +139,8 @@ def _read(student: Path, name: str) -> NotebookNode:
     """Return a student's notebook; raise NotebookError if there is none, or it cannot be used."""
     paths = [path for path in student.rglob("*.ipynb") if path.name == f"{name}.ipynb"]
     paths = sorted(path for path in paths if ".ipynb_checkpoints" not in path.parts and path.is_file())
+    if any(path.is_symlink() for path in paths):
+        raise NotebookError(f"{name} is a link to another file, which may be somebody else's")
     if not paths:
         raise NotebookError(f"{name} is missing")
     if len(paths) > 1:

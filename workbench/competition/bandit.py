@@ -99,7 +99,13 @@ def play(
 
 
 def payments(pulls: Sequence[int], seed: int, noise: float = 1.0) -> np.ndarray:
-    """Return what each of a player's pulls pays, (pulls,); it does not change if more pulls are added at the end."""
+    """Return what each of a player's pulls pays, (pulls,); it does not change if more pulls are added at the end.
+
+    Raises ValueError if a pull is no whole number from 0 to ARMS - 1.
+    """
+    for pull in pulls:
+        if pull not in range(ARMS):
+            raise ValueError(f"pulls: {pull!r} is no arm; must be whole numbers from 0 to {ARMS - 1}")
     chances = np.random.default_rng((seed, 1)).normal(size=(len(pulls), ARMS))
     return rewards_of_arms(seed)[list(pulls)] + noise * chances[np.arange(len(pulls)), pulls]
 

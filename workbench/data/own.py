@@ -22,6 +22,7 @@ IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 TABLES = (".csv", ".parquet", ".npz")
 MEGABYTES = 50  # size of a file, at most
 NUMBERS = 10_000_000  # in a table or an archive, at most, once it is unpacked
+LARGEST = 1e150  # of the numbers of a linear model, whose squares are added
 CLASSES = 20  # whole numbers with at most so many different values are classes
 FEWEST = 160  # examples for training: two fifths of them make one batch of 64
 SHORTEST = 16  # pixels of an image's shorter side, at least
@@ -127,6 +128,8 @@ def linear(path: str, *, classes: bool | None = None) -> DataSet:
         is_now = f"{len(found.classes)} classes, and y has {found.y.ndim} axes"
         raise ValueError(f"{name}: has {is_now}; must have two classes, or one column of numbers, to predict")
     X, y = found.x.astype(np.float64), found.y.astype(np.float64)
+    if max(np.abs(X).max(), np.abs(y).max()) > LARGEST:
+        raise ValueError(f"{name}: holds numbers beyond {LARGEST:g}, whose squares are infinite; divide the column")
     spread = X.std(axis=0)
     X = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1)
     file = _file(path, TABLES)
@@ -158,7 +161,7 @@ def _tell(file: Path, what: str) -> None:
 
 def _file(path: str, kinds: Sequence[str]) -> Path:
     """Return the file; raise FileNotFoundError or ValueError if it is missing, of another kind, or too large."""
-    file = Path(os.environ.get("WORKBENCH_FROM", ""), Path(path).expanduser())
+    file = Path(os.environ.get("WORKBENCH_FROM", ""), os.path.expanduser(path))
     if not file.is_file():
         raise FileNotFoundError(f"data={path!r}: there is no such file in {file.parent.resolve()}; give its whole path")
     if file.suffix.lower() not in kinds:
@@ -212,10 +215,11 @@ def _lists_of_arrays(file: Path) -> list[list[int]]:
             raise ValueError(f"has no array {min(missing)!r}; its arrays are {', '.join(map(repr, archive))}")
         values, lengths = archive["values"], archive["lengths"]
     for name, array in (("values", values), ("lengths", lengths)):
-        if array.ndim != 1 or array.dtype.kind not in "iu" or array.min(initial=0) < 0:
+        if array.ndim != 1 or array.dtype.kind not in "iu" or array.min(initial=0) < 0 or array.max(initial=0) >= 2**63:
             raise ValueError(f"{name}: {array.dtype}, shape {array.shape}; must be whole numbers from 0, one axis")
-    if lengths.sum() != len(values):
-        raise ValueError(f"lengths: add up to {lengths.sum()}; must add up to the {len(values)} values")
+    if lengths.max(initial=0) > len(values) or lengths.sum() != len(values):
+        total = sum(map(int, lengths))  # a sum of NumPy's whole numbers can wrap around
+        raise ValueError(f"lengths: add up to {total}; must add up to the {len(values)} values")
     return [part.tolist() for part in np.split(values, np.cumsum(lengths)[:-1])]
 
 

@@ -62,7 +62,9 @@ def described(
     name: str, x: np.ndarray, y: np.ndarray, classes: Sequence[str], groups: np.ndarray | None, **words: str
 ) -> Dataset:
     """Return a data set with a card; `words` are `what`, `split`, `source` and `licence`."""
-    return Dataset(x, y, tuple(classes), groups, Card(name=name, examples=len(x), shape=x.shape[1:], **words))
+    return Dataset(
+        x, y, tuple(classes), groups, Card(name=name, examples=next(iter(x.shape), 0), shape=x.shape[1:], **words)
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

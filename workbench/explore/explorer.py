@@ -166,7 +166,7 @@ class Explorer(widgets.VBox):
         self._notebook = notebook
         self._parameters = tuple(parameters)
         self._python = python
-        self.name = name or f"explore-{next(_numbers)}"
+        self.name = str(name or f"explore-{next(_numbers)}")
         self._alt = alt
         self.start = self.values
         self._axes: Any = None

@@ -36,10 +36,14 @@ Places = tuple[int, ...]
 
 
 def keep(explorer: "Explorer") -> None:
-    """Save the recording of an explorer in the folder WORKBENCH_FRAMES, if set, as in report runs."""
-    folder = os.environ.get("WORKBENCH_FRAMES")
-    if folder and explorer.frame:
-        files.write_text(Path(folder, f"{explorer.name}.json"), json.dumps(record(explorer)))
+    """Save the recording of an explorer in the folder WORKBENCH_FRAMES, if set, as in report runs.
+
+    Of explorers with one name, the first that is shown is recorded.
+    """
+    folder = os.environ.get("WORKBENCH_FRAMES", "")
+    file = Path(folder, f"{files.folder_name(explorer.name, {})}.json")
+    if folder and explorer.frame and not file.exists():
+        files.write_text(file, json.dumps(record(explorer)))
 
 
 def record(explorer: "Explorer", seconds: float = SECONDS) -> dict[str, Any]:

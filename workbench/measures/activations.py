@@ -43,6 +43,12 @@ def shares(y: Any) -> np.ndarray:
     return y / y.sum(axis=1, keepdims=True)
 
 
+def scaled(y: np.ndarray, axis: int | None = None) -> np.ndarray:
+    """Return y times a power of two, of each unit if `axis` is 0, so that sums and squares stay in range."""
+    largest = np.abs(y).max(axis=axis, keepdims=True)
+    return np.ldexp(y, -np.frexp(largest)[1])
+
+
 def by_width(y: np.ndarray, bins: Any) -> np.ndarray:
     """Return the class of each activation, one scale for all units: bins of equal width, or given by their edges.
 
@@ -51,9 +57,13 @@ def by_width(y: np.ndarray, bins: Any) -> np.ndarray:
     Raises:
         TypeError, ValueError: `bins` is neither a whole number from 2, nor three increasing numbers or more.
     """
-    edges = np.linspace(y.min(), y.max(), BINS.check(bins) + 1) if np.ndim(bins) == 0 else np.asarray(bins, np.float64)
-    if np.ndim(bins) and (edges.ndim > 1 or len(edges) < 3 or not np.all(np.diff(edges) > 0)):
-        raise ValueError(f"bins={bins!r}: must be a whole number from 2, or at least 3 increasing edges")
+    if np.ndim(bins) == 0:
+        y = scaled(y)
+        edges = np.linspace(y.min(), y.max(), BINS.check(bins) + 1)
+    else:
+        edges = checked_array("bins", bins, NUMBERS).astype(np.float64)
+        if edges.ndim > 1 or len(edges) < 3 or not np.all(edges[1:] > edges[:-1]):
+            raise ValueError(f"bins={bins!r}: must be a whole number from 2, or at least 3 increasing edges")
     return np.searchsorted(edges[1:-1], y, side="right")
 
 

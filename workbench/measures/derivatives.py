@@ -25,8 +25,8 @@ def influence(function: Callable[[np.ndarray], np.ndarray], x: Any, step: float 
 
     Raises:
         TypeError: x is masked, or holds no numbers; or `function` does not return float64.
-        ValueError: x has not two axes, an example and a unit; a number is NaN or infinite; `step` is not above 0; or y
-            has another shape.
+        ValueError: x has not two axes, an example and a unit; a number is NaN or infinite; `step` is not above 0, or is
+            too small to change a number; or y has another shape.
     """
     return -slopes(function, x, step).mean(axis=0)
 
@@ -44,6 +44,8 @@ def slopes(function: Callable[[np.ndarray], np.ndarray], x: Any, step: float = S
         up[:, unit] += distance
         down[:, unit] -= distance
         width = (up - down)[:, [unit]]  # the sum may be rounded
+        if not width.all():
+            raise ValueError(f"step={step:g}: too small to change x[:, {unit}]; give 1e-6 or more")
         columns.append((_output(function, up) - _output(function, down)) / width)
     return np.stack(columns, axis=2)
 

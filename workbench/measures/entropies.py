@@ -40,7 +40,7 @@ def entropy(y: Any, kind: str = "shares", bins: int | Sequence[float] | np.ndarr
         return float(np.mean(_bits(shares(y))))
     y = checked_activations("y", y)
     if kind == "joint":
-        patterns = np.packbits(y > np.median(y, axis=0), axis=1)
+        patterns = np.packbits(y > np.percentile(y, 50, axis=0, method="lower"), axis=1)
         return float(miller_madow(np.unique(patterns, axis=0, return_counts=True)[1]))
     classes = by_width(y, bins)
     return float(sum(_bits(np.bincount(unit) / len(y)) for unit in classes.T))

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.measures.activations import checked_activations, shares
+from workbench.measures.activations import checked_activations, scaled, shares
 
 
 def effective_rank(y: Any) -> float:
@@ -19,6 +19,7 @@ def effective_rank(y: Any) -> float:
     y = checked_activations("y", y, least=2)
     if (y == y[0]).all():
         raise ValueError("y: all units are constant, so their covariance is 0 and has no rank; give units that vary")
+    y = scaled(y)
     centred = y - y.mean(axis=0)
     centred /= np.abs(centred).max()
     covariance = centred.T @ centred

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from workbench.measures.activations import BINS, by_rank, checked_activations
+from workbench.measures.activations import BINS, by_rank, checked_activations, scaled
 from workbench.measures.entropies import miller_madow
 from workbench.operator import checked_choice
 
@@ -43,12 +43,20 @@ def similarity(y: Any, kind: str = "pearson", bins: int = 10) -> np.ndarray:
 
 
 def pairs(matrices: np.ndarray) -> np.ndarray:
-    """Return what stands beside the diagonal of matrices (..., units, units), shape (..., units * (units - 1))."""
+    """Return what stands beside the diagonal of matrices (..., units, units), shape (..., units * (units - 1)).
+
+    Raises:
+        ValueError: the last two axes are not equally long.
+    """
+    matrices = np.asarray(matrices)
+    if matrices.ndim < 2 or matrices.shape[-1] != matrices.shape[-2]:
+        raise ValueError(f"matrices: have shape {matrices.shape}; must be (..., units, units)")
     return matrices[..., ~np.eye(matrices.shape[-1], dtype=bool)]
 
 
 def _correlation(y: np.ndarray) -> np.ndarray:
     constant = (y == y[0]).all(axis=0)
+    y = scaled(y, axis=0)
     centred = y - y.mean(axis=0)
     centred[:, constant] = np.nan
     centred /= np.sqrt(np.sum(centred**2, axis=0))

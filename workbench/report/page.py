@@ -89,7 +89,7 @@ def report(
 ) -> tuple[str, list[tuple[str, str, str]]]:
     """Return the page of one run, and its sections for a search: heading, anchor and text.
 
-    `source` is the notebook's file; `recordings` has the frames of explorers by the name of their figure.
+    `source` is the notebook's file; `recordings` has the frames of explorers by the name of their file.
     """
     from workbench.report import live, markup
     from workbench.report.citation import entry
@@ -97,7 +97,7 @@ def report(
 
     heading = title(executed)
     used = ["page.js", *["live.js"] * bool(recordings), *["moving.js"] * markup.is_animated(executed)]
-    figure = functools.partial(live.figure, recordings) if recordings else None
+    figure = functools.partial(live.figure, dict(recordings)) if recordings else None
     body, sections = with_anchors(markup.body(executed, source, figure, links.pages))
     html = template("report.html.j2").render(
         run=result,
@@ -198,8 +198,9 @@ def _read_run(folder: Path) -> dict[str, Any]:
 def _sections(path: Path) -> list[list[str]]:
     """Return heading, anchor and text of a run's sections; an unreadable file has none."""
     try:
-        return [[str(part) for part in section] for section in json.loads(path.read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError):
+        read = json.loads(path.read_text(encoding="utf-8"))
+        return [[str(heading), str(anchor), str(text)] for heading, anchor, text in read]
+    except (OSError, ValueError, TypeError, RecursionError):
         return []
 
 

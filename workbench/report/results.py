@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.explore.notebook import METRIC_TYPE
-from workbench.files import UNSAFE
+from workbench.files import folder_name
 from workbench.parallel import available_threads
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def figures(notebook: "NotebookNode", folder: Path) -> tuple[list[dict[str, str]
     found: dict[str, dict[str, str]] = {}
     problems = []
     for number, output in enumerate((o for o in _displayed(notebook) if "image/png" in o.data), start=1):
-        name = UNSAFE.sub("_", str(_about(output, "workbench", "figure"))).lstrip(".") or f"figure-{number}"
+        name = folder_name(str(_about(output, "workbench", "figure")), {}) or f"figure-{number}"
         path = folder / f"{name}.png"
         try:
             if not path.exists():

@@ -70,6 +70,13 @@ class LocalKernelManager(AsyncKernelManager):
         command = [sys.executable, str(Path(__file__).with_name("kernel.py")), "-f", "{connection_file}"]
         return KernelSpec(**{**get_kernel_dict(), "argv": command})
 
+    async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
+        """End the kernel; with `now`, kill it and the processes that it has started, without asking it."""
+        if now and self.has_kernel:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.provisioner.process.pid, signal.SIGKILL)
+        await super().shutdown_kernel(now=now, restart=restart)
+
 
 class OwnKernelManager(LocalKernelManager):
     """Start kernels that are watched and ended together with this process."""
@@ -84,13 +91,6 @@ class OwnKernelManager(LocalKernelManager):
         """Start the kernel; from then on, it is ended when this process ends."""
         await super().start_kernel(**settings)
         self.kernel.watch(self.provisioner.process)
-
-    async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
-        """End the kernel; with `now`, kill it and the processes that it has started, without asking it."""
-        if now and self.has_kernel:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.provisioner.process.pid, signal.SIGKILL)
-        await super().shutdown_kernel(now=now, restart=restart)
 
 
 class Kernel:

@@ -16,7 +16,8 @@ const ask = async (what, body) => {
     reply = await fetch(here + "/" + what, options);
     answer = await reply.json();
   } catch {
-    answer = { gone: "The application does not answer. Is it still running?" };
+    answer = { gone: reply?.status === 403 ? "Open the address that the command has printed: its token is another one now." :
+      "The application does not answer. Is it still running?" };
   }
   if (answer.gone) offer(answer.gone);
   else if (what !== "restart" && reply.ok) status_.textContent = "";
@@ -168,8 +169,8 @@ class Figure {
 }
 
 const remembered = (figure, start) => {
-  const [name, values] = decodeURIComponent(location.hash.slice(1)).split("?");
-  if (name !== figure || !values) return null;
+  const [name, values] = location.hash.slice(1).split("?");
+  if (name !== encodeURIComponent(figure) || !values) return null;
   const found = Object.fromEntries(new URLSearchParams(values));
   return Object.fromEntries(Object.entries(start).map(([key, value]) => {
     if (!(key in found)) return [key, value];
@@ -179,7 +180,7 @@ const remembered = (figure, start) => {
 };
 const remember = (figure, values, start) => {
   const moved = Object.entries(values).filter(([name, value]) => value !== start[name]);
-  history.replaceState(null, "", moved.length ? `#${figure}?${new URLSearchParams(moved)}` : here);
+  history.replaceState(null, "", moved.length ? `#${encodeURIComponent(figure)}?${new URLSearchParams(moved)}` : here);
 };
 
 for (const place of document.querySelectorAll(".exercise")) {  /* cells cannot be edited here: a field takes the answer */
@@ -197,9 +198,10 @@ for (const place of document.querySelectorAll(".exercise")) {  /* cells cannot b
 const begin = async () => {
   const explorers = await ask("explorers");
   if (explorers.gone) return;
+  const nodes = [...document.querySelectorAll("[data-figure]")].map(node => [node.dataset.figure, node]);
+  for (const [name, node] of new Map(nodes))  /* of figures with one name, the kernel knows the last */
+    if (name in explorers) new Figure(node, explorers[name]);
   for (const node of document.querySelectorAll("[data-figure]"))
-    if (node.dataset.figure in explorers) new Figure(node, explorers[node.dataset.figure]);
-  const [name, values] = decodeURIComponent(location.hash.slice(1)).split("?");
-  if (values) document.querySelector(`[data-figure="${CSS.escape(name)}"]`)?.scrollIntoView();
+    if (location.hash.startsWith(`#${encodeURIComponent(node.dataset.figure)}?`)) node.scrollIntoView();
 };
 begin();
