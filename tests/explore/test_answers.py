@@ -39,7 +39,10 @@ def test_a_sealed_word_accepts_the_word_alone():
     ]
 
 
-@pytest.mark.parametrize("truth", [{"Pearson", "information"}, seal({"Pearson", "information"})], ids=["open", "sealed"])
+WORDS = {"Pearson", "information"}
+
+
+@pytest.mark.parametrize("truth", [WORDS, seal(WORDS)], ids=["open", "sealed"])
 def test_a_set_of_words_is_right_in_any_order(truth):
     wrong = ({"Pearson"}, {"Pearson", "information", "x"}, set())
     predictions = ({"Information", "pearson."}, "information, pearson", *wrong)
