@@ -80,12 +80,14 @@ def write_result(job: Job, outcome: Outcome, folder: Path, links: page.Links = p
         bare.cells = [cell for cell in bare.cells if cell.cell_type == "code"]
         html, sections = page.report(_with_problems(result, problems), known, bare, job.path, links)
     result = _with_problems(result, problems)
-    for name, text in {
+    texts = {
         "report.html": html,
         "notebook.ipynb": nbformat.writes(clean(executed)) + "\n",
         "metrics.json": result.to_json(),
-        "search.json": json.dumps(sections, ensure_ascii=False),
-    }.items():
+    }
+    if links.back == page.ALL_RUNS:  # the index of runs has a search, the page of a sweep has none
+        texts["search.json"] = json.dumps(sections, ensure_ascii=False)
+    for name, text in texts.items():
         (folder / name).write_text(writable(text), encoding="utf-8")
     return result
 
