@@ -87,6 +87,12 @@ def test_with_time_there_are_more_stops_and_the_explorer_is_as_before():
     assert (shown.frame, shown.values) == before
 
 
+def test_a_page_that_is_large_enough_gets_no_more_stops(monkeypatch):
+    monkeypatch.setattr(frames, "ENOUGH", 1)
+    few, many = (frames.record(explorer(), seconds=seconds)["frames"] for seconds in (0, 60))
+    assert few.keys() == many.keys()
+
+
 def test_the_lines_of_a_playground_are_those_of_its_frame():
     playground = Playground(epochs=0, depth=0)
     lines = playground.lines_at(playground.values | {"seed": 7})

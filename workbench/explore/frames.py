@@ -30,6 +30,7 @@ SECONDS = 1.5  # of processor time for an explorer; a slider gets more stops whi
 STOPS = (3, 5, 9)  # stops of a slider, in rounds that keep those of the round before
 GRID, PLAYED = 7, 21  # stops of a slider of a grid, and of the one that a button plays
 DENSITY = 1.5  # pixels along each side of a figure's dot
+ENOUGH = 300_000  # bytes of an explorer's images after which no slider gets more stops: a page has six megabytes
 LARGE = 50_000  # bytes of an image with a palette; photographs have more, and are stored with loss
 
 Places = tuple[int, ...]
@@ -47,7 +48,10 @@ def keep(explorer: "Explorer") -> None:
 
 
 def record(explorer: "Explorer", seconds: float = SECONDS) -> dict[str, Any]:
-    """Return the recording of an explorer, see above; after `seconds` of processor time, no slider gets more stops."""
+    """Return the recording of an explorer, see above.
+
+    After `seconds` of processor time, or ENOUGH bytes, no slider gets more stops.
+    """
     end = time.process_time() + seconds
     fixed = dict.fromkeys(explorer.grid, GRID) | ({explorer.played: PLAYED} if explorer.played else {})
     values = {name: stops(explorer, name, fixed.get(name, STOPS[0])) for name in explorer.sliders}
@@ -56,7 +60,7 @@ def record(explorer: "Explorer", seconds: float = SECONDS) -> dict[str, Any]:
     _draw(explorer, values, drawn, images)
     for count in STOPS[1:]:
         for name in explorer.sliders:
-            if name not in fixed and time.process_time() < end:
+            if name not in fixed and time.process_time() < end and sum(map(len, images)) < ENOUGH:
                 values[name] = stops(explorer, name, count)
                 _draw(explorer, values, drawn, images)
     return {
