@@ -57,7 +57,7 @@ def test_equal_pictures_are_stored_once_and_others_are_not():
     assert number["1,2,0,0"] == number["1,2,1,2"]  # no line, and a flat one at 0
     assert len(found["images"]) == len(found["frames"]) - 2 == len(set(number.values()) - {None})
     high, low = (pixels(found["images"][number[at]]) for at in ("1,2,1,0", "1,2,1,1"))
-    assert high.shape == (150, 300, 3)  # 2 x 1 inches of 100 dots, each 1.5 pixels wide
+    assert high.shape == (125, 250, 3)  # 2 x 1 inches of 100 dots, each 1.25 pixels wide
     assert np.abs(high.astype(int) - low).max() > 100
 
 

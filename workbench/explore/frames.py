@@ -26,10 +26,10 @@ from workbench.explore.controls import rounded
 if TYPE_CHECKING:
     from workbench.explore.explorer import Explorer
 
-SECONDS = 1.5  # of processor time for an explorer; a slider gets more stops while there is time
+SECONDS = 1.0  # of processor time for an explorer; a slider gets more stops while there is time
 STOPS = (3, 5, 9)  # stops of a slider, in rounds that keep those of the round before
-GRID, PLAYED = 7, 21  # stops of a slider of a grid, and of the one that a button plays
-DENSITY = 1.5  # pixels along each side of a figure's dot
+GRID, PLAYED = 7, 16  # stops of a slider of a grid, and of the one that a button plays
+DENSITY = 1.25  # pixels along each side of a figure's dot
 ENOUGH = 300_000  # bytes of an explorer's images after which no slider gets more stops: a page has six megabytes
 LARGE = 50_000  # bytes of an image with a palette; photographs have more, and are stored with loss
 
