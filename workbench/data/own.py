@@ -137,7 +137,7 @@ def linear(path: str, *, classes: bool | None = None) -> DataSet:
     names = tuple(each for each in columns if each != target)
     if found.classes:
         return DataSet(X, 2 * y - 1, "logistic", names, name)
-    if y.min() == y.max():
+    if np.min(y) == np.max(y):
         raise ValueError(f"{name}: all numbers of {target or 'y'!r} are {y[0]:g}; nothing is left to predict")
     return DataSet(X, (y - y.mean()) / y.std(), "least squares", names, name)
 

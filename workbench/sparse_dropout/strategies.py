@@ -5,6 +5,7 @@ replace every dropped element.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -65,11 +66,12 @@ def _means_of_table(table: np.ndarray) -> np.ndarray:
     rows, features = table.shape
     counts, sums = np.zeros(features, np.intp), np.zeros(features)
     step = max(FEW, NARROW // max(features, 1))
+    kind: Any = np.uint8 if step == FEW else np.intp
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, rows, step):
             block = table[start : start + step]
-            sums += np.add.reduce(block.astype(np.float64), axis=0)
-            counts += np.add.reduce((block != 0).view(np.uint8), axis=0, dtype=np.uint8 if step == FEW else np.intp)
+            sums += block.astype(np.float64).sum(axis=0)
+            counts += (block != 0).view(np.uint8).sum(axis=0, dtype=kind)
     if not np.isfinite(sums).all():  # an infinity or NaN, or a sum that overflows
         values, columns = present(table, features)
         return _means(values, np.asarray(columns), features)
