@@ -1,4 +1,4 @@
-"""What runs in a notebook's kernel for the application: controls and pictures of its explorers, and its exercises."""
+"""Functions that the application calls in a notebook's kernel, for explorers and exercises."""
 
 import ast
 import base64
