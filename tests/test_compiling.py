@@ -112,6 +112,11 @@ def test_code_is_taken_from_the_disk_until_a_file_that_it_came_from_is_edited(pa
     assert len(set((package / "__pycache__").iterdir())) == len(files)  # what is stale is removed
 
 
+def test_only_what_python_can_call_is_kept(package, load):
+    assert load()(2.0) == 3.0
+    assert {file.name.partition("-")[0] for file in (package / "__pycache__").glob("*.nb?")} == {"kernels.kernel"}
+
+
 def test_processes_that_start_at_once_agree_and_a_later_one_compiles_nothing(package, load):
     started = [start(package) for _ in range(2)]
     assert {result(each)[0] for each in started} == {3.0}
