@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numba
+from workbench.loading import numba  # isort: skip
 import numpy as np
 from llvmlite import ir
 from llvmlite.binding import ffi
