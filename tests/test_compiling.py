@@ -20,7 +20,10 @@ from workbench.compiling import compiler, unlocked, variant
 
 KERNEL = """
 from workbench.compiling import compiler
-from package.inner import helper, FACTOR
+from package.inner import (
+    helper,  # (in another file)
+    FACTOR,
+)
 
 @compiler()
 def kernel(x):

@@ -5,12 +5,12 @@ second compilation for read-only arrays, `philox4x32` draws random words, and th
 the cache before it is used.
 """
 
-import ast
 import contextlib
 import functools
 import hashlib
 import importlib.util
 import os
+import re
 import sys
 import types
 from collections.abc import Callable
@@ -79,6 +79,10 @@ def unlocked(array: np.ndarray) -> np.ndarray:
         return array
     memory = {**array.__array_interface__, "data": (array.ctypes.data, False)}
     return np.asarray(types.SimpleNamespace(__array_interface__=memory, owner=array))
+
+
+# Imports at the top level of a source without comments. Parsing a source would take longer than loading its code does.
+IMPORTS = re.compile(r"^from (\S+) import (\([^)]*\)|.*)|^import (.*)", re.MULTILINE)
 
 
 class _Part(JITCodeLibrary):
@@ -159,13 +163,13 @@ def _source(name: str) -> tuple[str, tuple[str, ...]]:
     if not path.is_file():
         return "", ()
     source, names = path.read_bytes(), []
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = importlib.util.resolve_name("." * node.level + (node.module or ""), module.__package__)
-            inner = [f"{base.rstrip('.')}.{alias.name}" for alias in node.names]
-            names += [each if each in sys.modules else base for each in inner]
+    for base, inner, modules in IMPORTS.findall(re.sub("#.*", "", source.decode())):
+        listed = [each.split()[0] for each in (inner or modules).strip("()\n ").split(",") if each.strip()]
+        if base:
+            base = importlib.util.resolve_name(base, module.__package__)
+            inside = [f"{base.rstrip('.')}.{each}" for each in listed]
+            listed = [each if each in sys.modules else base for each in inside]
+        names += listed
     package = name.partition(".")[0]
     return hashlib.sha256(source).hexdigest(), tuple(each for each in names if each.partition(".")[0] == package)
 

@@ -27,4 +27,6 @@ try:
         cpu_target.target_context.refresh()
 finally:
     if _collecting:
+        gc.freeze()
+        gc.unfreeze()  # together: the new objects count as old ones, which are seldom looked through
         gc.enable()
