@@ -20,10 +20,11 @@ from workbench.compiling import compiler, unlocked, variant
 
 KERNEL = """
 from workbench.compiling import compiler
-from package.inner import (
-    helper,  # (in another file)
-    FACTOR,
+from package import (  # (another file)
+    inner,
 )
+
+helper, FACTOR = inner.helper, inner.FACTOR
 
 @compiler()
 def kernel(x):
