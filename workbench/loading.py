@@ -7,7 +7,7 @@ import contextlib
 import gc
 
 _collecting = gc.isenabled()
-gc.disable()  # looking for garbage among hundreds of thousands of new objects, all needed, takes a fifth of the time
+gc.disable()  # there are hundreds of thousands of new objects, all needed: looking for garbage among them takes long
 try:
     import numba  # noqa: F401
     from numba.core.compiler_lock import global_compiler_lock
@@ -16,7 +16,7 @@ try:
         from numba.core.registry import cpu_target
         from numba.np import linalg
 
-        # Numba would import SciPy's linear algebra only to know that it is there, which takes another fifth. It looks
+        # Numba would import all of SciPy's linear algebra only to know that it is there. It looks
         # again whenever it compiles a function that needs it.
         check, linalg.ensure_blas = linalg.ensure_blas, lambda: None
         try:
