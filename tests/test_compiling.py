@@ -20,7 +20,11 @@ from workbench.compiling import compiler, unlocked, variant
 
 KERNEL = """
 from workbench.compiling import compiler
-from package.inner import helper, FACTOR
+from package import (  # (another file)
+    inner,
+)
+
+helper, FACTOR = inner.helper, inner.FACTOR
 
 @compiler()
 def kernel(x):
@@ -110,6 +114,11 @@ def test_code_is_taken_from_the_disk_until_a_file_that_it_came_from_is_edited(pa
         assert value_and_hits(load()) == (value, 0)
         assert value_and_hits(load()) == (value, 1)
     assert len(set((package / "__pycache__").iterdir())) == len(files)  # what is stale is removed
+
+
+def test_only_what_python_can_call_is_kept(package, load):
+    assert load()(2.0) == 3.0
+    assert {file.name.partition("-")[0] for file in (package / "__pycache__").glob("*.nb?")} == {"kernels.kernel"}
 
 
 def test_processes_that_start_at_once_agree_and_a_later_one_compiles_nothing(package, load):

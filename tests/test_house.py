@@ -27,7 +27,7 @@ FLOORS = (
     tuple(sorted(path.parent.name for path in PACKAGE.glob("*/reference.py"))),  # the operators
     ("machines",),
     ("cost", "measures"),
-    ("operator", "arrays", "parallel", "compiling", "ahead", "philox", "drawing", "files", "lazily"),
+    ("operator", "arrays", "parallel", "compiling", "ahead", "philox", "drawing", "files", "lazily", "loading"),
 )
 GROUND = FLOORS[-1]  # these files may import each other
 HEIGHT = {name: -floor for floor, names in enumerate(FLOORS) for name in names}

@@ -29,5 +29,21 @@ def test_the_reference_needs_no_compiler():
     assert loaded & HEAVY == set()
 
 
+FIRST_CALL = """
+import gc, sys
+import numpy as np, workbench
+workbench.lp_prox(np.ones(3), 0.5)
+print("scipy.linalg" in sys.modules, gc.isenabled())
+import numba
+print(numba.njit(lambda a, b: np.dot(a, b))(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([5.0, 7.0])))
+print("scipy.linalg" in sys.modules)
+"""
+
+
+def test_a_first_call_leaves_linear_algebra_to_functions_that_need_it():
+    finished = subprocess.run([sys.executable, "-c", FIRST_CALL], capture_output=True, text=True, timeout=300)
+    assert finished.stdout.splitlines() == ["False True", "[19. 43.]", "True"], finished.stderr
+
+
 def test_the_kernels_do():
     assert "numba" in modules_after("import workbench as w, numpy; w.local_response_norm(numpy.ones((2, 3)))")

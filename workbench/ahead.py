@@ -86,9 +86,9 @@ def _numbers(arg: Arg, examples: list[dict[str, Any]]) -> list[Any]:
 
 def _folder() -> str | None:
     """Return a folder that keeps compiled code, or None if none can be written to."""
-    from workbench.compiling import philox4x32
+    from workbench.compiling import compiler
 
-    return getattr(getattr(philox4x32, "_cache", None), "cache_path", None)
+    return getattr(getattr(compiler()(_read), "_cache", None), "cache_path", None)
 
 
 def _run(work: bytes) -> None:

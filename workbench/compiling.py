@@ -5,23 +5,25 @@ second compilation for read-only arrays, `philox4x32` draws random words, and th
 the cache before it is used.
 """
 
-import ast
 import contextlib
 import functools
 import hashlib
 import importlib.util
 import os
+import re
 import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numba
+from workbench.loading import numba  # isort: skip
 import numpy as np
 from llvmlite import ir
 from llvmlite.binding import ffi
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
@@ -36,19 +38,23 @@ def compiler(**options: Any) -> Callable[[Callable], Callable]:
     other files: it is compiled again when any file that it imports has changed. With NUMBA_DISABLE_JIT=1, functions run
     as Python, without NumPy's warnings, which compiled code does not give either.
 
-    With `forceinline` a function becomes part of the compiled functions that call it. Python cannot call it, as the
-    code for that would cost a tenth of the time to compile.
+    With `forceinline` a function becomes part of the compiled functions that call it. With `no_cpython_wrapper` they
+    call their own copy of it. Python cannot call either, and only its callers are optimized, translated and cached.
     """
     options["no_cfunc_wrapper"] = True  # that a function written in C could call the compiled one
     if options.get("forceinline"):
         options["no_cpython_wrapper"] = True
+    is_part = options.get("no_cpython_wrapper", False)
+    if is_part:
+        options["pipeline_class"] = _PartCompiler
 
     def compiled(function: Callable) -> Callable:
         if numba.config.DISABLE_JIT:
             return np.errstate(all="ignore")(function)
         dispatcher = numba.njit(function, nogil=True, error_model="numpy", **options)
-        with contextlib.suppress(RuntimeError):  # Numba raises it if no cache folder is writable
-            dispatcher._cache = _Cache(function, options)
+        if not is_part:
+            with contextlib.suppress(RuntimeError):  # Numba raises it if no cache folder is writable
+                dispatcher._cache = _Cache(function, options)
         return dispatcher
 
     return compiled
@@ -73,6 +79,36 @@ def unlocked(array: np.ndarray) -> np.ndarray:
         return array
     memory = {**array.__array_interface__, "data": (array.ctypes.data, False)}
     return np.asarray(types.SimpleNamespace(__array_interface__=memory, owner=array))
+
+
+# Imports at the top level of a source without comments. Parsing a source would take longer than loading its code does.
+IMPORTS = re.compile(r"^from (\S+) import (\([^)]*\)|.*)|^import (.*)", re.MULTILINE)
+
+
+class _Part(JITCodeLibrary):
+    """The code of a function that only compiled functions call: it is linked into theirs as it was lowered.
+
+    Numba would optimize it and translate it to machine code by itself, and then once more in each caller.
+    """
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
+
+    @property
+    def codegen(self) -> "_Part":
+        return self
+
+    def set_env(self, name: str, environment: Any) -> None:
+        """Do nothing: what Numba would set is in the machine code, which a caller loaded from the disk has not set."""
+
+
+class _PartCompiler(Compiler):
+    def define_pipelines(self) -> list:
+        self.state.library = _Part(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        return super().define_pipelines()
 
 
 class _Cache(FunctionCache):
@@ -127,13 +163,13 @@ def _source(name: str) -> tuple[str, tuple[str, ...]]:
     if not path.is_file():
         return "", ()
     source, names = path.read_bytes(), []
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = importlib.util.resolve_name("." * node.level + (node.module or ""), module.__package__)
-            inner = [f"{base.rstrip('.')}.{alias.name}" for alias in node.names]
-            names += [each if each in sys.modules else base for each in inner]
+    for base, inner, modules in IMPORTS.findall(re.sub("#.*", "", source.decode())):
+        listed = [each.split()[0] for each in (inner or modules).strip("()\n ").split(",") if each.strip()]
+        if base:
+            base = importlib.util.resolve_name(base, module.__package__)
+            inside = [f"{base.rstrip('.')}.{each}" for each in listed]
+            listed = [each if each in sys.modules else base for each in inside]
+        names += listed
     package = name.partition(".")[0]
     return hashlib.sha256(source).hexdigest(), tuple(each for each in names if each.partition(".")[0] == package)
 

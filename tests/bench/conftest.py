@@ -38,10 +38,9 @@ def known_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def small(monkeypatch):
-    """Bench small arrays, large enough for two threads, without peers, start-up and memory."""
+    """Bench small arrays, large enough for two threads, without peers and memory."""
     monkeypatch.setattr(lrn, "SHAPES", ((1, 6, 5, 3), (2, 7, 53, 47)))
     monkeypatch.setattr(lrn, "mode_cases", lambda shape: [])
-    monkeypatch.setattr(lrn, "measure_startup", lambda processes: [])
     monkeypatch.setattr(lrn, "measure_memory", lambda say: [])
     sizes = {"dense": (350, 101), "segments": 2000, "matrix": (310, 290), "stored": (30, 900, 40_000)}
     monkeypatch.setattr(dropout, "QUICK_SIZES", sizes)

@@ -1,6 +1,5 @@
-"""The bench of LRN on small shapes: rows, ratios, wrong results, peers, accuracy, start-up and memory."""
+"""The bench of LRN on small shapes: rows, ratios, wrong results, peers, accuracy and memory."""
 
-import functools
 import json
 
 import numpy as np
@@ -24,7 +23,7 @@ def is_nchw(case):
 
 def test_rows_are_written_as_json(small, fake_peer, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(lrn, "measure_accuracy", lambda: [Measurement("error", 2e-7, "", 1e-6)])
-    monkeypatch.setattr(lrn, "measure_startup", lambda processes: [Measurement("start", 0.5, "s", 0.3)])
+    monkeypatch.setattr(lrn, "measure_memory", lambda say: [Measurement("memory", 0.5, "", 0.3)])
     fake_peer(lrn, exactly, is_nchw)
     assert run_bench("lrn", tmp_path / "rows.json", True, tmp_path / "ratios.png") == 0
     content = json.loads((tmp_path / "rows.json").read_text())
@@ -42,15 +41,15 @@ def test_rows_are_written_as_json(small, fake_peer, monkeypatch, tmp_path, capsy
         assert list(row["peers"]) == (["fake"] if row["layout"] == "NCHW" else [])
         assert row["versions"]["numba"] == content["versions"]["numba"]
         assert row["bound"] in BOUNDS
-    assert [each["name"] for each in content["measurements"]] == ["error", "start"]
-    assert content["measurements"][1] == {"name": "start", "value": 0.5, "unit": "s", "target": 0.3}
+    assert [each["name"] for each in content["measurements"]] == ["error", "memory"]
+    assert content["measurements"][1] == {"name": "memory", "value": 0.5, "unit": "", "target": 0.3}
     assert sorted(file.name for file in tmp_path.iterdir()) == ["ratios.png", "rows.json"]
     assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     shown = capsys.readouterr().out
     assert "verified 24 configurations" in shown
     assert "| direction | beta | shape | layout | threads |" in shown
     assert "| forward | 0.75 | 2×7×53×47 | NHWC | 2 |" in shown
-    assert "start: 0.5 s (≤ 0.3) ✗" in shown
+    assert "memory: 0.5 (≤ 0.3) ✗" in shown
     assert "square roots and divisions on data that stays in L1" in shown
 
 
@@ -118,15 +117,6 @@ def test_accuracy_is_measured_at_several_betas_and_meets_the_target():
     ]
     assert len(accuracy) == 16
     assert all(0 < each.value <= 1e-6 for each in accuracy)
-
-
-def test_start_up_is_measured_in_fresh_processes(monkeypatch):
-    run, calls = functools.cache(lrn.run_fresh), []  # one process for each measurement; real ones fill the caches first
-    monkeypatch.setattr(lrn, "run_fresh", lambda code: calls.append(code) or run(code))
-    figures = {each.name: each for each in lrn.measure_startup(2)}
-    assert all(0 < each.value < 300 for each in figures.values())
-    assert figures["import workbench"].target == 0.3
-    assert calls == [lrn.IMPORT] * 3 + [lrn.FIRST_CALL] * 3
 
 
 def test_the_operator_makes_no_temporary_as_large_as_its_input_and_the_probe_would_see_one(monkeypatch):

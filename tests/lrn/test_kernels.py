@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from workbench import local_response_norm, local_response_norm_gradient, local_response_norm_scale
-from workbench.lrn import conventions, half, kernels, loops_within
+from workbench.compiling import compiler
+from workbench.lrn import conventions, half, kernels, loops_common, loops_within
 from workbench.lrn.window import SHORT_ROW, Window
 from workbench.parallel import thread_limit
 
@@ -282,3 +283,15 @@ def test_axes_in_every_order_in_memory(dtype, axes, region, order):
     assert turned[0].strides != x.strides
     compare(*turned, scale=True, **PAPER, order=order, region=region)
     compare(turned[0], dy, **PAPER, order=order, region=region)
+
+
+def test_each_method_of_computing_a_power_is_compiled_without_the_others():
+    divide = compiler()(loops_common._divide_by_power.py_func)
+    x, s = np.float32(3), np.float32(16)
+    for power, expected in (
+        (loops_common.THREE_QUARTERS, 3 / 8),
+        (loops_common.SQUARE_ROOT, 3 / 4),
+        (loops_common.RECIPROCAL, 3 / 16),
+        (loops_common.SCALE_ITSELF, 16),
+    ):
+        assert divide(x, s, power, ()) == expected  # the method for any exponent would not compile without its scalars

@@ -1,9 +1,7 @@
-"""The part "lrn" of the bench: local response normalization in every mode; accuracy, start-up and memory."""
+"""The part "lrn" of the bench: local response normalization in every mode; accuracy and memory."""
 
 import dataclasses
 import os
-import statistics
-import subprocess
 import sys
 
 import numpy as np
@@ -11,6 +9,7 @@ import numpy as np
 from workbench.bench.case import Case, Target, declared_case, relative_errors
 from workbench.bench.driver import Group, Say, Settings, present_peers, run
 from workbench.bench.results import MISSED, Measurement, Results, dimensions
+from workbench.bench.start import run_fresh
 from workbench.files import status_kilobytes
 from workbench.machines import plain_loops
 from workbench.machines.timing import Contender
@@ -42,19 +41,9 @@ MODE_TARGETS = {
     "float64, beta 0.6": 2.5,
 }
 
-IMPORT_TARGET = 0.3  # seconds
 WARM_UP = (2, 64, 32, 64)  # enough elements for the threads to start
 MEMORY_SHAPE = (8, 64, 128, 192)  # 50 MB
 
-# Code for fresh processes, which print the seconds of an import or of a first call, or the memory of one call.
-IMPORT = "import time; start = time.perf_counter(); import workbench; print(time.perf_counter() - start)"
-FIRST_CALL = """
-import time, numpy, workbench
-x = numpy.ones((1, 7, 5, 3), numpy.float32)
-start = time.perf_counter()
-workbench.local_response_norm(x)
-print(time.perf_counter() - start)
-"""
 MEMORY = "from workbench.bench import lrn; print(lrn.extra_memory({!r}, {!r}))"
 
 LEGEND = (
@@ -64,13 +53,13 @@ LEGEND = (
 
 
 def bench(settings: Settings) -> Results:
-    """Time every shape, at full size even if `quick`, and measure accuracy, start-up and memory."""
+    """Time every shape, at full size even if `quick`, and measure accuracy and memory."""
     say = settings.say
     groups = [Group(dimensions(shape), lambda shape=shape: cases(shape)) for shape in SHAPES]
     groups.append(Group(f"other modes, {dimensions(MODES_SHAPE)}", lambda: mode_cases(MODES_SHAPE)))
     found = run(groups, present_peers(PEERS, say), settings.rounds, say, machine=settings.machine)
-    say("measuring start-up and memory")
-    measurements = (*measure_accuracy(), *measure_startup(1 if settings.quick else 7), *measure_memory(say))
+    say("measuring accuracy and memory")
+    measurements = (*measure_accuracy(), *measure_memory(say))
     return dataclasses.replace(found, measurements=measurements, legends=(LEGEND,))
 
 
@@ -174,19 +163,6 @@ def measure_accuracy() -> list[Measurement]:
     return found
 
 
-def measure_startup(processes: int) -> list[Measurement]:
-    """Measure import and first call in `processes` fresh processes each, after one that fills the caches on disk."""
-
-    def median(code: str) -> float:
-        run_fresh(code)
-        return statistics.median(run_fresh(code) for _ in range(processes))
-
-    return [
-        Measurement("import workbench", median(IMPORT), "s", IMPORT_TARGET),
-        Measurement("first call in a second process, kernels from disk", median(FIRST_CALL), "s"),
-    ]
-
-
 def measure_memory(say: Say) -> list[Measurement]:
     """Measure peak memory beyond input and result, as a fraction of the input, each in its own process."""
     if sys.platform != "linux":
@@ -216,14 +192,6 @@ def extra_memory(name: str, layout: str) -> float:
     before = status_kilobytes("VmRSS")
     result = operator.run(*given, order=layout)
     return ((status_kilobytes("VmHWM") - before) * 1024 - result.nbytes) / given[0].nbytes
-
-
-def run_fresh(code: str) -> float:
-    """Run Python code in a fresh process and return the number that it prints."""
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    if finished.returncode:
-        raise RuntimeError(f"{code!r} failed in a fresh process:\n{finished.stderr}")
-    return float(finished.stdout)
 
 
 def _torch(case: Case, threads: int) -> Contender | None:

@@ -31,8 +31,9 @@ inner = compiler(fastmath={"contract"}, no_cpython_wrapper=True)  # only compile
 # Variants: the method of computing scale^-beta. Square roots and a division are exact to the last bit or two, and
 # faster than any polynomial. Loops are compiled for THREE_QUARTERS, the exponent of most networks, and for OTHER, where
 # each block takes the method that suits the exponent: after a first other exponent, a second one compiles nothing.
+# Lengths are compared with numbers, as Numba can only then drop the branches of other variants before it compiles them.
 ANY, SQUARE_ROOT, RECIPROCAL, SCALE_ITSELF, THREE_QUARTERS, OTHER = map(variant, range(6))
-
+IS_ANY, IS_SQUARE_ROOT, IS_RECIPROCAL, _, IS_THREE_QUARTERS, IS_OTHER = range(6)
 # The arguments of one call, as scalars of the array's type. `high` + `low` = beta; `high` has so few bits that its
 # product with an exponent is exact. `lowest`, `highest` and `largest` are bit patterns: the bit patterns of floats >= 0
 # have the same order as the floats, and an integer maximum is one vector instruction. Unless they are 0, a gradient's
@@ -121,14 +122,14 @@ def _compiled_any_power(s, scalars):
 @inner
 def _divide_by_power(x, s, power, scalars):
     """Return x * s^-beta, or s."""
-    if len(power) == len(ANY):
+    if len(power) == IS_ANY:
         return x * _any_power(s, scalars)
-    if len(power) == len(SQUARE_ROOT):
+    if len(power) == IS_SQUARE_ROOT:
         return x / np.sqrt(s)
-    if len(power) == len(THREE_QUARTERS):
+    if len(power) == IS_THREE_QUARTERS:
         root = np.sqrt(s)
         return x / (root * np.sqrt(root))
-    if len(power) == len(RECIPROCAL):
+    if len(power) == IS_RECIPROCAL:
         return x / s
     return s
 
@@ -136,13 +137,13 @@ def _divide_by_power(x, s, power, scalars):
 @inner
 def _two_powers(s, power, scalars):
     """Return s^-beta and s^-(beta + 1), with a single division."""
-    if len(power) == len(ANY):
+    if len(power) == IS_ANY:
         p = _any_power(s, scalars)
         return p, p / s
-    if len(power) == len(SQUARE_ROOT):
+    if len(power) == IS_SQUARE_ROOT:
         q = scalars.one / (s * np.sqrt(s))
         return q * s, q
-    if len(power) == len(THREE_QUARTERS):
+    if len(power) == IS_THREE_QUARTERS:
         root = np.sqrt(s)
         q = scalars.one / (s * (root * np.sqrt(root)))
         return q * s, q
@@ -196,7 +197,7 @@ def _normalize_with(x, at, step, window, o, y, to, length, power, scalars, limit
 
 @part
 def _normalize_block(x, at, step, window, o, y, to, length, power, scalars, limits, low, high):
-    if len(power) != len(OTHER):
+    if len(power) != IS_OTHER:
         return _normalize_with(x, at, step, window, o, y, to, length, power, scalars, limits, low, high)
     if scalars.beta == 0.5:
         return _normalize_with(x, at, step, window, o, y, to, length, SQUARE_ROOT, scalars, limits, low, high)
@@ -247,7 +248,7 @@ def _terms_with(dy, x, at, step, window, o, direct, term, to, length, power, sca
 
 @part
 def _terms_block(dy, x, at, step, window, o, direct, term, to, length, power, scalars, found):
-    if len(power) != len(OTHER):
+    if len(power) != IS_OTHER:
         return _terms_with(dy, x, at, step, window, o, direct, term, to, length, power, scalars, found)
     if scalars.beta == 0.5:
         return _terms_with(dy, x, at, step, window, o, direct, term, to, length, SQUARE_ROOT, scalars, found)

@@ -1,0 +1,32 @@
+"""Load Numba with everything that a first call needs, in less time than that call would take for it.
+
+Importing this module changes nothing that Numba does. If a later Numba loads in another way, only time is lost.
+"""
+
+import contextlib
+import gc
+
+_collecting = gc.isenabled()
+gc.disable()  # there are hundreds of thousands of new objects, all needed: looking for garbage among them takes long
+try:
+    import numba  # noqa: F401
+    from numba.core.compiler_lock import global_compiler_lock
+
+    with global_compiler_lock, contextlib.suppress(ImportError, AttributeError):
+        from numba.core.registry import cpu_target
+        from numba.np import linalg
+
+        # Numba would import all of SciPy's linear algebra only to know that it is there. It looks
+        # again whenever it compiles a function that needs it.
+        check, linalg.ensure_blas = linalg.ensure_blas, lambda: None
+        try:
+            from numba.np import arraymath
+        finally:
+            linalg.ensure_blas = check
+        arraymath.ensure_blas = check
+        cpu_target.target_context.refresh()
+finally:
+    if _collecting:
+        gc.freeze()
+        gc.unfreeze()  # together: the new objects count as old ones, which are seldom looked through
+        gc.enable()
