@@ -28,5 +28,5 @@ def test_the_figure_is_that_of_one_call(monkeypatch):
 
 def test_a_wrong_result_is_not_timed(untimed, monkeypatch):
     monkeypatch.setattr(kernels, "lp_prox", lambda x, weight, p: np.zeros_like(x))
-    with pytest.raises(WrongResult, match=r"^LpProx, small call: z is wrong at 9?\d of 90 places$"):
+    with pytest.raises(WrongResult, match=r"^LpProx, small call: z is wrong at \d+ of \d+ places$"):
         small_calls.small_calls("workbench.sparse_lp", SETTINGS)
