@@ -20,7 +20,7 @@ class Types:
     example: str
 
     def __contains__(self, dtype: np.dtype) -> bool:
-        return dtype.newbyteorder("=") in self.dtypes
+        return dtype in self.dtypes or dtype.newbyteorder("=") in self.dtypes
 
 
 def _types(codes: str, words: str, elements: str, example: str) -> Types:
@@ -31,6 +31,7 @@ FLOATS = _types("efd", "float16, float32 or float64", "float16, float32 or float
 WIDE_FLOATS = _types("fd", "float32 or float64", "float32 or float64", "float")
 NUMBERS = _types("bhilqBHILQefd", "an integer type, float16, float32 or float64", "numbers", "np.float32")
 INTEGERS = _types("ilq", "int32 or int64", "int32 or int64", "np.int64")
+UNSIGNED = {4: np.uint32, 8: np.uint64}  # by the size of an element
 MASKS = _types("?", "bool, as the forward pass returned it", "bool", "bool")
 
 
@@ -48,6 +49,8 @@ def checked_array(name: str, x: Any, types: Types) -> np.ndarray:
 
     An empty list or tuple has no type of its own, so it gets an allowed one.
     """
+    if type(x) is np.ndarray and x.dtype in types.dtypes:
+        return x  # usual
     array = as_array(name, x, f"an array of {types.elements}")
     if not array.size and isinstance(x, list | tuple) and array.dtype not in types:
         array = array.astype(types.example.removeprefix("np."))
@@ -58,7 +61,7 @@ def checked_array(name: str, x: Any, types: Types) -> np.ndarray:
 def native_array(name: str, x: Any, types: Types) -> np.ndarray:
     """Return x as an array in the machine's byte order; raise TypeError if its type is not allowed."""
     x = checked_array(name, x, types)
-    return x.astype(x.dtype.newbyteorder("="), copy=False)
+    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
 def refuse_masked(name: str, x: Any) -> None:
@@ -97,7 +100,7 @@ def check_in_place(name: str, w: Any) -> np.ndarray:
         raise TypeError(f"{name} has dtype {w.dtype}, not in this machine's byte order; convert it first")
     if not w.flags.writeable:
         raise ValueError(f"{name} is read-only and is changed in place; give a copy, as with {name}.copy()")
-    if w.size and _overlaps(w):
+    if w.size and not w.flags.c_contiguous and _overlaps(w):
         raise ValueError(
             f"{name}: several of its elements share one place in memory; give a copy, as with {name}.copy()"
         )
@@ -122,8 +125,9 @@ def checked_indices(indices: Any, rows: int) -> np.ndarray:
     """Return a flat copy of row numbers; raise ValueError unless each is from 0 to rows - 1."""
     indices = checked_array("indices", indices, INTEGERS)
     indices = indices.astype(indices.dtype.newbyteorder("="), order="C").reshape(-1)
-    wrong = np.flatnonzero((indices < 0) | (indices >= rows))
-    if wrong.size:
+    outside = indices.view(UNSIGNED[indices.itemsize]) >= rows  # a negative number is a large unsigned one
+    if np.count_nonzero(outside):
+        wrong = np.flatnonzero(outside)
         first = int(wrong[0])
         allowed = f"from 0 to {rows - 1}" if rows else "none, as param has no rows"
         raise ValueError(
@@ -138,21 +142,28 @@ def is_sparse(x: Any) -> bool:
     return type(x) is not np.ndarray and any(kind.__module__.startswith("scipy.sparse") for kind in type(x).__mro__)
 
 
-def check_sound(name: str, matrix: Any) -> None:
-    """Raise ValueError unless the index arrays of a CSR or CSC matrix are valid for its shape."""
-    if not _is_sound(matrix):
+def check_sound(name: str, matrix: Any, *, indices: bool = True) -> None:
+    """Raise ValueError unless the index arrays of a CSR or CSC matrix are valid for its shape.
+
+    With indices=False, indices may be out of range, and the caller must not rely on them.
+    """
+    if not _has_sound_lines(matrix) or (indices and not _has_sound_indices(matrix)):
         raise ValueError(f"{name}: its index arrays do not describe a matrix of shape {matrix.shape}; build it again")
 
 
-def _is_sound(matrix: Any) -> bool:
-    """Return whether the index arrays have valid types and sizes and name only existing positions."""
-    lines, width = matrix.shape if matrix.format == "csr" else matrix.shape[::-1]
+def _has_sound_lines(matrix: Any) -> bool:
+    """Return whether the index arrays have valid types and sizes, and the bounds of lines rise to at most the sizes."""
+    lines = matrix.shape[matrix.format != "csr"]
     bounds, places = matrix.indptr, matrix.indices
     if any(not isinstance(array, np.ndarray) or array.ndim != 1 for array in (matrix.data, bounds, places)):
         return False
     if bounds.dtype.kind not in "iu" or places.dtype.kind not in "iu" or bounds.shape != (lines + 1,):
         return False
-    if bounds[0] != 0 or np.any(bounds[1:] < bounds[:-1]) or bounds[-1] > min(matrix.data.size, places.size):
-        return False
-    places = places[: bounds[-1]]
-    return not places.size or bool(places.min() >= 0 and places.max() < width)
+    sound = bounds[0] == 0 and bounds[-1] <= min(matrix.data.size, places.size) and np.all(bounds[1:] >= bounds[:-1])
+    return bool(sound)
+
+
+def _has_sound_indices(matrix: Any) -> bool:
+    """Return whether the indices name only existing positions in their line."""
+    places = matrix.indices[: matrix.indptr[-1]]
+    return not places.size or bool(places.min() >= 0 and places.max() < matrix.shape[matrix.format == "csr"])

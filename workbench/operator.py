@@ -6,8 +6,10 @@ Argument checks, sliders, the parameter checks of notebook runs, tests and bench
 
 import dataclasses
 import enum
+import functools
 import math
 import numbers
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from types import ModuleType
@@ -56,6 +58,10 @@ class Arg:
 
     def check(self, value: Any) -> Any:
         """Return `value` as this argument's type; raise TypeError for a wrong type, ValueError for a wrong value."""
+        if type(value) is self.type and self._usual is not None:
+            low, high, step = self._usual
+            if low <= value <= high and not (step and (value - low) % step):
+                return value
         if value is REQUIRED:
             raise TypeError(f"{self.name}: is missing; give {self.allowed}")
         if self.type is object:
@@ -70,6 +76,20 @@ class Arg:
         if self.type in (int, float):
             self._check_range(value, checked)
         return checked
+
+    @functools.cached_property
+    def _usual(self) -> tuple[Any, Any, int] | None:
+        """Return the range of numbers of exactly this type that need no other check: lowest, highest and step, or None.
+
+        All numbers of the range are allowed, and others may be. A step of 0 is none.
+        """
+        if self.type not in (int, float, bool) or (self.type is int and (self.open or (self.step and not self.low))):
+            return None
+        largest = LARGEST if self.type is int else sys.float_info.max
+        low, high = (-largest if self.low is None else self.low), (largest if self.high is None else self.high)
+        if self.open:
+            low, high = math.nextafter(low, math.inf), math.nextafter(high, -math.inf)
+        return low, high, int(self.step or 0) if self.type is int else 0
 
     def _accepts(self, value: Any) -> bool:
         if self.type in (int, float):
@@ -228,19 +248,22 @@ class Operator:
         known = ", ".join(arg.name for arg in self.args)
         raise TypeError(f"{self.name} has no argument {name!r}; it has {known}")
 
+    @functools.cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(arg.name for arg in self.args)
+
     def check(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the checked value of every argument, with defaults for arguments that are not given."""
-        known = [arg.name for arg in self.args]
-        for name in arguments:
-            if name not in known:
-                self.arg(name)  # raises
+        for name in arguments.keys() - self._names:
+            self.arg(name)  # raises
         return {arg.name: arg.check(arguments.get(arg.name, arg.default)) for arg in self.args}
 
     def implementation(self, engine: str) -> Callable:
         """Return the function of one engine; raise ValueError if the engine does not exist."""
         if not isinstance(engine, str) or engine not in self.engines:
             raise ValueError(f"engine={shown(engine)}: must be {_one_of(self.engines)}")
-        return getattr(import_module(self.engines[engine]), self.function)
+        name = self.engines[engine]
+        return getattr(sys.modules.get(name) or import_module(name), self.function)
 
     def cost_module(self) -> ModuleType:
         """Return the module that counts the cost of a call; raise TypeError if none is declared."""

@@ -44,8 +44,10 @@ def small(monkeypatch):
     monkeypatch.setattr(lrn, "measure_memory", lambda say: [])
     sizes = {"dense": (350, 101), "segments": 2000, "matrix": (310, 290), "stored": (30, 900, 40_000)}
     monkeypatch.setattr(dropout, "QUICK_SIZES", sizes)
-    sizes = {"rows": ((3000, 24), 1500), "weights": (230, 150), "dense": (60, 210), "sparse": ((220, 410), 0.05)}
+    sizes = {"rows": ((3000, 24), 1500), "weights": ((230, 150),), "dense": (60, 210), "sparse": ((220, 410), 0.05)}
     monkeypatch.setattr(sparse_lp, "QUICK_SIZES", sizes)
+    for module in (dropout, sparse_lp):
+        monkeypatch.setattr(module, "small_calls", lambda room, settings: [])
     monkeypatch.setattr(lasso, "ESTIMATED", {"tall": (130, 60), "wide": (31, 83), "sparse": ((91, 70), 0.3)})
     monkeypatch.setattr(declared, "QUICK_ELEMENTS", (900, 2000))
     for module, name in ((lrn, "PEERS"), (dropout, "PEERS"), (sparse_lp, "PEERS"), (lasso, "SOLVERS")):

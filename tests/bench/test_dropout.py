@@ -69,7 +69,7 @@ def test_ratios_of_known_times(small, fake_peer, known_times):
     rows = dropout.bench(Settings(True, 1, lambda line: None)).rows
     found = {(f"{row.operator} {row.case}", row.threads): [str(ratio) for ratio in row.ratios] for row in rows}
     plain = "DropoutWithReplacement forward ratio 0.3, replacement 0"
-    assert found[plain, 1] == ["ours / copy 4.00 (≤ 3) ✗", "torch / ours 12.50 (≥ 15) ✗"]
+    assert found[plain, 1] == ["ours / copy 4.00 (≤ 1.15) ✗", "torch / ours 12.50 (≥ 15) ✗"]
     assert found[plain, 2] == ["ours / copy 4.00", "torch / ours 12.50 (≥ 15) ✗"]
     assert found[plain + ", scaled", 1] == ["ours / copy 4.00"]
     assert found[segments + " ratio 0.5, segments 2,000", 2] == ["ours / copy 2.50 (≤ 2.5)"]

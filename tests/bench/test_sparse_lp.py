@@ -68,11 +68,12 @@ def test_rows_are_written_as_json(small, fake_peer, monkeypatch, tmp_path, capsy
         (2.0, True, "int32", False),
         (0.5, False, "int32", False),
         (2 / 3, False, "int32", False),
+        (0.3, False, "int32", False),
         (1.5, False, "int32", False),
         (2.0, False, "int64", False),
         (2.0, False, "int32", True),
     ]
-    assert [list(row["peers"]) for row in tables] == [["fake"]] + [[]] * 7
+    assert [list(row["peers"]) for row in tables] == [["fake"]] + [[]] * 8
     assert {(*row["shape"], row["rows"]) for row in tables} == {(3000, 24, 1500)}
     assert [row["p"] for row in one if row["operator"] == "SparseLp"] == [1, 2, 0.5, 2 / 3, 3, 0.3]
     for operator, strength in (("LpProx", "weight"), ("LpGradient", "alpha")):
@@ -96,7 +97,7 @@ def test_rows_are_written_as_json(small, fake_peer, monkeypatch, tmp_path, capsy
     assert all(0 < each["value"] <= each["target"] == 1e-6 for each in gaps)
     assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     shown = capsys.readouterr().out
-    assert "verified 60 configurations against the reference" in shown
+    assert "verified 62 configurations against the reference" in shown
     assert "| direction | p | sparsity_threshold | shape | layout | threads |" in shown
     assert "param[i] = param[i]" in shown
     assert "computed alike from every solver's weights" in shown
@@ -120,7 +121,7 @@ def test_ratios_of_known_times(small, fake_peer, known_times, monkeypatch):
         assert ratios("SparseLpRegularizer", threads, 1, False) == [f"{moved} (≤ 2) ✗", "fake / ours 1.50"]
         assert ratios("SparseLpRegularizer", threads, 2, False) == [f"{moved} (≤ 2) ✗"]
         assert ratios("SparseLpRegularizer", threads, 2, True) == [moved]
-        assert ratios("SparseLpRegularizer", threads, 1.5, False) == [moved]
+        assert ratios("SparseLpRegularizer", threads, 1.5, False) == [f"{moved} (≤ 8)"]
         for p in (1, 2, 0.5):
             assert ratios("SparseLp", threads, p) == ["ours / pass in place 3.00 (≤ 2) ✗"]
         for p in (2 / 3, 3, 0.3):

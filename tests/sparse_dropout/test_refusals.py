@@ -112,6 +112,17 @@ def test_an_element_stored_twice(places, form, engine):
     assert len(dense(x, engine=engine)[0].data) == 4
 
 
+@BOTH
+@pytest.mark.parametrize("place", [2, 255, 256, 257, 16384, 16399])
+def test_one_wrong_entry_of_a_long_line(place, engine):
+    # At the ends of tiles and of jobs.
+    x = scipy.sparse.csr_array((np.ones(16400), np.arange(16400), [0, 1, 16400, 16400]), shape=(3, 16400))
+    x.indices[place] = place - 1
+    assert refusal(ValueError, dense, x, engine=engine).startswith("x: an element is stored twice; ")
+    x.indices[place] = 16400
+    assert refusal(ValueError, dense, x, engine=engine).startswith("x: its index arrays do not describe a matrix ")
+
+
 def test_the_same_place_in_the_next_line_is_not_twice():
     x = scipy.sparse.csr_matrix((np.ones(4), [2, 2, 2, 0], [0, 1, 2, 4]), shape=(3, 4))
     assert dense(x, ratio=1.0, replacement=5)[0].data.tolist() == [5.0] * 4

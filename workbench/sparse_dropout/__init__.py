@@ -12,6 +12,7 @@ from workbench.sparse_dropout.inputs import (
     RATIO,
     REPLACEMENTS,
     Drop,
+    check_entries,
     check_gradient_ratio,
     check_places,
     checked_dropped,
@@ -21,6 +22,7 @@ from workbench.sparse_dropout.inputs import (
     checked_replacement,
     checked_replacement_shape,
 )
+from workbench.sparse_dropout.sparse_entries import Stored
 
 ENGINES = {"numba": "workbench.sparse_dropout.kernels", "reference": "workbench.sparse_dropout.reference"}
 
@@ -51,6 +53,8 @@ def _prepare(inputs: tuple, values: dict) -> tuple:
     if values["scaled"] and x.dtype.kind != "f":
         raise TypeError(f"scaled=True: x has dtype {x.dtype}, which cannot be scaled; convert x to a float type")
     check_places(x.shape, drop.start)
+    if isinstance(x, Stored) and isinstance(values["replacement"], str):
+        check_entries("x", x)  # before a strategy uses them
     replacement = checked_replacement(values["replacement"], x, values["per_feature"])
     if values["scaled"] and not np.isfinite(replacement).all():
         raise ValueError("replacement: must be finite with scaled=True, which adds a part of it to what is kept")
@@ -60,6 +64,8 @@ def _prepare(inputs: tuple, values: dict) -> tuple:
 def _prepare_gradient(inputs: tuple, values: dict) -> tuple:
     dy, dropped = inputs
     dy = checked_matrix("dy", dy, FLOATS) if is_sparse(dy) else native_array("dy", dy, FLOATS)
+    if isinstance(dy, Stored):
+        check_entries("dy", dy)
     dropped = checked_dropped(dropped, dy)
     shape = checked_replacement_shape(values["replacement_shape"], dy.shape)
     ratio = check_gradient_ratio(values["ratio"], values["training"], values["scaled"], dropped)
@@ -201,9 +207,17 @@ def dropout_with_replacement(
     Source: the element-wise reading of Caffe2's SparseDropoutWithReplacement; for scaled=True and new = 0 Srivastava,
     Hinton, Krizhevsky, Sutskever and Salakhutdinov, Dropout, 2014.
     """
-    draws: dict[str, Any] = {"ratio": ratio, "seed": seed, "training": training, "start": start}
-    new: dict[str, Any] = {"replacement": replacement, "per_feature": per_feature, "scaled": scaled}
-    return DROPOUT.run(x, engine=engine, **draws, **new)
+    return DROPOUT.run(
+        x,
+        engine=engine,
+        ratio=ratio,
+        replacement=replacement,
+        seed=seed,
+        training=training,
+        scaled=scaled,
+        per_feature=per_feature,
+        start=start,
+    )
 
 
 def dropout_with_replacement_gradient(
@@ -236,8 +250,9 @@ def dropout_with_replacement_gradient(
         ValueError: the shapes or entries of dy and `dropped` differ, `replacement_shape` does not broadcast to them, or
             `dropped` contradicts `ratio` or `training`, such as dropped elements with training=False.
     """
-    drawn: dict[str, Any] = {"ratio": ratio, "training": training, "scaled": scaled}
-    return DROPOUT_GRADIENT.run(dy, dropped, replacement_shape=replacement_shape, engine=engine, **drawn)
+    return DROPOUT_GRADIENT.run(
+        dy, dropped, engine=engine, ratio=ratio, training=training, scaled=scaled, replacement_shape=replacement_shape
+    )
 
 
 def sparse_dropout_with_replacement(
@@ -274,8 +289,8 @@ def sparse_dropout_with_replacement(
 
     Source: Caffe2's SparseDropoutWithReplacement. As in Caffe2, no gradient flows back.
     """
-    draws: dict[str, Any] = {"ratio": ratio, "seed": seed, "training": training, "start": start}
-    return SPARSE_DROPOUT.run(x, lengths, replacement_value=replacement_value, engine=engine, **draws)
+    given: dict[str, Any] = dict(ratio=ratio, replacement_value=replacement_value, seed=seed, training=training)
+    return SPARSE_DROPOUT.run(x, lengths, engine=engine, start=start, **given)
 
 
 def sparse_itemwise_dropout_with_replacement(
@@ -296,5 +311,5 @@ def sparse_itemwise_dropout_with_replacement(
 
     Source: Caffe2's SparseItemwiseDropoutWithReplacement.
     """
-    draws: dict[str, Any] = {"ratio": ratio, "seed": seed, "training": training, "start": start}
-    return SPARSE_ITEMWISE_DROPOUT.run(x, lengths, replacement_value=replacement_value, engine=engine, **draws)
+    given: dict[str, Any] = dict(ratio=ratio, replacement_value=replacement_value, seed=seed, training=training)
+    return SPARSE_ITEMWISE_DROPOUT.run(x, lengths, engine=engine, start=start, **given)

@@ -47,7 +47,7 @@ class Drop:
 
 
 def checked_matrix(name: str, matrix: Any, types: Types = NUMBERS) -> Stored:
-    """Return the stored entries of a CSR or CSC matrix; raise if it is invalid or stores an element twice."""
+    """Return the stored entries of a CSR or CSC matrix; raise if it is invalid. The engines check its entries."""
     if matrix.format not in ("csr", "csc") or matrix.ndim != 2:
         raise TypeError(
             f"{name} is a sparse {matrix.ndim}-D {matrix.format.upper()} array: must be a CSR or CSC matrix; "
@@ -56,11 +56,15 @@ def checked_matrix(name: str, matrix: Any, types: Types = NUMBERS) -> Stored:
     native_array(f"{name}.data", matrix.data, types)
     if matrix.data.dtype == np.float16:
         raise TypeError(f"{name}.data has dtype float16, which SciPy's sparse matrices do not support; use float32")
-    check_sound(name, matrix)
-    stored = Stored(matrix)
+    check_sound(name, matrix, indices=False)
+    return Stored(matrix)
+
+
+def check_entries(name: str, stored: Stored) -> None:
+    """Raise ValueError if an index of a matrix is out of range, or an element is stored twice."""
+    check_sound(name, stored.matrix)
     if _has_duplicates(stored):
         raise ValueError(f"{name}: an element is stored twice; add such entries up first, with {name}.sum_duplicates()")
-    return stored
 
 
 def _has_duplicates(stored: Stored) -> bool:
@@ -119,7 +123,7 @@ def check_gradient_ratio(ratio: Any, training: bool, scaled: bool, dropped: np.n
 
 def checked_replacement_shape(shape: Any, onto: tuple[int, ...]) -> tuple[int, ...]:
     """Return the replacement's shape as a tuple; raise if it does not broadcast to `onto`."""
-    shape = (shape,) if is_number(shape, int) else shape
+    shape = (shape,) if not isinstance(shape, tuple | list) and is_number(shape, int) else shape
     if not isinstance(shape, tuple | list) or not all(is_number(n, int) and n >= 0 for n in shape):
         raise TypeError(f"replacement_shape={shown(shape)}: must be a tuple of whole numbers, () for a single number")
     _check_broadcast("replacement_shape: ", tuple(shape), onto)

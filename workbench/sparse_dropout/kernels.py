@@ -6,6 +6,7 @@ the replacement, and one byte per segment.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 
@@ -14,8 +15,8 @@ import numpy as np
 from workbench import parallel, philox
 from workbench.compiling import unlocked
 from workbench.sparse_dropout import loops_common, loops_dense, loops_segments, loops_sparse
-from workbench.sparse_dropout.inputs import Drop, check_sum
-from workbench.sparse_dropout.loops_common import TILE, Draw
+from workbench.sparse_dropout.inputs import Drop, check_entries, check_sum
+from workbench.sparse_dropout.loops_common import TILE
 from workbench.sparse_dropout.reference import sum_to, summed_axes
 from workbench.sparse_dropout.sparse_entries import Stored
 
@@ -38,6 +39,8 @@ def dropout_of_runs(x, begins: np.ndarray, drop: Drop, replacement: np.ndarray, 
         start = drop.start + int(begins[0])
         return dropout_with_replacement(x, dataclasses.replace(drop, start=start), replacement, scale)
     values, period, run = _cycle(replacement, x.shape)
+    if values.size == 1:
+        values = np.full(TILE, values[0])
     marks = np.empty(x.size, np.uint8)
     length, first, draw = x.size // max(begins.size, 1), np.uint64(drop.start), _draw(drop)
     begins = unlocked(begins)
@@ -69,6 +72,8 @@ def _carry_back_dense(dy, dropped, scale: float, replacement_shape: tuple[int, .
         of_kept = 0.0 if scale == 1 else _sum_where(dy, ~dropped, replacement_shape)
         return dx, (_sum_where(dy, dropped, replacement_shape), of_kept)
     dx, sums = _carry_back(dy, dropped, scale, values, run if covered else all_of_them)
+    if not covered:
+        return dx, sums
     return dx, [sum_to(each.reshape(covered), _inner_shape(replacement_shape, covered)) for each in sums]
 
 
@@ -109,31 +114,29 @@ def _sum_where(dy: np.ndarray, chosen: np.ndarray, shape: tuple[int, ...]) -> np
 
 def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
     lengths = lengths.copy()  # they are read twice: another thread must not change them in between
-    quads, marks, shift = _marks(drop, lengths.size)
+    marks, shift = _marks(drop, lengths.size)
     output_lengths = np.empty_like(lengths)
     chunks = -(-(shift + lengths.size) // loops_segments.CHUNK) if lengths.size else 0
     totals = np.zeros((chunks, 2), np.int64)
-    draw = _draw(drop)
+    bits, draw = _bits(x.dtype), _draw(drop)
 
     def find(start: int, stop: int) -> None:
-        loops_segments.draw_segments(lengths, output_lengths, quads, marks, shift, draw, x.size, totals, start, stop)
+        loops_segments.draw_segments(lengths, output_lengths, marks, shift, draw, x.size, totals, start, stop)
 
     parallel.run(find, chunks, lengths.size)
     if np.any(totals[:, 0] < 0) or totals[:, 0].sum() != x.size:
         check_sum(lengths, x.size)  # raises, and says what is wrong
-    inputs, outputs = (np.concatenate([[0], np.cumsum(column)]) for column in totals.T)
-    x = unlocked(np.ascontiguousarray(x))
-    y = np.empty(int(outputs[-1]), x.dtype)
-    bits = _bits(x.dtype)
-    new = np.asarray(value).view(bits)[()]
+    offsets = np.zeros((2, chunks + 1), np.int64)
+    np.cumsum(totals.T, axis=1, out=offsets[:, 1:])
+    inputs, outputs = offsets
+    source, new = unlocked(np.ascontiguousarray(x).view(bits)), np.asarray(value).view(bits)[()]
+    y = np.empty(int(outputs[-1]), bits)
 
     def fill(start: int, stop: int) -> None:
-        loops_segments.copy_segments(
-            x.view(bits), y.view(bits), lengths, marks, shift, new, inputs, outputs, start, stop
-        )
+        loops_segments.copy_segments(source, y, lengths, marks, shift, new, inputs, outputs, start, stop)
 
     parallel.run(fill, chunks, x.size)
-    return y, output_lengths
+    return y.view(x.dtype), output_lengths
 
 
 def sparse_itemwise_dropout_with_replacement(x, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
@@ -154,50 +157,47 @@ def random_words(seed: int, count: int, start: int = 0) -> np.ndarray:
 
 def _elements(x: np.ndarray, drop: Drop, values: np.ndarray, period: int, run: tuple, scale: float | None) -> tuple:
     """Apply dropout to flat x and return y and dropped."""
-    quads, marks, shift = _marks(drop, x.size)
+    marks, shift = _marks(drop, x.size)
     draw = _draw(drop)
 
     def loop(source, y, values, scales, start, stop):
-        loops_dense.elements(source, y, quads, marks, shift, values, period, run, scales, draw, start, stop)
+        loops_dense.elements(source, y, marks, shift, values, period, run, scales, draw, start, stop)
 
-    y = _selected(x, drop, values, scale, -(-(shift + x.size) // TILE), loop)
-    return y, marks[shift : shift + x.size].view(np.bool_)
+    y = _selected(x, drop, values, scale, marks.size // TILE, loop)
+    return y, marks[shift : shift + x.size]
 
 
 def _selected(
     x: np.ndarray, drop: Drop, values: np.ndarray, scale: float | None, tiles: int, loop: Callable
 ) -> np.ndarray:
     """Return y from a loop over tiles of flat x; float16 is scaled in float32."""
-    half = scale is not None and x.dtype == np.float16
-    source = x.astype(np.float32) if half else x
-    y = np.empty_like(source)
-    view = _bits(x.dtype) if scale is None else source.dtype
-    values = values.view(view) if scale is None else values.astype(source.dtype)
-    arrays = unlocked(source.view(view)), y.view(view), unlocked(values)
-    scales = _scales(drop, scale, source.dtype)
+    if scale is None:
+        view = _bits(x.dtype)
+        source, values = x.view(view), values.view(view)
+    else:
+        view = np.dtype(np.float32) if x.dtype == np.float16 else x.dtype
+        source, values = x.astype(view, copy=False), values.astype(view, copy=False)
+    y = np.empty(x.size, view)
+    source, values, scales = unlocked(source), unlocked(values), _scales(drop, scale, view)
 
     def work(start: int, stop: int) -> None:
-        loop(*arrays, scales, start * TILES, min(tiles, stop * TILES))
+        loop(source, y, values, scales, start * TILES, min(tiles, stop * TILES))
 
     parallel.run(work, -(-tiles // TILES), x.size)
-    if not half:
-        return y
+    if scale is None:
+        return y.view(x.dtype)
     with np.errstate(over="ignore"):
-        return y.astype(x.dtype)
+        return y.astype(x.dtype, copy=False)
 
 
-def _marks(drop: Drop, count: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return an array of a byte per element, as blocks and as bytes, and the number of bytes before the first."""
+def _marks(drop: Drop, count: int) -> tuple[np.ndarray, int]:
+    """Return whole tiles with room for a mark per element, and the number of marks before the first."""
     shift = drop.start % philox.WORDS_PER_BLOCK
-    tiles = -(-(shift + count) // TILE)
-    quads = np.empty(tiles * TILE // 4, np.uint32)
-    return quads, quads.view(np.uint8), shift
+    return np.empty(-(-(shift + count) // TILE) * TILE, np.bool_), shift
 
 
-def _draw(drop: Drop) -> Draw:
-    key = philox.key_of(drop.seed)
-    block = drop.start // philox.WORDS_PER_BLOCK
-    return Draw(*(np.uint64(word) for word in (drop.threshold, *key, block)))
+def _draw(drop: Drop) -> tuple[int, ...]:
+    return drop.threshold, *philox.key_of(drop.seed), drop.start // philox.WORDS_PER_BLOCK
 
 
 def _scales(drop: Drop, scale: float | None, dtype: np.dtype) -> tuple:
@@ -207,11 +207,12 @@ def _scales(drop: Drop, scale: float | None, dtype: np.dtype) -> tuple:
 def _cycle(values: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, int, tuple]:
     """Return the values that repeat over a flat array of `shape`, their period, and `run`.
 
-    `run` is (n,) if each value serves n adjacent elements. If it is (), the values are one tile longer than the period.
+    `run` is (n,) if each value serves n adjacent elements. If it is (), the values are one number, or one tile longer
+    than the period.
     """
+    if values.size == 1:
+        return values.reshape(1), 1, ()
     covered, run = _covered_axes(values.shape, shape)
-    if not covered:
-        return np.full(TILE + 1, values.reshape(-1)[0] if values.size else 0, values.dtype), 1, ()
     cycle = np.broadcast_to(values.reshape(_inner_shape(values.shape, covered)), covered).reshape(-1)
     if run:
         return cycle, cycle.size, run
@@ -223,24 +224,28 @@ def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None)
     y, dropped = np.empty_like(source), np.empty(x.count, np.bool_)
     view = _bits(source.dtype) if scale is None else source.dtype
     values = np.ascontiguousarray(replacement, source.dtype)
-    steps = tuple(map(np.uint64, x.as_rows_and_columns(x.shape[1], 1)))
+    steps, (_, width) = x.as_rows_and_columns(x.shape[1], 1), x.as_rows_and_columns(*x.shape)
     value_steps = ()
     if values.size > 1:
         of_rows, of_columns = (step // values.itemsize for step in np.broadcast_to(values, x.shape).strides)
-        value_steps = tuple(map(np.uint64, x.as_rows_and_columns(of_rows, of_columns)))
+        value_steps = x.as_rows_and_columns(of_rows, of_columns)
     scales = _scales(drop, scale, source.dtype)
-    arrays = unlocked(source.view(view)), y.view(view), dropped, unlocked(x.bounds), unlocked(x.minors), steps
+    arrays = unlocked(source.view(view)), y.view(view), dropped, unlocked(x.bounds), unlocked(x.minors)
     values = unlocked(values.reshape(-1).view(view))
-    draw = _draw(Drop(drop.ratio, drop.seed))
+    draw, out_of_place = _draw(drop), []
 
     def work(start: int, stop: int) -> None:
-        begin, end = start * ENTRIES, min(stop * ENTRIES, x.count)
-        loops_sparse.entries(*arrays, values, value_steps, scales, draw, np.uint64(drop.start), begin, end)
+        begin, end = start * ENTRIES, min(stop * ENTRIES, source.size)
+        given = *arrays, width, steps, values, value_steps, scales, draw, drop.start
+        out_of_place.append(loops_sparse.entries(*given, begin, end))
 
-    parallel.run(work, -(-x.count // ENTRIES), x.count)
+    parallel.run(work, -(-source.size // ENTRIES), source.size)
+    if any(out_of_place):
+        check_entries("x", x)  # raises, unless the entries of a line are in another order
     return x.like(y), x.like(dropped)
 
 
+@functools.cache
 def _bits(dtype: np.dtype) -> np.dtype:
     return np.dtype(f"u{dtype.itemsize}")
 

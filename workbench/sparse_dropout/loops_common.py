@@ -21,11 +21,18 @@ part = compiler(forceinline=True)
 
 u, u64 = np.uintp, np.uint64  # unsigned indices need no test for Python's negative ones
 
-# The parameters of draws: `block` is the counter of the first block, `key0` and `key1` are the seed.
+# The parameters of draws: `block` is the counter of the first block, `key0` and `key1` are the seed. Python gives them
+# to a kernel as a plain tuple of ints, which takes a quarter of the time of a named tuple of uint64.
 Draw = namedtuple("Draw", "threshold key0 key1 block")
 
 ZERO = u64(0)
 BYTES = (u64(1), u64(1 << 8), u64(1 << 16), u64(1 << 24))
+
+
+@part
+def drawn_as(numbers):
+    """Return the parameters of draws, from a tuple of them, as uint64."""
+    return Draw(u64(numbers[0]), u64(numbers[1]), u64(numbers[2]), u64(numbers[3]))
 
 
 @part
@@ -101,4 +108,5 @@ def select_tile(x, y, at, marks, m, values, period, run, buffer, count, scale):
 @kernel
 def words(out, draw):
     """Write the words from block `draw.block` onwards to out (4 * blocks,)."""
+    draw = drawn_as(draw)
     write_words(out, draw.block, u(out.shape[0] // 4), draw.key0, draw.key1)

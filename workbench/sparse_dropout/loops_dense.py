@@ -8,21 +8,35 @@ gradient   compute the gradient, with the sums for the replacement's gradient
 import numpy as np
 
 from workbench.compiling import compiler, prefetch_tile
-from workbench.sparse_dropout.loops_common import TILE, draw_block, draw_marks, kernel, part, select_tile, u, u64
+from workbench.sparse_dropout.loops_common import (
+    TILE,
+    draw_block,
+    draw_marks,
+    drawn_as,
+    kernel,
+    part,
+    select_tile,
+    u,
+    u64,
+)
 
 sums_kernel = compiler(fastmath={"reassoc"})  # sums in vectors; their order is the same in every run
 sums_part = compiler(forceinline=True, fastmath={"reassoc"})
 
 
 @kernel
-def elements(x, y, quads, marks, shift, values, period, run, scale, draw, start, stop):
+def elements(x, y, marks, shift, values, period, run, scale, draw, start, stop):
     """Apply dropout to tiles start .. stop of x (n,) and write the result to y (n,).
 
-    `marks` are the bytes of `quads`. The first `shift` bytes do not belong to x, so that a block of words is never
-    split; tiles are counted in `marks`. The replacement of element i is values[i % period], or with run = (r,)
-    values[i // r % len(values)]; without a run, `values` continues for one tile beyond its period.
+    `marks` has whole tiles of bytes, by which tiles are counted. Its first `shift` bytes do not belong to x, so that a
+    block of words is never split. The replacement of element i is values[i % period], or with run = (r,)
+    values[i // r % len(values)]. Without a run, `values` continues for one tile beyond its period, or is one number.
     """
-    buffer = np.empty(TILE, values.dtype)
+    draw, quads, buffer = drawn_as(draw), marks.view(np.uint32), np.empty(TILE, values.dtype)
+    if not len(run) and values.shape[0] == 1:
+        for i in range(TILE):
+            buffer[i] = values[0]
+        values = buffer
     first, end = u(shift), u(shift) + u(x.shape[0])
     for tile in range(u(start), u(stop)):
         m = tile * u(TILE)
@@ -63,10 +77,11 @@ def runs(x, y, marks, begins, length, first, values, period, run, scale, draw, s
     """Apply dropout to tiles start .. stop of x (n,), runs of `length` elements of a larger array; write to y (n,).
 
     Element i of run r has word first + begins[r] + i. The blocks of a tile are listed before they are drawn, so that
-    short runs are drawn in vectors too. A run never needs more blocks than elements. `values` is as in `elements`.
+    short runs are drawn in vectors too. A run never needs more blocks than elements. `values` is as in `elements`, but
+    at least a tile long.
     """
     blocks, quads, buffer = np.empty(TILE, np.uint64), np.empty(TILE, np.uint32), np.empty(TILE, values.dtype)
-    drawn = quads.view(np.uint8)
+    draw, drawn = drawn_as(draw), quads.view(np.uint8)
     for tile in range(u(start), u(stop)):
         at = tile * u(TILE)
         prefetch_tile(x, y, at, TILE)

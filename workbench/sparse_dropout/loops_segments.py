@@ -6,17 +6,18 @@ copy_segments   copy stretches of kept values and replace dropped segments
 
 import numpy as np
 
-from workbench.sparse_dropout.loops_common import draw_marks, kernel, part, u
+from workbench.sparse_dropout.loops_common import draw_marks, drawn_as, kernel, part, u
 
 CHUNK = 4096  # segments in a job; a multiple of four, so that jobs do not share a block of words
 
 
 @kernel
-def draw_segments(lengths, output_lengths, quads, marks, shift, draw, size, totals, start, stop):
+def draw_segments(lengths, output_lengths, marks, shift, draw, size, totals, start, stop):
     """Draw the segments of chunks start .. stop, write their output lengths, and add them up.
 
     totals[chunk] is (values read, values written), or (-1, segment) if a length is negative or above `size`.
     """
+    draw, quads = drawn_as(draw), marks.view(np.uint32)
     first, end = u(shift), u(shift) + u(lengths.shape[0])
     for chunk in range(u(start), u(stop)):
         m = chunk * u(CHUNK)

@@ -11,7 +11,7 @@ SparseItemwiseDropoutWithReplacement. The element-wise form applies the same for
 import numpy as np
 
 from workbench import philox
-from workbench.sparse_dropout.inputs import Drop, check_sum
+from workbench.sparse_dropout.inputs import Drop, check_entries, check_sum
 from workbench.sparse_dropout.sparse_entries import Stored
 
 
@@ -76,6 +76,7 @@ def _wide(dtype: np.dtype) -> np.dtype:
 
 
 def _stored(x: Stored, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:
+    check_entries("x", x)
     rows, columns = x.as_rows_and_columns(x.majors, x.minors)
     place = rows.astype(np.uint64) * np.uint64(x.matrix.shape[1]) + columns.astype(np.uint64) + np.uint64(drop.start)
     dropped = philox.words_at(drop.seed, place) * philox.UNIT < drop.ratio

@@ -13,13 +13,13 @@ from workbench.sparse_lp.loops_common import (
     exp2,
     f32,
     f64,
-    i64,
     kernel,
     log2,
     log2_single,
     part,
     power,
     power_single,
+    times_two_to,
     u,
 )
 
@@ -27,6 +27,8 @@ sums_part = compiler(fastmath={"contract", "reassoc"}, forceinline=True)  # the 
 
 # Variants: the formula for the penalty and the slope of a weight.
 COUNT, ROOT, ABSOLUTE, SQUARE, POWER, SINGLE_POWER = 1, 2, 3, 4, 5, 6
+
+NEAR = f32(120)  # exponents of powers up to this, to the base 2, are within the range of float32
 
 
 @sums_part
@@ -48,21 +50,24 @@ def _add_powers(w, at, count, kind, p):
 
 
 @part
-def _powers_single(w, at, count, p, factors, exponents):
-    """Write float32 factors and exponents of |w|^p = factor 2^exponent; `p` is as in `power_single`."""
+def _powers_single(w, at, count, p, powers):
+    """Write float32 powers |w|^p; return whether one may be out of range. `p` is as in `power_single`."""
+    far = False
     for i in range(count):
         size = abs(w[at + i])
         whole, fraction = log2_single(size)
-        factor, exponents[i] = power_single(whole, fraction, p)
-        factor = f32(0) if size == f32(0) else factor
-        factors[i] = factor if size < f32(np.inf) else size  # an infinity or NaN
+        factor, exponent = power_single(whole, fraction, p)
+        far |= (abs(exponent) > NEAR) & (size > f32(0))
+        power = f32(0) if size == f32(0) else times_two_to((factor, exponent))
+        powers[i] = power if size < f32(np.inf) else size  # an infinity or NaN
+    return far
 
 
 @sums_part
-def _sum_single(factors, exponents, count):
+def _sum_single(powers, count):
     total = 0.0
     for i in range(count):
-        total += f64(factors[i]) * i64((i64(exponents[i]) + i64(1023)) << i64(52)).view(np.float64)
+        total += f64(powers[i])
     return total
 
 
@@ -81,7 +86,7 @@ def penalty(w, mask, kind, p, threshold, totals, start, stop):
     `p` is a number, or for SINGLE_POWER four, see `power_single`.
     """
     step = u(64 // w.itemsize)
-    factors, exponents = np.empty(TILE, np.float32), np.empty(TILE, np.float32)
+    powers = np.empty(TILE, np.float32)
     for job in range(u(start), u(stop)):
         end = min((job + u(1)) * u(SAMPLE), u(w.shape[0]))
         total = 0.0
@@ -90,8 +95,10 @@ def penalty(w, mask, kind, p, threshold, totals, start, stop):
                 prefetch_to_write(w, at + u(AHEAD) + line)
             count = min(u(TILE), end - at)
             if len(kind) == SINGLE_POWER:
-                _powers_single(w, at, count, p, factors, exponents)
-                total += _sum_single(factors, exponents, count)
+                if _powers_single(w, at, count, p, powers):
+                    total += _add_powers(w, at, count, kind, f64(p[0]) + f64(p[1]))
+                else:
+                    total += _sum_single(powers, count)
             elif count == u(TILE):
                 total += _add_powers(w, at, u(TILE), kind, p)
             else:

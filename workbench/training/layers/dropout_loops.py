@@ -16,8 +16,7 @@ def stacks(x, y, dropped, rows, ratios, scaled, scale, seeds, words):
     """
     n, period, one = u(x.shape[1]), u(rows.shape[1]), x.dtype.type(1)
     tiles = (n + u(TILE + 2)) // u(TILE)  # the first block may begin with 3 words of the world before
-    quads, values = np.empty(tiles * u(TILE // 4), np.uint32), np.empty(period + u(TILE), x.dtype)
-    marks = quads.view(np.uint8)
+    marks, values = np.empty(tiles * u(TILE), np.bool_), np.empty(period + u(TILE), x.dtype)
     for w in range(u(x.shape[0])):
         for i in range(u(values.shape[0])):
             values[i] = rows[w % u(rows.shape[0]), i] if i < period else values[i - period]
@@ -27,7 +26,7 @@ def stacks(x, y, dropped, rows, ratios, scaled, scale, seeds, words):
         scales = (x.dtype.type(ratio if inside else 0.0), scale[w])
         draw = Draw(u64(np.ceil(ratio * 4294967296.0)), seeds[w] & LOW, seeds[w] >> HALF, start >> u64(2))
         shift = u(start & u64(3))
-        elements(x[w], y[w], quads, marks, shift, values, period, (), scales, draw, u(0), tiles)
+        elements(x[w], y[w], marks, shift, values, period, (), scales, draw, u(0), tiles)
         for i in range(n):
             dropped[w, i] = marks[shift + i]
 
