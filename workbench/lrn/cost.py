@@ -186,8 +186,9 @@ def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], rea
 
 
 def _summing(terms: int) -> int:
-    """Return the number of loads and stores of a sum: up to five terms at once, then passes of eight, two and one."""
-    return min(terms, FIVE) + 1 + _adding(terms - FIVE)
+    """Return the number of loads and stores of a sum: five, three or one at once, then passes of eight, two and one."""
+    at_once = FIVE if terms >= FIVE else 3 if terms >= 3 else 1
+    return at_once + 1 + _adding(terms - at_once)
 
 
 def _adding(terms: int) -> int:
