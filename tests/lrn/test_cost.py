@@ -209,8 +209,9 @@ def test_the_loops_load_and_store_about_as_often_as_is_estimated(kind, size, dir
     ("shape", "options", "forward", "gradient"),
     [
         # A window of three: three loads, a store, and again for dx. Of a column of four 2, 3, 3 and 2 terms are there;
-        # the second of two is added in a pass of its own, which makes five accesses.
-        ((1, 4, 6), {}, 4.5 + 3, 4.5 + 4 + 9),
+        # the second of two is added in a pass of its own, which makes five accesses. The gradient
+        # moves two of four rows of two arrays.
+        ((1, 4, 6), {}, 4.5 + 3, 4.5 + 4 + 9 + 2),
         # Laid out and taken up: two accesses each of squares and sums; of terms and their sums too.
         ((1, 4), {}, 4 + 4 + 3, 2 * (4 + 4) + 9),
         # Three terms down and three along; short rows are laid out and taken up, twice. Long rows are not.

@@ -168,6 +168,7 @@ def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], rea
                          existing rows, and `_summing_along`, of others
 
     Then the forward pass accesses sums, x and y. The gradient accesses sums, x, dy, direct, term; sums, direct, x, dx.
+    Channels first, it moves a window's rows of direct and term once.
     """
     times, finish = (2, 9) if direction == "gradient" else (1, 3)
     whole = [_summing_along(min(2 * reach, 2 * shape[axis] - 2) + 1) for axis in axes]
@@ -178,9 +179,11 @@ def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], rea
     five = reach == FIVE // 2
     if last or len(shape) == 2:
         return times * (8 if five else whole[0] + 4) + finish
+    length = shape[axes[0]]
+    if direction == "gradient":
+        finish += 4 * 2 * reach / length
     if five:
         return times * 4 + finish
-    length = shape[axes[0]]
     back = _summing_rows(length, reach, clipped=False) if direction == "gradient" else 0
     return (_summing_rows(length, reach) + back) / length + finish
 
