@@ -183,7 +183,7 @@ def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], rea
     if direction == "gradient":
         finish += 4 * 2 * reach / length
     if five:
-        return times * 4 + finish
+        return times * 4 + 15 / length + finish  # the six rows at the ends are summed before: four together, and two
     back = _summing_rows(length, reach, clipped=False) if direction == "gradient" else 0
     return (_summing_rows(length, reach) + back) / length + finish
 
