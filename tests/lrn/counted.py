@@ -30,7 +30,7 @@ class Counted:
         self.array[place] = value
 
 
-LOOPS = ["powers_of_two", "loops_common", "loops_channels_first", "loops_channels_last", "loops_within"]
+LOOPS = ["powers_of_two", "loops_common", "loops_sums", "loops_channels_first", "loops_channels_last", "loops_within"]
 
 
 def plain_loops(monkeypatch, tally, name):

@@ -61,7 +61,8 @@ def test_widths_around_the_blocks(pixels, size):
 
 @pytest.mark.parametrize("size", [13, 15, 17, 27])
 def test_windows_of_several_passes(size):
-    # After five terms passes of eight, of two and of one are added; at the ends of the channels any number is left.
+    # Across rows, four windows share most terms, and at the ends of the channels any number is left for each. Along a
+    # row, sums of three, four and five terms are summed; 13 and 17 terms leave one over, 27 leave two.
     compare(both_signs((2, 40, 259)), both_signs((2, 40, 259), seed=1), **{**PAPER, "size": size})
     compare(both_signs((7, 40)), both_signs((7, 40), seed=1), **{**PAPER, "size": size})
 

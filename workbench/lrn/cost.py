@@ -12,7 +12,7 @@ The `form` says how a window of n (across) or n x n (within) elements is summed:
     direct      add all terms: n or n^2
     separable   add along one axis of the square, then along the other: 2n
     running     update the neighbour's sum: one addition and one subtraction along each axis for any n; squares once.
-                No engine does this because the running sum loses digits by cancellation (see `loops_common`)
+                No engine does this because the running sum loses digits by cancellation (see `loops_sums`)
 
 Not counted: neighbours outside the array, zeros that a loop adds in their place, halos that two jobs both compute, and
 the flags of one byte per job.
@@ -48,6 +48,7 @@ GRADIENT_TERMS = Cost(other_flops=3) + Cost(other_flops=1, multiply_adds=1)
 
 GUARDS = {"forward": 2, "gradient": 5}  # comparisons per element that find what plain arithmetic cannot compute
 FIVE = 5  # number of terms that the loops add up in registers
+GROUP, LONG = 4, 9  # as in `loops_sums`, which this module does not import, as it needs a compiler
 WIDE = 8  # bytes of a float64, the type the reference computes in
 
 
@@ -160,29 +161,71 @@ def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], rea
     The error is within 15 percent if an axis is at least two windows long and a row about as long as a block.
     Window sums are computed once in the forward pass and twice in the gradient. By kind of loop:
 
-        channels first   `_summing` over the existing terms; four accesses for a window of five, summed where it is used
-        channels last    `_summing` over the window, of rows that are copied to a buffer with gaps and back; eight
-                         accesses for a window of five, which uses four masks instead
-        within           `_summing` along both axes; short rows are copied to a buffer and back, twice
+        channels first   `_summing_rows`; four accesses for a window of five, summed where it is used
+        channels last    `_summing_along`, of squares or terms that are copied to a buffer with gaps, from which the
+                         sums are copied; eight accesses for a window of five, which uses four masks instead
+        within           `_summing_along` along both axes, of short rows that are copied so too; `_summing` over the
+                         existing rows, and `_summing_along`, of others
 
     Then the forward pass accesses sums, x and y. The gradient accesses sums, x, dy, direct, term; sums, direct, x, dx.
+    Channels first, it moves a window's rows of direct and term once.
     """
     times, finish = (2, 9) if direction == "gradient" else (1, 3)
-    there = sum(map(_summing, _terms(shape[axes[0]], reach))) / shape[axes[0]]
-    whole = [_summing(min(2 * reach, 2 * shape[axis] - 2) + 1) for axis in axes]
+    whole = [_summing_along(min(2 * reach, 2 * shape[axis] - 2) + 1) for axis in axes]
     if len(axes) == 2:
         short = shape[axes[1]] * (shape[3] if last else 1) < SHORT_ROW
-        return times * (there + whole[1] + 4 * short) + finish
+        there = sum(map(_summing, _terms(shape[axes[0]], reach))) / shape[axes[0]]
+        return times * (whole[0] + 4 + whole[1] if short else there + whole[1]) + finish
     five = reach == FIVE // 2
     if last or len(shape) == 2:
-        return times * 8 + finish if five else times * whole[0] + 2 + 2 * times + finish
-    return times * 4 + finish if five else there + (times - 1) * whole[0] + finish
+        return times * (8 if five else whole[0] + 4) + finish
+    length = shape[axes[0]]
+    if direction == "gradient":
+        finish += 4 * 2 * reach / length
+    if five:
+        return times * 4 + 15 / length + finish  # the six rows at the ends are summed before: four together, and two
+    back = _summing_rows(length, reach, clipped=False) if direction == "gradient" else 0
+    return (_summing_rows(length, reach) + back) / length + finish
 
 
 def _summing(terms: int) -> int:
-    """Return the number of loads and stores of a sum: up to five terms at once, then passes of eight, two and one."""
-    passes, rest = divmod(max(0, terms - FIVE), 8)
-    return terms + 1 + 2 * (passes + rest // 2 + rest % 2)
+    """Return the number of loads and stores of a sum: five, three or one at once, then passes of eight, two and one."""
+    at_once = FIVE if terms >= FIVE else 3 if terms >= 3 else 1
+    return at_once + 1 + _adding(terms - at_once)
+
+
+def _adding(terms: int) -> int:
+    """Return the number of loads and stores that add terms to a sum in passes of eight, two and one."""
+    passes, rest = divmod(max(0, terms), 8)
+    return max(0, terms) + 2 * (passes + rest // 2 + rest % 2)
+
+
+def _summing_along(terms: int) -> int:
+    """Return the number of loads and stores of a sum along a row: of many terms in two steps and what they leave."""
+    if terms < LONG:
+        return _summing(terms)
+    few = math.isqrt(terms)
+    return _summing(few) + _summing(terms // few) + _adding(terms % few)
+
+
+def _summing_rows(length: int, reach: int, clipped: bool = True) -> int:
+    """Return the number of loads and stores of the sums of `length` rows, GROUP of them at a time.
+
+    The rows that all windows have in common are summed once. Each window loads this sum and the rows that it has alone,
+    in one pass if they are GROUP - 1. If not `clipped`, zeros are added where rows do not exist.
+    """
+    begin, end = (0, length) if clipped else (-reach, length + reach)
+    total = 0
+    for first in range(0, length, GROUP):
+        windows = [(max(begin, r - reach), min(end, r + reach + 1)) for r in range(first, min(length, first + GROUP))]
+        low, high = windows[-1][0], windows[0][1]
+        if len(windows) < GROUP or high <= low:
+            total += sum(_summing(bottom - top) for top, bottom in windows)
+            continue
+        alone = [(low - top, bottom - high) for top, bottom in windows]
+        total += _summing(high - low)
+        total += sum(1 + GROUP if a + b == GROUP - 1 else 2 + _adding(a) + _adding(b) for a, b in alone)
+    return total
 
 
 def _of_reference(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], reach: int, itemsize: int) -> Cost:

@@ -28,6 +28,7 @@ from workbench.lrn.window import CONVERTED, SHORT_ROW, Window, compute_dtype, sa
 NATIVE = (np.dtype(np.float32), np.dtype(np.float64))  # types that the loops read without conversion
 ROW = 16384  # pixels of a forward tile: long rows, so that they are few and do not interrupt prefetching
 GRADIENT_ROW = 4096  # pixels of a gradient tile: smaller, because the gradient keeps more rows
+SUMMED_ROW = 1024  # pixels of a tile if windows hold more than five: sums of several rows stay in the near cache
 CHUNK = 32768  # elements in the rows that the gradient processes at a time
 BUFFER = 16384  # elements of a tile that holds pixels with all their channels
 BAND = 32  # image rows in a job
@@ -192,7 +193,8 @@ def _plan(shape: tuple[int, ...], window: Window, axes: tuple[int, ...], directi
 
 
 def _planes_plan(batch: int, channels: int, pixels: int, window: Window, direction: str) -> _Plan:
-    tiles = -(-pixels // (ROW if direction == "forward" else GRADIENT_ROW))
+    row = SUMMED_ROW if sum(window.clipped(channels)) > 4 else ROW if direction == "forward" else GRADIENT_ROW
+    tiles = -(-pixels // row)
     tile = min(pixels, -(-pixels // tiles // BLOCK) * BLOCK)  # tiles of nearly equal size
     tiles = -(-pixels // tile)
     chunk = () if direction == "forward" else (max(4, CHUNK // tile),)

@@ -10,9 +10,9 @@ from workbench.lrn.loops_common import (
     gradient_terms,
     kernel,
     normalize,
-    sum_window,
     u,
 )
+from workbench.lrn.loops_sums import GROUP, sum_rows
 
 
 @kernel
@@ -21,24 +21,27 @@ def forward(x, y, start, stop, shape, tile, before, after, power, scalars, limit
     _, channels, pixels = shape
     tiles = (pixels + tile - 1) // tile
     step = u(pixels)
-    sums = np.empty(tile, x.dtype)
+    sums = np.empty(GROUP * tile, x.dtype)
+    core = np.empty(BLOCK, x.dtype)
     for job in range(start, stop):
         n, begin = job // tiles, job % tiles * tile
         origin = n * channels * pixels + begin
         width = min(pixels, begin + tile) - begin
+        jump = u(pixels - width)
         ok = True
         r = 0
         while r < channels:
             at = u(origin + r * pixels)
             if before == 2 and after == 2 and 2 <= r < channels - 2:
                 # If a tile is a whole image, the rows that have all five neighbours form one long row.
-                rows = channels - 4 if width == pixels else 1
-                ok &= normalize(x, at, step, (), u(BLOCK), y, at, u(rows * width), power, scalars, limits)
+                rows = channels - 2 - r if width == pixels else 1
+                ok &= normalize(x, at, step, (), u(BLOCK), y, at, u(rows * width), jump, power, scalars, limits)
             else:
-                rows = 1
-                first, last = max(0, r - before), min(channels, r + after + 1)
-                sum_window(SQUARES, x, u(origin + first * pixels), step, last - first, sums, u(0), u(width))
-                ok &= normalize(x, at, u(0), (sums,), u(tile), y, at, u(width), power, scalars, limits)
+                rows = min(GROUP, channels - r)
+                sum_rows(SQUARES, x, u(origin), step, r, rows, channels, before, after, core, sums, u(tile), u(width))
+                for k in range(rows):
+                    to, total = at + u(k) * step, (sums[k * tile :],)
+                    ok &= normalize(x, to, u(0), total, u(tile), y, to, u(width), jump, power, scalars, limits)
             r += rows
         safe[job] = ok
 
@@ -51,7 +54,8 @@ def gradient(dy, x, dx, start, stop, shape, tile, chunk, before, after, power, s
     kept = before + after
     five = before == 2 and after == 2
     step, pitch = u(pixels), u(tile)
-    sums = np.empty(tile, x.dtype)
+    sums = np.empty(GROUP * tile, x.dtype)
+    core = np.empty(BLOCK, x.dtype)
     direct = np.empty((kept + chunk) * tile, x.dtype)
     term = np.empty((kept + chunk) * tile, x.dtype)
     for job in range(start, stop):
@@ -67,7 +71,7 @@ def gradient(dy, x, dx, start, stop, shape, tile, chunk, before, after, power, s
             r = first
             while r < last:
                 at, to = u(origin + r * pixels), u((kept + r - first) * tile)
-                rows = 1
+                rows, length = 1, u(width)
                 if five and 2 <= r < channels - 2:
                     rows = min(last, channels - 2) - r if whole else 1
                     length = u(rows * width)
@@ -75,24 +79,30 @@ def gradient(dy, x, dx, start, stop, shape, tile, chunk, before, after, power, s
                         dy, x, at, step, (), u(BLOCK), direct, term, to, length, jump, power, scalars, limits
                     )
                 elif r < channels:
-                    above, below = max(0, r - before), min(channels, r + after + 1)
-                    sum_window(SQUARES, x, u(origin + above * pixels), step, below - above, sums, u(0), u(width))
-                    ok &= gradient_terms(
-                        dy, x, at, u(0), (sums,), pitch, direct, term, to, u(width), jump, power, scalars, limits
-                    )
+                    rows = min(GROUP, min(last, channels) - r)
+                    sum_rows(SQUARES, x, u(origin), step, r, rows, channels, before, after, core, sums, pitch, length)
+                    for k in range(rows):
+                        one, total, place = at + u(k) * step, (sums[k * tile :],), to + u(k) * pitch
+                        ok &= gradient_terms(
+                            dy, x, one, u(0), total, pitch, direct, term, place, length, jump, power, scalars, limits
+                        )
                 else:
                     term[(kept + r - first) * tile :][:tile] = 0
                 r += rows
             i = max(0, first - before)  # its window, i - after to i + before, is complete
             while i < last - before:
                 place, to = u((kept + i - first) * tile), u(origin + i * pixels)
-                rows = last - before - i if whole else 1
+                rows, length = last - before - i if whole else 1, u(width)
                 if five:
                     length = u(rows * width)
                     add_terms(term, place, pitch, (), u(BLOCK), direct, place, x, dx, to, length, jump, scalars)
                 else:
-                    sum_window(VALUES, term, place - u(after) * pitch, pitch, kept + 1, sums, u(0), u(width))
-                    add_terms(term, u(0), u(0), (sums,), pitch, direct, place, x, dx, to, u(width), jump, scalars)
+                    rows = min(GROUP, last - before - i)
+                    row, height = kept + i - first, kept + chunk
+                    sum_rows(VALUES, term, u(0), pitch, row, rows, height, after, before, core, sums, pitch, length)
+                    for k in range(rows):
+                        at, one, total = place + u(k) * pitch, to + u(k) * step, (sums[k * tile :],)
+                        add_terms(term, u(0), u(0), total, pitch, direct, at, x, dx, one, length, jump, scalars)
                 i += rows
             passed = u((last - first) * tile)
             for k in range(u(kept * tile)):

@@ -9,12 +9,13 @@ from workbench.lrn.loops_common import (
     add_terms,
     collect_rows,
     gradient_terms,
+    inner,
     kernel,
     normalize,
     spread_rows,
-    sum_window,
     u,
 )
+from workbench.lrn.loops_sums import sum_long_row
 
 
 @kernel
@@ -30,6 +31,14 @@ def _neighbour_masks(channels, like):
     return masks[0], masks[1], masks[2], masks[3]
 
 
+@inner
+def _sum_neighbours(values, rows, channels, gap, before, terms, spread, sums):
+    """Set sums to those of `terms` neighbours, the first of them `before` elements earlier, in rows with gaps."""
+    width = u(rows * (channels + gap) - gap)  # from the start of the first row to the end of the last
+    sum_long_row(VALUES, values, u(gap - before), u(1), terms, sums, spread, u(gap), width)
+    collect_rows(spread, rows, channels, gap, sums)
+
+
 @kernel
 def forward(x, y, start, stop, shape, tile, before, after, power, scalars, limits, safe):
     """Normalize across the last axis of `shape` (pixels, channels); a job is a tile of pixels."""
@@ -38,21 +47,18 @@ def forward(x, y, start, stop, shape, tile, before, after, power, scalars, limit
     masks = _neighbour_masks(channels, x)
     gap = max(before, after)
     pitch = channels + gap
-    values = np.zeros(gap + tile * pitch, x.dtype)
-    sums = np.empty(tile * pitch, x.dtype)
-    out = np.empty(gap + tile * pitch, x.dtype)
+    squares = np.zeros(gap + tile * pitch, x.dtype)
+    spread = np.empty(gap + tile * pitch, x.dtype)
+    sums = np.empty(gap + tile * pitch, x.dtype)
     for job in range(start, stop):
         first, last = job * tile, min(pixels, job * tile + tile)
+        at, width = u(first * channels), u((last - first) * channels)
         if five and first > 0 and last < pixels:  # there is memory beyond the tile; the masks remove its values
-            at, width = u(first * channels), u((last - first) * channels)
-            safe[job] = normalize(x, at, u(1), masks, u(channels), y, at, width, power, scalars, limits)
+            safe[job] = normalize(x, at, u(1), masks, u(channels), y, at, width, u(0), power, scalars, limits)
             continue
-        width = u((last - first) * pitch - gap)  # from the start of the first row to the end of the last
-        inside = u(gap)
-        spread_rows(x, first, last, channels, gap, values)
-        sum_window(SQUARES, values, u(gap - before), u(1), before + after + 1, sums, u(0), width)
-        safe[job] = normalize(values, inside, u(0), (sums,), width, out, inside, width, power, scalars, limits)
-        collect_rows(out, first, last, channels, gap, y)
+        spread_rows(SQUARES, x, first, last, channels, gap, squares)
+        _sum_neighbours(squares, last - first, channels, gap, before, before + after + 1, spread, sums)
+        safe[job] = normalize(x, at, u(0), (sums,), width, y, at, width, u(0), power, scalars, limits)
 
 
 @kernel
@@ -63,17 +69,17 @@ def gradient(dy, x, dx, start, stop, shape, tile, before, after, power, scalars,
     masks = _neighbour_masks(channels, x)
     gap = max(before, after)
     pitch = channels + gap
-    values = np.zeros(gap + tile * pitch, x.dtype)
-    above = np.zeros(gap + tile * pitch, x.dtype)
-    term = np.zeros(gap + tile * pitch + gap, x.dtype)
-    direct = np.empty(gap + tile * pitch, x.dtype)
-    sums = np.empty(tile * pitch, x.dtype)
-    out = np.empty(gap + tile * pitch, x.dtype)
+    squares = np.zeros(gap + tile * pitch, x.dtype)
+    terms = np.zeros(gap + tile * pitch, x.dtype)
+    spread = np.empty(gap + tile * pitch, x.dtype)
+    sums = np.empty(gap + tile * pitch, x.dtype)
+    term = np.zeros(gap + tile * channels + gap, x.dtype)
+    direct = np.empty(gap + tile * channels, x.dtype)
     inside = u(gap)
     for job in range(start, stop):
         first, last = job * tile, min(pixels, job * tile + tile)
+        at, width, period = u(first * channels), u((last - first) * channels), u(channels)
         if five and first > 0 and last < pixels:
-            at, width, period = u(first * channels), u((last - first) * channels), u(channels)
             end = gap + (last - first) * channels
             term[end : end + gap] = 0  # a mask of 0 must multiply something finite
             safe[job] = gradient_terms(
@@ -81,15 +87,11 @@ def gradient(dy, x, dx, start, stop, shape, tile, before, after, power, scalars,
             )
             add_terms(term, inside, u(1), masks, period, direct, inside, x, dx, at, width, u(0), scalars)
             continue
-        used = (last - first) * pitch - gap
-        width = u(used)
-        spread_rows(x, first, last, channels, gap, values)
-        spread_rows(dy, first, last, channels, gap, above)
-        sum_window(SQUARES, values, u(gap - before), u(1), before + after + 1, sums, u(0), width)
+        spread_rows(SQUARES, x, first, last, channels, gap, squares)
+        _sum_neighbours(squares, last - first, channels, gap, before, before + after + 1, spread, sums)
         safe[job] = gradient_terms(
-            above, values, inside, u(0), (sums,), width, direct, term, inside, width, u(0), power, scalars, limits
+            dy, x, at, u(0), (sums,), width, direct, term, u(0), width, u(0), power, scalars, limits
         )
-        term[gap + used : gap + used + gap] = 0  # clear what an earlier, longer job left after the last row
-        sum_window(VALUES, term, u(gap - after), u(1), before + after + 1, sums, u(0), width)
-        add_terms(term, u(0), u(0), (sums,), width, direct, inside, values, out, inside, width, u(0), scalars)
-        collect_rows(out, first, last, channels, gap, dx)
+        spread_rows(VALUES, term, 0, last - first, channels, gap, terms)
+        _sum_neighbours(terms, last - first, channels, gap, after, before + after + 1, spread, sums)
+        add_terms(term, u(0), u(0), (sums,), width, direct, u(0), x, dx, at, width, u(0), scalars)

@@ -6,8 +6,8 @@ These techniques make the loops fast; each was measured:
                overlaps the one before it, so a block may assign values but must not accumulate them.
     prefetch   Each block prefetches the memory of a later block. With five loads per element, the processor alone does
                not look far enough ahead. Prefetching halves the time of a batch that is larger than the cache.
-    windows    Sums are direct: five terms in registers (the size that every published network uses), other sizes in
-               passes over a row that stays in the L1 cache. There is no running sum and so no cancellation.
+    windows    Five terms, the size that every published network uses, are summed in registers, where the sum is used.
+               Sums of other sizes are made before, with `loops_sums`.
     powers     The method of computing a power is a `variant`: each has a loop without branches.
 
 Each loop sets `safe[job]` to whether the job's numbers stayed within `limits`. If they did not, the caller computes
@@ -152,11 +152,10 @@ def _two_powers(s, power, scalars):
 
 
 @part
-def _prefetch_block(x, at, y, to):
-    """Prefetch a block of x to read and a block of y to write, AHEAD elements after `at` and `to`."""
-    for line in range(u(0), u(FORWARD_BLOCK), u(LINE)):
-        prefetch_to_read(x, at + u(AHEAD) + line)
-        prefetch_to_write(y, to + u(AHEAD) + line)
+def _ahead(o, width, jump):
+    """Return the position AHEAD elements after `o`; past the row's end skip `jump` elements to the next row."""
+    ahead = o + u(AHEAD)
+    return ahead + jump if ahead >= width else ahead
 
 
 # Variants: sum squares (for the scale) or values (for the gradient).
@@ -164,7 +163,7 @@ SQUARES, VALUES = variant(1), variant(0)
 
 
 @part
-def _summand(squared, value):
+def summand(squared, value):
     return value * value if len(squared) else value
 
 
@@ -177,9 +176,9 @@ def _window_sum(squared, window, x, middle, step, o, i):
     """
     if len(window) == 1:
         return window[0][o + i]
-    a, b = _summand(squared, x[middle - u(2) * step + i]), _summand(squared, x[middle - step + i])
-    c = _summand(squared, x[middle + i])
-    d, e = _summand(squared, x[middle + step + i]), _summand(squared, x[middle + u(2) * step + i])
+    a, b = summand(squared, x[middle - u(2) * step + i]), summand(squared, x[middle - step + i])
+    c = summand(squared, x[middle + i])
+    d, e = summand(squared, x[middle + step + i]), summand(squared, x[middle + u(2) * step + i])
     if len(window) == 0:
         return ((a + b) + (d + e)) + c
     return ((window[0][o + i] * a + window[1][o + i] * b) + c) + (window[2][o + i] * d + window[3][o + i] * e)
@@ -207,26 +206,25 @@ def _normalize_block(x, at, step, window, o, y, to, length, power, scalars, limi
 
 
 @inner
-def normalize(x, at, step, window, period, y, to, width, power, scalars, limits):
-    """Set y = x * scale^-beta for `width` elements, from x[at] and y[to] on; masks repeat after `period`."""
+def normalize(x, at, step, window, period, y, to, width, jump, power, scalars, limits):
+    """Set y = x * scale^-beta for `width` elements, from x[at] and y[to] on; masks repeat after `period`.
+
+    `jump` elements lie between the end of this row and the start of the next; only the prefetch uses it.
+    """
     low, high = limits.highest, limits.lowest
     if width < u(FORWARD_BLOCK):
         low, high = _normalize_block(x, at, step, window, u(0), y, to, width, power, scalars, limits, low, high)
     else:
         for start in range(u(0), width, u(FORWARD_BLOCK)):
             o = min(start, width - u(FORWARD_BLOCK))
-            _prefetch_block(x, at + o + u(2) * step, y, to + o)
+            ahead = _ahead(o, width, jump)
+            for line in range(u(0), u(FORWARD_BLOCK), u(LINE)):
+                prefetch_to_read(x, at + ahead + u(2) * step + line)
+                prefetch_to_write(y, to + ahead + line)
             low, high = _normalize_block(
                 x, at + o, step, window, o % period, y, to + o, u(FORWARD_BLOCK), power, scalars, limits, low, high
             )
     return low >= limits.lowest and high <= limits.highest
-
-
-@part
-def _ahead(o, width, jump):
-    """Return the position AHEAD elements after `o`; past the row's end skip `jump` elements to the next row."""
-    ahead = o + u(AHEAD)
-    return ahead + jump if ahead >= width else ahead
 
 
 @part
@@ -270,9 +268,9 @@ def _keeps_digits(small_dy, small_x, high, scalars, limits):
 
 @inner
 def gradient_terms(dy, x, at, step, window, period, direct, term, to, width, jump, power, scalars, limits):
-    """Set direct = dy * scale^-beta and term = dy * x * scale^-(beta + 1), from index `to` on, for x and dy from `at`.
+    """Set direct = dy * scale^-beta and term = dy * x * scale^-(beta + 1), from index `to` on; x, dy from `at`.
 
-    `jump` elements lie between the end of this row and the start of the next; only the prefetch uses it.
+    `jump` is that of `normalize`.
     """
     none = _size_bits(scalars.one - scalars.one)
     found = limits.highest, limits.lowest, limits.lowest, none, none
@@ -316,84 +314,27 @@ def add_terms(term, middle, step, window, period, direct, at, x, dx, to, width, 
             )
 
 
-@part
-def _sum_window_block(squared, x, at, step, terms, sums, to, length):
-    b, c, d, e = at + step, at + u(2) * step, at + u(3) * step, at + u(4) * step
-    if terms >= 5:
-        for i in range(u(0), length):
-            pair = _summand(squared, x[at + i]) + _summand(squared, x[b + i])
-            sums[to + i] = (pair + (_summand(squared, x[c + i]) + _summand(squared, x[d + i]))) + _summand(
-                squared, x[e + i]
-            )
-    elif terms >= 3:
-        for i in range(u(0), length):
-            sums[to + i] = (_summand(squared, x[at + i]) + _summand(squared, x[b + i])) + _summand(squared, x[c + i])
-    else:
-        for i in range(u(0), length):
-            sums[to + i] = _summand(squared, x[at + i])
-
-
-@part
-def _sum_of_four(squared, x, at, step):
-    a, b = _summand(squared, x[at]), _summand(squared, x[at + step])
-    return (a + b) + (_summand(squared, x[at + u(2) * step]) + _summand(squared, x[at + u(3) * step]))
-
-
-@part
-def _add_terms_after(squared, x, at, step, first, terms, sums, to, length):
-    """Add the terms from `first` on to sums, as many as possible in one pass."""
-    k = first
-    while k + 8 <= terms:
-        row = at + u(k) * step
-        for i in range(u(0), length):
-            four = _sum_of_four(squared, x, row + i, step)
-            sums[to + i] += four + _sum_of_four(squared, x, row + u(4) * step + i, step)
-        k += 8
-    while k + 2 <= terms:
-        row = at + u(k) * step
-        for i in range(u(0), length):
-            sums[to + i] += _summand(squared, x[row + i]) + _summand(squared, x[row + step + i])
-        k += 2
-    if k < terms:
-        row = at + u(k) * step
-        for i in range(u(0), length):
-            sums[to + i] += _summand(squared, x[row + i])
-
-
 @inner
-def sum_window(squared, x, at, step, terms, sums, to, width):
-    """Set sums[to + i] to the sum of x[at + k * step + i], or of their squares, over k < terms, for i < width."""
-    if width < u(BLOCK):
-        _sum_window_block(squared, x, at, step, terms, sums, to, width)
-    else:
-        for start in range(u(0), width, u(BLOCK)):
-            o = min(start, width - u(BLOCK))
-            if len(squared):
-                ahead = at + u(terms - 1) * step + o + u(AHEAD)
-                for line in range(u(0), u(BLOCK), u(LINE)):
-                    prefetch_to_read(x, ahead + line)
-            _sum_window_block(squared, x, at + o, step, terms, sums, to + o, u(BLOCK))
-    _add_terms_after(squared, x, at, step, 5 if terms >= 5 else 3 if terms >= 3 else 1, terms, sums, to, width)
-
-
-@inner
-def spread_rows(rows, first, last, channels, gap, values):
-    """Copy rows to `values` with a gap before each row and after the last; the gaps are not written."""
+def spread_rows(squared, rows, first, last, channels, gap, values):
+    """Copy rows, or their squares, to `values` with a gap before each row and after the last; no gap is written."""
     to = u(gap)
     at = u(first * channels)
     for _ in range(first, last):
+        if len(squared):
+            for line in range(u(0), u(channels), u(LINE)):
+                prefetch_to_read(rows, at + u(AHEAD) + line)
         for i in range(u(channels)):
-            values[to + i] = rows[at + i]
+            values[to + i] = summand(squared, rows[at + i])
         at += u(channels)
         to += u(channels + gap)
 
 
 @inner
-def collect_rows(values, first, last, channels, gap, rows):
-    """Copy rows back from the layout of `spread_rows`."""
+def collect_rows(values, number, channels, gap, rows):
+    """Copy `number` rows back from the layout of `spread_rows`."""
     at = u(gap)
-    to = u(first * channels)
-    for _ in range(first, last):
+    to = u(0)
+    for _ in range(number):
         for i in range(u(channels)):
             rows[to + i] = values[at + i]
         to += u(channels)

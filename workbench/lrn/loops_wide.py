@@ -15,7 +15,8 @@ from collections import namedtuple
 
 import numpy as np
 
-from workbench.lrn.loops_common import SQUARES, VALUES, inner, kernel, part, sum_window, u
+from workbench.lrn.loops_common import SQUARES, VALUES, inner, kernel, part, u
+from workbench.lrn.loops_sums import sum_window
 from workbench.lrn.powers_of_two import HIGH, LOW, log2, power, power_of_two, split, times_power_of_two
 
 # The place of element (o, r, c, l) is the sum of the products with `strides`; a block holds `band` rows and `chunk`

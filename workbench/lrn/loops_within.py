@@ -15,9 +15,9 @@ from workbench.lrn.loops_common import (
     kernel,
     normalize,
     spread_rows,
-    sum_window,
     u,
 )
+from workbench.lrn.loops_sums import sum_long_row, sum_window
 
 
 @kernel
@@ -31,6 +31,7 @@ def forward(x, y, start, stop, shape, band, step, vertical, horizontal, power, s
     before, after = horizontal
     width = u(row)
     padded = np.zeros(row + (before + after) * step, x.dtype)
+    partial = np.empty(row + (before + after) * step, x.dtype)
     sums = np.empty(row, x.dtype)
     for job in range(start, stop):
         n, begin = job // bands, job % bands * band
@@ -39,9 +40,9 @@ def forward(x, y, start, stop, shape, band, step, vertical, horizontal, power, s
         for r in range(begin, min(height, begin + band)):
             first, last = max(0, r - vertical[0]), min(height, r + vertical[1] + 1)
             sum_window(SQUARES, x, u(origin + first * row), width, last - first, padded, u(before * step), width)
-            sum_window(VALUES, padded, u(0), u(step), before + after + 1, sums, u(0), width)
+            sum_long_row(VALUES, padded, u(0), u(step), before + after + 1, partial, sums, u(0), width)
             at = u(origin + r * row)
-            ok &= normalize(x, at, u(0), (sums,), width, y, at, width, power, scalars, limits)
+            ok &= normalize(x, at, u(0), (sums,), width, y, at, width, u(0), power, scalars, limits)
         safe[job] = ok
 
 
@@ -56,6 +57,7 @@ def gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizontal, po
     width = u(row)
     squares = np.zeros(row + (before + after) * step, x.dtype)
     terms = np.zeros(row + (before + after) * step, x.dtype)
+    partial = np.empty(row + (before + after) * step, x.dtype)
     sums = np.empty(row, x.dtype)
     direct = np.empty(size * row, x.dtype)
     term = np.empty(size * row, x.dtype)
@@ -70,7 +72,7 @@ def gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizontal, po
             if r < height:
                 first, last = max(0, r - above), min(height, r + below + 1)
                 sum_window(SQUARES, x, u(origin + first * row), width, last - first, squares, u(before * step), width)
-                sum_window(VALUES, squares, u(0), u(step), before + after + 1, sums, u(0), width)
+                sum_long_row(VALUES, squares, u(0), u(step), before + after + 1, partial, sums, u(0), width)
                 at = u(origin + r * row)
                 ok &= gradient_terms(
                     dy, x, at, u(0), (sums,), width, direct, term, u(slot), width, u(0), power, scalars, limits
@@ -80,39 +82,38 @@ def gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizontal, po
             i = r - above  # the ring now holds rows i - below to i + above, whose windows hold row i
             if i >= begin:
                 sum_window(VALUES, term, u(0), width, size, terms, u(after * step), width)
-                sum_window(VALUES, terms, u(0), u(step), before + after + 1, sums, u(0), width)
+                sum_long_row(VALUES, terms, u(0), u(step), before + after + 1, partial, sums, u(0), width)
                 at = u(origin + i * row)
                 add_terms(term, u(0), u(0), (sums,), width, direct, u(i % size * row), x, dx, at, width, u(0), scalars)
         safe[job] = ok
 
 
 @inner
-def _sum_down(squared, x, origin, height, row, begin, end, above, below, sums):
-    """Sum rows begin .. end of a plane (x[origin] on, `height` rows) over their vertical windows; write to `sums`.
+def _lay_out(squared, source, base, there, wanted, row, gap, values):
+    """Copy the rows `wanted` of a plane, or their squares, with zeros for those that are not `there`.
 
-    Rows with a complete window are processed as one long row.
+    Row r is row `base` + r of `source`. Rows are given as the first one and the one after the last.
     """
-    r = begin
-    while r < end:
-        rows = 1
-        if above <= r < height - below:
-            rows = min(end, height - below) - r
-        first, last = max(0, r - above), min(height, r + below + 1)
-        at, to = u(origin + first * row), u((r - begin) * row)
-        sum_window(squared, x, at, u(row), last - first, sums, to, u(rows * row))
-        r += rows
+    pitch, before, rows = row + gap, max(0, there[0] - wanted[0]), wanted[1] - wanted[0]
+    after = max(0, wanted[1] - there[1])
+    first, last = base + wanted[0] + before, base + wanted[1] - after
+    values[: before * pitch] = 0
+    values[(rows - after) * pitch : rows * pitch] = 0
+    spread_rows(squared, source, first, last, row, gap, values[before * pitch :])
 
 
 @inner
-def _sum_along(values, rows, row, gap, reach, step, terms, laid_out, summed, sums):
-    """Sum `terms` neighbours, `step` apart, along each of the first `rows` rows of `values`; write to `sums`.
+def _sum_square(values, rows, row, gap, step, terms_down, before, terms, partial, down, sums):
+    """Set sums to those of the windows of `rows` rows in `values`, which holds all rows of these windows.
 
-    The first neighbour is `reach` elements before. Gaps of zeros between the rows let one long loop sum them all.
+    In a row, the window begins `before` neighbours earlier; neighbours are `step` apart. Gaps of zeros between the rows
+    let one long loop sum them all.
     """
-    spread_rows(values, 0, rows, row, gap, laid_out)
-    length = u(rows * (row + gap) - gap)
-    sum_window(VALUES, laid_out, u(gap - reach), u(step), terms, summed, u(gap), length)
-    collect_rows(summed, 0, rows, row, gap, sums)
+    length = u(rows * (row + gap) + gap)
+    sum_long_row(VALUES, values, u(0), u(row + gap), terms_down, partial, down, u(0), length)
+    along = u(gap - before * step)
+    sum_long_row(VALUES, down, along, u(step), terms, partial, sums, u(gap), length - u(2 * gap))
+    collect_rows(sums, rows, row, gap, down)
 
 
 @kernel
@@ -122,20 +123,17 @@ def small_forward(x, y, start, stop, shape, band, step, vertical, horizontal, po
     bands = (height + band - 1) // band
     above, below = vertical
     before, after = horizontal
-    gap, terms = max(before, after) * step, before + after + 1
-    most = min(height, band)
-    down = np.empty(most * row, x.dtype)
-    sums = np.empty(most * row, x.dtype)
-    laid_out = np.zeros(most * (row + gap) + gap, x.dtype)
-    summed = np.empty(most * (row + gap) + gap, x.dtype)
+    gap, tall, wide = max(before, after) * step, above + below + 1, before + after + 1
+    size = (min(height, band) + above + below) * (row + gap) + 2 * gap
+    values, partial = np.zeros(size, x.dtype), np.empty(size, x.dtype)
+    sums, spread = np.empty(size, x.dtype), np.empty(size, x.dtype)
     for job in range(start, stop):
         n, begin = job // bands, job % bands * band
-        rows = min(height, begin + band) - begin
-        origin = n * height * row
-        _sum_down(SQUARES, x, origin, height, row, begin, begin + rows, above, below, down)
-        _sum_along(down, rows, row, gap, before * step, step, terms, laid_out, summed, sums)
-        at, width = u(origin + begin * row), u(rows * row)
-        safe[job] = normalize(x, at, u(0), (sums,), width, y, at, width, power, scalars, limits)
+        end = min(height, begin + band)
+        _lay_out(SQUARES, x, n * height, (0, height), (begin - above, end + below), row, gap, values)
+        _sum_square(values, end - begin, row, gap, step, tall, before, wide, partial, sums, spread)
+        at, width = u((n * height + begin) * row), u((end - begin) * row)
+        safe[job] = normalize(x, at, u(0), (sums,), width, y, at, width, u(0), power, scalars, limits)
 
 
 @kernel
@@ -145,27 +143,24 @@ def small_gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizont
     bands = (height + band - 1) // band
     above, below = vertical
     before, after = horizontal
-    gap, terms = max(before, after) * step, before + after + 1
+    gap, tall, wide = max(before, after) * step, above + below + 1, before + after + 1
     most = min(height, band + above + below)
-    down = np.empty(most * row, x.dtype)
-    sums = np.empty(most * row, x.dtype)
-    laid_out = np.zeros(most * (row + gap) + gap, x.dtype)
-    summed = np.empty(most * (row + gap) + gap, x.dtype)
-    direct = np.empty(most * row, x.dtype)
-    term = np.empty(most * row, x.dtype)
+    size = (most + above + below) * (row + gap) + 2 * gap
+    values, partial = np.zeros(size, x.dtype), np.empty(size, x.dtype)
+    sums, spread = np.empty(size, x.dtype), np.empty(size, x.dtype)
+    direct, term = np.empty(most * row, x.dtype), np.empty(most * row, x.dtype)
     for job in range(start, stop):
         n, begin = job // bands, job % bands * band
         end = min(height, begin + band)
         first, last = max(0, begin - below), min(height, end + above)
-        origin = n * height * row
-        _sum_down(SQUARES, x, origin, height, row, first, last, above, below, down)
-        _sum_along(down, last - first, row, gap, before * step, step, terms, laid_out, summed, sums)
-        at, width = u(origin + first * row), u((last - first) * row)
+        _lay_out(SQUARES, x, n * height, (0, height), (first - above, last + below), row, gap, values)
+        _sum_square(values, last - first, row, gap, step, tall, before, wide, partial, sums, spread)
+        at, width = u((n * height + first) * row), u((last - first) * row)
         safe[job] = gradient_terms(
             dy, x, at, u(0), (sums,), width, direct, term, u(0), width, u(0), power, scalars, limits
         )
         # Row i is in the windows of the rows i - below to i + above.
-        _sum_down(VALUES, term, 0, last - first, row, begin - first, end - first, below, above, down)
-        _sum_along(down, end - begin, row, gap, after * step, step, terms, laid_out, summed, sums)
-        at, width = u((begin - first) * row), u((end - begin) * row)
-        add_terms(term, u(0), u(0), (sums,), width, direct, at, x, dx, u(origin + begin * row), width, u(0), scalars)
+        _lay_out(VALUES, term, -first, (first, last), (begin - below, end + above), row, gap, values)
+        _sum_square(values, end - begin, row, gap, step, tall, after, wide, partial, sums, spread)
+        at, width, place = u((begin - first) * row), u((end - begin) * row), u((n * height + begin) * row)
+        add_terms(term, u(0), u(0), (sums,), width, direct, at, x, dx, place, width, u(0), scalars)
