@@ -8,7 +8,8 @@
     special functions   every division, root, exponential, logarithm, power and random word at its measured rate
     caches              the bytes that only go to and from caches, at the rate of the nearest caches. Loops over a tile
                         run one after another, so what one loads and stores does not hide behind another's arithmetic
-    memory              the bytes, at the rate for the size of all arrays together; prefetching hides them
+    memory              the longer of two, which prefetching hides: the bytes, at the rate for the size of all arrays
+                        together; or these and the bytes of caches, at the rate of the nearest caches
     launch              starting loops, what `Operator.run` does around them, waking threads, wrong guesses of branches,
                         and new memory from the system, page by page; nothing else is done meanwhile
 
@@ -150,7 +151,7 @@ def _moving(cost: Cost, limits: Limits, working_set: int, access: str) -> float:
     read = max(0, cost.bytes_read - cost.bytes_written)
     rate = rate_at(getattr(limits, access), working_set)
     far = (cost.bytes - read) / rate + read / rate_at(limits.read, working_set)
-    return max(far, cost.bytes / rate_at(limits.copy, TILE))
+    return max(far, (cost.bytes + cost.bytes_cached) / rate_at(limits.copy, TILE))
 
 
 def _starting(cost: Cost, limits: Limits, calls: int) -> float:
