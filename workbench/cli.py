@@ -342,7 +342,7 @@ def machine(
 ) -> None:
     """Show what a machine can do: speed of arithmetic, bandwidth of each cache and memory, start-up times.
 
-    This machine is measured once, in about ten seconds; run nothing else meanwhile.
+    This machine is measured once, in about half a minute; run nothing else meanwhile.
     """
     from workbench.machines.limits import limit_rows
     from workbench.machines.published import known_machine

@@ -8,13 +8,24 @@ import pytest
 from workbench import parallel
 from workbench.machines import measuring, probes
 
+from .flat import flat_limits
+
 
 def test_cpu_share_is_the_lesser_of_before_and_after(monkeypatch):
     shares = iter([0.75, 0.5, 0.25, 0.875])
     monkeypatch.setattr(measuring, "_cpu_share", lambda threads: next(shares))
-    monkeypatch.setattr(measuring, "_limits", lambda threads: f"limits of {threads}")
-    assert measuring.measure(3) == ({1: "limits of 1", 3: "limits of 3"}, 0.5)
-    assert measuring.measure(1) == ({1: "limits of 1"}, 0.25)
+    monkeypatch.setattr(measuring, "_limits", lambda threads: flat_limits(threads))
+    assert measuring.measure(3) == ({1: flat_limits(1), 3: flat_limits(3)}, 0.5)
+    assert measuring.measure(1) == ({1: flat_limits(1)}, 0.25)
+
+
+def test_limits_are_the_middle_of_rounds_that_take_turns(monkeypatch):
+    # The third round finds a slow machine, the second a fast one: rates of 5, 8 and 2 billion a second.
+    monkeypatch.setattr(measuring, "_cpu_share", lambda threads: 1.0)
+    scales, order = {1: iter([5, 8, 2]), 2: iter([7, 4, 6])}, []
+    monkeypatch.setattr(measuring, "_limits", lambda n: order.append(n) or flat_limits(next(scales[n])))
+    assert measuring.measure(2)[0] == {1: flat_limits(5), 2: flat_limits(6)}
+    assert order == [1, 2] * 3
 
 
 @pytest.fixture
@@ -65,7 +76,7 @@ def test_a_rate_counts_the_elements_of_all_jobs(clock):
 
     with parallel.thread_limit(1):
         assert measuring._rate(work, 10, 1) == 10 * 2.0**14
-    assert done == [8] * (1 + 3) + [16] * (1 + 7)
+    assert done == [8] * (1 + 3) + [16] * (1 + 3)
 
 
 def test_a_curve_is_of_sizes_and_rates():
@@ -131,7 +142,6 @@ def test_less_waking_at_least_half_is_left(seconds, wake, expected):
 
 def test_after_other_work_is_a_median_of_calls_that_find_other_things_in_the_caches(clock, monkeypatch):
     monkeypatch.setattr(measuring, "TRIES", 3)
-    monkeypatch.setattr(measuring, "OTHER_WORK", 1 << 10)
     steps = []
     seconds = iter([9.0, 3.0, 1.0, 2.0])
 
@@ -139,9 +149,17 @@ def test_after_other_work_is_a_median_of_calls_that_find_other_things_in_the_cac
         steps.append("run")
         clock.now += next(seconds)
 
-    array = types.SimpleNamespace(max=lambda: steps.append("read"))
+    class Array(np.ndarray):
+        def max(self):
+            steps.append("read")
+
+        def __iadd__(self, number):
+            steps.append(f"change {self.size}")
+            return self
+
+    array = np.ones(5, np.float32).view(Array)
     assert measuring._after_other_work(run, array) == 2.0
-    assert steps == ["run"] + ["read", "run"] * 3
+    assert steps == ["run"] + ["change 5", "read", "run"] * 3
 
 
 def test_new_memory_takes_what_old_memory_does_not(clock, monkeypatch):
@@ -180,28 +198,29 @@ def test_a_wrong_guess_by_hand(clock, monkeypatch):
 
 
 def test_a_launch_and_a_run_by_hand(clock, monkeypatch):
-    # A launch takes 1 s. Running an operator takes 12 s, of which the launch is one; never less than nothing.
+    # A launch takes 1 s. Two operators take 6 and 9 s, of which launches are two: 13 s for 50 calls, 26 s for 100.
     monkeypatch.setattr(measuring, "CALLS", 3)
-    monkeypatch.setattr(measuring, "SWEPT", 1 << 10)
+    monkeypatch.setattr(measuring, "calls_of", lambda operator: {"First": 20, "Second": 30}[operator.name])
 
     def nothing(*arguments):
         clock.now += 1.0
 
-    monkeypatch.setattr(probes, "nothing", nothing)
-    for seconds, left in ((12.0, 11.0), (0.5, 0.0)):
-        ran = []
-
-        def run(*inputs, seconds=seconds, ran=ran, **arguments):
-            ran.append((inputs, arguments))
+    def operator(name, seconds):
+        def run(*inputs, **arguments):
+            ran.append((name, inputs, arguments))
             clock.now += seconds
 
+        examples = iter([((name,), {"size": 3}), ((name,), {"size": 5})])
+        return types.SimpleNamespace(name=name, examples=lambda rng: examples, run=run)
+
+    monkeypatch.setattr(probes, "nothing", nothing)
+    for seconds, left in (((6.0, 9.0), 26.0), ((0.5, 1.0), 0.0)):  # never less than nothing
+        ran = []
         bare = types.SimpleNamespace(examples=None)
-        first = types.SimpleNamespace(
-            examples=lambda rng: iter([(("x",), {"size": 3}), (("y",), {"size": 5})]), run=run, meaning="Some words."
-        )
-        monkeypatch.setattr(measuring, "OPERATORS", {"Bare": bare, "First": first, "Second": None})
+        pair = {name: operator(name, each) for name, each in zip(("First", "Second"), seconds, strict=True)}
+        monkeypatch.setattr(measuring, "OPERATORS", {"Bare": bare, **pair})
         assert measuring._launch_and_run() == (1.0, left)
-        assert ran == [(("x",), {"size": 3})] * 4  # the first example of the first that has any
+        assert ran == [("First", ("First",), {"size": 3}), ("Second", ("Second",), {"size": 3})] * 4  # in turns
 
 
 def test_waking_is_what_is_beyond_a_share_of_the_work(clock, monkeypatch):

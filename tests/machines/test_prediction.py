@@ -22,12 +22,12 @@ def waking_is_worth_200_us(monkeypatch, waking_costs_nothing):
     monkeypatch.setattr(parallel, "WORTH_WAKING", 2e-4)
 
 
-def exactly(arithmetic=0.0, special=0.0, memory=0.0, launch=0.0):
-    return pytest.approx((arithmetic, special, memory, launch), rel=1e-12, abs=1e-20)
+def exactly(arithmetic=0.0, special=0.0, memory=0.0, launch=0.0, caches=0.0):
+    return pytest.approx((arithmetic, special, caches, memory, launch), rel=1e-12, abs=1e-20)
 
 
 def parts(prediction):
-    return prediction.arithmetic, prediction.special, prediction.memory, prediction.launch
+    return tuple(vars(prediction).values())
 
 
 def machine(**changes):
@@ -110,12 +110,12 @@ def test_as_much_as_is_written_is_copied_updated_or_rows_and_the_rest_is_read(ac
 
 
 def test_what_stays_near_takes_as_long_as_a_cache_of_second_level():
-    # A copy of 2^18 bytes in all: 4e9 a second. 2000 bytes far away at 5e8 take 4 us; 2000 and 38000 near 10 us.
+    # A copy of 2^18 bytes in all: 4e9 a second, so 38000 near take 9.5 us, and with 2000 far away 10 us.
     copy = ((1e3, 5e8), (2.0**18, 4e9))
-    cost = Cost(bytes_read=1000, bytes_written=1000, bytes_cached=38_000)
-    assert parts(predict(cost, machine(copy=copy), working_set=1000)) == exactly(memory=10e-6)
-    cost = Cost(bytes_read=1000, bytes_written=1000, bytes_cached=10_000)
-    assert parts(predict(cost, machine(copy=copy), working_set=1000)) == exactly(memory=4e-6)
+    cost = Cost(bytes_read=1000, bytes_written=1000, bytes_cached=38_000, multiply_adds=1000)
+    prediction = predict(cost, machine(copy=copy), working_set=1000)
+    assert parts(prediction) == exactly(arithmetic=1e-6, caches=9.5e-6, memory=10e-6)
+    assert prediction.seconds == pytest.approx(10.5e-6)  # one after the other, and meanwhile what is far is fetched
 
 
 def test_starting_adds_up():
@@ -125,6 +125,8 @@ def test_starting_adds_up():
     # Two threads: a wrong guess takes half, new memory is twice as fast, and the other thread is woken.
     assert parts(predict(cost, MACHINE, threads=2)) == exactly(launch=3e-6 + 4e-6 + 1e-6 + 12.5e-6 + 20e-6)
     assert parts(predict(Cost(runs=40), MACHINE, threads=2)) == exactly(launch=4e-6)  # nobody is woken for these
+    # A run of 100 calls takes 0.1 us, so one of 250 takes 0.25 us.
+    assert parts(predict(Cost(runs=40), MACHINE, calls=250)) == exactly(launch=10e-6)
 
 
 def test_new_memory_that_takes_no_time():
@@ -140,16 +142,17 @@ def test_nothing_takes_no_time():
 @pytest.mark.parametrize(
     ("given", "seconds", "bound"),
     [
-        ((4.0, 2.0, 3.0, 1.0), 5.0, "arithmetic"),
-        ((2.0, 4.0, 3.0, 1.0), 5.0, "special functions"),
-        ((2.0, 3.0, 4.0, 1.0), 5.0, "memory"),
-        ((2.0, 3.0, 4.0, 6.0), 10.0, "launch"),
-        ((2.0, 2.0, 2.0, 2.0), 4.0, "arithmetic"),  # the first of several
+        ((4.0, 2.0, 1.0, 3.0, 1.0), 6.0, "arithmetic"),
+        ((2.0, 4.0, 1.0, 3.0, 1.0), 6.0, "special functions"),
+        ((2.0, 1.0, 4.0, 5.0, 1.0), 7.0, "memory"),
+        ((2.0, 1.0, 5.0, 4.0, 1.0), 8.0, "caches"),
+        ((2.0, 1.0, 1.0, 4.0, 6.0), 10.0, "launch"),
+        ((2.0, 2.0, 0.0, 2.0, 2.0), 4.0, "arithmetic"),  # the first of several
     ],
 )
-def test_the_longest_of_three_and_the_launch(given, seconds, bound):
+def test_near_bytes_add_to_the_longer_of_two_and_far_ones_hide_behind_both(given, seconds, bound):
     prediction = Prediction(*given)
-    assert (prediction.seconds, prediction.working, prediction.bound) == (seconds, max(given[:3]), bound)
+    assert (prediction.seconds, prediction.working, prediction.bound) == (seconds, seconds - given[-1], bound)
     assert bound in BOUNDS
 
 

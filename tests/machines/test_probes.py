@@ -180,7 +180,7 @@ def measurement():
         seen.append((threads, parallel._limit.get()))
         return right(kind, threads)
 
-    slow = types.SimpleNamespace(examples=lambda rng: [((10**4,), {})], run=lambda n: sum(range(n)), meaning="Add up.")
+    slow = types.SimpleNamespace(examples=lambda rng: [((10**4,), {})], run=lambda n: sum(range(n)))
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
             "TRIES": 1,
@@ -191,8 +191,7 @@ def measurement():
             "TABLES": (1 << 15, 1 << 18, 1 << 20),
             "SETTLED": 1 << 17,
             "SHARED": 1 << 19,
-            "OTHER_WORK": 1 << 12,
-            "SWEPT": 1 << 10,
+            "ROUNDS": 1,
             "PASSES": 1,
             "BUSY": 2,
             "STRETCHES": 1 << 10,

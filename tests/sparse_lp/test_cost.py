@@ -178,6 +178,8 @@ def test_cost_is_the_penaltys_and_its_slopes():
         (0.9, 4, "SparseLpRegularizer", "float64"),
         (math.inf, 4, "SparseLpRegularizer", "float64"),
         (1, 4, "SparseLp", "float64"),
+        (0.5, 4, "SparseLp", "float32"),
+        (0.5, 8, "SparseLp", "float64"),
         (2, 4, "SparseLp", "float64"),
         (3, 4, "SparseLp", "float32"),
         (3, 8, "SparseLp", "float64"),
@@ -196,6 +198,9 @@ def test_numba_adds_what_is_read_again_what_is_new_and_what_starts_it():
     # 6 float32. w read again to be compared with the threshold, and a mask of 6 bytes; dw; z.
     penalty = penalty_cost((2, 3), 1, engine="numba")
     assert penalty == penalty_cost((2, 3), 1) + Cost(bytes_cached=24, bytes_allocated=6, launches=1, runs=1)
+    # A factor and an exponent of a power in float32 are written by one loop and read by the next: 4 times 4 bytes.
+    powers = penalty_cost((2, 3), 3, engine="numba")
+    assert powers == penalty_cost((2, 3), 3) + Cost(bytes_cached=24 + 96, bytes_allocated=6, launches=1, runs=1)
     gradient = gradient_cost((2, 3), 3, engine="numba")
     assert gradient == gradient_cost((2, 3), 3) + Cost(bytes_allocated=24, launches=1, runs=1)
     prox = prox_cost((2, 3), 1, itemsize=8, engine="numba")

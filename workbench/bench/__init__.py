@@ -53,7 +53,9 @@ def run_bench(what: str, json_file: Path | None, quick: bool, figure: Path | Non
     described, limits = machine(), None
     _say(f"{described['cpu']}, {described['threads']} threads, {described['system']}")
     if what not in UNDRAWN:
-        _say("looking up the limits of this machine; if they are not known yet, measuring them takes about ten seconds")
+        _say(
+            "looking up the limits of this machine; if they are not known yet, measuring them takes about half a minute"
+        )
         limits = this_machine()
     settings = Settings(quick, QUICK_ROUNDS if quick else ROUNDS, _say, limits)
     parts = PARTS.values() if what == ALL else [PARTS[what]]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from workbench.bench.results import describe, dimensions
+from workbench.machines.calls import calls_of
 from workbench.machines.prediction import Work
 from workbench.operator import OPERATORS
 
@@ -134,7 +135,9 @@ def declared_case(
         "arguments": arguments if shown is None else shown,
         "results": (*operator.changes, *(each for _, each in new)),
         "changed": tuple(in_place),
-        "work": lambda **options: operator.cost_module().work(name, inputs, arguments, **options),
+        "work": lambda **options: dataclasses.replace(
+            operator.cost_module().work(name, inputs, arguments, **options), calls=calls_of(operator)
+        ),
     }
     return Case(inputs=inputs, run=run, limits=limits, **{**fields, **others})
 

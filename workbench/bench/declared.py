@@ -19,7 +19,7 @@ ELEMENTS = (10_000, 50_000, 250_000, 1_000_000, 5_000_000, 31_500_000)
 QUICK_ELEMENTS = ELEMENTS[:3]
 FEWEST = 3  # rounds, at least
 
-MEDIAN_TARGET, WORST_TARGET = 0.4, 1.0  # at most, of |log2(predicted / measured)|
+MEDIAN_TARGET, WORST_TARGET = 0.25, 1.0  # at most, of |log2(predicted / measured)|
 
 LEGEND = (
     "predicted: counts times this machine's limits, nothing fitted to an operator. copy: a plain loop over the first "

@@ -17,6 +17,7 @@ MADE_OF_ARITHMETIC = ("exponentials", "logarithms", "powers", WORDS)  # no unit 
 UNITS = ("divisions", "square_roots")  # processors have units for these, which may delay multiply-adds
 
 GIGA, NANO, MICRO = 1e9, 1e-9, 1e-6
+RUN_CALLS = 100  # functions that Python calls in a run of an operator, where they are not counted
 BEYOND = 4  # an array of so many times the last cache's size does not fit into caches
 
 CURVES = ("copy", "read", "update", "copy_again", "read_again", "rows", "allocation_bandwidth")
@@ -47,7 +48,8 @@ class Limits:
         rows: bytes read and written in place, for rows of a table in random order, over the bytes of the table.
         allocation_bandwidth: bytes of new memory that the system hands out, over the bytes of the array.
         launch_seconds: time to start a compiled loop on an array, after other work.
-        run_seconds: time that `Operator.run` takes around its loops, to check arguments and to make arrays and results.
+        run_seconds: time that `Operator.run` takes around its loops, to check arguments and to make arrays and results,
+            if Python calls RUN_CALLS functions meanwhile.
         wake_seconds: time to wake the other threads and to wait for the last; 0 for one thread.
         misprediction_seconds: time lost by a branch that was guessed wrong.
         overlap: share of a function's time, by name, in which multiply-adds have to wait: 1 if the function is made of

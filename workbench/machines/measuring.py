@@ -1,10 +1,12 @@
-"""Measure what this machine can do, with several tries for each limit, since other processes disturb some of them.
+"""Measure what this machine can do: for each limit the best of a few tries, and of several rounds of these the middle.
+
+The best of a few tries is free of short disturbances. Those that last, such as other virtual machines that use the same
+memory and cores, make a machine slow for seconds: the rounds are spread over the whole measurement.
 
 Raise `FORMAT` in this_machine.py whenever a limit is measured in another way: files of another format are not used.
 """
 
-import json
-import re
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,11 +15,23 @@ import numpy as np
 
 from workbench import parallel
 from workbench.machines import probes
-from workbench.machines.limits import MADE_OF_ARITHMETIC, OPERATIONS, PRECISIONS, UNITS, WORDS, Curve, Limits
+from workbench.machines.calls import calls_of, first_example
+from workbench.machines.limits import (
+    MADE_OF_ARITHMETIC,
+    OPERATIONS,
+    PRECISIONS,
+    RUN_CALLS,
+    UNITS,
+    WORDS,
+    Curve,
+    Limits,
+)
 from workbench.operator import OPERATORS
 
-TRIES = 7
+TRIES = 3
+ROUNDS = 3
 SHORT = 1e-3  # seconds that one try takes when arithmetic is measured
+WOKEN = 4  # times as long with several threads, so that waking them hardly counts
 SIZES = tuple(1 << k for k in range(14, 29))  # bytes of all arrays, from within L1 to beyond any cache
 PASSED = 1 << 27  # bytes in a try: passes over a small array are repeated, so that the start does not count
 NEW_MEMORY = (1 << 20, 1 << 22, 1 << 24, 30 << 20, 34 << 20, 1 << 26, 1 << 27)  # bytes
@@ -27,13 +41,11 @@ NAMED = 0.2  # share of a table's rows that are updated
 PAGE = 4096
 SETTLED = 1 << 21  # bytes; for arrays of this size or more it matters what ran before
 SHARED = 1 << 25  # bytes; one pass over this many takes much longer than waking a thread
-OTHER_WORK = 1 << 27  # bytes of an array that is changed before each try
-SWEPT = 1 << 21  # elements read before each launch, so that the caches hold other data
 PASSES, BUSY = 2000, 48  # passes over a tile in a job of about a millisecond; jobs per thread
 STREAMS = ("copy", "read", "update")
 STRETCHES = 1 << 18  # too many for a branch predictor to remember
-CALLS = 60
-OTHER = {"name": [1, 2.5, None, True]}
+CALLS = 20
+SWEPT = 1 << 18  # elements read before each of these: the arrays of other calls, which take a part of the caches
 WORK = 5e-4  # seconds of work that threads share when the time to wake them is measured
 
 
@@ -44,8 +56,18 @@ def measure(threads: int) -> tuple[dict[int, Limits], float]:
     if other processes, or other virtual machines on the same host, used the processors too.
     """
     before = _cpu_share(threads)
-    limits = {count: _limits(count) for count in sorted({1, threads})}
+    rounds = [{count: _limits(count) for count in sorted({1, threads})} for _ in range(ROUNDS)]
+    limits = {count: Limits(**_middle([dataclasses.asdict(each[count]) for each in rounds])) for count in rounds[0]}
     return limits, min(before, _cpu_share(threads))
+
+
+def _middle(found: Sequence[Any]) -> Any:
+    """Return the median of numbers, or of each number in mappings or tuples that are alike."""
+    if isinstance(found[0], dict):
+        return {name: _middle([each[name] for each in found]) for name in found[0]}
+    if isinstance(found[0], tuple):
+        return tuple(map(_middle, zip(*found, strict=True)))
+    return float(np.median(found))
 
 
 def _limits(threads: int) -> Limits:
@@ -116,8 +138,12 @@ def _shared(work: Callable[[int, int], None], jobs: int) -> None:
 def _rate(work: Callable[[int, int], None], elements: int, threads: int) -> float:
     """Return the elements per second of jobs of `elements` each, with enough jobs to hide the start."""
     once = max(_best(lambda: work(0, 8), 3) / 8, 1e-8)
-    jobs = max(8, round(SHORT / once)) * threads
+    jobs = max(8, round(_long(threads) * SHORT / once)) * threads
     return jobs * elements / _best(lambda: _shared(work, jobs))
+
+
+def _long(threads: int) -> int:
+    return WOKEN if threads > 1 else 1
 
 
 def _tile_rate(threads: int, numbers: np.ndarray, scalars: Sequence[float], loop: Callable, *kind: tuple) -> float:
@@ -167,23 +193,29 @@ def _words(threads: int) -> float:
 def _stream(size: int, name: str, threads: int, wake: float | None = None) -> float:
     """Return the bytes per second of a copy, a sum or an in-place update of arrays of `size` bytes together.
 
-    The arrays are passed over again and again. If `wake`, the seconds that waking the threads takes, is given, arrays
-    of SETTLED bytes or more are passed over once, after other work and after the input has been read. The rate then
-    depends on what the caches still hold.
+    Each thread passes over arrays of its own again and again. If `wake`, the seconds that waking the threads takes, is
+    given, arrays of SETTLED bytes or more are shared and passed over once, after other work and after the input has
+    been read. The rate then depends on what the caches still hold.
     """
     once = wake is not None and size >= SETTLED
-    x = np.ones(size // (8 if name == "copy" else 4), np.float32)
-    y, totals = np.ones_like(x) if name == "copy" else x, np.empty(threads, np.float32)
-    length, times = -(-x.size // threads), 1 if once else max(1, PASSED // size)
-    work = {
-        "copy": lambda start, stop: probes.copy(x, y, length, times, start, stop),
-        "read": lambda start, stop: probes.read(x, totals, length, times, start, stop),
-        "update": lambda start, stop: probes.update(x, np.float32(1), length, times, start, stop),
+    elements = size // (8 if name == "copy" else 4)
+    length, times = -(-elements // threads), 1 if once else max(1, _long(threads) * PASSED // size)
+    run = {
+        "copy": lambda x, y, job: probes.copy(x, y, length, times, job, job + 1),
+        "read": lambda x, y, job: probes.read(x, y, length, times, job, job + 1),
+        "update": lambda x, y, job: probes.update(x, np.float32(1), length, times, job, job + 1),
     }[name]
-    moved = times * x.nbytes * (1 if name == "read" else 2)
+    moved = times * elements * 4 * (1 if name == "read" else 2)
     if not once:
-        return moved / _best(lambda: _shared(work, threads))
-    return moved / _less(_after_other_work(lambda: _shared(work, threads), x), wake)
+        own = [np.ones((2, length), np.float32) for _ in range(threads)]
+        return moved / _best(
+            lambda: _shared(lambda start, stop: [run(*own[i], 0) for i in range(start, stop)], threads)
+        )
+    x, y = np.ones(elements, np.float32), np.ones(elements if name == "copy" else threads, np.float32)
+    return moved / _less(
+        _after_other_work(lambda: _shared(lambda start, stop: [run(x, y, i) for i in range(start, stop)], threads), x),
+        wake,
+    )
 
 
 def _rows(size: int, threads: int, wake: float) -> float:
@@ -202,9 +234,12 @@ def _less(seconds: float, wake: float) -> float:
 
 
 def _after_other_work(run: Callable[[], object], array: np.ndarray) -> float:
-    """Return the median time of calls, each made after other work and after `array` has been read."""
+    """Return the median time of calls, each made after other work and after `array` has been read.
+
+    The other work changes as large an array: what runs before a call has mostly arrays as large as its own.
+    """
     run()
-    other, times = np.ones(OTHER_WORK // 4, np.float32), []
+    other, times = np.ones_like(array), []
     for _ in range(TRIES):
         other += 1
         array.max()
@@ -223,27 +258,18 @@ def _allocation_bandwidth(size: int) -> float:
 
 
 def _launch_and_run() -> tuple[float, float]:
-    """Return the seconds of a launch, and of the work that `Operator.run` does around it.
+    """Return the seconds of a launch, and of what `Operator.run` does around it if Python calls RUN_CALLS functions.
 
-    Both come from medians of tries after other work. The call is the first example of the first operator that has one.
+    All operators that have examples run in turns: their seconds without a launch, over their calls.
     """
-    x, swept = np.ones(16, np.float32), np.ones(SWEPT, np.float32)
-    scalars = (np.float32(1), np.float32(2), np.float32(3))
-    operator = next(each for each in OPERATORS.values() if each.examples)
-    inputs, arguments = next(iter(operator.examples(np.random.default_rng(0))))
-    medians = []
-    for run in (lambda: probes.nothing(x, x, scalars, 0, 1), lambda: operator.run(*inputs, **arguments)):
-        run()
-        tries = []
-        for _ in range(CALLS):
-            swept.max()
-            json.loads(json.dumps(OTHER))  # run other code too
-            re.sub("e+", "", operator.meaning)
-            np.array2string(x)
-            tries.append(_timed(run))
-        medians.append(float(np.median(tries)))
-    launch, whole = medians
-    return launch, max(0.0, whole - launch)
+    x, scalars = np.ones(16, np.float32), (np.float32(1), np.float32(2), np.float32(3))
+    operators = [each for each in OPERATORS.values() if each.examples]
+    calls = sum(map(calls_of, operators))
+    runs = [lambda: probes.nothing(x, x, scalars, 0, 1), *map(first_example, operators)]
+    others = np.ones(SWEPT, np.float32)
+    tries = [[_timed(run) for run in runs if others.max()] for _ in range(1 + CALLS)][1:]
+    launch, *whole = map(float, np.median(tries, axis=0))
+    return launch, max(0.0, sum(whole) - len(whole) * launch) * RUN_CALLS / calls
 
 
 def _wake(threads: int) -> float:

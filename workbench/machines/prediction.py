@@ -1,13 +1,15 @@
 """Predict how many seconds a cost takes on a machine, and what bounds it.
 
-    seconds = max(arithmetic, special functions, memory) + launch
+    seconds = max(max(arithmetic, special functions) + caches, memory) + launch
 
     arithmetic          (multiply-adds + other FLOPs + comparisons) / half of the peak FLOP/s (a multiply-add is 2);
                         plus the time of special functions that delays these (`Limits.overlap`): all of it where they
                         are made of the same instructions
     special functions   every division, root, exponential, logarithm, power and random word at its measured rate
-    memory              the longer of two: the bytes, at the rate for the size of all arrays together; or these and
-                        the bytes that only go to and from caches, at the rate of the nearest caches
+    caches              the bytes that only go to and from caches, at the rate of the nearest caches. Loops over a tile
+                        run one after another, so what one loads and stores does not hide behind another's arithmetic
+    memory              the longer of two, which prefetching hides: the bytes, at the rate for the size of all arrays
+                        together; or these and the bytes of caches, at the rate of the nearest caches
     launch              starting loops, what `Operator.run` does around them, waking threads, wrong guesses of branches,
                         and new memory from the system, page by page; nothing else is done meanwhile
 
@@ -16,17 +18,18 @@ Visual Performance Model for Multicore Architectures, 2009.
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 from workbench import parallel
 from workbench.cost.record import FLOPS_PER_MULTIPLY_ADD, Cost, checked_count
-from workbench.machines.limits import FUNCTIONS, PRECISIONS, Limits, Machine, rate_at
+from workbench.machines.limits import FUNCTIONS, PRECISIONS, RUN_CALLS, Limits, Machine, rate_at
 from workbench.operator import checked_choice
 
 TILE = 1 << 18  # bytes; tiles of this size stay in the second-level cache
 ACCESSES = ("copy", "update", "rows")
-BOUNDS = ("arithmetic", "special functions", "memory", "launch")
+BOUNDS = ("arithmetic", "special functions", "caches", "memory", "launch")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Work:
     precision: str = "float32"
     working_set: int | None = None
     access: str = "copy"
+    calls: int = RUN_CALLS
 
     def predict(self, machine: Machine, threads: int = 1) -> "Prediction":
         """Predict how long the call takes with `threads` threads."""
@@ -47,10 +51,11 @@ class Work:
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """Predicted seconds of each part; together they take the longest of the first three plus the launch."""
+    """Predicted seconds of each part, and how long they take together."""
 
     arithmetic: float
     special: float
+    caches: float
     memory: float
     launch: float
 
@@ -60,13 +65,13 @@ class Prediction:
 
     @property
     def working(self) -> float:
-        """Return the longest of arithmetic, special functions and memory."""
-        return max(self.arithmetic, self.special, self.memory)
+        """Return the seconds without the launch."""
+        return max(max(self.arithmetic, self.special) + self.caches, self.memory)
 
     @property
     def bound(self) -> str:
         """Return which of BOUNDS takes longest."""
-        parts = (self.arithmetic, self.special, self.memory, self.launch)
+        parts = dataclasses.astuple(self)
         return BOUNDS[parts.index(max(parts))]
 
 
@@ -80,6 +85,7 @@ def predict(
     access: str = "copy",
     elements: int | None = None,
     jobs: int | None = None,
+    calls: int = RUN_CALLS,
 ) -> Prediction:
     """Predict how long a cost takes.
 
@@ -91,6 +97,7 @@ def predict(
         access: "copy" to other arrays, "update" in place, or "rows" of a table, updated in place in random order.
         elements, jobs: numbers of elements and jobs, as for `workbench.parallel.run`; small work stays with one
             thread. Without `elements`, every thread has its share; without `jobs`, there are many jobs.
+        calls: number of functions that Python calls in a run of the operator, see `workbench.machines.calls`.
 
     Raises:
         TypeError: `cost` is not a Cost, `machine` is not a Machine, or `working_set` is not an int.
@@ -104,10 +111,11 @@ def predict(
     checked_choice("precision", precision, PRECISIONS)
     checked_choice("access", access, ACCESSES)
     size = cost.bytes if working_set is None else checked_count("working_set", working_set)
-    together = _parts(cost, machine.with_threads(threads), precision, size, access)
+    parts = functools.partial(_parts, cost, precision=precision, working_set=size, access=access, calls=calls)
+    together = parts(machine.with_threads(threads))
     if threads == 1 or elements is None:
         return together
-    alone = _parts(cost, machine.with_threads(1), precision, size, access)
+    alone = parts(machine.with_threads(1))
     many = threads * parallel.CHUNKS_PER_THREAD
     before, busiest = parallel.parallel_part(many if jobs is None else jobs, elements, alone.working, threads)
     return _mixed(together, alone, before, (1 - before) * busiest * threads) if busiest else alone
@@ -116,11 +124,11 @@ def predict(
 def _mixed(together: Prediction, alone: Prediction, before: float, shared: float) -> Prediction:
     """Return the prediction if one thread does the share `before` alone, and all threads do the share `shared`."""
     parts = zip(dataclasses.astuple(together)[:-1], dataclasses.astuple(alone)[:-1], strict=True)
-    arithmetic, special, memory = (shared * ours + before * theirs for ours, theirs in parts)
-    return Prediction(arithmetic, special, memory, together.launch)
+    arithmetic, special, caches, memory = (shared * ours + before * theirs for ours, theirs in parts)
+    return Prediction(arithmetic, special, caches, memory, together.launch)
 
 
-def _parts(cost: Cost, limits: Limits, precision: str, working_set: int, access: str) -> Prediction:
+def _parts(cost: Cost, limits: Limits, *, precision: str, working_set: int, access: str, calls: int) -> Prediction:
     instructions = cost.multiply_adds + cost.other_flops + cost.comparisons
     counts = {name: getattr(cost, name) for name in FUNCTIONS}
     functions = {
@@ -132,8 +140,9 @@ def _parts(cost: Cost, limits: Limits, precision: str, working_set: int, access:
     return Prediction(
         arithmetic=FLOPS_PER_MULTIPLY_ADD * instructions / _known(limits.flops, precision, "FLOP/s") + delaying,
         special=sum(functions.values(), 0.0),
+        caches=cost.bytes_cached / rate_at(limits.copy, TILE),
         memory=_moving(cost, limits, working_set, access),
-        launch=_starting(cost, limits),
+        launch=_starting(cost, limits, calls),
     )
 
 
@@ -145,11 +154,12 @@ def _moving(cost: Cost, limits: Limits, working_set: int, access: str) -> float:
     return max(far, (cost.bytes + cost.bytes_cached) / rate_at(limits.copy, TILE))
 
 
-def _starting(cost: Cost, limits: Limits) -> float:
+def _starting(cost: Cost, limits: Limits, calls: int) -> float:
     waking = limits.wake_seconds if cost.launches else 0.0
     new_memory = cost.bytes_allocated / rate_at(limits.allocation_bandwidth, cost.bytes_allocated)
     guessing = cost.mispredictions * limits.misprediction_seconds
-    return guessing + waking + new_memory + cost.launches * limits.launch_seconds + cost.runs * limits.run_seconds
+    running = cost.runs * limits.run_seconds * calls / RUN_CALLS
+    return guessing + waking + new_memory + cost.launches * limits.launch_seconds + running
 
 
 def _known(rates: Mapping, name: str, what: str) -> Any:

@@ -19,7 +19,7 @@ from workbench.files import write_whole
 from workbench.machines.limits import CURVES, Limits, Machine, limit_rows
 from workbench.parallel import available_threads
 
-FORMAT = 2  # version of the file format; raise it when a limit is added, or measured in another way
+FORMAT = 3  # version of the file format; raise it when a limit is added, or measured in another way
 BEGINNING = b'{\n "name": '  # of every file that `save` writes
 QUIET = 0.9  # a measurement that got a smaller share of the processors' time is not kept
 
@@ -63,7 +63,7 @@ def conditions() -> dict[str, Any]:
 
 
 def this_machine(file: Path | None = None, *, again: bool = False) -> Machine:
-    """Return this machine's limits, from their file if it can be used; measuring them takes about ten seconds.
+    """Return this machine's limits, from their file if it can be used; measuring them takes about half a minute.
 
     Args:
         file: file that keeps the limits; by default one in the user's cache folder.

@@ -70,7 +70,7 @@ def precision(p: float, itemsize: int = 4, *, operator: str = "SparseLp") -> str
     """Return the type that the loops of an operator compute in: float32 for float32 arrays where it is exact enough."""
     checked_itemsize(itemsize, SIZES)
     single = {
-        "SparseLp": p not in PENALTIES and p <= curves.LARGEST_SINGLE_POWER,
+        "SparseLp": p == 0.5 or (p not in PENALTIES and p <= curves.LARGEST_SINGLE_POWER),
         "LpGradient": False,
         "LpProx": curves.in_single(p) and p not in SIMPLE_PROXES,
         "SparseLpRegularizer": curves.in_single(p) or p in SHRINKS,
@@ -96,7 +96,8 @@ def penalty_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: s
         moved = sum((pass_cost(*each) for each in passes), Cost(bytes_read=2 * WIDE + MARK, bytes_written=size))
         return elements * (each + moved) + Cost(launches=7 * (elements > 0))
     total = elements * (each + Cost(bytes_read=size, bytes_written=size + MARK))
-    return total + _of_loops(engine, elements * size, elements * MARK)
+    in_two_loops = p not in PENALTIES and precision(p, size) == "float32"  # a factor and an exponent between them
+    return total + _of_loops(engine, elements * (size + 16 * in_two_loops), elements * MARK)
 
 
 def gradient_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: str | None = None) -> Cost:
