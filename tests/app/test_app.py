@@ -1,5 +1,6 @@
 """The web application: who gets in, what the sliders draw, and what a visitor sees in a real browser."""
 
+import asyncio
 import base64
 import hashlib
 import io
@@ -16,6 +17,9 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
+from tornado.httpclient import AsyncHTTPClient
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
 
 from tests.browser import browser
 from workbench.app.server import make
@@ -302,3 +306,29 @@ def test_names_that_repeat_are_refused(tmp_path):
         make([tmp_path / "a" / "n.ipynb", tmp_path / "b" / "n.ipynb"], None, "")
     with pytest.raises(Refused, match="none; give at least one"):
         make([], None, "")
+
+
+@pytest.mark.parametrize(
+    ("token", "name", "status"),
+    [
+        *[("", name, 200) for name in ("127.0.0.1:80", "LOCALHOST", "192.168.1.7:1", "[::1]:8888", "Lab.example:80")],
+        *[
+            ("", name, 421)
+            for name in ("rebound.example", "rebound.example:80", "127.0.0.1.rebound.example", "localhost.")
+        ],
+        ("secret", "rebound.example", 403),
+    ],
+)
+def test_without_a_token_foreign_names_are_refused(tmp_path, token, name, status):
+    nbformat.write(new_notebook(), tmp_path / "n.ipynb")
+    application = make([tmp_path / "n.ipynb"], None, token, host="lab.Example")
+
+    async def ask():
+        socket, port = bind_unused_port()
+        server = HTTPServer(application)
+        server.add_socket(socket)
+        reply = await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}/", headers={"Host": name}, raise_error=False)
+        server.stop()
+        return reply.code
+
+    assert asyncio.run(ask()) == status

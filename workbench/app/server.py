@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import hashlib
+import ipaddress
 import json
 import secrets
 import signal
@@ -74,13 +75,19 @@ def _pictures(notebook: nbformat.NotebookNode) -> Iterator[str]:
 class Page(RequestHandler):
     """A request that is answered only for those who know the token."""
 
-    def initialize(self, books: dict[str, Book], kernels: Kernels, token: str) -> None:
-        self.books, self.kernels, self.token = books, kernels, token
+    def initialize(self, books: dict[str, Book], kernels: Kernels, token: str, host: str) -> None:
+        self.books, self.kernels, self.token, self.host = books, kernels, token, host
         self.proof = hashlib.sha256(token.encode()).hexdigest()  # a token may hold what a cookie cannot
         self.cookie = f"workbench-{self.proof[:8]}"  # applications on other ports of the host have other cookies
 
     def prepare(self) -> None:
-        """Take a token from the address once, keep it in a cookie, and refuse those without it."""
+        """Take a token from the address once, keep it in a cookie, and refuse those without it.
+
+        Without a token, refuse foreign names: a page elsewhere can have its own name lead to this machine, and then
+        its script may read what is here.
+        """
+        if not self.token and not _is_own(self.request.host_name, self.host):
+            raise HTTPError(421, reason="Misdirected Request")
         given = self.get_query_argument("token", "")
         if self.token and given and secrets.compare_digest(given.encode(), self.token.encode()):
             self.set_cookie(self.cookie, self.proof, httponly=True, samesite="Strict")
@@ -97,6 +104,7 @@ class Page(RequestHandler):
         words = {
             403: "This application needs its token: open the address that the command `workbench app` has printed.",
             404: "There is no such page.",
+            421: "Without a token, this application answers at its own address alone, not at another name.",
         }
         self.finish(_template("error.html.j2").render(words=words.get(status_code, "This request is not understood.")))
 
@@ -190,14 +198,25 @@ async def answer(handler: Page, asked: Any) -> None:
         handler.finish({"message": str(problem)})
 
 
-def make(paths: Sequence[Path], kernels: Kernels, token: str) -> Application:
+def _is_own(name: str, host: str) -> bool:
+    """Tell whether a request's name of this machine is `host`, localhost or a number, which no one else can own."""
+    if name in (host.lower(), "localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def make(paths: Sequence[Path], kernels: Kernels, token: str, host: str = "127.0.0.1") -> Application:
     """Return the application for some notebooks; raise Refused for one that cannot be shown."""
     names = [path.stem for path in paths]
     if len(set(names)) < len(names) or not names:
         twice = sorted({name for name in names if names.count(name) > 1})
         raise Refused(f"notebooks: {twice or 'none'}; give at least one, each with another file name")
     books = {path.stem: Book(path.resolve(), names) for path in sorted(paths, key=lambda path: path.stem)}
-    shared = {"books": books, "kernels": kernels, "token": token}
+    shared = {"books": books, "kernels": kernels, "token": token, "host": host}
     return Application(
         [
             (r"/", Gallery, shared),
@@ -235,7 +254,7 @@ def run(paths: Sequence[Path], host: str, port: int, token: str | None, ahead: b
     """
     token = secrets.token_urlsafe(18) if token is None else token
     kernels = Kernels(most=max(MOST, len(paths))) if ahead else Kernels()
-    application = make(paths, kernels, token)
+    application = make(paths, kernels, token, host)
     try:
         sockets = bind_sockets(port, host)
     except OSError as problem:
