@@ -271,6 +271,14 @@ def test_a_visitor_moves_a_slider_and_a_reload_keeps_what_is_seen(address, chrom
     wait_for(chromium, STATE, ["2", "at first", "plot(height=2.0, kind='up')", "", ""])
 
 
+@pytest.mark.parametrize("path", ["/", "/a"])
+def test_axe_finds_nothing_serious_in_the_application(address, chromium, path):
+    chromium.load(address + path)
+    if path == "/a":
+        wait_for(chromium, STATE, ["2", "saved", "plot(height=2.0, kind='up')", "", ""])
+    assert chromium.serious() == []
+
+
 def test_a_visitor_answers_an_exercise(address, chromium):
     chromium.load(f"{address}/a")
     chromium.press("#exercise-2 input", "0.5\ue007")

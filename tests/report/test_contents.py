@@ -155,6 +155,13 @@ def test_the_search_finds_sections_of_all_pages(runs, chromium):
     assert chromium.run("return document.querySelector('#search output').textContent") == "0 sections"
 
 
+@pytest.mark.parametrize("words", ["", "masks"])
+def test_axe_finds_nothing_serious_in_the_search_and_the_comparison(runs, chromium, words):
+    chromium.load((runs / "index.html").as_uri())
+    chromium.press("#search input", words)
+    assert chromium.serious() == []
+
+
 def test_a_picture_opens_in_full_size_by_keyboard(runs, chromium):
     chromium.load((runs / "a" / "report.html").as_uri())
     opened = "return document.querySelector('dialog.large').open"
