@@ -17,13 +17,17 @@ import jinja2
 import nbformat
 from markupsafe import Markup
 from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPFile, parse_body_arguments
 from tornado.netutil import bind_sockets
-from tornado.web import Application, HTTPError, RequestHandler
+from tornado.web import Application, HTTPError, RedirectHandler, RequestHandler, stream_request_body
 
+from workbench.app import uploads
 from workbench.app.inside import EXERCISE
 from workbench.app.kernels import MOST, Gone, Kernels
+from workbench.app.uploads import Uploads
+from workbench.data.own import MEGABYTES
 from workbench.files import Refused
-from workbench.report import markup, page
+from workbench.report import markup, page, parameters
 from workbench.report.contents import with_anchors, written
 from workbench.report.source import load, summary, title
 
@@ -41,6 +45,8 @@ class Book:
         self.thumbnail = next(_pictures(self._notebook), "")
         words = [cell.source for cell in self._notebook.cells if cell.cell_type == "markdown"]
         self.sections = written("\n\n".join(words))
+        data = parameters.declared(self._notebook).get("data")
+        self.takes = data.meaning.partition(";")[0].removeprefix("path of ") if data else ""  # such as "a table"
         self.exercises = {
             place: cell.source
             for place, cell in enumerate(self._notebook.cells)
@@ -75,8 +81,8 @@ def _pictures(notebook: nbformat.NotebookNode) -> Iterator[str]:
 class Page(RequestHandler):
     """A request that is answered only for those who know the token."""
 
-    def initialize(self, books: dict[str, Book], kernels: Kernels, token: str, host: str) -> None:
-        self.books, self.kernels, self.token, self.host = books, kernels, token, host
+    def initialize(self, books: dict[str, Book], kernels: Kernels, runs: Uploads, token: str, host: str) -> None:
+        self.books, self.kernels, self.runs, self.token, self.host = books, kernels, runs, token, host
         self.proof = hashlib.sha256(token.encode()).hexdigest()  # a token may hold what a cookie cannot
         self.cookie = f"workbench-{self.proof[:8]}"  # applications on other ports of the host have other cookies
 
@@ -141,7 +147,13 @@ class Notebook(Page):
         style = Markup(markup.code_style())
         self.finish(
             _template("notebook.html.j2").render(
-                book=book, before=before, after=after, sections=sections, script=script, code_style=style
+                book=book,
+                before=before,
+                after=after,
+                sections=sections,
+                script=script,
+                code_style=style,
+                megabytes=MEGABYTES,
             )
         )
 
@@ -186,6 +198,55 @@ class Restart(Page):
         self.finish({})
 
 
+@stream_request_body
+class Data(Page):
+    """A visitor's file, with which a notebook is run."""
+
+    def prepare(self) -> None:
+        """Let a file in, which is larger than other requests, if it comes from a page of the application."""
+        super().prepare()
+        if self.request.headers.get("Origin", "").partition("://")[2] not in ("", self.request.host):
+            raise HTTPError(403, reason="Forbidden")
+        self.request.connection.set_max_body_size(uploads.LARGEST + LARGEST)
+        self._body = bytearray()
+
+    def data_received(self, chunk: bytes) -> None:
+        self._body += chunk
+
+    def post(self, name: str) -> None:
+        book, found = self.book(name), dict[str, list[HTTPFile]]()
+        with contextlib.suppress(Exception):  # a body that is no form has no file
+            parse_body_arguments(self.request.headers["Content-Type"], bytes(self._body), {}, found)
+        if not book.takes or not found.get("data"):
+            raise HTTPError(400)
+        file = found["data"][0]
+        try:
+            run = self.runs.start(book.path, file.filename, file.body)
+        except Refused as problem:
+            self.set_status(503)
+            self.finish(_template("run.html.j2").render(words=str(problem), waits=False))
+        else:
+            self.redirect(f"/runs/{run}/report.html")
+
+
+class Run(Page):
+    """The page of a run with a visitor's file, and the notebook and the metrics that it links to."""
+
+    def get(self, run: str, file: str) -> None:
+        words, waits = "The notebook runs with your file. When it has, its page is here.", True
+        try:
+            folder = self.runs.page(run)
+        except KeyError:
+            raise HTTPError(404) from None
+        except Refused as problem:
+            folder, words, waits = None, str(problem), False
+        if folder is None:
+            self.finish(_template("run.html.j2").render(words=words, waits=waits))
+        else:
+            self.set_header("Content-Type", "text/html" if file == "report.html" else "application/json")
+            self.finish((folder / file).read_bytes())
+
+
 async def answer(handler: Page, asked: Any) -> None:
     """Finish a request with what a kernel answers, or with what is wrong."""
     try:
@@ -209,14 +270,16 @@ def _is_own(name: str, host: str) -> bool:
     return True
 
 
-def make(paths: Sequence[Path], kernels: Kernels, token: str, host: str = "127.0.0.1") -> Application:
+def make(
+    paths: Sequence[Path], kernels: Kernels, token: str, host: str = "127.0.0.1", runs: Uploads | None = None
+) -> Application:
     """Return the application for some notebooks; raise Refused for one that cannot be shown."""
     names = [path.stem for path in paths]
     if len(set(names)) < len(names) or not names:
         twice = sorted({name for name in names if names.count(name) > 1})
         raise Refused(f"notebooks: {twice or 'none'}; give at least one, each with another file name")
     books = {path.stem: Book(path.resolve(), names) for path in sorted(paths, key=lambda path: path.stem)}
-    shared = {"books": books, "kernels": kernels, "token": token, "host": host}
+    shared = {"books": books, "kernels": kernels, "runs": runs or Uploads(), "token": token, "host": host}
     return Application(
         [
             (r"/", Gallery, shared),
@@ -225,13 +288,16 @@ def make(paths: Sequence[Path], kernels: Kernels, token: str, host: str = "127.0
             (r"/([^/]+)/frame", Frame, shared),
             (r"/([^/]+)/check", Check, shared),
             (r"/([^/]+)/restart", Restart, shared),
+            (r"/([^/]+)/data", Data, shared),
+            (r"/runs/([^/]+)/(report\.html|notebook\.ipynb|metrics\.json)", Run, shared),
+            (r"/runs/index\.html", RedirectHandler, {"url": "/"}),
         ],
         compress_response=True,
     )
 
 
-async def serve(application: Application, kernels: Kernels, sockets: Sequence[Any]) -> None:
-    """Answer requests until the process is interrupted or told to end; then end the kernels."""
+async def serve(application: Application, kernels: Kernels, runs: Uploads, sockets: Sequence[Any]) -> None:
+    """Answer requests until the process is interrupted or told to end; then end the kernels and runs."""
     server, stop = HTTPServer(application, max_body_size=LARGEST), asyncio.Event()
     server.add_sockets(sockets)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -243,7 +309,7 @@ async def serve(application: Application, kernels: Kernels, sockets: Sequence[An
             await kernels.tidy()
     finally:
         server.stop()
-        await kernels.end()
+        await asyncio.gather(kernels.end(), runs.end())
 
 
 def run(paths: Sequence[Path], host: str, port: int, token: str | None, ahead: bool, say: Any) -> None:
@@ -254,7 +320,8 @@ def run(paths: Sequence[Path], host: str, port: int, token: str | None, ahead: b
     """
     token = secrets.token_urlsafe(18) if token is None else token
     kernels = Kernels(most=max(MOST, len(paths))) if ahead else Kernels()
-    application = make(paths, kernels, token, host)
+    runs = Uploads()
+    application = make(paths, kernels, token, host, runs)
     try:
         sockets = bind_sockets(port, host)
     except OSError as problem:
@@ -264,7 +331,7 @@ def run(paths: Sequence[Path], host: str, port: int, token: str | None, ahead: b
         if ahead:
             for path in paths:
                 kernels.start(path.resolve())
-        await serve(application, kernels, sockets)
+        await serve(application, kernels, runs, sockets)
 
     say(f"http://{host}:{sockets[0].getsockname()[1]}/" + (f"?token={quote(token)}" if token else ""))
     asyncio.run(main())
