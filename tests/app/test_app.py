@@ -281,10 +281,12 @@ def test_a_visitor_moves_a_slider_and_a_reload_keeps_what_is_seen(address, chrom
 
 @pytest.mark.parametrize("path", ["/", "/a", "/own"])
 def test_axe_finds_nothing_serious_in_the_application(address, chromium, path):
+    chromium.errors()  # of the tests before
     chromium.load(address + path)
     if path == "/a":
         wait_for(chromium, STATE, ["2", "saved", "plot(height=2.0, kind='up')", "", ""])
     assert chromium.serious() == []
+    assert chromium.errors() == []
 
 
 def test_a_visitor_answers_an_exercise(address, chromium):
