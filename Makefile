@@ -8,7 +8,7 @@ VENV := .venv/bin/python
 help:
 	@echo 'make report     run every notebook and write reports/index.html'
 	@echo 'make test       style and type checks, unit tests, and the notebooks against their saved outputs'
-	@echo 'make test-browser   every slider of every notebook in JupyterLab, in chromium'
+	@echo 'make test-browser   every slider of every notebook in JupyterLab, and every page, in chromium'
 	@echo 'make docs       build the documentation and check its links: docs/_build/html/index.html'
 	@echo 'make app        the notebooks as a web application, for a class'
 	@echo 'make lab        JupyterLab on notebooks/'
@@ -37,7 +37,8 @@ tests:
 	@echo '== pytest, with the notebooks under nbval' && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -p tests.no_grammar -n auto --dist loadfile
 
 test-browser: setup
-	@WORKBENCH_BROWSER_ALL=1 $(VENV) -m pytest -p no:nbval -o addopts= tests/explore/test_all_in_jupyterlab.py
+	@WORKBENCH_BROWSER_ALL=1 $(VENV) -m pytest -p no:nbval -o addopts= tests/report tests/app \
+		tests/explore/test_jupyterlab.py tests/explore/test_all_in_jupyterlab.py
 
 docs: setup
 	@$(VENV) -m sphinx -W --keep-going -n -q -j auto -b html -d docs/_build/read docs docs/_build/html

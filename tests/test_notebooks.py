@@ -63,6 +63,7 @@ def test_every_notebook_opens_in_all_programs(path):
     assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
     assert notebook.metadata.kernelspec.name == "python3"
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+    assert path.stat().st_size <= 1_000_000  # larger ones open slowly, and GitHub does not show them
 
 
 def test_binder_installs_what_is_pinned():

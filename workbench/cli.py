@@ -144,7 +144,7 @@ def handout(
     if errors:
         raise typer.Exit(1)
     for name, exercises in answers.items():
-        print(f"{name}: {len(exercises)} exercises")
+        print(f"{name}: {len(exercises)} exercise{'s' * (len(exercises) != 1)}")
     print(output)
 
 

@@ -24,7 +24,7 @@ from PIL import Image
 
 from workbench.files import folder_name
 
-COLOURS = 64  # in a stored picture; maps and photographs show no steps yet
+COLOURS = 48  # in a stored picture; maps and photographs show no steps yet
 WIDTH = 0.8  # width of a bar, Matplotlib's default
 STYLE_FILE = Path(__file__).with_name("plots.mplstyle")
 

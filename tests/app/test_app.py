@@ -1,6 +1,8 @@
 """The web application: who gets in, what the sliders draw, and what a visitor sees in a real browser."""
 
+import asyncio
 import base64
+import contextlib
 import hashlib
 import io
 import json
@@ -16,6 +18,9 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
+from tornado.httpclient import AsyncHTTPClient
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
 
 from tests.browser import browser
 from workbench.app.server import make
@@ -74,7 +79,14 @@ def address(tmp_path_factory):
     nbformat.write(
         new_notebook(cells=[new_markdown_cell("# Another\n\n## Why?\n\nBecause of zebras.")]), folder / "b.ipynb"
     )
-    command = [sys.executable, "-m", "workbench", "app", "a.ipynb", "b.ipynb", "--port", "0", "--token", TOKEN]
+    data = new_code_cell('data: str = ""  # path of a list of your own; empty: none', metadata={"tags": ["parameters"]})
+    read = new_code_cell(
+        "import os, pathlib\nprint(pathlib.Path(os.environ['WORKBENCH_FROM'], data).read_text()[::-1])"
+    )
+    cells = [new_markdown_cell("# Own\n\n## What?"), data, read]
+    nbformat.write(new_notebook(cells=cells), folder / "own.ipynb")
+    names = ("a.ipynb", "b.ipynb", "own.ipynb")
+    command = [sys.executable, "-m", "workbench", "app", *names, "--port", "0", "--token", TOKEN]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
         line = process.stdout.readline()
@@ -267,6 +279,16 @@ def test_a_visitor_moves_a_slider_and_a_reload_keeps_what_is_seen(address, chrom
     wait_for(chromium, STATE, ["2", "at first", "plot(height=2.0, kind='up')", "", ""])
 
 
+@pytest.mark.parametrize("path", ["/", "/a", "/own"])
+def test_axe_finds_nothing_serious_in_the_application(address, chromium, path):
+    chromium.errors()  # of the tests before
+    chromium.load(address + path)
+    if path == "/a":
+        wait_for(chromium, STATE, ["2", "saved", "plot(height=2.0, kind='up')", "", ""])
+    assert chromium.serious() == []
+    assert chromium.errors() == []
+
+
 def test_a_visitor_answers_an_exercise(address, chromium):
     chromium.load(f"{address}/a")
     chromium.press("#exercise-2 input", "0.5\ue007")
@@ -286,6 +308,52 @@ def test_a_visitor_whose_kernel_has_died_gets_a_new_one(address, chromium):
     wait_for(chromium, "return document.querySelector('.lines').textContent.slice(0, 12)", "plot(height=")
 
 
+def form(address, path, name, content, origin=None):
+    """Send a file as the form of a page does; return the status, the address of the answer, and its text."""
+    head = f'--cut\r\nContent-Disposition: form-data; name="data"; filename="{name}"\r\n\r\n'.encode()
+    request = urllib.request.Request(address + path, head + content + b"\r\n--cut--\r\n")
+    request.add_header("Content-Type", "multipart/form-data; boundary=cut")
+    request.add_header("Cookie", f"{COOKIE}={PROOF}")
+    if origin:
+        request.add_header("Origin", origin)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return reply.status, reply.url, reply.read().decode()
+    except urllib.error.HTTPError as problem:
+        return problem.code, problem.url, problem.read().decode()
+
+
+def test_a_visitor_s_file_is_run_and_shown_on_a_page_of_its_own(address):
+    content = b"sarbez " + b"." * 100_000  # larger than other requests may be
+    assert 'action="own/data"' in ask(address, "/own")[1]
+    assert 'action="a/data"' not in ask(address, "/a")[1]
+    status, place, text = form(address, "/own/data", "../my <list>.CSV", content, address)
+    assert (status, "When it has, its page is here" in text) == (200, True)
+    path = place.removeprefix(address)
+    assert re.fullmatch(r"/runs/[0-9a-f]{16}/report\.html", path)
+    end = time.monotonic() + 60
+    while "When it has" in text:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+        text = ask(address, path)[1]
+    assert "zebras</pre>" in text.replace("\n", "")
+    assert re.search(r"<td><code>data</code></td><td class=\"value\">my_list_-\w+\.csv</td>", text)
+    assert ask(address, path, cookie="")[0] == 403
+    assert ask(address, path.replace("report.html", "metrics.json"))[1]["status"] == "ok"
+    assert ask(address, path.replace("report.html", "my.csv"))[0] == ask(address, "/runs/0/report.html")[0] == 404
+    assert ">Own</a>" in ask(address, "/runs/index.html")[1]  # the page's link to all runs leads to the gallery
+
+
+def test_a_file_that_makes_no_sense_here_is_refused(address):
+    assert form(address, "/a/data", "my.csv", b"1")[0] == 400  # takes none
+    assert form(address, "/own/data", "", b"")[0] == 400
+    assert form(address, "/own/data", "my.csv", b"1", "http://elsewhere.example")[0] == 403
+    assert ask(address, "/own/data", b"no form")[0] == 400
+    with contextlib.suppress(urllib.error.URLError):  # the connection may be cut while the body is sent
+        assert form(address, "/own/data", "my.csv", bytes(51_000_000))[0] in (400, 503)
+    assert ask(address, "/own")[0] == 200
+
+
 def test_a_notebook_that_cannot_be_shown_is_refused(tmp_path):
     (tmp_path / "n.ipynb").write_text("{")
     command = [sys.executable, "-m", "workbench", "app", "n.ipynb", "--port", "0"]
@@ -302,3 +370,29 @@ def test_names_that_repeat_are_refused(tmp_path):
         make([tmp_path / "a" / "n.ipynb", tmp_path / "b" / "n.ipynb"], None, "")
     with pytest.raises(Refused, match="none; give at least one"):
         make([], None, "")
+
+
+@pytest.mark.parametrize(
+    ("token", "name", "status"),
+    [
+        *[("", name, 200) for name in ("127.0.0.1:80", "LOCALHOST", "192.168.1.7:1", "[::1]:8888", "Lab.example:80")],
+        *[
+            ("", name, 421)
+            for name in ("rebound.example", "rebound.example:80", "127.0.0.1.rebound.example", "localhost.")
+        ],
+        ("secret", "rebound.example", 403),
+    ],
+)
+def test_without_a_token_foreign_names_are_refused(tmp_path, token, name, status):
+    nbformat.write(new_notebook(), tmp_path / "n.ipynb")
+    application = make([tmp_path / "n.ipynb"], None, token, host="lab.Example")
+
+    async def ask():
+        socket, port = bind_unused_port()
+        server = HTTPServer(application)
+        server.add_socket(socket)
+        reply = await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}/", headers={"Host": name}, raise_error=False)
+        server.stop()
+        return reply.code
+
+    assert asyncio.run(ask()) == status

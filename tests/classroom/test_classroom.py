@@ -175,7 +175,11 @@ def test_a_notebook_that_cannot_be_read_costs_its_own_row(handout, tmp_path, no_
     for name, other in (("ida", tmp_path / "ann" / "task.ipynb"), ("jon", "task.ipynb")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "task.ipynb").symlink_to(other)
+    (tmp_path / "kim").mkdir()
+    (tmp_path / "kim" / "task (1).ipynb").write_text("{}")
+    (tmp_path / "kim" / "other.ipynb").write_text("{}")
     rows = {row.student: row for row in grade(tmp_path, handout[0] / "teacher" / "answers.json")}
+    assert rows["kim"].notes == ["task is missing; 'task (1).ipynb' is there: rename it"]
     assert rows["ann"].scores == {("task", "2"): 1.0, ("task", "3"): ""}
     assert rows["ida"].notes == ["task is a link to another file, which may be somebody else's"]
     assert rows["jon"].notes == ["task is missing"]

@@ -53,6 +53,18 @@ def test_an_animation_is_one_png_that_plays_once_and_ends_on_its_last_frame(disp
     assert "<svg" in (tmp_path / "moving.svg").read_text()
 
 
+def test_what_changes_and_what_stays_is_seen_in_each_frame():
+    shades = np.random.default_rng(3).choice([0, 100, 255], (7, 3, 5)).astype(np.uint8)  # white is also drawn anew
+    frames = []
+    for pixels in shades:
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "png")
+        frames.append(file.getvalue())
+    picture = Image.open(io.BytesIO(animation.film(frames, 1.0)))
+    seen = [np.asarray(frame.convert("L")) for frame in ImageSequence.Iterator(picture)]
+    assert np.array_equal(seen, [shades[-1], *shades])
+
+
 def test_an_animation_is_the_same_each_time():
     frames = [drawing.encode(drawing.figure_of(dot(moment))) for moment in (0.3, 0.6)]
     assert animation.film(frames, 1.0) == animation.film(frames, 1.0)

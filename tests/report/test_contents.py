@@ -1,6 +1,7 @@
 """Finding one's way: anchors, contents, links between pages, the search, and the table that compares runs."""
 
 import json
+import subprocess
 
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -10,7 +11,7 @@ from workbench.report import page
 from workbench.report.contents import Section, with_anchors
 from workbench.report.markup import body
 from workbench.report.parameters import Parameter
-from workbench.report.results import Result
+from workbench.report.results import Result, binder
 from workbench.report.source import summary
 
 DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -56,6 +57,35 @@ def test_links_to_notebooks_lead_to_their_pages_if_there_are_any(tmp_path):
         assert f'href="{link}"' in made
 
 
+@pytest.mark.parametrize(
+    ("remote", "owner"),
+    [
+        ("https://github.com/an-owner/a.repo.git", "an-owner/a.repo"),
+        ("https://somebody:word@github.com/an-owner/repo", "an-owner/repo"),
+        ("git@github.com:owner/repo.git", "owner/repo"),
+        ("https://example.com/github.com/owner/repo", ""),
+        ("https://github.com.example.com/owner/repo", ""),
+        ("../repo", ""),
+        ("", ""),
+    ],
+)
+def test_a_notebook_of_a_repository_on_github_starts_on_binder(tmp_path, remote, owner):
+    def git(*words):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True, capture_output=True)
+
+    (tmp_path / "sub dir").mkdir()
+    notebook = tmp_path / "sub dir" / "n.ipynb"
+    notebook.write_text("{}")
+    git("init")
+    if remote:
+        git("remote", "add", "origin", remote)
+    assert binder(notebook) == ""  # Git does not know the file
+    binder.cache_clear()
+    git("add", ".")
+    start = f"https://mybinder.org/v2/gh/{owner}/HEAD?urlpath=lab/tree/sub%20dir/n.ipynb"
+    assert binder(notebook) == (start if owner else "")
+
+
 def write(folder, name, title, words, rate, loss):
     """Write the page, the metrics and the text of a run, as a run does."""
     about = {"image/png": {"alt": "a dot", "width": 40}}
@@ -65,7 +95,11 @@ def write(folder, name, title, words, rate, loss):
         new_code_cell("draw()", outputs=outputs),
     ]
     metrics, versions = {"loss": loss}, {"python": "3"}
-    more = {"title": title, "summary": "Short.", "origin": {"command": "workbench run <n>", "machine": "a machine"}}
+    more = {
+        "title": title,
+        "summary": "Short.",
+        "origin": {"command": "workbench run <n>", "binder": "https://b.example/a?b&c"},
+    }
     result = Result(
         name,
         f"{title}.ipynb",
@@ -108,6 +142,8 @@ def test_the_page_has_contents_ways_and_origin(runs):
     assert '<li><a href="#First,-the-Dropout">First, the Dropout</a></li>' in text
     assert text.count('<a href="../a/report.html" rel="prev">← The one before</a>') == 2
     assert 'rel="next"' not in text
+    assert text.count("https://b.example/a?b&amp;c") == 1
+    assert '<a href="https://b.example/a?b&amp;c">start it on Binder</a>' in text
     assert "<dt>command</dt><dd><code>workbench run &lt;n&gt;</code></dd>" in text
     assert "@software{operator-workbench-a," in text
     assert text.index("1 metric that the notebook recorded") > text.index("</main>")
@@ -153,6 +189,13 @@ def test_the_search_finds_sections_of_all_pages(runs, chromium):
     chromium.load((runs / "index.html").as_uri())
     chromium.press("#search input", "nowhere")
     assert chromium.run("return document.querySelector('#search output').textContent") == "0 sections"
+
+
+@pytest.mark.parametrize("words", ["", "masks"])
+def test_axe_finds_nothing_serious_in_the_search_and_the_comparison(runs, chromium, words):
+    chromium.load((runs / "index.html").as_uri())
+    chromium.press("#search input", words)
+    assert chromium.serious() == []
 
 
 def test_a_picture_opens_in_full_size_by_keyboard(runs, chromium):

@@ -123,6 +123,25 @@ def test_a_button_plays_to_the_end_and_pauses(tmp_path, chromium):
     assert chromium.run(button) == "Play"
 
 
+def test_on_paper_a_figure_is_as_at_the_start_and_then_as_it_was(tmp_path, chromium):
+    (tmp_path / "report.html").write_text(report({"line": RECORDING}, tmp_path))
+    chromium.load((tmp_path / "report.html").as_uri())
+    chromium.press("input", "\ue012")  # left
+    moved = chromium.run(SEEN)
+    chromium.run(f"addEventListener('beforeprint', () => {{ window.printed = (() => {{ {SEEN} }})(); }})")
+    chromium.print()
+    assert chromium.run("return window.printed") == ["1", "0", "0", "alt 0", LINES.format(0), True, "", False, "3"]
+    assert chromium.run(SEEN) == moved
+
+
+def test_axe_finds_nothing_serious_in_controls(tmp_path, chromium):
+    (tmp_path / "report.html").write_text(report({"line": RECORDING | {"played": 0}}, tmp_path))
+    chromium.load((tmp_path / "report.html").as_uri())
+    chromium.press("input", "\ue014")  # right: with a message
+    chromium.press("select", "\ue015")  # down: with a note
+    assert chromium.serious() == []
+
+
 def wait_until(happens):
     end = time.monotonic() + 20
     while not happens():

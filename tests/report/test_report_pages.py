@@ -119,6 +119,16 @@ def test_an_animation_in_a_browser(animated):
         assert chromium.run("return getComputedStyle(document.querySelector('.still')).display") == "none"
 
 
+def test_axe_finds_nothing_serious_on_pages_in_light_and_dark(batch, animated):
+    good, bad, index = (batch[0] / name for name in ("good/report.html", "bad/report.html", "index.html"))
+    with browser() as chromium:
+        for dark, places in ((False, (good, animated)), (True, (bad, index))):  # the other half: make test-browser
+            chromium.screen(1200, 900, dark=dark)
+            for place in places:
+                chromium.load(place.as_uri())
+                assert chromium.serious() == [], (place.parent.name, dark)
+
+
 def test_mathematics_is_mathml(batch):
     text = read(batch[0] / "good/report.html")
     elements = [tag for tag, _ in Elements(text).found]
@@ -177,7 +187,9 @@ def test_no_table_of_the_index_makes_a_phone_scroll_sideways(batch):
 
 
 def test_printed_tables_scroll_on_a_phone_and_do_not_wrap(batch):
-    narrow = re.findall(r"@media \(max-width: [\d.]+rem\) {(.*?)\n}", read(batch[0] / "good/report.html"), re.DOTALL)
+    narrow = re.findall(
+        r"@media (?:screen and )?\(max-width: [\d.]+rem\) {(.*?)\n}", read(batch[0] / "good/report.html"), re.DOTALL
+    )
     assert any(re.search(r"\.output_text pre {[^}]*white-space: pre;", rules) for rules in narrow)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import hashlib
+import ipaddress
 import json
 import secrets
 import signal
@@ -16,13 +17,17 @@ import jinja2
 import nbformat
 from markupsafe import Markup
 from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPFile, parse_body_arguments
 from tornado.netutil import bind_sockets
-from tornado.web import Application, HTTPError, RequestHandler
+from tornado.web import Application, HTTPError, RedirectHandler, RequestHandler, stream_request_body
 
+from workbench.app import uploads
 from workbench.app.inside import EXERCISE
 from workbench.app.kernels import MOST, Gone, Kernels
+from workbench.app.uploads import Uploads
+from workbench.data.own import MEGABYTES
 from workbench.files import Refused
-from workbench.report import markup, page
+from workbench.report import markup, page, parameters
 from workbench.report.contents import with_anchors, written
 from workbench.report.source import load, summary, title
 
@@ -40,6 +45,8 @@ class Book:
         self.thumbnail = next(_pictures(self._notebook), "")
         words = [cell.source for cell in self._notebook.cells if cell.cell_type == "markdown"]
         self.sections = written("\n\n".join(words))
+        data = parameters.declared(self._notebook).get("data")
+        self.takes = data.meaning.partition(";")[0].removeprefix("path of ") if data else ""  # such as "a table"
         self.exercises = {
             place: cell.source
             for place, cell in enumerate(self._notebook.cells)
@@ -74,13 +81,19 @@ def _pictures(notebook: nbformat.NotebookNode) -> Iterator[str]:
 class Page(RequestHandler):
     """A request that is answered only for those who know the token."""
 
-    def initialize(self, books: dict[str, Book], kernels: Kernels, token: str) -> None:
-        self.books, self.kernels, self.token = books, kernels, token
+    def initialize(self, books: dict[str, Book], kernels: Kernels, runs: Uploads, token: str, host: str) -> None:
+        self.books, self.kernels, self.runs, self.token, self.host = books, kernels, runs, token, host
         self.proof = hashlib.sha256(token.encode()).hexdigest()  # a token may hold what a cookie cannot
         self.cookie = f"workbench-{self.proof[:8]}"  # applications on other ports of the host have other cookies
 
     def prepare(self) -> None:
-        """Take a token from the address once, keep it in a cookie, and refuse those without it."""
+        """Take a token from the address once, keep it in a cookie, and refuse those without it.
+
+        Without a token, refuse foreign names: a page elsewhere can have its own name lead to this machine, and then
+        its script may read what is here.
+        """
+        if not self.token and not _is_own(self.request.host_name, self.host):
+            raise HTTPError(421, reason="Misdirected Request")
         given = self.get_query_argument("token", "")
         if self.token and given and secrets.compare_digest(given.encode(), self.token.encode()):
             self.set_cookie(self.cookie, self.proof, httponly=True, samesite="Strict")
@@ -97,6 +110,7 @@ class Page(RequestHandler):
         words = {
             403: "This application needs its token: open the address that the command `workbench app` has printed.",
             404: "There is no such page.",
+            421: "Without a token, this application answers at its own address alone, not at another name.",
         }
         self.finish(_template("error.html.j2").render(words=words.get(status_code, "This request is not understood.")))
 
@@ -133,7 +147,13 @@ class Notebook(Page):
         style = Markup(markup.code_style())
         self.finish(
             _template("notebook.html.j2").render(
-                book=book, before=before, after=after, sections=sections, script=script, code_style=style
+                book=book,
+                before=before,
+                after=after,
+                sections=sections,
+                script=script,
+                code_style=style,
+                megabytes=MEGABYTES,
             )
         )
 
@@ -178,6 +198,55 @@ class Restart(Page):
         self.finish({})
 
 
+@stream_request_body
+class Data(Page):
+    """A visitor's file, with which a notebook is run."""
+
+    def prepare(self) -> None:
+        """Let a file in, which is larger than other requests, if it comes from a page of the application."""
+        super().prepare()
+        if self.request.headers.get("Origin", "").partition("://")[2] not in ("", self.request.host):
+            raise HTTPError(403, reason="Forbidden")
+        self.request.connection.set_max_body_size(uploads.LARGEST + LARGEST)
+        self._body = bytearray()
+
+    def data_received(self, chunk: bytes) -> None:
+        self._body += chunk
+
+    def post(self, name: str) -> None:
+        book, found = self.book(name), dict[str, list[HTTPFile]]()
+        with contextlib.suppress(Exception):  # a body that is no form has no file
+            parse_body_arguments(self.request.headers["Content-Type"], bytes(self._body), {}, found)
+        if not book.takes or not found.get("data"):
+            raise HTTPError(400)
+        file = found["data"][0]
+        try:
+            run = self.runs.start(book.path, file.filename, file.body)
+        except Refused as problem:
+            self.set_status(503)
+            self.finish(_template("run.html.j2").render(words=str(problem), waits=False))
+        else:
+            self.redirect(f"/runs/{run}/report.html")
+
+
+class Run(Page):
+    """The page of a run with a visitor's file, and the notebook and the metrics that it links to."""
+
+    def get(self, run: str, file: str) -> None:
+        words, waits = "The notebook runs with your file. When it has, its page is here.", True
+        try:
+            folder = self.runs.page(run)
+        except KeyError:
+            raise HTTPError(404) from None
+        except Refused as problem:
+            folder, words, waits = None, str(problem), False
+        if folder is None:
+            self.finish(_template("run.html.j2").render(words=words, waits=waits))
+        else:
+            self.set_header("Content-Type", "text/html" if file == "report.html" else "application/json")
+            self.finish((folder / file).read_bytes())
+
+
 async def answer(handler: Page, asked: Any) -> None:
     """Finish a request with what a kernel answers, or with what is wrong."""
     try:
@@ -190,14 +259,27 @@ async def answer(handler: Page, asked: Any) -> None:
         handler.finish({"message": str(problem)})
 
 
-def make(paths: Sequence[Path], kernels: Kernels, token: str) -> Application:
+def _is_own(name: str, host: str) -> bool:
+    """Tell whether a request's name of this machine is `host`, localhost or a number, which no one else can own."""
+    if name in (host.lower(), "localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def make(
+    paths: Sequence[Path], kernels: Kernels, token: str, host: str = "127.0.0.1", runs: Uploads | None = None
+) -> Application:
     """Return the application for some notebooks; raise Refused for one that cannot be shown."""
     names = [path.stem for path in paths]
     if len(set(names)) < len(names) or not names:
         twice = sorted({name for name in names if names.count(name) > 1})
         raise Refused(f"notebooks: {twice or 'none'}; give at least one, each with another file name")
     books = {path.stem: Book(path.resolve(), names) for path in sorted(paths, key=lambda path: path.stem)}
-    shared = {"books": books, "kernels": kernels, "token": token}
+    shared = {"books": books, "kernels": kernels, "runs": runs or Uploads(), "token": token, "host": host}
     return Application(
         [
             (r"/", Gallery, shared),
@@ -206,13 +288,16 @@ def make(paths: Sequence[Path], kernels: Kernels, token: str) -> Application:
             (r"/([^/]+)/frame", Frame, shared),
             (r"/([^/]+)/check", Check, shared),
             (r"/([^/]+)/restart", Restart, shared),
+            (r"/([^/]+)/data", Data, shared),
+            (r"/runs/([^/]+)/(report\.html|notebook\.ipynb|metrics\.json)", Run, shared),
+            (r"/runs/index\.html", RedirectHandler, {"url": "/"}),
         ],
         compress_response=True,
     )
 
 
-async def serve(application: Application, kernels: Kernels, sockets: Sequence[Any]) -> None:
-    """Answer requests until the process is interrupted or told to end; then end the kernels."""
+async def serve(application: Application, kernels: Kernels, runs: Uploads, sockets: Sequence[Any]) -> None:
+    """Answer requests until the process is interrupted or told to end; then end the kernels and runs."""
     server, stop = HTTPServer(application, max_body_size=LARGEST), asyncio.Event()
     server.add_sockets(sockets)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -224,7 +309,7 @@ async def serve(application: Application, kernels: Kernels, sockets: Sequence[An
             await kernels.tidy()
     finally:
         server.stop()
-        await kernels.end()
+        await asyncio.gather(kernels.end(), runs.end())
 
 
 def run(paths: Sequence[Path], host: str, port: int, token: str | None, ahead: bool, say: Any) -> None:
@@ -235,7 +320,8 @@ def run(paths: Sequence[Path], host: str, port: int, token: str | None, ahead: b
     """
     token = secrets.token_urlsafe(18) if token is None else token
     kernels = Kernels(most=max(MOST, len(paths))) if ahead else Kernels()
-    application = make(paths, kernels, token)
+    runs = Uploads()
+    application = make(paths, kernels, token, host, runs)
     try:
         sockets = bind_sockets(port, host)
     except OSError as problem:
@@ -245,7 +331,7 @@ def run(paths: Sequence[Path], host: str, port: int, token: str | None, ahead: b
         if ahead:
             for path in paths:
                 kernels.start(path.resolve())
-        await serve(application, kernels, sockets)
+        await serve(application, kernels, runs, sockets)
 
     say(f"http://{host}:{sockets[0].getsockname()[1]}/" + (f"?token={quote(token)}" if token else ""))
     asyncio.run(main())

@@ -137,12 +137,13 @@ def _row(student: Path, known: Answers, session: str, timeout: float | None) -> 
 
 def _read(student: Path, name: str) -> NotebookNode:
     """Return a student's notebook; raise NotebookError if there is none, or it cannot be used."""
-    paths = [path for path in student.rglob("*.ipynb") if path.name == f"{name}.ipynb"]
-    paths = sorted(path for path in paths if ".ipynb_checkpoints" not in path.parts and path.is_file())
+    all_paths = [path for path in student.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts and path.is_file()]
+    paths = sorted(path for path in all_paths if path.name == f"{name}.ipynb")
     if any(path.is_symlink() for path in paths):
         raise NotebookError(f"{name} is a link to another file, which may be somebody else's")
     if not paths:
-        raise NotebookError(f"{name} is missing")
+        alike = sorted(path.name for path in all_paths if path.name.startswith(name))  # a browser adds " (1)"
+        raise NotebookError(f"{name} is missing" + (f"; {alike[0]!r} is there: rename it" if alike else ""))
     if len(paths) > 1:
         raise NotebookError(f"{name} is there {len(paths)} times; keep one")
     if paths[0].stat().st_size > LARGEST:

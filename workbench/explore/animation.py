@@ -5,7 +5,9 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import Blend
 
 from workbench import drawing
 
@@ -53,11 +55,23 @@ def film(frames: Sequence[bytes], seconds: float, plays: int = 1) -> bytes:
     for number, picture in enumerate(pictures):
         column.paste(picture, (0, number * height))
     column = column.quantize(COLOURS)
-    moving = [column.crop((0, top, width, top + height)) for top in range(0, column.height, height)]
+    palette = column.getpalette() or []
+    unchanged = len(palette) // 3  # one more colour, transparent: the pixel of the frame before stays
+    whole = np.asarray(column).reshape(-1, height, width)
+    changes = whole.copy()
+    changes[1:][whole[1:] == whole[:-1]] = unchanged
+    last, *moving = (_with_palette(pixels, [*palette, 0, 0, 0], unchanged) for pixels in (whole[-1], *changes))
     options: dict[str, Any] = {"duration": round(1000 * seconds / len(frames)), "loop": plays, "optimize": True}
     file = io.BytesIO()
-    moving[-1].save(file, "png", save_all=True, default_image=True, append_images=moving, **options)
+    last.save(file, "png", save_all=True, default_image=True, append_images=moving, blend=Blend.OP_OVER, **options)
     return file.getvalue()
+
+
+def _with_palette(pixels: np.ndarray, palette: Sequence[int], transparent: int) -> Image.Image:
+    picture = Image.fromarray(pixels)
+    picture.putpalette(palette)
+    picture.info["transparency"] = transparent
+    return picture
 
 
 def still(png: bytes) -> bytes:

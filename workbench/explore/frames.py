@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SECONDS = 1.0  # of processor time for an explorer; a slider gets more stops while there is time
 STOPS = (3, 5, 9)  # stops of a slider, in rounds that keep those of the round before
-GRID, PLAYED = 7, 16  # stops of a slider of a grid, and of the one that a button plays
+GRID, PLAYED = 5, 16  # stops of a slider of a grid, and of the one that a button plays
 DENSITY = 1.25  # pixels along each side of a figure's dot
 ENOUGH = 300_000  # bytes of an explorer's images after which no slider gets more stops: a page has six megabytes
 LARGE = 50_000  # bytes of an image with a palette; photographs have more, and are stored with loss
@@ -140,7 +140,7 @@ def encode(png: bytes) -> bytes:
     """Return a picture as a small WebP file: with a palette, or with loss if it has too many colours for one."""
     picture, small = Image.open(io.BytesIO(png)), io.BytesIO()
     few = picture.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    few.convert("RGB").save(small, "webp", lossless=True, method=2, quality=40)
+    few.convert("RGB").save(small, "webp", lossless=True, method=1, quality=40)
     if small.tell() > LARGE:
         small = io.BytesIO()
         picture.save(small, "webp", quality=60, method=2)

@@ -7,10 +7,12 @@ import functools
 import json
 import math
 import platform
+import re
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from workbench.explore.notebook import METRIC_TYPE
 from workbench.files import folder_name
@@ -19,6 +21,7 @@ from workbench.parallel import available_threads
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+GITHUB = re.compile(r"(?:@|//)github\.com[:/]([\w.-]+)/([\w.-]+?)(?:\.git)?/?$")
 PACKAGES = {"workbench": "operator-workbench", **{name: name for name in ("numpy", "numba", "matplotlib", "papermill")}}
 
 
@@ -27,7 +30,8 @@ class Result:
     """One run, saved as `metrics.json`. `status` is "ok" or "failed"; `error` has kind, message and traceback.
 
     `title` and `summary` are the notebook's first heading and sentence. `origin` says how to repeat the run: the
-    `command`, the `machine`, and the `commit` of the notebook's repository, if it is in one.
+    `command`, the `machine`, the `commit` of the notebook's repository, if it is in one, and, for one on GitHub, the
+    address that starts the notebook on Binder.
     """
 
     name: str
@@ -122,6 +126,26 @@ def commit(folder: Path) -> str:
         return subprocess.run(ask, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""
+
+
+@functools.cache
+def binder(notebook: Path) -> str:
+    """Return the address that starts a notebook on Binder, if its repository's `origin` is on GitHub; or nothing."""
+    ask = ["git", "-C", str(notebook.parent)]
+    try:
+        asked = [[*ask, "remote", "get-url", "origin"], [*ask, "ls-files", "--full-name", "--", notebook.name]]
+        remote, file = (
+            subprocess.run(each, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+            for each in asked
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    found = GITHUB.search(remote)
+    return (
+        f"https://mybinder.org/v2/gh/{found[1]}/{found[2]}/HEAD?urlpath=lab/tree/{quote(file)}"
+        if found and file
+        else ""
+    )
 
 
 @functools.cache

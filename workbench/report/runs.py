@@ -22,7 +22,7 @@ from workbench import files
 from workbench.files import Refused
 from workbench.parallel import available_threads
 from workbench.report import live, page, parameters, results
-from workbench.report.results import Result, commit, machine, versions
+from workbench.report.results import Result, binder, commit, machine, versions
 from workbench.report.source import NotebookError, clean, load, summary, title, without_outputs
 from workbench.workers.messages import FRAMES, RECORDED, NotebookWork, Outcome, Setup, Task, failed
 from workbench.workers.pool import Closed, close_workers, run_alone
@@ -119,6 +119,7 @@ def _origin(job: Job) -> dict[str, str]:
         "command": writable(shlex.join(command)),
         "machine": machine(),
         "commit": commit(job.path.resolve().parent),
+        "binder": binder(job.path.resolve()),
     }
     return {name: words for name, words in found.items() if words}
 

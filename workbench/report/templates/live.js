@@ -48,12 +48,17 @@ for (const figure of document.querySelectorAll("[data-live]")) {
     clock = setInterval(tick, 150);
   });
   inputs.forEach((input, moved) => input.addEventListener("input", () => { pause(); move(moved); }));
+  const go = to => inputs.forEach((input, i) => { input.value = to[i]; });
+  const start = controls.map(control => control.start);
   figure.querySelector("[data-reset]").addEventListener("click", () => {
     pause();
-    inputs.forEach((input, i) => { input.value = controls[i].start; });
+    go(start);
     note.textContent = "";
     show();
   });
-  inputs.forEach((input, i) => { input.value = controls[i].start; });  /* a browser keeps values when it reloads */
+  let seen;  /* on paper, figures are as the text describes them */
+  addEventListener("beforeprint", () => { pause(); seen = places(); go(start); show(); });
+  addEventListener("afterprint", () => { go(seen); show(); });
+  go(start);  /* a browser keeps values when it reloads */
   figure.classList.add("moves");
 }
