@@ -74,7 +74,7 @@ def test_values_are_those_of_the_controls():
 
 
 def test_a_frame_that_is_no_picture_is_wrong():
-    with pytest.raises(WrongResult, match=r"size=.*no PNG picture"):
+    with pytest.raises(WrongResult, match=r"size=.*no picture"):
         measure_moves(Explorer(lambda values: b"<svg>"), 4)
 
 

@@ -5,6 +5,9 @@ import io
 import numpy as np
 import pytest
 from matplotlib.axis import Axis
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 from PIL import Image
 
@@ -18,6 +21,7 @@ def panels(height=1.0, top=2.0, scale="linear", label="y", names=("a", "b"), wor
     drawing.write(ax[0], "words", 0.2, 0.5, words)
     ax[0].set(xlim=(0, 1), ylim=(0.1, top), yscale=scale, ylabel=label, title=f"{height:g}")
     drawing.image(ax[1], "pixels", np.array([[0, height]]), 0, 2)
+    drawing.write(ax[1], "over", 0.9, 0.1, "over the pixels", ha="right")
     ax[1].set_xticks([0, 1], names)
     ax[0].legend(loc="upper left")
     ax[1].grid(False)
@@ -37,6 +41,7 @@ def drawn():
 
     def draw(**moved):
         panels(ax=axes, **moved)
+        drafts.note(figure)
         draft = pixels(drafts.encode(figure))
         return draft, pixels(drawing.encode(figure))
 
@@ -80,11 +85,49 @@ def test_only_an_axis_that_changes_is_drawn_again(monkeypatch):
     figure, drafts = drawing.figure_of(axes), Drafts()
     drawing.encode(figure)
     figure.set_layout_engine("none")
-    for count, moved in ((4, {}), (0, {}), (0, {"height": 2.0}), (4, {"top": 3.0}), (1, {"top": 4.0}), (1, {})):
+    moves = ({}, {}, {"height": 2.0}, {"height": 3.0}, {"top": 3.0}, {"top": 4.0}, {})
+    for count, moved in zip((4, 0, 4, 0, 4, 1, 1), moves, strict=True):  # what first moves leaves the stored pixels
         panels(ax=axes, **{"top": 4.0} | moved)
+        drafts.note(figure)
         asked.clear()
         drafts.encode(figure)
         assert len(asked) == count, moved
+
+
+def test_only_what_has_moved_and_what_it_covers_is_drawn_again(monkeypatch):
+    axes = panels()
+    figure, drafts, drawn = drawing.figure_of(axes), Drafts(), []
+    drafts.note(figure)
+    drawing.encode(figure)
+    figure.set_layout_engine("none")
+    for kind in (Line2D, Text, AxesImage):
+        draw = kind.draw
+
+        def counted(self, *arguments, draw=draw):
+            drawn.extend([self.get_gid()] * self.get_visible())
+            return draw(self, *arguments)
+
+        monkeypatch.setattr(kind, "draw", counted)
+    found = []
+    for moved in ({}, {"words": "there"}, {"words": "where"}, {"words": "where", "height": 2.0}, {"height": 3.0}):
+        panels(ax=axes, **moved)
+        drafts.note(figure)
+        drawn.clear()
+        drafts.encode(figure)
+        found.append({each for each in drawn if each})
+    everything = {"curve", "words", "pixels", "over"}
+    assert found == [everything, everything, {"words"}, everything, everything]
+
+
+def test_a_whole_picture_between_two_drafts_leaves_nothing_old():
+    axes = panels()
+    figure, drafts = drawing.figure_of(axes), Drafts()
+    for height, draft in ((1.0, True), (1.0, True), (1.9, False), (1.9, True)):
+        panels(ax=axes, height=height)
+        drafts.note(figure)
+        found = pixels(drafts.encode(figure) if draft else drawing.encode(figure))
+        figure.set_layout_engine("none")
+    assert (np.abs(found - pixels(drawing.encode(figure))).max(axis=-1) > 40).mean() < 0.003
 
 
 def test_a_formatter_that_is_made_anew_is_drawn_anew():

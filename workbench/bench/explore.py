@@ -15,7 +15,7 @@ from workbench.machines.timing import Timing
 
 NOTEBOOKS = Path("notebooks")
 PROCESSOR, WALL = 40, 60  # milliseconds at most, medians; the browser needs time of its own
-PNG = b"\x89PNG\r\n\x1a\n"
+PICTURES = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"  # how PNG and JPEG files start
 MOVES, QUICK_MOVES = 20, 8
 SHOWS = r"\b(explore|Playground|play)\("  # in a cell that shows an explorer
 STOPS = 5  # values of a slider
@@ -82,8 +82,8 @@ def measure_moves(
             walls.append(ends[0] - starts[1])
             processors.append(ends[1] - starts[0])
         frame = bytes(explorer.frame)
-        if not frame.startswith(PNG):
-            raise WrongResult(f"{name}={value!r}: the frame is no PNG picture: it starts with {frame[:8]!r}")
+        if not frame.startswith(PICTURES):
+            raise WrongResult(f"{name}={value!r}: the frame is no picture: it starts with {frame[:8]!r}")
         frames.add(frame)
     if len(frames) < moves // 4:
         raise WrongResult(f"{moves} moves gave {len(frames)} different frames: the figure does not follow")

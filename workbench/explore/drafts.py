@@ -1,9 +1,9 @@
 """Draw the pictures that are shown while a slider moves: what has moved, over a stored picture of what has not.
 
-Ticks, grids, labels and legends take most of the time of a picture, and mostly stay as they are while a slider moves.
-They are therefore stored as pixels. An axis that changes, such as one with other limits, is drawn anew from then on. A
-draft differs from the whole picture in small things: the frames of panels lie below curves, and titles, legends and
-labels keep their places.
+Ticks, grids, legends and words take most of the time of a picture, and mostly stay as they are while a slider moves.
+They are therefore stored as pixels. What changes, such as an axis with other limits, is drawn anew from then on. A
+draft differs from the whole picture in small things: what stays lies below curves and words that move, titles, legends
+and labels keep their places, and it is a JPEG file, which takes a fourth of the time of a PNG file.
 """
 
 from functools import partial
@@ -14,6 +14,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from workbench import drawing
 
@@ -21,35 +23,61 @@ DERIVED = ("axis", "locs", "_sublabels", "offset", "orderOfMagnitude", "format")
 
 
 class Drafts:
-    """Draw one figure again and again; `encode` returns it as a PNG file."""
+    """Draw one figure again and again; `encode` returns it as a JPEG file.
+
+    Call `note` after each call of the plot function, before the figure is drawn, as a draft or as a whole.
+    """
 
     def __init__(self) -> None:
-        self._panels: Any = None  # what the stored pixels depend on, the axes apart
+        self._panels: Any = None  # what the stored pixels depend on, the axes and artists apart
         self._axes: dict[Axis, Any] = {}
-        self._moved: set[Axis] = set()  # axes that have changed; they are not in the stored pixels
+        self._texts: dict[Artist, Any] = {}
+        self._last: set[Artist] = set()  # artists that the last call of the plot function has changed
+        self._changed: set[Artist] = set()  # artists that have changed since the last draft
+        self._moved: set[Artist] = set()  # artists and axes that have changed since the panels have
+        self._stored: set[Artist] = set()  # artists and axes in the stored pixels
         self._pixels: Any = None
+
+    def note(self, figure: Figure) -> None:
+        """Note which artists have changed, for Matplotlib forgets it when it draws them."""
+        artists = [each for ax in figure.axes for each in _inside(ax)]
+        before, self._texts = self._texts, {each: _written(each) for each in artists if type(each) is Text}
+        self._last = {
+            each for each in artists if (self._texts[each] != before.get(each) if each in self._texts else each.stale)
+        }
+        self._changed |= self._last
 
     def encode(self, figure: Figure) -> bytes:
         with drawing.styled():
             canvas = drawing.canvas_of(figure)
-            panels = (
-                figure.dpi,
-                _words(figure),
-                [(ax.get_position().bounds, _words(ax.get_legend())) for ax in figure.axes],
-            )
-            axes: dict[Axis, Any] = {axis: _described(axis) for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)}
-            is_new = panels != self._panels
-            changed = set() if is_new else {axis for axis in axes if axes[axis] != self._axes.get(axis)}
-            moving = sorted((each for ax in figure.axes for each in _drawn(ax)), key=Artist.get_zorder)
-            if is_new or not changed <= self._moved:
-                self._moved = set() if is_new else self._moved | changed
-                self._pixels = _without(figure, [*moving, *self._moved])
-            self._panels, self._axes = panels, axes
+            panels = {ax: _drawn(ax) for ax in figure.axes}
+            self._follow(figure, panels)
+            moving = {each for drawn in panels.values() for each in _moving(drawn, self._moved)}
+            order = [*self._axes, *sorted((each for drawn in panels.values() for each in drawn), key=Artist.get_zorder)]
+            stays = {each for each in order if each not in self._moved and each not in moving}
+            if self._pixels is None or not self._stored <= stays:
+                self._pixels, self._stored = _without(figure, [each for each in order if each not in stays]), stays
             canvas.restore_region(self._pixels)
             renderer = canvas.get_renderer()
-            for artist in (*self._moved, *moving):
-                artist.draw(renderer)
-            return drawing.png(canvas)
+            for artist in order:
+                if artist not in self._stored:
+                    artist.draw(renderer)
+            return drawing.jpeg(canvas)
+
+    def _follow(self, figure: Figure, panels: dict[Axes, list[Artist]]) -> None:
+        """Update what has moved, and forget the stored pixels if the panels have."""
+        places = [(ax.get_position().bounds, _words(ax.get_legend())) for ax in panels]
+        shown = figure.dpi, _words(figure), places
+        axes: dict[Axis, Any] = {axis: _described(axis) for ax in panels for axis in _axes(ax)}
+        if shown != self._panels:
+            self._moved, self._pixels = set(self._last), None
+        else:
+            self._moved |= self._changed
+            for axis in axes:
+                if axes[axis] != self._axes.get(axis):
+                    self._moved |= {axis, *panels[axis.axes]}
+        self._panels, self._axes, self._changed = shown, axes, set()
+        self._moved &= {*axes, *(each for drawn in panels.values() for each in drawn)}
 
 
 def _without(figure: Figure, artists: list[Any]) -> Any:
@@ -65,10 +93,33 @@ def _without(figure: Figure, artists: list[Any]) -> Any:
     return canvas.copy_from_bbox(figure.bbox)
 
 
+def _axes(ax: Axes) -> list[Axis]:
+    """Return the axes that a panel shows."""
+    return [axis for axis in (ax.xaxis, ax.yaxis) if ax.axison and axis.get_visible()]
+
+
 def _drawn(ax: Axes) -> list[Artist]:
-    """Return the visible artists that a plot function adds or changes, and the title."""
+    """Return the visible artists that a plot function adds or changes, and the title, in the order of drawing."""
+    return sorted((each for each in _inside(ax) if each.get_visible()), key=Artist.get_zorder)
+
+
+def _inside(ax: Axes) -> list[Artist]:
     frame = {ax.xaxis, ax.yaxis, ax.patch, ax.get_legend(), *ax.spines.values()}
-    return [each for each in ax.get_children() if each not in frame and each.get_visible()]
+    return [each for each in ax.get_children() if each not in frame]
+
+
+def _moving(drawn: list[Artist], moved: set[Artist]) -> list[Artist]:
+    """Return the artists of a panel to draw anew: those that have moved, and those above the first that covers them."""
+    covers = [i for i, each in enumerate(drawn) if each in moved and not isinstance(each, Line2D | Text)]
+    first = min(covers, default=len(drawn))
+    return [each for i, each in enumerate(drawn) if each in moved or i > first]
+
+
+def _written(text: Any) -> tuple[Any, ...]:
+    """Return what the picture of a text depends on; plot functions set the same words anew each time."""
+    look = text.get_color(), text.get_alpha(), text.get_rotation(), text.get_ha(), text.get_va(), text.get_visible()
+    box = text.get_bbox_patch()
+    return text.get_text(), text.get_position(), hash(text.get_fontproperties()), box and box.stale, *look
 
 
 def _described(axis: Axis) -> tuple[Any, ...]:
