@@ -247,6 +247,10 @@ class Explorer(widgets.VBox):
         """
         return drawing.encode(self._figure_at(values, final), density)
 
+    def draft_at(self, values: dict[str, Any]) -> bytes:
+        """Draw the picture at `values` as while a control moves, and return it as JPEG bytes; raise as `picture_at`."""
+        return self._drafts.encode(self._figure_at(self._hasty(values), final=False))
+
     def move(self, name: str, value: Any) -> None:
         """Move a control as a reader does: a number is typed into its field."""
         self.fields.get(name, self.sliders[name]).value = value
@@ -288,8 +292,7 @@ class Explorer(widgets.VBox):
         busy.start()
         try:
             self._check(values)
-            figure = self._figure_at(values if final else self._hasty(values), final)
-            frame = drawing.encode(figure, density=2) if final else self._drafts.encode(figure)
+            frame = self.picture_at(values, 2, final) if final else self.draft_at(values)
             alert, self.message = "", None
         except Exception as problem:  # show any error to the reader; the sliders keep working
             frame, self.message = b"", f"{type(problem).__name__}: {problem}"
