@@ -44,6 +44,12 @@ def drawn():
         draft = pixels(drafts.encode(figure))
         return draft, pixels(drawing.encode(figure))
 
+    def whole(density, **moved):
+        panels(ax=axes, **moved)
+        drafts.note(figure)
+        drawing.encode(figure, density)
+
+    draw.whole = whole
     draw()
     return draw
 
@@ -116,15 +122,13 @@ def test_only_what_has_moved_and_what_it_covers_is_drawn_again(monkeypatch):
     assert found == [everything, everything, {"words"}, everything, everything]
 
 
-def test_a_whole_picture_between_two_drafts_leaves_nothing_old():
-    axes = panels()
-    figure, drafts = drawing.figure_of(axes), Drafts()
-    for height, draft in ((1.0, True), (1.0, True), (1.9, False), (1.9, True)):
-        panels(ax=axes, height=height)
-        drafts.note(figure)
-        found = pixels(drafts.encode(figure) if draft else drawing.encode(figure))
-        figure.set_layout_engine("none")
-    assert (np.abs(found - pixels(drawing.encode(figure))).max(axis=-1) > 40).mean() < 0.003
+@pytest.mark.parametrize(("name", "values"), [("height", (1.0, 1.1, 1.9)), ("top", (3.0, 4.0, 5.0))])
+def test_a_whole_picture_between_two_drafts_leaves_nothing_old(drawn, name, values):
+    for value in values:
+        drawn(**{name: value})
+    drawn.whole(2, **{name: values[0]})
+    draft, whole = drawn(**{name: values[0]})
+    assert (np.abs(draft - whole).max(axis=-1) > 40).mean() < 0.003
 
 
 def test_a_formatter_that_is_made_anew_is_drawn_anew():

@@ -6,6 +6,7 @@ import pytest
 from tests.browser import jupyterlab
 from tests.explore.jupyterlab import ALL, ENTER, PICTURE, RIGHT, SPACE, changed, picture
 from workbench.bench.browser import run_all, until
+from workbench.bench.in_browser import MOVES
 
 CELL = '''
 import numpy as np
@@ -102,3 +103,9 @@ def test_an_illegal_value_shows_a_message_and_a_legal_one_the_picture_again(page
 
 def test_the_picture_can_be_saved(page):
     assert page.run(SAVED) == ["wave.png", "PNG"]
+
+
+def test_the_bench_times_moves_and_drags(page):
+    name, times, rates = page.run(MOVES, 0, 10, 300)
+    assert (name, len(times), len(rates)) == ("wave", 10, 3)
+    assert min(times + rates) > 0

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from workbench.bench.driver import Settings, WrongResult
+from workbench.bench.in_browser import can_measure, explorers_in_jupyterlab
 from workbench.bench.results import Measurement, Results, base_versions
 from workbench.machines.timing import Timing
 
 NOTEBOOKS = Path("notebooks")
-PROCESSOR, WALL = 40, 60  # milliseconds at most, medians; the browser needs time of its own
+PROCESSOR, WALL, BROWSER = 40, 60, 80  # milliseconds at most, medians; the browser needs time of its own
+RATE = 12  # pictures a second at least, while a slider is dragged
 PICTURES = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"  # how PNG and JPEG files start
 MOVES, QUICK_MOVES = 20, 8
 SHOWS = r"\b(explore|Playground|play)\("  # in a cell that shows an explorer
@@ -26,7 +28,7 @@ Clock = Callable[[], float]
 def bench(settings: Settings) -> Results:
     """Run the notebooks of the folder notebooks/, and move the controls of their explorers, one after the other.
 
-    If `quick`, only the first notebook is run.
+    If `quick`, only the first notebook is run. Where chromium is installed, all of it is done once more in JupyterLab.
 
     Raises:
         WrongResult: a cell of a notebook fails, a frame is not a picture, or the pictures do not change.
@@ -44,6 +46,18 @@ def bench(settings: Settings) -> Results:
                 Measurement(f"{of}: processor time of a draft", 1e3 * processor.seconds, "ms", PROCESSOR),
                 Measurement(f"{of}: from the moved value to the draft", 1e3 * wall.seconds, "ms", WALL),
             ]
+    if can_measure():
+        settings.say("the same in JupyterLab, in chromium")
+        for of, milliseconds, rate in explorers_in_jupyterlab(paths, QUICK_MOVES if settings.quick else MOVES):
+            measurements.append(
+                Measurement(f"{of}: from the slider to the picture, in a browser", milliseconds, "ms", BROWSER)
+            )
+            if rate:
+                measurements.append(
+                    Measurement(f"{of}: from one picture to the next in a drag", 1e3 / rate, "ms", 1e3 / RATE)
+                )
+    else:
+        settings.say("chromium, chromedriver or JupyterLab is not installed: nothing is measured in a browser")
     return Results(measurements=tuple(measurements), versions=base_versions())
 
 

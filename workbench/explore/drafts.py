@@ -14,12 +14,14 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from workbench import drawing
 
+STAMPS, PARTS = 500, 4  # texts whose pixels are kept, and to which part of a pixel they keep their places
 DERIVED = ("axis", "locs", "_sublabels", "offset", "orderOfMagnitude", "format")  # from the limits, when drawn
 
 
@@ -39,6 +41,8 @@ class Drafts:
         self._moved: set[Artist] = set()  # artists, axes and panels that have changed since the layout has
         self._stored: set[Artist] = set()  # artists and axes in the stored pixels
         self._pixels: Any = None
+        self._labels: dict[Axis, Any] = {}  # places of an axis' label and offset
+        self._stamps: dict[Any, Any] = {}  # texts as pixels, by what is written and how
 
     def note(self, figure: Figure) -> None:
         """Note which artists have changed, for Matplotlib forgets it when it draws them."""
@@ -61,11 +65,44 @@ class Drafts:
             if self._pixels is None or not self._stored <= stays:
                 self._pixels, self._stored = _without(figure, [each for each in order if each not in stays]), stays
             canvas.restore_region(self._pixels)
-            renderer = canvas.get_renderer()
-            for artist in order:
-                if artist not in self._stored:
-                    _draw_axis(artist, renderer) if isinstance(artist, Axis) else artist.draw(renderer)
+            renderer: Any = canvas.get_renderer()
+            renderer.draw_text = partial(self._write, renderer)
+            try:
+                for artist in order:
+                    if artist not in self._stored:
+                        self._draw_axis(artist, renderer) if isinstance(artist, Axis) else artist.draw(renderer)
+            finally:
+                del renderer.draw_text
             return drawing.jpeg(canvas)
+
+    def _write(self, renderer: Any, gc: Any, x: float, y: float, *text: Any, **options: Any) -> None:
+        """Draw a text from stored pixels, which takes a tenth of the time, once it is drawn for the second time."""
+        words, font, angle, *_ = text
+        (column, right), (row, down) = (divmod(round(PARTS * each), PARTS) for each in (x, y))
+        key = words, hash(font), angle, gc.get_rgb(), gc.get_alpha(), renderer.dpi, right, down
+        if key not in self._stamps:
+            while len(self._stamps) >= STAMPS:
+                self._stamps.pop(next(iter(self._stamps)))
+            self._stamps[key] = None
+            return type(renderer).draw_text(renderer, gc, x, y, *text, **options)
+        if self._stamps[key] is None:
+            self._stamps[key] = _stamp(renderer, gc, right / PARTS, down / PARTS, *text, **options)
+        pixels, left, below = self._stamps[key]
+        renderer.draw_image(gc, column + left, renderer.height - row - below, pixels)
+
+    def _draw_axis(self, axis: Any, renderer: Any) -> None:
+        """Draw an axis, with its label where it was: to find its place takes as long as to draw the rest."""
+        words = axis.label, axis.offsetText
+        if axis not in self._labels:
+            axis.draw(renderer)
+            self._labels[axis] = [each.get_position() for each in words]
+            return
+        for tick in axis._update_ticks():
+            tick.draw(renderer)
+        axis.offsetText.set_text(axis.major.formatter.get_offset())
+        for each, place in zip(words, self._labels[axis], strict=True):
+            each.set_position(place)  # whole pictures have other pixels
+            each.draw(renderer)
 
     def _follow(self, figure: Figure) -> dict[Axes, list[Artist]]:
         """Update what has moved, and return the artists of each panel that stays in its place."""
@@ -77,7 +114,7 @@ class Drafts:
         axes: dict[Any, Any] = {axis: _described(axis) for ax in figure.axes for axis in _axes(ax)}
         drawn = {ax: _drawn(ax) for ax in figure.axes}
         if layout != self._layout:
-            self._moved, self._pixels = set(self._last), None
+            self._moved, self._labels, self._pixels = set(self._last), {}, None
         else:
             self._moved |= self._changed | {ax for ax in places if places[ax] != self._places.get(ax)}
             for axis in axes:
@@ -123,20 +160,35 @@ def _moving(drawn: list[Artist], moved: set[Artist]) -> list[Artist]:
     return [each for i, each in enumerate(drawn) if each in moved or i > first]
 
 
-def _on_the_axes(drawn: list[Artist]) -> Iterator[Artist]:
+def _stamp(
+    renderer: Any,
+    gc: Any,
+    right: float,
+    down: float,
+    words: str,
+    font: Any,
+    angle: float,
+    ismath: Any = False,
+    mtext: Any = None,
+) -> Any:
+    """Return a text at a part of a pixel, as pixels (rows, columns, RGBA), and where their left and lower edges are."""
+    width, height, _ = renderer.get_text_width_height_descent(words, font, ismath)
+    middle = int(width + height) + 8
+    paper = RendererAgg(2 * middle, 2 * middle, renderer.dpi)
+    paper.draw_text(gc, middle + right, middle + down, words, font, angle, ismath, mtext)
+    pixels = np.asarray(paper.buffer_rgba())
+    rows, columns = (np.flatnonzero(pixels[..., 3].any(axis=axis)) for axis in (1, 0))
+    if not len(rows):  # spaces
+        return pixels[:1, :1].copy(), 0, 0
+    written = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return written[::-1].copy(), columns[0] - middle, rows[-1] + 1 - middle  # images begin at the bottom
+
+
+def _on_the_axes(drawn: list[Any]) -> Iterator[Artist]:
     """Yield the artists of a panel whose place depends on its limits; those of its title does not."""
     for each in drawn:
         if each.get_transform().contains_branch_seperately(each.axes.transData) != (False, False):
             yield each
-
-
-def _draw_axis(axis: Any, renderer: Any) -> None:
-    """Draw an axis, with its label where it was: to place it takes as long as to draw the rest."""
-    for tick in axis._update_ticks():
-        tick.draw(renderer)
-    axis.offsetText.set_text(axis.major.formatter.get_offset())
-    axis.offsetText.draw(renderer)
-    axis.label.draw(renderer)
 
 
 def _written(text: Any) -> tuple[Any, ...]:
