@@ -36,28 +36,27 @@ def bench(settings: Settings) -> Results:
     paths = sorted(NOTEBOOKS.glob("*.ipynb"))[: 1 if settings.quick else None]
     if not paths:
         settings.say(f"explore: there are no notebooks in {NOTEBOOKS}/ here, so there is nothing to measure")
+    moves = QUICK_MOVES if settings.quick else MOVES
     measurements: list[Measurement] = []
     for path in paths:
         settings.say(f"running {path.name}, and moving its sliders")
         for name, explorer in shown_by(path).items():
-            wall, processor = measure_moves(explorer, QUICK_MOVES if settings.quick else MOVES)
+            wall, processor = measure_moves(explorer, moves)
             of = f"{path.stem[:2]} {name}"
             measurements += [
                 Measurement(f"{of}: processor time of a draft", 1e3 * processor.seconds, "ms", PROCESSOR),
                 Measurement(f"{of}: from the moved value to the draft", 1e3 * wall.seconds, "ms", WALL),
             ]
-    if can_measure():
-        settings.say("the same in JupyterLab, in chromium")
-        for of, milliseconds, rate in explorers_in_jupyterlab(paths, QUICK_MOVES if settings.quick else MOVES):
-            measurements.append(
-                Measurement(f"{of}: from the slider to the picture, in a browser", milliseconds, "ms", BROWSER)
-            )
-            if rate:
-                measurements.append(
-                    Measurement(f"{of}: from one picture to the next in a drag", 1e3 / rate, "ms", 1e3 / RATE)
-                )
-    else:
+    if not can_measure():
         settings.say("chromium, chromedriver or JupyterLab is not installed: nothing is measured in a browser")
+    elif paths:
+        settings.say("the same in JupyterLab, in chromium")
+        for of, milliseconds, rate in explorers_in_jupyterlab(paths, moves):
+            name = f"{of}, in a browser"
+            measurements.append(Measurement(f"{name}: from the slider to the picture", milliseconds, "ms", BROWSER))
+            if rate:
+                between = 1e3 / rate
+                measurements.append(Measurement(f"{name}: between pictures in a drag", between, "ms", 1e3 / RATE))
     return Results(measurements=tuple(measurements), versions=base_versions())
 
 
