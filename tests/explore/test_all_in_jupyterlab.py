@@ -27,6 +27,7 @@ return document.querySelectorAll(".workbench-explorer")[arguments[0]].querySelec
 """
 OTHER = "button:not(.mod-active)"
 KEYS = {"slider": (PAGE_UP, PAGE_DOWN, END, HOME), "checkbox": (SPACE,), "choice": (ENTER,)}
+SAME = {"06-lrn-overhead": ["explorer 0: 2, a choice"]}  # memory bounds LRN there, in either order of the channels
 STILL = 20  # seconds without another picture after which a key has moved nothing
 ILLEGAL = "-1000000000"  # for most numbers
 
@@ -50,7 +51,7 @@ def test_every_control_of_a_notebook_moves_its_picture(path, lab):
     for i in range(page.run(COUNT)):
         still += [f"explorer {i}: {control}" for control in controls_that_move_nothing(page, i)]
         silent += [i] * (not refuses_and_recovers(page, i))
-    assert still == []
+    assert still == SAME.get(path.stem, [])
     assert silent == []
     assert page.errors() == []
 
