@@ -91,3 +91,28 @@ def test_a_child_that_is_forked_while_another_thread_draws_can_draw():
     done.set()
     other.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_an_artist_is_set_only_to_what_is_new():
+    height = np.array([1.0, 2.0, np.inf])
+
+    @drawing.plot()
+    def shown(words, colour, *, ax):
+        drawing.line(ax, "line", [0, 1, 2], height)
+        drawing.bars(ax, "bar", [0, 1], [3, 4], ["C0", colour])
+        drawing.write(ax, "words", 0, 1, words)
+
+    ax = shown("here", "C1")
+    shown("here", "C1", ax=ax)
+    artists = ax.lines[0], *ax.patches, *ax.texts
+    for words, colour, last, changed in (
+        ("here", "C1", 2.0, []),
+        ("here", "C2", 2.0, [2]),
+        ("there", "C2", 2.0, [3]),
+        ("there", "C2", 5.0, [0]),
+    ):
+        drawing.encode(drawing.figure_of(ax))
+        height[1] = last  # in place: the array is the same
+        shown(words, colour, ax=ax)
+        assert [i for i, each in enumerate(artists) if each.stale] == changed
+    assert ax.lines[0].get_ydata().tolist() == [1, 5, np.inf]

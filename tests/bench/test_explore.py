@@ -6,6 +6,7 @@ import pytest
 
 from workbench.bench.driver import WrongResult
 from workbench.bench.explore import measure_moves, shown_by, values_in_turn
+from workbench.bench.in_browser import _measured
 from workbench.machines.timing import Timing
 
 
@@ -74,7 +75,7 @@ def test_values_are_those_of_the_controls():
 
 
 def test_a_frame_that_is_no_picture_is_wrong():
-    with pytest.raises(WrongResult, match=r"size=.*no PNG picture"):
+    with pytest.raises(WrongResult, match=r"size=.*no picture"):
         measure_moves(Explorer(lambda values: b"<svg>"), 4)
 
 
@@ -94,3 +95,15 @@ def test_a_notebook_runs_up_to_its_last_explorer(tmp_path):
     assert shown_by(path) == {"one": "one", str(tmp_path): str(tmp_path)}
     with pytest.raises(WrongResult, match=r"b\.ipynb: a cell fails: 1 / 0"):
         shown_by(notebook(tmp_path / "b.ipynb", "1 / 0", "explore()"))
+
+
+def test_an_explorer_that_does_not_follow_in_the_browser_is_wrong(tmp_path):
+    class Page:
+        def run(self, script, which, moves, drag):
+            return ["curve", [30.0, 50.0, 40.0, 70.0, 60.0][:found], [12.0, 10.0, 17.0] if found else []]
+
+    found = 5
+    assert _measured(Page(), tmp_path / "07-a.ipynb", 3, 20) == ("07 curve", 50.0, 12.0)
+    found = 4
+    with pytest.raises(WrongResult, match=r"07-a\.ipynb, curve: 20 moves gave 4 new pictures"):
+        _measured(Page(), tmp_path / "07-a.ipynb", 3, 20)

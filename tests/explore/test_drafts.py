@@ -4,7 +4,9 @@ import io
 
 import numpy as np
 import pytest
-from matplotlib.axis import Axis
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 from PIL import Image
 
@@ -18,6 +20,7 @@ def panels(height=1.0, top=2.0, scale="linear", label="y", names=("a", "b"), wor
     drawing.write(ax[0], "words", 0.2, 0.5, words)
     ax[0].set(xlim=(0, 1), ylim=(0.1, top), yscale=scale, ylabel=label, title=f"{height:g}")
     drawing.image(ax[1], "pixels", np.array([[0, height]]), 0, 2)
+    drawing.write(ax[1], "over", 0.9, 0.1, "over the pixels", ha="right")
     ax[1].set_xticks([0, 1], names)
     ax[0].legend(loc="upper left")
     ax[1].grid(False)
@@ -37,9 +40,16 @@ def drawn():
 
     def draw(**moved):
         panels(ax=axes, **moved)
+        drafts.note(figure)
         draft = pixels(drafts.encode(figure))
         return draft, pixels(drawing.encode(figure))
 
+    def whole(density, **moved):
+        panels(ax=axes, **moved)
+        drafts.note(figure)
+        drawing.encode(figure, density)
+
+    draw.whole = whole
     draw()
     return draw
 
@@ -67,24 +77,58 @@ def test_a_draft_is_the_whole_picture_with_frames_below(drawn, moved):
 
 
 def test_only_an_axis_that_changes_is_drawn_again(monkeypatch):
-    asked = []
-    draw = Axis.draw
+    axes = panels(top=4.0)
+    figure, drafts, asked = drawing.figure_of(axes), Drafts(), []
+    labels, draw = {axis.label for ax in axes for axis in (ax.xaxis, ax.yaxis)}, Text.draw
 
     def counted(self, *arguments):
-        if self.get_visible():
-            asked.append(self)
+        asked.extend({self} & labels)
         return draw(self, *arguments)
 
-    monkeypatch.setattr(Axis, "draw", counted)
-    axes = panels(top=4.0)
-    figure, drafts = drawing.figure_of(axes), Drafts()
+    monkeypatch.setattr(Text, "draw", counted)
     drawing.encode(figure)
     figure.set_layout_engine("none")
-    for count, moved in ((4, {}), (0, {}), (0, {"height": 2.0}), (4, {"top": 3.0}), (1, {"top": 4.0}), (1, {})):
+    moves = ({}, {}, {"height": 2.0}, {"height": 3.0}, {"top": 3.0}, {"top": 4.0}, {})
+    for count, moved in zip((4, 0, 4, 0, 4, 1, 1), moves, strict=True):  # what first moves leaves the stored pixels
         panels(ax=axes, **{"top": 4.0} | moved)
+        drafts.note(figure)
         asked.clear()
         drafts.encode(figure)
         assert len(asked) == count, moved
+
+
+def test_only_what_has_moved_and_what_it_covers_is_drawn_again(monkeypatch):
+    axes = panels()
+    figure, drafts, drawn = drawing.figure_of(axes), Drafts(), []
+    drafts.note(figure)
+    drawing.encode(figure)
+    figure.set_layout_engine("none")
+    for kind in (Line2D, Text, AxesImage):
+        draw = kind.draw
+
+        def counted(self, *arguments, draw=draw):
+            drawn.extend([self.get_gid()] * self.get_visible())
+            return draw(self, *arguments)
+
+        monkeypatch.setattr(kind, "draw", counted)
+    found = []
+    for moved in ({}, {"words": "there"}, {"words": "where"}, {"words": "where", "height": 2.0}, {"height": 3.0}):
+        panels(ax=axes, **moved)
+        drafts.note(figure)
+        drawn.clear()
+        drafts.encode(figure)
+        found.append({each for each in drawn if each})
+    everything = {"curve", "words", "pixels", "over"}
+    assert found == [everything, everything, {"words"}, everything, everything]
+
+
+@pytest.mark.parametrize(("name", "values"), [("height", (1.0, 1.1, 1.9)), ("top", (3.0, 4.0, 5.0))])
+def test_a_whole_picture_between_two_drafts_leaves_nothing_old(drawn, name, values):
+    for value in values:
+        drawn(**{name: value})
+    drawn.whole(2, **{name: values[0]})
+    draft, whole = drawn(**{name: values[0]})
+    assert (np.abs(draft - whole).max(axis=-1) > 40).mean() < 0.003
 
 
 def test_a_formatter_that_is_made_anew_is_drawn_anew():

@@ -61,6 +61,7 @@ def test_play_step_and_restart_move_the_epochs():
     assert "epochs=501: must be a whole number from 0 to 500" in made.message
     assert made._training.epoch == 4
     move(made, 3)
+    assert made.wait(60, final=True)  # it would be drawn once more while its artists are read
     again = eval(made.python, {"Playground": Playground})
     assert again.values == made.values
     assert made.code == again.code == playground.written(width=3, epochs=3)

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tests.browser import browser
+from tests.browser import browser, serious
 from workbench.report import page
 from workbench.report.contents import Section, with_anchors
 from workbench.report.markup import body
@@ -195,7 +195,7 @@ def test_the_search_finds_sections_of_all_pages(runs, chromium):
 def test_axe_finds_nothing_serious_in_the_search_and_the_comparison(runs, chromium, words):
     chromium.load((runs / "index.html").as_uri())
     chromium.press("#search input", words)
-    assert chromium.serious() == []
+    assert serious(chromium) == []
 
 
 def test_a_picture_opens_in_full_size_by_keyboard(runs, chromium):

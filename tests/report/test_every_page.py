@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import browser
+from tests.browser import browser, serious
 from workbench.report import page
 from workbench.report.results import Result
 from workbench.report.source import load
@@ -36,5 +36,5 @@ def test_nothing_is_hard_to_use_or_wider_than_the_screen(address, chromium, widt
     chromium.screen(width, 844, dark=dark)
     chromium.load(address)
     assert chromium.run("return document.documentElement.scrollWidth") <= width
-    assert chromium.serious() == []
+    assert serious(chromium) == []
     assert chromium.errors() == []

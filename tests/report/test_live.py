@@ -9,7 +9,7 @@ import time
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from tests.browser import browser
+from tests.browser import browser, serious
 from workbench.report import live, page
 from workbench.report.results import Result
 
@@ -139,7 +139,7 @@ def test_axe_finds_nothing_serious_in_controls(tmp_path, chromium):
     chromium.load((tmp_path / "report.html").as_uri())
     chromium.press("input", "\ue014")  # right: with a message
     chromium.press("select", "\ue015")  # down: with a note
-    assert chromium.serious() == []
+    assert serious(chromium) == []
 
 
 def wait_until(happens):

@@ -14,7 +14,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 from PIL import Image
 
-from tests.browser import browser
+from tests.browser import browser, serious
 from tests.contrast import contrast
 from workbench import files
 from workbench.explore import animation
@@ -126,7 +126,7 @@ def test_axe_finds_nothing_serious_on_pages_in_light_and_dark(batch, animated):
             chromium.screen(1200, 900, dark=dark)
             for place in places:
                 chromium.load(place.as_uri())
-                assert chromium.serious() == [], (place.parent.name, dark)
+                assert serious(chromium) == [], (place.parent.name, dark)
 
 
 def test_mathematics_is_mathml(batch):

@@ -14,7 +14,7 @@ import ipywidgets as widgets
 from workbench.explore.explorer import SHOWN, Explorer
 
 EXERCISE = re.compile(r"^(my_\w+) = None\b", re.MULTILINE)
-DRAFT, FINAL = 1.0, 1.5  # pixels along each side of a figure's dot, while a control moves and when it rests
+DENSITY = 1.5  # pixels along each side of a figure's dot when a control rests; a draft has one
 
 
 class Answer:
@@ -66,10 +66,11 @@ def frame(request: str) -> Answer:
     if list(values) != list(explorer.sliders):
         raise ValueError(f"values={list(values)}: must be {list(explorer.sliders)}")
     try:
-        picture = explorer.picture_at(values, FINAL if asked["final"] else DRAFT, final=asked["final"])
+        final = asked["final"]
+        picture = explorer.picture_at(values, DENSITY, final=True) if final else explorer.draft_at(values)
     except Exception as problem:  # the reader sees any error beside the sliders, which keep working
         return Answer(message=str(problem) or type(problem).__name__)
-    image = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+    image = f"data:image/{'png' if final else 'jpeg'};base64,{base64.b64encode(picture).decode()}"
     return Answer(image=image, alt=explorer.alt_at(values), lines=explorer.lines_at(values))
 
 

@@ -1,6 +1,7 @@
 """Pictures with sliders of what dropout does to a sum and to a gradient, for the notebook on dropout in training."""
 
 import functools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ BINS = np.linspace(0.0, 3.0, 92)  # no edge at 1, where sums without noise are
 MANY, FEW = "#0072B2", "#D55E00"
 
 
+@functools.lru_cache(maxsize=2)  # a slider moves one of the two
 def sums(ratio: float, ones: int, seed: int = 0) -> np.ndarray:
     """Return sums (masks,) of weighted ones under scaled dropout, over the sum without dropout."""
     weights = np.random.default_rng(seed).uniform(0.5, 1.5, ones)
@@ -39,9 +41,9 @@ def noise_of_a_sum(ratio: float, ones: int, *, ax: "Axes") -> None:
     drawing.legend(ax)
 
 
-@functools.lru_cache(maxsize=1)  # the ratio moves more often than the depths, and drawing weights takes longest
-def _networks(depths: tuple[int, ...]) -> list[Networks]:
-    return networks(0, "ReLU", depths)
+@functools.lru_cache(maxsize=2)  # while a slider moves, drawing weights would take longest
+def _networks(deepest: int) -> list[Networks]:
+    return networks(0, "ReLU", range(1, deepest + 1))
 
 
 @drawing.plot(size=(7.2, 3.4))
@@ -51,7 +53,8 @@ def gradient_by_depth(ratio: float, layers: int, scaled: bool, *, ax: "Axes") ->
     The line is the formula, and the dots are medians over networks.
     """
     depths, measured = np.arange(layers + 1), np.unique(np.linspace(1, layers, 5).astype(int))
-    dots = [with_over_without(0, "ReLU", scaled, ratio, of) for of in _networks(tuple(measured.tolist()))]
+    known = _networks(10 * math.ceil(layers / 10))
+    dots = [with_over_without(0, "ReLU", scaled, ratio, known[depth - 1]) for depth in measured]
     kept = 1 - ratio
     drawing.line(ax, "formula", depths, kept ** (-depths if scaled else depths), color=MANY, label="formula")
     drawing.line(ax, "measured", measured, dots, color=FEW, marker="o", linestyle="", label="networks")

@@ -132,9 +132,9 @@ class Explorer(widgets.VBox):
     """A figure that follows its sliders.
 
     `sliders` holds the controls by name, and `fields` the fields that show a slider's number. `frame` is the newest
-    picture as PNG bytes, kept while a message is shown; `message` says what is wrong with the values, or is None.
-    `wait()` blocks until the newest values are drawn. The button `reset` moves all controls to their `start`. Without a
-    kernel, the notebook shows the first picture.
+    picture, a PNG file, or a JPEG file while a control moves, and is kept while a message is shown; `message` says what
+    is wrong with the values, or is None. `wait()` blocks until the newest values are drawn. The button `reset` moves
+    all controls to their `start`. Without a kernel, the notebook shows the first picture.
     """
 
     def __init__(
@@ -247,6 +247,10 @@ class Explorer(widgets.VBox):
         """
         return drawing.encode(self._figure_at(values, final), density)
 
+    def draft_at(self, values: dict[str, Any]) -> bytes:
+        """Draw the picture at `values` as while a control moves, and return it as JPEG bytes; raise as `picture_at`."""
+        return self._drafts.encode(self._figure_at(self._hasty(values), final=False))
+
     def move(self, name: str, value: Any) -> None:
         """Move a control as a reader does: a number is typed into its field."""
         self.fields.get(name, self.sliders[name]).value = value
@@ -288,8 +292,7 @@ class Explorer(widgets.VBox):
         busy.start()
         try:
             self._check(values)
-            figure = self._figure_at(values if final else self._hasty(values), final)
-            frame = drawing.encode(figure, density=2) if final else self._drafts.encode(figure)
+            frame = self.picture_at(values, 2, final) if final else self.draft_at(values)
             alert, self.message = "", None
         except Exception as problem:  # show any error to the reader; the sliders keep working
             frame, self.message = b"", f"{type(problem).__name__}: {problem}"
@@ -299,7 +302,9 @@ class Explorer(widgets.VBox):
             busy.join()  # so that it cannot replace what follows
         self._alert.value = alert
         if frame:
-            self.frame = self._picture.value = frame
+            self.frame = frame
+            with self._picture.hold_sync():
+                self._picture.value, self._picture.format = frame, "png" if final else "jpeg"
         self._picture.layout.visibility = "visible" if frame else "hidden"  # hidden, it keeps its place on the page
         self._picture.layout.display = "" if self.frame else "none"
         if not final:
@@ -312,6 +317,7 @@ class Explorer(widgets.VBox):
         self._check(values)
         self._axes = self._plot(**self._data, **values, ax=self._axes)
         figure = drawing.figure_of(self._axes)
+        self._drafts.note(figure)
         self._layout_engine = self._layout_engine or figure.get_layout_engine()
         figure.set_layout_engine(self._layout_engine if final else "none")
         self._picture.layout.width = f"{figure.bbox.width:.0f}px"
