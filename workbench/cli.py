@@ -316,7 +316,9 @@ def application(
 def bench(
     what: Annotated[
         str,
-        typer.Argument(help="What to time: lrn, dropout, sparse-lp, inference, cost, sweep, explore, training or all."),
+        typer.Argument(
+            help="What to time: lrn, dropout, sparse-lp, inference, cost, sweep, explore, training, torch or all."
+        ),
     ] = "all",
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write results as JSON.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Use fewer repetitions and smaller shapes.")] = False,

@@ -20,9 +20,10 @@ PARTS = {
     "sweep": "workbench.bench.sweep",
     "explore": "workbench.bench.explore",
     "training": "workbench.bench.training",
+    "torch": "workbench.bench.pytorch",
 }
 ALL = "all"
-UNDRAWN = ("sweep", "explore", "training")  # parts without ratios to draw
+UNDRAWN = ("sweep", "explore", "training", "torch")  # parts without ratios to draw
 ROUNDS, QUICK_ROUNDS = 31, 3
 
 
