@@ -74,9 +74,9 @@ def passes(model: nn.Module, data: tuple) -> dict[tuple[str], Callable[[], objec
 
 
 def results(model: nn.Module, data: tuple) -> list:
-    """Return the output and the gradient of each parameter, with the same dropout each time."""
+    """Return the output and the gradient of each parameter of a model in float64, with the same dropout each time."""
     torch.manual_seed(2)
     model.zero_grad()
-    y = model(data[0])
+    y = model(data[0].double())
     cross_entropy(y, data[1]).backward()
     return [y.detach(), *(parameter.grad.clone() for parameter in model.parameters())]
