@@ -54,7 +54,9 @@ def test_the_gradient_is_that_of_finite_differences():
 def test_each_type_comes_back_and_is_as_exact_as_itself(dtype):
     dtype = getattr(torch, dtype)
     x, dy = values(3, 7, 5, 4, dtype=dtype), values(3, 7, 5, 4, dtype=dtype, seed=1)
-    y, dx = both(x, dy, **ARGUMENTS)[0]
+    leaf = x.clone().requires_grad_()
+    y = local_response_norm(leaf, **ARGUMENTS)
+    (dx,) = torch.autograd.grad(y, leaf, dy)
     right, right_dx = both(x.double(), dy.double(), **ARGUMENTS)[1]
     unit = torch.finfo(dtype).eps
     assert (y.dtype, dx.dtype) == (dtype, dtype)
@@ -189,7 +191,8 @@ def test_autocast_gives_the_type_that_pytorch_gives(dtype):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y, right = local_response_norm(x, **ARGUMENTS), functional.local_response_norm(x, **ARGUMENTS)
     assert y.dtype == right.dtype
-    torch.testing.assert_close(y, right)
+    exact = functional.local_response_norm(x.double(), **ARGUMENTS).to(y.dtype)
+    torch.testing.assert_close(y, exact)  # PyTorch rounds some of its steps to bfloat16
     (dx,) = torch.autograd.grad(y.sum(), x)
     assert dx.dtype == x.dtype
 
