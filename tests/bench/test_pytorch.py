@@ -48,7 +48,7 @@ def test_torch_networks_are_verified_and_a_wrong_one_is_refused(monkeypatch):
 
     monkeypatch.setenv("WORKBENCH_NUM_THREADS", "1")
     quiet = Settings(True, 1, lambda line: None)
-    found = pytorch._measured(SMALL, 5, quiet)
+    found = pytorch._measured(SMALL, 3, quiet)
     assert [each.name for each in found] == [
         "small, 1 LRN replaced, forward, 1 thread, after / before",
         "small, 1 LRN replaced, forward and backward, 1 thread, after / before",
@@ -56,4 +56,4 @@ def test_torch_networks_are_verified_and_a_wrong_one_is_refused(monkeypatch):
     wrong = OperatorLayer("LRN", {"size": 5, "alpha": 0.1, "bias": 2.0})
     other = dataclasses.replace(SMALL, layers=(*SMALL.layers[:2], wrong, *SMALL.layers[3:]))
     with pytest.raises(WrongResult, match="small: with the LRN replaced, the output differs by"):
-        pytorch.check("small", built(SMALL), built(other), batch_of(SMALL, 5))
+        pytorch.check("small", built(SMALL), built(other), batch_of(SMALL, 3))
