@@ -3,11 +3,12 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 VENV := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup report test types tests test-browser docs app lab notebooks figures bench lock clean
+.PHONY: help setup report test types tests test-peers test-browser docs app lab notebooks figures bench lock clean
 
 help:
 	@echo 'make report     run every notebook and write reports/index.html'
 	@echo 'make test       style and type checks, unit tests, and the notebooks against their saved outputs'
+	@echo 'make test-peers     the tests beside PyTorch, in .venv-peers'
 	@echo 'make test-browser   every slider of every notebook in JupyterLab, and every page, in chromium'
 	@echo 'make docs       build the documentation and check its links: docs/_build/html/index.html'
 	@echo 'make app        the notebooks as a web application, for a class'
@@ -20,7 +21,7 @@ help:
 
 setup:
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer, with venv, is needed; none was found. Name one: make PYTHON=/path/to/python' >&2; exit 1; }
-	@$(PYTHON) .ci/setup.py
+	@$(PYTHON) .ci/setup.py $(SETUP)
 
 report: setup
 	@$(VENV) -m workbench report
@@ -35,6 +36,12 @@ types:
 
 tests:
 	@echo '== pytest, with the notebooks under nbval' && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -p tests.no_grammar -n auto --dist loadfile
+
+# The documentation's blocks and a test of the bench need a peer too; without it, `make test` skips them.
+test-peers:
+	@$(MAKE) --no-print-directory setup SETUP=peers
+	@.venv-peers/bin/python -m pytest -p tests.no_grammar -p no:nbval -o addopts= -q -k 'torch' \
+		tests/peers tests/test_docs.py tests/test_readme.py tests/bench/test_training.py tests/bench/test_pytorch.py
 
 test-browser: setup
 	@WORKBENCH_BROWSER_ALL=1 $(VENV) -m pytest -p no:nbval -o addopts= tests/report tests/app \
@@ -68,5 +75,5 @@ lock:
 	@rm -rf .lock && echo 'requirements.lock is written; make test installs and checks it'
 
 clean:
-	rm -rf .venv reports docs/_build docs/reference docs/tutorials docs/claims.md .pytest_cache .ruff_cache .mypy_cache
+	rm -rf .venv .venv-peers reports docs/_build docs/reference docs/tutorials docs/claims.md .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,14 @@ def test_a_command_names_the_extra_and_refuses(missing, extra, without):
     assert f"{missing} 2\n" in without.stdout, without.stderr
     assert f"{missing} is not installed; get it with: pip install 'operator-workbench[{extra}]'" in without.stderr
     assert "Traceback" not in without.stderr
+
+
+def test_without_pytorch_its_package_names_the_extra(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("workbench.torch")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match=r"^torch is not installed.*pip install 'operator-workbench\[torch\]'$"):
+        import_module("workbench.torch")
 
 
 def test_what_no_extra_brings_is_raised_as_it_is():

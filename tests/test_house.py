@@ -18,7 +18,7 @@ FLOORS = (
     ("sweep", "app", "classroom"),
     ("report",),
     ("workers",),
-    ("explore", "cluster"),
+    ("explore", "cluster", "torch"),
     ("training",),
     ("solvers",),
     ("data",),

@@ -6,7 +6,7 @@ import sys
 
 HEAVY = {"numba", "llvmlite", "matplotlib", "IPython", "ipywidgets", "papermill", "jupyterlab", "nbformat", "nbconvert"}
 HEAVY |= {"jupyter_core", "jupyter_client", "ipykernel", "scipy", "sklearn", "PIL", "typer", "rich"}
-HEAVY |= {"optuna", "dask", "distributed", "pyarrow", "sqlalchemy", "cloudpickle"}
+HEAVY |= {"optuna", "dask", "distributed", "pyarrow", "sqlalchemy", "cloudpickle", "torch"}
 
 
 def modules_after(statement):

@@ -316,7 +316,7 @@ def application(
 def bench(
     what: Annotated[
         str,
-        typer.Argument(help="lrn, dropout, sparse-lp, inference, cost, sweep, explore, training, start or all."),
+        typer.Argument(help="lrn, dropout, sparse-lp, inference, cost, sweep, explore, training, start, torch or all."),
     ] = "all",
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write results as JSON.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Use fewer repetitions and smaller shapes.")] = False,

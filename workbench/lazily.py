@@ -11,6 +11,7 @@ EXTRAS = {
     "latex2mathml",
     "sweep": "optuna pyarrow cloudpickle jinja2",
     "cluster": "dask distributed",
+    "torch": "torch",
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from declared import cell, commands_page, operators_page
 from docstrings import escaped
 from sphinx.application import Sphinx
+from sphinx.ext.autodoc.mock import mock
 
 import workbench
 
@@ -41,7 +42,12 @@ commands
 
 
 def write_reference(app: Sphinx) -> None:
-    """Make docs/reference anew."""
+    """Make docs/reference anew; the pages of `workbench.torch` do not need PyTorch."""
+    with mock(["torch"]):
+        _write_reference(app)
+
+
+def _write_reference(app: Sphinx) -> None:
     folder = Path(app.srcdir) / "reference"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()

@@ -290,7 +290,9 @@ def test_ratios_that_miss_their_targets():
 
 
 def test_an_unknown_part_and_files_in_no_folder_are_refused_before_anything_runs(tmp_path):
-    parts = "'lrn', 'dropout', 'sparse-lp', 'inference', 'cost', 'sweep', 'explore', 'training', 'start', 'all'"
+    parts = (
+        "'lrn', 'dropout', 'sparse-lp', 'inference', 'cost', 'sweep', 'explore', 'training', 'start', 'torch', 'all'"
+    )
     with pytest.raises(ValueError, match=re.escape(f"what='lnr': must be one of {parts}")):
         run_bench("lnr", None, True, None)
     refused = CliRunner().invoke(app, ["bench", "sparse_lp"])
@@ -309,7 +311,7 @@ def test_an_unknown_part_and_files_in_no_folder_are_refused_before_anything_runs
     with pytest.raises(ValueError, match=kinds):
         run_bench("lrn", None, True, tmp_path / "ratios.weird")
     assert [*tmp_path.iterdir()] == []
-    for part in ("explore", "sweep", "training", "start"):
+    for part in ("explore", "sweep", "training", "start", "torch"):
         with pytest.raises(
             ValueError, match=r"figure=.*: shows 'lrn', 'dropout', 'sparse-lp', 'inference' and 'cost'.*leave it out"
         ):

@@ -21,9 +21,10 @@ PARTS = {
     "explore": "workbench.bench.explore",
     "training": "workbench.bench.training",
     "start": "workbench.bench.start",
+    "torch": "workbench.bench.pytorch",
 }
 ALL = "all"
-UNDRAWN = ("sweep", "explore", "training", "start")  # parts without ratios to draw
+UNDRAWN = ("sweep", "explore", "training", "start", "torch")  # parts without ratios to draw
 ROUNDS, QUICK_ROUNDS = 31, 3
 
 
