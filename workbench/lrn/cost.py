@@ -170,7 +170,7 @@ def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], rea
     Then the forward pass accesses sums, x and y. The gradient accesses sums, x, dy, direct, term; sums, direct, x, dx.
     Channels first, it moves a window's rows of direct and term once.
     """
-    times, finish = (2, 9) if direction == "gradient" else (1, 3)
+    times, finish = (2, 9.0) if direction == "gradient" else (1, 3.0)
     whole = [_summing_along(min(2 * reach, 2 * shape[axis] - 2) + 1) for axis in axes]
     if len(axes) == 2:
         short = shape[axes[1]] * (shape[3] if last else 1) < SHORT_ROW
