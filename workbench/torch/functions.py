@@ -127,9 +127,8 @@ def sparse_dropout_with_replacement(
         raise TypeError(
             "x is nested: must have layout torch.jagged, no gaps between its lists, and no offsets beside it"
         )
-    values, bounds = (x.values(), x.offsets()) if nested else (x, offsets)
-    checked("x", values, NUMBERS, "move it with x.cpu()")
-    checked("offsets", bounds, INTEGERS, "move it with offsets.cpu()")
+    values = checked("x", x.values() if nested else x, NUMBERS, "move it with x.cpu()")
+    bounds = checked("offsets", x.offsets() if nested else offsets, INTEGERS, "move it with offsets.cpu()")
     if values.requires_grad:
         raise ValueError(
             "x requires a gradient, and none flows back through lists that are dropped, as in Caffe2; give x.detach(), "

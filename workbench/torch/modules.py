@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from workbench.lrn import LRN
 from workbench.sparse_dropout.inputs import RATIO
 from workbench.sparse_lp import SPARSE_LP
 from workbench.torch import functions, operators
@@ -33,7 +34,7 @@ class LocalResponseNorm(nn.LocalResponseNorm):
     ) -> None:
         super().__init__(size, alpha, beta, k)
         operators.checked_window(size, alpha, beta, k, region)
-        self.order, self.region = operators.LRN.arg("order").check(order), region
+        self.order, self.region = LRN.arg("order").check(order), region
 
     def forward(self, input: Tensor) -> Tensor:
         return functions.local_response_norm(
