@@ -262,8 +262,7 @@ class Operator:
         """Return the function of one engine; raise ValueError if the engine does not exist."""
         if not isinstance(engine, str) or engine not in self.engines:
             raise ValueError(f"engine={shown(engine)}: must be {_one_of(self.engines)}")
-        name = self.engines[engine]
-        return getattr(sys.modules.get(name) or import_module(name), self.function)
+        return getattr(import_module(self.engines[engine]), self.function)
 
     def cost_module(self) -> ModuleType:
         """Return the module that counts the cost of a call; raise TypeError if none is declared."""

@@ -173,9 +173,13 @@ def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], rea
     times, finish = (2, 9.0) if direction == "gradient" else (1, 3.0)
     whole = [_summing_along(min(2 * reach, 2 * shape[axis] - 2) + 1) for axis in axes]
     if len(axes) == 2:
-        short = shape[axes[1]] * (shape[3] if last else 1) < SHORT_ROW
+        wide = shape[axes[1]]
+        if wide * (shape[3] if last else 1) < SHORT_ROW:
+            gaps = min(reach, wide - 1) / wide  # of zeros between rows, which are summed too
+            return times * (whole[0] + 4 + whole[1]) * (1 + gaps) + finish
         there = sum(map(_summing, _terms(shape[axes[0]], reach))) / shape[axes[0]]
-        return times * (whole[0] + 4 + whole[1] if short else there + whole[1]) + finish
+        back = _summing(2 * reach + 1) if direction == "gradient" else 0  # over a ring of rows, zeros outside
+        return there + back + times * whole[1] + finish
     five = reach == FIVE // 2
     if last or len(shape) == 2:
         return times * (8 if five else whole[0] + 4) + finish

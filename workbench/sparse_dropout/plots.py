@@ -60,7 +60,7 @@ def _cells(lengths: np.ndarray, kinds: np.ndarray, width: int) -> np.ndarray:
 
 def _write_numbers(panel: Axes, numbers: np.ndarray, lengths: np.ndarray, width: int) -> None:
     for text in panel.texts:
-        text.set_text("")
+        drawing.write(panel, text.get_gid(), *text.get_position(), "")
     if width > NUMBERED:
         return
     rows = np.split(numbers, np.cumsum(lengths)[:-1])
