@@ -20,6 +20,7 @@ OPTIONS = (
 )
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of an element's identifier, fixed by the standard
 PATIENCE = 300.0  # seconds for an answer of the browser, or for what a page is to show, on a machine with other work
+TRIES = 5  # starts of chromedriver
 LONGEST = 1200.0  # seconds in which a notebook must have run
 LAB = ("--no-browser", "--port=0", "--ip=127.0.0.1", "--allow-root", "--expose-app-in-browser")
 TRACKER = "CONFIG/lab/user-settings/@jupyterlab/notebook-extension/tracker.jupyterlab-settings"
@@ -84,12 +85,9 @@ def is_installed() -> bool:
 @contextlib.contextmanager
 def browser() -> Iterator[Browser]:
     """Yield a browser; chromium and chromedriver must be installed."""
-    process = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
+    process, address = _driver()
     try:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-            line = next(line for line in process.stdout if "started successfully on port" in line)
-            address = f"http://127.0.0.1:{line.split()[-1].rstrip('.')}"
             arguments = [*(f"--{option}" for option in OPTIONS), f"--user-data-dir={profile}"]
             chosen = {"binary": shutil.which("chromium"), "args": arguments}
             timeouts = {"script": 1000 * PATIENCE, "pageLoad": 1000 * PATIENCE}
@@ -102,6 +100,17 @@ def browser() -> Iterator[Browser]:
     finally:
         process.terminate()
         process.wait()
+
+
+def _driver() -> tuple[subprocess.Popen, str]:
+    """Start chromedriver, and return its process and address. It ends if another takes the port that it has chosen."""
+    for _ in range(TRIES):
+        process = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
+        for line in process.stdout or ():
+            if "started successfully on port" in line:
+                return process, f"http://127.0.0.1:{line.split()[-1].rstrip('.')}"
+        process.wait()
+    raise RuntimeError(f"chromedriver ended {TRIES} times before it listened")
 
 
 @contextlib.contextmanager
