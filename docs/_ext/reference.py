@@ -44,6 +44,8 @@ commands
 def write_reference(app: Sphinx) -> None:
     """Make docs/reference anew; the pages of `workbench.torch` do not need PyTorch."""
     with mock(["torch"]):
+        torch: Any = importlib.import_module("torch")
+        torch.Tensor = type("Tensor", (), {})  # that a type such as Tensor | None can be made of
         _write_reference(app)
 
 
