@@ -58,14 +58,12 @@ class Arg:
 
     def check(self, value: Any) -> Any:
         """Return `value` as this argument's type; raise TypeError for a wrong type, ValueError for a wrong value."""
-        if type(value) is self.type and self._usual is not None:
-            low, high, step = self._usual
-            if low <= value <= high and not (step and (value - low) % step):
-                return value
         if value is REQUIRED:
             raise TypeError(f"{self.name}: is missing; give {self.allowed}")
         if self.type is object:
             return value
+        if type(value) is str and value in self.choices:
+            return value  # usual
         if not self._accepts(value):
             raise TypeError(f"{self.name}={shown(value)}: must be {self.allowed}, not {type(value).__name__}")
         if self.choices:
@@ -78,10 +76,10 @@ class Arg:
         return checked
 
     @functools.cached_property
-    def _usual(self) -> tuple[Any, Any, int] | None:
-        """Return the range of numbers of exactly this type that need no other check: lowest, highest and step, or None.
+    def usual(self) -> tuple[Any, Any, int] | None:
+        """Return the range of values of exactly this type that need no other check: lowest, highest and step, or None.
 
-        All numbers of the range are allowed, and others may be. A step of 0 is none.
+        All values of the range are allowed, and others may be. A step of 0 is none.
         """
         if self.type not in (int, float, bool) or (self.type is int and (self.open or (self.step and not self.low))):
             return None
@@ -249,14 +247,24 @@ class Operator:
         raise TypeError(f"{self.name} has no argument {name!r}; it has {known}")
 
     @functools.cached_property
-    def _names(self) -> frozenset[str]:
-        return frozenset(arg.name for arg in self.args)
+    def _checks(self) -> dict[str, tuple]:
+        """Return each argument's default, the type and range of its usual values, and its check of all others."""
+        return {
+            arg.name: (arg.default, arg.type if arg.usual else None, *(arg.usual or (0, 0, 0)), arg.check)
+            for arg in self.args
+        }
 
     def check(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the checked value of every argument, with defaults for arguments that are not given."""
-        for name in arguments.keys() - self._names:
+        checks, values = self._checks, {}
+        for name in arguments.keys() - checks.keys():
             self.arg(name)  # raises
-        return {arg.name: arg.check(arguments.get(arg.name, arg.default)) for arg in self.args}
+        for name, (default, kind, low, high, step, check) in checks.items():
+            value = arguments.get(name, default)
+            if type(value) is not kind or not low <= value <= high or (step and (value - low) % step):
+                value = check(value)
+            values[name] = value
+        return values
 
     def implementation(self, engine: str) -> Callable:
         """Return the function of one engine; raise ValueError if the engine does not exist."""

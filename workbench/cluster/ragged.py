@@ -1,6 +1,5 @@
 """Dropout of ragged dask arrays, whose values may be cut anywhere, even in the middle of a segment."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -91,10 +90,10 @@ def _prepared(
 
 def _drop_segments(x: np.ndarray, *piece: np.ndarray, function: Callable, drop: Drop, value: np.generic) -> np.ndarray:
     lengths, (segment,), (surplus,) = piece
-    here = dataclasses.replace(drop, start=drop.start + int(segment))
+    here = drop._replace(start=drop.start + int(segment))
     return on_one_thread(x, lengths, here, value, plain=function)[0][surplus:]
 
 
 def _drop_items(x: np.ndarray, *, function: Callable, drop: Drop, value: np.generic, block_info: dict) -> np.ndarray:
-    here = dataclasses.replace(drop, start=drop.start + block_info[0]["array-location"][0][0])
+    here = drop._replace(start=drop.start + block_info[0]["array-location"][0][0])
     return on_one_thread(x, np.array([x.size]), here, value, plain=function)[0]

@@ -74,7 +74,7 @@ def check_rank(name: str, shape: tuple[int, ...], order: str, region: str) -> No
 
 
 def _prepare(inputs: tuple, values: dict) -> tuple:
-    window = own_window(**{name: value for name, value in values.items() if name != "order"})
+    window = own_window(values["size"], values["alpha"], values["beta"], values["bias"], values["region"])
     return prepare_with_window(inputs, window, values["order"])
 
 

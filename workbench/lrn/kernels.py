@@ -147,7 +147,7 @@ def _fill(arrays: tuple, out: np.ndarray, window: Window, axes: tuple, power: tu
         plan.loop(*flat, start, stop, plan.shape, *plan.arguments, power, scalars, limits, safe)
 
     parallel.run(work, plan.jobs, x.size)
-    if not safe.all() and not _fill_again(flat, plan, window, direction, power, safe):
+    if np.count_nonzero(safe) < safe.size and not _fill_again(flat, plan, window, direction, power, safe):
         log_domain.refuse_vanishing_base(all_x, window, axes, at_least=1)
 
 
@@ -169,12 +169,12 @@ def _fill_again(flat: list, plan: _Plan, window: Window, direction: str, power: 
 @lru_cache(maxsize=256)
 def _preparation(
     shape: tuple[int, ...], dtype: np.dtype, window: Window, axes: tuple[int, ...], direction: str
-) -> tuple[_Plan, Scalars, Limits]:
-    """Return everything that a call needs beside its arrays.
+) -> tuple[_Plan, tuple, tuple]:
+    """Return everything that a call needs beside its arrays; the constants as the kernels take them.
 
     The result is cached: computing it after a large call, which empties the processor's caches of Python, takes 0.1 ms.
     """
-    return _plan(shape, window, axes, direction), *_constants(dtype, window)
+    return _plan(shape, window, axes, direction), *map(tuple, _constants(dtype, window))
 
 
 def count_jobs(shape: tuple[int, ...], window: Window, channels_last: bool, direction: str) -> int:

@@ -11,6 +11,7 @@ from workbench.lrn.loops_common import (
     kernel,
     normalize,
     u,
+    with_names,
 )
 from workbench.lrn.loops_sums import GROUP, sum_rows
 
@@ -18,6 +19,7 @@ from workbench.lrn.loops_sums import GROUP, sum_rows
 @kernel
 def forward(x, y, start, stop, shape, tile, before, after, power, scalars, limits, safe):
     """Normalize across the middle axis of `shape` (batch, channels, pixels); a job is a tile of one image's pixels."""
+    scalars, limits = with_names(scalars, limits)
     _, channels, pixels = shape
     tiles = (pixels + tile - 1) // tile
     step = u(pixels)
@@ -49,6 +51,7 @@ def forward(x, y, start, stop, shape, tile, before, after, power, scalars, limit
 @kernel
 def gradient(dy, x, dx, start, stop, shape, tile, chunk, before, after, power, scalars, limits, safe):
     """Compute the gradient of `forward`, `chunk` rows at a time; the last terms of a chunk are kept for the next."""
+    scalars, limits = with_names(scalars, limits)
     _, channels, pixels = shape
     tiles = (pixels + tile - 1) // tile
     kept = before + after

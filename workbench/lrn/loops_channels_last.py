@@ -14,6 +14,7 @@ from workbench.lrn.loops_common import (
     normalize,
     spread_rows,
     u,
+    with_names,
 )
 from workbench.lrn.loops_sums import sum_long_row
 
@@ -42,6 +43,7 @@ def _sum_neighbours(values, rows, channels, gap, before, terms, spread, sums):
 @kernel
 def forward(x, y, start, stop, shape, tile, before, after, power, scalars, limits, safe):
     """Normalize across the last axis of `shape` (pixels, channels); a job is a tile of pixels."""
+    scalars, limits = with_names(scalars, limits)
     pixels, channels = shape
     five = before == 2 and after == 2
     masks = _neighbour_masks(channels, x)
@@ -64,6 +66,7 @@ def forward(x, y, start, stop, shape, tile, before, after, power, scalars, limit
 @kernel
 def gradient(dy, x, dx, start, stop, shape, tile, before, after, power, scalars, limits, safe):
     """Compute the gradient of `forward`."""
+    scalars, limits = with_names(scalars, limits)
     pixels, channels = shape
     five = before == 2 and after == 2
     masks = _neighbour_masks(channels, x)

@@ -16,6 +16,7 @@ from workbench.lrn.loops_common import (
     normalize,
     spread_rows,
     u,
+    with_names,
 )
 from workbench.lrn.loops_sums import sum_long_row, sum_window
 
@@ -26,6 +27,7 @@ def forward(x, y, start, stop, shape, band, step, vertical, horizontal, power, s
 
     Neighbours in a row are `step` apart: 1 for channels first, the number of channels for channels last.
     """
+    scalars, limits = with_names(scalars, limits)
     _, height, row = shape
     bands = (height + band - 1) // band
     before, after = horizontal
@@ -49,6 +51,7 @@ def forward(x, y, start, stop, shape, band, step, vertical, horizontal, power, s
 @kernel
 def gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizontal, power, scalars, limits, safe):
     """Compute the gradient of `forward`. Two ring buffers keep the rows that a window needs."""
+    scalars, limits = with_names(scalars, limits)
     _, height, row = shape
     bands = (height + band - 1) // band
     above, below = vertical
@@ -119,6 +122,7 @@ def _sum_square(values, rows, row, gap, step, terms_down, before, terms, partial
 @kernel
 def small_forward(x, y, start, stop, shape, band, step, vertical, horizontal, power, scalars, limits, safe):
     """Normalize as `forward` does, a band of rows at once: single short rows would not fill the vectors."""
+    scalars, limits = with_names(scalars, limits)
     _, height, row = shape
     bands = (height + band - 1) // band
     above, below = vertical
@@ -139,6 +143,7 @@ def small_forward(x, y, start, stop, shape, band, step, vertical, horizontal, po
 @kernel
 def small_gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizontal, power, scalars, limits, safe):
     """Compute the gradient of `small_forward`, from the terms of a band and of rows whose windows reach into it."""
+    scalars, limits = with_names(scalars, limits)
     _, height, row = shape
     bands = (height + band - 1) // band
     above, below = vertical

@@ -1,6 +1,7 @@
 """Define the window of local response normalization, independent of any framework's conventions."""
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -45,6 +46,7 @@ class Window:
         return min(self.before, longest), min(self.after, longest)
 
 
+@functools.lru_cache(maxsize=256)
 def own_window(size: int, alpha: float, beta: float, bias: float, region: str) -> Window:
     """Return the window of the public functions' arguments: alpha is divided by the window's number of elements."""
     return Window(size // 2, size // 2, alpha, size**2 if region == "within" else size, beta, bias, region)

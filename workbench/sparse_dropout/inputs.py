@@ -1,9 +1,8 @@
 """Check the inputs of the dropout operators, and define the rule that decides which elements are dropped."""
 
 import contextlib
-import dataclasses
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from workbench.arrays import (
     INTEGERS,
     MASKS,
     NUMBERS,
+    UNSIGNED,
     Types,
     as_array,
     check_dtype,
@@ -29,8 +29,7 @@ WORDS = 1 << 64  # words in a seed's stream; their positions are uint64
 RATIO = Arg("ratio", float, 0.5, "share that is dropped", low=0.0, high=1.0, slider=(0.0, 1.0), step=0.01)
 
 
-@dataclasses.dataclass(frozen=True)
-class Drop:
+class Drop(NamedTuple):
     """The rule: drop element i if word start + i of the seed's stream, as a number r in [0, 1), is below the ratio.
 
     A word w gives r = w / 2^32, so r < ratio is the same as w < threshold. Ratio 0 drops exactly none and ratio 1
@@ -123,6 +122,8 @@ def check_gradient_ratio(ratio: Any, training: bool, scaled: bool, dropped: np.n
 
 def checked_replacement_shape(shape: Any, onto: tuple[int, ...]) -> tuple[int, ...]:
     """Return the replacement's shape as a tuple; raise if it does not broadcast to `onto`."""
+    if type(shape) is tuple and not shape:
+        return shape  # usual
     shape = (shape,) if not isinstance(shape, tuple | list) and is_number(shape, int) else shape
     if not isinstance(shape, tuple | list) or not all(is_number(n, int) and n >= 0 for n in shape):
         raise TypeError(f"replacement_shape={shown(shape)}: must be a tuple of whole numbers, () for a single number")
@@ -148,18 +149,20 @@ def checked_lengths(lengths: Any, x: np.ndarray) -> np.ndarray:
 
 def check_sum(lengths: np.ndarray, size: int) -> None:
     """Raise ValueError unless the lengths are at least 0 and add up to `size`."""
-    wrong = (lengths < 0) | (lengths > size)
-    if wrong.any():
+    wrong = lengths.view(UNSIGNED[lengths.itemsize]) > size  # a negative number is a large unsigned one
+    if np.count_nonzero(wrong):
         segment = int(np.argmax(wrong))
         allowed = "at least 0" if lengths[segment] < 0 else f"at most {size}, the number of values in x"
         raise ValueError(f"lengths[{segment}]={lengths[segment]}: must be {allowed}")
-    total = int(lengths.sum(dtype=np.int64))
+    total = int(np.add.reduce(lengths, dtype=np.int64))
     if total != size:
         raise ValueError(f"lengths add up to {total} and x has {size} values: must be equal")
 
 
 def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
     """Return a replacement as a scalar of x's type; raise TypeError or ValueError if it does not fit."""
+    if type(value) is float and dtype.kind == "f" and abs(value) < FITS_ALL:
+        return dtype.type(value)  # usual
     if not is_number(value):
         raise TypeError(f"{name}={shown(value)}: must be a number, not {type(value).__name__}")
     given = isinstance(value, np.generic)

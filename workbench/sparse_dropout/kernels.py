@@ -5,7 +5,6 @@ its position, so the result does not depend on how the work is shared. Beside th
 the replacement, and one byte per segment.
 """
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable
@@ -37,7 +36,7 @@ def dropout_with_replacement(x, drop: Drop, replacement: np.ndarray, scale: floa
 def dropout_of_runs(x, begins: np.ndarray, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:
     if begins.size == 1:
         start = drop.start + int(begins[0])
-        return dropout_with_replacement(x, dataclasses.replace(drop, start=start), replacement, scale)
+        return dropout_with_replacement(x, drop._replace(start=start), replacement, scale)
     values, period, run = _cycle(replacement, x.shape)
     if values.size == 1:
         values = np.full(TILE, values[0])
@@ -52,15 +51,13 @@ def dropout_of_runs(x, begins: np.ndarray, drop: Drop, replacement: np.ndarray, 
     return y.reshape(x.shape), marks.view(np.bool_).reshape(x.shape)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def dropout_with_replacement_gradient(dy, dropped, scale: float, replacement_shape: tuple[int, ...]) -> tuple:
-    if isinstance(dy, Stored):
-        dx, sums = _carry_back_stored(dy, dropped, scale, replacement_shape)
-    else:
-        dx, sums = _carry_back_dense(dy, dropped, scale, replacement_shape)
-    with np.errstate(over="ignore", invalid="ignore"):
-        # A kept element is new + (x - new) * scale, whose derivative with respect to new is 1 - scale.
-        shares = sums[0] if scale == 1 else sums[0] + (1 - scale) * sums[1]
-        return dx, np.asarray(shares).reshape(replacement_shape).astype(dy.dtype)
+    carry_back = _carry_back_stored if isinstance(dy, Stored) else _carry_back_dense
+    dx, sums = carry_back(dy, dropped, scale, replacement_shape)
+    # A kept element is new + (x - new) * scale, whose derivative with respect to new is 1 - scale.
+    shares = sums[0] if scale == 1 else sums[0] + (1 - scale) * sums[1]
+    return dx, np.asarray(shares).reshape(replacement_shape).astype(dy.dtype)
 
 
 def _carry_back_dense(dy, dropped, scale: float, replacement_shape: tuple[int, ...]) -> tuple:
@@ -102,14 +99,12 @@ def _carry_back(dy, dropped, scale: float, values: int, run: tuple) -> tuple[np.
         loops_dense.gradient(source, dx, marks, wide.type(scale), sums, length, values, run, start, stop)
 
     parallel.run(work, jobs, source.size)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return dx.reshape(dy.shape).astype(dy.dtype, copy=False), sums.sum(axis=0)
+    return dx.reshape(dy.shape).astype(dy.dtype, copy=False), np.add.reduce(sums)
 
 
 def _sum_where(dy: np.ndarray, chosen: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Return the sum of the chosen elements over the axes that broadcasting from `shape` adds or stretches."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.sum(dy, axis=summed_axes(dy.ndim, shape), dtype=np.float64, where=chosen)
+    return np.sum(dy, axis=summed_axes(dy.ndim, shape), dtype=np.float64, where=chosen)
 
 
 def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
@@ -117,23 +112,21 @@ def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Dr
     marks, shift = _marks(drop, lengths.size)
     output_lengths = np.empty_like(lengths)
     chunks = -(-(shift + lengths.size) // loops_segments.CHUNK) if lengths.size else 0
-    totals = np.zeros((chunks, 2), np.int64)
+    totals = np.empty((chunks, 2), np.int64)
     bits, draw = _bits(x.dtype), _draw(drop)
 
     def find(start: int, stop: int) -> None:
         loops_segments.draw_segments(lengths, output_lengths, marks, shift, draw, x.size, totals, start, stop)
 
     parallel.run(find, chunks, lengths.size)
-    if np.any(totals[:, 0] < 0) or totals[:, 0].sum() != x.size:
+    read, written = np.add.reduce(totals).tolist()
+    if read != x.size or np.minimum.reduce(totals[:, 0], initial=0) < 0:
         check_sum(lengths, x.size)  # raises, and says what is wrong
-    offsets = np.zeros((2, chunks + 1), np.int64)
-    np.cumsum(totals.T, axis=1, out=offsets[:, 1:])
-    inputs, outputs = offsets
-    source, new = unlocked(np.ascontiguousarray(x).view(bits)), np.asarray(value).view(bits)[()]
-    y = np.empty(int(outputs[-1]), bits)
+    source, new = unlocked(np.ascontiguousarray(x).view(bits)), value.view(bits)
+    y = np.empty(written, bits)
 
     def fill(start: int, stop: int) -> None:
-        loops_segments.copy_segments(source, y, lengths, marks, shift, new, inputs, outputs, start, stop)
+        loops_segments.copy_segments(source, y, lengths, marks, shift, new, totals, start, stop)
 
     parallel.run(fill, chunks, x.size)
     return y.view(x.dtype), output_lengths

@@ -46,16 +46,19 @@ def _copy(x, at, y, to, count):
 
 
 @kernel
-def copy_segments(x, y, lengths, marks, shift, value, inputs, outputs, start, stop):
+def copy_segments(x, y, lengths, marks, shift, value, totals, start, stop):
     """Copy the kept segments of chunks start .. stop and replace the dropped ones.
 
-    Chunk c begins at x[inputs[c]] and y[outputs[c]]. Consecutive kept segments are copied as one stretch.
+    `totals` is that of `draw_segments`. Consecutive kept segments are copied as one stretch.
     """
+    at, to = u(0), u(0)  # where the chunk begins in x and y
+    for chunk in range(u(start)):
+        at += u(totals[chunk, 0])
+        to += u(totals[chunk, 1])
     first, end = u(shift), u(shift) + u(lengths.shape[0])
     for chunk in range(u(start), u(stop)):
         m = chunk * u(CHUNK)
         begin, finish = max(m, first), min(m + u(CHUNK), end)
-        at, to = u(inputs[chunk]), u(outputs[chunk])
         kept = at
         for i in range(begin, finish):
             if marks[i]:
@@ -67,3 +70,4 @@ def copy_segments(x, y, lengths, marks, shift, value, inputs, outputs, start, st
             else:
                 at += u(lengths[i - first])
         _copy(x, kept, y, to, at - kept)
+        to += at - kept

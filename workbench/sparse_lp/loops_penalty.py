@@ -6,7 +6,7 @@ gradient    compute alpha p |w|^(p-1) sign(w)
 
 import numpy as np
 
-from workbench.compiling import AHEAD, compiler, prefetch_tile, prefetch_to_write
+from workbench.compiling import AHEAD, compiler, prefetch_tile, prefetch_to_write, wide_vectors
 from workbench.sparse_lp.loops_common import (
     SAMPLE,
     TILE,
@@ -85,6 +85,7 @@ def penalty(w, mask, kind, p, threshold, totals, start, stop):
 
     `p` is a number, or for SINGLE_POWER four, see `power_single`.
     """
+    wide_vectors()
     step = u(64 // w.itemsize)
     powers = np.empty(TILE, np.float32)
     for job in range(u(start), u(stop)):
@@ -117,6 +118,7 @@ def gradient(w, dw, kind, strength, start, stop):
     `strength` is (alpha, p, log2(alpha p), near). If the exponent of a power is beyond `near`, the logarithm is added
     to it, as the power or alpha p may be beyond the range where the slope is not.
     """
+    wide_vectors()
     alpha, p, logarithm, near = strength
     for job in range(u(start), u(stop)):
         end = min((job + u(1)) * u(SAMPLE), u(w.shape[0]))
