@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from workbench.bench import lrn, run_bench
+from workbench.bench import lrn, lrn_peers, run_bench
 from workbench.bench.driver import Settings, present_peers
 from workbench.bench.results import Measurement
 from workbench.lrn import kernels
@@ -104,9 +104,43 @@ def test_a_wrong_peer_fails_the_bench_by_name(small, untimed, fake_peer, capsys)
 
 def test_every_installed_peer_agrees_with_the_reference():
     for peer in present_peers(lrn.PEERS, lambda line: None):
-        for case in lrn.cases((2, 7, 5, 3)):
+        for case in [*lrn.cases((2, 7, 5, 3)), *lrn.mode_cases((2, 37, 5, 3))]:
             theirs = peer.results(case, max(thread_counts()))
             assert theirs is None or case.problem(theirs, case.expected(), 1e-5) == "", (peer.name, str(case))
+
+
+def test_which_peer_stands_beside_which_mode():
+    def beside(case):
+        return " ".join(name for name, modes in lrn_peers.MODES.items() if modes.include(case))
+
+    every = "torch onnxruntime openvino jax"
+    assert [(case.direction, case.layout, beside(case)) for case in lrn.cases((2, 7, 5, 3))[::2]] == [
+        ("forward", "NCHW", every),
+        ("gradient", "NCHW", "torch jax"),
+        ("forward", "NHWC", "torch jax"),
+    ]
+    assert {case.layout: beside(case) for case in lrn.mode_cases((2, 37, 5, 3))} == {
+        "plain": every,
+        "float64": "torch jax",
+        "float16": "openvino jax",
+        "Fortran order": every,
+        "one huge value": "",
+        "sparse, bias 1e-7": "torch jax",
+        "size 9": every,
+        "size 31": every,
+        "NHWC, size 9": "torch jax",
+        "NHWC, size 31": "torch jax",
+        "within, size 5": "openvino jax",
+        "within, size 15": "openvino jax",
+        "float64, beta 0.6": "torch jax",
+    }
+
+
+def test_a_peer_is_not_asked_for_a_mode_that_it_lacks():
+    within = next(case for case in lrn.mode_cases((2, 37, 5, 3)) if case.layout == "within, size 5")
+    for name in ("torch", "onnxruntime"):
+        _, build = lrn_peers.PEERS[name]
+        assert build(within, 1) is None
 
 
 def test_accuracy_is_measured_at_several_betas_and_meets_the_target():

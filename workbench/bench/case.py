@@ -28,6 +28,7 @@ class Case:
 
     Attributes:
         arguments: arguments that tables show, to distinguish the case from others of its operator and shape.
+        given: all arguments that the call is given, for the peers.
         inputs: arrays or sparse matrices; `changed` are the indices of those that a run changes.
         run: function of inputs and engine that makes the call and returns a tuple of results.
         results: the name of each result.
@@ -59,6 +60,7 @@ class Case:
     peer_targets: Mapping[str, float] | None = None
     peer_problem: Callable[[str, "Case", tuple, tuple], str] | None = None
     work: Callable[..., Work] | None = None
+    given: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __str__(self) -> str:
         what = ", ".join(filter(None, (f"{self.operator} {self.direction}", describe(self.arguments))))
@@ -139,7 +141,7 @@ def declared_case(
             operator.cost_module().work(name, inputs, arguments, **options), calls=calls_of(operator)
         ),
     }
-    return Case(inputs=inputs, run=run, limits=limits, **{**fields, **others})
+    return Case(inputs=inputs, given=arguments, run=run, limits=limits, **{**fields, **others})
 
 
 def relative_errors(found: np.ndarray, right: np.ndarray, of_largest: bool = False) -> np.ndarray:

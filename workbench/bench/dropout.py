@@ -8,6 +8,7 @@ import numpy as np
 from workbench import philox
 from workbench.bench.case import Case, Target, bits, declared_case
 from workbench.bench.driver import Group, Settings, present_peers, run
+from workbench.bench.lrn_peers import uses_all_cores
 from workbench.bench.results import MISSED, Measurement, Results, Row, threads_of
 from workbench.bench.small_calls import small_calls
 from workbench.data.planted import spread_matrix
@@ -35,18 +36,18 @@ STRATEGY_TARGETS = {
 }
 PEER_TARGETS = {"torch": 15.0, "numpy": 15.0}  # peer's time / our time, at least
 SUM_TOLERANCE = 1e-6  # relative error of a sum, as the engines add in different orders
-CAFFE2_SEGMENTS, CAFFE2_SECONDS = 500_000, 0.013  # Caffe2's own operator, one thread, on a machine of this kind
 
 LEGEND = (
     "copy, and limit: a plain loop that reads as many values as the operator and writes as many, as many threads; "
     "marks and lengths are not counted. CSR: of values and column numbers. The peers' random numbers differ from ours "
     "and from run to run. numpy: generator and where, or for segments repeat and a boolean index; one thread whatever "
-    f"is asked for. torch: scales what it keeps. {MISSED}: misses its target."
+    "is asked for. torch: scales what it keeps. jax: bernoulli and where, compiled; all threads only. "
+    f"{MISSED}: misses its target."
 )
 
 
 def bench(settings: Settings) -> Results:
-    """Time the three kinds of arrays; compare segments with Caffe2, and compute how time grows with stored entries."""
+    """Time the three kinds of arrays, and compute how time grows with stored entries."""
     sizes = QUICK_SIZES if settings.quick else SIZES
     groups = [
         Group("dense arrays", lambda: dense_cases(sizes["dense"])),
@@ -56,7 +57,7 @@ def bench(settings: Settings) -> Results:
     peers = present_peers(PEERS, settings.say)
     found = run(groups, peers, settings.rounds, settings.say, machine=settings.machine)
     calls = small_calls("workbench.sparse_dropout", settings)
-    measurements = (*compare_with_caffe2(found.rows), *exponents(found.rows), *calls)
+    measurements = (*exponents(found.rows), *calls)
     return dataclasses.replace(found, measurements=measurements, legends=(LEGEND,))
 
 
@@ -117,20 +118,6 @@ def stored_case(shape: tuple[int, int], count: int) -> Case:
     copy = {f"copy of {count} stored entries": lambda: (plain_loops.copy(x.data), plain_loops.copy(x.indices))}
     target = Target("ours / copy", STORED_TARGETS.get(count), one_thread=True)
     return _case("DropoutWithReplacement", (x,), given, shown, copy, target, layout="CSR")
-
-
-def compare_with_caffe2(rows: tuple[Row, ...]) -> list[Measurement]:
-    """Return the times of segments with one thread; Caffe2's time is the target for the same number of segments."""
-    found = []
-    for row in rows:
-        if row.operator == SEGMENTS and row.threads == 1:
-            segments = row.arguments["segments"]
-            name, target = f"{segments:,} segments, ratio {row.arguments['ratio']:g}, 1 thread", None
-            if segments == CAFFE2_SEGMENTS:
-                name += " (target: what Caffe2's own operator took on a machine of this kind)"
-                target = CAFFE2_SECONDS
-            found.append(Measurement(name, row.seconds, "s", target))
-    return found
 
 
 def exponents(rows: tuple[Row, ...]) -> list[Measurement]:
@@ -199,6 +186,26 @@ def _torch(case: Case, threads: int) -> Contender | None:
     return Contender(run, case.reads)
 
 
+def _jax(case: Case, threads: int) -> Contender | None:
+    """Time JAX's bernoulli and where, compiled, for dense arrays and a given replacement; on all cores only."""
+    import jax
+
+    replacement = case.given.get("replacement", 0.0)
+    if case.layout != "dense" or case.direction != "forward" or isinstance(replacement, str):
+        return None
+    if not uses_all_cores(threads):
+        return None
+    ratio = case.given["ratio"]
+    scale = 1 / (1 - ratio) if case.given.get("scaled") else 1.0
+
+    @jax.jit
+    def drop(x, key):
+        return jax.numpy.where(jax.random.bernoulli(key, 1 - ratio, x.shape), x * scale, replacement)
+
+    x, key = jax.device_put(case.inputs[0], jax.devices("cpu")[0]), jax.random.key(SEED)
+    return Contender(lambda: np.asarray(drop(x, key)), (np.asarray(x),))
+
+
 def _numpy(case: Case, threads: int) -> Contender | None:
     """Time NumPy where a line or two is enough: unscaled, replacement 0, no gradients and no sparse matrices."""
     generator, ratio = np.random.default_rng(1), case.arguments["ratio"]
@@ -221,11 +228,12 @@ def _elements_problem(case: Case, theirs: np.ndarray) -> str:
     x, ratio = case.inputs[0], case.arguments["ratio"]
     if (theirs.shape, theirs.dtype) != (x.shape, x.dtype):
         return f"returns {theirs.dtype} {theirs.shape}"
-    dropped = (theirs == 0) & (x != 0)
+    replacement = case.given.get("replacement", 0.0)
+    dropped = (theirs == replacement) & (x != replacement)
     kept, of = theirs[~dropped], x[~dropped]
     if not np.array_equal(kept, of) and not np.allclose(kept, of / (1 - ratio), rtol=SCALE_TOLERANCE, atol=0):
         return "what is kept is neither unchanged nor scaled"
-    return _share_problem(int(dropped.sum()), int(np.count_nonzero(x)), ratio)
+    return _share_problem(int(dropped.sum()), int(np.count_nonzero(x != replacement)), ratio)
 
 
 def _segments_problem(case: Case, theirs: tuple, expected: tuple) -> str:
@@ -246,4 +254,4 @@ def _share_problem(dropped: int, count: int, ratio: float) -> str:
     return f"drops {dropped:,} of {count:,}, where {count * ratio:,.0f} ± {allowed:,.0f} are allowed"
 
 
-PEERS = {"torch": (("torch",), _torch), "numpy": (("numpy",), _numpy)}
+PEERS = {"torch": (("torch",), _torch), "jax": (("jax",), _jax), "numpy": (("numpy",), _numpy)}

@@ -1,18 +1,17 @@
 """The part "lrn" of the bench: local response normalization in every mode; accuracy and memory."""
 
 import dataclasses
-import os
 import sys
 
 import numpy as np
 
 from workbench.bench.case import Case, Target, declared_case, relative_errors
 from workbench.bench.driver import Group, Say, Settings, present_peers, run
+from workbench.bench.lrn_peers import PEERS
 from workbench.bench.results import MISSED, Measurement, Results, dimensions
 from workbench.bench.start import run_fresh
 from workbench.files import status_kilobytes
 from workbench.machines import plain_loops
-from workbench.machines.timing import Contender
 from workbench.operator import OPERATORS
 
 # alpha is large, so that a missing neighbour in a window changes results far more than rounding.
@@ -36,6 +35,8 @@ MODE_TARGETS = {
     "sparse, bias 1e-7": 10.0,
     "size 9": 2.0,
     "size 31": 2.0,
+    "NHWC, size 9": 2.5,
+    "NHWC, size 31": 2.5,
     "within, size 5": 3.0,
     "within, size 15": 3.0,
     "float64, beta 0.6": 2.5,
@@ -120,6 +121,10 @@ def mode_cases(shape: tuple[int, ...]) -> list[Case]:
         made("one huge value", huge, plain),
         made("sparse, bias 1e-7", sparse, plain, bias=1e-7),
         *(made(f"size {size}", x, plain, size=size) for size in (9, 31)),
+        *(
+            made(f"NHWC, size {size}", np.ascontiguousarray(np.moveaxis(x, 1, -1)), plain, size=size, order="NHWC")
+            for size in (9, 31)
+        ),
         *(made(f"within, size {size}", x, plain, size=size, region="within") for size in (5, 15)),
         made("float64, beta 0.6", wide.inputs[0], wide, beta=OTHER_BETA),
     ]
@@ -192,97 +197,3 @@ def extra_memory(name: str, layout: str) -> float:
     before = status_kilobytes("VmRSS")
     result = operator.run(*given, order=layout)
     return ((status_kilobytes("VmHWM") - before) * 1024 - result.nbytes) / given[0].nbytes
-
-
-def _torch(case: Case, threads: int) -> Contender | None:
-    """Time PyTorch, NCHW only; the gradient is its backward pass, with the arrays that the forward pass saved."""
-    import torch
-
-    if case.layout != "NCHW":
-        return None
-    torch.set_num_threads(threads)
-    x = torch.from_numpy(case.inputs[-1])
-    normalize = torch.nn.functional.local_response_norm
-
-    def forward():
-        with torch.inference_mode():
-            return normalize(x, SIZE, alpha=ALPHA, beta=case.arguments["beta"], k=BIAS)
-
-    if case.direction == "forward":
-        return Contender(forward, case.reads)
-    dy = torch.from_numpy(case.inputs[0])
-    y = normalize(x.requires_grad_(), SIZE, alpha=ALPHA, beta=case.arguments["beta"], k=BIAS)
-    return Contender(lambda: torch.autograd.grad(y, x, dy, retain_graph=True)[0], case.reads)
-
-
-def _onnxruntime(case: Case, threads: int) -> Contender | None:
-    """Time ONNX Runtime's LRN node: forward and NCHW only."""
-    import onnxruntime
-    from onnx import TensorProto, helper
-
-    if case.direction != "forward" or case.layout != "NCHW":
-        return None
-    node = helper.make_node("LRN", ["x"], ["y"], size=SIZE, alpha=ALPHA, beta=case.arguments["beta"], bias=BIAS)
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, case.inputs[-1].shape) for name in "xy")
-    graph = helper.make_graph([node], "lrn", [x], [y])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Its idle threads would otherwise spin through the next contender's turn.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return Contender(lambda: session.run(None, {"x": case.inputs[-1]})[0], case.reads)
-
-
-def _openvino(case: Case, threads: int) -> Contender | None:
-    """Time OpenVINO, which uses oneDNN: forward and NCHW only, as its CPU plug-in normalizes only across axis 1."""
-    import openvino
-    from openvino import opset8
-
-    if case.direction != "forward" or case.layout != "NCHW":
-        return None
-    x = opset8.parameter(case.inputs[-1].shape, np.float32)
-    y = opset8.lrn(x, np.array([1], np.int64), ALPHA, case.arguments["beta"], BIAS, SIZE)
-    settings = {
-        "INFERENCE_NUM_THREADS": threads,
-        "INFERENCE_PRECISION_HINT": "f32",
-        "PERFORMANCE_HINT": "LATENCY",
-    }
-    model = openvino.Core().compile_model(openvino.Model([y], [x], "lrn"), "CPU", settings)
-    request = model.create_infer_request()
-    # Share the arrays, to avoid copies of input and output.
-    return Contender(lambda: request.infer([case.inputs[-1]], share_inputs=True, share_outputs=True)[0], case.reads)
-
-
-def _jax(case: Case, threads: int) -> Contender | None:
-    """Time the formula and its gradient, compiled by JAX, on all cores only, as its threads cannot be set."""
-    import jax
-
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if threads != processors or case.layout not in ("NCHW", "NHWC"):
-        return None
-    axis = 1 if case.layout == "NCHW" else 3
-    channels = case.inputs[-1].shape[axis]
-    ends = [(SIZE // 2, SIZE // 2) if i == axis else (0, 0) for i in range(4)]
-
-    def normalize(x):
-        squares = jax.numpy.pad(x * x, ends)
-        total = sum(jax.lax.slice_in_dim(squares, k, k + channels, axis=axis) for k in range(SIZE))
-        return x * (BIAS + ALPHA / SIZE * total) ** -case.arguments["beta"]
-
-    def differentiate(dy, x):
-        return jax.vjp(normalize, x)[1](dy)[0]
-
-    processor = jax.devices("cpu")[0]
-    inputs = [jax.device_put(array, processor) for array in case.reads]
-    compiled = jax.jit(normalize if case.direction == "forward" else differentiate)
-    return Contender(lambda: compiled(*inputs).block_until_ready(), tuple(np.asarray(array) for array in inputs))
-
-
-PEERS = {
-    "torch": (("torch",), _torch),
-    "onnxruntime": (("onnx", "onnxruntime"), _onnxruntime),
-    "openvino": (("openvino",), _openvino),
-    "jax": (("jax",), _jax),
-}
