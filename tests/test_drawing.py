@@ -110,9 +110,10 @@ def test_an_artist_is_set_only_to_what_is_new():
         ("here", "C2", 2.0, [2]),
         ("there", "C2", 2.0, [3]),
         ("there", "C2", 5.0, [0]),
+        ("there", "C2", 7.0, [0]),
     ):
         drawing.encode(drawing.figure_of(ax))
         height[1] = last  # in place: the array is the same
         shown(words, colour, ax=ax)
         assert [i for i, each in enumerate(artists) if each.stale] == changed
-    assert ax.lines[0].get_ydata().tolist() == [1, 5, np.inf]
+    assert ax.lines[0].get_ydata().tolist() == [1, 7, np.inf]
