@@ -35,7 +35,7 @@ def test_bits_by_hand():
 
 
 def test_it_is_named_where_a_type_is_refused():
-    with pytest.raises(TypeError, match="^x has dtype int64: must be float16, bfloat16, float32 or float64"):
+    with pytest.raises(TypeError, match=r"^x has dtype int64: must be float16, bfloat16, float32 or float64"):
         local_response_norm(np.ones((2, 3), np.int64))
 
 
@@ -74,7 +74,7 @@ def test_the_reference_rounds_once():
 
 def test_other_types_of_the_package_and_other_operators_are_refused():
     ml_dtypes = pytest.importorskip("ml_dtypes")
-    with pytest.raises(TypeError, match="^x has dtype float8_e5m2: must be float16, bfloat16, "):
+    with pytest.raises(TypeError, match=r"^x has dtype float8_e5m2: must be float16, bfloat16, "):
         local_response_norm(np.ones((2, 3), ml_dtypes.float8_e5m2))
-    with pytest.raises(TypeError, match="^x has dtype bfloat16: must be an integer type, float16, float32 or float64"):
+    with pytest.raises(TypeError, match=r"^x has dtype bfloat16: must be an integer type, float16, float32 or float64"):
         dropout_with_replacement(np.ones((2, 3), ml_dtypes.bfloat16), seed=0)

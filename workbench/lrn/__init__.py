@@ -150,8 +150,8 @@ def local_response_norm(
     channel (n = size^2). At the borders the window is clipped, and n does not change.
 
     Args:
-        x: responses, float32, float64, or float16 or ml_dtypes.bfloat16 (computed in float32 and rounded once), of rank 2
-            or more; rank 4 for "within".
+        x: responses, float32, float64, or float16 or bfloat16 of ml_dtypes (computed in float32 and rounded once), of
+            rank 2 or more; rank 4 for "within".
         size: odd, at least 1; may exceed the number of channels.
         alpha: any finite number. A positive alpha inhibits, a negative one excites.
         beta: at least 0.
