@@ -198,16 +198,18 @@ def _planes_plan(batch: int, channels: int, pixels: int, window: Window, directi
     tiles = -(-pixels // row)
     tile = min(pixels, -(-pixels // tiles // BLOCK) * BLOCK)  # tiles of nearly equal size
     tiles = -(-pixels // tile)
+    neighbours = window.clipped(channels)
+    five = neighbours == (2, 2)
     chunk = () if direction == "forward" else (max(4, CHUNK // tile),)
     return _Plan(
-        loop=getattr(loops_channels_first, direction),
+        loop=getattr(loops_channels_first, f"five_{direction}" if five else direction),
         shape=(batch, channels, pixels),
-        arguments=(tile, *chunk, *window.clipped(channels)),
+        arguments=(tile, *chunk) if five else (tile, *chunk, *neighbours),
         jobs=batch * tiles,
         view=_view(
             (batch, channels, 1, pixels),
             (channels * pixels, pixels, 0, 1),
-            window.clipped(channels),
+            neighbours,
             (0, 0),
             (tiles, 0, 1, tile),
         ),

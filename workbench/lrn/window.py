@@ -58,7 +58,7 @@ def window_axes(ndim: int, region: str, channels_last: bool) -> tuple[int, ...]:
 
 
 def compute_dtype(dtype: np.dtype) -> np.dtype:
-    """Return the type to compute in, in the machine's byte order: float32 for types of two bytes, else the same type."""
+    """Return the type to compute in, in the machine's byte order: float32 for two bytes, else the same type."""
     return np.dtype(np.float32) if dtype.itemsize == 2 else dtype.newbyteorder("=")
 
 
