@@ -11,16 +11,24 @@ import numpy as np
 class Types:
     """The element types that an argument may have, and the words for them in error messages.
 
-    `words` lists the types, `elements` completes "an array of ...", and `example` is a type to convert to.
+    `words` lists the types, `elements` completes "an array of ...", and `example` is a type to convert to. With
+    `bfloat16`, that type of the package ml_dtypes is allowed too; it is known by its name, without an import.
     """
 
     dtypes: frozenset[np.dtype]
     words: str
     elements: str
     example: str
+    bfloat16: bool = False
 
     def __contains__(self, dtype: np.dtype) -> bool:
-        return dtype in self.dtypes or dtype.newbyteorder("=") in self.dtypes
+        if dtype in self.dtypes or dtype.newbyteorder("=") in self.dtypes:
+            return True
+        return self.bfloat16 and is_bfloat16(dtype)
+
+
+def is_bfloat16(dtype: np.dtype) -> bool:
+    return dtype.itemsize == 2 and dtype.name == "bfloat16"
 
 
 def _types(codes: str, words: str, elements: str, example: str) -> Types:

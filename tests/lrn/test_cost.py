@@ -227,10 +227,10 @@ def test_loads_and_stores_by_hand(shape, options, forward, gradient):
         assert (count.bytes_cached + count.bytes) / 4 == pytest.approx(each * np.prod(shape))
 
 
-@pytest.mark.parametrize(("size", "across", "last"), [(5, 4 + 15 / 30 + 3, 8 + 3), (11, 243 / 30 + 3, 12 + 4 + 3)])
+@pytest.mark.parametrize(("size", "across", "last"), [(5, 4 + 34 / 30 + 3, 8 + 3), (11, 243 / 30 + 3, 12 + 4 + 3)])
 def test_many_terms_are_added_in_groups_of_rows_and_in_two_steps(size, across, last):
-    # Five across, at the ends of a column: windows 0 to 3 share two rows, 5 accesses, and add what each has alone in
-    # 5 + 8 + 5 + 5; the last two windows have four and three terms, 7 and 4. So 39 in place of 24 for six rows.
+    # Five across: two rows at each end of a column are computed from a copy of their windows, in which five elements
+    # are written, and three or four are read: 2 * (5 + 3 + 5 + 4) = 34.
     # Eleven terms along: three loads and a store, three and a store again; two more terms in a pass of four accesses.
     # Across: four windows share eight rows, of which five are added at once, then two, then one: 6 + 4 + 3 = 13. Each
     # window adds three rows to these, 5 accesses: 33 a group. Of 30 channels the first group shares six rows (6 + 3);

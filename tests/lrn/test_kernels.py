@@ -262,14 +262,14 @@ def test_what_is_not_finite_stays_in_its_windows(order, bad, engine):
 def test_float16_is_converted_as_numpy_does():
     halves = np.arange(2**16, dtype=np.uint16)
     values = np.empty(2**16, np.float32)
-    half.widen(halves, values)
+    half.widen(halves, values, False)
     np.testing.assert_array_equal(values, halves.view(np.float16).astype(np.float32))
     # Numbers between neighbours: on a tie, beside it, and beyond the largest and below the smallest float16.
     steps = np.array([0, 1, 0xFFF, 0x1000, 0x1001], np.uint32)
     between = np.concatenate([(values.view(np.uint32) + step).view(np.float32) for step in steps])
     between = np.concatenate([between, np.arange(4096, dtype=np.float32) * np.float32(2.0**-26)])
     rounded = np.empty(between.size, np.uint16)
-    half.narrow(between, rounded)
+    half.narrow(between, rounded, False)
     with np.errstate(over="ignore", invalid="ignore"):
         np.testing.assert_array_equal(rounded.view(np.float16), between.astype(np.float16))
 

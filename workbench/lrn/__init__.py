@@ -4,8 +4,9 @@ At the ends of the range of numbers, both engines promise the following:
 
 - Finite input with alpha >= 0 and bias > 0 never gives NaN. A result is infinite only if the true value is beyond the
   type's range, and 0 only if it is below half of the smallest number.
-- The error is at most a fraction of the true value: 1e-3 in float16, 2e-6 in float32 and 4e-12 in float64, each times
-  beta if beta is above 1; and beside it at most the smallest number of the type, which counts below the normal numbers.
+- The error is at most a fraction of the true value: 8e-3 in bfloat16, 1e-3 in float16, 2e-6 in float32 and 4e-12 in
+  float64, each times beta if beta is above 1; and beside it at most the smallest number of the type, which counts below
+  the normal numbers.
   The error of the gradient is the same fraction of the sum of the absolute values that its formula adds up.
 - This holds for every finite input and argument, also where squares, powers or products are beyond the type's range.
 - NaN makes NaN of every element whose window holds it; in the gradient, of every element in a window that holds it.
@@ -38,6 +39,9 @@ CHANNELS_LAST = {
     "NDHWC": True,
 }
 
+_WORDS = "float16, bfloat16, float32 or float64"
+TYPES = dataclasses.replace(FLOATS, words=_WORDS, elements=_WORDS, bfloat16=True)
+
 ARGS = (
     Arg("size", int, 5, "channels (or rows and columns) in the window", low=1, step=2, slider=(1, 31)),
     Arg("alpha", float, 1e-4, "strength: below 0 it excites instead of inhibiting", slider=(1e-5, 10.0), scale="log"),
@@ -57,7 +61,7 @@ ARGS = (
 
 
 def _checked_array(name: str, x: np.ndarray, order: str, region: str) -> np.ndarray:
-    x = checked_array(name, x, FLOATS)
+    x = checked_array(name, x, TYPES)
     check_rank(name, x.shape, order, region)
     return x
 
@@ -103,7 +107,7 @@ LRN = register_cpu_operator(
         prepare=_prepare,
         gradient="LRNGradient",
         cost="workbench.lrn.cost",
-        types=FLOATS,
+        types=TYPES,
         examples=examples.forward,
         timed=examples.timed_forward,
     )
@@ -146,7 +150,8 @@ def local_response_norm(
     channel (n = size^2). At the borders the window is clipped, and n does not change.
 
     Args:
-        x: responses, float16 (computed in float32), float32 or float64, of rank 2 or more; rank 4 for "within".
+        x: responses, float32, float64, or float16 or bfloat16 of ml_dtypes (computed in float32 and rounded once), of
+            rank 2 or more; rank 4 for "within".
         size: odd, at least 1; may exceed the number of channels.
         alpha: any finite number. A positive alpha inhibits, a negative one excites.
         beta: at least 0.

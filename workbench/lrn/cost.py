@@ -186,8 +186,8 @@ def _accesses(direction: str, shape: tuple[int, ...], axes: tuple[int, ...], rea
     length = shape[axes[0]]
     if direction == "gradient":
         finish += 4 * 2 * reach / length
-    if five:
-        return times * 4 + 15 / length + finish  # the six rows at the ends are summed before: four together, and two
+    if five:  # for each of the four rows at the ends, five are copied, of which 14 of 20 exist; dy's row too
+        return times * 4 + (34 if direction == "forward" else 42) / length + finish
     back = _summing_rows(length, reach, clipped=False) if direction == "gradient" else 0
     return (_summing_rows(length, reach) + back) / length + finish
 

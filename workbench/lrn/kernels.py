@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from workbench import parallel
+from workbench.arrays import is_bfloat16
 from workbench.compiling import unlocked
 from workbench.lrn import half, log_domain, loops_channels_first, loops_channels_last, loops_wide, loops_within
 from workbench.lrn.loops_common import (
@@ -121,8 +122,8 @@ def _load(block: np.ndarray, values: np.ndarray) -> None:
     if block.dtype.itemsize > 2:
         values[...] = block
         return
-    halves = np.ascontiguousarray(block, np.float16).view(np.uint16)
-    half.widen(unlocked(halves.reshape(-1)), values.reshape(-1))
+    bits = np.ascontiguousarray(block, block.dtype.newbyteorder("=")).view(np.uint16)
+    half.widen(unlocked(bits.reshape(-1)), values.reshape(-1), is_bfloat16(block.dtype))
 
 
 def _store(values: np.ndarray, block: np.ndarray) -> None:
@@ -130,10 +131,10 @@ def _store(values: np.ndarray, block: np.ndarray) -> None:
     if block.dtype.itemsize > 2:
         block[...] = values
         return
-    halves = block.view(np.uint16) if block.flags.c_contiguous else np.empty(block.shape, np.uint16)
-    half.narrow(values.reshape(-1), halves.reshape(-1))
+    bits = block.view(np.uint16) if block.flags.c_contiguous else np.empty(block.shape, np.uint16)
+    half.narrow(values.reshape(-1), bits.reshape(-1), is_bfloat16(block.dtype))
     if not block.flags.c_contiguous:
-        block.view(np.uint16)[...] = halves
+        block.view(np.uint16)[...] = bits
 
 
 def _fill(arrays: tuple, out: np.ndarray, window: Window, axes: tuple, power: tuple, all_x: np.ndarray) -> None:
@@ -197,16 +198,18 @@ def _planes_plan(batch: int, channels: int, pixels: int, window: Window, directi
     tiles = -(-pixels // row)
     tile = min(pixels, -(-pixels // tiles // BLOCK) * BLOCK)  # tiles of nearly equal size
     tiles = -(-pixels // tile)
+    neighbours = window.clipped(channels)
+    five = neighbours == (2, 2)
     chunk = () if direction == "forward" else (max(4, CHUNK // tile),)
     return _Plan(
-        loop=getattr(loops_channels_first, direction),
+        loop=getattr(loops_channels_first, f"five_{direction}" if five else direction),
         shape=(batch, channels, pixels),
-        arguments=(tile, *chunk, *window.clipped(channels)),
+        arguments=(tile, *chunk) if five else (tile, *chunk, *neighbours),
         jobs=batch * tiles,
         view=_view(
             (batch, channels, 1, pixels),
             (channels * pixels, pixels, 0, 1),
-            window.clipped(channels),
+            neighbours,
             (0, 0),
             (tiles, 0, 1, tile),
         ),

@@ -14,6 +14,7 @@ import functools
 
 import numpy as np
 
+from workbench.arrays import is_bfloat16
 from workbench.lrn import log_domain
 from workbench.lrn.window import Window, safe_limits, window_axes
 
@@ -89,5 +90,8 @@ def _keeps_digits(factors: tuple[np.ndarray, ...], products: tuple[np.ndarray, .
 
 
 def _rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    if is_bfloat16(dtype):  # ml_dtypes would round to float32 before
+        exponent = np.maximum(np.frexp(values)[1] - 8, -133)  # eight digits; the smallest number is 2^-133
+        values = np.ldexp(np.rint(np.ldexp(values, -exponent)), exponent)
     with np.errstate(over="ignore"):
         return values.astype(dtype.newbyteorder("="))

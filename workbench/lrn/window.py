@@ -60,7 +60,7 @@ def window_axes(ndim: int, region: str, channels_last: bool) -> tuple[int, ...]:
 
 
 def compute_dtype(dtype: np.dtype) -> np.dtype:
-    """Return the type to compute in: float32 for float16, else the same type; in the machine's byte order."""
+    """Return the type to compute in, in the machine's byte order: float32 for two bytes, else the same type."""
     return np.dtype(np.float32) if dtype.itemsize == 2 else dtype.newbyteorder("=")
 
 
