@@ -33,13 +33,14 @@ STYLE_FILE = Path(__file__).with_name("plots.mplstyle")
 
 # Matplotlib's settings are global: the threads of sliders and of cells must not change them at the same time.
 _settings = threading.RLock()
+_used = False  # whether the thread that holds it uses the style
 
 _set: weakref.WeakKeyDictionary[Artist, dict[str, Any]] = weakref.WeakKeyDictionary()  # what was set last
 
 
 def _forget_lock() -> None:
-    global _settings
-    _settings = threading.RLock()  # a thread that the child does not have may hold the old one
+    global _settings, _used
+    _settings, _used = threading.RLock(), False  # a thread that the child does not have may hold the old one
 
 
 if hasattr(os, "register_at_fork"):
@@ -54,9 +55,18 @@ def style() -> dict[str, Any]:
 
 @contextlib.contextmanager
 def styled() -> Iterator[None]:
-    """Use the style within the block; one thread at a time may do so."""
-    with _settings, matplotlib.rc_context(style()):
-        yield
+    """Use the style within the block; one thread at a time may do so. Within such a block, change nothing."""
+    global _used
+    with _settings:
+        if _used:  # by this thread: all settings anew take a millisecond
+            yield
+            return
+        _used = True
+        try:
+            with matplotlib.rc_context(style()):
+                yield
+        finally:
+            _used = False
 
 
 def plot(rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 4.0)) -> Callable:

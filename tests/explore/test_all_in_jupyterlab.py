@@ -27,7 +27,10 @@ return document.querySelectorAll(".workbench-explorer")[arguments[0]].querySelec
 """
 OTHER = "button:not(.mod-active)"
 KEYS = {"slider": (PAGE_UP, PAGE_DOWN, END, HOME), "checkbox": (SPACE,), "choice": (ENTER,)}
-SAME = {"06-lrn-overhead": ["explorer 0: 2, a choice"]}  # memory bounds LRN there, in either order of the channels
+SAME = {
+    "06-lrn-overhead": ["explorer 0: 2, a choice"],  # memory bounds LRN there, in either order of the channels
+    "13-competition": ["explorer 1: 2, a slider"],  # with any ratio of dropout, no unit suppresses another one
+}
 STILL = 20  # seconds without another picture after which a key has moved nothing
 ILLEGAL = "-1000000000"  # for most numbers
 

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
@@ -11,7 +12,8 @@ from matplotlib.ticker import FuncFormatter
 from PIL import Image
 
 from workbench import drawing
-from workbench.explore.drafts import Drafts
+from workbench.explore import drafts as module
+from workbench.explore.drafts import Drafts, _draw_ticks
 
 
 @drawing.plot(columns=2, size=(4, 2))
@@ -49,7 +51,7 @@ def drawn():
         drafts.note(figure)
         drawing.encode(figure, density)
 
-    draw.whole = whole
+    draw.whole, draw.axes = whole, axes
     draw()
     return draw
 
@@ -137,3 +139,67 @@ def test_a_formatter_that_is_made_anew_is_drawn_anew():
     first = pixels(drafts.encode(figure))
     axes[0].xaxis.set_major_formatter(FuncFormatter(lambda value, _: "?"))
     assert (pixels(drafts.encode(figure)) != first).any()
+
+
+def test_words_stay_hidden_below_an_image_when_both_move():
+    figure = Figure(figsize=(2, 2))
+    ax = figure.subplots()
+    picture = ax.imshow(np.array([[0.0, 0.2]]), vmin=0, vmax=1, extent=(0, 1, 0, 1), zorder=2)
+    words = ax.text(0.5, 0.5, "", ha="center", zorder=1)
+    drafts = Drafts()
+    for value in (0.2, 0.4, 0.6):
+        picture.set_data([[value, value]])
+        words.set_text(f"HIDDEN {value}")
+        drafts.note(figure)
+        inside = pixels(drafts.encode(figure))[60:140, 60:140]
+        assert np.ptp(inside, axis=(0, 1)).max() < 40, value
+
+
+def test_what_a_whole_picture_has_changed_is_in_the_next_draft(drawn):
+    drawn.axes[0].figure.suptitle("a new layout, in which nothing has moved")
+    drawn()
+    drawn.whole(1, words="elsewhere")
+    draft, whole = drawn(words="elsewhere")
+    assert (np.abs(draft - whole).max(axis=-1) > 40).sum() < 20
+
+
+def test_pixels_are_stored_once_for_a_new_layout(drawn, monkeypatch):
+    stored = []
+    monkeypatch.setattr(module, "_without", lambda *given, draw=module._without: stored.append(0) or draw(*given))
+    counts = []
+    for height, title in ((1.1, "a"), (1.2, "a"), (1.3, "a"), (1.4, "b"), (1.5, "b")):
+        drawn.axes[0].figure.suptitle(title)
+        drawn(height=height)
+        counts.append(len(stored))
+    assert counts == [1, 1, 1, 2, 2]
+
+
+def test_the_label_of_an_axis_keeps_its_place_after_a_whole_picture(drawn):
+    """A whole picture at twice the density puts the label at twice the pixels."""
+    for top in (3.0, 4.0, 5.0):
+        before, _ = drawn(top=top)
+    left, bottom, right, top = drawn.axes[0].yaxis.label.get_window_extent().extents.astype(int)
+    label = np.s_[len(before) - top : len(before) - bottom, left:right]
+    drawn.whole(2, top=6.0)
+    draft, _ = drawn(top=5.0)
+    assert before[label].min() < 120
+    assert np.abs(draft[label] - before[label]).max() < 40
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_ticks_that_are_drawn_at_once_are_those_drawn_one_by_one(scale):
+    figure = Figure(figsize=(2, 2))
+    ax = figure.subplots()
+    ax.set(xlim=(2, 300), xscale=scale, ylim=(1, 7))
+    ax.tick_params(which="minor", length=9, color="C1")
+    ax.grid(True)
+    canvas = drawing.canvas_of(figure)
+    canvas.draw()
+    found = []
+    for draw in (lambda axis, renderer: [tick.draw(renderer) for tick in axis._update_ticks()], _draw_ticks):
+        canvas.get_renderer().clear()
+        draw(ax.xaxis, canvas.get_renderer())
+        draw(ax.yaxis, canvas.get_renderer())
+        found.append(np.array(canvas.buffer_rgba()))
+    assert (found[0] != found[0][0, 0]).any()
+    assert (found[0] == found[1]).all()

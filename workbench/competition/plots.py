@@ -1,7 +1,7 @@
 """Plots of competition: units side by side, units that settle, retina and cortex, and a bandit that learns."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from matplotlib import colormaps
@@ -145,13 +145,16 @@ def shares(
     spread: float = 0.9, alpha: float = 1.0, scales: Sequence[float] | np.ndarray = SCALES
 ) -> dict[str, np.ndarray]:
     """Return by kind of unit the mean share of the strongest after over that before, for each scale."""
+    at = tuple(map(float, scales))
+    return {name: _shares(name, spread, alpha if name == "LRN" else 1.0, at) for name in UNITS}
+
+
+@lru_cache(maxsize=32)  # while a slider moves, most or all curves stay
+def _shares(name: str, spread: float, alpha: float, scales: tuple[float, ...]) -> np.ndarray:
     x = positive_inputs(spread=spread)
     before = units.share_of_strongest(x, x)
-    found = {name: np.empty(len(scales)) for name in UNITS}
-    for i, scale in enumerate(scales):
-        for name, layer in layers(scale, alpha).items():
-            found[name][i] = np.mean(units.share_of_strongest(x, layer(x)) / before)
-    return found
+    after = (units.share_of_strongest(x, layers(scale, alpha)[name](x)) for scale in scales)
+    return np.array([np.mean(each / before) for each in after])
 
 
 @drawing.plot(3, 1, (8.4, 4.8))

@@ -59,7 +59,7 @@ class Drafts:
             panels = self._follow(figure)
             artists = [each for drawn in panels.values() for each in drawn]
             axes = [axis for axis in self._axes if axis.axes in panels]
-            order = [*(ax for ax in figure.axes if ax not in panels), *axes, *sorted(artists, key=Artist.get_zorder)]
+            order = [*(ax for ax in figure.axes if ax not in panels), *axes, *artists]
             moving = self._moved.union(*(_moving(drawn, self._moved) for drawn in panels.values()))
             stays = {each for each in order if each not in moving}
             if self._pixels is None or not self._stored <= stays:
@@ -97,8 +97,7 @@ class Drafts:
             axis.draw(renderer)
             self._labels[axis] = [each.get_position() for each in words]
             return
-        for tick in axis._update_ticks():
-            tick.draw(renderer)
+        _draw_ticks(axis, renderer)
         axis.offsetText.set_text(axis.major.formatter.get_offset())
         for each, place in zip(words, self._labels[axis], strict=True):
             each.set_position(place)  # whole pictures have other pixels
@@ -123,6 +122,32 @@ class Drafts:
         self._layout, self._places, self._axes, self._changed = layout, places, axes, set()
         self._moved &= {*places, *axes, *(each for artists in drawn.values() for each in artists)}
         return {ax: artists for ax, artists in drawn.items() if ax not in self._moved}
+
+
+def _draw_ticks(axis: Any, renderer: Any) -> None:
+    """Draw the ticks of an axis, all of its marks and grid lines at once: one by one they take half of its time.
+
+    Its major ticks have one look, and so have its minor ones.
+    """
+    ticks, major = axis._update_ticks(), set(axis.majorTicks)
+    for alike in ([each for each in ticks if each in major], [each for each in ticks if each not in major]):
+        for part in ("gridline", "tick1line", "tick2line"):
+            lines = [getattr(each, part) for each in alike]
+            if lines and lines[0].get_visible():
+                _draw_at_once(lines, renderer)
+        for tick in alike:
+            tick.label1.draw(renderer)
+            tick.label2.draw(renderer)
+
+
+def _draw_at_once(lines: list[Line2D], renderer: Any) -> None:
+    """Draw lines that differ in their points alone as one line with gaps."""
+    first, own = lines[0], lines[0].get_data(orig=True)
+    points = [np.broadcast_arrays(*each.get_data(orig=True)) for each in lines]
+    x, y = (np.concatenate([[*each[side], np.nan] for each in points]) for side in (0, 1))
+    first.set_data(x, y)
+    first.draw(renderer)
+    first.set_data(*own)
 
 
 def _without(figure: Figure, artists: list[Any]) -> Any:
