@@ -117,6 +117,7 @@ def _lay_out_five(x, origin, step, r, channels, width, five):
 @kernel
 def five_forward(x, y, start, stop, shape, tile, power, scalars, limits, safe):
     """Normalize as `forward` does, across five channels. Rows at the borders are computed from a copy with zeros."""
+    scalars, limits = with_names(scalars, limits)
     _, channels, pixels = shape
     tiles = (pixels + tile - 1) // tile
     border = np.empty(5 * tile, x.dtype)
@@ -143,6 +144,7 @@ def five_forward(x, y, start, stop, shape, tile, power, scalars, limits, safe):
 @kernel
 def five_gradient(dy, x, dx, start, stop, shape, tile, chunk, power, scalars, limits, safe):
     """Compute the gradient of `five_forward` as `gradient` does."""
+    scalars, limits = with_names(scalars, limits)
     _, channels, pixels = shape
     tiles = (pixels + tile - 1) // tile
     pitch = u(tile)
