@@ -36,6 +36,7 @@ _settings = threading.RLock()
 _used = False  # whether the thread that holds it uses the style
 
 _set: weakref.WeakKeyDictionary[Artist, dict[str, Any]] = weakref.WeakKeyDictionary()  # what was set last
+_keys: weakref.WeakKeyDictionary[Axes, Any] = weakref.WeakKeyDictionary()  # the artists of a panel, by their keys
 
 
 def _forget_lock() -> None:
@@ -153,8 +154,8 @@ def stored(png: bytes, figure: Figure, colours: int = COLOURS) -> tuple[str, dic
 
 
 def line(ax: Axes, key: str, x: Sequence, y: Sequence, **look: Any) -> None:
-    label = {"label": look["label"]} if "label" in look else {}
-    _draw(ax, key, lambda: ax.plot(x, y, gid=key, **look), data=(x, y), **label)
+    moved = {name: look[name] for name in ("color", "label") if name in look}
+    _draw(ax, key, lambda: ax.plot(x, y, gid=key, **look), data=(x, y), **moved)
 
 
 def area(ax: Axes, key: str, x: Sequence, y: Sequence, **look: Any) -> None:
@@ -230,4 +231,11 @@ def _is_same(one: Any, other: Any) -> bool:
 
 
 def _drawn(ax: Axes, key: str) -> Any:
-    return next((artist for artist in ax.get_children() if artist.get_gid() == key), None)
+    """Return the artist of a panel with this key, or None; most are where the last call has found them."""
+    known = _keys.setdefault(ax, weakref.WeakValueDictionary())
+    artist = known.get(key)
+    if artist is None or artist.axes is not ax:
+        artist = next((each for each in ax.get_children() if each.get_gid() == key), None)
+        if artist is not None:
+            known[key] = artist
+    return artist

@@ -13,7 +13,7 @@ from PIL import Image
 
 from workbench import drawing
 from workbench.explore import drafts as module
-from workbench.explore.drafts import Drafts, _draw_ticks
+from workbench.explore.drafts import Drafts, _draw_image, _draw_ticks
 
 
 @drawing.plot(columns=2, size=(4, 2))
@@ -113,6 +113,8 @@ def test_only_what_has_moved_and_what_it_covers_is_drawn_again(monkeypatch):
             return draw(self, *arguments)
 
         monkeypatch.setattr(kind, "draw", counted)
+    image = module._draw_image
+    monkeypatch.setattr(module, "_draw_image", lambda each, *given: drawn.append(each.get_gid()) or image(each, *given))
     found = []
     for moved in ({}, {"words": "there"}, {"words": "where"}, {"words": "where", "height": 2.0}, {"height": 3.0}):
         panels(ax=axes, **moved)
@@ -153,6 +155,48 @@ def test_words_stay_hidden_below_an_image_when_both_move():
         drafts.note(figure)
         inside = pixels(drafts.encode(figure))[60:140, 60:140]
         assert np.ptp(inside, axis=(0, 1)).max() < 40, value
+
+
+@pytest.mark.parametrize("origin", ["upper", "lower"])
+@pytest.mark.parametrize("limits", [(-0.5, 4.5, 2.5, -0.5), (-0.5, 4.5, -0.5, 2.5), (4.5, 0.5, -1.0, 1.5)], ids=str)
+@pytest.mark.parametrize("kind", ["numbers", "colours", "masked"])
+def test_an_image_is_where_matplotlib_draws_it(origin, limits, kind):
+    """Five columns, three rows; the limits turn axes over and cut pixels off."""
+    values = np.arange(15.0).reshape(3, 5) / 14
+    values = {
+        "numbers": values,
+        "colours": np.stack([values, 1 - values, values * 0], axis=-1),
+        "masked": np.ma.masked_greater(values, 0.8),
+    }[kind]
+    figure = Figure(figsize=(2, 2))
+    ax = figure.subplots()
+    ax.axis("off")
+    image = ax.imshow(values, origin=origin, aspect="auto", alpha=0.7)
+    ax.axis(limits)
+    canvas = drawing.canvas_of(figure)
+    canvas.draw()
+    whole = np.array(canvas.buffer_rgba(), dtype=int)
+    image.set_visible(False)
+    canvas.draw()
+    empty = np.array(canvas.buffer_rgba(), dtype=int)
+    _draw_image(image, canvas.get_renderer())
+    found = np.array(canvas.buffer_rgba(), dtype=int)
+    assert (whole != empty).any(axis=-1).mean() > 0.3
+    assert (np.abs(found - whole).max(axis=-1) > 3).mean() < 0.02  # edges that lie within a pixel
+
+
+@pytest.mark.parametrize("size", [(70, 90), (700, 900)])
+def test_an_image_with_more_pixels_than_the_screen_is_thinned_out(size):
+    figure = Figure(figsize=(1, 1))
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.axis("off")
+    rows, columns = size
+    image = ax.imshow(np.linspace(0, 1, rows * columns).reshape(size), aspect="auto", cmap="gray")
+    canvas = drawing.canvas_of(figure)
+    canvas.draw()
+    whole = np.array(canvas.buffer_rgba(), dtype=int)
+    _draw_image(image, canvas.get_renderer())
+    assert np.abs(np.array(canvas.buffer_rgba(), dtype=int) - whole).max() <= 6
 
 
 def test_what_a_whole_picture_has_changed_is_in_the_next_draft(drawn):

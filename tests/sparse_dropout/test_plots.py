@@ -24,11 +24,13 @@ def test_ragged_shows_each_value_and_what_becomes_of_it():
 
 
 def test_ragged_moves_what_it_drew():
-    axes = plots.ragged(IDS, LENGTHS, ratio=1.0, seed=5)
-    texts = len(axes[1].texts)
-    plots.ragged(IDS, LENGTHS, ratio=0.0, seed=5, ax=axes)
+    axes = plots.ragged(IDS, LENGTHS, ratio=0.0, seed=5)
+    texts = []
+    for ratio in (1.0, 0.0, 1.0, 0.0):
+        plots.ragged(IDS, LENGTHS, ratio=ratio, seed=5, ax=axes)
+        texts.append(len(axes[1].texts))
     assert pixels(axes[1], "cells").tolist() == [[1, 1, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]]
-    assert len(axes[1].texts) == texts
+    assert texts[-1] == texts[0]
     assert words_in(axes[1])["number 0 0"] == "11"
 
 

@@ -120,7 +120,7 @@ def jupyterlab(folder: Path, own: Path) -> Iterator[tuple[Browser, str]]:
         places = {f"JUPYTER_{each}_DIR": str(own / each) for each in ("CONFIG", "DATA", "RUNTIME")}
         tracker = own / TRACKER
         tracker.parent.mkdir(parents=True)
-        tracker.write_text('{"windowingMode": "none"}')  # cells out of sight stay on the page
+        tracker.write_text('{"windowingMode": "contentVisibility"}')  # cells out of sight stay on the page
         command = [sys.executable, "-m", "jupyterlab", *LAB, "--IdentityProvider.token="]
         with subprocess.Popen(
             [*command, f"--ServerApp.root_dir={folder}"], env=os.environ | places, stderr=subprocess.PIPE, text=True
@@ -135,6 +135,8 @@ def jupyterlab(folder: Path, own: Path) -> Iterator[tuple[Browser, str]]:
 
 def run_all(page: Browser, address: str, name: str) -> None:
     """Open a notebook in JupyterLab, and run all of its cells."""
+    page.load("about:blank")
+    page.errors()  # a notebook that is not saved asks whether to leave it, which a headless browser calls an error
     page.load(f"{address}lab/tree/{name}?reset")  # without the notebooks that were open before
     until(lambda: page.run(IDLE, name))
     page.run(RUN)

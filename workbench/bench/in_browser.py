@@ -12,21 +12,26 @@ from workbench.bench.driver import WrongResult
 
 DRAG = 800  # milliseconds for which each slider is dragged
 COUNT = "return document.querySelectorAll('.workbench-explorer').length"
-# A control is moved, and the time until the next picture is on the screen is taken; then each slider is dragged.
-# A move that changes nothing, such as one beyond a slider's end, is left out.
+# A control is moved, and the time until the next picture is on the screen is taken; then each slider is dragged to and
+# fro between its ends. A move that changes nothing, such as one of a slider with one stop, is left out.
 MOVES = """
 const [which, moves, drag] = arguments, explorer = document.querySelectorAll(".workbench-explorer")[which];
 const controls = [...explorer.querySelectorAll("[role=slider], .widget-toggle-buttons, input[type=checkbox]")];
+const sliders = controls.filter(each => each.getAttribute("role") === "slider");
 const img = explorer.querySelector(".widget-image"), wait = ms => new Promise(done => setTimeout(done, ms));
-let shown = 0, step = 0;
+let shown = 0;
 img.addEventListener("load", () => { shown += 1; });
 const frame = () => new Promise(requestAnimationFrame);
+const place = slider => slider.parentElement.style.transform;
+const press = (slider, key) => slider.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+const ways = new Map(sliders.map(each => [each, "ArrowRight"]));
 const move = control => {
-  step += 1;
-  if (control.getAttribute("role") === "slider")
-    control.dispatchEvent(new KeyboardEvent("keydown",
-      { key: step % 20 < 10 ? "ArrowRight" : "ArrowLeft", bubbles: true }));
-  else (control.querySelector("button:not(.mod-active)") ?? control).click();
+  if (!ways.has(control)) return (control.querySelector("button:not(.mod-active)") ?? control).click();
+  const before = place(control);
+  press(control, ways.get(control));
+  if (place(control) !== before) return;
+  ways.set(control, ways.get(control) === "ArrowRight" ? "ArrowLeft" : "ArrowRight");
+  press(control, ways.get(control));
 };
 explorer.scrollIntoView();
 const times = [], rates = [];
@@ -38,10 +43,10 @@ for (const control of controls)
     if (shown > before && k >= 0) times.push(performance.now() - start);
     await wait(40);
   }
-for (const control of controls.filter(each => each.getAttribute("role") === "slider")) {
+for (const slider of sliders) {
   await wait(600);
   const before = shown, start = performance.now();
-  while (performance.now() - start < drag) { move(control); await wait(16); }
+  while (performance.now() - start < drag) { move(slider); await wait(16); }
   if (shown > before) rates.push((shown - before) / (performance.now() - start) * 1000);
 }
 await wait(600);

@@ -108,20 +108,23 @@ def intervals(
         answers = {name: judge(*interval(values), bounds[0]) for name, values in recorded.items()}
     for row, (name, values) in enumerate(recorded.items()):
         answer = (answers or {}).get(name, "recorded")
-        _row(ax, row - 0.3 * bool(live), values, COLOURS.get(answer, DARK), answer)
+        _row(ax, name, row - 0.3 * bool(live), values, COLOURS.get(answer, DARK), answer)
         if live and name in live:
-            _row(ax, row + 0.12, live[name], LIVE, f"{len(live[name])} new worlds")
+            _row(ax, f"live {name}", row + 0.12, live[name], LIVE, f"{len(live[name])} new worlds")
     for bound in bounds:
-        ax.axvline(bound, color="#222222", linestyle="--", linewidth=1)
+        drawing.vertical(ax, f"bound {bound}", bound, color="#222222", linestyle="--", linewidth=1)
     handles = dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
-    ax.legend(handles.values(), handles.keys())
+    if ax.get_legend() is None or [text.get_text() for text in ax.get_legend().texts] != list(handles):
+        ax.legend(handles.values(), handles.keys())
     ax.set_yticks(range(len(recorded)), list(recorded))
     ax.set(xlabel=measure, ylim=(len(recorded) - 0.4, -0.6))
 
 
-def _row(ax: "Axes", place: float, values: Sequence[float], colour: str, label: str) -> None:
-    ax.plot(values, np.full(len(values), place), "o", color=colour, alpha=0.35, markersize=4)
-    ax.plot(interval(values), (place + 0.2, place + 0.2), color=colour, linewidth=5, solid_capstyle="butt", label=label)
+def _row(ax: "Axes", name: str, place: float, values: Sequence[float], colour: str, label: str) -> None:
+    dots = {"marker": "o", "linestyle": "", "alpha": 0.35, "markersize": 4}
+    drawing.line(ax, f"{name}: worlds", values, np.full(len(values), place), color=colour, **dots)
+    bar = {"linewidth": 5, "solid_capstyle": "butt", "label": label}
+    drawing.line(ax, f"{name}: interval", interval(values), (place + 0.2, place + 0.2), color=colour, **bar)
 
 
 @plot(size=(7.6, 3.8))
@@ -131,8 +134,12 @@ def first_worlds(claim: str, recorded: int, *, ax: "Axes") -> None:
     rule, part = verdict.claim.rule[0], {name: seeds[:recorded] for name, seeds in verdict.numbers.items()}
     rows = {name or "one setting": [each[rule.number] for each in seeds] for name, seeds in part.items()}
     answers = {name: rule.judge(values) for name, values in rows.items()}
-    ax.clear()
+    if ax.get_gid() != claim:  # other rows and bounds
+        ax.clear()
+        ax.set_gid(claim)
     intervals(rows, measure=rule.number, bounds=_bounds(rule), answers=answers, ax=ax)
+    ax.relim()
+    ax.autoscale_view(scaley=False)
     ax.figure.set_figheight(3.8)
     ax.set_title(f"{claim} with {recorded} worlds: {verdict.claim.judge(part).verdict}")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 INPUTS, MASKS = 1000, 2000
 BINS = np.linspace(0.0, 3.0, 92)  # no edge at 1, where sums without noise are
 MANY, FEW = "#0072B2", "#D55E00"
+NETWORKS = 8  # of each depth
 
 
 @functools.lru_cache(maxsize=2)  # a slider moves one of the two
@@ -41,9 +42,9 @@ def noise_of_a_sum(ratio: float, ones: int, *, ax: "Axes") -> None:
     drawing.legend(ax)
 
 
-@functools.lru_cache(maxsize=2)  # while a slider moves, drawing weights would take longest
+@functools.lru_cache(maxsize=4)  # while a slider moves, drawing weights would take longest
 def _networks(deepest: int) -> list[Networks]:
-    return networks(0, "ReLU", range(1, deepest + 1))
+    return networks(0, "ReLU", range(1, deepest + 1), NETWORKS)
 
 
 @drawing.plot(size=(7.2, 3.4))

@@ -40,15 +40,15 @@ class Networks(NamedTuple):
     without: np.ndarray
 
 
-def networks(seed: int, unit: str, depths: Sequence[int]) -> list[Networks]:
+def networks(seed: int, unit: str, depths: Sequence[int], worlds: int = WORLDS) -> list[Networks]:
     """Return the networks of each depth, in rising order; the deeper ones begin as the others do."""
     rng = np.random.default_rng(seed)
     variance = (2 if unit == "ReLU" else 1) / WIDTH
     weights, found = [], []
     for depth in range(1, max(depths) + 1):
-        weights.append(rng.normal(0, np.sqrt(variance), (WORLDS, WIDTH, WIDTH)))
+        weights.append(rng.normal(0, np.sqrt(variance), (worlds, WIDTH, WIDTH)))
         if depth in depths:
-            x, dy = copy.deepcopy(rng).normal(size=(2, WORLDS, EXAMPLES, WIDTH))
+            x, dy = copy.deepcopy(rng).normal(size=(2, worlds, EXAMPLES, WIDTH))
             found.append(Networks(weights[:], x, dy, _input_gradient(x, weights, dy, unit, 0.0, False, seed)))
     return found
 

@@ -249,7 +249,8 @@ class Explorer(widgets.VBox):
 
     def draft_at(self, values: dict[str, Any]) -> bytes:
         """Draw the picture at `values` as while a control moves, and return it as JPEG bytes; raise as `picture_at`."""
-        return self._drafts.encode(self._figure_at(self._hasty(values), final=False))
+        with drawing.styled():  # once for both: to set all settings takes a millisecond
+            return self._drafts.encode(self._figure_at(self._hasty(values), final=False))
 
     def move(self, name: str, value: Any) -> None:
         """Move a control as a reader does: a number is typed into its field."""

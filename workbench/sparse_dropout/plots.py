@@ -59,15 +59,12 @@ def _cells(lengths: np.ndarray, kinds: np.ndarray, width: int) -> np.ndarray:
 
 
 def _write_numbers(panel: Axes, numbers: np.ndarray, lengths: np.ndarray, width: int) -> None:
+    rows = np.split(numbers, np.cumsum(lengths)[:-1]) if width <= NUMBERED else []
+    words = {f"number {i} {j}": (j, i, str(number)) for i, row in enumerate(rows) for j, number in enumerate(row)}
     for text in panel.texts:
-        drawing.write(panel, text.get_gid(), *text.get_position(), "")
-    if width > NUMBERED:
-        return
-    rows = np.split(numbers, np.cumsum(lengths)[:-1])
-    for i, row in enumerate(rows):
-        for j in range(width):
-            text = str(row[j]) if j < len(row) else ""
-            drawing.write(panel, f"number {i} {j}", j, i, text, ha="center", va="center", fontsize=8, color="white")
+        words.setdefault(text.get_gid(), (*text.get_position(), ""))
+    for key, word in words.items():
+        drawing.write(panel, key, *word, ha="center", va="center", fontsize=8, color="white")
 
 
 @drawing.plot(columns=len(FIELD_RATIOS), size=(9.6, 3.0))
