@@ -126,6 +126,20 @@ def test_only_what_has_moved_and_what_it_covers_is_drawn_again(monkeypatch):
     assert found == [everything, everything, {"words"}, everything, everything]
 
 
+def test_an_image_that_stays_is_stored_with_a_new_layout(monkeypatch):
+    axes, found = panels(), []
+    figure, drafts = drawing.figure_of(axes), Drafts()
+    figure.set_layout_engine("none")
+    image = module._draw_image
+    monkeypatch.setattr(module, "_draw_image", lambda *given: found.append(given) or image(*given))
+    for title, height, count in (("a", 1.0, 1), ("a", 1.1, 2), ("a", 1.2, 3), ("b", 1.2, 3)):
+        figure.suptitle(title)
+        panels(ax=axes, height=height)
+        drafts.note(figure)
+        drafts.encode(figure)
+        assert len(found) == count
+
+
 @pytest.mark.parametrize(("name", "values"), [("height", (1.0, 1.1, 1.9)), ("top", (3.0, 4.0, 5.0))])
 def test_a_whole_picture_between_two_drafts_leaves_nothing_old(drawn, name, values):
     for value in values:

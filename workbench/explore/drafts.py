@@ -95,7 +95,7 @@ class Drafts:
     def _draw_artist(self, artist: Any, renderer: Any) -> None:
         if isinstance(artist, Axis):
             self._draw_axis(artist, renderer)
-        elif type(artist) is AxesImage and np.ndim(artist.get_alpha()) == 0:
+        elif type(artist) is AxesImage and isinstance(artist.get_alpha(), float | None):
             _draw_image(artist, renderer)
         else:
             artist.draw(renderer)
@@ -152,6 +152,7 @@ def _draw_image(image: Any, renderer: Any) -> None:
     gc = renderer.new_gc()
     renderer.draw_image(gc, column, row, shown)
     gc.restore()
+    image.stale = False
 
 
 def _pixels(ends: Any, view: Any, count: int) -> tuple[int, Any]:
