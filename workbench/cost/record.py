@@ -44,7 +44,7 @@ class Cost:
     runs: int = 0
 
     def __post_init__(self) -> None:
-        for name, count in self.counts().items():
+        for name, count in vars(self).items():
             if type(count) is not int:
                 raise TypeError(f"{name}={count!r}: must be an int, not {type(count).__name__}; counts are exact")
             if count < 0:
@@ -63,18 +63,17 @@ class Cost:
 
     def counts(self) -> dict[str, int]:
         """Return every count by its name."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return dict(vars(self))
 
     def __add__(self, other: "Cost") -> "Cost":
         if not isinstance(other, Cost):
             return NotImplemented
-        theirs = other.counts()
-        return Cost(**{name: count + theirs[name] for name, count in self.counts().items()})
+        return Cost(*map(arithmetic.add, vars(self).values(), vars(other).values()))
 
     def __mul__(self, times: int) -> "Cost":
         if type(times) is not int:
             return NotImplemented
-        return Cost(**{name: count * times for name, count in self.counts().items()})
+        return Cost(*(count * times for count in vars(self).values()))
 
     __rmul__ = __mul__
 

@@ -119,7 +119,7 @@ def feature_maps(
     """Draw six feature maps of (channels, height, width) in two rows, before and after; each row names its scale."""
     channels = tuple(np.linspace(0, len(before) - 1, 6).astype(int)) if channels is None else channels
     for row, (maps, name) in enumerate(((before, "before"), (after, "after"))):
-        high = max(float(np.percentile(maps, 99.5)), 1e-30)
+        high = max(float(np.percentile(maps[list(channels)], 99.5)), 1e-30)
         for panel, channel in zip(ax[row], channels, strict=True):
             drawing.image(panel, "map", maps[channel], 0.0, high, aspect="equal")
             panel.set_axis_off()
