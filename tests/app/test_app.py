@@ -172,6 +172,17 @@ def test_a_frame_is_the_picture_at_the_values(address):
     assert pixels(draft).shape == (100, 200)
 
 
+def test_pages_are_compressed_and_pictures_are_not(address):
+    found = []
+    for path, body in (("/a", None), ("/a/frame", {"figure": NAME, "values": START, "final": False})):
+        request = urllib.request.Request(address + path, body and json.dumps(body).encode())
+        request.add_header("Cookie", f"{COOKIE}={PROOF}")
+        request.add_header("Accept-Encoding", "gzip")
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            found.append((reply.headers["Content-Encoding"], reply.read(2)))
+    assert found == [("gzip", b"\x1f\x8b"), ("identity", b'{"')]
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

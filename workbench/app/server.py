@@ -174,6 +174,7 @@ class Frame(Page):
             request = {key: asked[key] for key in ("figure", "values", "final")}
         except (ValueError, TypeError, KeyError, RecursionError):
             raise HTTPError(400) from None
+        self.set_header("Content-Encoding", "identity")  # to compress a picture once more takes longer than to send it
         await answer(self, self.kernels.frame(self.book(name).path, request))
 
 

@@ -199,9 +199,9 @@ def loss_by_share(shares: Sequence[float], losses: Mapping[str, np.ndarray], sha
 def time_by_zeros(batch: int, *, ax: "Axes") -> None:
     """Draw the predicted time of a layer on one core of a small computer, over that with dense weights."""
     looks = {"CSR, int16": (RED, "--"), "bitmap": ("#CC79A7", "-."), "rows": (BLUE, "-")}
-    crossings = []
+    crossings, dense = [], cost.predicted("dense", LAYER, 0.0, batch, SMALL_CORE).seconds
     for form, (colour, dashes) in looks.items():
-        ratios = [cost.over_dense(form, LAYER, zeros, batch, SMALL_CORE) for zeros in ZEROS.tolist()]
+        ratios = [cost.predicted(form, LAYER, zeros, batch, SMALL_CORE).seconds / dense for zeros in ZEROS.tolist()]
         name = "whole rows are zero" if form == "rows" else form
         drawing.line(ax, form, 100 * ZEROS, ratios, color=colour, linestyle=dashes, linewidth=2.2, label=name)
         at = cost.crossing(ZEROS.tolist(), ratios)
