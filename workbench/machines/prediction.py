@@ -10,8 +10,9 @@
                         run one after another, so what one loads and stores does not hide behind another's arithmetic
     memory              the longer of two, which prefetching hides: the bytes, at the rate for the size of all arrays
                         together; or these and the bytes of caches, at the rate of the nearest caches
-    launch              starting loops, what `Operator.run` does around them, waking threads, wrong guesses of branches,
-                        and new memory from the system, page by page; nothing else is done meanwhile
+    launch              starting loops and what `Operator.run` does around them, at the rates for the size of all arrays
+                        together; waking threads, wrong guesses of branches, and new memory from the system, page by
+                        page; nothing else is done meanwhile
 
 No constant is fitted to an operator. Source of the maximum: Williams, Waterman and Patterson, Roofline: An Insightful
 Visual Performance Model for Multicore Architectures, 2009.
@@ -142,7 +143,7 @@ def _parts(cost: Cost, limits: Limits, *, precision: str, working_set: int, acce
         special=sum(functions.values(), 0.0),
         caches=cost.bytes_cached / rate_at(limits.copy, TILE),
         memory=_moving(cost, limits, working_set, access),
-        launch=_starting(cost, limits, calls),
+        launch=_starting(cost, limits, working_set, calls),
     )
 
 
@@ -154,12 +155,13 @@ def _moving(cost: Cost, limits: Limits, working_set: int, access: str) -> float:
     return max(far, (cost.bytes + cost.bytes_cached) / rate_at(limits.copy, TILE))
 
 
-def _starting(cost: Cost, limits: Limits, calls: int) -> float:
+def _starting(cost: Cost, limits: Limits, working_set: int, calls: int) -> float:
     waking = limits.wake_seconds if cost.launches else 0.0
     new_memory = cost.bytes_allocated / rate_at(limits.allocation_bandwidth, cost.bytes_allocated)
     guessing = cost.mispredictions * limits.misprediction_seconds
-    running = cost.runs * limits.run_seconds * calls / RUN_CALLS
-    return guessing + waking + new_memory + cost.launches * limits.launch_seconds + running
+    launching = cost.launches * limits.launch_seconds(working_set)
+    running = cost.runs * limits.run_seconds(working_set, calls)
+    return guessing + waking + new_memory + launching + running
 
 
 def _known(rates: Mapping, name: str, what: str) -> Any:
