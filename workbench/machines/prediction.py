@@ -1,13 +1,14 @@
 """Predict how many seconds a cost takes on a machine, and what bounds it.
 
-    seconds = max(max(arithmetic, special functions) + caches, memory) + launch
+    seconds = max(arithmetic + caches, special functions, memory) + launch
 
     arithmetic          (multiply-adds + other FLOPs + comparisons) / half of the peak FLOP/s (a multiply-add is 2);
                         plus the time of special functions that delays these (`Limits.overlap`): all of it where they
                         are made of the same instructions
     special functions   every division, root, exponential, logarithm, power and random word at its measured rate
     caches              the bytes that only go to and from caches, at the rate of the nearest caches. Loops over a tile
-                        run one after another, so what one loads and stores does not hide behind another's arithmetic
+                        run one after another, so what one loads and stores does not hide behind another's arithmetic.
+                        It hides behind divisions and roots, whose units work on meanwhile
     memory              the longer of two, which prefetching hides: the bytes, at the rate for the size of all arrays
                         together; or these and the bytes of caches, at the rate of the nearest caches
     launch              starting loops and what `Operator.run` does around them, at the rates for the size of all arrays
@@ -67,7 +68,7 @@ class Prediction:
     @property
     def working(self) -> float:
         """Return the seconds without the launch."""
-        return max(max(self.arithmetic, self.special) + self.caches, self.memory)
+        return max(self.arithmetic + self.caches, self.special, self.memory)
 
     @property
     def bound(self) -> str:
