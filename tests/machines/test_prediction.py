@@ -37,7 +37,12 @@ def machine(**changes):
 
 @pytest.mark.parametrize(
     ("cost", "instructions"),
-    [(Cost(multiply_adds=1000), 1000), (Cost(other_flops=700), 700), (Cost(comparisons=300), 300)],
+    [
+        (Cost(multiply_adds=1000), 1000),
+        (Cost(other_flops=700), 700),
+        (Cost(comparisons=300), 300),
+        (Cost(integer_operations=200), 200),
+    ],
 )
 def test_an_instruction_takes_as_long_as_a_multiply_add(cost, instructions):
     # Half of 2e9 a second, or of 1e9.

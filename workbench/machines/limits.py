@@ -186,9 +186,9 @@ def limit_rows(machine: Machine) -> list[tuple[str, str, dict[int, float]]]:
     kinds += [
         ("branch guessed wrong", "ns", lambda of: of.misprediction_seconds / NANO),
         *(
-            (f"{what}, {arrays} arrays", "µs", lambda of, name=name, size=size: getattr(of, name)(size) / MICRO)
+            (f"{what}, {data} data", "µs", lambda of, name=name, size=size: getattr(of, name)(size) / MICRO)
             for what, name in (("starting a loop", "launch_seconds"), ("running an operator", "run_seconds"))
-            for arrays, size in (("small", 1), ("large", levels["memory"]))
+            for data, size in (("small", 1), ("large", levels["memory"]))
         ),
         ("waking the other threads", "µs", lambda of: of.wake_seconds / MICRO),
     ]

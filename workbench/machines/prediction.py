@@ -2,9 +2,9 @@
 
     seconds = max(arithmetic + caches, special functions, memory) + launch
 
-    arithmetic          (multiply-adds + other FLOPs + comparisons) / half of the peak FLOP/s (a multiply-add is 2);
-                        plus the time of special functions that delays these (`Limits.overlap`): all of it where they
-                        are made of the same instructions
+    arithmetic          (multiply-adds + other FLOPs + comparisons + integer operations) / half of the peak FLOP/s (a
+                        multiply-add is 2); plus the time of special functions that delays these (`Limits.overlap`): all
+                        of it where they are made of the same instructions
     special functions   every division, root, exponential, logarithm, power and random word at its measured rate
     caches              the bytes that only go to and from caches, at the rate of the nearest caches. Loops over a tile
                         run one after another, so what one loads and stores does not hide behind another's arithmetic.
@@ -131,7 +131,7 @@ def _mixed(together: Prediction, alone: Prediction, before: float, shared: float
 
 
 def _parts(cost: Cost, limits: Limits, *, precision: str, working_set: int, access: str, calls: int) -> Prediction:
-    instructions = cost.multiply_adds + cost.other_flops + cost.comparisons
+    instructions = cost.multiply_adds + cost.other_flops + cost.comparisons + cost.integer_operations
     counts = {name: getattr(cost, name) for name in FUNCTIONS}
     functions = {
         name: count / _known(_known(limits.functions, name, "throughput"), precision, f"throughput of {name}")
