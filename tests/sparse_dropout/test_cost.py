@@ -131,7 +131,7 @@ def test_wrong_guesses_of_ten_segments(dropped, wrong):
 
 def test_numba_items():
     # 4 int32 lengths: compared, the marks counted, and added up through a buffer of int64, which is 2 * 4 + 1 bytes
-    # read, 1 written and 16 near; copied. 7 int64 values: marks and the replacement read again (9 bytes); marks written.
+    # read, 1 written and 16 near; copied. 7 int64 values: marks and replacement read again (9 bytes); marks written.
     items = items_cost(7, 4, engine="numba")
     assert items == items_cost(7, 4) + Cost(
         comparisons=4,
