@@ -20,9 +20,7 @@ def limits(threads: int) -> Limits:
     return Limits(
         flops={"float32": threads * 2e10, "float64": threads * 1e10},
         functions={name: {"float32": threads * 1e9, "float64": threads * 5e8} for name in names},
-        **dict.fromkeys(CURVES, everywhere),
-        launch_seconds=1e-6,
-        run_seconds=1e-5,
+        **{**dict.fromkeys(CURVES, everywhere), "launch_rate": ((1.0, 1e6),), "call_rate": ((1.0, 1e7),)},
         wake_seconds=1e-5 * (threads > 1),
     )
 

@@ -17,7 +17,8 @@ QUICK = Settings(True, 3, lambda line: None)
 
 def test_a_step_is_counted_by_hand(monkeypatch):
     seen = []
-    predicted, limits = SimpleNamespace(working=1.5), SimpleNamespace(launch_seconds=0.25, run_seconds=0.125)
+    predicted = SimpleNamespace(working=1.5)
+    limits = SimpleNamespace(launch_seconds=lambda size: 0.25, run_seconds=lambda size: 0.125)
     machine = SimpleNamespace(with_threads=lambda threads: limits)
     monkeypatch.setattr(training, "predict", lambda cost, machine, **options: seen.append((cost, options)) or predicted)
     seconds = training.step_seconds(SMALL, machine)

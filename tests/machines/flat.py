@@ -12,8 +12,8 @@ def flat_limits(scale: float = 1.0, **others) -> Limits:
         "functions": {name: dict.fromkeys(PRECISIONS, rate) for name in (*OPERATIONS, WORDS)},
         **dict.fromkeys(CURVES, curve),
         "allocation_bandwidth": ((1.0, float("inf")),),
-        "launch_seconds": 1e-6,
-        "run_seconds": 1e-9,
+        "launch_rate": ((1.0, 1e6),),
+        "call_rate": ((1.0, 1e11),),
         "overlap": {},
     }
     return Limits(**{**given, **others})

@@ -16,8 +16,17 @@ def test_rates_are_giga_and_calls_nanoseconds_for_every_number_of_threads():
     assert rows["multiply-adds, float64"] == ("GFLOP/s", {1: pytest.approx(1.0), 2: pytest.approx(2.0)})
     assert rows["square root, float32"] == ("ns", {1: pytest.approx(1.0), 2: pytest.approx(0.5)})
     assert rows["Philox word"][1][2] == pytest.approx(0.5)
-    assert rows["starting a loop"] == ("µs", {1: pytest.approx(1.0), 2: pytest.approx(1.0)})
-    assert rows["running an operator"][1][1] == pytest.approx(1e-3)
+    assert rows["starting a loop, small data"] == ("µs", {1: pytest.approx(1.0), 2: pytest.approx(1.0)})
+    assert rows["running an operator, large data"][1][1] == pytest.approx(1e-3)
+
+
+def test_starting_takes_longer_with_large_arrays():
+    # The rates of the smallest size, and of a GB: a launch takes 1 or 4 us, a run of 100 calls 2 or 5 us.
+    rates = {"launch_rate": ((1024.0, 1e6), (2.0**20, 2.5e5)), "call_rate": ((1024.0, 5e7), (2.0**20, 2e7))}
+    rows = shown(Machine("m", {1: flat_limits(**rates)}))
+    for what, small, large in (("starting a loop", 1, 4), ("running an operator", 2, 5)):
+        assert rows[f"{what}, small data"][1][1] == pytest.approx(small)
+        assert rows[f"{what}, large data"][1][1] == pytest.approx(large)
 
 
 def test_each_cache_has_its_own_bandwidth():

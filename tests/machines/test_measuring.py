@@ -197,13 +197,19 @@ def test_a_wrong_guess_by_hand(clock, monkeypatch):
     assert measuring._misprediction() == 2 / 512
 
 
-def test_a_launch_and_a_run_by_hand(clock, monkeypatch):
-    # A launch takes 1 s. Two operators take 6 and 9 s, of which launches are two: 13 s for 50 calls, 26 s for 100.
-    monkeypatch.setattr(measuring, "CALLS", 3)
+def test_launches_and_calls_by_hand(clock, monkeypatch):
+    # After work on 2^12 bytes a launch takes 1/8 s. Two operators take 6 and 9 s, of which launches are 1/4 s, for 50
+    # calls: all of these after work on 1024 elements.
     monkeypatch.setattr(measuring, "calls_of", lambda operator: {"First": 20, "Second": 30}[operator.name])
+    swept, others, right = [], [], measuring._after_other_work
+
+    def after(run, array, tries):
+        swept.append(array.nbytes)
+        others.append(tries)
+        return right(run, array, tries)
 
     def nothing(*arguments):
-        clock.now += 1.0
+        clock.now += 1 / 8
 
     def operator(name, seconds):
         def run(*inputs, **arguments):
@@ -213,14 +219,19 @@ def test_a_launch_and_a_run_by_hand(clock, monkeypatch):
         examples = iter([((name,), {"size": 3}), ((name,), {"size": 5})])
         return types.SimpleNamespace(name=name, examples=lambda rng: examples, run=run)
 
+    monkeypatch.setattr(measuring, "_after_other_work", after)
     monkeypatch.setattr(probes, "nothing", nothing)
-    for seconds, left in (((6.0, 9.0), 26.0), ((0.5, 1.0), 0.0)):  # never less than nothing
+    assert measuring._launch_rate(1 << 12) == 8.0
+    for seconds, left in (((6.0, 9.0), 14.75), ((1 / 16, 1 / 8), 1e-9)):  # never less than nothing
         ran = []
         bare = types.SimpleNamespace(examples=None)
         pair = {name: operator(name, each) for name, each in zip(("First", "Second"), seconds, strict=True)}
         monkeypatch.setattr(measuring, "OPERATORS", {"Bare": bare, **pair})
-        assert measuring._launch_and_run() == (1.0, left)
-        assert ran == [("First", ("First",), {"size": 3}), ("Second", ("Second",), {"size": 3})] * 4  # in turns
+        assert measuring._call_rate(1 << 12, ((1024.0, 4.0), (4096.0, 8.0))) == 50 / left
+        each = 1 + measuring.STARTS
+        assert ran == [("First", ("First",), {"size": 3})] * each + [("Second", ("Second",), {"size": 3})] * each
+    assert swept == [1 << 12] * 5
+    assert others == [measuring.STARTS] * 5
 
 
 def test_waking_is_what_is_beyond_a_share_of_the_work(clock, monkeypatch):

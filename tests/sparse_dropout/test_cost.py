@@ -130,18 +130,20 @@ def test_wrong_guesses_of_ten_segments(dropped, wrong):
 
 
 def test_numba_items():
-    # 4 int32 lengths: compared with two bounds, both put together, asked for any, and added up, which is 3 * 4 + 3
-    # bytes read, 3 written; copied. 7 int64 values: marks and the replacement read again (9 bytes); marks written.
+    # 4 int32 lengths: compared, the marks counted, and added up through a buffer of int64, which is 2 * 4 + 1 bytes
+    # read, 1 written and 16 near; copied. 7 int64 values: marks and replacement read again (9 bytes); marks written.
     items = items_cost(7, 4, engine="numba")
     assert items == items_cost(7, 4) + Cost(
-        comparisons=8,
-        bytes_read=60,
-        bytes_written=12 + 7,
-        bytes_cached=63,
-        bytes_allocated=4 * (3 + 4) + 56 + 256,
+        comparisons=4,
+        bytes_read=36,
+        bytes_written=4 + 7,
+        bytes_cached=64 + 63,
+        bytes_allocated=4 * (1 + 4) + 56 + 256,
         launches=1,
         runs=1,
     )
+    wide = items_cost(7, 4, lengths_itemsize=8, engine="numba")  # these are added up as they are
+    assert (wide.bytes_cached, wide.bytes_read - items.bytes_read) == (63, 4 * 3 * 4)
 
 
 def test_reference_forward():

@@ -175,7 +175,9 @@ def step_seconds(workload: Workload, machine: Machine) -> float:
     for cost in _loops(workload):
         together = workload.worlds * cost
         found = predict(together, machine, threads=available_threads(), working_set=together.bytes)
-        seconds += found.working + cost.launches * limits.launch_seconds + limits.run_seconds
+        seconds += (
+            found.working + cost.launches * limits.launch_seconds(together.bytes) + limits.run_seconds(together.bytes)
+        )
     return seconds
 
 

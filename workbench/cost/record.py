@@ -13,7 +13,8 @@ class Cost:
 
     Operations: `other_flops` are additions, subtractions and multiplications that are not part of a multiply-add. A
     comparison, or a choice that depends on one, is an instruction but not a floating-point operation. An exponential,
-    logarithm or power counts as one call of that function. `random_words` are 32-bit words.
+    logarithm or power counts as one call of that function. `random_words` are 32-bit words. `integer_operations` are
+    instructions on whole numbers by which a kernel finds its place, counted where they take longer than its bytes.
 
     Bytes: `bytes_read` and `bytes_written` count arrays. `bytes_cached` are further bytes that move only to and from
     caches, when work is done in tiles and a neighbour is read again. `bytes_allocated` are new arrays, with results.
@@ -35,6 +36,7 @@ class Cost:
     logarithms: int = 0
     powers: int = 0
     random_words: int = 0
+    integer_operations: int = 0
     bytes_read: int = 0
     bytes_written: int = 0
     bytes_cached: int = 0

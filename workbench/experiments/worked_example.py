@@ -35,6 +35,11 @@ SIZES = (3, 5, 9, 17, 33, 63)  # windows; odd, and each about twice the one befo
 WIDE = (1, 256, 256, 256)  # large enough that the borders do not matter to a window of 63
 BATCH = 8
 
+# Instructions of 32 bits on a GPU. A division takes up to 20, by NVIDIA's CUDA C++ Programming Guide; one of 64 bits is
+# taken as four times as many, as a product of 64 bits takes four products.
+LONG_DIVISION, LONG_PRODUCT = 80, 4
+AXES = 4  # of the array that PyTorch's mean of a window indexes
+
 
 def growth(seed: int, region: str, form: str) -> dict[str, float]:
     """Return the slope of the logarithm of LRN's FLOPs, forward, over the logarithm of the window's size."""
@@ -110,11 +115,10 @@ def _share(added: Overhead, quantity: str) -> float:
 
 
 class Beside(NamedTuple):
-    """One recorded operation: images at once, the operation, its cost, and its seconds as predicted and measured."""
+    """One recorded operation: images at once, the operation, and its seconds as predicted and measured."""
 
     images: int
     operation: str
-    cost: Cost
     predicted: float
     measured: float
 
@@ -130,12 +134,21 @@ def unfused(shape: Sequence[int], size: int = 5, itemsize: int = 4) -> dict[str,
 
     Each kernel reads whole arrays and writes a whole array. The mean of a window reads `size` numbers for each one
     that it writes: each number once from memory, and again from a cache. View, unsqueeze and squeeze move nothing.
+
+    Its thread takes a quotient and a remainder of 64 bits to find its place, and a product of 64 bits for each axis of
+    each number that it reads or writes (AveragePool3d.cu). The other kernels count up and need no such work.
     """
     shape, itemsize = checked_shape("shape", shape, least=2), checked_itemsize(itemsize)
     size = LRN.check({"size": size})["size"]
     elements, pixels = math.prod(shape), math.prod(shape) // shape[1] if shape[1] else 0
     array, padded = itemsize * elements, itemsize * (elements + pixels * (size - 1))
-    window = Cost(other_flops=elements * (size - 1), divisions=elements, bytes_cached=size * array - padded)
+    finding = 2 * LONG_DIVISION + (size + 1) * AXES * LONG_PRODUCT
+    window = Cost(
+        other_flops=elements * (size - 1),
+        divisions=elements,
+        integer_operations=elements * finding,
+        bytes_cached=size * array - padded,
+    )
     each, power, division = Cost(other_flops=elements), Cost(powers=elements), Cost(divisions=elements)
     return {
         "x * x": loop_cost(array, array) + each,
@@ -152,16 +165,17 @@ def unfused(shape: Sequence[int], size: int = 5, itemsize: int = 4) -> dict[str,
 def on_a_gpu() -> list[Beside]:
     """Return what was recorded on the H200 beside the prediction from its data sheet, where the cost is counted here.
 
-    In TF32 the convolution is predicted with the peak of the tensor cores.
+    Kernels run one after another. In TF32 the convolution is predicted with the peak of the tensor cores.
     """
     rows = []
     for images in dict.fromkeys(each.images for each in recorded_h200()):
-        costs = _recorded_costs((images, *SHAPE[1:]))
+        kernels = _recorded_kernels((images, *SHAPE[1:]))
         for each in recorded_h200():
-            if each.images == images and each.operation in costs:
+            if each.images == images and each.operation in kernels:
                 name = each.operation + (", TF32" if each.tf32 else "")
-                machine, cost = _with_tf32(KNOWN["h200"]) if each.tf32 else KNOWN["h200"], costs[each.operation]
-                rows.append(Beside(images, name, cost, predict(cost, machine).seconds, each.seconds))
+                machine = _with_tf32(KNOWN["h200"]) if each.tf32 else KNOWN["h200"]
+                predicted = sum(predict(cost, machine).seconds for cost in kernels[each.operation])
+                rows.append(Beside(images, name, predicted, each.seconds))
     return rows
 
 
@@ -178,14 +192,14 @@ def measured_share(form: str, images: int, tf32: bool) -> float:
     return lrn / (lrn + others)
 
 
-def _recorded_costs(shape: Sequence[int]) -> dict[str, Cost]:
+def _recorded_kernels(shape: Sequence[int]) -> dict[str, list[Cost]]:
     array = 4 * math.prod(shape)
-    costs = {"copy": loop_cost(array, array), "lrn forward, torch": sum(unfused(shape, SIZE).values(), Cost())}
+    kernels = {"copy": [loop_cost(array, array)], "lrn forward, torch": [*unfused(shape, SIZE).values()]}
     for way, direction in zip(("forward", "backward"), BOTH, strict=True):
-        costs[f"convolution {way}"] = convolution(direction, shape, CHANNELS, FILTER, padding=1)
-        costs[f"relu {way}"] = relu(direction, shape)
-        costs[f"lrn {way}, fused"] = lrn_cost(direction, shape, SIZE) + Cost(launches=1)
-    return costs
+        kernels[f"convolution {way}"] = [convolution(direction, shape, CHANNELS, FILTER, padding=1)]
+        kernels[f"relu {way}"] = [relu(direction, shape)]
+        kernels[f"lrn {way}, fused"] = [lrn_cost(direction, shape, SIZE) + Cost(launches=1)]
+    return kernels
 
 
 def _with_tf32(machine: Machine) -> Machine:

@@ -20,7 +20,17 @@ GIGA, NANO, MICRO = 1e9, 1e-9, 1e-6
 RUN_CALLS = 100  # functions that Python calls in a run of an operator, where they are not counted
 BEYOND = 4  # an array of so many times the last cache's size does not fit into caches
 
-CURVES = ("copy", "read", "update", "copy_again", "read_again", "rows", "allocation_bandwidth")
+CURVES = (
+    "copy",
+    "read",
+    "update",
+    "copy_again",
+    "read_again",
+    "rows",
+    "allocation_bandwidth",
+    "launch_rate",
+    "call_rate",
+)
 
 Curve = tuple[tuple[float, float], ...]
 
@@ -47,9 +57,9 @@ class Limits:
         copy_again, read_again: the same for arrays passed over again and again: caches hold those that fit.
         rows: bytes read and written in place, for rows of a table in random order, over the bytes of the table.
         allocation_bandwidth: bytes of new memory that the system hands out, over the bytes of the array.
-        launch_seconds: time to start a compiled loop on an array, after other work.
-        run_seconds: time that `Operator.run` takes around its loops, to check arguments and to make arrays and results,
-            if Python calls RUN_CALLS functions meanwhile.
+        launch_rate: compiled loops that can be started, and call_rate: functions that Python calls while `Operator.run`
+            checks arguments and makes arrays and results. Both over the bytes of all arrays of the call, after other
+            work on as many: what the caches lost of Python and its data comes back from further away.
         wake_seconds: time to wake the other threads and to wait for the last; 0 for one thread.
         misprediction_seconds: time lost by a branch that was guessed wrong.
         overlap: share of a function's time, by name, in which multiply-adds have to wait: 1 if the function is made of
@@ -65,8 +75,8 @@ class Limits:
     read_again: Curve
     rows: Curve
     allocation_bandwidth: Curve
-    launch_seconds: float
-    run_seconds: float
+    launch_rate: Curve
+    call_rate: Curve
     wake_seconds: float = 0.0
     misprediction_seconds: float = 0.0
     overlap: Mapping[str, float] = dataclasses.field(default_factory=lambda: dict.fromkeys(MADE_OF_ARITHMETIC, 1.0))
@@ -84,13 +94,21 @@ class Limits:
         for name, rate in rates.items():
             if not _is_number(rate) or not (0 < rate <= LARGEST or rate == math.inf):
                 raise ValueError(f"{name}={rate!r}: must be a number above 0, a rate per second")
-        for name in ("launch_seconds", "run_seconds", "wake_seconds", "misprediction_seconds"):
+        for name in ("wake_seconds", "misprediction_seconds"):
             seconds = getattr(self, name)
             if not (isinstance(seconds, float) and 0 <= seconds < math.inf):
                 raise ValueError(f"{name}={seconds!r}: must be a finite number of seconds, at least 0")
         for name, share in self.overlap.items():
             if not _is_number(share) or not 0 <= share <= 1:
                 raise ValueError(f"overlap[{name!r}]={share!r}: must be a number from 0 to 1")
+
+    def launch_seconds(self, size: float) -> float:
+        """Return the time to start a compiled loop in a call on arrays of `size` bytes together."""
+        return 1 / rate_at(self.launch_rate, size)
+
+    def run_seconds(self, size: float, calls: int = RUN_CALLS) -> float:
+        """Return the time of `Operator.run` around its loops, on such arrays, if Python calls so many functions."""
+        return calls / rate_at(self.call_rate, size)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,8 +185,11 @@ def limit_rows(machine: Machine) -> list[tuple[str, str, dict[int, float]]]:
         kinds.append((label, "ns", lambda of, f=name, p=precision: 1 / of.functions[f][p] / NANO))
     kinds += [
         ("branch guessed wrong", "ns", lambda of: of.misprediction_seconds / NANO),
-        ("starting a loop", "µs", lambda of: of.launch_seconds / MICRO),
-        ("running an operator", "µs", lambda of: of.run_seconds / MICRO),
+        *(
+            (f"{what}, {data} data", "µs", lambda of, name=name, size=size: getattr(of, name)(size) / MICRO)
+            for what, name in (("starting a loop", "launch_seconds"), ("running an operator", "run_seconds"))
+            for data, size in (("small", 1), ("large", levels["memory"]))
+        ),
         ("waking the other threads", "µs", lambda of: of.wake_seconds / MICRO),
     ]
     return [(what, unit, {n: value(limits) for n, limits in machine.limits.items()}) for what, unit, value in kinds]

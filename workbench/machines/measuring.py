@@ -20,11 +20,11 @@ from workbench.machines.limits import (
     MADE_OF_ARITHMETIC,
     OPERATIONS,
     PRECISIONS,
-    RUN_CALLS,
     UNITS,
     WORDS,
     Curve,
     Limits,
+    rate_at,
 )
 from workbench.operator import OPERATORS
 
@@ -45,7 +45,8 @@ PASSES, BUSY = 2000, 48  # passes over a tile in a job of about a millisecond; j
 STREAMS = ("copy", "read", "update")
 STRETCHES = 1 << 18  # too many for a branch predictor to remember
 CALLS = 20
-SWEPT = 1 << 18  # elements read before each of these: the arrays of other calls, which take a part of the caches
+USED = tuple(1 << k for k in (14, 18, 20, 21, 22, 23, 24))  # bytes of arrays that push Python out of the near caches
+STARTS = 5  # tries of each
 WORK = 5e-4  # seconds of work that threads share when the time to wake them is measured
 
 
@@ -77,7 +78,7 @@ def _limits(threads: int) -> Limits:
         flops = {kind: _flops(kind, threads) for kind in PRECISIONS}
         single = {name: functions[name]["float32"] for name in UNITS}
         units = {name: _overlap(name, single[name], flops["float32"], threads) for name in UNITS}
-        launch, run = _launch_and_run()
+        launches = _curve(USED, _launch_rate)
         wake = _wake(threads) if threads > 1 else 0.0
         return Limits(
             flops=flops,
@@ -87,8 +88,8 @@ def _limits(threads: int) -> Limits:
             read_again=_curve(SIZES, _stream, "read", threads),
             rows=_curve(_measurable(TABLES, threads), _rows, threads, wake),
             allocation_bandwidth=_curve(NEW_MEMORY, _allocation_bandwidth),
-            launch_seconds=launch,
-            run_seconds=run,
+            launch_rate=launches,
+            call_rate=_curve(USED, _call_rate, launches),
             wake_seconds=wake,
             misprediction_seconds=_misprediction() / threads,
             overlap={**dict.fromkeys(MADE_OF_ARITHMETIC, 1.0), **units},
@@ -233,14 +234,14 @@ def _less(seconds: float, wake: float) -> float:
     return max(seconds - wake, seconds / 2)
 
 
-def _after_other_work(run: Callable[[], object], array: np.ndarray) -> float:
+def _after_other_work(run: Callable[[], object], array: np.ndarray, tries: int = TRIES) -> float:
     """Return the median time of calls, each made after other work and after `array` has been read.
 
     The other work changes as large an array: what runs before a call has mostly arrays as large as its own.
     """
     run()
     other, times = np.ones_like(array), []
-    for _ in range(TRIES):
+    for _ in range(tries):
         other += 1
         array.max()
         times.append(_timed(run))
@@ -257,19 +258,24 @@ def _allocation_bandwidth(size: int) -> float:
     return size / max(_best(run) - old, 1e-12 * size)
 
 
-def _launch_and_run() -> tuple[float, float]:
-    """Return the seconds of a launch, and of what `Operator.run` does around it if Python calls RUN_CALLS functions.
-
-    All operators that have examples run in turns: their seconds without a launch, over their calls.
-    """
+def _launch_rate(size: int) -> float:
+    """Return the launches per second after other work on arrays of `size` bytes."""
     x, scalars = np.ones(16, np.float32), (np.float32(1), np.float32(2), np.float32(3))
-    operators = [each for each in OPERATORS.values() if each.examples]
-    calls = sum(map(calls_of, operators))
-    runs = [lambda: probes.nothing(x, x, scalars, 0, 1), *map(first_example, operators)]
-    others = np.ones(SWEPT, np.float32)
-    tries = [[_timed(run) for run in runs if others.max()] for _ in range(1 + CALLS)][1:]
-    launch, *whole = map(float, np.median(tries, axis=0))
-    return launch, max(0.0, sum(whole) - len(whole) * launch) * RUN_CALLS / calls
+    return 1 / _after_other_work(lambda: probes.nothing(x, x, scalars, 0, 1), _used(size), STARTS)
+
+
+def _call_rate(size: int, launches: Curve) -> float:
+    """Return the functions per second that Python calls in `Operator.run`, launches apart, after such work.
+
+    All operators that have examples run on small arrays, one after another.
+    """
+    operators, launch = [each for each in OPERATORS.values() if each.examples], 1 / rate_at(launches, size)
+    seconds = [_after_other_work(first_example(each), _used(size), STARTS) - launch for each in operators]
+    return sum(map(calls_of, operators)) / max(1e-9, sum(seconds))
+
+
+def _used(size: int) -> np.ndarray:
+    return np.ones(size // 4, np.float32)
 
 
 def _wake(threads: int) -> float:

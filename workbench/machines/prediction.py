@@ -1,17 +1,19 @@
 """Predict how many seconds a cost takes on a machine, and what bounds it.
 
-    seconds = max(max(arithmetic, special functions) + caches, memory) + launch
+    seconds = max(arithmetic + caches, special functions, memory) + launch
 
-    arithmetic          (multiply-adds + other FLOPs + comparisons) / half of the peak FLOP/s (a multiply-add is 2);
-                        plus the time of special functions that delays these (`Limits.overlap`): all of it where they
-                        are made of the same instructions
+    arithmetic          (multiply-adds + other FLOPs + comparisons + integer operations) / half of the peak FLOP/s (a
+                        multiply-add is 2); plus the time of special functions that delays these (`Limits.overlap`): all
+                        of it where they are made of the same instructions
     special functions   every division, root, exponential, logarithm, power and random word at its measured rate
     caches              the bytes that only go to and from caches, at the rate of the nearest caches. Loops over a tile
-                        run one after another, so what one loads and stores does not hide behind another's arithmetic
+                        run one after another, so what one loads and stores does not hide behind another's arithmetic.
+                        It hides behind divisions and roots, whose units work on meanwhile
     memory              the longer of two, which prefetching hides: the bytes, at the rate for the size of all arrays
                         together; or these and the bytes of caches, at the rate of the nearest caches
-    launch              starting loops, what `Operator.run` does around them, waking threads, wrong guesses of branches,
-                        and new memory from the system, page by page; nothing else is done meanwhile
+    launch              starting loops and what `Operator.run` does around them, at the rates for the size of all arrays
+                        together; waking threads, wrong guesses of branches, and new memory from the system, page by
+                        page; nothing else is done meanwhile
 
 No constant is fitted to an operator. Source of the maximum: Williams, Waterman and Patterson, Roofline: An Insightful
 Visual Performance Model for Multicore Architectures, 2009.
@@ -66,7 +68,7 @@ class Prediction:
     @property
     def working(self) -> float:
         """Return the seconds without the launch."""
-        return max(max(self.arithmetic, self.special) + self.caches, self.memory)
+        return max(self.arithmetic + self.caches, self.special, self.memory)
 
     @property
     def bound(self) -> str:
@@ -129,7 +131,7 @@ def _mixed(together: Prediction, alone: Prediction, before: float, shared: float
 
 
 def _parts(cost: Cost, limits: Limits, *, precision: str, working_set: int, access: str, calls: int) -> Prediction:
-    instructions = cost.multiply_adds + cost.other_flops + cost.comparisons
+    instructions = cost.multiply_adds + cost.other_flops + cost.comparisons + cost.integer_operations
     counts = {name: getattr(cost, name) for name in FUNCTIONS}
     functions = {
         name: count / _known(_known(limits.functions, name, "throughput"), precision, f"throughput of {name}")
@@ -142,7 +144,7 @@ def _parts(cost: Cost, limits: Limits, *, precision: str, working_set: int, acce
         special=sum(functions.values(), 0.0),
         caches=cost.bytes_cached / rate_at(limits.copy, TILE),
         memory=_moving(cost, limits, working_set, access),
-        launch=_starting(cost, limits, calls),
+        launch=_starting(cost, limits, working_set, calls),
     )
 
 
@@ -154,12 +156,13 @@ def _moving(cost: Cost, limits: Limits, working_set: int, access: str) -> float:
     return max(far, (cost.bytes + cost.bytes_cached) / rate_at(limits.copy, TILE))
 
 
-def _starting(cost: Cost, limits: Limits, calls: int) -> float:
+def _starting(cost: Cost, limits: Limits, working_set: int, calls: int) -> float:
     waking = limits.wake_seconds if cost.launches else 0.0
     new_memory = cost.bytes_allocated / rate_at(limits.allocation_bandwidth, cost.bytes_allocated)
     guessing = cost.mispredictions * limits.misprediction_seconds
-    running = cost.runs * limits.run_seconds * calls / RUN_CALLS
-    return guessing + waking + new_memory + cost.launches * limits.launch_seconds + running
+    launching = cost.launches * limits.launch_seconds(working_set)
+    running = cost.runs * limits.run_seconds(working_set, calls)
+    return guessing + waking + new_memory + launching + running
 
 
 def _known(rates: Mapping, name: str, what: str) -> Any:

@@ -13,7 +13,7 @@ Peaks are those of ordinary arithmetic. Tensor cores, which multiply matrices of
 import math
 from typing import Any
 
-from workbench.machines.limits import CURVES, OPERATIONS, PRECISIONS, WORDS, Curve, Limits, Machine
+from workbench.machines.limits import CURVES, OPERATIONS, PRECISIONS, RUN_CALLS, WORDS, Curve, Limits, Machine
 from workbench.operator import checked_choice
 
 INTEL = "Intel's product specifications of the Core i7-1165G7: 4 cores, 2.8 GHz, two channels of DDR4-3200"
@@ -54,7 +54,7 @@ def _processor(
     }
     near = cores * hertz * L2_BYTES
     curve = ((float(cores * caches[1]), near), (float(caches[2]), memory))
-    starting = {"launch_seconds": PROCESSOR_LAUNCH, "run_seconds": PROCESSOR_RUN}
+    starting = {"launch_rate": ((1.0, 1 / PROCESSOR_LAUNCH),), "call_rate": ((1.0, RUN_CALLS / PROCESSOR_RUN),)}
     return Machine(name, {cores: _limits(curve, flops=flops, functions=functions, **starting)}, caches, source)
 
 
@@ -72,8 +72,8 @@ def _gpu(
     functions["powers"] = {precision: rate / 2 for precision, rate in functions["powers"].items()}  # log2, 2^x
     functions[WORDS] = dict.fromkeys(PRECISIONS, integers * single / 2 / WORD_OF_A_GPU)
     others = {
-        "launch_seconds": GPU_LAUNCH,
-        "run_seconds": 0.0,
+        "launch_rate": ((1.0, 1 / GPU_LAUNCH),),
+        "call_rate": ((1.0, math.inf),),
         "overlap": {**dict.fromkeys(OPERATIONS, 0.0), WORDS: 1.0},
     }
     return Machine(name, {1: _limits(((1.0, memory),), flops=flops, functions=functions, **others)}, (), source)
@@ -81,7 +81,7 @@ def _gpu(
 
 def _limits(curve: Curve, **others: Any) -> Limits:
     curves: dict[str, Any] = {**dict.fromkeys(CURVES, curve), "allocation_bandwidth": ((1.0, math.inf),)}
-    return Limits(**curves, **others)
+    return Limits(**{**curves, **others})
 
 
 KIB, MIB = 1 << 10, 1 << 20

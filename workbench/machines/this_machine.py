@@ -19,7 +19,7 @@ from workbench.files import write_whole
 from workbench.machines.limits import CURVES, Limits, Machine, limit_rows
 from workbench.parallel import available_threads
 
-FORMAT = 3  # version of the file format; raise it when a limit is added, or measured in another way
+FORMAT = 4  # version of the file format; raise it when a limit is added, or measured in another way
 BEGINNING = b'{\n "name": '  # of every file that `save` writes
 QUIET = 0.9  # a measurement that got a smaller share of the processors' time is not kept
 

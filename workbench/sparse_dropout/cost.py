@@ -38,9 +38,6 @@ BLOCK = BLOCK_BEFORE + ROUNDS * ROUND + BLOCK_AFTER
 BLOCK_LAUNCHES = 4 + 10 * ROUNDS + 5
 # Converting four words to numbers in [0, 1) and comparing them with the ratio.
 COMPARED = Cost(bytes_read=4 * (4 + WIDE), bytes_written=4 * (WIDE + MARK), bytes_allocated=4 * (WIDE + MARK))
-# Checking a segment's length: two comparisons with bounds, their `or`, `any` over all of them, and the sum.
-LENGTHS_CHECKED = Cost(bytes_read=3, bytes_written=3, bytes_allocated=3, comparisons=2)
-LENGTHS_READ = 3
 
 
 def cost(
@@ -165,7 +162,14 @@ def items_cost(
     total += count * Cost(bytes_read=length, bytes_written=length)
     if engine is None:
         return total
-    checked = count * (LENGTHS_CHECKED + Cost(bytes_read=LENGTHS_READ * length, bytes_allocated=length))
+    # A length is compared with the size and its mark counted; then it is added up, narrow ones through a buffer.
+    checked = count * Cost(
+        comparisons=1,
+        bytes_read=2 * length + MARK,
+        bytes_written=MARK,
+        bytes_cached=2 * WIDE if length < WIDE else 0,
+        bytes_allocated=length + MARK,
+    )
     drawn = _of_loops("forward", elements, 1, size, scaled=False) + Cost(bytes_written=elements * MARK)
     return total + checked + drawn
 
