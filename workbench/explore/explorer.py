@@ -4,6 +4,7 @@ import dataclasses
 import html
 import inspect
 import itertools
+import os
 import re
 import shlex
 import threading
@@ -78,7 +79,8 @@ def explore(
         parameters: names of controls that are parameters of the notebook, in addition to the operator's arguments.
         python: the line of Python to show instead of a call of the operator, with names of controls in braces.
         name: the figure's name, used for the files of a report run.
-        alt: alt text of the first picture, for readers who cannot see it; later ones are described by their values.
+        alt: alt text of the first picture, for readers who cannot see it; later ones are described by their values, and
+            so is the first one of a run with parameters.
         extra: declarations of further arguments of `plot` to control; they replace the operator's own of the same name.
         sliders: linear ranges that replace the declared ones, by argument.
         grid: two controls that a report's reader can move together; the others move one at a time there.
@@ -167,7 +169,7 @@ class Explorer(widgets.VBox):
         self._parameters = tuple(parameters)
         self._python = python
         self.name = str(name or f"explore-{next(_numbers)}")
-        self._alt = alt
+        self._alt = None if os.environ.get("WORKBENCH_PARAMETERS") else alt  # it is of the notebook's own parameters
         self.start = self.values
         self._axes: Any = None
         self._layout_engine: Any = None
