@@ -14,6 +14,8 @@ from string import Formatter
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
+from PIL import Image
 
 from workbench import drawing
 from workbench.ahead import compile_ahead
@@ -252,6 +254,16 @@ class Explorer(widgets.VBox):
     def draft_at(self, values: dict[str, Any]) -> bytes:
         """Draw the picture at `values` as while a control moves, and return it as JPEG bytes; raise as `picture_at`."""
         return self._drafts.encode(self._figure_at(self._hasty(values), final=False))
+
+    def frame_at(self, values: dict[str, Any], density: float) -> Image.Image:
+        """Draw the picture at `values` for a recording, which keeps many of them; raise as `picture_at`."""
+        figure = self._figure_at(values, final=False)
+        dpi = figure.dpi
+        figure.set_dpi(dpi * density)
+        try:
+            return Image.fromarray(np.asarray(self._drafts.draw(figure, keeps=True).buffer_rgba())).convert("RGB")
+        finally:
+            figure.set_dpi(dpi)
 
     def move(self, name: str, value: Any) -> None:
         """Move a control as a reader does: a number is typed into its field."""
