@@ -26,7 +26,7 @@ from workbench.explore.controls import rounded
 if TYPE_CHECKING:
     from workbench.explore.explorer import Explorer
 
-SECONDS = 1.0  # of processor time for an explorer; a slider gets more stops while there is time
+SECONDS = 0.5  # of processor time for an explorer; a slider gets more stops while there is time
 STOPS = (3, 5, 9)  # stops of a slider, in rounds that keep those of the round before
 GRID, PLAYED = 5, 16  # stops of a slider of a grid, and of the one that a button plays
 DENSITY = 1.25  # pixels along each side of a figure's dot
