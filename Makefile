@@ -45,7 +45,8 @@ test-peers:
 
 test-browser: setup
 	@WORKBENCH_BROWSER_ALL=1 $(VENV) -m pytest -p no:nbval -o addopts= tests/report tests/app \
-		tests/explore/test_jupyterlab.py tests/explore/test_all_in_jupyterlab.py
+		tests/explore/test_jupyterlab.py tests/explore/test_all_in_jupyterlab.py \
+		tests/test_docs.py::test_a_page_is_not_hard_to_use
 
 docs: setup
 	@$(VENV) -m sphinx -W --keep-going -n -q -j auto -b html -d docs/_build/read docs docs/_build/html

@@ -27,6 +27,7 @@ extensions = [
     "ledger",
     "mathml",
     "pictures",
+    "spoken",
     "links",
 ]
 exclude_patterns = ["_build"]

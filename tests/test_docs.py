@@ -9,6 +9,7 @@ import pytest
 from pygments.styles import get_style_by_name
 from pygments.token import Token
 
+from tests.browser import browser, serious
 from tests.contrast import contrast
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -18,6 +19,28 @@ BLOCKS = [
     for page in sorted([DOCS / "index.md", *DOCS.glob("how-to/*.md")])
     for number, block in enumerate(BLOCK.findall(page.read_text(encoding="utf-8")))
 ]
+
+PAGE = """# A page
+
+```{toctree}
+:caption: Learn
+
+other
+```
+
+```{eval-rst}
+.. py:function:: longest(first: int = 1, second: int = 2, third: int = 3, fourth: int = 4, *, fifth: int = 5) -> None
+```
+
+```python
+def double(x):  # a comment
+    return f"{2 * x}"
+```
+
+| name | formula |
+|---|---|
+| square | $x^2$ |
+"""
 
 
 @pytest.fixture
@@ -68,6 +91,22 @@ def test_code_has_contrast_in_both_modes_of_the_site(mode):
     assert [
         token for token, shown in colours.items() if contrast(shown["color"], shown["bgcolor"] or behind) < 4.5
     ] == []
+
+
+def test_a_page_is_not_hard_to_use(tmp_path, extensions):
+    from sphinx.application import Sphinx
+
+    (tmp_path / "index.md").write_text(PAGE)
+    (tmp_path / "other.md").write_text("# Another page\n")
+    chosen = {"extensions": ["myst_nb", "mathml", "pictures", "spoken"], "html_static_path": [str(DOCS / "_static")]}
+    with browser() as page:
+        Sphinx(tmp_path, DOCS, tmp_path / "site", tmp_path / "read", "html", chosen, status=None).build()
+        for width, dark in ((1200, False), (390, True)):
+            page.screen(width, 844, dark=dark)
+            page.load((tmp_path / "site" / "index.html").as_uri())
+            assert serious(page) == []
+            assert page.run("return document.documentElement.scrollWidth") <= width
+            assert page.errors() == []
 
 
 def test_formulas_have_a_font_for_mathematics():

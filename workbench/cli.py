@@ -169,8 +169,8 @@ def grade(
 
     with refusals():
         rows = grading.grade(folder, answers, run=run, jobs=jobs, timeout=timeout)
-        grading.write_table(rows, grading.read_answers(answers), output)
-    print(f"{output}: {len(rows)} students")
+        kept = grading.write_table(rows, grading.read_answers(answers), output)
+    print(f"{output}: {len(rows)} students" + (f"; the table before is {kept} now" if kept else ""))
 
 
 @app.command()

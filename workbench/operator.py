@@ -77,9 +77,9 @@ class Arg:
 
     @functools.cached_property
     def usual(self) -> tuple[Any, Any, int] | None:
-        """Return the range of values of exactly this type that need no other check: lowest, highest and step, or None.
+        """Return the lowest, the highest and the step of a range of values that need no other check, or None.
 
-        All values of the range are allowed, and others may be. A step of 0 is none.
+        It is for values of exactly this type. All of them are allowed, and others may be. A step of 0 is none.
         """
         if self.type not in (int, float, bool) or (self.type is int and (self.open or (self.step and not self.low))):
             return None

@@ -262,6 +262,13 @@ def test_the_commands_write_and_refuse(handout, tmp_path, monkeypatch, no_proces
     given = run.invoke(app, ["grade", "in", "--answers", file, "--output", "t.csv"])
     assert (given.exit_code, given.output) == (0, "t.csv: 1 students\n")
     assert Path("t.csv").read_text() == "student,task 2,task 3,sum,notes\nann,1,,1,\n"
+    again = run.invoke(app, ["grade", "in", "--answers", file, "--output", "t.csv"])
+    assert again.output == given.output  # the same table is not kept
+    for number in (1, 2):
+        Path("t.csv").write_text(f"by hand {number}")
+        again = run.invoke(app, ["grade", "in", "--answers", file, "--output", "t.csv"])
+        assert again.output == f"t.csv: 1 students; the table before is t-{number}.csv now\n"
+    assert [Path(f"t-{number}.csv").read_text() for number in (1, 2)] == ["by hand 1", "by hand 2"]
     for words in (["grade", "in"], ["grade", "in", "--answers", file, "--timeout", "0"], ["handout"], ["cite", "in"]):
         assert run.invoke(app, words).exit_code == 2, words
     cited = run.invoke(app, ["cite"])

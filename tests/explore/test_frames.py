@@ -104,7 +104,17 @@ def test_a_picture_of_many_colours_is_stored_with_loss():
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8))
     file = io.BytesIO()
     noise.save(file, "png")
-    assert frames.LARGE < len(frames.encode(file.getvalue())) < file.tell() / 2
+    assert frames.LARGE < len(frames.encode(noise)) < file.tell() / 2
+
+
+def test_a_frame_is_the_whole_picture_of_its_values():
+    shown = explorer()
+    for moved in ({"width": 21}, {"kind": "down"}, {"width": 9, "rate": 0.1}):
+        values = shown.values | moved
+        frame = np.asarray(shown.frame_at(values, 1.25)).astype(int)
+        whole = np.asarray(Image.open(io.BytesIO(explorer().picture_at(values, 1.25)))).astype(int)
+        assert frame.shape == whole.shape
+        assert np.mean(np.abs(frame - whole).max(axis=2) > 40) < 0.002, moved
 
 
 def test_frames_are_kept_in_a_report_run_only(tmp_path, monkeypatch):

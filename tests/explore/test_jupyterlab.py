@@ -40,6 +40,10 @@ link.click();
 return fetch(link.href).then(answer => answer.arrayBuffer()).then(data =>
   [link.download, String.fromCharCode(...new Uint8Array(data.slice(1, 4)))]);
 """
+# Notebook 7 looks for shortcuts before a control gets a key, and JupyterLab afterwards.
+SHORTCUTS_FIRST = """
+document.addEventListener("keydown", event => window.jupyterapp.commands.processKeydownEvent(event), true);
+"""
 NAMED = {
     *("size", "alpha", "thick", "step", "sine (chosen)", "cosine", "Play or pause", "Stop, and back to the start"),
     *("Step", "Restart", "Reset", "Save picture"),
@@ -88,6 +92,15 @@ def test_every_kind_of_control_moves_the_picture_by_keys_and_reset_brings_it_bac
 def playing(page):
     """Return the step that is played by now."""
     return page.run(f"return +document.querySelectorAll('{EXPLORER}.workbench-linear input')[1].value")
+
+
+def test_a_slider_keeps_its_keys_in_notebook_7(page):
+    page.run(SHORTCUTS_FIRST)
+    before = picture(page)
+    page.press(EXPLORER + ".workbench-linear [role=slider]", RIGHT)
+    assert changed(page, before, seconds=20)
+    page.press(EXPLORER + "button[title^=all]", ENTER)
+    until(lambda: picture(page) == before)
 
 
 def test_an_illegal_value_shows_a_message_and_a_legal_one_the_picture_again(page):

@@ -7,7 +7,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from PIL import Image
 
-from workbench.explore import notebook
+from workbench.explore import animation, explore, notebook
 from workbench.lrn import plots
 
 
@@ -29,6 +29,19 @@ def test_show_displays_a_picture_with_its_alternative_text(displayed, monkeypatc
     assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).size == (1320, 840)  # for dense displays
     image = {"alt": "A curve.", "width": 660, "height": 420}
     assert metadata == {"image/png": image, "workbench": {"figure": "curve"}}
+
+
+def test_a_text_of_a_run_with_parameters_names_them(displayed, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_PARAMETERS", "alpha = 0.1, size = 3")
+    notebook.show(plots.response_curve(), "curve", "A curve.")
+    animation.animate(lambda moment, ax: plots.response_curve(ax=ax), [0], "film", "A film.")
+    texts = [metadata["image/png"]["alt"] for _, metadata in displayed]
+    assert texts == [f"With alpha = 0.1, size = 3. At the defaults it shows: A {each}." for each in ("curve", "film")]
+    moved = explore("LRN", plots.response_curve, alt="A curve.", size=3)
+    assert moved.alt == moved.alt_at(moved.values) == explore("LRN", plots.response_curve, size=3).alt
+    assert "size = 3" in moved.alt
+    monkeypatch.setenv("WORKBENCH_PARAMETERS", "")
+    assert explore("LRN", plots.response_curve, alt="A curve.", size=3).alt == "A curve."
 
 
 def test_show_saves_files_in_a_report_run(displayed, monkeypatch, tmp_path):

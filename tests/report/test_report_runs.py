@@ -117,12 +117,15 @@ def test_code_that_ignores_the_interrupt_is_killed(too_slow):
 
 
 def test_parameters_reach_the_kernel_and_name_the_folder(tmp_path):
-    notebook = build(tmp_path / "n.ipynb", "# N", "print(repr((alpha, size, photo, quick)))", parameters=PARAMETERS)
-    given = {"alpha": 0.01, "photo": "flower.jpg", "quick": True}
+    shown = "import os\nprint(repr((alpha, size, photo, quick)))\nprint(os.environ['WORKBENCH_PARAMETERS'])"
+    notebook = build(tmp_path / "n.ipynb", "# N", shown, parameters=PARAMETERS + 'data: str = ""\n')
+    given = {"alpha": 0.01, "photo": "flower.jpg", "quick": True, "data": "my.csv"}
     result = run_notebook(notebook, given, output=tmp_path / "out")
-    assert result.name == "n--alpha=0.01--photo=flower.jpg--quick=True"
-    assert result.parameters == {"alpha": 0.01, "size": 5, "photo": "flower.jpg", "count": 3, "quick": True}
-    assert outputs(tmp_path / "out", result.name)[-1][0].text == "(0.01, 5, 'flower.jpg', True)\n"
+    assert result.name == "n--alpha=0.01--photo=flower.jpg--quick=True--data=my.csv"
+    assert result.parameters == given | {"size": 5, "count": 3}
+    values, names = outputs(tmp_path / "out", result.name)[-1][0].text.splitlines()
+    assert values == "(0.01, 5, 'flower.jpg', True)"
+    assert names == "alpha = 0.01, photo = flower.jpg, quick = True"
 
 
 @pytest.mark.usefixtures("no_process")

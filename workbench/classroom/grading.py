@@ -9,6 +9,7 @@ import ast
 import csv
 import dataclasses
 import io
+import itertools
 import json
 import tempfile
 import uuid
@@ -100,8 +101,11 @@ def _is_exercise(found: dict[str, Any]) -> bool:
     return texts and kinds and all(isinstance(each, int | float) for each in tolerances)
 
 
-def write_table(rows: Sequence[Row], answers: Answers, file: Path) -> None:
-    """Write a CSV file with a line for each student and a column for each exercise, their sum, and notes."""
+def write_table(rows: Sequence[Row], answers: Answers, file: Path) -> Path | None:
+    """Write a CSV file with a line for each student and a column for each exercise, their sum, and notes.
+
+    A teacher may have changed the table that was there: it gets a free name such as grades-1.csv, which is returned.
+    """
     columns = [(notebook, each["exercise"]) for notebook, of in answers.items() for each in of]
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -112,7 +116,13 @@ def write_table(rows: Sequence[Row], answers: Answers, file: Path) -> None:
         name = " ".join(row.student.split())  # programs take a carriage return for the end of a row
         name = f"'{name}" if name.startswith(FORMULA) else name
         table.writerow([name, *map(_shown, scores), _shown(total), "; ".join(row.notes)])
-    files.write_text(file, writable(text.getvalue()))
+    new = writable(text.getvalue())
+    kept = None
+    if file.is_file() and file.read_bytes() != new.encode():
+        names = (file.with_stem(f"{file.stem}-{number}") for number in itertools.count(1))
+        kept = file.rename(next(name for name in names if not name.exists()))
+    files.write_text(file, new)
+    return kept
 
 
 def _shown(score: float | str) -> str:

@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import Blend
 
 from workbench import drawing
+from workbench.explore.notebook import described
 
 COLOURS = 48  # one palette for all frames
 SECONDS = 5.0  # what moves by itself for longer needs a button to stop it (WCAG 2.2.2)
@@ -42,7 +43,7 @@ def animate(
     size = {"width": round(figure.bbox.width), "height": round(figure.bbox.height)}
     display(
         {"image/png": picture, "text/plain": f"[animation: {name}]"},
-        metadata={"image/png": {"alt": alt, **size}, "workbench": {"figure": name, "frames": len(frames)}},
+        metadata={"image/png": {"alt": described(alt), **size}, "workbench": {"figure": name, "frames": len(frames)}},
         raw=True,
     )
 

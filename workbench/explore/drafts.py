@@ -1,4 +1,4 @@
-"""Draw the pictures that are shown while a slider moves: what has moved, over a stored picture of what has not.
+"""Draw the pictures of a slider that moves, now or in a report: what has moved, over a stored picture of what has not.
 
 Ticks, grids, legends and words take most of the time of a picture, and mostly stay as they are while a slider moves.
 They are therefore stored as pixels. What changes, such as an axis with other limits, is drawn anew from then on. A
@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
@@ -56,6 +56,12 @@ class Drafts:
         self._changed |= self._last
 
     def encode(self, figure: Figure) -> bytes:
+        return drawing.jpeg(self.draw(figure))
+
+    def draw(self, figure: Figure, *, keeps: bool = False) -> FigureCanvasAgg:
+        """Draw the figure on its canvas; for a picture that one `keeps`, find the places of labels anew."""
+        if keeps:
+            self._labels.clear()
         with drawing.styled():
             canvas = drawing.canvas_of(figure)
             panels = self._follow(figure)
@@ -75,7 +81,7 @@ class Drafts:
                         self._draw_artist(artist, renderer)
             finally:
                 del renderer.draw_text
-            return drawing.jpeg(canvas)
+            return canvas
 
     def _write(self, renderer: Any, gc: Any, x: float, y: float, *text: Any, **options: Any) -> None:
         """Draw a text from stored pixels, which takes a tenth of the time, once it is drawn for the second time."""

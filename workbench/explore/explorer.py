@@ -4,6 +4,7 @@ import dataclasses
 import html
 import inspect
 import itertools
+import os
 import re
 import shlex
 import threading
@@ -13,6 +14,8 @@ from string import Formatter
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
+from PIL import Image
 
 from workbench import drawing
 from workbench.ahead import compile_ahead
@@ -78,7 +81,8 @@ def explore(
         parameters: names of controls that are parameters of the notebook, in addition to the operator's arguments.
         python: the line of Python to show instead of a call of the operator, with names of controls in braces.
         name: the figure's name, used for the files of a report run.
-        alt: alt text of the first picture, for readers who cannot see it; later ones are described by their values.
+        alt: alt text of the first picture, for readers who cannot see it; later ones are described by their values, and
+            so is the first one of a run with parameters.
         extra: declarations of further arguments of `plot` to control; they replace the operator's own of the same name.
         sliders: linear ranges that replace the declared ones, by argument.
         grid: two controls that a report's reader can move together; the others move one at a time there.
@@ -167,7 +171,7 @@ class Explorer(widgets.VBox):
         self._parameters = tuple(parameters)
         self._python = python
         self.name = str(name or f"explore-{next(_numbers)}")
-        self._alt = alt
+        self._alt = None if os.environ.get("WORKBENCH_PARAMETERS") else alt  # it is of the notebook's own parameters
         self.start = self.values
         self._axes: Any = None
         self._layout_engine: Any = None
@@ -251,6 +255,16 @@ class Explorer(widgets.VBox):
         """Draw the picture at `values` as while a control moves, and return it as JPEG bytes; raise as `picture_at`."""
         with drawing.styled():  # once for both: to set all settings takes a millisecond
             return self._drafts.encode(self._figure_at(self._hasty(values), final=False))
+
+    def frame_at(self, values: dict[str, Any], density: float) -> Image.Image:
+        """Draw the picture at `values` for a recording, which keeps many of them; raise as `picture_at`."""
+        figure = self._figure_at(values, final=False)
+        dpi = figure.dpi
+        figure.set_dpi(dpi * density)
+        try:
+            return Image.fromarray(np.asarray(self._drafts.draw(figure, keeps=True).buffer_rgba())).convert("RGB")
+        finally:
+            figure.set_dpi(dpi)
 
     def move(self, name: str, value: Any) -> None:
         """Move a control as a reader does: a number is typed into its field."""

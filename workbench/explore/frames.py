@@ -26,7 +26,7 @@ from workbench.explore.controls import rounded
 if TYPE_CHECKING:
     from workbench.explore.explorer import Explorer
 
-SECONDS = 1.0  # of processor time for an explorer; a slider gets more stops while there is time
+SECONDS = 0.5  # of processor time for an explorer; a slider gets more stops while there is time
 STOPS = (3, 5, 9)  # stops of a slider, in rounds that keep those of the round before
 GRID, PLAYED = 5, 16  # stops of a slider of a grid, and of the one that a button plays
 DENSITY = 1.25  # pixels along each side of a figure's dot
@@ -129,16 +129,16 @@ def _places(values: dict[str, list[Any]], at: dict[str, Any]) -> str:
 
 def _frame(explorer: "Explorer", at: dict[str, Any], images: dict[bytes, int]) -> dict[str, Any]:
     try:
-        image = encode(explorer.picture_at(at, DENSITY))
+        image = encode(explorer.frame_at(at, DENSITY))
     except Exception as problem:  # the explorer shows its message in place of the picture, and so does the report
         return {"message": str(problem) or type(problem).__name__}
     number = images.setdefault(image, len(images))
     return {"image": number, "alt": explorer.alt_at(at), "lines": explorer.lines_at(at)}
 
 
-def encode(png: bytes) -> bytes:
+def encode(picture: Image.Image) -> bytes:
     """Return a picture as a small WebP file: with a palette, or with loss if it has too many colours for one."""
-    picture, small = Image.open(io.BytesIO(png)), io.BytesIO()
+    small = io.BytesIO()
     few = picture.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     few.convert("RGB").save(small, "webp", lossless=True, method=1, quality=40)
     if small.tell() > LARGE:

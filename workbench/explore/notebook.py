@@ -21,7 +21,8 @@ def show(axes: Any, name: str, alt: str, *, colours: int | None = None) -> None:
 
     `colours` is the number of colours of the picture, at most 256, for one that needs more than most.
 
-    In a report run, WORKBENCH_FIGURES names a folder; the figure is saved there too, as NAME.png and NAME.svg.
+    In a report run, WORKBENCH_FIGURES names a folder; the figure is saved there too, as NAME.png and NAME.svg. The alt
+    text then says which parameters were given, see `described`.
     """
     from IPython.display import display
 
@@ -32,9 +33,18 @@ def show(axes: Any, name: str, alt: str, *, colours: int | None = None) -> None:
     drawing.keep(figure, name)
     display(
         {"image/png": picture, "text/plain": f"[figure: {name}]"},
-        metadata={"image/png": {"alt": alt, **size}, "workbench": {"figure": name}},
+        metadata={"image/png": {"alt": described(alt), **size}, "workbench": {"figure": name}},
         raw=True,
     )
+
+
+def described(alt: str) -> str:
+    """Return an alt text that is also right in a run with parameters, which may show something else.
+
+    In a run, WORKBENCH_PARAMETERS holds the parameters that were given, such as "alpha = 0.1, size = 3", or is empty.
+    """
+    given = os.environ.get("WORKBENCH_PARAMETERS")
+    return f"With {given}. At the defaults it shows: {alt}" if given else alt
 
 
 def record(name: str, value: Any) -> None:

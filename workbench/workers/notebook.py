@@ -23,6 +23,7 @@ from workbench.workers.worker import Run, Watcher, cause_of_death, now
 
 LONGEST_SOCKET_FOLDER = 90  # characters; the whole path of a socket may have at most 103
 DRAIN = 3600  # seconds; a run fails if a finished cell's last outputs have not arrived by then
+OWN_DATA = "data"  # the parameter for a file of the reader's own, of which figures do not speak
 GRACE = 5.0  # seconds; a kernel that still runs that long after an interrupt is killed
 
 
@@ -39,6 +40,8 @@ def notebook_runner(work: NotebookWork, timeout: float | None, watcher: Watcher)
                 if (place / kept).is_dir():
                     os.environ[variable] = str(place / kept)
             os.environ["WORKBENCH_METRICS"] = str(place / RECORDED)
+            given = (f"{name} = {value}" for name, value in task.parameters.items() if name != OWN_DATA)
+            os.environ["WORKBENCH_PARAMETERS"] = ", ".join(given)
             kernel = Kernel(Path(scratch), watcher)
             started, start = now(), time.perf_counter()
             error = _execute(work, task, place, timeout, kernel, tell)
