@@ -88,9 +88,11 @@ def test_the_first_worlds_of_a_claim(monkeypatch):
     monkeypatch.setattr(plots, "find", lambda id: claim)
     monkeypatch.setattr(plots, "saved", lambda each: whole)
     ax = plots.first_worlds("L99", 5)
+    assert ax.get_xlim()[0] < -0.5
     assert plots.first_worlds("L99", 3, ax=ax) is ax
     dots, bar, low, high = ax.lines
     assert list(dots.get_xdata()) == [0.3, 0.31, 0.32]
     assert [low.get_xdata()[0], high.get_xdata()[0]] == [-0.1, 0.1]
     assert ax.get_title(loc="left").endswith("3 worlds: holds")
     assert bar.get_color() == plots.COLOURS["holds"]
+    assert -0.2 < ax.get_xlim()[0] < -0.1

@@ -59,7 +59,7 @@ class Drafts:
         return drawing.jpeg(self.draw(figure))
 
     def draw(self, figure: Figure, *, keeps: bool = False) -> FigureCanvasAgg:
-        """Draw the figure on its canvas; for a picture that one `keeps`, find the places of labels anew."""
+        """Draw the figure on its canvas; for a picture that one `keeps`, place labels anew and smooth images."""
         if keeps:
             self._labels.clear()
         with drawing.styled():
@@ -78,7 +78,7 @@ class Drafts:
             try:
                 for artist in order:
                     if artist not in self._stored:
-                        self._draw_artist(artist, renderer)
+                        self._draw_artist(artist, renderer, keeps)
             finally:
                 del renderer.draw_text
             return canvas
@@ -98,10 +98,10 @@ class Drafts:
         pixels, left, below = self._stamps[key]
         renderer.draw_image(gc, column + left, renderer.height - row - below, pixels)
 
-    def _draw_artist(self, artist: Any, renderer: Any) -> None:
+    def _draw_artist(self, artist: Any, renderer: Any, keeps: bool) -> None:
         if isinstance(artist, Axis):
             self._draw_axis(artist, renderer)
-        elif type(artist) is AxesImage and isinstance(artist.get_alpha(), float | None):
+        elif not keeps and type(artist) is AxesImage and isinstance(artist.get_alpha(), float | None):
             _draw_image(artist, renderer)
         else:
             artist.draw(renderer)
