@@ -1,5 +1,6 @@
 """The compiled loops against the NumPy reference: every layout, and every length at which a loop changes its branch."""
 
+import numba
 import numpy as np
 import pytest
 
@@ -259,13 +260,13 @@ def test_what_is_not_finite_stays_in_its_windows(order, bad, engine):
     assert np.all(np.isnan(y[touched])) if np.isnan(bad) else np.all(y[beside] == 0)
 
 
-@compiler()
+@numba.njit  # without the cache on disk, which does not know that these need `half`
 def widen_by_integers(halves, values):
     for i in range(halves.size):
         values[i] = half.from_half(halves[i])
 
 
-@compiler()
+@numba.njit
 def narrow_by_integers(values, halves):
     for i in range(values.size):
         halves[i] = half.to_half(values[i])
