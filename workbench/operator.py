@@ -184,8 +184,6 @@ class Gradient(enum.Enum):
     SHOULD_NOT_DO_GRADIENT = "should not do gradient"
 
 
-_loaded = functools.cache(import_module)  # which takes almost a microsecond where the module is there already
-
 Example = tuple[tuple, dict[str, Any]]  # the inputs and the arguments of one call
 
 
@@ -280,11 +278,18 @@ class Operator:
                 self.arg(name).check(REQUIRED)  # raises
         return values
 
+    @functools.cached_property
+    def _modules(self) -> dict[str, ModuleType]:
+        """Return the modules of the engines used so far: asking Python for one takes almost a microsecond."""
+        return {}
+
     def implementation(self, engine: str) -> Callable:
         """Return the function of one engine; raise ValueError if the engine does not exist."""
         if not isinstance(engine, str) or engine not in self.engines:
             raise ValueError(f"engine={shown(engine)}: must be {_one_of(self.engines)}")
-        return getattr(_loaded(self.engines[engine]), self.function)
+        if engine not in self._modules:
+            self._modules[engine] = import_module(self.engines[engine])
+        return getattr(self._modules[engine], self.function)
 
     def cost_module(self) -> ModuleType:
         """Return the module that counts the cost of a call; raise TypeError if none is declared."""
