@@ -94,10 +94,12 @@ OUTSIDE = [
 @pytest.mark.parametrize(
     ("arg", "value", "message"), OUTSIDE, ids=[message.partition(":")[0] for *_, message in OUTSIDE]
 )
-def test_value_outside_the_range(arg, value, message):
-    with pytest.raises(ValueError, match="must be") as raised:
-        arg.check(value)
-    assert str(raised.value) == message
+def test_value_outside_the_range(arg, value, message, toy):
+    operator = dataclasses.replace(toy, args=(arg,))
+    for check in (arg.check, lambda value: operator.check({arg.name: value})):
+        with pytest.raises(ValueError, match="must be") as raised:
+            check(value)
+        assert str(raised.value) == message
 
 
 OF_THE_WRONG_TYPE = [

@@ -103,8 +103,8 @@ def check_in_place(name: str, w: Any) -> np.ndarray:
     refuse_masked(name, w)
     if not isinstance(w, np.ndarray):
         raise TypeError(f"{name}: must be a NumPy array, which is changed in place, not {type(w).__name__}")
-    check_dtype(name, w.dtype, WIDE_FLOATS)
-    if not w.dtype.isnative:
+    if w.dtype not in WIDE_FLOATS.dtypes:
+        check_dtype(name, w.dtype, WIDE_FLOATS)
         raise TypeError(f"{name} has dtype {w.dtype}, not in this machine's byte order; convert it first")
     if not w.flags.writeable:
         raise ValueError(f"{name} is read-only and is changed in place; give a copy, as with {name}.copy()")
@@ -131,8 +131,7 @@ def _overlaps(w: np.ndarray) -> bool:
 
 def checked_indices(indices: Any, rows: int) -> np.ndarray:
     """Return a flat copy of row numbers; raise ValueError unless each is from 0 to rows - 1."""
-    indices = checked_array("indices", indices, INTEGERS)
-    indices = indices.astype(indices.dtype.newbyteorder("="), order="C").reshape(-1)
+    indices = native_array("indices", indices, INTEGERS).flatten()
     outside = indices.view(UNSIGNED[indices.itemsize]) >= rows  # a negative number is a large unsigned one
     if np.count_nonzero(outside):
         wrong = np.flatnonzero(outside)

@@ -247,30 +247,49 @@ class Operator:
         raise TypeError(f"{self.name} has no argument {name!r}; it has {known}")
 
     @functools.cached_property
+    def _defaults(self) -> dict[str, Any]:
+        """Return the checked default of every argument, REQUIRED where there is none."""
+        return {arg.name: arg.default if arg.default is REQUIRED else arg.check(arg.default) for arg in self.args}
+
+    @functools.cached_property
+    def _required(self) -> tuple[str, ...]:
+        return tuple(arg.name for arg in self.args if arg.default is REQUIRED)
+
+    @functools.cached_property
     def _checks(self) -> dict[str, tuple]:
-        """Return each argument's default, the type and range of its usual values, and its check of all others."""
-        return {
-            arg.name: (arg.default, arg.type if arg.usual else None, *(arg.usual or (0, 0, 0)), arg.check)
-            for arg in self.args
-        }
+        """Return each argument's type and range of usual values, and its check of all others."""
+        return {arg.name: (arg.type if arg.usual else None, *(arg.usual or (0, 0, 0)), arg.check) for arg in self.args}
 
     def check(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the checked value of every argument, with defaults for arguments that are not given."""
-        checks, values = self._checks, {}
-        for name in arguments.keys() - checks.keys():
-            self.arg(name)  # raises
-        for name, (default, kind, low, high, step, check) in checks.items():
-            value = arguments.get(name, default)
+        checks, defaults = self._checks, self._defaults
+        values = dict(defaults)
+        for name, value in arguments.items():
+            if name not in checks:
+                self.arg(name)  # raises
+            if value is defaults[name] is not REQUIRED:
+                continue
+            kind, low, high, step, check = checks[name]
             if type(value) is not kind or not low <= value <= high or (step and (value - low) % step):
                 value = check(value)
             values[name] = value
+        for name in self._required:
+            if name not in arguments:
+                self.arg(name).check(REQUIRED)  # raises
         return values
+
+    @functools.cached_property
+    def _modules(self) -> dict[str, ModuleType]:
+        """Return the modules of the engines used so far: asking Python for one takes almost a microsecond."""
+        return {}
 
     def implementation(self, engine: str) -> Callable:
         """Return the function of one engine; raise ValueError if the engine does not exist."""
         if not isinstance(engine, str) or engine not in self.engines:
             raise ValueError(f"engine={shown(engine)}: must be {_one_of(self.engines)}")
-        return getattr(import_module(self.engines[engine]), self.function)
+        if engine not in self._modules:
+            self._modules[engine] = import_module(self.engines[engine])
+        return getattr(self._modules[engine], self.function)
 
     def cost_module(self) -> ModuleType:
         """Return the module that counts the cost of a call; raise TypeError if none is declared."""

@@ -75,7 +75,7 @@ def accesses(monkeypatch, direction, shape, size, order="NCHW", region="across",
     out = np.full(shape, np.nan, np.float32)
     arrays = (x, out) if direction == "forward" else (dy, x, out)
     flat = [Counted(array.reshape(-1), tally) for array in arrays]
-    scalars, limits = kernels._constants(x.dtype, window)
+    constants = kernels._constants(x.dtype, window)
     arguments = list(plan.arguments)
     for place, value in changes.items():
         arguments[int(place.lstrip("_"))] = value
@@ -83,6 +83,6 @@ def accesses(monkeypatch, direction, shape, size, order="NCHW", region="across",
     start, stop = (0, plan.jobs) if jobs is None else jobs
     module = plain_loops(monkeypatch, tally, plan.loop.__module__.rpartition(".")[2])
     loop, power = getattr(module, plan.loop.__name__), kernels._power(window.beta)
-    loop(*flat, start, stop, plan.shape, *arguments, power, scalars, limits, safe)
+    loop(*flat, start, stop, plan.shape, *arguments, power, constants, safe)
     assert safe[start:stop].all()
     return tally.count, arrays

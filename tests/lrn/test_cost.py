@@ -260,6 +260,10 @@ def test_numba_in_other_widths():
     assert cost("forward", (2, 3), size=1, itemsize=8, engine="numba").bytes_cached == 8 * 7 * 6
     assert cost("forward", (2, 3), size=1, itemsize=2, engine="numba").bytes_cached == 4 * 7 * 6 + 2 * 2 * 4 * 6
     assert cost("gradient", (2, 3), size=1, itemsize=2, engine="numba").bytes_cached == 4 * 18 * 6 + 3 * 2 * 4 * 6
+    # Across five channels, nothing is converted beforehand: no block is allocated.
+    across = cost("forward", (2, 7, 3), size=5, itemsize=2, engine="numba")
+    assert across.bytes_allocated == 2 * 42
+    assert across.bytes_cached == cost("forward", (2, 7, 3), size=5, engine="numba").bytes_cached
 
 
 def test_reference_forward():

@@ -1,5 +1,6 @@
 """The compiled loops against the NumPy reference: every layout, and every length at which a loop changes its branch."""
 
+import numba
 import numpy as np
 import pytest
 
@@ -259,19 +260,48 @@ def test_what_is_not_finite_stays_in_its_windows(order, bad, engine):
     assert np.all(np.isnan(y[touched])) if np.isnan(bad) else np.all(y[beside] == 0)
 
 
-def test_float16_is_converted_as_numpy_does():
+@numba.njit  # without the cache on disk, which does not know that these need `half`
+def widen_by_integers(halves, values):
+    for i in range(halves.size):
+        values[i] = half.from_half(halves[i])
+
+
+@numba.njit
+def narrow_by_integers(values, halves):
+    for i in range(values.size):
+        halves[i] = half.to_half(values[i])
+
+
+@pytest.mark.parametrize(
+    ("widen", "narrow"),
+    [(half.widen, half.narrow), (widen_by_integers, narrow_by_integers)],
+    ids=["this processor", "integers"],
+)
+def test_float16_is_converted_as_numpy_does(widen, narrow):
     halves = np.arange(2**16, dtype=np.uint16)
     values = np.empty(2**16, np.float32)
-    half.widen(halves, values, False)
+    widen(halves, values)
     np.testing.assert_array_equal(values, halves.view(np.float16).astype(np.float32))
     # Numbers between neighbours: on a tie, beside it, and beyond the largest and below the smallest float16.
     steps = np.array([0, 1, 0xFFF, 0x1000, 0x1001], np.uint32)
     between = np.concatenate([(values.view(np.uint32) + step).view(np.float32) for step in steps])
     between = np.concatenate([between, np.arange(4096, dtype=np.float32) * np.float32(2.0**-26)])
     rounded = np.empty(between.size, np.uint16)
-    half.narrow(between, rounded, False)
+    narrow(between, rounded)
     with np.errstate(over="ignore", invalid="ignore"):
         np.testing.assert_array_equal(rounded.view(np.float16), between.astype(np.float16))
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(1.0, 0.75), (1e30, 0.1)], ids=["at once", "in blocks"])
+@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
+def test_float16_is_computed_in_float32_and_rounded_once(order, alpha, beta):
+    x, dy = (both_signs((2, 7, 5, 6), np.float16, seed=seed) for seed in (0, 1))
+    x[1, 3, 2, 4] = 65504  # with the larger alpha, its square is beyond plain arithmetic, which the result is not
+    arguments = dict(size=5, alpha=alpha, beta=beta, order=order)
+    wide = [each.astype(np.float32) for each in (dy, x)]
+    y, dx = local_response_norm(x, **arguments), local_response_norm_gradient(dy, x, **arguments)
+    np.testing.assert_array_equal(y, local_response_norm(wide[1], **arguments).astype(np.float16))
+    np.testing.assert_array_equal(dx, local_response_norm_gradient(*wide, **arguments).astype(np.float16))
 
 
 @pytest.mark.parametrize("order", ["NCHW", "NHWC"])

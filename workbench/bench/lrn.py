@@ -1,6 +1,8 @@
 """The part "lrn" of the bench: local response normalization in every mode; accuracy and memory."""
 
+import contextlib
 import dataclasses
+import importlib
 import sys
 
 import numpy as np
@@ -23,6 +25,7 @@ ACCURACY_BETAS = (0.1, 0.25, 0.5, 0.6, 0.75, 1.0, 1.3, 2.0)
 BETA, OTHER_BETA = 0.75, 0.6
 
 TOLERANCE = 1e-6  # relative error of our results against float64
+HALF_TOLERANCES = {"float16": 1e-3, "bfloat16": 8e-3}
 LIMIT_TARGET = 1.6  # forward / limit
 OTHER_BETA_TARGET = 2.5  # any other beta / beta 0.75
 GRADIENT_TARGET = 2.5  # gradient / forward
@@ -30,6 +33,7 @@ LAYOUT_TARGET = 1.5  # NHWC / NCHW
 # Other ways to call LRN, each beside the call without it: most that it may cost.
 MODE_TARGETS = {
     "float16": 1.5,
+    "bfloat16": 1.5,
     "Fortran order": 2.0,
     "one huge value": 10.0,
     "sparse, bias 1e-7": 10.0,
@@ -105,8 +109,8 @@ def mode_cases(shape: tuple[int, ...]) -> list[Case]:
             shown={"beta": beta},
             layout=layout,
             limits=copy,
-            tolerances={"y": 1e-3 if x.dtype == np.float16 else TOLERANCE},
-            of_largest=x.dtype == np.float16,  # numbers below the normal ones have few digits
+            tolerances={"y": HALF_TOLERANCES.get(x.dtype.name, TOLERANCE)},
+            of_largest=x.dtype.name in HALF_TOLERANCES,  # numbers below the normal ones have few digits
             wide=True,
             targets=targets,
         )
@@ -116,7 +120,7 @@ def mode_cases(shape: tuple[int, ...]) -> list[Case]:
     return [
         plain,
         wide,
-        made("float16", x.astype(np.float16), plain),
+        *(made(name, x.astype(dtype), plain) for name, dtype in _halves().items()),
         made("Fortran order", np.asfortranarray(x), plain),
         made("one huge value", huge, plain),
         made("sparse, bias 1e-7", sparse, plain, bias=1e-7),
@@ -128,6 +132,14 @@ def mode_cases(shape: tuple[int, ...]) -> list[Case]:
         *(made(f"within, size {size}", x, plain, size=size, region="within") for size in (5, 15)),
         made("float64, beta 0.6", wide.inputs[0], wide, beta=OTHER_BETA),
     ]
+
+
+def _halves() -> dict[str, np.dtype]:
+    """Return the types of two bytes, bfloat16 only if ml_dtypes is installed."""
+    types = {"float16": np.dtype(np.float16)}
+    with contextlib.suppress(ImportError):
+        types["bfloat16"] = np.dtype(importlib.import_module("ml_dtypes").bfloat16)
+    return types
 
 
 def case(name: str, inputs: tuple, beta: float, copy: dict, layout: str = "NCHW", **others) -> Case:

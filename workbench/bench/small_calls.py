@@ -1,6 +1,7 @@
 """Time calls on few numbers: what is left is the way from Python to the kernel."""
 
-import dataclasses
+import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from workbench.bench.case import Case, declared_case
 from workbench.bench.driver import Settings, WrongResult, all_threads
 from workbench.bench.results import Measurement
 from workbench.machines.timing import Contender, measure_steadily
-from workbench.operator import OPERATORS
+from workbench.operator import OPERATORS, Operator
 
 ELEMENTS = 90
 CALLS = 100  # in a row, as one takes microseconds
@@ -21,12 +22,12 @@ def small_calls(room: str, settings: Settings) -> list[Measurement]:
     Raises:
         WrongResult: a result differs from the reference's; nothing has been timed then.
     """
-    cases = {each.name: _case(each.name) for each in OPERATORS.values() if each.room == room and each.timed}
-    wrong = [(name, case.problem(case.fresh().ours(), case.expected())) for name, case in cases.items()]
+    calls = {each.name: _call(each) for each in OPERATORS.values() if each.room == room and each.timed}
+    wrong = [(name, case.problem(case.fresh().ours(), case.expected())) for name, (case, _) in calls.items()]
     if any(problem for _, problem in wrong):
         raise WrongResult("\n".join(f"{name}, small call: {problem}" for name, problem in wrong if problem))
     with all_threads(1):
-        contenders = {name: Contender(lambda case=case: _repeat(case)) for name, case in cases.items()}
+        contenders = {name: Contender(functools.partial(_repeat, call)) for name, (_, call) in calls.items()}
         timings = measure_steadily(contenders, settings.rounds, settings.say, threads=1)
     return [
         Measurement(f"{name}, a call on {ELEMENTS} elements", timing.seconds / CALLS, "s", TARGET)
@@ -34,14 +35,15 @@ def small_calls(room: str, settings: Settings) -> list[Measurement]:
     ]
 
 
-def _case(name: str) -> Case:
-    operator = OPERATORS[name]
+def _call(operator: Operator) -> tuple[Case, Callable[[], object]]:
+    """Return a call as a case, and alone: around a call of microseconds, what a case adds would count."""
     inputs, arguments = next(iter(operator.timed(np.random.default_rng(0), ELEMENTS)))
     results = () if operator.exact else (*operator.changes, *operator.outputs)
-    case = declared_case(name, inputs, arguments, limits={}, tolerances=dict.fromkeys(results, operator.tolerance))
-    return dataclasses.replace(case, of_largest=True)
+    tolerances = dict.fromkeys(results, operator.tolerance)
+    case = declared_case(operator.name, inputs, arguments, limits={}, tolerances=tolerances, of_largest=True)
+    return case, functools.partial(operator.run, *inputs, **arguments)
 
 
-def _repeat(case: Case) -> None:
+def _repeat(call: Callable[[], object]) -> None:
     for _ in range(CALLS):
-        case.ours()
+        call()

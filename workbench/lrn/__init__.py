@@ -68,13 +68,15 @@ def _checked_array(name: str, x: np.ndarray, order: str, region: str) -> np.ndar
 
 def check_rank(name: str, shape: tuple[int, ...], order: str, region: str) -> None:
     """Raise ValueError unless the number of axes of `shape` fits the order and the region."""
-    axes = f"{name} has {len(shape)} axes {shape}"
     if region == "within" and len(shape) != 4:
-        raise ValueError(f"{axes}: region='within' takes 4: batch, channels, height and width")
-    if len(shape) < 2:
-        raise ValueError(f"{axes}: it must have at least 2, a batch and a channel axis")
-    if order not in ("NCHW", "NHWC") and len(shape) != len(order):
-        raise ValueError(f"{axes}: order={order!r} takes {len(order)}; NCHW and NHWC take any")
+        problem = "region='within' takes 4: batch, channels, height and width"
+    elif len(shape) < 2:
+        problem = "it must have at least 2, a batch and a channel axis"
+    elif order not in ("NCHW", "NHWC") and len(shape) != len(order):
+        problem = f"order={order!r} takes {len(order)}; NCHW and NHWC take any"
+    else:
+        return
+    raise ValueError(f"{name} has {len(shape)} axes {shape}: {problem}")
 
 
 def _prepare(inputs: tuple, values: dict) -> tuple:
@@ -90,7 +92,7 @@ def prepare_with_window(inputs: tuple, window: Window, order: str) -> tuple:
     for each in dy:
         if each.shape != x.shape:
             raise ValueError(f"dy has shape {each.shape} and x has shape {x.shape}: must be equal")
-        if each.dtype.newbyteorder("=") != x.dtype.newbyteorder("="):
+        if each.dtype != x.dtype and each.dtype.newbyteorder("=") != x.dtype.newbyteorder("="):
             raise TypeError(f"dy has dtype {each.dtype} and x has dtype {x.dtype}: must be equal")
     return (*dy, x, window, CHANNELS_LAST[order])
 

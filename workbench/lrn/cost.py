@@ -139,17 +139,19 @@ def _of_loops(
 ) -> Cost:
     """Count what the loops add: comparisons, bytes moved in the caches, bytes allocated, and starting a run.
 
-    float16 arrays are converted block by block, which moves further bytes and allocates one block of each array.
+    float16 arrays are converted block by block, which moves further bytes and allocates one block of each array. The
+    loops across five channels convert elements themselves.
     """
     elements = math.prod(shape)
     arrays = 2 if direction == "forward" else 3
     wide = max(itemsize, 4)
     accesses = round(elements * _accesses(direction, shape, axes, reach, last)) if elements else 0
-    converted = 2 * wide * arrays * elements if itemsize == 2 else 0
+    five = len(axes) == 1 and reach == FIVE // 2 and not last and len(shape) > 2
+    converted = elements if itemsize == 2 and not five else 0
     return Cost(
         comparisons=GUARDS[direction] * elements,
-        bytes_cached=wide * (accesses - arrays * elements) + converted,
-        bytes_allocated=itemsize * elements + (wide * arrays * min(elements, CONVERTED) if itemsize == 2 else 0),
+        bytes_cached=wide * (accesses - arrays * elements + 2 * arrays * converted),
+        bytes_allocated=itemsize * elements + wide * arrays * min(converted, CONVERTED),
         launches=1,
         runs=1,
     )

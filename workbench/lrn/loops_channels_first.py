@@ -21,9 +21,9 @@ from workbench.lrn.loops_sums import GROUP, sum_rows
 
 
 @kernel
-def forward(x, y, start, stop, shape, tile, before, after, power, scalars, limits, safe):
+def forward(x, y, start, stop, shape, tile, before, after, power, constants, safe):
     """Normalize across the middle axis of `shape` (batch, channels, pixels); a job is a tile of one image's pixels."""
-    scalars, limits = with_names(scalars, limits)
+    scalars, limits = with_names(constants)
     _, channels, pixels = shape
     tiles = (pixels + tile - 1) // tile
     step = u(pixels)
@@ -48,9 +48,9 @@ def forward(x, y, start, stop, shape, tile, before, after, power, scalars, limit
 
 
 @kernel
-def gradient(dy, x, dx, start, stop, shape, tile, chunk, before, after, power, scalars, limits, safe):
+def gradient(dy, x, dx, start, stop, shape, tile, chunk, before, after, power, constants, safe):
     """Compute the gradient of `forward`, `chunk` rows at a time; the last terms of a chunk are kept for the next."""
-    scalars, limits = with_names(scalars, limits)
+    scalars, limits = with_names(constants)
     _, channels, pixels = shape
     tiles = (pixels + tile - 1) // tile
     kept = before + after
@@ -115,9 +115,9 @@ def _lay_out_five(x, origin, step, r, channels, width, five):
 
 
 @kernel
-def five_forward(x, y, start, stop, shape, tile, power, scalars, limits, safe):
+def five_forward(x, y, start, stop, shape, tile, power, constants, safe):
     """Normalize as `forward` does, across five channels. Rows at the borders are computed from a copy with zeros."""
-    scalars, limits = with_names(scalars, limits)
+    scalars, limits = with_names(constants)
     _, channels, pixels = shape
     tiles = (pixels + tile - 1) // tile
     border = np.empty(5 * tile, x.dtype)
@@ -142,16 +142,16 @@ def five_forward(x, y, start, stop, shape, tile, power, scalars, limits, safe):
 
 
 @kernel
-def five_gradient(dy, x, dx, start, stop, shape, tile, chunk, power, scalars, limits, safe):
+def five_gradient(dy, x, dx, start, stop, shape, tile, chunk, power, constants, safe):
     """Compute the gradient of `five_forward` as `gradient` does."""
-    scalars, limits = with_names(scalars, limits)
+    scalars, limits = with_names(constants)
     _, channels, pixels = shape
     tiles = (pixels + tile - 1) // tile
     pitch = u(tile)
     border = np.empty(5 * tile, x.dtype)
-    above = np.empty(3 * tile, x.dtype)  # the upstream gradient of the row in the middle of `border`
-    direct = np.empty((4 + chunk) * tile, x.dtype)
-    term = np.empty((4 + chunk) * tile, x.dtype)
+    above = np.empty(3 * tile, dy.dtype)  # the upstream gradient of the row in the middle of `border`
+    direct = np.empty((4 + chunk) * tile, constants.dtype)
+    term = np.empty((4 + chunk) * tile, constants.dtype)
     for job in range(start, stop):
         n, begin = job // tiles, job % tiles * tile
         origin = n * channels * pixels + begin

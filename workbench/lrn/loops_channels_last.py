@@ -41,9 +41,9 @@ def _sum_neighbours(values, rows, channels, gap, before, terms, spread, sums):
 
 
 @kernel
-def forward(x, y, start, stop, shape, tile, before, after, power, scalars, limits, safe):
+def forward(x, y, start, stop, shape, tile, before, after, power, constants, safe):
     """Normalize across the last axis of `shape` (pixels, channels); a job is a tile of pixels."""
-    scalars, limits = with_names(scalars, limits)
+    scalars, limits = with_names(constants)
     pixels, channels = shape
     five = before == 2 and after == 2
     masks = _neighbour_masks(channels, x)
@@ -64,9 +64,9 @@ def forward(x, y, start, stop, shape, tile, before, after, power, scalars, limit
 
 
 @kernel
-def gradient(dy, x, dx, start, stop, shape, tile, before, after, power, scalars, limits, safe):
+def gradient(dy, x, dx, start, stop, shape, tile, before, after, power, constants, safe):
     """Compute the gradient of `forward`."""
-    scalars, limits = with_names(scalars, limits)
+    scalars, limits = with_names(constants)
     pixels, channels = shape
     five = before == 2 and after == 2
     masks = _neighbour_masks(channels, x)

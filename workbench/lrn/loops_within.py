@@ -22,12 +22,12 @@ from workbench.lrn.loops_sums import sum_long_row, sum_window
 
 
 @kernel
-def forward(x, y, start, stop, shape, band, step, vertical, horizontal, power, scalars, limits, safe):
+def forward(x, y, start, stop, shape, band, step, vertical, horizontal, power, constants, safe):
     """Normalize within a channel of `shape` (planes, height, width * step); a job is a band of rows of a plane.
 
     Neighbours in a row are `step` apart: 1 for channels first, the number of channels for channels last.
     """
-    scalars, limits = with_names(scalars, limits)
+    scalars, limits = with_names(constants)
     _, height, row = shape
     bands = (height + band - 1) // band
     before, after = horizontal
@@ -49,9 +49,9 @@ def forward(x, y, start, stop, shape, band, step, vertical, horizontal, power, s
 
 
 @kernel
-def gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizontal, power, scalars, limits, safe):
+def gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizontal, power, constants, safe):
     """Compute the gradient of `forward`. Two ring buffers keep the rows that a window needs."""
-    scalars, limits = with_names(scalars, limits)
+    scalars, limits = with_names(constants)
     _, height, row = shape
     bands = (height + band - 1) // band
     above, below = vertical
@@ -120,9 +120,9 @@ def _sum_square(values, rows, row, gap, step, terms_down, before, terms, partial
 
 
 @kernel
-def small_forward(x, y, start, stop, shape, band, step, vertical, horizontal, power, scalars, limits, safe):
+def small_forward(x, y, start, stop, shape, band, step, vertical, horizontal, power, constants, safe):
     """Normalize as `forward` does, a band of rows at once: single short rows would not fill the vectors."""
-    scalars, limits = with_names(scalars, limits)
+    scalars, limits = with_names(constants)
     _, height, row = shape
     bands = (height + band - 1) // band
     above, below = vertical
@@ -141,9 +141,9 @@ def small_forward(x, y, start, stop, shape, band, step, vertical, horizontal, po
 
 
 @kernel
-def small_gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizontal, power, scalars, limits, safe):
+def small_gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizontal, power, constants, safe):
     """Compute the gradient of `small_forward`, from the terms of a band and of rows whose windows reach into it."""
-    scalars, limits = with_names(scalars, limits)
+    scalars, limits = with_names(constants)
     _, height, row = shape
     bands = (height + band - 1) // band
     above, below = vertical

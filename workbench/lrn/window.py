@@ -1,8 +1,8 @@
 """Define the window of local response normalization, independent of any framework's conventions."""
 
-import dataclasses
 import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,8 +10,7 @@ CONVERTED = 1 << 18  # elements converted at a time, if an array must be convert
 SHORT_ROW = 192  # elements; the loops process shorter image rows a band at a time
 
 
-@dataclasses.dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """Parameters of y_i = x_i / (bias + alpha / divisor * sum over j in [i - before, i + after] of x_j^2) ^ beta.
 
     With region="across", i runs over the channels. With "within", it runs over the height and width of one channel,

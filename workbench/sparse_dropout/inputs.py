@@ -1,6 +1,7 @@
 """Check the inputs of the dropout operators, and define the rule that decides which elements are dropped."""
 
 import contextlib
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ REPLACEMENTS = "a number, an array that broadcasts to x, or one of " + ", ".join
 FITS_ALL = 60_000  # every float type holds numbers up to this
 WORDS = 1 << 64  # words in a seed's stream; their positions are uint64
 RATIO = Arg("ratio", float, 0.5, "share that is dropped", low=0.0, high=1.0, slider=(0.0, 1.0), step=0.01)
+_limits = functools.cache(np.iinfo)
 
 
 class Drop(NamedTuple):
@@ -175,7 +177,7 @@ def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
             if np.isinf(number) and (np.isfinite(value) if given else math.isfinite(value)):
                 number = None
     else:
-        exact, limits = value.item() if given else value, np.iinfo(dtype)  # NumPy would compare in the value's own type
+        exact, limits = value.item() if given else value, _limits(dtype)  # NumPy would compare in the value's own type
         if limits.min <= exact <= limits.max and int(exact) == exact:
             number = dtype.type(int(exact))
     if number is None:
@@ -186,6 +188,8 @@ def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
 def checked_replacement(value: Any, x: np.ndarray | Stored, per_feature: bool) -> np.ndarray:
     """Return a replacement as an array of x's type; raise if it does not fit the type or broadcast to x's shape."""
     dtype, shape = x.dtype, x.shape
+    if type(value) is float and dtype.kind == "f" and abs(value) < FITS_ALL and not per_feature:
+        return np.array(value, dtype)  # usual
     if isinstance(value, str):
         return _strategy(value, x, per_feature)
     if per_feature:
@@ -233,12 +237,12 @@ def _fits(values: np.ndarray, dtype: np.dtype) -> bool:
             return bool(np.all(np.isfinite(values.astype(dtype)) | ~np.isfinite(values)))
     if values.dtype.kind == "f" and not np.all(np.isfinite(values) & (values == np.floor(values))):
         return False
-    limits = np.iinfo(dtype)
+    limits = _limits(dtype)
     return all(limits.min <= int(each) <= limits.max for each in (values.min(initial=0), values.max(initial=0)))
 
 
 def _fitting(dtype: np.dtype) -> str:
     if dtype.kind == "f":
         return f"numbers of at most {np.finfo(dtype).max:.3g} in magnitude"
-    limits = np.iinfo(dtype)
+    limits = _limits(dtype)
     return f"whole numbers from {limits.min} to {limits.max}"

@@ -29,8 +29,8 @@ def dropout_with_replacement(x, drop: Drop, replacement: np.ndarray, scale: floa
     if isinstance(x, Stored):
         return _stored(x, drop, replacement, scale)
     values, period, run = _cycle(replacement, x.shape)
-    y, dropped = _elements(np.ascontiguousarray(x).reshape(-1), drop, values, period, run, scale)
-    return y.reshape(x.shape), dropped.reshape(x.shape)
+    y, dropped = _elements(x.ravel(), drop, values, period, run, scale)
+    return (y, dropped) if x.ndim == 1 else (y.reshape(x.shape), dropped.reshape(x.shape))
 
 
 def dropout_of_runs(x, begins: np.ndarray, drop: Drop, replacement: np.ndarray, scale: float | None) -> tuple:
@@ -47,7 +47,7 @@ def dropout_of_runs(x, begins: np.ndarray, drop: Drop, replacement: np.ndarray, 
     def loop(source, y, values, scales, start, stop):
         loops_dense.runs(source, y, marks, begins, length, first, values, period, run, scales, draw, start, stop)
 
-    y = _selected(np.ascontiguousarray(x).reshape(-1), drop, values, scale, -(-x.size // TILE), loop)
+    y = _selected(x.ravel(), drop, values, scale, -(-x.size // TILE), loop)
     return y.reshape(x.shape), marks.view(np.bool_).reshape(x.shape)
 
 
@@ -112,18 +112,18 @@ def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Dr
     marks, shift = _marks(drop, lengths.size)
     output_lengths = np.empty_like(lengths)
     chunks = -(-(shift + lengths.size) // loops_segments.CHUNK) if lengths.size else 0
-    totals = np.empty((chunks, 2), np.int64)
+    totals = np.empty((2, chunks), np.int64)
     bits, draw = _bits(x.dtype), _draw(drop)
 
     def find(start: int, stop: int) -> None:
         loops_segments.draw_segments(lengths, output_lengths, marks, shift, draw, x.size, totals, start, stop)
 
     parallel.run(find, chunks, lengths.size)
-    read, written = np.add.reduce(totals).tolist()
-    if read != x.size or np.minimum.reduce(totals[:, 0], initial=0) < 0:
+    read, written = totals.tolist()
+    if sum(read) != x.size or min(read, default=0) < 0:
         check_sum(lengths, x.size)  # raises, and says what is wrong
-    source, new = unlocked(np.ascontiguousarray(x).view(bits)), value.view(bits)
-    y = np.empty(written, bits)
+    source, new = unlocked(x.ravel().view(bits)), value.view(bits)
+    y = np.empty(sum(written), bits)
 
     def fill(start: int, stop: int) -> None:
         loops_segments.copy_segments(source, y, lengths, marks, shift, new, totals, start, stop)
@@ -135,7 +135,7 @@ def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Dr
 def sparse_itemwise_dropout_with_replacement(x, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
     check_sum(lengths, x.size)
     values, period, run = _cycle(np.asarray(value), x.shape)
-    y, _ = _elements(np.ascontiguousarray(x), drop, values, period, run, None)
+    y, _ = _elements(x.ravel(), drop, values, period, run, None)
     return y, lengths.copy()
 
 
@@ -150,8 +150,7 @@ def random_words(seed: int, count: int, start: int = 0) -> np.ndarray:
 
 def _elements(x: np.ndarray, drop: Drop, values: np.ndarray, period: int, run: tuple, scale: float | None) -> tuple:
     """Apply dropout to flat x and return y and dropped."""
-    marks, shift = _marks(drop, x.size)
-    draw = _draw(drop)
+    (marks, shift), draw = _marks(drop, x.size), _draw(drop)
 
     def loop(source, y, values, scales, start, stop):
         loops_dense.elements(source, y, marks, shift, values, period, run, scales, draw, start, stop)
@@ -204,7 +203,7 @@ def _cycle(values: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, int,
     than the period.
     """
     if values.size == 1:
-        return values.reshape(1), 1, ()
+        return values.ravel(), 1, ()
     covered, run = _covered_axes(values.shape, shape)
     cycle = np.broadcast_to(values.reshape(_inner_shape(values.shape, covered)), covered).reshape(-1)
     if run:

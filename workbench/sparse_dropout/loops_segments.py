@@ -15,7 +15,7 @@ CHUNK = 4096  # segments in a job; a multiple of four, so that jobs do not share
 def draw_segments(lengths, output_lengths, marks, shift, draw, size, totals, start, stop):
     """Draw the segments of chunks start .. stop, write their output lengths, and add them up.
 
-    totals[chunk] is (values read, values written), or (-1, segment) if a length is negative or above `size`.
+    totals[:, chunk] is (values read, values written), or (-1, segment) if a length is negative or above `size`.
     """
     draw, quads = drawn_as(draw), marks.view(np.uint32)
     first, end = u(shift), u(shift) + u(lengths.shape[0])
@@ -31,12 +31,12 @@ def draw_segments(lengths, output_lengths, marks, shift, draw, size, totals, sta
             output_lengths[begin - first + i] = new
             taken += length
             given += new
-        totals[chunk, 0], totals[chunk, 1] = taken, given
+        totals[0, chunk], totals[1, chunk] = taken, given
         if wrong:
             i = begin - first
             while 0 <= lengths[i] <= size:
                 i += u(1)
-            totals[chunk, 0], totals[chunk, 1] = -1, np.int64(i)
+            totals[0, chunk], totals[1, chunk] = -1, np.int64(i)
 
 
 @part
@@ -53,8 +53,8 @@ def copy_segments(x, y, lengths, marks, shift, value, totals, start, stop):
     """
     at, to = u(0), u(0)  # where the chunk begins in x and y
     for chunk in range(u(start)):
-        at += u(totals[chunk, 0])
-        to += u(totals[chunk, 1])
+        at += u(totals[0, chunk])
+        to += u(totals[1, chunk])
     first, end = u(shift), u(shift) + u(lengths.shape[0])
     for chunk in range(u(start), u(stop)):
         m = chunk * u(CHUNK)

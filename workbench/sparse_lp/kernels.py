@@ -51,7 +51,7 @@ def sparse_lp_regularizer(
 
 def sparse_lp(w: np.ndarray, alpha: float, p: float, sparsity_threshold: float) -> tuple[float, np.ndarray]:
     if w.flags.c_contiguous:
-        loss, mask = _penalty(w.reshape(-1), p, _rounded_down(sparsity_threshold, w.dtype))
+        loss, mask = _penalty(w.ravel(), p, _rounded_down(sparsity_threshold, w.dtype))
         return (alpha * loss if alpha else 0.0), mask.reshape(w.shape)
     order = np.argsort([-abs(stride) for stride in w.strides], kind="stable")
     in_memory = w.transpose(order)
@@ -64,7 +64,7 @@ def sparse_lp(w: np.ndarray, alpha: float, p: float, sparsity_threshold: float) 
 
 
 def lp_gradient(w: np.ndarray, alpha: float, p: float) -> np.ndarray:
-    source = unlocked(np.ascontiguousarray(w).reshape(-1))
+    source = unlocked(w.ravel())
     dw = np.empty_like(source)
     if not alpha or not p:
         alpha, p = 0.0, 1.0
@@ -78,10 +78,10 @@ def lp_gradient(w: np.ndarray, alpha: float, p: float) -> np.ndarray:
 def lp_prox(x: np.ndarray, weight: float, p: float) -> np.ndarray:
     if weight == 0:
         return x.copy()
-    source = unlocked(np.ascontiguousarray(x).reshape(-1))
+    source = unlocked(x.ravel())
     z = np.empty_like(source)
-    kind, scalars, curve = _prox(weight, p, x.dtype)
-    _run(lambda start, stop: loops_prox.prox(source, z, kind, scalars, curve, start, stop), source.size)
+    kind, constants, curve = _prox(weight, p, x.dtype)
+    _run(lambda start, stop: loops_prox.prox(source, z, kind, constants, curve, start, stop), source.size)
     return z.reshape(x.shape)
 
 
@@ -91,18 +91,18 @@ def _shrink_rows(param: np.ndarray, indices: np.ndarray, p: float, reg_lambda: f
     bounds = np.zeros(((len(param) - 1) >> shift) + 2, np.int64)
     by_range = np.empty_like(indices)
     loops_rows.partition(unlocked(indices), shift, bounds, by_range)
-    one, strength = param.dtype.type(1), param.dtype.type(reg_lambda)
-    kind, scalars, curve = _prox(reg_lambda, p, param.dtype)
+    strength = param.dtype.type(reg_lambda)
+    kind, constants, curve = _prox(reg_lambda, p, param.dtype)
     if p == 1:
         kind = variant(loops_rows.SUBTRACT)
     elif p == 2:
         kind, strength = (
-            (variant(loops_rows.DIVIDE), one + strength) if exact else (variant(loops_rows.DECAY), one - strength)
+            (variant(loops_rows.DIVIDE), 1 + strength) if exact else (variant(loops_rows.DECAY), 1 - strength)
         )
-    flat = param.reshape(-1)
+    flat = param.ravel()
 
     def work(start: int, stop: int) -> None:
-        loops_rows.rows(flat, np.uintp(length), by_range, bounds, kind, strength, scalars, curve, start, stop)
+        loops_rows.rows(flat, length, by_range, bounds, kind, strength, constants, curve, start, stop)
 
     parallel.run(work, bounds.size - 1, indices.size * length)
 
@@ -128,8 +128,8 @@ def _run(work, elements: int) -> None:
 
 
 @functools.lru_cache(maxsize=64)  # a step of training asks for the same again
-def _prox(weight: float, p: float, dtype: np.dtype) -> tuple[tuple[int, ...], loops_prox.Prox, np.ndarray]:
-    """Return the variant of the loop, its scalars, and the coefficients of the curve."""
+def _prox(weight: float, p: float, dtype: np.dtype) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]:
+    """Return the variant of the loop, the numbers of a `Prox` in their order, and the coefficients of a curve."""
     p = min(p, LARGEST_FINITE) if p < math.inf else p
     number = PROXES.get(p, loops_prox.BELOW_ONE if p < 1 else loops_prox.ABOVE_ONE)
     strength = 0.5 / (0.5 + weight) if p == 2 else power_of_product(weight, p, 1)
@@ -140,9 +140,10 @@ def _prox(weight: float, p: float, dtype: np.dtype) -> tuple[tuple[int, ...], lo
     if curve.size and dtype == np.float32 and curves.in_single(p):
         number, curve = SINGLES[number], curve.astype(np.float32)
         c = log_strength - (middle if p > 1 else 0)
-        first, second, middle = _exponents(p - 2, c), _exponents((p - 2) / (1 - p), c / (1 - p)), np.float32(middle)
+        first, second = _exponents(p - 2, c), _exponents((p - 2) / (1 - p), c / (1 - p))
     threshold = _rounded_down(lp_threshold(weight, p), dtype)
-    return variant(number), loops_prox.Prox(weight, p, threshold, strength, log_strength, middle, first, second), curve
+    constants = np.array((weight, p, threshold, strength, log_strength, middle, *first, *second))
+    return variant(number), constants, curve
 
 
 def _exponents(p: float, c: float = 0.0) -> tuple[np.float32, ...]:

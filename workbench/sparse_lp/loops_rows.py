@@ -6,9 +6,9 @@ rows        shrink rows of the table in place
 
 import numpy as np
 
-from workbench.compiling import prefetch_to_write
+from workbench.compiling import prefetch_to_write, wide_vectors
 from workbench.sparse_lp.loops_common import TILE, kernel, part, u
-from workbench.sparse_lp.loops_prox import SINGLE_ABOVE_ONE, prox_tile
+from workbench.sparse_lp.loops_prox import SINGLE_ABOVE_ONE, prox_tile, with_names
 
 ROWS_AHEAD = 12  # while a row is shrunk, the row this many places later is prefetched
 
@@ -48,11 +48,13 @@ def _shrink_row(param, at, count, kind, strength):
 
 
 @kernel
-def rows(param, length, indices, bounds, kind, strength, scalars, curve, start, stop):
+def rows(param, length, indices, bounds, kind, strength, constants, curve, start, stop):
     """Shrink the rows of ranges start .. stop, once for each time they are named.
 
-    `param` is flat: row r is param[r * length : (r + 1) * length]. `strength` has param's type.
+    `param` is flat: row r is param[r * length : (r + 1) * length].
     """
+    wide_vectors()
+    length, strength, scalars = u(length), param.dtype.type(strength), with_names(constants, param)
     buffers, copied = np.empty((3, TILE)), np.empty(TILE, param.dtype)
     line = u(64 // param.itemsize)
     last = indices.shape[0] - 1
