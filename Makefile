@@ -8,7 +8,7 @@ VENV := .venv/bin/python
 help:
 	@echo 'make report     run every notebook and write reports/index.html'
 	@echo 'make test       style and type checks, unit tests, and the notebooks against their saved outputs'
-	@echo 'make test-peers     the tests beside PyTorch, in .venv-peers'
+	@echo 'make test-peers     the tests beside PyTorch and with bfloat16, in .venv-peers'
 	@echo 'make test-browser   every slider of every notebook in JupyterLab, and every page, in chromium'
 	@echo 'make docs       build the documentation and check its links: docs/_build/html/index.html'
 	@echo 'make app        the notebooks as a web application, for a class'
@@ -40,8 +40,8 @@ tests:
 # The documentation's blocks and a test of the bench need a peer too; without it, `make test` skips them.
 test-peers:
 	@$(MAKE) --no-print-directory setup SETUP=peers
-	@.venv-peers/bin/python -m pytest -p tests.no_grammar -p no:nbval -o addopts= -q -k 'torch' \
-		tests/peers tests/test_docs.py tests/test_readme.py tests/bench/test_training.py tests/bench/test_pytorch.py
+	@.venv-peers/bin/python -m pytest -p tests.no_grammar -p no:nbval -o addopts= -q -k 'torch or bfloat16' \
+		tests/peers tests/lrn/test_bfloat16.py tests/test_docs.py tests/test_readme.py tests/bench/test_training.py tests/bench/test_pytorch.py
 
 test-browser: setup
 	@WORKBENCH_BROWSER_ALL=1 $(VENV) -m pytest -p no:nbval -o addopts= tests/report tests/app \
