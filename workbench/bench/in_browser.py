@@ -10,7 +10,7 @@ from pathlib import Path
 from workbench.bench.browser import Browser, is_installed, jupyterlab, run_all
 from workbench.bench.driver import WrongResult
 
-DRAG = 800  # milliseconds for which each slider is dragged
+DRAG = 1600  # milliseconds for which each slider is dragged
 COUNT = "return document.querySelectorAll('.workbench-explorer').length"
 # A control is moved, and the time until the next picture is on the screen is taken; then each slider is dragged to and
 # fro between its ends. A move that changes nothing, such as one of a slider with one stop, is left out.
@@ -44,7 +44,7 @@ for (const control of controls)
     await wait(40);
   }
 for (const slider of sliders) {
-  await wait(600);
+  await wait(1000);
   const before = shown, start = performance.now();
   while (performance.now() - start < drag) { move(slider); await wait(16); }
   if (shown > before) rates.push((shown - before) / (performance.now() - start) * 1000);
