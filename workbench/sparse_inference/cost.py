@@ -125,15 +125,6 @@ def stored_at(form: str, shape: Sequence[int], zeros: float) -> int:
     return round((1 - zeros) * rows) * columns if form == "rows" else round((1 - zeros) * rows * columns)
 
 
-def over_dense(
-    form: str, shape: Sequence[int], zeros: float, batch: int, machine: Machine, *, threads: int = 1
-) -> float:
-    """Return the predicted time of a product in float32 over that with dense weights, for a share of zeros."""
-    both = (predicted(each, shape, zeros, batch, machine, threads=threads).seconds for each in (form, "dense"))
-    ours, dense = both
-    return ours / dense
-
-
 def predicted(
     form: str, shape: Sequence[int], zeros: float, batch: int, machine: Machine, *, threads: int = 1
 ) -> Prediction:
