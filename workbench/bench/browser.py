@@ -62,6 +62,10 @@ class Browser:
         found = _post(f"{self.address}/element", {"using": "css selector", "value": selector})
         _post(f"{self.address}/element/{found[ELEMENT]}/value", {"text": keys})
 
+    def focus(self) -> None:
+        """Let pages have the focus, without which JupyterLab has no current notebook; a headless browser may not."""
+        self._command("Emulation.setFocusEmulationEnabled", {"enabled": True})
+
     def screen(self, width: int, height: int, *, dark: bool) -> None:
         """Show pages as on a phone or a desk, in light or dark colours, from now on."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
@@ -94,7 +98,9 @@ def browser() -> Iterator[Browser]:
             wanted = {"goog:chromeOptions": chosen, "goog:loggingPrefs": {"browser": "SEVERE"}, "timeouts": timeouts}
             session = _post(f"{address}/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
             try:
-                yield Browser(address, session)
+                page = Browser(address, session)
+                page.focus()
+                yield page
             finally:
                 _request("DELETE", f"{address}/session/{session}")
     finally:
@@ -121,16 +127,14 @@ def jupyterlab(folder: Path, own: Path) -> Iterator[tuple[Browser, str]]:
         tracker = own / TRACKER
         tracker.parent.mkdir(parents=True)
         tracker.write_text('{"windowingMode": "contentVisibility"}')  # cells out of sight stay on the page
-        command = [sys.executable, "-m", "jupyterlab", *LAB, "--IdentityProvider.token="]
-        with subprocess.Popen(
-            [*command, f"--ServerApp.root_dir={folder}"], env=os.environ | places, stderr=subprocess.PIPE, text=True
-        ) as server:
+        options = "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"
+        command = [sys.executable, "-m", "jupyterlab", *LAB, *options]
+        log = own / "log"  # a pipe that nobody reads would fill, and stop the server
+        with log.open("w") as written, subprocess.Popen(command, env=os.environ | places, stderr=written) as server:
             try:
-                found = (re.search(r"http://127\.0\.0\.1:\d+/", line) for line in server.stderr or ())
-                yield page, next(each[0] for each in found if each)
+                yield page, until(lambda: re.search(r"http://127\.0\.0\.1:\d+/", log.read_text()))[0]
             finally:
                 server.terminate()
-                server.communicate()
 
 
 def run_all(page: Browser, address: str, name: str) -> None:

@@ -53,6 +53,7 @@ def bench(settings: Settings) -> Results:
         settings.say("the same in JupyterLab, in chromium")
         for of, milliseconds, rate in explorers_in_jupyterlab(paths, moves):
             name = f"{of}, in a browser"
+            settings.say(f"{name}: {milliseconds:.0f} ms, {rate or 0:.1f} pictures a second")
             measurements.append(Measurement(f"{name}: from the slider to the picture", milliseconds, "ms", BROWSER))
             if rate:
                 between = 1e3 / rate
