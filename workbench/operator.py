@@ -58,12 +58,13 @@ class Arg:
 
     def check(self, value: Any) -> Any:
         """Return `value` as this argument's type; raise TypeError for a wrong type, ValueError for a wrong value."""
+        kind, low, high, step = self.usual
+        if type(value) is kind and low <= value <= high and not (step and (value - low) % step):
+            return value
         if value is REQUIRED:
             raise TypeError(f"{self.name}: is missing; give {self.allowed}")
-        if self.type is object:
+        if self.type is object or (type(value) is str and value in self.choices):
             return value
-        if type(value) is str and value in self.choices:
-            return value  # usual
         if not self._accepts(value):
             raise TypeError(f"{self.name}={shown(value)}: must be {self.allowed}, not {type(value).__name__}")
         if self.choices:
@@ -76,18 +77,18 @@ class Arg:
         return checked
 
     @functools.cached_property
-    def usual(self) -> tuple[Any, Any, int] | None:
-        """Return the lowest, the highest and the step of a range of values that need no other check, or None.
+    def usual(self) -> tuple[Any, Any, Any, int]:
+        """Return the type, the lowest, the highest and the step of values that need no other check.
 
-        It is for values of exactly this type. All of them are allowed, and others may be. A step of 0 is none.
+        All of them are allowed, and others may be. A step of 0 is none. Without such values, the type is None.
         """
         if self.type not in (int, float, bool) or (self.type is int and (self.open or (self.step and not self.low))):
-            return None
+            return None, 0, 0, 0
         largest = LARGEST if self.type is int else sys.float_info.max
         low, high = (-largest if self.low is None else self.low), (largest if self.high is None else self.high)
         if self.open:
             low, high = math.nextafter(low, math.inf), math.nextafter(high, -math.inf)
-        return low, high, int(self.step or 0) if self.type is int else 0
+        return self.type, low, high, int(self.step or 0) if self.type is int else 0
 
     def _accepts(self, value: Any) -> bool:
         if self.type in (int, float):
@@ -257,22 +258,21 @@ class Operator:
 
     @functools.cached_property
     def _checks(self) -> dict[str, tuple]:
-        """Return each argument's type and range of usual values, and its check of all others."""
-        return {arg.name: (arg.type if arg.usual else None, *(arg.usual or (0, 0, 0)), arg.check) for arg in self.args}
+        """Return each argument's default, usual values, and check of all others."""
+        return {arg.name: (self._defaults[arg.name], *arg.usual, arg.check) for arg in self.args}
 
     def check(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the checked value of every argument, with defaults for arguments that are not given."""
-        checks, defaults = self._checks, self._defaults
-        values = dict(defaults)
+        checks = self._checks
+        values = self._defaults.copy()
         for name, value in arguments.items():
             if name not in checks:
                 self.arg(name)  # raises
-            if value is defaults[name] is not REQUIRED:
-                continue
-            kind, low, high, step, check = checks[name]
-            if type(value) is not kind or not low <= value <= high or (step and (value - low) % step):
-                value = check(value)
-            values[name] = value
+            default, kind, low, high, step, check = checks[name]
+            if type(value) is kind and low <= value <= high and not (step and (value - low) % step):
+                values[name] = value
+            elif value is not default or value is REQUIRED:
+                values[name] = check(value)
         for name in self._required:
             if name not in arguments:
                 self.arg(name).check(REQUIRED)  # raises
