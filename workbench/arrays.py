@@ -132,9 +132,9 @@ def _overlaps(w: np.ndarray) -> bool:
 def checked_indices(indices: Any, rows: int) -> np.ndarray:
     """Return a flat copy of row numbers; raise ValueError unless each is from 0 to rows - 1."""
     indices = native_array("indices", indices, INTEGERS).flatten()
-    outside = indices.view(UNSIGNED[indices.itemsize]) >= rows  # a negative number is a large unsigned one
-    if np.count_nonzero(outside):
-        wrong = np.flatnonzero(outside)
+    unsigned = indices.view(UNSIGNED[indices.itemsize])  # a negative number is a large unsigned one
+    if unsigned.size and unsigned.item(unsigned.argmax()) >= rows:
+        wrong = np.flatnonzero(unsigned >= rows)
         first = int(wrong[0])
         allowed = f"from 0 to {rows - 1}" if rows else "none, as param has no rows"
         raise ValueError(

@@ -220,18 +220,17 @@ def test_what_an_iteration_keeps_near(p, iterations, numbers):
 
 
 def test_numba_rows():
-    # Each number of 4 bytes is copied (4, 4), compared with two bounds (4, 1 twice), both put together (2, 1) and asked
-    # for any (1), counted (4) and sorted (4, 4).
+    # Each number of 4 bytes is copied (4, 4), compared with the largest before (4), counted (4) and sorted (4, 4).
     rows = rows_cost(4, 5, 2, engine="numba")
     assert rows == rows_cost(4, 5, 2) + Cost(
-        comparisons=8,
-        bytes_read=4 * 23,
-        bytes_written=4 * 11,
-        bytes_allocated=4 * 11,
+        comparisons=4,
+        bytes_read=4 * 16,
+        bytes_written=4 * 8,
+        bytes_allocated=4 * 8,
         launches=2,
         runs=1,
     )
-    assert rows_cost(4, 5, 2, index_itemsize=8, engine="numba").bytes_allocated == 4 * (8 + 3 + 8)
+    assert rows_cost(4, 5, 2, index_itemsize=8, engine="numba").bytes_allocated == 4 * (8 + 8)
 
 
 def test_reference_penalty():

@@ -153,8 +153,8 @@ def rows_cost(
     total = elements * (each + Cost(bytes_read=size, bytes_written=size)) + count * Cost(bytes_read=index)
     if checked_engine(engine, ("numba",)) is None:
         return total
-    # Row numbers are copied, compared with two bounds, whose `or` is reduced with `any`, and sorted by range.
-    checked = Cost(comparisons=2, bytes_read=5 * index + 3, bytes_written=2 * index + 3, bytes_allocated=2 * index + 3)
+    # Row numbers are copied, compared with the largest so far, counted and sorted by range.
+    checked = Cost(comparisons=1, bytes_read=4 * index, bytes_written=2 * index, bytes_allocated=2 * index)
     return total + count * checked + Cost(launches=1) + _of_loops(engine, elements * _kept_near(p, iterations, size), 0)
 
 
