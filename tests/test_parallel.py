@@ -38,13 +38,13 @@ def covered(jobs, elements=MANY, threads=4):
     """Return the jobs that were done, in order, and the threads that did them."""
     done, workers, lock = [], set(), threading.Lock()
 
-    def work(start, stop):
+    def work(done, workers, start, stop):
         with lock:
             done.extend(range(start, stop))
             workers.add(threading.current_thread())
 
     with parallel.thread_limit(threads):
-        parallel.run(work, jobs, elements)
+        parallel.run(work, jobs, elements, done, workers)
     return sorted(done), workers
 
 

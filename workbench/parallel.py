@@ -6,6 +6,7 @@ threads, because a job does not depend on the thread that runs it.
 """
 
 import contextlib
+import functools
 import os
 import threading
 import time
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from typing import Any
 
 SMALL = 1 << 15  # elements; below this, waking a thread costs more than it saves
 LARGE = 1 << 20  # elements; from this on, waking a thread is worth its cost for any kernel
@@ -48,8 +50,8 @@ def thread_limit(threads: int) -> Iterator[None]:
         _limit.reset(token)
 
 
-def run(work: Callable[[int, int], None], jobs: int, elements: int) -> None:
-    """Call `work(start, stop)` on ranges that cover 0..jobs, on several threads if there are enough `elements`.
+def run(work: Callable[..., None], jobs: int, elements: int, *arguments: Any) -> None:
+    """Call `work(*arguments, start, stop)` on ranges that cover 0..jobs, on several threads if `elements` are enough.
 
     The caller works too, so a pool that is busy with other calls delays nothing and cannot deadlock. If no thread can
     be started, as at the exit of the interpreter, the caller does all the work. Between SMALL and LARGE, it does the
@@ -62,8 +64,9 @@ def run(work: Callable[[int, int], None], jobs: int, elements: int) -> None:
     threads = 1 if elements < SMALL else min(_limit.get() or available_threads(), jobs)
     if elements < SMALL or (threads <= 1 and elements <= LARGE):
         if jobs:
-            work(0, jobs)
+            work(*arguments, 0, jobs)
         return
+    work = functools.partial(work, *arguments)
     chunks = min(jobs, threads * CHUNKS_PER_THREAD) if threads > 1 else threads
     done = 0
     if elements < LARGE:

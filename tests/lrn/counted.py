@@ -50,9 +50,9 @@ def plain_loops(monkeypatch, tally, name):
     if name == "loops_channels_last":
         masks = module._neighbour_masks
 
-        def uncounted_masks(channels, like):
+        def uncounted_masks(channels, tiles, like):
             module.np = np
-            made = masks(channels, like.array)
+            made = masks(channels, tiles, like.array)
             module.np = counting
             return tuple(Counted(each, tally) for each in made)
 
@@ -83,6 +83,6 @@ def accesses(monkeypatch, direction, shape, size, order="NCHW", region="across",
     start, stop = (0, plan.jobs) if jobs is None else jobs
     module = plain_loops(monkeypatch, tally, plan.loop.__module__.rpartition(".")[2])
     loop, power = getattr(module, plan.loop.__name__), kernels._power(window.beta)
-    loop(*flat, start, stop, plan.shape, *arguments, power, constants, safe)
+    loop(*flat, plan.shape, *arguments, power, constants, safe, start, stop)
     assert safe[start:stop].all()
     return tally.count, arrays

@@ -161,8 +161,8 @@ def blocks_computed_again(monkeypatch, x, dy, **arguments):
         loop = getattr(loops_wide, name)
 
         def counted(*given, loop=loop):
-            at = next(i for i, each in enumerate(given) if isinstance(each, loops_wide.View))
-            (start, stop, view), safe = given[at - 2 : at + 1], given[-2]
+            view = next(each for each in given if isinstance(each, loops_wide.View))
+            safe, _, start, stop = given[-4:]
             counts.append((len(list(loops_wide._blocks(start, stop, view, 0, safe))), stop - start))
             return loop(*given)
 

@@ -86,15 +86,15 @@ def _prepare(inputs: tuple, values: dict) -> tuple:
 
 def prepare_with_window(inputs: tuple, window: Window, order: str) -> tuple:
     """Check the arrays (dy and x, or x alone); return the positional arguments of an engine's function."""
-    *dy, x = inputs
-    x = _checked_array("x", x, order, window.region)
-    dy = [_checked_array("dy", each, order, window.region) for each in dy]
-    for each in dy:
-        if each.shape != x.shape:
-            raise ValueError(f"dy has shape {each.shape} and x has shape {x.shape}: must be equal")
-        if each.dtype != x.dtype and each.dtype.newbyteorder("=") != x.dtype.newbyteorder("="):
-            raise TypeError(f"dy has dtype {each.dtype} and x has dtype {x.dtype}: must be equal")
-    return (*dy, x, window, CHANNELS_LAST[order])
+    x = _checked_array("x", inputs[-1], order, window.region)
+    if len(inputs) == 1:
+        return x, window, CHANNELS_LAST[order]
+    dy = _checked_array("dy", inputs[0], order, window.region)
+    if dy.shape != x.shape:
+        raise ValueError(f"dy has shape {dy.shape} and x has shape {x.shape}: must be equal")
+    if dy.dtype != x.dtype and dy.dtype.newbyteorder("=") != x.dtype.newbyteorder("="):
+        raise TypeError(f"dy has dtype {dy.dtype} and x has dtype {x.dtype}: must be equal")
+    return dy, x, window, CHANNELS_LAST[order]
 
 
 LRN = register_cpu_operator(

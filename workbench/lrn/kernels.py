@@ -64,7 +64,9 @@ def _run(arrays: tuple, window: Window, channels_last: bool, power: tuple) -> np
     """Return a new array computed from `arrays` (dy and x, or x); its axes lie in memory in the order of x's axes."""
     x = arrays[-1]
     axes = window_axes(x.ndim, window.region, channels_last)
-    if _are_ready(arrays) or all(array.flags.c_contiguous for array in arrays):
+    if all(map(_is_ready, arrays)):
+        return _run_ready(arrays, window, axes, power)
+    if all(array.flags.c_contiguous for array in arrays):
         return _run_in_order(arrays, window, axes, power)
     order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
     moved = tuple(sorted(order.index(axis) for axis in axes))  # a square window may be transposed
@@ -74,14 +76,22 @@ def _run(arrays: tuple, window: Window, channels_last: bool, power: tuple) -> np
     return out.transpose(np.argsort(order))
 
 
+def _run_ready(arrays: tuple, window: Window, axes: tuple[int, ...], power: tuple) -> np.ndarray:
+    """Return the result for arrays that the loops can read as they are."""
+    x = arrays[-1]
+    out = np.empty(x.shape, x.dtype)
+    if out.size:
+        _fill(arrays, out, window, axes, power, x)
+    return out
+
+
 def _run_in_order(arrays: tuple, window: Window, axes: tuple[int, ...], power: tuple) -> np.ndarray:
     """Return the result for arrays whose window runs over `axes`, block by block if they must be converted."""
+    if all(map(_is_ready, arrays)):
+        return _run_ready(arrays, window, axes, power)
     x = arrays[-1]
     out = np.empty(x.shape, x.dtype if x.dtype.isnative else x.dtype.newbyteorder("="))
     if not out.size:
-        return out
-    if _are_ready(arrays):
-        _fill(arrays, out, window, axes, power, x)
         return out
     simple = all(array.flags.c_contiguous and array.dtype == out.dtype for array in arrays)
     if out.itemsize == 2 and simple and _fill_at_once(arrays, out, window, axes, power):
@@ -104,9 +114,9 @@ def _run_in_order(arrays: tuple, window: Window, axes: tuple[int, ...], power: t
     return out
 
 
-def _are_ready(arrays: tuple) -> bool:
-    """Return whether the loops can read the arrays as they are."""
-    return all(array.dtype in NATIVE and array.flags.c_contiguous for array in arrays)
+def _is_ready(array: np.ndarray) -> bool:
+    """Return whether the loops can read an array as it is."""
+    return array.dtype in NATIVE and array.flags.c_contiguous
 
 
 def _blocks(shape: tuple[int, ...], axes: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
@@ -167,11 +177,8 @@ def _fill_at_once(arrays: tuple, out: np.ndarray, window: Window, axes: tuple, p
 def _run_loop(plan: _Plan, flat: list, power: tuple, constants: np.ndarray) -> np.ndarray:
     """Run the loop of a plan on flat arrays; return which jobs were safe."""
     safe = np.zeros(plan.jobs, np.bool_)
-
-    def work(start: int, stop: int) -> None:
-        plan.loop(*flat, start, stop, plan.shape, *plan.arguments, power, constants, safe)
-
-    parallel.run(work, plan.jobs, flat[-1].size)
+    given = *flat, plan.shape, *plan.arguments, power, constants, safe
+    parallel.run(plan.loop, plan.jobs, flat[-1].size, *given)
     return safe
 
 
@@ -182,11 +189,7 @@ def _fill_again(flat: list, plan: _Plan, window: Window, direction: str, power: 
     outer, height, _, lanes = plan.view.shape
     blocks = outer * -(-height // plan.view.band) * -(-lanes // plan.view.chunk)
     positive = np.ones(blocks, np.bool_)
-
-    def work(start: int, stop: int) -> None:
-        loop(*flat, start, stop, plan.view, *wanted, numbers, safe, positive)
-
-    parallel.run(work, blocks, flat[0].size)
+    parallel.run(loop, blocks, flat[0].size, *flat, plan.view, *wanted, numbers, safe, positive)
     return bool(positive.all())
 
 

@@ -21,7 +21,7 @@ from workbench.lrn.loops_sums import GROUP, sum_rows
 
 
 @kernel
-def forward(x, y, start, stop, shape, tile, before, after, power, constants, safe):
+def forward(x, y, shape, tile, before, after, power, constants, safe, start, stop):
     """Normalize across the middle axis of `shape` (batch, channels, pixels); a job is a tile of one image's pixels."""
     scalars, limits = with_names(constants)
     _, channels, pixels = shape
@@ -48,7 +48,7 @@ def forward(x, y, start, stop, shape, tile, before, after, power, constants, saf
 
 
 @kernel
-def gradient(dy, x, dx, start, stop, shape, tile, chunk, before, after, power, constants, safe):
+def gradient(dy, x, dx, shape, tile, chunk, before, after, power, constants, safe, start, stop):
     """Compute the gradient of `forward`, `chunk` rows at a time; the last terms of a chunk are kept for the next."""
     scalars, limits = with_names(constants)
     _, channels, pixels = shape
@@ -115,7 +115,7 @@ def _lay_out_five(x, origin, step, r, channels, width, five):
 
 
 @kernel
-def five_forward(x, y, start, stop, shape, tile, power, constants, safe):
+def five_forward(x, y, shape, tile, power, constants, safe, start, stop):
     """Normalize as `forward` does, across five channels. Rows at the borders are computed from a copy with zeros."""
     scalars, limits = with_names(constants)
     _, channels, pixels = shape
@@ -142,7 +142,7 @@ def five_forward(x, y, start, stop, shape, tile, power, constants, safe):
 
 
 @kernel
-def five_gradient(dy, x, dx, start, stop, shape, tile, chunk, power, constants, safe):
+def five_gradient(dy, x, dx, shape, tile, chunk, power, constants, safe, start, stop):
     """Compute the gradient of `five_forward` as `gradient` does."""
     scalars, limits = with_names(constants)
     _, channels, pixels = shape

@@ -20,10 +20,14 @@ from workbench.lrn.loops_sums import sum_long_row
 
 
 @kernel
-def _neighbour_masks(channels, like):
-    """Return a mask for each of the neighbours -2, -1, 1 and 2: 1 where it exists; each is extended by one block."""
-    masks = np.empty((4, channels + BLOCK), like.dtype)
-    for i in range(channels + BLOCK):
+def _neighbour_masks(channels, tiles, like):
+    """Return a mask for each of the neighbours -2, -1, 1 and 2: 1 where it exists; each is extended by one block.
+
+    They are for tiles between the first and the last; without such tiles they are empty.
+    """
+    length = channels + BLOCK if tiles > 2 else 0
+    masks = np.empty((4, length), like.dtype)
+    for i in range(length):
         c = i % channels
         masks[0, i] = c >= 2
         masks[1, i] = c >= 1
@@ -41,12 +45,12 @@ def _sum_neighbours(values, rows, channels, gap, before, terms, spread, sums):
 
 
 @kernel
-def forward(x, y, start, stop, shape, tile, before, after, power, constants, safe):
+def forward(x, y, shape, tile, before, after, power, constants, safe, start, stop):
     """Normalize across the last axis of `shape` (pixels, channels); a job is a tile of pixels."""
     scalars, limits = with_names(constants)
     pixels, channels = shape
     five = before == 2 and after == 2
-    masks = _neighbour_masks(channels, x)
+    masks = _neighbour_masks(channels, -(-pixels // tile), x)
     gap = max(before, after)
     pitch = channels + gap
     squares = np.zeros(gap + tile * pitch, x.dtype)
@@ -64,12 +68,12 @@ def forward(x, y, start, stop, shape, tile, before, after, power, constants, saf
 
 
 @kernel
-def gradient(dy, x, dx, start, stop, shape, tile, before, after, power, constants, safe):
+def gradient(dy, x, dx, shape, tile, before, after, power, constants, safe, start, stop):
     """Compute the gradient of `forward`."""
     scalars, limits = with_names(constants)
     pixels, channels = shape
     five = before == 2 and after == 2
-    masks = _neighbour_masks(channels, x)
+    masks = _neighbour_masks(channels, -(-pixels // tile), x)
     gap = max(before, after)
     pitch = channels + gap
     squares = np.zeros(gap + tile * pitch, x.dtype)

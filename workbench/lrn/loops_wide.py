@@ -237,7 +237,7 @@ def _buffers(number, view, reach):
     return [np.empty(size) for _ in range(number)], (np.empty(row), np.empty(row))
 
 
-def forward(x, y, start, stop, view, normalizes, numbers, safe, positive):
+def forward(x, y, view, normalizes, numbers, safe, positive, start, stop):
     """Compute y, or else the scale, of the blocks that need it; tell whether their bases are positive."""
     reach = max(view.vertical)
     (values, fails, results, *buffers), rows = _buffers(5, view, reach)
@@ -351,7 +351,7 @@ def _differentiate(values, upstream, reached, results, buffers, rows, block, vie
     return is_positive
 
 
-def gradient(dy, x, dx, start, stop, view, numbers, safe, positive):
+def gradient(dy, x, dx, view, numbers, safe, positive, start, stop):
     """Compute the gradient of `forward` of the blocks that need it; tell whether their bases are positive."""
     reach = 2 * max(view.vertical)
     (values, upstream, reached, results, *buffers), rows = _buffers(12, view, reach)

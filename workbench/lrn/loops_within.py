@@ -22,7 +22,7 @@ from workbench.lrn.loops_sums import sum_long_row, sum_window
 
 
 @kernel
-def forward(x, y, start, stop, shape, band, step, vertical, horizontal, power, constants, safe):
+def forward(x, y, shape, band, step, vertical, horizontal, power, constants, safe, start, stop):
     """Normalize within a channel of `shape` (planes, height, width * step); a job is a band of rows of a plane.
 
     Neighbours in a row are `step` apart: 1 for channels first, the number of channels for channels last.
@@ -49,7 +49,7 @@ def forward(x, y, start, stop, shape, band, step, vertical, horizontal, power, c
 
 
 @kernel
-def gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizontal, power, constants, safe):
+def gradient(dy, x, dx, shape, band, step, vertical, horizontal, power, constants, safe, start, stop):
     """Compute the gradient of `forward`. Two ring buffers keep the rows that a window needs."""
     scalars, limits = with_names(constants)
     _, height, row = shape
@@ -120,7 +120,7 @@ def _sum_square(values, rows, row, gap, step, terms_down, before, terms, partial
 
 
 @kernel
-def small_forward(x, y, start, stop, shape, band, step, vertical, horizontal, power, constants, safe):
+def small_forward(x, y, shape, band, step, vertical, horizontal, power, constants, safe, start, stop):
     """Normalize as `forward` does, a band of rows at once: single short rows would not fill the vectors."""
     scalars, limits = with_names(constants)
     _, height, row = shape
@@ -141,7 +141,7 @@ def small_forward(x, y, start, stop, shape, band, step, vertical, horizontal, po
 
 
 @kernel
-def small_gradient(dy, x, dx, start, stop, shape, band, step, vertical, horizontal, power, constants, safe):
+def small_gradient(dy, x, dx, shape, band, step, vertical, horizontal, power, constants, safe, start, stop):
     """Compute the gradient of `small_forward`, from the terms of a band and of rows whose windows reach into it."""
     scalars, limits = with_names(constants)
     _, height, row = shape

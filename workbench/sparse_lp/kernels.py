@@ -65,13 +65,13 @@ def sparse_lp(w: np.ndarray, alpha: float, p: float, sparsity_threshold: float) 
 
 def lp_gradient(w: np.ndarray, alpha: float, p: float) -> np.ndarray:
     source = unlocked(w.ravel())
-    dw = np.empty_like(source)
+    dw = np.empty(source.size, source.dtype)
     if not alpha or not p:
         alpha, p = 0.0, 1.0
     usual = p == 1 or SMALLEST <= alpha * p < math.inf
     kind = variant(PENALTIES.get(p, loops_penalty.POWER) if usual else loops_penalty.POWER)
     strength = (alpha, p, math.log2(alpha) + math.log2(p) if alpha else 0.0, NEAR if usual else -1.0)
-    _run(lambda start, stop: loops_penalty.gradient(source, dw, kind, strength, start, stop), source.size)
+    _run(loops_penalty.gradient, source.size, source, dw, kind, strength)
     return dw.reshape(w.shape)
 
 
@@ -79,9 +79,8 @@ def lp_prox(x: np.ndarray, weight: float, p: float) -> np.ndarray:
     if weight == 0:
         return x.copy()
     source = unlocked(x.ravel())
-    z = np.empty_like(source)
-    kind, constants, curve = _prox(weight, p, x.dtype)
-    _run(lambda start, stop: loops_prox.prox(source, z, kind, constants, curve, start, stop), source.size)
+    z = np.empty(source.size, source.dtype)
+    _run(loops_prox.prox, source.size, source, z, *_prox(weight, p, x.dtype))
     return z.reshape(x.shape)
 
 
@@ -89,7 +88,7 @@ def _shrink_rows(param: np.ndarray, indices: np.ndarray, p: float, reg_lambda: f
     length = param.size // len(param)
     shift = max(0, (len(param) - 1).bit_length() - (RANGES - 1).bit_length())
     bounds = np.zeros(((len(param) - 1) >> shift) + 2, np.int64)
-    by_range = np.empty_like(indices)
+    by_range = np.empty(indices.size, indices.dtype)
     loops_rows.partition(unlocked(indices), shift, bounds, by_range)
     strength = param.dtype.type(reg_lambda)
     kind, constants, curve = _prox(reg_lambda, p, param.dtype)
@@ -99,12 +98,8 @@ def _shrink_rows(param: np.ndarray, indices: np.ndarray, p: float, reg_lambda: f
         kind, strength = (
             (variant(loops_rows.DIVIDE), 1 + strength) if exact else (variant(loops_rows.DECAY), 1 - strength)
         )
-    flat = param.ravel()
-
-    def work(start: int, stop: int) -> None:
-        loops_rows.rows(flat, length, by_range, bounds, kind, strength, constants, curve, start, stop)
-
-    parallel.run(work, bounds.size - 1, indices.size * length)
+    given = param.ravel(), length, by_range, bounds, kind, strength, constants, curve
+    parallel.run(loops_rows.rows, bounds.size - 1, indices.size * length, *given)
 
 
 def _penalty(flat: np.ndarray, p: float, threshold: np.floating) -> tuple[float, np.ndarray]:
@@ -116,15 +111,15 @@ def _penalty(flat: np.ndarray, p: float, threshold: np.floating) -> tuple[float,
     if number == loops_penalty.POWER and flat.dtype == np.float32 and p <= LARGEST_SINGLE_POWER:
         number = loops_penalty.SINGLE_POWER
     kind, power = variant(number), _exponents(p) if number == loops_penalty.SINGLE_POWER else p
-    _run(lambda start, stop: loops_penalty.penalty(flat, marks, kind, power, threshold, totals, start, stop), flat.size)
+    _run(loops_penalty.penalty, flat.size, flat, marks, kind, power, threshold, totals)
     try:
         return math.fsum(totals), mask
     except OverflowError:  # the sum is beyond the range of float64
         return math.inf, mask
 
 
-def _run(work, elements: int) -> None:
-    parallel.run(work, -(-elements // SAMPLE), elements)
+def _run(loop, elements: int, *arguments) -> None:
+    parallel.run(loop, -(-elements // SAMPLE), elements, *arguments)
 
 
 @functools.lru_cache(maxsize=64)  # a step of training asks for the same again
