@@ -78,7 +78,7 @@ def _pieces(lengths: np.ndarray, dropped: np.ndarray, sizes: tuple[int, ...]) ->
 
 def _prepared(
     operator: Operator, x: Any, lengths: Any, engine: str, **arguments: Any
-) -> tuple[da.Array, np.ndarray, Any, Drop, np.generic]:
+) -> tuple[da.Array, np.ndarray, Any, Drop, np.ndarray]:
     """Check all arguments; return x, the lengths, their chunks, the rule of what to drop, and the replacement value."""
     x = as_dask("x", x)
     chunks = lengths.chunks if isinstance(lengths, da.Array) else "auto"
@@ -88,12 +88,12 @@ def _prepared(
     return x, lengths, chunks, drop, value
 
 
-def _drop_segments(x: np.ndarray, *piece: np.ndarray, function: Callable, drop: Drop, value: np.generic) -> np.ndarray:
+def _drop_segments(x: np.ndarray, *piece: np.ndarray, function: Callable, drop: Drop, value: np.ndarray) -> np.ndarray:
     lengths, (segment,), (surplus,) = piece
     here = drop._replace(start=drop.start + int(segment))
     return on_one_thread(x, lengths, here, value, plain=function)[0][surplus:]
 
 
-def _drop_items(x: np.ndarray, *, function: Callable, drop: Drop, value: np.generic, block_info: dict) -> np.ndarray:
+def _drop_items(x: np.ndarray, *, function: Callable, drop: Drop, value: np.ndarray, block_info: dict) -> np.ndarray:
     here = drop._replace(start=drop.start + block_info[0]["array-location"][0][0])
     return on_one_thread(x, np.array([x.size]), here, value, plain=function)[0]

@@ -52,9 +52,10 @@ def _prepare(inputs: tuple, values: dict) -> tuple:
     drop = _drop(values)
     if values["scaled"] and x.dtype.kind != "f":
         raise TypeError(f"scaled=True: x has dtype {x.dtype}, which cannot be scaled; convert x to a float type")
-    check_places(x.shape, drop.start)
-    if isinstance(x, Stored) and isinstance(values["replacement"], str):
-        check_entries("x", x)  # before a strategy uses them
+    if isinstance(x, Stored):
+        check_places(x.shape, drop.start)  # an array is never too large
+        if isinstance(values["replacement"], str):
+            check_entries("x", x)  # before a strategy uses them
     replacement = checked_replacement(values["replacement"], x, values["per_feature"])
     if values["scaled"] and not np.isfinite(replacement).all():
         raise ValueError("replacement: must be finite with scaled=True, which adds a part of it to what is kept")

@@ -162,14 +162,8 @@ def items_cost(
     total += count * Cost(bytes_read=length, bytes_written=length)
     if engine is None:
         return total
-    # A length is compared with the size and its mark counted; then it is added up, narrow ones through a buffer.
-    checked = count * Cost(
-        comparisons=1,
-        bytes_read=2 * length + MARK,
-        bytes_written=MARK,
-        bytes_cached=2 * WIDE if length < WIDE else 0,
-        bytes_allocated=length + MARK,
-    )
+    # A length is compared with 0 and with the size, and added up.
+    checked = count * Cost(comparisons=2, bytes_read=length, bytes_allocated=length) + Cost(launches=1)
     drawn = _of_loops("forward", elements, 1, size, scaled=False) + Cost(bytes_written=elements * MARK)
     return total + checked + drawn
 
@@ -228,11 +222,11 @@ def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Wo
     from workbench.sparse_dropout import kernels
 
     x, other = (*inputs, None)[:2]
-    tile = kernels.TILES * TILE
+    job = kernels.JOB
     if name.startswith("Sparse"):
         sizes = {"itemsize": x.itemsize, "lengths_itemsize": other.itemsize, "engine": engine}
         if name.startswith("SparseItemwise"):
-            return Work(items_cost(x.size, other.size, **sizes), x.size, -(-x.size // tile))
+            return Work(items_cost(x.size, other.size, **sizes), x.size, -(-x.size // job))
         ratio, segments = arguments.get("ratio", 0.0), other.size
         count = segments_cost(segments, round(ratio * segments), round((1 - ratio) * x.size), **sizes)
         return Work(count, x.size, -(-segments // kernels.loops_segments.CHUNK))
@@ -248,7 +242,7 @@ def work(name: str, inputs: tuple, arguments: dict, engine: str = "numba") -> Wo
         new = arguments.get("replacement", 0.0)
         of_features = isinstance(new, str) and arguments.get("per_feature", False)
         shape = x.shape[-1:] if of_features else getattr(new, "shape", ())
-        return Work(cost("forward", x.shape, replacement_shape=shape, **sizes), x.size, -(-x.size // tile))
+        return Work(cost("forward", x.shape, replacement_shape=shape, **sizes), x.size, -(-x.size // job))
     shape = arguments.get("replacement_shape", ())
     jobs = max(1, min(kernels.SUMS, x.size // (kernels.ROOM * max(1, math.prod(shape)))))
     return Work(cost("gradient", x.shape, replacement_shape=shape, **sizes), x.size, jobs, "float64")  # type of sums

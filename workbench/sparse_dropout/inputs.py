@@ -28,7 +28,6 @@ REPLACEMENTS = "a number, an array that broadcasts to x, or one of " + ", ".join
 FITS_ALL = 60_000  # every float type holds numbers up to this
 WORDS = 1 << 64  # words in a seed's stream; their positions are uint64
 RATIO = Arg("ratio", float, 0.5, "share that is dropped", low=0.0, high=1.0, slider=(0.0, 1.0), step=0.01)
-_limits = functools.cache(np.iinfo)
 
 
 class Drop(NamedTuple):
@@ -161,15 +160,15 @@ def check_sum(lengths: np.ndarray, size: int) -> None:
         raise ValueError(f"lengths add up to {total} and x has {size} values: must be equal")
 
 
-def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
-    """Return a replacement as a scalar of x's type; raise TypeError or ValueError if it does not fit."""
-    if type(value) is float and dtype.kind == "f" and abs(value) < FITS_ALL:
-        return dtype.type(value)  # usual
+def checked_number(name: str, value: Any, dtype: np.dtype) -> np.ndarray:
+    """Return a replacement as an array of x's type and no axes; raise TypeError or ValueError if it does not fit."""
+    if type(value) in (int, float) and dtype.kind == "f" and abs(value) < FITS_ALL:
+        return np.array(value, dtype)  # usual
+    if type(value) is int and dtype.kind in "iu" and _limits(dtype)[0] <= value <= _limits(dtype)[1]:
+        return np.array(value, dtype)  # usual
     if not is_number(value):
         raise TypeError(f"{name}={shown(value)}: must be a number, not {type(value).__name__}")
     given = isinstance(value, np.generic)
-    if dtype.kind == "f" and not given and abs(value) < FITS_ALL:
-        return dtype.type(value)
     number = None
     if dtype.kind == "f":
         with contextlib.suppress(OverflowError), np.errstate(over="ignore"):
@@ -177,12 +176,12 @@ def checked_number(name: str, value: Any, dtype: np.dtype) -> np.generic:
             if np.isinf(number) and (np.isfinite(value) if given else math.isfinite(value)):
                 number = None
     else:
-        exact, limits = value.item() if given else value, _limits(dtype)  # NumPy would compare in the value's own type
-        if limits.min <= exact <= limits.max and int(exact) == exact:
+        exact, (low, high) = value.item() if given else value, _limits(dtype)  # NumPy would compare in the value's type
+        if low <= exact <= high and int(exact) == exact:
             number = dtype.type(int(exact))
     if number is None:
         raise ValueError(f"{name}={shown(value)}: does not fit x's dtype {dtype}; give {_fitting(dtype)}, or convert x")
-    return number
+    return np.asarray(number)
 
 
 def checked_replacement(value: Any, x: np.ndarray | Stored, per_feature: bool) -> np.ndarray:
@@ -197,7 +196,7 @@ def checked_replacement(value: Any, x: np.ndarray | Stored, per_feature: bool) -
     if isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype != object:
         value = value[()]
     if is_number(value):
-        return np.asarray(checked_number("replacement", value, dtype))
+        return checked_number("replacement", value, dtype)
     array = as_array("replacement", value, REPLACEMENTS)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"replacement={shown(value)}: must be {REPLACEMENTS}, not of dtype {array.dtype}")
@@ -237,12 +236,18 @@ def _fits(values: np.ndarray, dtype: np.dtype) -> bool:
             return bool(np.all(np.isfinite(values.astype(dtype)) | ~np.isfinite(values)))
     if values.dtype.kind == "f" and not np.all(np.isfinite(values) & (values == np.floor(values))):
         return False
-    limits = _limits(dtype)
-    return all(limits.min <= int(each) <= limits.max for each in (values.min(initial=0), values.max(initial=0)))
+    low, high = _limits(dtype)
+    return all(low <= int(each) <= high for each in (values.min(initial=0), values.max(initial=0)))
 
 
 def _fitting(dtype: np.dtype) -> str:
     if dtype.kind == "f":
         return f"numbers of at most {np.finfo(dtype).max:.3g} in magnitude"
-    limits = _limits(dtype)
-    return f"whole numbers from {limits.min} to {limits.max}"
+    low, high = _limits(dtype)
+    return f"whole numbers from {low} to {high}"
+
+
+@functools.cache
+def _limits(dtype: np.dtype) -> tuple[int, int]:
+    """Return the lowest and the highest number of an integer type."""
+    return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)

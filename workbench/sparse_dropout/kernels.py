@@ -15,11 +15,10 @@ from workbench import parallel, philox
 from workbench.compiling import unlocked
 from workbench.sparse_dropout import loops_common, loops_dense, loops_segments, loops_sparse
 from workbench.sparse_dropout.inputs import Drop, check_entries, check_sum
-from workbench.sparse_dropout.loops_common import TILE
+from workbench.sparse_dropout.loops_common import JOB, TILE
 from workbench.sparse_dropout.reference import sum_to, summed_axes
 from workbench.sparse_dropout.sparse_entries import Stored
 
-TILES = 64  # tiles in a job: 16384 elements
 ENTRIES = 1 << 14  # stored entries in a job
 SUMS = 64  # a gradient has at most this many jobs, each with its own sums, whatever the number of threads
 ROOM = 16  # such a job has at least this many elements for each value of the replacement
@@ -42,12 +41,8 @@ def dropout_of_runs(x, begins: np.ndarray, drop: Drop, replacement: np.ndarray, 
         values = np.full(TILE, values[0])
     marks = np.empty(x.size, np.uint8)
     length, first, draw = x.size // max(begins.size, 1), np.uint64(drop.start), _draw(drop)
-    begins = unlocked(begins)
-
-    def loop(source, y, values, scales, start, stop):
-        loops_dense.runs(source, y, marks, begins, length, first, values, period, run, scales, draw, start, stop)
-
-    y = _selected(x.ravel(), drop, values, scale, -(-x.size // TILE), loop)
+    more = marks, unlocked(begins), length, first, period, run, draw
+    y = _selected(x.ravel(), drop, values, scale, -(-x.size // JOB), loops_dense.runs, more)
     return y.reshape(x.shape), marks.view(np.bool_).reshape(x.shape)
 
 
@@ -87,19 +82,16 @@ def _carry_back_stored(dy: Stored, dropped: Stored, scale: float, replacement_sh
 
 def _carry_back(dy, dropped, scale: float, values: int, run: tuple) -> tuple[np.ndarray, np.ndarray]:
     """Return dx, and the sums of dy (2, values) of dropped and of kept elements, for each value of the replacement."""
-    wide = np.dtype(np.float32) if dy.dtype == np.float16 else dy.dtype
-    source = unlocked(np.ascontiguousarray(dy, wide).reshape(-1))
-    marks = unlocked(np.ascontiguousarray(dropped).reshape(-1).view(np.uint8))
-    dx = np.empty_like(source)
+    wide = np.dtype(np.float32) if dy.itemsize == 2 else dy.dtype
+    source = unlocked(np.ascontiguousarray(dy, wide).ravel())
+    marks = unlocked(np.ascontiguousarray(dropped).ravel().view(np.uint8))
+    dx = np.empty(source.size, wide)
     jobs = max(1, min(SUMS, source.size // (ROOM * values)))
     length = -(-source.size // (jobs * TILE)) * TILE
     sums = np.zeros((jobs, 2, values))
-
-    def work(start: int, stop: int) -> None:
-        loops_dense.gradient(source, dx, marks, wide.type(scale), sums, length, values, run, start, stop)
-
-    parallel.run(work, jobs, source.size)
-    return dx.reshape(dy.shape).astype(dy.dtype, copy=False), np.add.reduce(sums)
+    given = source, dx, marks, wide.type(scale), sums, length, values, run
+    parallel.run(loops_dense.gradient, jobs, source.size, *given)
+    return dx.reshape(dy.shape).astype(dy.dtype, copy=False), sums[0] if jobs == 1 else np.add.reduce(sums)
 
 
 def _sum_where(dy: np.ndarray, chosen: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -107,34 +99,28 @@ def _sum_where(dy: np.ndarray, chosen: np.ndarray, shape: tuple[int, ...]) -> np
     return np.sum(dy, axis=summed_axes(dy.ndim, shape), dtype=np.float64, where=chosen)
 
 
-def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
+def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Drop, value: np.ndarray) -> tuple:
     lengths = lengths.copy()  # they are read twice: another thread must not change them in between
     marks, shift = _marks(drop, lengths.size)
-    output_lengths = np.empty_like(lengths)
+    output_lengths = np.empty(lengths.size, lengths.dtype)
     chunks = -(-(shift + lengths.size) // loops_segments.CHUNK) if lengths.size else 0
     totals = np.empty((2, chunks), np.int64)
-    bits, draw = _bits(x.dtype), _draw(drop)
-
-    def find(start: int, stop: int) -> None:
-        loops_segments.draw_segments(lengths, output_lengths, marks, shift, draw, x.size, totals, start, stop)
-
-    parallel.run(find, chunks, lengths.size)
+    segments = lengths, output_lengths, marks, shift, _draw(drop), x.size, totals
+    parallel.run(loops_segments.draw_segments, chunks, lengths.size, *segments)
     read, written = totals.tolist()
-    if sum(read) != x.size or min(read, default=0) < 0:
+    if sum(read) != x.size or -1 in read:
         check_sum(lengths, x.size)  # raises, and says what is wrong
-    source, new = unlocked(x.ravel().view(bits)), value.view(bits)
+    bits = _bits(x.dtype)
+    source, new = unlocked(x.ravel().view(bits)), value.view(bits)[()]
     y = np.empty(sum(written), bits)
-
-    def fill(start: int, stop: int) -> None:
-        loops_segments.copy_segments(source, y, lengths, marks, shift, new, totals, start, stop)
-
-    parallel.run(fill, chunks, x.size)
+    parallel.run(loops_segments.copy_segments, chunks, x.size, source, y, lengths, marks, shift, new, totals)
     return y.view(x.dtype), output_lengths
 
 
-def sparse_itemwise_dropout_with_replacement(x, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
-    check_sum(lengths, x.size)
-    values, period, run = _cycle(np.asarray(value), x.shape)
+def sparse_itemwise_dropout_with_replacement(x, lengths: np.ndarray, drop: Drop, value: np.ndarray) -> tuple:
+    if loops_segments.add_up(unlocked(lengths), x.size) != x.size:
+        check_sum(lengths, x.size)  # raises, and says what is wrong
+    values, period, run = _cycle(value, x.shape)
     y, _ = _elements(x.ravel(), drop, values, period, run, None)
     return y, lengths.copy()
 
@@ -150,19 +136,16 @@ def random_words(seed: int, count: int, start: int = 0) -> np.ndarray:
 
 def _elements(x: np.ndarray, drop: Drop, values: np.ndarray, period: int, run: tuple, scale: float | None) -> tuple:
     """Apply dropout to flat x and return y and dropped."""
-    (marks, shift), draw = _marks(drop, x.size), _draw(drop)
-
-    def loop(source, y, values, scales, start, stop):
-        loops_dense.elements(source, y, marks, shift, values, period, run, scales, draw, start, stop)
-
-    y = _selected(x, drop, values, scale, marks.size // TILE, loop)
+    marks, shift = _marks(drop, x.size)
+    more = marks, shift, period, run, _draw(drop)
+    y = _selected(x, drop, values, scale, -(-marks.size // JOB), loops_dense.elements, more)
     return y, marks[shift : shift + x.size]
 
 
 def _selected(
-    x: np.ndarray, drop: Drop, values: np.ndarray, scale: float | None, tiles: int, loop: Callable
+    x: np.ndarray, drop: Drop, values: np.ndarray, scale: float | None, jobs: int, loop: Callable, more: tuple
 ) -> np.ndarray:
-    """Return y from a loop over tiles of flat x; float16 is scaled in float32."""
+    """Return y from a loop over jobs of flat x, which takes `more` arguments; float16 is scaled in float32."""
     if scale is None:
         view = _bits(x.dtype)
         source, values = x.view(view), values.view(view)
@@ -170,12 +153,8 @@ def _selected(
         view = np.dtype(np.float32) if x.dtype == np.float16 else x.dtype
         source, values = x.astype(view, copy=False), values.astype(view, copy=False)
     y = np.empty(x.size, view)
-    source, values, scales = unlocked(source), unlocked(values), _scales(drop, scale, view)
-
-    def work(start: int, stop: int) -> None:
-        loop(source, y, values, scales, start * TILES, min(tiles, stop * TILES))
-
-    parallel.run(work, -(-tiles // TILES), x.size)
+    given = unlocked(source), y, unlocked(values), _scales(drop, scale, view), *more
+    parallel.run(loop, jobs, x.size, *given)
     if scale is None:
         return y.view(x.dtype)
     with np.errstate(over="ignore"):

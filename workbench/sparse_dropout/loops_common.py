@@ -19,6 +19,8 @@ from workbench.philox import HALF, LOW, TILE
 kernel = compiler()
 part = compiler(forceinline=True)
 
+JOB = 64 * TILE  # elements of a dense array in a job
+
 u, u64 = np.uintp, np.uint64  # unsigned indices need no test for Python's negative ones
 
 # The parameters of draws: `block` is the counter of the first block, `key0` and `key1` are the seed. Python gives them

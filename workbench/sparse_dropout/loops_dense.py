@@ -9,6 +9,7 @@ import numpy as np
 
 from workbench.compiling import compiler, prefetch_tile
 from workbench.sparse_dropout.loops_common import (
+    JOB,
     TILE,
     draw_block,
     draw_marks,
@@ -25,8 +26,8 @@ sums_part = compiler(forceinline=True, fastmath={"reassoc"})
 
 
 @kernel
-def elements(x, y, marks, shift, values, period, run, scale, draw, start, stop):
-    """Apply dropout to tiles start .. stop of x (n,) and write the result to y (n,).
+def elements(x, y, values, scale, marks, shift, period, run, draw, start, stop):
+    """Apply dropout to jobs start .. stop of x (n,) and write the result to y (n,).
 
     `marks` has whole tiles of bytes, by which tiles are counted. Its first `shift` bytes do not belong to x, so that a
     block of words is never split. The replacement of element i is values[i % period], or with run = (r,)
@@ -38,8 +39,7 @@ def elements(x, y, marks, shift, values, period, run, scale, draw, start, stop):
             buffer[i] = values[0]
         values = buffer
     first, end = u(shift), u(shift) + u(x.shape[0])
-    for tile in range(u(start), u(stop)):
-        m = tile * u(TILE)
+    for m in range(u(start) * u(JOB), min(u(stop) * u(JOB), u(marks.shape[0])), u(TILE)):
         prefetch_tile(x, y, m, TILE)
         draw_marks(quads, m // u(4), u(TILE // 4), draw)
         begin, finish = max(m, first), min(m + u(TILE), end)
@@ -73,8 +73,8 @@ def _marks_of_runs(marks, drawn, begins, length, first, at, count):
 
 
 @kernel
-def runs(x, y, marks, begins, length, first, values, period, run, scale, draw, start, stop):
-    """Apply dropout to tiles start .. stop of x (n,), runs of `length` elements of a larger array; write to y (n,).
+def runs(x, y, values, scale, marks, begins, length, first, period, run, draw, start, stop):
+    """Apply dropout to jobs start .. stop of x (n,), runs of `length` elements of a larger array; write to y (n,).
 
     Element i of run r has word first + begins[r] + i. The blocks of a tile are listed before they are drawn, so that
     short runs are drawn in vectors too. A run never needs more blocks than elements. `values` is as in `elements`, but
@@ -82,8 +82,7 @@ def runs(x, y, marks, begins, length, first, values, period, run, scale, draw, s
     """
     blocks, quads, buffer = np.empty(TILE, np.uint64), np.empty(TILE, np.uint32), np.empty(TILE, values.dtype)
     draw, drawn = drawn_as(draw), quads.view(np.uint8)
-    for tile in range(u(start), u(stop)):
-        at = tile * u(TILE)
+    for at in range(u(start) * u(JOB), min(u(stop) * u(JOB), u(x.shape[0])), u(TILE)):
         prefetch_tile(x, y, at, TILE)
         count = min(u(TILE), u(x.shape[0]) - at)
         for b in range(_blocks_of_runs(blocks, begins, u(length), first, at, count)):

@@ -1,5 +1,6 @@
 """Compiled loops of dropout over the segments of a ragged array.
 
+add_up          add up the lengths of segments
 draw_segments   draw once per segment, write the output lengths, and add them up
 copy_segments   copy stretches of kept values and replace dropped segments
 """
@@ -9,6 +10,17 @@ import numpy as np
 from workbench.sparse_dropout.loops_common import draw_marks, drawn_as, kernel, part, u
 
 CHUNK = 4096  # segments in a job; a multiple of four, so that jobs do not share a block of words
+
+
+@kernel
+def add_up(lengths, size):
+    """Return the sum of the lengths, or -1 if a length is negative or above `size`."""
+    total, wrong = np.int64(0), 0
+    for i in range(u(lengths.shape[0])):
+        length = np.int64(lengths[i])
+        wrong += (length < 0) | (length > size)
+        total += length
+    return np.int64(-1) if wrong else total
 
 
 @kernel

@@ -40,7 +40,7 @@ def dropout_with_replacement_gradient(dy, dropped, scale: float, replacement_sha
     return dx, _rounded(sum_to(shares, replacement_shape), dx.dtype)
 
 
-def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
+def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Drop, value: np.ndarray) -> tuple:
     check_sum(lengths, x.size)
     dropped = _dropped(drop, lengths.size)
     output_lengths = np.where(dropped, 1, lengths).astype(lengths.dtype)
@@ -51,7 +51,7 @@ def sparse_dropout_with_replacement(x: np.ndarray, lengths: np.ndarray, drop: Dr
     return np.concatenate([x[:0], *y]), output_lengths
 
 
-def sparse_itemwise_dropout_with_replacement(x, lengths: np.ndarray, drop: Drop, value: np.generic) -> tuple:
+def sparse_itemwise_dropout_with_replacement(x, lengths: np.ndarray, drop: Drop, value: np.ndarray) -> tuple:
     check_sum(lengths, x.size)
     return np.where(_dropped(drop, x.size), value, x), lengths.copy()
 
