@@ -11,6 +11,7 @@ from workbench.lrn.window import SHORT_ROW, Window
 from workbench.parallel import thread_limit
 
 from . import scalar
+from .counted import accesses
 
 # Relative error of the forward pass, and error of the gradient as a fraction of its largest element. A float16 comes
 # from a rounded float32, which can turn it to the other neighbour: one unit in the last place.
@@ -88,6 +89,12 @@ def test_channels_around_the_chunks_of_the_gradient(size, pixels):
 def test_pixels_in_several_tiles(channels, size):
     pixels = 3 * 8192 // channels + 11
     compare(both_signs((pixels, channels)), both_signs((pixels, channels), seed=1), **{**PAPER, "size": size})
+
+
+def test_the_middle_one_of_three_tiles_has_masks(monkeypatch):
+    # Not compiled: a compiled loop reads beyond masks that it does not have, and what it reads may be computed again.
+    _, (x, y) = accesses(monkeypatch, "forward", (11, 7), 5, order="NHWC", jobs=(0, 3), _0=4)  # tiles of four pixels
+    np.testing.assert_allclose(y, local_response_norm(x, **PAPER, order="NHWC", engine="reference"), rtol=1e-6)
 
 
 @pytest.mark.parametrize("size", [1, 3, 5, 11])
