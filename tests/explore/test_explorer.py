@@ -97,7 +97,7 @@ def test_without_a_kernel_the_stored_picture_is_shown():
     assert data["text/plain"] == explorer.python
     assert "alpha = 1.0" in metadata["image/png"]["alt"]
     assert {kind: metadata["image/png"][kind] for kind in ("width", "height")} == {"width": 660, "height": 420}
-    assert "run this cell to get its sliders" in note["text/html"]
+    assert "<small>Run this cell with a kernel to get its sliders.</small>" in note["text/html"]
     assert "workbench-explorer" in explorer._dom_classes  # the note's styles look for it
     assert ".workbench-explorer" in note["text/html"]
 
