@@ -267,3 +267,9 @@ def test_a_variant_chooses_a_branch_that_alone_is_compiled():
     compiled = compiler()(chosen)
     assert compiled(variant(2), (3.5,)) == 3.5
     assert compiled(variant(1), 4.5) == 4.5
+
+
+def test_numba_is_loaded_without_coverage_which_can_be_loaded_afterwards():
+    code = "import sys, workbench.compiling; print('coverage' in sys.modules); import coverage; print(coverage)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("False\n<module 'coverage'")

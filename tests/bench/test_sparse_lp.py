@@ -191,7 +191,7 @@ def test_a_wrong_peer_fails_the_bench_by_name(small, untimed, fake_peer, capsys)
 
 
 def test_an_installed_peer_does_what_it_should():
-    judged = {"numpy": 4, "torch": 4 + 6 + 3}
+    judged = {"numpy": 4, "torch": 4 + 6 + 3, "skglm": 2}
     cases = [
         *sparse_lp.row_cases((700, 24), 300),
         *sparse_lp.penalty_cases((23, 15)),

@@ -85,14 +85,16 @@ def test_layouts_are_read_and_kept(layout):
     torch.library.opcheck(operators.lrn, (x.requires_grad_(), 4, 0.3, 0.6, 1.2, "NCHW", "across"))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 @pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
-def test_the_kernel_reads_the_tensors_memory(layout, monkeypatch):
+def test_the_kernel_reads_the_tensors_memory(layout, dtype, monkeypatch):
     seen = []
     kernel = conventions.local_response_norm
     monkeypatch.setattr(conventions, "local_response_norm", lambda x, *a, **o: seen.append(x) or kernel(x, *a, **o))
-    x = LAYOUTS[layout](values(3, 7, 5, 4, dtype=torch.float32))
+    x = LAYOUTS[layout](values(3, 7, 5, 4, dtype=getattr(torch, dtype)))
     y = local_response_norm(x, 5)
     assert seen[0].ctypes.data == x.data_ptr()
+    assert y.dtype == x.dtype
     assert y.is_contiguous(memory_format=torch.channels_last) == (layout == "channels_last")
 
 

@@ -57,7 +57,7 @@ def bench(settings: Settings) -> Results:
         *(Group("proximal operators, gradients", lambda each=each: new_array_cases(each)) for each in sizes["weights"]),
         *(Group(each.name, lambda each=each: [each], lasso.SHARE, spins=True) for each in solved),
     ]
-    peers = present_peers({**PEERS, **lasso.SOLVERS}, settings.say)
+    peers = present_peers({**lasso.SOLVERS, **PEERS}, settings.say)
     found = run(groups, peers, settings.rounds, settings.say, machine=settings.machine)
     figures = [gap for each in solved for gap in each.gaps()]
     if any(peer.name == "scikit-learn" for peer in peers):
@@ -241,4 +241,29 @@ def _torch_prox(case: Case, p: float) -> Callable[[], tuple] | None:
     return (lambda: (functions[p]().numpy(),)) if p in functions else None
 
 
-PEERS = {"numpy": (("numpy",), _numpy), "torch": (("torch",), _torch)}
+def _skglm(case: Case, threads: int) -> Contender | None:
+    """Time skglm: its solver of the Lasso, and a compiled loop over its proximal operators of p = 1/2 and 2/3."""
+    if case.operator != "LpProx":
+        return lasso.SOLVERS["skglm"][1](case, threads)
+    from numba import njit
+    from skglm.utils import prox_funcs
+
+    prox = {1 / 2: prox_funcs.prox_05, 2 / 3: prox_funcs.prox_2_3}.get(case.arguments["p"])
+    if prox is None or threads > 1:
+        return None
+    x = case.inputs[0]
+
+    @njit
+    def loop(x, z):
+        for i in range(x.size):
+            z[i] = prox(np.float64(x[i]), WEIGHT)  # in float32, those of p = 2/3 are wrong near the threshold
+
+    def run():
+        z = np.empty_like(x)
+        loop(x.reshape(-1), z.reshape(-1))
+        return (z,)
+
+    return Contender(run, case.reads)
+
+
+PEERS = {"numpy": (("numpy",), _numpy), "torch": (("torch",), _torch), "skglm": (("skglm",), _skglm)}

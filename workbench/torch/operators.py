@@ -1,11 +1,14 @@
 """Register the operators with PyTorch, so that autograd, `torch.compile` and `torch.export` know them.
 
 Each is a custom operator in the namespace `workbench`, such as `torch.ops.workbench.local_response_norm`. It reads the
-memory of a CPU tensor in place, in any layout, and uses as many threads as PyTorch does. Only bfloat16, which NumPy
-does not have, is computed on a copy in float32. `functions` checks devices and types before it calls these.
+memory of a CPU tensor in place, in any layout, and uses as many threads as PyTorch does. NumPy has no bfloat16: LRN
+reads it in place where the package ml_dtypes is installed, and else it is computed on a copy in float32. `functions`
+checks devices and types before it calls these.
 """
 
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -14,8 +17,11 @@ from torch import Tensor
 
 import workbench
 from workbench import parallel
+from workbench.arrays import is_bfloat16
 from workbench.lrn import LRN, conventions
 from workbench.lrn.window import Window, own_window
+
+ml_dtypes: Any = import_module("ml_dtypes") if find_spec("ml_dtypes") else None
 
 
 def checked_window(size: int, alpha: float, beta: float, k: float, region: str) -> Window:
@@ -41,8 +47,17 @@ def _shared(x: Tensor) -> np.ndarray:
     return (x.float() if x.dtype == torch.bfloat16 else x).detach().numpy()
 
 
+def brain_floats(x: Tensor) -> Any:
+    """Return a tensor of bfloat16 as an array on the same memory if ml_dtypes is there; another x as it is."""
+    if x.dtype != torch.bfloat16 or ml_dtypes is None:
+        return x
+    return x.detach().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+
+
 def like(x: Tensor, values: np.ndarray) -> Tensor:
     """Return values as a tensor of x's type."""
+    if is_bfloat16(values.dtype):
+        return torch.from_numpy(values.view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(values).to(x.dtype)
 
 
@@ -63,7 +78,7 @@ def refuse_second_derivative(name: str, instead: str) -> None:
 @torch.library.custom_op("workbench::local_response_norm", mutates_args=())
 def lrn(x: Tensor, size: int, alpha: float, beta: float, k: float, order: str, region: str) -> Tensor:
     window = checked_window(size, alpha, beta, k, region)
-    return like(x, run(conventions.local_response_norm, x, window, order=order))
+    return like(x, run(conventions.local_response_norm, brain_floats(x), window, order=order))
 
 
 @torch.library.custom_op("workbench::local_response_norm_gradient", mutates_args=())
@@ -71,7 +86,8 @@ def lrn_gradient(
     dy: Tensor, x: Tensor, size: int, alpha: float, beta: float, k: float, order: str, region: str
 ) -> Tensor:
     window = checked_window(size, alpha, beta, k, region)
-    return like(x, run(conventions.local_response_norm_gradient, dy, x, window, order=order))
+    arrays = brain_floats(dy), brain_floats(x)
+    return like(x, run(conventions.local_response_norm_gradient, *arrays, window, order=order))
 
 
 def _save_lrn(ctx: Any, inputs: tuple, output: Tensor) -> None:
