@@ -13,6 +13,18 @@ return axe.run().then(found => found.violations.filter(each => ["serious", "crit
   .then(bad => bad.map(each => [each.id, each.help, each.nodes.map(node => node.html.slice(0, 200))]));
 """
 
+# Of the control that has the focus and of its figure's picture: how many pixels of the screen's height each is out of
+# it, and whether a finger reaches the control.
+PLACES = """;
+const held = document.activeElement, out = each => {
+  const { top, bottom } = each.getBoundingClientRect();
+  return Math.round(Math.max(0, -top, bottom - innerHeight));
+};
+const { left, top, width, height } = held.getBoundingClientRect();
+return [held.localName, out(held), out(held.closest("figure").querySelector("img")),
+  document.elementFromPoint(left + width / 2, top + height / 2) === held];
+"""
+
 
 @contextlib.contextmanager
 def browser():
@@ -35,6 +47,16 @@ def serious(page):
     from axe_core_python.base import AXE_SCRIPT
 
     return page.run(AXE_SCRIPT + OPENED_AND_CHECKED)
+
+
+def walked(page, number):
+    """Go through the first controls of a figure by Tab, and back by Shift and Tab; return PLACES of each."""
+    page.run("document.querySelector('figure input').focus()")
+    found = [page.run(PLACES)]
+    for key in ["\ue004"] * (number - 1) + ["\ue008\ue004"] * (number - 1):
+        page.press(":focus", key)
+        found.append(page.run(PLACES))
+    return found
 
 
 def _need():

@@ -125,13 +125,14 @@ def lookup(parts: list[str]) -> Any:
     return found
 
 
-def skip_requests(app: Sphinx, what: str, name: str, found: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out the methods that scikit-learn adds for metadata: their text refers to pages of its own."""
-    return True if name.startswith("set_") and name.endswith("_request") else None
+def skip(app: Sphinx, what: str, name: str, found: Any, skipped: bool, options: Any) -> bool | None:
+    """Leave out what only others describe: scikit-learn's methods for metadata, and the fields of a named tuple."""
+    request = name.startswith("set_") and name.endswith("_request")
+    return True if request or str(found.__doc__).startswith("Alias for field number") else None
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect("autodoc-skip-member", skip_requests)
+    app.connect("autodoc-skip-member", skip)
     app.connect("autodoc-process-docstring", rewrite, priority=400)
     app.connect("doctree-read", set_dashes)
     app.connect("missing-reference", resolve)

@@ -22,7 +22,7 @@ from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
-from tests.browser import browser, serious
+from tests.browser import browser, serious, walked
 from workbench.app.server import make
 from workbench.files import Refused
 
@@ -290,6 +290,16 @@ def test_a_visitor_moves_a_slider_and_a_reload_keeps_what_is_seen(address, chrom
     wait_for(chromium, "return document.querySelector('.message').textContent", "height: too high")
     chromium.run("[...document.querySelectorAll('figure button')].find(b => b.textContent === 'Reset').click()")
     wait_for(chromium, STATE, ["2", "at first", "plot(height=2.0, kind='up')", "", ""])
+
+
+def test_on_a_small_screen_the_picture_is_seen_with_each_control(address, chromium):
+    chromium.screen(390, 240, dark=False)
+    chromium.load(f"{address}/a")
+    wait_for(chromium, STATE, ["2", "saved", "plot(height=2.0, kind='up')", "", ""])
+    seen = walked(chromium, 10)
+    assert [each[0] for each in seen[:10]] == [*["input"] * 6, "select", "input", "button", "button"]
+    assert {tuple(each[1:]) for each in seen} == {(0, 0, True)}
+    chromium.screen(1200, 900, dark=False)
 
 
 @pytest.mark.parametrize("path", ["/", "/a", "/own"])

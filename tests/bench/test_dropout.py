@@ -37,7 +37,8 @@ def test_rows_are_written_as_json(small, fake_peer, tmp_path, capsys):
     assert [row["threads"] for row in rows].count(2) == len(rows) - 14 == 14
     for row in rows:
         assert row["seconds"] > 0
-        assert row["copy_seconds"] == row["limit_seconds"] > 0
+        assert 0 < row["copy_seconds"] <= row["limit_seconds"]
+        assert row["layout"] == "CSR" or row["copy_seconds"] == row["limit_seconds"]
     dense = [row for row in rows if row["layout"] == "dense" and row["threads"] == 1]
     assert [(row["direction"], row["replacement"], row["scaled"], list(row["peers"])) for row in dense] == [
         ("forward", 0.0, False, ["fake"]),
@@ -189,7 +190,7 @@ def test_an_installed_peer_does_what_it_should():
 def test_each_plain_loop_writes_as_much_as_the_operator():
     cases = [*dropout.dense_cases((35, 11)), *dropout.ragged_cases(60), dropout.stored_case((31, 29), 70)]
     for case in cases:
-        (copied,) = (limit() for limit in case.limits.values())
+        copied = next(iter(case.limits.values()))()
         written = [part.size for part in copied] if isinstance(copied, tuple) else [copied.size]
         assert written == ([70, 70] if case.layout == "CSR" else [case.expected()[0].size]), str(case)
     x, lengths = cases[7].inputs

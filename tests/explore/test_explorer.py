@@ -1,8 +1,11 @@
 import base64
+import importlib
 import io
+import re
 import shlex
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,7 +100,7 @@ def test_without_a_kernel_the_stored_picture_is_shown():
     assert data["text/plain"] == explorer.python
     assert "alpha = 1.0" in metadata["image/png"]["alt"]
     assert {kind: metadata["image/png"][kind] for kind in ("width", "height")} == {"width": 660, "height": 420}
-    assert "run this cell to get its sliders" in note["text/html"]
+    assert "<small>Run this cell with a kernel to get its sliders.</small>" in note["text/html"]
     assert "workbench-explorer" in explorer._dom_classes  # the note's styles look for it
     assert ".workbench-explorer" in note["text/html"]
 
@@ -342,7 +345,20 @@ def test_a_plot_without_a_docstring_is_described_by_its_name(doc):
         pass
 
     share_of_zeros.__doc__ = doc
-    assert explore("DropoutWithReplacement", share_of_zeros).alt == "share of zeros At ratio = 0.5."
+    assert explore("DropoutWithReplacement", share_of_zeros).alt == "Share of zeros. At ratio = 0.5."
+
+
+def test_a_picture_is_described_not_ordered():
+    code, said = drawing.plot()(len).__code__, {}
+    for file in sorted(Path("workbench").rglob("*.py")):
+        if count := file.read_text(encoding="utf-8").count("\n@drawing.plot("):
+            place = importlib.import_module(".".join(file.with_suffix("").parts))
+            found = {each for each in vars(place).values() if getattr(each, "__code__", None) is code}
+            assert len(found) == count
+            said |= {f"{each.__module__}.{each.__name__}": module.content(each) for each in found}
+    assert said["workbench.sparse_dropout.plots.dropped_elements"].startswith("A matrix with many")
+    orders = re.compile(r"\b(draw|join|mark|plot|show|write)\b", re.IGNORECASE)
+    assert {name: words for name, words in said.items() if orders.search(words) or not words[0].isupper()} == {}
 
 
 def test_the_command_can_be_pasted_into_a_shell():

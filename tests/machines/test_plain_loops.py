@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from workbench import philox
 from workbench.compiling import variant
 from workbench.cost import Cost
 from workbench.machines import plain_loops
@@ -95,3 +96,13 @@ def test_move_copies_what_it_can_and_adds_up_the_rest():
     longer = np.full(6, -1)
     plain_loops._move(np.arange(1, 5), longer, totals[:1], 0, 1)
     assert longer.tolist() == [1, 2, 3, 4, 0, 0]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_each_word_is_that_of_its_place(threads):
+    jobs = 7
+    with thread_limit(threads):
+        drawn = plain_loops.words(jobs * IN_L1 - 3)
+    places = 5 * np.arange((jobs - 1) * IN_L1, jobs * IN_L1)
+    stream = philox.uniforms(0, places[-1] + 1)
+    assert (drawn * 2.0**-32).tolist() == stream[places].tolist()

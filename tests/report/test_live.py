@@ -9,7 +9,7 @@ import time
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from tests.browser import browser, serious
+from tests.browser import browser, serious, walked
 from workbench.report import live, page
 from workbench.report.results import Result
 
@@ -140,6 +140,19 @@ def test_axe_finds_nothing_serious_in_controls(tmp_path, chromium):
     chromium.press("input", "\ue014")  # right: with a message
     chromium.press("select", "\ue015")  # down: with a note
     assert serious(chromium) == []
+
+
+def test_on_a_phone_the_picture_is_seen_with_each_of_many_controls(tmp_path, chromium):
+    extra = [{"name": f"n{i}", "meaning": "", "values": [1, 2], "start": 0, "range": True} for i in range(18)]
+    name = ",".join(["1,0", *["0"] * 18])
+    recording = RECORDING | {"controls": RECORDING["controls"] + extra, "frames": {name: frame(0)}}
+    made = report({"line": recording}, tmp_path).replace('width="40"', 'width="660" height="420"')
+    (tmp_path / "report.html").write_text(made)
+    chromium.screen(390, 844, dark=False)
+    chromium.load((tmp_path / "report.html").as_uri())
+    seen = walked(chromium, 20)
+    assert [each[0] for each in seen[:20]] == ["input", "select", *["input"] * 18]
+    assert {tuple(each[1:]) for each in seen} == {(0, 0, True)}
 
 
 def wait_until(happens):

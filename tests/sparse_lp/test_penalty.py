@@ -149,6 +149,7 @@ def test_special_numbers(dtype, engine):
         assert w[:1].tobytes() == given[:1].tobytes()
         assert not np.signbit(w[3:5]).any()
         assert sparse_lp(given[1:], 1.0, p, engine=engine)[0] == math.inf
+        assert math.isnan(sparse_lp(given[:1], 1.0, p, engine=engine)[0])
 
 
 def test_p_of_zero_counts(engine):

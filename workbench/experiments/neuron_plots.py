@@ -38,7 +38,7 @@ def two_units(relation: str, noise: float, outliers: int, seed: int = 0) -> np.n
 
 @drawing.plot(size=(6.4, 3.8))
 def similarities(relation: str, noise: float, outliers: int, *, ax: "Axes") -> None:
-    """Draw the activations of two units, and write what three measures say of them."""
+    """Draw the activations of two units, with what three measures say of them."""
     y = two_units(relation, noise, outliers)
     pearson, spearman, information = (
         similarity(y, kind)[0, 1] for kind in ("pearson", "spearman", "mutual information")

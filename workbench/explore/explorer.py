@@ -128,6 +128,13 @@ def _check_names(argument: str, names: Iterable[str], args: Mapping[str, Arg]) -
         raise ValueError(f"{argument}: {unknown[0]!r} is not controlled; choose from {', '.join(map(repr, args))}")
 
 
+def content(plot: Callable) -> str:
+    """Return a sentence that says what a plot function's picture shows: its docstring's first line without "Draw"."""
+    said = (inspect.getdoc(plot) or "").strip() or getattr(plot, "__name__", "A figure").replace("_", " ")
+    said = said.splitlines()[0].removeprefix("Draw ").removesuffix(".")
+    return f"{said[0].upper()}{said[1:]}."
+
+
 def _fields(template: str) -> list[str]:
     return [re.split(r"[.\[]", part[1])[0] for part in Formatter().parse(template) if part[1]]
 
@@ -234,11 +241,8 @@ class Explorer(widgets.VBox):
         """Return the text that describes the picture at `values`."""
         if self._alt and values == self.start:
             return self._alt
-        meaning = (inspect.getdoc(self._plot) or "").strip() or getattr(self._plot, "__name__", "A figure").replace(
-            "_", " "
-        )
         at = ", ".join(f"{name} = {value}" for name, value in values.items())
-        return f"{meaning.splitlines()[0]} At {at}."
+        return f"{content(self._plot)} At {at}."
 
     def lines_at(self, values: Mapping[str, Any]) -> list[str]:
         """Return the lines of Python and of a shell that reproduce the picture at `values`."""

@@ -95,7 +95,7 @@ def window_over_channels(
     channel: int = 0,
     ax: np.ndarray,
 ) -> None:
-    """Draw the responses (channels,) of one pixel before and after normalization, and mark one channel's window."""
+    """Draw the responses (channels,) of one pixel before and after normalization, with one channel's window marked."""
     after = local_response_norm(responses[None], size, alpha, beta, bias)[0]
     channels = np.arange(len(responses))
     inside = np.abs(channels - channel) <= size // 2

@@ -1,4 +1,4 @@
-"""Loops that no implementation can beat: they move the same bytes, or do the same square roots and divisions.
+"""Loops that no implementation can beat: they move the same bytes, or do the same arithmetic.
 
 All are plain compiled loops that share their work between threads as the operators do.
 """
@@ -6,11 +6,13 @@ All are plain compiled loops that share their work between threads as the operat
 import numpy as np
 
 from workbench import parallel
-from workbench.compiling import compiler, prefetch_to_read, prefetch_to_write, variant
+from workbench.compiling import compiler, philox4x32, prefetch_to_read, prefetch_to_write, variant, wide_vectors
 from workbench.cost import Cost
+from workbench.philox import HALF, LOW
 
 TILE = 1 << 14  # elements of a job
 IN_L1 = 1024  # elements; three float32 arrays of this length take 12 KB
+APART = 5  # places from one word to the next: each is in a block of its own
 ROWS = 256  # rows of a job
 ROWS_AHEAD = 12  # each row prefetches the one that comes so many rows later
 
@@ -77,6 +79,23 @@ def arithmetic(count: Cost) -> np.ndarray | None:
         last = y
 
     parallel.run(work, -(-count.divisions // IN_L1), count.divisions)
+    return last
+
+
+def words(count: int) -> np.ndarray:
+    """Draw `count` random words of the seed 0, at places APART apart, into an array that stays in L1.
+
+    It returns the words of the last job, uint32. A word takes its whole block, as in a sparse matrix.
+    """
+    last = np.zeros(IN_L1, np.uint32)
+
+    def work(start: int, stop: int) -> None:
+        nonlocal last
+        drawn = np.zeros(IN_L1, np.uint32)
+        _words(drawn, start, stop)
+        last = drawn if stop * IN_L1 >= count else last
+
+    parallel.run(work, -(-count // IN_L1), count)
     return last
 
 
@@ -148,3 +167,16 @@ def _roots_and_division(x, s, y, start, stop):
             root = np.sqrt(s[i])
             y[i] = x[i] / (root * np.sqrt(root))
         x[0] = y[1]  # the compiler cannot remove a pass that depends on the one before
+
+
+@loop
+def _words(drawn, start, stop):
+    wide_vectors()
+    zero, one, two = np.uint64(0), np.uint64(1), np.uint64(2)
+    for job in range(start, stop):
+        first = np.uint64(job * IN_L1 * APART)
+        for i in range(np.uintp(IN_L1)):
+            at = first + np.uint64(i) * np.uint64(APART)
+            w0, w1, w2, w3 = philox4x32(at >> two & LOW, at >> two >> HALF, zero, zero, zero, zero)
+            low, high = w1 if at & one else w0, w3 if at & one else w2
+            drawn[i] = high if at & two else low

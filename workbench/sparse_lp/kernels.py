@@ -19,6 +19,7 @@ from workbench.sparse_lp.reference import lp_threshold, power_of_product
 RANGES = 256  # largest number of ranges of rows; row numbers are sorted by range, and a range is a job
 
 NEAR = 1000.0  # powers with a larger exponent, to the base 2, may be beyond the range where the slope is not
+NEAR_SINGLE = 120.0  # numbers and powers with exponents up to this are normal numbers of float32
 LARGEST_FINITE = 1e15  # for p above this, the proximal operator changes by less than 1e-13
 
 PENALTIES = {0: loops_penalty.COUNT, 0.5: loops_penalty.ROOT, 1: loops_penalty.ABSOLUTE, 2: loops_penalty.SQUARE}
@@ -110,7 +111,7 @@ def _penalty(flat: np.ndarray, p: float, threshold: np.floating) -> tuple[float,
     number = PENALTIES.get(p, loops_penalty.POWER)
     if number == loops_penalty.POWER and flat.dtype == np.float32 and p <= LARGEST_SINGLE_POWER:
         number = loops_penalty.SINGLE_POWER
-    kind, power = variant(number), _exponents(p) if number == loops_penalty.SINGLE_POWER else p
+    kind, power = variant(number), _single_power(p) if number == loops_penalty.SINGLE_POWER else p
     _run(loops_penalty.penalty, flat.size, flat, marks, kind, power, threshold, totals)
     try:
         return math.fsum(totals), mask
@@ -139,6 +140,13 @@ def _prox(weight: float, p: float, dtype: np.dtype) -> tuple[tuple[int, ...], np
     threshold = _rounded_down(lp_threshold(weight, p), dtype)
     constants = np.array((weight, p, threshold, strength, log_strength, middle, *first, *second))
     return variant(number), constants, curve
+
+
+@functools.lru_cache(maxsize=64)
+def _single_power(p: float) -> tuple:
+    """Return the exponents of `power_single`, and two sizes: between them, sizes and powers are normal numbers."""
+    bound = min(NEAR_SINGLE / p, NEAR_SINGLE)
+    return _exponents(p), np.float32(2**-bound), np.float32(2**bound)
 
 
 def _exponents(p: float, c: float = 0.0) -> tuple[np.float32, ...]:

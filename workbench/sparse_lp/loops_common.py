@@ -91,12 +91,19 @@ def power(size, p):
 
 @part
 def log2_single(x):
-    """Return the whole and the fractional part of log2 x, which is between -1/2 and 1/2, for a positive float32.
+    """Return the whole and the fractional part of log2 x, which is between -1/2 and 1/2, for a positive float32."""
+    small = x < SMALLEST_SINGLE
+    whole, fraction = log2_normal(x * SCALE_SINGLE if small else x)
+    return whole - (SCALED_BY_SINGLE if small else f32(0)), fraction
+
+
+@part
+def log2_normal(x):
+    """Return what `log2_single` does for a normal float32, and any two finite numbers for another.
 
     The polynomial is a minimax fit of log2(1 + f) / f for 1 + f in [sqrt(1/2), sqrt(2)].
     """
-    small = x < SMALLEST_SINGLE
-    bits = f32(x * SCALE_SINGLE if small else x).view(np.int32)
+    bits = f32(x).view(np.int32)
     exponent = i32(i32(bits - ROOT_HALF_SINGLE) >> i32(23))
     f = i32(bits - i32(exponent << i32(23))).view(np.float32) - f32(1)
     square = f * f
@@ -104,7 +111,7 @@ def log2_single(x):
     low += f32(-0.7213472127914429) * f + f32(1.4426950216293335)
     high = (f32(0.12925776839256287) * f + f32(-0.20893102884292603)) * f + f32(0.2152133733034134)
     high = high * square + (f32(-0.23867614567279816) * f + f32(0.28793904185295105))
-    return f32(exponent) - (SCALED_BY_SINGLE if small else f32(0)), (high * (square * square) + low) * f
+    return f32(exponent), (high * (square * square) + low) * f
 
 
 @part
@@ -134,3 +141,10 @@ def times_two_to(factor_and_exponent):
     """Return f 2^n as a float32 if it is a normal number; a smaller one is 0."""
     f, n = factor_and_exponent
     return f * i32((i32(max(n, f32(-127))) + i32(127)) << i32(23)).view(np.float32)
+
+
+@part
+def normal_times_two_to(factor_and_exponent):
+    """Return f 2^n as a float32 if f and the result are normal numbers, else any number."""
+    f, n = factor_and_exponent
+    return i32(f32(f).view(np.int32) + i32(i32(n) << i32(23))).view(np.float32)

@@ -15,11 +15,11 @@ from workbench.sparse_lp.loops_common import (
     f64,
     kernel,
     log2,
-    log2_single,
+    log2_normal,
+    normal_times_two_to,
     part,
     power,
     power_single,
-    times_two_to,
     u,
 )
 
@@ -27,8 +27,6 @@ sums_part = compiler(fastmath={"contract", "reassoc"}, forceinline=True)  # the 
 
 # Variants: the formula for the penalty and the slope of a weight.
 COUNT, ROOT, ABSOLUTE, SQUARE, POWER, SINGLE_POWER = 1, 2, 3, 4, 5, 6
-
-NEAR = f32(120)  # exponents of powers up to this, to the base 2, are within the range of float32
 
 
 @sums_part
@@ -51,22 +49,24 @@ def _add_powers(w, at, count, kind, p):
 
 @part
 def _powers_single(w, at, count, p, powers):
-    """Write float32 powers |w|^p; return whether one may be out of range. `p` is as in `power_single`."""
+    """Write float32 powers |w|^p, and zeros after them; return whether a size other than 0 is out of range."""
+    exponents, smallest, largest = p
     far = False
     for i in range(count):
         size = abs(w[at + i])
-        whole, fraction = log2_single(size)
-        factor, exponent = power_single(whole, fraction, p)
-        far |= (abs(exponent) > NEAR) & (size > f32(0))
-        power = f32(0) if size == f32(0) else times_two_to((factor, exponent))
-        powers[i] = power if size < f32(np.inf) else size  # an infinity or NaN
+        far |= ((size < smallest) & (size > f32(0))) | (not size <= largest)
+        whole, fraction = log2_normal(size)
+        power = normal_times_two_to(power_single(whole, fraction, exponents))
+        powers[i] = f32(0) if size == f32(0) else power
+    for i in range(count, u(TILE)):
+        powers[i] = f32(0)
     return far
 
 
 @sums_part
-def _sum_single(powers, count):
+def _sum_single(powers):
     total = 0.0
-    for i in range(count):
+    for i in range(u(TILE)):  # a constant: a loop of any length takes four times as long
         total += f64(powers[i])
     return total
 
@@ -83,7 +83,8 @@ def _keep_large(w, mask, at, count, threshold):
 def penalty(w, mask, kind, p, threshold, totals, start, stop):
     """Write the sum of |w|^p of each job to totals (jobs,), mark weights above the threshold, and zero the others.
 
-    `p` is a number, or for SINGLE_POWER four, see `power_single`.
+    `p` is a number. For SINGLE_POWER, it is the exponents of `power_single` and two sizes: a tile with a size that is
+    neither 0 nor between them is done in float64.
     """
     wide_vectors()
     step = u(64 // w.itemsize)
@@ -97,9 +98,9 @@ def penalty(w, mask, kind, p, threshold, totals, start, stop):
             count = min(u(TILE), end - at)
             if len(kind) == SINGLE_POWER:
                 if _powers_single(w, at, count, p, powers):
-                    total += _add_powers(w, at, count, kind, f64(p[0]) + f64(p[1]))
+                    total += _add_powers(w, at, count, kind, f64(p[0][0]) + f64(p[0][1]))
                 else:
-                    total += _sum_single(powers, count)
+                    total += _sum_single(powers)
             elif count == u(TILE):
                 total += _add_powers(w, at, u(TILE), kind, p)
             else:

@@ -118,7 +118,7 @@ def weight_histogram(weights: np.ndarray, sparsity_threshold: float = 0.1, *, ax
 def regularization_path(
     alphas: np.ndarray, weights: np.ndarray, alpha: float | None = None, *, names: Sequence[str] = (), ax: np.ndarray
 ) -> None:
-    """Draw the weights (alphas, features) along a path of strengths, and the number of non-zero ones; mark one alpha.
+    """Draw the weights (alphas, features) along a path of strengths, and how many are not zero; one alpha is marked.
 
     The largest weights are labelled if `names` is given. The title counts the weights at the path's nearest alpha.
     """
@@ -195,7 +195,7 @@ def touched_rows(
 def by_frequency(
     frequencies: np.ndarray, values: Mapping[str, np.ndarray], *, ylabel: str = "size of the row", ax: Axes
 ) -> None:
-    """Draw a value of each row against the frequency of its id; for many rows, draw the medians of groups as well."""
+    """Draw a value of each row against the frequency of its id; for many rows, the medians of groups as well."""
     many = len(frequencies) > MANY
     for i, (name, each) in enumerate(values.items()):
         look = {"linestyle": "", "marker": "os^Dv"[i % 5], "color": f"C{i}"}

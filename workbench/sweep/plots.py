@@ -44,7 +44,7 @@ def importance(shares: Mapping[str, float], name: str, *, ax: Axes) -> None:
 
 @drawing.plot(size=(7.2, 4.2))
 def response(points: Points, name: str, objective: int = 0, *, ax: Axes) -> None:
-    """Draw an objective against one parameter, with the spread of folds as bars, and mark the best trial."""
+    """Draw an objective against one parameter, with the spread of folds as bars, and the best trial marked."""
     axis, title = points.axis(name), points.objectives[objective].name
     _with_spread(ax, axis.places, points, objective)
     best = points.order(objective)[0]
@@ -106,7 +106,7 @@ def parallel_coordinates(points: Points, objective: int = 0, *, ax: Axes) -> Non
 
 @drawing.plot(size=(6.4, 4.8))
 def pareto_front(points: Points, *, ax: Axes) -> None:
-    """Draw two objectives against each other, and join the trials on the Pareto front."""
+    """Draw two objectives against each other, with the trials on the Pareto front joined."""
     front = points.front()
     first, second = points.objectives
     look = {"color": OTHER, "alpha": 0.45, "label": "trial", "rasterized": _are_many(points)}

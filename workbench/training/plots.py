@@ -120,7 +120,7 @@ def heat_map(
     measure: str = "loss",
     ax: Axes,
 ) -> None:
-    """Draw a loss over two hyperparameters called `rows` and `columns`, and mark the best cell; darker is better.
+    """Draw a loss over two hyperparameters called `rows` and `columns`, with the best cell marked; darker is better.
 
     `values` is (rows, columns), or (worlds, rows, columns), of which the mean over worlds is drawn. A cell is blank if
     the loss of a world is not finite. The title says whether the best cell lies at the edge of the grid.

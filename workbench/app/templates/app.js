@@ -72,10 +72,8 @@ class Figure {
     const reset = element("button", { type: "button", textContent: "Reset" });
     reset.addEventListener("click", () => this.go({ ...this.start }));
     const last = element("p", {}, ...(played ? [this.playButton(played, pace)] : []), reset);
-    node.querySelector(".controls")?.remove();
-    node.querySelectorAll(".lines, .message").forEach(old => old.remove());
-    node.prepend(element("div", { className: "controls" }, ...rows, last));
-    node.append(this.message, this.lines);
+    const panel = element("div", { className: "controls" }, ...rows, last);
+    node.replaceChildren(panel, element("div", { className: "view" }, this.picture, this.message), this.lines);
     node.classList.add("moves");
     const wanted = remembered(this.name, this.start);
     if (wanted) this.go(wanted);
