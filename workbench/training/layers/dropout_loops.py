@@ -3,7 +3,7 @@
 import numpy as np
 
 from workbench.philox import HALF, LOW
-from workbench.sparse_dropout.loops_common import TILE, Draw, kernel, u, u64
+from workbench.sparse_dropout.loops_common import JOB, TILE, Draw, kernel, u, u64
 from workbench.sparse_dropout.loops_dense import elements
 
 
@@ -16,6 +16,7 @@ def stacks(x, y, dropped, rows, ratios, scaled, scale, seeds, words):
     """
     n, period, one = u(x.shape[1]), u(rows.shape[1]), x.dtype.type(1)
     tiles = (n + u(TILE + 2)) // u(TILE)  # the first block may begin with 3 words of the world before
+    jobs = (tiles * u(TILE) + u(JOB - 1)) // u(JOB)
     marks, values = np.empty(tiles * u(TILE), np.bool_), np.empty(period + u(TILE), x.dtype)
     for w in range(u(x.shape[0])):
         for i in range(u(values.shape[0])):
@@ -26,7 +27,7 @@ def stacks(x, y, dropped, rows, ratios, scaled, scale, seeds, words):
         scales = (x.dtype.type(ratio if inside else 0.0), scale[w])
         draw = Draw(u64(np.ceil(ratio * 4294967296.0)), seeds[w] & LOW, seeds[w] >> HALF, start >> u64(2))
         shift = u(start & u64(3))
-        elements(x[w], y[w], marks, shift, values, period, (), scales, draw, u(0), tiles)
+        elements(x[w], y[w], values, scales, marks, shift, period, (), draw, u(0), jobs)
         for i in range(n):
             dropped[w, i] = marks[shift + i]
 
