@@ -56,6 +56,7 @@ def test_play_step_and_restart_move_the_epochs():
         assert made.wait(60)
         assert made._training.epoch == made.play.value == epoch
     move(made, 4)
+    assert made.wait(60, final=True)  # a draft trains fewer epochs
     assert np.array_equal(made._training.history().train_loss, losses)  # the same world begins anew
     move(made, playground.MOST_EPOCHS + 1)
     assert "epochs=501: must be a whole number from 0 to 500" in made.message

@@ -25,7 +25,7 @@ from workbench.training.penalties import LpProx
 
 TRAIN, VALIDATION, BATCH = 100, 300, 20  # examples
 PACE, MOST_EPOCHS = 2, 500  # epochs from one picture to the next while it plays, and the last epoch
-HASTE = 5  # epochs that are trained at most for a picture while a control moves; its title has the number
+HASTE = 3  # epochs that are trained at most for a picture while a control moves; its title has the number
 PIXELS, REACH = 60, 2.0  # a map has 60 x 60 pixels; the plane is shown from -2 to 2
 COLOURS = LinearSegmentedColormap.from_list("classes", ["#0072B2", "#FFFFFF", "#D55E00"]).with_extremes(bad="#D0D0D0")
 
@@ -224,6 +224,9 @@ def _plot_units(ax: Any, hidden: list[np.ndarray]) -> None:
         tiles[layer, :-2, :, :-2] = coarse / np.where(largest > 0, largest, 1)
     ends = (-0.5, width - 0.5, depth - 0.5, -0.5)
     ax.imshow(tiles.reshape(depth * size, width * size), cmap=COLOURS, vmin=-1, vmax=1, extent=ends)
+    ax.set_adjustable("datalim")  # the panel keeps its place, so that it need not be drawn anew as a whole
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
     ax.set_xticks(range(width), [str(unit + 1) for unit in range(width)])
     ax.set_yticks(range(depth), [str(layer + 1) for layer in range(depth)])
 
