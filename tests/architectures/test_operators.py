@@ -92,10 +92,9 @@ def test_new_memory_is_that_of_the_results_and_of_what_is_said_beside(name):
         "dropout, stored": MATRIX.nnz * (4 + 1 + 1) + 2 * (MATRIX.indices.nbytes + MATRIX.indptr.nbytes),
         # Marks, and the lengths once more.
         "segments": tiles(LENGTHS.size, 3) + LENGTHS.nbytes,
-        # Marks, and a byte for each length that is checked.
-        "items": tiles(VALUES.size, 9) + LENGTHS.size,
-        # The numbers copied, and sorted; three bytes each for the checks. The table is changed in place.
-        "rows": 2 * ROWS.nbytes + 3 * ROWS.size,
+        "items": tiles(VALUES.size, 9),
+        # The numbers copied, and sorted. The table is changed in place.
+        "rows": 2 * ROWS.nbytes,
     }.get(name, 0)
     assert counted(name).bytes_allocated == own + beside
 

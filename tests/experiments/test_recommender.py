@@ -9,6 +9,7 @@ from workbench.data.id_lists import make_id_lists
 from workbench.experiments import rare_rows, recommender, recommender_plots
 from workbench.experiments.recommender import GONE, MISSING, NOTHING, WITHOUT, Trained
 from workbench.sparse_lp import sparse_lp_regularizer
+from workbench.training import fit as fitting
 from workbench.training import network as networks
 from workbench.training.fit import fit
 from workbench.training.layers import EmbeddingBag
@@ -21,7 +22,7 @@ TINY = 11  # ids of each feature
 def small(monkeypatch):
     monkeypatch.setattr(recommender, "SIZES", {"train": 70, "validation": 50, "test": 60})
     monkeypatch.setattr(recommender, "TUNING", (7, 9))
-    caches = recommender.people, rare_rows.sizes  # which a test may replace
+    caches = recommender.people, rare_rows.sizes, rare_rows.uses  # which a test may replace
     for each in caches:
         each.cache_clear()
     yield
@@ -154,8 +155,7 @@ def test_uses_are_the_mean_number_of_batches_that_name_a_row(monkeypatch):
 
 
 def test_sizes_start_at_the_first_numbers():
-    none = rare_rows.sizes(rare_rows.NONE, 2.0, 0.0, 0.5, 1, TINY)
-    lazy = rare_rows.sizes(rare_rows.LAZY, 2.0, 0.1, 0.5, 1, TINY)
+    none, lazy, full = rare_rows.sizes(2.0, 0.1, 0.5, 1, TINY).values()
     network, data = recommender.recommender(TINY, start=0.5), recommender.people((1,), TINY)
     first = fit(network, data, Adagrad(0.1), epochs=0, seed=1).parameters
     assert none.shape == (7, 36)
@@ -163,6 +163,18 @@ def test_sizes_start_at_the_first_numbers():
     unused = rare_rows.uses(1, TINY) == 0
     np.testing.assert_array_equal(lazy[:, unused], none[:, unused])
     assert (lazy[-1] < none[-1]).mean() > 0.5
+    assert (full[-1] < none[-1]).all()
+
+
+@pytest.mark.parametrize("group", [1, 1 << 25], ids=["worlds apart", "worlds together"])
+def test_sizes_are_those_of_methods_trained_alone(monkeypatch, group):
+    monkeypatch.setattr(fitting, "GROUP_BYTES", group)
+    network, data = recommender.recommender(TINY, start=1.0), recommender.people((1,), TINY)
+    found = rare_rows.sizes(1.0, 0.02, 1.0, 1, TINY)
+    for method in rare_rows.METHODS:
+        options = {**rare_rows.OPTIONS, "evaluate_every": 0, "penalties": rare_rows.penalty(method, 0.02, 1.0)}
+        alone = fit(network, data, Adagrad(0.2), seed=1, **options).parameters[1]["weight"][0]
+        assert found[method][-1].tolist() == np.sqrt(np.square(alone).mean(axis=1)).tolist(), method
 
 
 def test_rows_are_removed_by_norm_or_by_use():
@@ -227,7 +239,8 @@ def test_pictures(monkeypatch):
     np.testing.assert_allclose(right.lines[0].get_ydata(), 0.1)
     monkeypatch.setattr(rare_rows, "uses", lambda seed: np.array([0, 0, 1, 2, 5, 8, 20.0]))
     shrunk = {rare_rows.NONE: 2.0, rare_rows.LAZY: 1.0, rare_rows.FULL: 0.5}
-    monkeypatch.setattr(rare_rows, "sizes", lambda method, *_: shrunk[method] * np.arange(1, 15.0).reshape(2, 7))
+    rows = np.arange(1, 15.0).reshape(2, 7)
+    monkeypatch.setattr(rare_rows, "sizes", lambda *_: {method: size * rows for method, size in shrunk.items()})
     ax = recommender_plots.rows_by_use(2.0, 0.1, 1)
     assert [line.get_ydata().tolist() for line in ax.lines[:2]] == [[0.5] * 6, [0.25] * 6]
     courses = {title: {"by norm": np.array([[1.0] * 8 + [2], [1] * 8 + [4]])} for title in ("a", "b")}

@@ -483,3 +483,15 @@ def test_images_are_flattened():
     assert history.predict(rng.normal(size=(1, 5, 2, 3))).shape == (1, 5, 2)
     with pytest.raises(ValueError, match=r"^network\[0\]: Dense takes examples with one axis, got shape \(\)"):
         fit([Dense(2)], as_data(rng.normal(size=(8, 4)), np.arange(8) % 2), SGD(0.1), epochs=1).predict(np.ones((1, 4)))
+
+
+def test_threads_share_the_worlds_only_if_each_has_enough_to_do(monkeypatch):
+    monkeypatch.setenv("WORKBENCH_NUM_THREADS", "3")
+
+    def groups():
+        training = fitting.Training(NETWORK, clouds(5), Adam(0.1), epochs=1, batch=8, seed=range(5))
+        return [group.worlds for group in training._groups]
+
+    assert groups() == [slice(0, 5)]
+    monkeypatch.setattr(fitting, "THREAD_BYTES", 1)
+    assert groups() == [slice(0, 1), slice(1, 3), slice(3, 5)]

@@ -113,27 +113,45 @@ def regularized(
     return train(build, grid, seeds, vocabulary)
 
 
+class EachMethod(RowRegularizer):
+    """Apply each of METHODS to a world of its own."""
+
+    def start(self, parameters: Network) -> State:
+        return super().start(parameters) | {"method": np.arange(len(METHODS))}
+
+    def add_gradient(self, parameters: Network, gradients: Network, progress: float, state: State) -> None:
+        super().add_gradient(parameters, gradients, progress, state)
+        for touched in state["touched"]:
+            touched[state["method"] == METHODS.index(NONE)] = False
+            touched[state["method"] == METHODS.index(FULL)] = True
+
+
 @functools.lru_cache(64)
 def sizes(
-    method: str, p: float, reg_lambda: float, start: float = 1.0, seed: int = 0, vocabulary: int = VOCABULARY
-) -> np.ndarray:
-    """Return the root mean square of each row's numbers after 0, 1, ... epochs, (epochs + 1, rows), in one world."""
+    p: float, reg_lambda: float, start: float = 1.0, seed: int = 0, vocabulary: int = VOCABULARY
+) -> dict[str, np.ndarray]:
+    """Return the root mean square of each row's numbers after 0, 1, ... epochs, (epochs + 1, rows), for each method.
+
+    The methods are trained beside one another, each on the world of `seed`.
+    """
     found: list[np.ndarray] = []
 
     def keep(training: Training) -> None:
-        found.append(np.sqrt(np.square(training.parameters[TABLE]["weight"][0]).mean(axis=1)))
+        found.append(np.sqrt(np.square(training.parameters[TABLE]["weight"]).mean(axis=2)))
 
-    options = {**OPTIONS, "evaluate_every": 0, "penalties": penalty(method, reg_lambda, p)}
+    seeds = (seed,) * len(METHODS)
+    options = {**OPTIONS, "evaluate_every": 0, "penalties": [EachMethod(reg_lambda, p, layers=(TABLE,))]}
     training = Training(
-        recommender(vocabulary, start=start), people((seed,), vocabulary), _adagrad(start), seed=seed, **options
+        recommender(vocabulary, start=start), people(seeds, vocabulary), _adagrad(start), seed=seeds, **options
     )
     keep(training)
     while not training.done:
         training.run_epoch()
         keep(training)
-    return np.stack(found)
+    return dict(zip(METHODS, np.stack(found, axis=1), strict=True))
 
 
+@functools.lru_cache(8)
 def uses(seed: int = 0, vocabulary: int = VOCABULARY) -> np.ndarray:
     """Return the mean number of batches of an epoch that name each row, (rows,)."""
     data = people((seed,), vocabulary)

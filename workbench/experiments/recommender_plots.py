@@ -43,15 +43,12 @@ def rows_by_use(p: float, reg_lambda: float, epochs: int, start: float = 1.0, se
 
     A dot is the median of the rows of its group.
     """
-    none, lazy, full = (
-        rare_rows.sizes(method, p if method != rare_rows.NONE else 2.0, _strength(method, reg_lambda), start, seed)
-        for method in rare_rows.METHODS
-    )
+    sizes = rare_rows.sizes(p, reg_lambda, start, seed)
     uses = rare_rows.uses(seed)
     group = np.where(uses == 0, 0, np.digitize(uses, EDGES, right=True) + 1)
     places = np.arange(len(LABELS))
-    for name, sizes, colour in ((rare_rows.LAZY, lazy, LAZY), (rare_rows.FULL, full, FULL)):
-        ratios = sizes[epochs] / none[epochs]
+    for name, colour in ((rare_rows.LAZY, LAZY), (rare_rows.FULL, FULL)):
+        ratios = sizes[name][epochs] / sizes[rare_rows.NONE][epochs]
         medians = [np.median(ratios[group == place]) if np.any(group == place) else np.nan for place in places]
         drawing.line(ax, name, places, medians, color=colour, marker="o", label=name)
     drawing.line(ax, "no penalty", places[[0, -1]], [1, 1], color=GREY, linestyle="--", label="no penalty")
@@ -59,10 +56,6 @@ def rows_by_use(p: float, reg_lambda: float, epochs: int, start: float = 1.0, se
     drawing.label(ax, title, "batches of an epoch that name the row", "size over that without penalty", ylim=(0, 1.3))
     ax.set_xticks(places, LABELS)
     drawing.legend(ax, loc="upper center", ncols=3)
-
-
-def _strength(method: str, reg_lambda: float) -> float:
-    return 0.0 if method == rare_rows.NONE else reg_lambda
 
 
 @drawing.plot(1, 2, (9.6, 3.8))

@@ -30,6 +30,8 @@ from workbench.training.stopping import EarlyStopping, Watch
 
 # Weights and activations of a group, at most: smaller groups start more loops, which nearer caches do not repay.
 GROUP_BYTES = 1 << 25
+# The same for a thread, at least: with less, threads wait for one another's Python longer than they compute.
+THREAD_BYTES = 1 << 21
 SETTINGS = re.compile(
     r"optimizer/(learning_rate|weight_decay)|penalties/\d+/(weight|threshold|sparsity|l1_ratio|radius)|\d+/(ratio|strength|alpha)"
 )
@@ -222,12 +224,13 @@ class Training:
             raise ValueError(f"early_stopping: start has not the weights of its best epochs, {self.watch.best_epoch}")
 
     def _shares(self) -> list[slice]:
-        """Return the groups of worlds: of limited size, and at least one for each thread."""
+        """Return the groups of worlds: of limited size, and one for each thread that has enough to do."""
         activations = sum(int(np.prod(shape)) for shape in networks.shapes(self.network, self._inputs.shape[1:]))
         worlds = len(self.seeds)
         weights = sum(array.nbytes for array in trees.leaves(self.parameters)) // worlds
-        bytes_of_one = 4 * weights + 2 * activations * self.batch * self.dtype.itemsize
-        groups = min(worlds, max(parallel.available_threads(), -(-worlds * bytes_of_one // GROUP_BYTES)))
+        size = worlds * (4 * weights + 2 * activations * self.batch * self.dtype.itemsize)
+        threads = min(parallel.available_threads(), max(1, size // THREAD_BYTES))
+        groups = min(worlds, max(threads, -(-size // GROUP_BYTES)))
         ends = [worlds * group // groups for group in range(groups + 1)]
         return [slice(*ends[group : group + 2]) for group in range(groups)]
 
