@@ -249,8 +249,16 @@ def test_a_wrong_setting_is_refused(setting, monkeypatch):
     assert repr(setting) in str(raised.value)
 
 
+@pytest.fixture
+def heard():
+    """Let an interrupt be heard, which a shell tells what it starts in the background to ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_an_interrupt_ends_a_long_call_soon_and_nothing_is_done_afterwards(threads):
+def test_an_interrupt_ends_a_long_call_soon_and_nothing_is_done_afterwards(threads, heard):
     # 1000 jobs of 2 to 10 ms, in few ranges; 16 of them are the first piece. Like a kernel, the work hears no signal.
     begun, done, hash_long = [], [], functools.partial(hashlib.pbkdf2_hmac, "sha256", b"", b"")
 
