@@ -1,6 +1,7 @@
 """Load Numba with everything that a first call needs, in less time than that call would take for it.
 
-Importing this module changes nothing that Numba does. If a later Numba loads in another way, only time is lost.
+Importing this module changes one thing that Numba does: it does not tell `coverage` which lines it has compiled, unless
+that is loaded before. If a later Numba loads in another way, only time is lost.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ def _hidden(package: str) -> Iterator[None]:
 _collecting = gc.isenabled()
 gc.disable()  # there are hundreds of thousands of new objects, all needed: looking for garbage among them takes long
 try:
-    with _hidden("coverage"):  # nobody measures it now: to load it takes a fourth of Numba's time
+    with _hidden("coverage"):  # nobody measures it now, and to load it takes long
         import numba  # noqa: F401
     from numba.core.compiler_lock import global_compiler_lock
 
