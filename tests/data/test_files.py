@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet, table
 
-from workbench.data.files import read_images, read_npz, read_table
+from workbench.data.files import image_pixels, read_images, read_npz, read_table
 
 CSV = b"width,kind,height,year\n1.5,pear,-2,2001\n\n2,apple,3e1,2002\n0.25,pear,4,2001\n"
 FOUR, ONES = np.arange(4.0)[:, None], np.array([0, 0, 1, 1])
@@ -45,7 +45,7 @@ def test_a_table_becomes_features_and_sorted_classes(write, tmp_path):
     ("content", "target", "options", "words"),
     [
         (CSV, "colour", {}, "t.csv: has no column 'colour'; its columns are 'width', 'kind', 'height', 'year'"),
-        (CSV, "year", {}, "column 'kind', row 1: 'pear' is no finite number; leave the row out"),
+        (CSV, "year", {}, "column 'kind', row 1: 'pear' is no finite number; leave out the row"),
         (CSV, "width", {"columns": ["height"]}, "'width' has 3 classes in 3 rows; is it a number"),
         (b"a,b\n1,x\n,y\n3,x\n", "b", {}, "column 'a', row 2: None is no finite number"),
         (b"a,b\n1,x\n2,y\ninf,x\n", "b", {}, "column 'a', row 3: inf"),
@@ -54,8 +54,11 @@ def test_a_table_becomes_features_and_sorted_classes(write, tmp_path):
         (b"a,b\n1,x\n2\n3,x\n", "b", {}, "t.csv: CSV parse error: .*got 1"),
         (b"a,a,b\n1,2,x\n2,3,y\n", "b", {}, "t.csv: has the column 'a' twice"),
         (b"a,b\n1,x\n2,x\n", "b", {}, "t.csv: y: all are of class 'x'"),
-        (b"a,b\n", "b", {}, "t.csv: is empty"),
-        (b"b\nx\ny\n", "b", {}, "t.csv: is empty; it must have a row for each example, and columns beside"),
+        (b"a,b\n", "b", {}, "t.csv: has no rows"),
+        (b"b\nx\ny\n", "b", {}, "t.csv: has no rows, or no columns beside the target; it must have"),
+        (b"a;b\n1,5;x\n2,5;y\n", "b", {}, "t.csv: has semicolons or tabs between columns; write commas"),
+        (b"a\tb\n1\tx\n2\ty\n", "b", {}, "t.csv: has semicolons or tabs"),
+        (b"gr\xf6\xdfe,b\n1,x\n2,y\n3,x\n", "b", {}, "t.csv: is not text in UTF-8 .*; save it so"),
         (b"", "b", {}, "t.csv: .*[Ee]mpty"),
         (CSV, "width", {"columns": ["height", "width"]}, "the target 'width' cannot be a feature, too"),
     ],
@@ -119,6 +122,14 @@ def test_a_folder_of_images_becomes_numbers_from_0_to_1(write, tmp_path):
     np.testing.assert_allclose(found.x[:, :, 1, 3], [[0, 0, 0.4], [1, 1, 1], [1, 0.2, 0]])
     grey = read_images(tmp_path, grey=True).x
     np.testing.assert_allclose(grey[2], np.full((1, 2, 4), (299 * 255 + 587 * 51) / 255000), atol=1 / 255)
+
+
+def test_an_image_that_a_telephone_has_stored_lying_is_turned(tmp_path):
+    image, exif = Image.new("RGB", (30, 20)), Image.Exif()
+    image.paste((255, 255, 255), (0, 0, 15, 20))  # white at the left, which is above once it is turned
+    exif[0x112] = 6  # the tag Orientation: turn to the right
+    image.save(tmp_path / "lying.png", exif=exif)
+    assert image_pixels(tmp_path / "lying.png", "L")[0].tolist() == [[1] * 20] * 15 + [[0] * 20] * 15
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ def write(tmp_path, monkeypatch):
 
     def written(name, content):
         if isinstance(content, dict):
-            np.savez_compressed(tmp_path / name, **content)
+            with open(tmp_path / name, "wb") as file:  # a name that ends in .NPZ would get another ending
+                np.savez_compressed(file, **content)
         elif isinstance(content, bytes):
             (tmp_path / name).write_bytes(content)
         elif isinstance(content, np.ndarray):
@@ -63,7 +64,9 @@ LISTS = [[62, 80, 5], [], [5], [2**62, 1]]
         ("l.csv", f"who,ids\na,62 80 5\nb,\nc,5\nd,{2**62} 1\n".encode()),
         ("l.csv", f"ids\n62 80 5\n\n5\n{2**62} 1\n".encode()),
         ("l.parquet", table({"ids": array(LISTS, list_(int64()))})),
+        ("L.PARQUET", table({"ids": array(LISTS, list_(int64()))})),
         ("l.npz", {"values": np.array([62, 80, 5, 5, 2**62, 1]), "lengths": np.array([3, 0, 1, 2])}),
+        ("L.NPZ", {"values": np.array([62, 80, 5, 5, 2**62, 1]), "lengths": np.array([3, 0, 1, 2])}),
     ],
 )
 def test_lists_of_ids_come_from_three_kinds_of_file(write, capsys, name, content):
@@ -122,7 +125,10 @@ def test_a_table_for_linear_models_is_centred_and_scaled(write):
     np.testing.assert_allclose(found.y, [-root, 0, root], atol=1e-12)
     two = own.linear(write("k.csv", b"a,kind\n1,u\n3,v\n5,u\n"))
     assert (two.loss, two.y.tolist(), two.names) == ("logistic", [-1, 1, -1], ("a",))
-    assert own.linear(write("k.npz", {"x": np.eye(3), "y": np.arange(3.0)})).names == ("0", "1", "2")
+    for name in ("k.npz", "K.NPZ"):
+        assert own.linear(write(name, {"x": np.eye(3), "y": np.arange(3.0)})).names == ("0", "1", "2")
+    large = table({"a": [0.5, 1.5, 4.0], "y": [1.5, 2.5, 3.0]})
+    assert own.linear(write("K.PARQUET", large)).names == ("a",)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +139,8 @@ def test_a_table_for_linear_models_is_centred_and_scaled(write):
         ("t.csv", CSV, None, "column 'kind', row 1: 'u' is no finite number"),
         ("t.csv", b"a,a\n1,2\n", None, r"t\.csv: has the column 'a' twice"),
         ("t.csv", b"", None, r"t\.csv: .*[Ee]mpty"),
+        ("t.csv", b"a;y\n1,5;2\n2,5;3\n", None, r"t\.csv: has semicolons or tabs"),
+        ("T.NPZ", {"x": np.zeros((3, 4_000_000)), "y": np.ones(3)}, None, r"T\.NPZ: holds 1\.2e\+07 numbers"),
         ("t.csv", b"a,k\n1,u\n2,v\n3,u\n", False, "'k' has 2 classes; this notebook needs numbers to predict"),
         ("t.csv", b"a,k\n1,1.5\n2,2\n", True, "'k' has numbers to predict; this notebook needs text"),
         ("t.csv", b"a,k\n1,u\n2,v\n3,w\n4,u\n5,v\n6,w\n", None, r"t\.csv: has 3 classes, .* must have two classes"),

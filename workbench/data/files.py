@@ -30,7 +30,11 @@ def read_table(
     with naming_the_extra():
         from pyarrow import csv, parquet
     with naming(path):
-        found = (parquet.read_table if Path(path).suffix == ".parquet" else csv.read_csv)(path)
+        if Path(path).suffix.lower() == ".parquet":
+            found = parquet.read_table(path)
+        else:
+            check_commas(path)
+            found = csv.read_csv(path)
         if twice := [name for name in found.column_names if found.column_names.count(name) > 1]:
             raise ValueError(f"has the column {twice[0]!r} twice; rename one")
         table = found.to_pydict()
@@ -40,7 +44,7 @@ def read_table(
         if target in columns:
             raise ValueError(f"columns={list(columns)}: the target {target!r} cannot be a feature, too")
         if not names or not table[target]:
-            raise ValueError("is empty; it must have a row for each example, and columns beside the target")
+            raise ValueError("has no rows, or no columns beside the target; it must have a row for each example")
         x = np.stack([_numbers(name, table[name]) for name in names], axis=1)
         y, classes = (_numbers(target, table[target]), ()) if regression else _labels(target, table[target])
         groups = np.unique(list(map(str, table[group])), return_inverse=True)[1] if group else None
@@ -98,15 +102,25 @@ def naming(path: str | Path) -> Iterator[None]:
     """Put the file's name in front of what a ValueError, or an error of a damaged archive, says."""
     try:
         yield
+    except UnicodeDecodeError as problem:
+        raise ValueError(f"{path}: is not text in UTF-8 ({problem.reason}); save it so") from problem
     except (ValueError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as problem:
         raise ValueError(f"{path}: {problem}") from problem
+
+
+def check_commas(path: str | Path) -> None:
+    """Raise ValueError for a CSV file whose first line has semicolons or tabs, and no commas, between columns."""
+    with open(path, "rb") as file:
+        first = file.readline(1_000_000)
+    if b"," not in first and (b";" in first or b"\t" in first):
+        raise ValueError("has semicolons or tabs between columns; write commas there, and points in numbers, as in 0.5")
 
 
 def _numbers(name: str, values: Sequence[Any]) -> np.ndarray:
     found = np.array([value if isinstance(value, numbers.Real) else np.nan for value in values], np.float64)
     if not np.isfinite(found).all():
         row = int(np.argmin(np.isfinite(found)))
-        words = "leave the row out, fill in a number, or choose other `columns`"
+        words = "leave out the row or the column, or fill in a number"
         raise ValueError(f"column {name!r}, row {row + 1}: {values[row]!r} is no finite number; {words}")
     return found
 
@@ -131,12 +145,13 @@ def _array(archive: Any, name: str) -> np.ndarray:
 def image_pixels(file: Path, mode: str) -> np.ndarray:
     """Return an image as numbers in [0, 1], shape (1, rows, columns) in mode "L", (3, rows, columns) in "RGB"."""
     with naming_the_extra():
-        from PIL import Image
+        from PIL import Image, ImageOps
     try:
         with Image.open(file) as image:
             if image.mode not in MODES:
                 raise ValueError(f"its mode is {image.mode}, not one of {', '.join(MODES)}")
-            pixels = np.asarray(image.convert(mode), np.float32) / 255
+            upright = ImageOps.exif_transpose(image)  # a telephone stores a picture lying, and says so
+            pixels = np.asarray(upright.convert(mode), np.float32) / 255
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
         raise ValueError(f"{file}: cannot be read as an image: {problem}; remove it, or convert it to RGB") from problem
     return np.moveaxis(np.atleast_3d(pixels), 2, 0)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from workbench.data.files import image_pixels, naming, read_npz, read_table
+from workbench.data.files import check_commas, image_pixels, naming, read_npz, read_table
 from workbench.data.photographs import shrunk
 from workbench.data.real_data import DataSet
 from workbench.data.splits import Dataset
@@ -75,7 +75,7 @@ def id_lists(path: str) -> Lists:
     """
     file = _file(path, TABLES)
     with naming(file.name):
-        lists = _lists_of_arrays(file) if file.suffix == ".npz" else _lists_of_column(file)
+        lists = _lists_of_arrays(file) if file.suffix.lower() == ".npz" else _lists_of_column(file)
         if not any(lists):
             raise ValueError("has no ids; give at least one list that is not empty")
         values = np.array([each for ids in lists for each in ids], np.int64)
@@ -99,7 +99,7 @@ def table(path: str, *, classes: bool | None = None) -> Dataset:
             what is needed.
     """
     file = _file(path, TABLES)
-    if file.suffix == ".npz":
+    if file.suffix.lower() == ".npz":
         found = read_npz(file)
         target = "y"
     else:
@@ -133,7 +133,7 @@ def linear(path: str, *, classes: bool | None = None) -> DataSet:
     spread = X.std(axis=0)
     X = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1)
     file = _file(path, TABLES)
-    columns, target = _columns(file)[:2] if file.suffix != ".npz" else (list(map(str, range(X.shape[1]))), "")
+    columns, target = _columns(file)[:2] if file.suffix.lower() != ".npz" else (list(map(str, range(X.shape[1]))), "")
     names = tuple(each for each in columns if each != target)
     if found.classes:
         return DataSet(X, 2 * y - 1, "logistic", names, name)
@@ -177,10 +177,10 @@ def _file(path: str, kinds: Sequence[str]) -> Path:
 
 def _numbers_inside(file: Path) -> int:
     """Return about how many numbers a compressed file holds once it is unpacked, without unpacking it."""
-    if file.suffix == ".npz" and zipfile.is_zipfile(file):
+    if file.suffix.lower() == ".npz" and zipfile.is_zipfile(file):
         with naming(file.name), zipfile.ZipFile(file) as archive:
             return sum(each.file_size for each in archive.infolist()) // 8
-    if file.suffix != ".parquet":
+    if file.suffix.lower() != ".parquet":
         return 0
     with naming_the_extra():
         from pyarrow import parquet
@@ -194,9 +194,10 @@ def _columns(file: Path) -> tuple[list[str], str, bool]:
     """Return a table's columns, the name of its target, and whether that holds numbers."""
     with naming_the_extra():
         from pyarrow import csv, parquet, types
-    if file.suffix == ".parquet":
+    if file.suffix.lower() == ".parquet":
         schema = parquet.read_schema(file)
     else:
+        check_commas(file)
         with csv.open_csv(file) as reader:
             schema = reader.schema
     names = list(schema.names)
@@ -226,7 +227,7 @@ def _lists_of_arrays(file: Path) -> list[list[int]]:
 def _lists_of_column(file: Path) -> list[list[int]]:
     with naming_the_extra():
         from pyarrow import csv, parquet, string
-    if file.suffix == ".parquet":
+    if file.suffix.lower() == ".parquet":
         found = parquet.read_table(file)
     else:
         as_text = csv.ConvertOptions(column_types={"ids": string()})
