@@ -178,15 +178,21 @@ def test_a_notebook_that_cannot_be_read_costs_its_own_row(handout, tmp_path, no_
     (tmp_path / "kim").mkdir()
     (tmp_path / "kim" / "task (1).ipynb").write_text("{}")
     (tmp_path / "kim" / "other.ipynb").write_text("{}")
+    for name, file in (("lea", "Task.ipynb"), ("max", "task.ipynb.txt")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text("{}")
     rows = {row.student: row for row in grade(tmp_path, handout[0] / "teacher" / "answers.json")}
     assert rows["kim"].notes == ["task is missing; 'task (1).ipynb' is there: rename it"]
-    assert rows["ann"].scores == {("task", "2"): 1.0, ("task", "3"): ""}
+    assert rows["lea"].notes == ["task is missing; 'Task.ipynb' is there: rename it"]
+    assert rows["max"].notes == ["task is missing; 'task.ipynb.txt' is there: rename it"]
+    assert (rows["ann"].scores, rows["ann"].notes) == ({("task", "2"): 1.0, ("task", "3"): ""}, [])
     assert rows["ida"].notes == ["task is a link to another file, which may be somebody else's"]
     assert rows["jon"].notes == ["task is missing"]
     for name in ("bob", "cleo", "dan", "eve"):
         assert rows[name].notes[0].startswith("notebook task: is not a Jupyter notebook"), name
     assert (rows["fay"].notes, rows["gil"].notes) == (["task is missing"], ["task is there 2 times; keep one"])
     assert rows["hal"].scores == {("task", "2"): "", ("task", "3"): ""}
+    assert rows["hal"].notes == [f"task: the cell for the answer to exercise {each} is not there" for each in (2, 3)]
 
 
 def test_a_run_computes_answers_and_survives_what_students_write(handout, tmp_path):
@@ -260,15 +266,19 @@ def test_the_commands_write_and_refuse(handout, tmp_path, monkeypatch, no_proces
     answered(handout, tmp_path / "in" / "ann", "144")
     file = str(handout[0] / "teacher" / "answers.json")
     given = run.invoke(app, ["grade", "in", "--answers", file, "--output", "t.csv"])
-    assert (given.exit_code, given.output) == (0, "t.csv: 1 students\n")
+    assert (given.exit_code, given.output) == (0, "t.csv: 1 student\n")
     assert Path("t.csv").read_text() == "student,task 2,task 3,sum,notes\nann,1,,1,\n"
     again = run.invoke(app, ["grade", "in", "--answers", file, "--output", "t.csv"])
     assert again.output == given.output  # the same table is not kept
     for number in (1, 2):
         Path("t.csv").write_text(f"by hand {number}")
         again = run.invoke(app, ["grade", "in", "--answers", file, "--output", "t.csv"])
-        assert again.output == f"t.csv: 1 students; the table before is t-{number}.csv now\n"
+        assert again.output == f"t.csv: 1 student; the table before is t-{number}.csv now\n"
     assert [Path(f"t-{number}.csv").read_text() for number in (1, 2)] == ["by hand 1", "by hand 2"]
+    (tmp_path / "in" / "bob.zip").write_bytes(b"")
+    given = run.invoke(app, ["grade", "in", "--answers", file, "--output", "t.csv"])
+    assert given.stdout == "t.csv: 1 student\n"
+    assert " ".join(given.stderr.split()) == "not read: in/bob.zip; put it, unpacked, in a folder for its student"
     for words in (["grade", "in"], ["grade", "in", "--answers", file, "--timeout", "0"], ["handout"], ["cite", "in"]):
         assert run.invoke(app, words).exit_code == 2, words
     cited = run.invoke(app, ["cite"])

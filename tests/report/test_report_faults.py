@@ -139,7 +139,7 @@ def test_save_keeps_a_change_that_was_made_while_the_notebook_ran(executed, tmp_
     assert nbformat.read(other, as_version=4).cells[0].outputs[0].text == "shown"
 
 
-@pytest.mark.filterwarnings("ignore:Cell is missing an id")
+@pytest.mark.filterwarnings("error:Cell is missing an id")
 def test_save_keeps_links_and_permissions(executed, tmp_path):
     real = build(tmp_path / "elsewhere" / "real.ipynb", "x = 1")
     real.chmod(0o640)

@@ -140,7 +140,10 @@ def _row(student: Path, known: Answers, session: str, timeout: float | None) -> 
         except NotebookError as problem:
             row.notes.append(" ".join(str(problem).split()))
             continue
+        cells = set(map(grade_id, notebook.cells))
         for each in exercises:
+            if each["name"] + ANSWER not in cells:
+                row.notes.append(f"{name}: the cell for the answer to exercise {each['exercise']} is not there")
             row.scores[name, each["exercise"]] = _score(given.get(each["name"], []), each)
     return row
 
@@ -151,8 +154,9 @@ def _read(student: Path, name: str) -> NotebookNode:
     paths = sorted(path for path in all_paths if path.name == f"{name}.ipynb")
     if any(path.is_symlink() for path in paths):
         raise NotebookError(f"{name} is a link to another file, which may be somebody else's")
-    if not paths:
-        alike = sorted(path.name for path in all_paths if path.name.startswith(name))  # a browser adds " (1)"
+    if not paths:  # a browser adds " (1)" or ".txt"
+        found = (path.name for path in student.rglob("*") if path.is_file())
+        alike = sorted(each for each in found if each.lower().startswith(name.lower()))
         raise NotebookError(f"{name} is missing" + (f"; {alike[0]!r} is there: rename it" if alike else ""))
     if len(paths) > 1:
         raise NotebookError(f"{name} is there {len(paths)} times; keep one")

@@ -1,6 +1,7 @@
 """Read notebook files, and clean notebooks of everything that changes from run to run."""
 
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,9 @@ def load(path: Path) -> "NotebookNode":
     """Read a Python notebook in format 4; raise NotebookError if the file is not one or cannot be read."""
     import nbformat
     import papermill  # noqa: F401 - workers need it, so its absence is noticed before any starts
+    from nbformat.warnings import MissingIDFieldWarning
 
+    warnings.simplefilter("ignore", MissingIDFieldWarning)  # it names no file, and cells without an id do no harm
     try:
         if not path.is_file():
             raise NotebookError(f"notebook {str(path)!r}: {'is not a file' if path.exists() else 'does not exist'}")
