@@ -170,7 +170,8 @@ def grade(
     with refusals():
         rows = grading.grade(folder, answers, run=run, jobs=jobs, timeout=timeout)
         kept = grading.write_table(rows, grading.read_answers(answers), output)
-    print(f"{output}: {len(rows)} student{'s' * (len(rows) != 1)}" + (f"; the table before is {kept} now" if kept else ""))
+    students = f"{len(rows)} student{'s' * (len(rows) != 1)}"
+    print(f"{output}: {students}" + (f"; the table before is {kept} now" if kept else ""))
     for beside in sorted(each for kind in ("ipynb", "zip") for each in folder.glob(f"[!.]*.{kind}") if each.is_file()):
         say("not read:", f"{beside}; put it, unpacked, in a folder for its student")
 

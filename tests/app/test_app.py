@@ -35,7 +35,7 @@ from workbench.operator import Arg
 ARGS = (
     Arg("height", float, 2.0, "how high the line is", low=0.0, high=10.0),
     Arg("rate", float, 0.1, "how fast", low=0.01, high=1.0, scale="log"),
-    Arg("step", int, 1, "moment", low=0, high=3),
+    Arg("step", int, 1, "moment", low=0, high=9),
     Arg("kind", str, "up", "which way", choices=("up", "down")),
     Arg("shown", bool, True, "whether it is drawn"),
 )
@@ -152,7 +152,7 @@ def test_the_controls_are_those_of_the_explorer(address):
         "value": 2.0,
     }
     assert (rate["kind"], rate["low"], rate["high"]) == ("log", -2.0, 0.0)
-    assert (step["kind"], step["high"], step["value"]) == ("whole", 3, 1)
+    assert (step["kind"], step["high"], step["value"]) == ("whole", 9, 1)
     assert (kind["kind"], kind["options"], shown["kind"], shown["value"]) == ("choice", ["up", "down"], "box", True)
 
 
@@ -302,6 +302,52 @@ def test_on_a_small_screen_the_picture_is_seen_with_each_control(address, chromi
     chromium.screen(1200, 900, dark=False)
 
 
+def test_a_visitor_comes_by_a_link_on_another_page(address, chromium):
+    """With the token when it comes first, and without it later; the host "localhost" is another site to a browser."""
+    for path in ("/?token=my%3B%20secret", f"/a{HASH}?height=3"):
+        chromium.load(address.replace("127.0.0.1", "localhost") + "/nothing")
+        chromium.run("location.assign(arguments[0])", address + path)
+        wait_for(chromium, "return [location.host, location.search]", [address.partition("//")[2], ""])
+        wait_for(chromium, "return document.querySelectorAll('main').length", 1)
+
+
+PLAYS = """
+window.asked = [];
+const real = window.fetch;
+window.fetch = async (path, options = {}) => {
+  if (!path.endsWith("/frame")) return real(path, options);
+  asked.push([JSON.parse(options.body).values.step, Date.now()]);
+  await new Promise(done => setTimeout(done, asked.length === 1 ? 300 : 0));
+  if (window.dead) return new Response('{"gone": "The kernel has stopped."}', { status: 503 });
+  return new Response('{"image": "data:,", "alt": "", "lines": []}');
+};
+window.button = name => [...document.querySelectorAll("figure button")].find(each => each.textContent === name);
+"""
+STEP = "return document.querySelectorAll('figure input[type=range]')[2].value"
+
+
+def test_what_plays_stops_at_a_reset_and_when_the_kernel_has_gone(address, chromium):
+    for ending in ("button('Reset').click()", "window.dead = true"):
+        chromium.load(f"{address}/b")
+        chromium.load(f"{address}/a")
+        wait_for(chromium, STATE, ["2", "saved", "plot(height=2.0, kind='up')", "", ""])
+        chromium.run(f"{PLAYS} button('Play').click(); {ending}")
+        wait_for(chromium, "return !!button('Play')", True)
+        assert chromium.run("return new Promise(done => setTimeout(() => done(asked.length), 700))") <= 3
+        assert chromium.run(STEP) == ("1" if "Reset" in ending else "2")
+
+
+def test_play_pause_and_play_while_a_picture_is_drawn_play_once(address, chromium):
+    chromium.load(f"{address}/b")
+    chromium.load(f"{address}/a")
+    wait_for(chromium, STATE, ["2", "saved", "plot(height=2.0, kind='up')", "", ""])
+    chromium.run(f"{PLAYS} button('Play').click(); button('Pause').click(); button('Play').click()")
+    wait_for(chromium, "return !!button('Play')", True)
+    steps, times = zip(*chromium.run("return asked.slice(0, 8)"), strict=True)
+    assert steps == (2, 3, 4, 5, 6, 7, 8, 9)
+    assert min(np.diff(times[2:])) > 100  # one picture a beat: two that play would ask at the same time
+
+
 @pytest.mark.parametrize("path", ["/", "/a", "/own"])
 def test_axe_finds_nothing_serious_in_the_application(address, chromium, path):
     chromium.errors()  # of the tests before
@@ -383,6 +429,13 @@ def test_a_notebook_that_cannot_be_shown_is_refused(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
     assert "is not a Jupyter notebook" in done.stderr
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/a/", "/a/b/c", "//a"])
+def test_an_address_without_a_page_says_so_and_leads_back(address, path):
+    assert ask(address, path, cookie="")[0] == 403
+    status, text = ask(address, path)
+    assert (status, "There is no such page." in text, '<a href="/">All notebooks</a>' in text) == (404, True, True)
 
 
 def test_names_that_repeat_are_refused(tmp_path):

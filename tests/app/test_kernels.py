@@ -75,3 +75,48 @@ def test_a_notebook_has_limited_time_to_run(tmp_path, monkeypatch):
 
     monkeypatch.setattr(kernels, "LONGEST", 0.3)
     asyncio.run(visit())
+
+
+class Idle:
+    """A kernel that has run, and takes a moment to end."""
+
+    def __init__(self, path):
+        self.path, self.waiting, self.used, self.ended = path, 0, 0.0, False
+        self.ready = asyncio.ensure_future(asyncio.sleep(0))
+
+    async def end(self):
+        await asyncio.sleep(0.05)
+        self.ended = True
+
+
+def test_a_kernel_for_which_a_visitor_waits_is_the_last_to_make_room(monkeypatch):
+    async def visit():
+        pool = Kernels(most=2)
+        asked, idle = pool._add("asked"), pool._add("idle")
+        asked.waiting, idle.used = 1, 9.0
+        pool.start("new")
+        await pool._ending
+        assert [asked.ended, idle.ended] == [False, True]
+        pool._kernels["new"][0].waiting = 1
+        pool.start("newest")  # everybody waits: the oldest goes
+        await pool._ending
+        assert asked.ended
+
+    monkeypatch.setattr(kernels, "Kernel", Idle)
+    asyncio.run(visit())
+
+
+def test_idle_kernels_end_while_others_start(monkeypatch):
+    async def visit():
+        pool = Kernels(most=2, idle=0.0)
+        both = [pool._add("n"), pool._add("n")]
+        tidied = asyncio.ensure_future(pool.tidy())
+        await asyncio.sleep(0.01)  # the first of them is ending
+        for path in ("new", "newer"):
+            pool.start(path)
+        await tidied
+        assert [kernel.ended for kernel in both] == [True, True]
+        assert list(pool._kernels) == ["new", "newer"]
+
+    monkeypatch.setattr(kernels, "Kernel", Idle)
+    asyncio.run(visit())

@@ -199,10 +199,13 @@ def test_a_run_computes_answers_and_survives_what_students_write(handout, tmp_pa
     loud = "import os\nprint('x' * 30_000_000)\nos.write(1, b'y' * 999)"
     answered(handout, tmp_path / "ann", "sum([100, 44])", "{'a': 'u' + 'p', 'b': str('no')}", more=loud)
     answered(handout, tmp_path / "bob", "abs(1)", more="raise RuntimeError('own\\nerror')")
-    ann, bob = grade(tmp_path, handout[0] / "teacher" / "answers.json", run=True)
+    answered(handout, tmp_path / "cem", "abs(1)", "{'a': 'up', 'b': 'down'}", more="raise SystemExit")
+    ann, bob, cem = grade(tmp_path, handout[0] / "teacher" / "answers.json", run=True)
     assert (ann.scores, ann.notes) == ({("task", "2"): 1.0, ("task", "3"): 0.5}, [])
     assert bob.scores == {("task", "2"): "?", ("task", "3"): ""}
     assert bob.notes == ["task failed: exception: RuntimeError: own error"]
+    assert cem.scores == {("task", "2"): "?", ("task", "3"): 1.0}
+    assert cem.notes == ["task: the check of exercise 2 did not run, so its answer is open"]
 
 
 def test_a_run_has_a_time_limit_and_no_outputs_from_before(handout, tmp_path, monkeypatch):

@@ -225,6 +225,24 @@ def test_a_phone_does_not_scroll_sideways_and_the_dark_is_dark(runs, chromium, n
     assert chromium.run("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
+WIDE = """
+const picture = document.querySelector("main img");
+const wide = "<svg xmlns='http://www.w3.org/2000/svg' width='1400' height='700'/>";
+picture.src = "data:image/svg+xml," + encodeURIComponent(wide);
+return picture.decode().then(() => {
+  picture.click();
+  return [document.querySelector(".large img").clientWidth, document.documentElement.scrollWidth];
+});
+"""
+
+
+def test_a_picture_in_full_size_is_larger_than_the_screen_of_a_phone(runs, chromium):
+    chromium.screen(390, 844, dark=False)
+    chromium.load((runs / "a" / "report.html").as_uri())
+    assert chromium.run(WIDE) == [960, 390]
+    chromium.screen(1200, 900, dark=False)
+
+
 @pytest.mark.parametrize("content", ['[["a"]]', '{"a": 1}', '"ab"', "7", "[null]", "[" * 100_000, "[[1, 2, 3, 4]]", ""])
 def test_a_text_for_the_search_that_is_none_costs_only_itself(tmp_path, content):
     write(tmp_path, "a", "LRN", "Words.", 0.1, 0.5)

@@ -146,13 +146,15 @@ class Kernels:
 
     async def tidy(self) -> None:
         """End kernels that have been idle for long."""
+        ending = []  # others may start and end kernels while these end, so all of them are taken out first
         for path, kernels in list(self._kernels.items()):
             for kernel in kernels[:]:
                 if not kernel.waiting and time.monotonic() - kernel.used > self._idle:
                     kernels.remove(kernel)
-                    await kernel.end()
+                    ending.append(kernel)
             if not kernels:
                 self._kernels.pop(path)
+        await asyncio.gather(*(kernel.end() for kernel in ending))
 
     async def end(self) -> None:
         """End all kernels."""
@@ -186,9 +188,9 @@ class Kernels:
         return best
 
     def _add(self, path: Path) -> Kernel:
-        everywhere = [(kernel.used, place, kernel) for place, found in self._kernels.items() for kernel in found]
-        if len(everywhere) >= self._most:
-            _, place, oldest = min(everywhere, key=lambda each: each[0])
+        everywhere = [(place, kernel) for place, found in self._kernels.items() for kernel in found]
+        if len(everywhere) >= self._most:  # if possible, one for whose answer nobody waits
+            place, oldest = min(everywhere, key=lambda each: (each[1].waiting > 0, each[1].used))
             self._kernels[place].remove(oldest)
             self._ending = asyncio.ensure_future(asyncio.gather(self._ending or asyncio.sleep(0), oldest.end()))
         kernel = Kernel(path)

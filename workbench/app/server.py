@@ -96,7 +96,8 @@ class Page(RequestHandler):
             raise HTTPError(421, reason="Misdirected Request")
         given = self.get_query_argument("token", "")
         if self.token and given and secrets.compare_digest(given.encode(), self.token.encode()):
-            self.set_cookie(self.cookie, self.proof, httponly=True, samesite="Strict")
+            # Not "Strict": whoever comes by a link on another page, such as a course's, would seem to have no cookie.
+            self.set_cookie(self.cookie, self.proof, httponly=True, samesite="Lax")
             self.redirect(self.request.path)
         elif self.token and not secrets.compare_digest(self.get_cookie(self.cookie, "").encode(), self.proof.encode()):
             raise HTTPError(403, reason="Forbidden")
@@ -112,13 +113,21 @@ class Page(RequestHandler):
             404: "There is no such page.",
             421: "Without a token, this application answers at its own address alone, not at another name.",
         }
-        self.finish(_template("error.html.j2").render(words=words.get(status_code, "This request is not understood.")))
+        said = words.get(status_code, "This request is not understood.")
+        self.finish(_template("error.html.j2").render(words=said, home=status_code == 404))
 
     def book(self, name: str) -> Book:
         """Return a notebook by its name; there is no page for another."""
         if name not in self.books:
             raise HTTPError(404)
         return self.books[name]
+
+
+class Missing(Page):
+    """Any other address."""
+
+    def get(self) -> None:
+        raise HTTPError(404)
 
 
 class Gallery(Page):
@@ -294,6 +303,8 @@ def make(
             (r"/runs/index\.html", RedirectHandler, {"url": "/"}),
         ],
         compress_response=True,
+        default_handler_class=Missing,
+        default_handler_args=shared,
     )
 
 

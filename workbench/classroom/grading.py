@@ -144,6 +144,8 @@ def _row(student: Path, known: Answers, session: str, timeout: float | None) -> 
         for each in exercises:
             if each["name"] + ANSWER not in cells:
                 row.notes.append(f"{name}: the cell for the answer to exercise {each['exercise']} is not there")
+            if session and given.get(each["name"], []) is None and not row.notes:
+                row.notes.append(f"{name}: the check of exercise {each['exercise']} did not run, so its answer is open")
             row.scores[name, each["exercise"]] = _score(given.get(each["name"], []), each)
     return row
 

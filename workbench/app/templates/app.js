@@ -70,7 +70,8 @@ class Figure {
     this.shown = {};
     const rows = controls.map(control => this.row(control));
     const reset = element("button", { type: "button", textContent: "Reset" });
-    reset.addEventListener("click", () => this.go({ ...this.start }));
+    this.pause = () => {};
+    reset.addEventListener("click", () => { this.pause(); this.go({ ...this.start }); });
     const last = element("p", {}, ...(played ? [this.playButton(played, pace)] : []), reset);
     const panel = element("div", { className: "controls" }, ...rows, last);
     node.replaceChildren(panel, element("div", { className: "view" }, this.picture, this.message), this.lines);
@@ -112,20 +113,22 @@ class Figure {
   playButton(name, pace) {
     const control = this.controls.find(c => c.name === name);
     const button = element("button", { type: "button", textContent: "Play" });
-    const tick = async () => {
-      if (button.textContent === "Play") return;
+    let turn = 0;  /* who plays again while a picture is still drawn shall not play twice */
+    this.pause = () => { button.textContent = "Play"; };
+    const tick = async mine => {
+      if (button.textContent === "Play" || mine !== turn) return;
       const next = this.values[name] + pace;
-      if (next > control.high) { button.textContent = "Play"; return this.draw(true); }
+      if (next > control.high) { this.pause(); return this.draw(true); }
       this.values[name] = next;
       this.shown[name](next);
       await Promise.all([this.draw(false), new Promise(done => setTimeout(done, BEAT))]);
-      tick();
+      tick(mine);
     };
     button.addEventListener("click", () => {
       const plays = button.textContent === "Play";
       button.textContent = plays ? "Pause" : "Play";
       if (plays && this.values[name] + pace > control.high) this.values[name] = control.low;
-      if (plays) tick(); else this.draw(true);
+      if (plays) tick(++turn); else this.draw(true);
     });
     return button;
   }
@@ -156,7 +159,8 @@ class Figure {
     this.busy = null;
   }
 
-  show({ image, alt, lines, message }) {
+  show({ image, alt, lines, message, gone }) {
+    if (gone) this.pause();
     this.message.hidden = !message;
     this.message.textContent = message ?? "";
     this.picture.style.opacity = message ? 0.15 : 1;
