@@ -225,6 +225,26 @@ def test_a_phone_does_not_scroll_sideways_and_the_dark_is_dark(runs, chromium, n
     assert chromium.run("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
+PARTS = """
+const parts = [...document.querySelectorAll("section tr > *")].map(each => each.getBoundingClientRect());
+return [parts[0].width > 150, parts[0].height < 40, parts[0].left >= 0,
+  document.querySelector("section .scroll").tabIndex];
+"""
+
+
+def test_runs_that_are_compared_have_wide_names_that_stay(tmp_path, chromium):
+    for name in ("long-" * 20, "longer-" * 15):
+        write(tmp_path, name, "LRN", "Words.", len(name) / 100, 0.5)
+        file = tmp_path / name / "metrics.json"
+        file.write_text(file.read_text().replace('"loss"', '"' + "loss where it matters " * 9 + '"'))
+    page.write_index(tmp_path)
+    for width in (390, 1200):
+        chromium.screen(width, 844, dark=False)
+        chromium.load((tmp_path / "index.html").as_uri())
+        chromium.run("document.querySelector('section .scroll').scrollLeft = 200")
+        assert chromium.run(PARTS) == [True, True, True, 0]
+
+
 WIDE = """
 const picture = document.querySelector("main img");
 const wide = "<svg xmlns='http://www.w3.org/2000/svg' width='1400' height='700'/>";

@@ -19,7 +19,7 @@ for (const picture of document.querySelectorAll("main img")) {
   picture.addEventListener("keydown", event => { if (event.key === "Enter") open(); });
 }
 /* What scrolls sideways can be reached by keyboard. */
-for (const wide of document.querySelectorAll("main pre, main .output_area"))
+for (const wide of document.querySelectorAll("main pre, main .output_area, main .scroll"))
   if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
 for (const button of document.querySelectorAll("[data-copy]")) {
   const text = button.closest("details").querySelector("pre");
