@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -23,6 +24,7 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
 from tests.browser import browser, serious, walked
+from workbench.app import server
 from workbench.app.server import make
 from workbench.files import Refused
 
@@ -234,7 +236,7 @@ def test_a_request_that_makes_no_sense_is_refused_and_the_kernel_lives(address, 
 )
 def test_an_exercise_takes_a_literal_and_runs_nothing_else(address, given, said):
     status, found = ask(address, "/a/check", {"exercise": 2, "answer": given})
-    assert (status, said in found["said"]) == (200, True), found
+    assert (status, said in found["said"], "run the cell" in found["said"]) == (200, True, False), found
     assert ask(address, "/a/check", {"exercise": 1, "answer": given})[0] == 400
 
 
@@ -285,6 +287,11 @@ def test_a_visitor_moves_a_slider_and_a_reload_keeps_what_is_seen(address, chrom
     wait_for(chromium, STATE, ["2", "saved", "plot(height=2.0, kind='up')", "", "#100%-sure"])
     chromium.load(f"{address}/b")
     chromium.load(f"{address}/a{HASH}?height=3")
+    wait_for(chromium, STATE, seen)
+    chromium.run("scrollTo(0, 0); location.hash = arguments[0]", f"{HASH}?kind=down")  # a link in the same tab
+    words = "A line. At height = 2.0, rate = 0.1, step = 1, kind = down, shown = True."
+    wait_for(chromium, STATE, ["2", words, "plot(height=2.0, kind='down')", "", f"{HASH}?kind=down"])
+    chromium.run("location.hash = arguments[0]", f"{HASH}?height=3")
     wait_for(chromium, STATE, seen)
     chromium.press("figure input.number", "\ue009a\ue000" + "9.5\ue007")
     wait_for(chromium, "return document.querySelector('.message').textContent", "height: too high")
@@ -446,6 +453,18 @@ def test_names_that_repeat_are_refused(tmp_path):
         make([tmp_path / "a" / "n.ipynb", tmp_path / "b" / "n.ipynb"], None, "")
     with pytest.raises(Refused, match="none; give at least one"):
         make([], None, "")
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("::1", "[::1]"), ("127.0.0.1", "127.0.0.1"), ("lab.example", "lab.example")]
+)
+def test_the_address_that_is_printed_can_be_opened(tmp_path, monkeypatch, host, shown):
+    nbformat.write(new_notebook(), tmp_path / "n.ipynb")
+    monkeypatch.setattr(server, "bind_sockets", lambda port, host: [SimpleNamespace(getsockname=lambda: (host, 5))])
+    monkeypatch.setattr(server.asyncio, "run", lambda main: main.close())
+    said = []
+    server.run([tmp_path / "n.ipynb"], host, 0, "", False, said.append)
+    assert said == [f"http://{shown}:5/"]
 
 
 @pytest.mark.parametrize(

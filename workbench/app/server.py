@@ -345,7 +345,8 @@ def run(paths: Sequence[Path], host: str, port: int, token: str | None, ahead: b
                 kernels.start(path.resolve())
         await serve(application, kernels, runs, sockets)
 
-    say(f"http://{host}:{sockets[0].getsockname()[1]}/" + (f"?token={quote(token)}" if token else ""))
+    shown = f"[{host}]" if ":" in host else host
+    say(f"http://{shown}:{sockets[0].getsockname()[1]}/" + (f"?token={quote(token)}" if token else ""))
     asyncio.run(main())
 
 

@@ -76,8 +76,13 @@ class Figure {
     const panel = element("div", { className: "controls" }, ...rows, last);
     node.replaceChildren(panel, element("div", { className: "view" }, this.picture, this.message), this.lines);
     node.classList.add("moves");
+  }
+
+  recall() {  /* what the address says */
     const wanted = remembered(this.name, this.start);
-    if (wanted) this.go(wanted);
+    if (!wanted) return;
+    this.go(wanted);
+    this.node.scrollIntoView();
   }
 
   row(control) {
@@ -197,13 +202,14 @@ for (const place of document.querySelectorAll(".exercise")) {  /* cells cannot b
   place.append(form);
 }
 
+let figures = [];
 const begin = async () => {
   const explorers = await ask("explorers");
   if (explorers.gone) return;
   const nodes = [...document.querySelectorAll("[data-figure]")].map(node => [node.dataset.figure, node]);
-  for (const [name, node] of new Map(nodes))  /* of figures with one name, the kernel knows the last */
-    if (name in explorers) new Figure(node, explorers[name]);
-  for (const node of document.querySelectorAll("[data-figure]"))
-    if (location.hash.startsWith(`#${encodeURIComponent(node.dataset.figure)}?`)) node.scrollIntoView();
+  figures = [...new Map(nodes)]  /* of figures with one name, the kernel knows the last */
+    .filter(([name]) => name in explorers).map(([name, node]) => new Figure(node, explorers[name]));
+  figures.forEach(figure => figure.recall());
 };
+addEventListener("hashchange", () => figures.forEach(figure => figure.recall()));
 begin();
