@@ -8,7 +8,7 @@ import numpy as np
 
 from workbench.compiling import prefetch_to_write, wide_vectors
 from workbench.sparse_lp.loops_common import TILE, kernel, part, u
-from workbench.sparse_lp.loops_prox import SINGLE_ABOVE_ONE, SINGLE_BELOW_ONE, prox_tile, with_names
+from workbench.sparse_lp.loops_prox import FAR, SINGLE_ABOVE_ONE, prox_tile, with_names
 
 ROWS_AHEAD = 12  # while a row is shrunk, the row this many places later is prefetched
 
@@ -63,12 +63,16 @@ def _different(indices, first, end, most):
 
 @part
 def _shrink_short_rows(param, length, indices, first, count, kind, scalars, curve, buffers, copied, shrunk):
-    """Shrink `count` different rows at once, gathered in `copied`."""
+    """Shrink `count` different rows, gathered in `copied`: at once, unless a huge number asks for another method."""
+    far = False
     for i in range(count):
         at = u(indices[first + i]) * length
         for k in range(length):
             copied[i * length + k] = param[at + k]
-    prox_tile(copied, shrunk, u(0), u(0), count * length, kind, scalars, curve, buffers)
+            far |= abs(param[at + k]) > FAR
+    step = length if far else count * length
+    for at in range(u(0), count * length, step):
+        prox_tile(copied, shrunk, at, at, step, kind, scalars, curve, buffers)
     for i in range(count):
         at = u(indices[first + i]) * length
         for k in range(length):
@@ -85,8 +89,7 @@ def rows(param, length, indices, bounds, kind, strength, constants, curve, start
     length, strength, scalars = u(length), param.dtype.type(strength), with_names(constants, param)
     buffers, copied, shrunk = np.empty((3, TILE)), np.empty(TILE, param.dtype), np.empty(TILE, param.dtype)
     line = u(64 // param.itemsize)
-    few = len(kind) in (SINGLE_BELOW_ONE, SINGLE_ABOVE_ONE) and length <= u(SHORT)
-    most = min(u(AT_ONCE), u(TILE) // length) if few else u(1)
+    most = min(u(AT_ONCE), u(TILE) // length) if curve.size > 0 and length <= u(SHORT) else u(1)
     i, end, last = u(bounds[start]), u(bounds[stop]), u(indices.shape[0] - 1)
     while i < end:
         count = _different(indices, i, end, most) if most > u(1) else u(1)
