@@ -10,6 +10,7 @@ At the ends of the range of numbers, both engines promise the following:
   The error of the gradient is the same fraction of the sum of the absolute values that its formula adds up.
 - This holds for every finite input and argument, also where squares, powers or products are beyond the type's range.
 - NaN makes NaN of every element whose window holds it; in the gradient, of every element in a window that holds it.
+  With alpha = 0, where other elements do not count, it may make NaN of fewer.
 - An element depends on its window alone: an odd value elsewhere does not change a bit of it. With the channels last,
   the elements of the pixels around may change within the error above.
 - A base that is zero or negative (alpha < 0 or bias = 0 alone can cause it) is refused: ValueError.
