@@ -183,6 +183,10 @@ def test_refusals():
         sparse_dropout_with_replacement(IDS.float().requires_grad_(), OFFSETS, 0.5)
     with pytest.raises(ValueError, match=r"^offsets=tensor\(\[1, 6\]\): must have one axis and begin with 0"):
         sparse_dropout_with_replacement(IDS, torch.tensor([1]), 0.5)
+    with pytest.raises(ValueError, match=r"^offsets=tensor\(\[\[0, 2, 2\]\]\): must have one axis"):
+        sparse_dropout_with_replacement(IDS, OFFSETS[None], 0.5)
+    with pytest.raises(ValueError, match=r"^x has 0 axes"):
+        sparse_dropout_with_replacement(IDS[0], OFFSETS, 0.5)
     with pytest.raises(ValueError, match=r"^lengths\[0\]=9: must be at most 6"):
         sparse_dropout_with_replacement(IDS, torch.tensor([0, 9]), 0.5)
     with pytest.raises(TypeError, match=r"^offsets: must be a tensor, not NoneType"):

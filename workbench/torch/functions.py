@@ -138,7 +138,7 @@ def sparse_dropout_with_replacement(
         )
     if not training:
         return x if nested else (x, offsets)
-    if not nested and not include_last_offset:
+    if not nested and not include_last_offset and values.ndim == bounds.ndim == 1:  # others are refused
         bounds = torch.cat([bounds, bounds.new_tensor([len(values)])])
     values, bounds = operators.sparse_dropout(values, bounds, seed_word(seed), ratio, replacement_value, itemwise)
     if nested:
