@@ -3,6 +3,9 @@
 import dataclasses
 import json
 import shutil
+import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -125,3 +128,15 @@ def test_what_is_missing_or_wrong_is_noticed(simulated, tmp_path):
         (folder / "trials.jsonl").write_text("".join(record.to_json() + "\n" for record in lines))
         with pytest.raises(SystemExit, match=message):
             sweep._check(whole, 4)
+
+
+def test_an_interrupted_probe_leaves_no_folder(monkeypatch, tmp_path):
+    def interrupted(command, **_):
+        (Path(command[-1]) / "records").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(subprocess, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run_probe("function", 5)
+    assert not list(tmp_path.iterdir())

@@ -39,6 +39,12 @@ def test_it_is_named_where_a_type_is_refused():
         local_response_norm(np.ones((2, 3), np.int64))
 
 
+def read_only(x):
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
 @pytest.mark.parametrize("region", ["across", "within"])
 @pytest.mark.parametrize("order", ["NCHW", "NHWC"])
 def test_both_engines(order, region):
@@ -48,7 +54,7 @@ def test_both_engines(order, region):
     wide = [each.astype(np.float32) for each in (x, dy)]
     y = scalar.normalized(x.astype(float), **arguments)
     dx = scalar.gradient(dy.astype(float), x.astype(float), **arguments)
-    for arranged in (np.asarray, np.asfortranarray):
+    for arranged in (np.asarray, np.asfortranarray, read_only):
         for engine in ("numba", "reference"):
             found = local_response_norm(arranged(x), **arguments, engine=engine)
             back = local_response_norm_gradient(arranged(dy), arranged(x), **arguments, engine=engine)

@@ -16,9 +16,12 @@ ENGINES = pytest.mark.parametrize("engine", ["reference", "numba"])
 TOLERANCE = {np.float16: 2**-10, np.float32: 2e-6, np.float64: 4e-12}
 
 
-def assert_near(found, truth, size, wider=1):
-    """Assert that the error is at most a fraction of `size`, or `wider` of the smallest numbers that the type has."""
-    tolerance, step = TOLERANCE[found.dtype.type], float(np.finfo(found.dtype).smallest_subnormal)
+def assert_near(found, truth, size, wider=1, lost=0.0):
+    """Assert that the error is at most a fraction of `size`, or `wider` of the smallest numbers that the type has.
+
+    `lost` is added to the fraction.
+    """
+    tolerance, step = TOLERANCE[found.dtype.type] + lost, float(np.finfo(found.dtype).smallest_subnormal)
     for value, true, whole in zip(found.ravel().tolist(), truth.ravel(), size.ravel(), strict=True):
         assert abs(Decimal(value) - true) <= Decimal(tolerance) * abs(whole) + wider * Decimal(step), (value, true)
 
@@ -74,6 +77,24 @@ def test_a_result_just_below_the_largest_number_is_finite(engine):
     assert 0.9 < float(y.item()) / largest < 1
     found = local_response_norm(x, size=1, alpha=0.0, beta=8.0, bias=bias, engine=engine)
     assert_near(found, y, y, 1)
+
+
+@ENGINES
+@pytest.mark.parametrize("part", [1e-2, 1e-5, 1e-8, 1e-11])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_near_the_pole_as_many_digits_are_lost_as_the_difference_loses(dtype, part, engine):
+    x, dy = np.random.default_rng(3).normal(size=(2, 4, 3, 1)).astype(dtype)
+    for k in range(4):
+        energy = float(np.sum(x[k].astype(np.float64) ** 2))
+        arguments = dict(size=3, alpha=3 * (part - 1) / energy, beta=0.75, bias=1.0)
+        base = scalar.decimally(scalar.scale, x[k : k + 1], **arguments)
+        assert 0.99 * part < base.min() < 1.01 * part
+        y = scalar.decimally(scalar.normalized, x[k : k + 1], **arguments)
+        found = local_response_norm(x[k : k + 1], **arguments, engine=engine)
+        assert_near(found, y, y, lost=2e-15 / part)
+        truth, size = scalar.decimally(scalar.gradient_and_size, dy[k : k + 1], x[k : k + 1], **arguments)
+        found = local_response_norm_gradient(dy[k : k + 1], x[k : k + 1], **arguments, engine=engine)
+        assert_near(found, truth, size, lost=2e-15 / part)
 
 
 def calls(x, dy, **arguments):

@@ -22,10 +22,11 @@ def values(shape):
 def test_each_rung_follows_the_formula(name, size):
     x = values((2, 11, 3, 5))  # a window of 15 holds channels 0 to 7 of 11 at the first, and all in the middle
     given = x.copy()
-    y = RUNGS[name].function(x, size, 0.7, 0.75, 1.5)
-    np.testing.assert_allclose(y, normalized(x, size, 0.7, 0.75, 1.5).astype(np.float64), rtol=2e-6)
-    assert y.dtype == np.float32
-    np.testing.assert_array_equal(x, given)
+    for arranged in (x, np.asfortranarray(x)):
+        y = RUNGS[name].function(arranged, size, 0.7, 0.75, 1.5)
+        np.testing.assert_allclose(y, normalized(x, size, 0.7, 0.75, 1.5).astype(np.float64), rtol=2e-6)
+        assert y.dtype == np.float32
+        np.testing.assert_array_equal(arranged, given)
 
 
 @pytest.mark.parametrize("name", ["blocks", "roots", "registers", "prefetch", "threads"])

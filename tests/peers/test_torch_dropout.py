@@ -85,6 +85,16 @@ def test_a_learned_replacement_gets_the_sum_of_what_it_replaced():
     assert other.replacement.requires_grad is False
 
 
+def test_a_replacement_of_another_type_is_rounded_once_and_its_gradient_is_of_its_type():
+    tenths = [0.1, 0.2, 0.3]
+    for new in (tenths, np.array(tenths), torch.tensor(tenths, dtype=torch.float64, requires_grad=True)):
+        for dtype in (torch.float64, torch.float32, torch.bfloat16):
+            y = dropout_with_replacement(torch.ones(2, 3, dtype=dtype), 1.0, new)[0]
+            assert torch.equal(y, torch.tensor([tenths] * 2, dtype=dtype))
+    y.sum().backward()
+    assert (new.grad.tolist(), new.grad.dtype) == ([2, 2, 2], torch.float64)
+
+
 def test_the_seed_comes_from_pytorchs_generator():
     module, x = DropoutWithReplacement(0.5), torch.ones(40, 3)
     torch.manual_seed(5)
@@ -156,10 +166,11 @@ def test_compile_keeps_dropout_before_an_embedding_bag_whole(itemwise):
     torch.library.opcheck(operators.sparse_dropout, (IDS, ends, torch.tensor(3), 0.5, -1, itemwise))
 
 
-def test_compile_draws_anew_in_each_step():
-    drop = DropoutWithReplacement(0.5, nn.Parameter(torch.zeros(3)))
+@pytest.mark.parametrize("replacement", [nn.Parameter(torch.zeros(3)), 0.1, [0.1, 0.2, 0.3], "mean"], ids=repr)
+def test_compile_draws_anew_in_each_step(replacement):
+    drop = DropoutWithReplacement(0.5, replacement)
     compiled = torch.compile(copy.deepcopy(drop), backend="aot_eager", fullgraph=True)
-    x = torch.ones(20, 3)
+    x = torch.arange(60.0).reshape(20, 3)
     torch.manual_seed(3)
     first, second = compiled(x), compiled(x)
     torch.manual_seed(3)
@@ -172,6 +183,10 @@ def test_refusals():
         sparse_dropout_with_replacement(IDS.float().requires_grad_(), OFFSETS, 0.5)
     with pytest.raises(ValueError, match=r"^offsets=tensor\(\[1, 6\]\): must have one axis and begin with 0"):
         sparse_dropout_with_replacement(IDS, torch.tensor([1]), 0.5)
+    with pytest.raises(ValueError, match=r"^offsets=tensor\(\[\[0, 2, 2\]\]\): must have one axis"):
+        sparse_dropout_with_replacement(IDS, OFFSETS[None], 0.5)
+    with pytest.raises(ValueError, match=r"^x has 0 axes"):
+        sparse_dropout_with_replacement(IDS[0], OFFSETS, 0.5)
     with pytest.raises(ValueError, match=r"^lengths\[0\]=9: must be at most 6"):
         sparse_dropout_with_replacement(IDS, torch.tensor([0, 9]), 0.5)
     with pytest.raises(TypeError, match=r"^offsets: must be a tensor, not NoneType"):
@@ -183,6 +198,12 @@ def test_refusals():
         SparseDropoutWithReplacement(1.5)
     with pytest.raises(ValueError, match=r"^ratio=-1"):
         DropoutWithReplacement(-1)
+    for x, new in ((IDS, 0.5), (IDS.byte(), -1), (IDS.byte(), torch.tensor(300)), (IDS.half(), 1e6)):
+        with pytest.raises(ValueError, match=r"^replacement=.* does not fit x's dtype"):
+            dropout_with_replacement(x, 0.5, new)
+    for seed in (1.5, True, "1", torch.tensor(1)):
+        with pytest.raises(TypeError, match=r"^seed=.*: must be a whole number, not"):
+            dropout_with_replacement(IDS, 0.5, 1, seed=seed)
     shown = "SparseDropoutWithReplacement(ratio=0.5, replacement_value=7, itemwise=False, include_last_offset=True)"
     assert str(SparseDropoutWithReplacement(0.5, 7, include_last_offset=True)) == shown
     shown = "DropoutWithReplacement(ratio=0.5, replacement=tensor(7,), scaled=True, per_feature=False)"

@@ -70,6 +70,8 @@ LAYOUTS = {
     "every second channel": lambda x: x[:, ::2],
     "turned": lambda x: x.transpose(0, 3),
     "one image for all": lambda x: x[:1].expand(3, -1, -1, -1),
+    "one row for all": lambda x: x[:, :, :1].expand(-1, -1, 5, -1),
+    "channels between rows and columns": lambda x: x.transpose(1, 2).contiguous().transpose(1, 2),
     "empty": lambda x: x[:0],
 }
 
@@ -81,7 +83,10 @@ def test_layouts_are_read_and_kept(layout):
     (y, dx), (right, right_dx) = both(x, dy, **ARGUMENTS)
     torch.testing.assert_close(y, right, rtol=1e-12, atol=1e-14)
     torch.testing.assert_close(dx, right_dx, rtol=1e-12, atol=1e-13)
-    assert y.stride() == torch.empty_like(x).stride() or not x.numel()
+    for region in ("across", "within"):
+        arguments = (3, 0.3, 0.6, 1.2, "NCHW", region)
+        for z in (operators.lrn(x, *arguments), operators.lrn_gradient(dy, x, *arguments)):
+            assert z.stride() == torch.empty_like(x).stride() or not x.numel()
     torch.library.opcheck(operators.lrn, (x.requires_grad_(), 4, 0.3, 0.6, 1.2, "NCHW", "across"))
 
 

@@ -18,6 +18,7 @@ UP_TO_ONE = [0.0, 0.05, 0.3, 0.5, 0.6, 2 / 3, 0.9, 0.99, 1.0]
 ROOTS = [p for p in EXPONENTS if p not in (0, 1, math.inf)]
 TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
 LEAST = {"float32": 1e-38, "float64": 1e-300}
+LARGEST = float(np.finfo(float).max)
 
 
 @functools.cache
@@ -63,6 +64,7 @@ def check_root(z, x, weight, p, dtype, share=1):
     give = Decimal(4 * 2.0**-52) if abs(p - 1) < 0.01 else Decimal(0)
     x, z, weight, p = Decimal(abs(x)), Decimal(abs(z)), Decimal(weight), Decimal(p)
     room = z * share * Decimal(TOLERANCE[dtype]) + 2 * Decimal(smallest)
+    assert z.is_finite()
     assert scalar.equation(z + room, x * (1 - give), weight, p) > 0
     if z > room:
         assert scalar.equation(z - room, x * (1 + give), weight, p) < 0
@@ -93,7 +95,7 @@ def test_the_check_of_roots_sees_an_error():
         for p in (0.3, 1.5, 3.0):
             z = float(scalar.largest_root(Decimal(x), Decimal(weight), Decimal(p)))
             check_root(z, x, weight, p, "float64")
-            for wrong in (z * (1 + 2e-12), z * (1 - 2e-12), 0.0):
+            for wrong in (z * (1 + 2e-12), z * (1 - 2e-12), 0.0, math.inf):
                 with pytest.raises(AssertionError):
                     check_root(wrong, x, weight, p, "float64")
 
@@ -146,7 +148,7 @@ def test_the_ends_of_float64(p, engine):
         context.prec = scalar.DIGITS
         for weight in (5e-324, 1e-310, 1e-300, 1e300, 1.7e308):
             at = lp_threshold(weight, p)
-            x = np.array([5e-324, 1e-322, 1e-310, 1.0, *(min(at * by, 1.79e308) for by in (0.9, 1.001, 1.5)), 1.79e308])
+            x = np.array([5e-324, 1e-322, 1e-310, 1.0, *(min(at * by, 1.79e308) for by in (0.9, 1.001, 1.5)), LARGEST])
             for value, z in zip(x.tolist(), lp_prox(x, weight, p, engine=engine).tolist(), strict=True):
                 if z or p > 1:
                     check_root(z, value, weight, p, "float64", share=100)
@@ -285,9 +287,10 @@ def test_the_default_is_the_soft_threshold(engine):
     assert lp_prox(np.array([3.0, -0.5, -2.0]), 0.5, engine=engine).tolist() == [2.5, 0.0, -1.5]
 
 
+@pytest.mark.parametrize("weight", [70.84489634020697, 5e-324])
 @pytest.mark.parametrize("p", [1e6, 1e8, 1e16, 1e300])
-def test_huge_exponents(p):
-    x, weight = np.array([1.01951066039405, 0.5, -1.5, 1e6]), 70.84489634020697
+def test_huge_exponents(p, weight):
+    x = np.array([1.01951066039405, 0.5, -1.5, 1e6, LARGEST])
     # z = 1 - t solves weight p (1 - t)^(p-1) = |x| - z, whose right side is known to many digits before t is.
     expected = []
     for size in np.abs(x).tolist():

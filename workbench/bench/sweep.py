@@ -1,7 +1,7 @@
 """The part "sweep" of the bench: time and memory of sweeps over short functions, notebooks and very many trials.
 
-`python -m workbench.bench.sweep KIND TRIALS` runs one sweep, checks it, and prints its times and memory as JSON. Each
-sweep has its own process, because a process has only one memory peak, and because importing is part of a sweep.
+`python -m workbench.bench.sweep KIND TRIALS FOLDER` runs one sweep, checks it, and prints its times and memory as JSON.
+Each sweep has its own process, because a process has only one memory peak, and because importing is part of a sweep.
 """
 
 import contextlib
@@ -104,9 +104,10 @@ def bench(settings: Settings) -> Results:
 
 def run_probe(kind: str, trials: int) -> dict[str, float]:
     """Return the measurements of one of KINDS, run in a fresh process."""
-    finished = subprocess.run(
-        [sys.executable, "-m", "workbench.bench.sweep", kind, str(trials)], capture_output=True, text=True
-    )
+    # The folder is made here, as ctrl-C leaves the process no time to remove its own.
+    with tempfile.TemporaryDirectory(prefix="bench-sweep-", ignore_cleanup_errors=True) as place:
+        command = [sys.executable, "-m", "workbench.bench.sweep", kind, str(trials), place]
+        finished = subprocess.run(command, capture_output=True, text=True)
     if finished.returncode:
         raise WrongResult(f"the sweep of {trials:,} trials ({kind}) failed:\n{finished.stderr.strip()}")
     return json.loads(finished.stdout.splitlines()[-1])
@@ -230,5 +231,4 @@ def _check(result: SweepResult, trials: int) -> None:
 KINDS = {"function": function, "notebook": notebook, "simulated": simulated, "guided": guided}
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="bench-sweep-") as place:
-        print(json.dumps(KINDS[sys.argv[1]](int(sys.argv[2]), Path(place))))
+    print(json.dumps(KINDS[sys.argv[1]](int(sys.argv[2]), Path(sys.argv[3]))))

@@ -9,7 +9,10 @@ At the ends of the range of numbers, both engines promise the following:
   the normal numbers.
   The error of the gradient is the same fraction of the sum of the absolute values that its formula adds up.
 - This holds for every finite input and argument, also where squares, powers or products are beyond the type's range.
+- With alpha < 0, a base that is a small part of the bias is a difference that has lost digits. There, the fraction is
+  larger by 2e-15 * bias / base.
 - NaN makes NaN of every element whose window holds it; in the gradient, of every element in a window that holds it.
+  With alpha = 0, where other elements do not count, it may make NaN of fewer.
 - An element depends on its window alone: an odd value elsewhere does not change a bit of it. With the channels last,
   the elements of the pixels around may change within the error above.
 - A base that is zero or negative (alpha < 0 or bias = 0 alone can cause it) is refused: ValueError.

@@ -26,8 +26,8 @@ INFINITY = u32(0x7F800000)  # of float32; larger bits without the sign are NaN
 
 def bits_of(array: np.ndarray) -> np.ndarray:
     """Return a contiguous array as the loops take it: flat, and as integers if its elements have two bytes."""
-    flat = unlocked(array.ravel())
-    return flat if flat.itemsize > 2 else flat.view(i16 if is_bfloat16(flat.dtype) else u16)
+    flat = array.ravel()  # only numbers of NumPy keep their type when they are unlocked
+    return unlocked(flat if flat.itemsize > 2 else flat.view(i16 if is_bfloat16(flat.dtype) else u16))
 
 
 @part

@@ -198,13 +198,13 @@ def registers(x: np.ndarray, size: int, alpha: float, beta: float, bias: float) 
 
 
 def prefetch(x: np.ndarray, size: int, alpha: float, beta: float, bias: float) -> np.ndarray:
-    planes, y = _planes(x), np.empty_like(x)
+    planes, y = _planes(x), np.empty(x.shape, x.dtype)
     _prefetch(planes, _planes(y), 0, _jobs(x.shape), size // 2, f32(alpha / size), _bias(beta, bias))
     return y
 
 
 def threads(x: np.ndarray, size: int, alpha: float, beta: float, bias: float) -> np.ndarray:
-    planes, y = _planes(x), np.empty_like(x)
+    planes, y = _planes(x), np.empty(x.shape, x.dtype)
     to, scalars = _planes(y), (size // 2, f32(alpha / size), _bias(beta, bias))
     parallel.run(lambda start, stop: _prefetch(planes, to, start, stop, *scalars), _jobs(x.shape), x.size)
     return y

@@ -20,7 +20,7 @@ RANGES = 256  # largest number of ranges of rows; row numbers are sorted by rang
 
 NEAR = 1000.0  # powers with a larger exponent, to the base 2, may be beyond the range where the slope is not
 NEAR_SINGLE = 120.0  # numbers and powers with exponents up to this are normal numbers of float32
-LARGEST_FINITE = 1e15  # for p above this, the proximal operator changes by less than 1e-13
+LARGEST_FINITE = 1e16  # for p above this, the proximal operator changes by less than 2e-13
 
 PENALTIES = {0: loops_penalty.COUNT, 0.5: loops_penalty.ROOT, 1: loops_penalty.ABSOLUTE, 2: loops_penalty.SQUARE}
 PROXES = {

@@ -226,7 +226,7 @@ def _roots_above_one(sizes, logs, roots, count, scalars):
         if moving == 0:
             break
     for i in range(count):
-        roots[i] = exp2(roots[i])
+        roots[i] = min(exp2(roots[i]), sizes[i])  # the largest number's logarithm is rounded up, to that of infinity
 
 
 @part

@@ -5,9 +5,11 @@ They check where a tensor lives and what it holds; the operators check the argum
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from workbench.operator import is_number
 from workbench.torch import operators
 
 FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
@@ -89,8 +91,8 @@ def dropout_with_replacement(
         return x, torch.zeros_like(x, dtype=torch.bool)
     strategy = replacement if isinstance(replacement, str) else ""
     if not isinstance(replacement, Tensor):
-        replacement = torch.tensor(0 if strategy else replacement, dtype=x.dtype)
-    new = checked("replacement", replacement, NUMBERS, "move it with replacement.cpu()").to(x.dtype)
+        replacement = torch.from_numpy(np.asarray(0 if strategy else replacement))
+    new = checked("replacement", replacement, NUMBERS, "move it with replacement.cpu()")
     return operators.dropout(x, new, seed_word(seed), ratio, scaled, strategy, per_feature)
 
 
@@ -136,7 +138,7 @@ def sparse_dropout_with_replacement(
         )
     if not training:
         return x if nested else (x, offsets)
-    if not nested and not include_last_offset:
+    if not nested and not include_last_offset and values.ndim == bounds.ndim == 1:  # others are refused
         bounds = torch.cat([bounds, bounds.new_tensor([len(values)])])
     values, bounds = operators.sparse_dropout(values, bounds, seed_word(seed), ratio, replacement_value, itemwise)
     if nested:
@@ -148,6 +150,8 @@ def seed_word(seed: int | None) -> Tensor:
     """Return a seed as the int64 with its bits, without one a number from PyTorch's generator."""
     if seed is None:
         return torch.randint(2**63 - 1, ())
+    if not is_number(seed, int):
+        raise TypeError(f"seed={seed!r}: must be a whole number, not {type(seed).__name__}")
     if not 0 <= seed < 2**64:
         raise ValueError(f"seed={seed!r}: must be a whole number from 0 to 2^64 - 1, or None")
     return torch.tensor(seed - 2**64 if seed >= 2**63 else seed, dtype=torch.int64)

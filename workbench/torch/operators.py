@@ -61,6 +61,14 @@ def like(x: Tensor, values: np.ndarray) -> Tensor:
     return torch.from_numpy(values).to(x.dtype)
 
 
+def laid_out_like(x: Tensor, y: Tensor) -> Tensor:
+    """Return y with the strides that `torch.compile` was told; the kernel's differ for an expanded x, for example."""
+    if y.stride() == x.stride():
+        return y  # usual
+    told = torch.empty_like(x)
+    return y if y.stride() == told.stride() else told.copy_(y)
+
+
 def seed_of(word: Tensor) -> int:
     """Return the seed from 0 to 2^64 - 1 that has the bits of an int64."""
     return int(word) % 2**64
@@ -78,7 +86,7 @@ def refuse_second_derivative(name: str, instead: str) -> None:
 @torch.library.custom_op("workbench::local_response_norm", mutates_args=())
 def lrn(x: Tensor, size: int, alpha: float, beta: float, k: float, order: str, region: str) -> Tensor:
     window = checked_window(size, alpha, beta, k, region)
-    return like(x, run(conventions.local_response_norm, brain_floats(x), window, order=order))
+    return laid_out_like(x, like(x, run(conventions.local_response_norm, brain_floats(x), window, order=order)))
 
 
 @torch.library.custom_op("workbench::local_response_norm_gradient", mutates_args=())
@@ -87,7 +95,7 @@ def lrn_gradient(
 ) -> Tensor:
     window = checked_window(size, alpha, beta, k, region)
     arrays = brain_floats(dy), brain_floats(x)
-    return like(x, run(conventions.local_response_norm_gradient, *arrays, window, order=order))
+    return laid_out_like(x, like(x, run(conventions.local_response_norm_gradient, *arrays, window, order=order)))
 
 
 def _save_lrn(ctx: Any, inputs: tuple, output: Tensor) -> None:
