@@ -38,9 +38,10 @@ class Arg:
 
     `low` and `high` bound the allowed values (None for no bound); the bounds are allowed unless `open`. Infinity is
     allowed if `high` is infinite. An int must be `low + k * step`. `choices` replaces the range for a str. `slider` is
-    the range worth exploring, on a linear or log `scale`; `step` is also the slider's step. The default REQUIRED means
-    that the argument must be given. For the type `object`, the operator's `prepare` checks the value together with the
-    inputs, and `words` describes the allowed values. `words` replaces the generated description for other types too.
+    the range worth exploring, on a linear or log `scale`; `step` is also the slider's step, in powers of ten on a log
+    scale. The default REQUIRED means that the argument must be given. For the type `object`, the operator's `prepare`
+    checks the value together with the inputs, and `words` describes the allowed values. `words` replaces the generated
+    description for other types too.
     """
 
     name: str

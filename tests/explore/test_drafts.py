@@ -17,7 +17,10 @@ from workbench.explore.drafts import Drafts, _draw_image, _draw_ticks
 
 
 @drawing.plot(columns=2, size=(4, 2))
-def panels(height=1.0, top=2.0, scale="linear", label="y", names=("a", "b"), words="here", legend="curve", *, ax):
+def panels(
+    height=1.0, top=2.0, scale="linear", label="y", names=("a", "b"), words="here", legend="curve", above="both", *, ax
+):
+    ax[0].figure.suptitle(above, fontsize=9)
     drawing.line(ax[0], "curve", [0, 1], [0.1, height], label=legend)
     drawing.write(ax[0], "words", 0.2, 0.5, words)
     ax[0].set(xlim=(0, 1), ylim=(0.1, top), yscale=scale, ylabel=label, title=f"{height:g}")
@@ -64,6 +67,7 @@ MOVES = (
     {"names": ("c", "dd")},
     {"words": "there"},
     {"legend": "line"},
+    {"above": "left and right"},
 )
 
 
@@ -132,8 +136,8 @@ def test_an_image_that_stays_is_stored_with_a_new_layout(monkeypatch):
     figure.set_layout_engine("none")
     image = module._draw_image
     monkeypatch.setattr(module, "_draw_image", lambda *given: found.append(given) or image(*given))
-    for title, height, count in (("a", 1.0, 1), ("a", 1.1, 2), ("a", 1.2, 3), ("b", 1.2, 3)):
-        figure.suptitle(title)
+    for top, height, count in ((0.6, 1.0, 1), (0.6, 1.1, 2), (0.6, 1.2, 3), (0.5, 1.2, 3)):
+        axes[0].set_position((0.1, 0.1, 0.3, top))
         panels(ax=axes, height=height)
         drafts.note(figure)
         drafts.encode(figure)
@@ -214,7 +218,7 @@ def test_an_image_with_more_pixels_than_the_screen_is_thinned_out(size):
 
 
 def test_what_a_whole_picture_has_changed_is_in_the_next_draft(drawn):
-    drawn.axes[0].figure.suptitle("a new layout, in which nothing has moved")
+    drawn.axes[0].set_position((0.1, 0.1, 0.3, 0.6))  # a new layout, in which nothing else has moved
     drawn()
     drawn.whole(1, words="elsewhere")
     draft, whole = drawn(words="elsewhere")
@@ -225,9 +229,9 @@ def test_pixels_are_stored_once_for_a_new_layout(drawn, monkeypatch):
     stored = []
     monkeypatch.setattr(module, "_without", lambda *given, draw=module._without: stored.append(0) or draw(*given))
     counts = []
-    for height, title in ((1.1, "a"), (1.2, "a"), (1.3, "a"), (1.4, "b"), (1.5, "b")):
-        drawn.axes[0].figure.suptitle(title)
-        drawn(height=height)
+    for height, top, words in ((1.1, 0.8, "a"), (1.2, 0.8, "b"), (1.3, 0.8, "c"), (1.4, 0.7, "d"), (1.5, 0.7, "e")):
+        drawn.axes[0].set_position((0.1, 0.1, 0.3, top))
+        drawn(height=height, above=words)
         counts.append(len(stored))
     assert counts == [1, 1, 1, 2, 2]
 

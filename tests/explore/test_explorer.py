@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from workbench import drawing, dropout_with_replacement, local_response_norm
-from workbench.explore import explore, renderer
+from workbench.explore import explore, frames, renderer
 from workbench.explore import explorer as module
 from workbench.lrn import plots
 from workbench.operator import Arg
@@ -319,6 +319,17 @@ def test_a_slider_writes_three_digits_into_its_field():
     explorer.sliders["beta"].value = 0.98765
     assert explorer.fields["beta"].value == explorer.values["beta"] == 0.988
     assert explorer.sliders["beta"].value == 0.98765  # it does not jump under the hand that moves it
+
+
+def test_a_step_on_a_log_scale_is_in_powers_of_ten_and_the_field_takes_any_number():
+    about = {"low": 0.002, "high": 10.0, "slider": (10**-2.5, 10.0), "scale": "log", "step": 0.5}
+    rate = Arg("rate", float, 1.0, "rate", **about)
+    explorer = explore(None, lambda rate, ax=None: plots.response_curve(alpha=rate, ax=ax), extra=(rate,))
+    assert frames.stops(explorer, "rate", 8) == [0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0, 3.16, 10.0]
+    assert explorer.fields["rate"].step is None
+    explorer.move("rate", 0.05)
+    assert explorer.values == {"rate": 0.05}
+    assert explorer.wait(20)
 
 
 def test_what_a_reader_hears():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SHOWN = ("LRN", *NORMALIZATIONS)
 LEARNING = ("none", "LRN", "batch", "layer", "weight")
-RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+RATES = (0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0)  # two for each power of ten
 EPOCHS, ALPHA, BETA = 20, 3.0, 0.75
 RATE, RATE_OF_LRN = 0.05, 0.2  # of the networks whose maps are drawn
 KINDS = (LocalResponseNorm, *map(type, NORMALIZATIONS.values()))

@@ -113,17 +113,16 @@ def regularized(
     return train(build, grid, seeds, vocabulary)
 
 
-class EachMethod(RowRegularizer):
-    """Apply each of METHODS to a world of its own."""
+class BatchOrEveryRow(RowRegularizer):
+    """Shrink the rows of the batch in the first of two worlds, and every row in the second."""
 
     def start(self, parameters: Network) -> State:
-        return super().start(parameters) | {"method": np.arange(len(METHODS))}
+        return super().start(parameters) | {"every": np.array([False, True])}
 
     def add_gradient(self, parameters: Network, gradients: Network, progress: float, state: State) -> None:
         super().add_gradient(parameters, gradients, progress, state)
         for touched in state["touched"]:
-            touched[state["method"] == METHODS.index(NONE)] = False
-            touched[state["method"] == METHODS.index(FULL)] = True
+            touched[state["every"]] = True
 
 
 @functools.lru_cache(64)
@@ -132,23 +131,27 @@ def sizes(
 ) -> dict[str, np.ndarray]:
     """Return the root mean square of each row's numbers after 0, 1, ... epochs, (epochs + 1, rows), for each method.
 
-    The methods are trained beside one another, each on the world of `seed`.
+    Each method trains on the world of `seed`.
     """
-    found: list[np.ndarray] = []
+    shrunk = _sizes((seed, seed), start, vocabulary, [BatchOrEveryRow(reg_lambda, p, layers=(TABLE,))])
+    return dict(zip(METHODS, (_free_sizes(seed, start, vocabulary), *shrunk), strict=True))
 
-    def keep(training: Training) -> None:
-        found.append(np.sqrt(np.square(training.parameters[TABLE]["weight"]).mean(axis=2)))
 
-    seeds = (seed,) * len(METHODS)
-    options = {**OPTIONS, "evaluate_every": 0, "penalties": [EachMethod(reg_lambda, p, layers=(TABLE,))]}
-    training = Training(
-        recommender(vocabulary, start=start), people(seeds, vocabulary), _adagrad(start), seed=seeds, **options
-    )
-    keep(training)
+@functools.lru_cache(8)
+def _free_sizes(seed: int, start: float, vocabulary: int) -> np.ndarray:
+    """Return the sizes without a penalty, (epochs + 1, rows)."""
+    return _sizes((seed,), start, vocabulary, [])[0]
+
+
+def _sizes(seeds: tuple[int, ...], start: float, vocabulary: int, penalties: Sequence[Penalty]) -> np.ndarray:
+    """Return the root mean square of each row's numbers after 0, 1, ... epochs, (worlds, epochs + 1, rows)."""
+    options = {**OPTIONS, "evaluate_every": 0, "penalties": penalties, "seed": seeds}
+    training = Training(recommender(vocabulary, start=start), people(seeds, vocabulary), _adagrad(start), **options)
+    tables = [training.parameters[TABLE]["weight"].copy()]
     while not training.done:
         training.run_epoch()
-        keep(training)
-    return dict(zip(METHODS, np.stack(found, axis=1), strict=True))
+        tables.append(training.parameters[TABLE]["weight"].copy())
+    return np.sqrt(np.square(tables).mean(axis=3)).swapaxes(0, 1)
 
 
 @functools.lru_cache(8)

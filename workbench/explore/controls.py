@@ -34,7 +34,9 @@ def control(arg: Arg, value: Any) -> widgets.Widget:
     if arg.type is int:
         return widgets.IntSlider(value=value, min=low, max=high, step=arg.step or 1, **common)
     if arg.scale == "log":
-        return widgets.FloatLogSlider(value=value, min=math.log10(low), max=math.log10(high), step=0.05, **common)
+        return widgets.FloatLogSlider(
+            value=value, min=math.log10(low), max=math.log10(high), step=arg.step or 0.05, **common
+        )
     return widgets.FloatSlider(value=value, min=low, max=high, step=arg.step or (high - low) / 100, **common)
 
 
@@ -45,9 +47,10 @@ def field(arg: Arg, slider: widgets.Widget) -> widgets.Widget:
     slider's range grows to hold a number outside it.
     """
     kind = widgets.IntText if arg.type is int else widgets.FloatText
+    usual_step = 1 if arg.type is int else None
     box = kind(
         value=slider.value,
-        step=arg.step or (1 if arg.type is int else None),
+        step=usual_step if arg.scale == "log" else arg.step or usual_step,
         description=arg.name,
         tooltip=slider.tooltip,
         style={"description_width": f"{_width(arg)}px"},

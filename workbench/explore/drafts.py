@@ -48,7 +48,7 @@ class Drafts:
 
     def note(self, figure: Figure) -> None:
         """Note which artists have changed, for Matplotlib forgets it when it draws them."""
-        artists = [each for ax in figure.axes for each in _inside(ax)]
+        artists = [*figure.texts, *(each for ax in figure.axes for each in _inside(ax))]
         before, self._texts = self._texts, {each: _written(each) for each in artists if type(each) is Text}
         self._last = {
             each for each in artists if (self._texts[each] != before.get(each) if each in self._texts else each.stale)
@@ -65,7 +65,8 @@ class Drafts:
         with drawing.styled():
             canvas = drawing.canvas_of(figure)
             panels = self._follow(figure)
-            artists = [each for drawn in panels.values() for each in drawn]
+            above = [each for each in figure.texts if each.get_visible()]
+            artists = [*(each for drawn in panels.values() for each in drawn), *above]
             axes = [axis for axis in self._axes if axis.axes in panels]
             order = [*(ax for ax in figure.axes if ax not in panels), *axes, *artists]
             moving = self._moved.union(*(_moving(drawn, self._moved) for drawn in panels.values()))
@@ -124,7 +125,7 @@ class Drafts:
         for ax in figure.axes:
             if ax.get_axes_locator() is None:
                 ax.apply_aspect()
-        layout = figure.dpi, _words(figure), [ax.get_position(original=True).bounds for ax in figure.axes]
+        layout = figure.dpi, [ax.get_position(original=True).bounds for ax in figure.axes]
         places: dict[Any, Any] = {ax: (ax.get_position().bounds, _words(ax.get_legend())) for ax in figure.axes}
         axes: dict[Any, Any] = {axis: _described(axis) for ax in figure.axes for axis in _axes(ax)}
         drawn = {ax: _drawn(ax) for ax in figure.axes}
@@ -136,7 +137,7 @@ class Drafts:
                 if axes[axis] != self._axes.get(axis):
                     self._moved |= {axis, *_on_the_axes(drawn[axis.axes])}
         self._layout, self._places, self._axes, self._changed = layout, places, axes, set()
-        self._moved &= {*places, *axes, *(each for artists in drawn.values() for each in artists)}
+        self._moved &= {*places, *axes, *figure.texts, *(each for artists in drawn.values() for each in artists)}
         return {ax: artists for ax, artists in drawn.items() if ax not in self._moved}
 
 

@@ -100,12 +100,15 @@ def weight_histogram(weights: np.ndarray, sparsity_threshold: float = 0.1, *, ax
     reach = float(np.max(size, where=np.isfinite(size), initial=0)) or 1.0
     counts, edges = np.histogram(weights, bins=BINS, range=(-reach, reach))
     centers = (edges[1:] + edges[:-1]) / 2
-    colors = [GONE if abs(center) <= sparsity_threshold else KEPT for center in centers]
-    drawing.bars(ax[0], "weights", centers, counts, colors, width=edges[1] - edges[0])
+    gone = np.abs(centers) <= sparsity_threshold
+    for name, color, shown in (("kept", KEPT, ~gone), ("gone", GONE, gone)):
+        steps = np.repeat(np.where(shown, counts, 0), 2)
+        drawing.area(ax[0], name, np.repeat(edges, 2), [0, *steps, 0], color=color, linewidth=0)
     drawing.band(ax[0], "zeroed", -sparsity_threshold, sparsity_threshold, color=GONE, alpha=0.12)
     share = np.searchsorted(size, sparsity_threshold, side="right") / max(1, size.size)
     title = f"|w| up to {sparsity_threshold:.3g} becomes 0: {share:.1%} of {size.size:,}"
-    drawing.label(ax[0], title, "weight", "weights", xlim=(-reach, reach))
+    highest = max(1, 1.05 * counts.max())
+    drawing.label(ax[0], title, "weight", "weights", xlim=(-reach, reach), ylim=(0, highest))
     up_to = np.arange(1, size.size + 1) / max(1, size.size)
     drawing.line(ax[1], "shares", size, up_to, color=KEPT, drawstyle="steps-post")
     drawing.vertical(ax[1], "threshold", sparsity_threshold, color=GONE, linestyle="--")

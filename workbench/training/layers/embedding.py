@@ -9,6 +9,7 @@ from workbench.cost.record import checked_count
 from workbench.operator import checked_choice
 from workbench.training.initializers import Initializer, normal
 from workbench.training.layers.layer import Layer, Named, Parameters, Passed, Random, Shape
+from workbench.training.layers.loops_bags import add_rows
 
 STANDARD_NORMAL = normal(1.0)
 
@@ -53,31 +54,22 @@ class EmbeddingBag(Layer):
 
     def forward(self, parameters: Named, x: np.ndarray, *, training: bool, seed: Any = 0) -> Passed:
         self._check_ids(x)
-        weight = parameters["weight"]
-        bags = self._bags(x, weight.dtype)
-        y = bags @ weight.reshape(-1, self.columns)
-        return self._scaled(y.reshape(*x.shape[:2], -1), bags), (x.shape, bags)
+        weight, ids = np.ascontiguousarray(parameters["weight"]), np.ascontiguousarray(x, np.int64)
+        y = np.zeros((*x.shape[:2], self.columns), weight.dtype)
+        add_rows(weight, ids, y, False)
+        return self._scaled(y, ids), ids
 
     def backward(self, parameters: Named, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
-        shape, bags = saved
-        total = bags.T @ self._scaled(dy, bags).reshape(-1, self.columns)
-        return np.zeros(shape, dy.dtype), {"weight": total.reshape(parameters["weight"].shape)}
+        total = np.zeros(parameters["weight"].shape, dy.dtype)
+        add_rows(total, saved, np.ascontiguousarray(self._scaled(dy, saved)), True)
+        return np.zeros(saved.shape, dy.dtype), {"weight": total}
 
-    def _bags(self, ids: np.ndarray, dtype: np.dtype) -> Any:
-        """Return a sparse matrix of ones (worlds * batch, worlds * rows): each list's ids, in its world's columns."""
-        from scipy.sparse import csr_array
-
-        worlds, batch, width = ids.shape
-        places = np.flatnonzero(ids >= 0)
-        columns = ids.reshape(-1)[places].astype(np.int64) + self.rows * (places // (batch * width))
-        ends = np.searchsorted(places, width * np.arange(worlds * batch + 1))
-        return csr_array((np.ones(len(columns), dtype), columns, ends), shape=(worlds * batch, worlds * self.rows))
-
-    def _scaled(self, y: np.ndarray, bags: Any) -> np.ndarray:
+    def _scaled(self, y: np.ndarray, ids: np.ndarray) -> np.ndarray:
         """Divide y (worlds, batch, columns) by the number of ids in each list, if the mode asks for it."""
         if self.mode == "sum":
             return y
-        return y / np.maximum(1, np.diff(bags.indptr)).astype(y.dtype).reshape(*y.shape[:2], 1)
+        counts = np.maximum(1, (ids >= 0).sum(axis=2))
+        return y / counts.astype(y.dtype)[..., None]
 
     def _check_ids(self, ids: np.ndarray) -> None:
         if ids.dtype.kind not in "iu":

@@ -170,6 +170,8 @@ class IdDropout(Dropping):
 
     def noisy(self, parameters: Named, x: np.ndarray, seed: Any) -> Passed:
         ratios = self.ratios(parameters, len(x))
+        if not ratios.any():
+            return x, None
         lists = x.reshape(*x.shape[:2], self.lists, -1)
         new = np.broadcast_to(np.asarray(self.replacement, x.dtype), self.lists)[:, None]
         if self.whole:
