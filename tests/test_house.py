@@ -1,6 +1,7 @@
 """The structure of the package: each module imports only from its own folder and from the floors below."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,12 @@ FLOORS = (
 GROUND = FLOORS[-1]  # these files may import each other
 HEIGHT = {name: -floor for floor, names in enumerate(FLOORS) for name in names}
 FILES = sorted(PACKAGE.rglob("*.py"))
+SLOW = ("scipy.optimize.", "scipy.signal.", "scipy.stats.")  # half a second, where a notebook imports all claims
+
+
+@functools.cache
+def parsed(file):
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def room(module):
@@ -58,7 +65,7 @@ def imported(tree):
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_imports_point_down(file):
     here = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    names = {name for name in imported(ast.parse(file.read_text(encoding="utf-8"))) if name.startswith("workbench")}
+    names = {name for name in imported(parsed(file)) if name.startswith("workbench")}
     others = {name for name in names if room(name) != here}
     assert {name for name in others if HEIGHT[room(name)] >= HEIGHT[here] and room(name) not in GROUND} == set()
 
@@ -68,11 +75,20 @@ def test_no_module_is_named_in_a_string_to_reach_upwards(file):
     here = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
     named = [
         node.value
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(file))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("workbench.")
     ]
     rooms = {room(name.split()[0].split(":")[0]) for name in named}
     assert {each for each in rooms & set(HEIGHT) if each != here and HEIGHT[each] >= HEIGHT[here]} == set()
+
+
+def test_parts_of_scipy_that_take_long_to_load_are_left_to_their_first_use():
+    names = set()
+    for node in (node for file in FILES for node in parsed(file).body):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            start = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            names |= {f"{start}{alias.name}." for alias in node.names}
+    assert {name for name in names if name.startswith(SLOW)} == set()
 
 
 def test_every_folder_has_a_floor_and_says_what_belongs_there():

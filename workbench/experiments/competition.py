@@ -6,8 +6,8 @@ Each function takes a seed and returns numbers by name. None of them trains anyt
 from functools import partial
 
 import numpy as np
+import scipy
 from scipy.special import softmax
-from scipy.stats import spearmanr
 
 from workbench.competition import units
 from workbench.competition.units import UNITS, Layer
@@ -83,7 +83,7 @@ def correlation_and_influence(seed: int) -> dict[str, float]:
         measured += [(_mean_correlation(layer(x)), _mean_influence(layer, x)) for layer in _layers()]
     twins = np.repeat(own[:, :1], 2, axis=1)  # two copies of one unit, which cannot influence each other
     return {
-        "rank correlation of the two measures": float(spearmanr(np.array(measured)).statistic),
+        "rank correlation of the two measures": float(scipy.stats.spearmanr(np.array(measured)).statistic),
         "correlation of two copies": _mean_correlation(UNITS["ReLU"](twins)),
         "influence of two copies": _mean_influence(UNITS["ReLU"], twins),
     }

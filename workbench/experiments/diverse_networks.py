@@ -8,7 +8,7 @@ rate and epochs are the same for all networks, since selectivity and rank change
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import rankdata, spearmanr
+import scipy
 
 from workbench.data.splits import Data
 from workbench.experiments.arms import sgd
@@ -43,9 +43,9 @@ def diversity_and_robustness(seed: int, corruption: str) -> dict[str, float]:
     width, rank, clean, robust, strengths = np.concatenate(found, axis=1)
     return {
         "partial rank correlation of effective rank and robust accuracy": partial_rank_correlation(
-            rank, robust, [*(width == each for each in WIDTHS), rankdata(clean)]
+            rank, robust, [*(width == each for each in WIDTHS), scipy.stats.rankdata(clean)]
         ),
-        "rank correlation with nothing given": float(spearmanr(rank, robust).statistic),
+        "rank correlation with nothing given": float(scipy.stats.spearmanr(rank, robust).statistic),
         **{f"effective rank at {each:g}": float(rank[strengths == each].mean()) for each in STRENGTHS},
         **{f"clean accuracy at {each:g}": float(clean[strengths == each].mean()) for each in STRENGTHS},
         **{f"robust accuracy at {each:g}": float(robust[strengths == each].mean()) for each in STRENGTHS},
@@ -115,7 +115,7 @@ def corrupted(x: np.ndarray, corruption: str, rng: np.random.Generator) -> np.nd
 def partial_rank_correlation(a: np.ndarray, b: np.ndarray, given: list[np.ndarray]) -> float:
     """Return the correlation of the ranks of a and b, after a regression of both on a constant and on what is given."""
     design = np.column_stack([np.ones(len(a)), *given])
-    left = [ranks - design @ np.linalg.lstsq(design, ranks)[0] for ranks in (rankdata(a), rankdata(b))]
+    left = [ranks - design @ np.linalg.lstsq(design, ranks)[0] for ranks in map(scipy.stats.rankdata, (a, b))]
     return float(np.corrcoef(left)[0, 1])
 
 

@@ -4,7 +4,7 @@ Each function takes a seed and returns numbers by name. None of them trains a ne
 """
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from workbench.architectures import networks
 from workbench.architectures.overhead import overhead
@@ -138,8 +138,8 @@ def by_threshold(seed: int) -> dict[str, float]:
         zeros.append(np.sum(kept == 0))
         losses.append(float(np.mean((y - X @ kept) ** 2)))
     return {
-        "Kendall's tau of threshold and zeros": float(stats.kendalltau(thresholds, zeros).statistic),
-        "Kendall's tau of threshold and training loss": float(stats.kendalltau(thresholds, losses).statistic),
+        "Kendall's tau of threshold and zeros": float(scipy.stats.kendalltau(thresholds, zeros).statistic),
+        "Kendall's tau of threshold and training loss": float(scipy.stats.kendalltau(thresholds, losses).statistic),
         "share of zeros at the smallest threshold": float(zeros[0] / len(w)),
         "share of zeros at the largest threshold": float(zeros[-1] / len(w)),
     }

@@ -7,8 +7,8 @@ folds choose, and test data judge what was chosen.
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+import scipy
 from scipy.sparse import csr_array
-from scipy.stats import spearmanr
 
 from workbench.data import real_data
 from workbench.data.id_lists import make_id_lists, multi_hot
@@ -120,7 +120,7 @@ def random_features(seed: int, penalty: str) -> dict[str, float]:
     errors = errors_by_width(seed, penalty)
     at_examples, widest = errors[WIDTHS.index(80)], errors[-1]
     return {
-        "rank correlation of width and test error": float(spearmanr(WIDTHS, errors).statistic),
+        "rank correlation of width and test error": float(scipy.stats.spearmanr(WIDTHS, errors).statistic),
         "logarithm of the error at 80 features over that at 2000": float(np.log10(at_examples / widest)),
     }
 

@@ -6,7 +6,7 @@ Each function takes a seed, which makes or splits the data.
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import minimize
+import scipy
 
 from workbench.experiments.linear_tasks import Task, cut, error, largest, linear_task, path, strengths
 from workbench.experiments.sparse_truths import NOISE
@@ -79,6 +79,6 @@ def zeros_by_smoothing(seed: int, widths: Sequence[float]) -> np.ndarray:
     def solved(width: float) -> np.ndarray:
         if width == 0:
             return path(X, y, [Lp(alpha)], "least squares")[-1]
-        return minimize(objective, np.zeros(30), (width,), jac=True, options={"maxiter": 5000}).x
+        return scipy.optimize.minimize(objective, np.zeros(30), (width,), jac=True, options={"maxiter": 5000}).x
 
     return np.array([np.sum(solved(width) == 0) for width in widths])

@@ -4,7 +4,7 @@ Each function takes a seed and returns numbers by name.
 """
 
 import numpy as np
-from scipy.stats import spearmanr
+import scipy
 
 from workbench.data import tuning_data
 from workbench.data.photographs import PHOTOGRAPHS, feature_maps, photograph
@@ -91,7 +91,7 @@ def informative(seed: int) -> dict[str, float]:
     strongest = int(np.argmax(shares[0]))
     return {
         "share of the strongest channel, after over before": float(shares[1][strongest] / shares[0][strongest]),
-        "rank correlation of gain and information": float(spearmanr(shares[1] / shares[0], told).statistic),
+        "rank correlation of gain and information": float(scipy.stats.spearmanr(shares[1] / shares[0], told).statistic),
     }
 
 

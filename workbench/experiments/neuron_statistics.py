@@ -6,7 +6,7 @@ Each function takes a seed and returns numbers by name.
 import warnings
 
 import numpy as np
-from scipy import stats
+import scipy
 from scipy.special import log_softmax, softmax
 
 from workbench.data import tuning_data
@@ -38,7 +38,7 @@ def entropy_of_shares(seed: int) -> dict[str, float]:
     p[3] = 0.0
     p /= p.sum()
     return {
-        "difference from SciPy": abs(_bits(p) - float(stats.entropy(p, base=2))),
+        "difference from SciPy": abs(_bits(p) - float(scipy.stats.entropy(p, base=2))),
         "bits of eight equal shares, less 3": _bits(np.full(8, 1 / 8)) - 3,
     }
 
@@ -127,8 +127,8 @@ def weights_and_worth(seed: int, world: str) -> dict[str, float]:
     alone = mutual_info_classif(x[fitted], y[fitted], random_state=seed)
     lost = [loss([each for each in everything if each != gone]) - with_all for gone in everything]
     return {
-        "rank correlation with information alone": float(stats.spearmanr(size, alone).statistic),
-        "rank correlation with loss on removal": float(stats.spearmanr(size, lost).statistic),
+        "rank correlation with information alone": float(scipy.stats.spearmanr(size, alone).statistic),
+        "rank correlation with loss on removal": float(scipy.stats.spearmanr(size, lost).statistic),
     }
 
 

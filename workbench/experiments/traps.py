@@ -7,7 +7,7 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import t
+import scipy
 
 from workbench.data import real_data
 from workbench.experiments.sparse_truths import FEATURES, NOISE, RELEVANT
@@ -63,7 +63,7 @@ def wrong_verdicts(levels: Sequence[float], claims: int = 60, worlds: int = 10, 
     """
     gains = np.random.default_rng(0).normal(size=(ledgers, claims, worlds))
     distance = np.abs(gains.mean(-1)) / (gains.std(-1, ddof=1) / np.sqrt(worlds))
-    return np.stack([np.sum(distance > t.ppf(0.5 + level / 2, worlds - 1), axis=-1) for level in levels])
+    return np.stack([np.sum(distance > scipy.stats.t.ppf(0.5 + level / 2, worlds - 1), axis=-1) for level in levels])
 
 
 def errors_by_strength(p: float, worlds: int, alphas: Sequence[float] = ALPHAS) -> tuple[np.ndarray, np.ndarray]:

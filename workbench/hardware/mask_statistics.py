@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import signal, stats
+import scipy
 
 MOST_CELLS = 256  # largest number of cells of a chi-square test
 LEAST_EXPECTED = 5  # expected count that a cell needs for the chi-square distribution to be accurate
@@ -37,7 +37,7 @@ def delayed_copy(first: np.ndarray, second: np.ndarray) -> tuple[int, float]:
     """
     clocks = len(first)
     delays = np.arange(-(clocks // 2), clocks // 2 + 1)
-    products = signal.correlate(_centred(second), _centred(first), method="fft")[delays + clocks - 1]
+    products = scipy.signal.correlate(_centred(second), _centred(first), method="fft")[delays + clocks - 1]
     delay = int(delays[np.abs(products / (clocks - np.abs(delays))).argmax()])
     early, late = max(-delay, 0), max(delay, 0)
     overlap = clocks - abs(delay)
@@ -55,7 +55,7 @@ def word_chi_square(words: np.ndarray, bits: int) -> float:
             f"words: {words.size} words are too few for {1 << shown} cells; take at least {LEAST_EXPECTED << shown}"
         )
     cells = (words.reshape(-1) >> np.uint64(bits - shown)).astype(np.int64)
-    return float(stats.chisquare(np.bincount(cells, minlength=1 << shown)).pvalue)
+    return float(scipy.stats.chisquare(np.bincount(cells, minlength=1 << shown)).pvalue)
 
 
 def mask_chi_square(masks: np.ndarray, ratio: float) -> float:
@@ -81,7 +81,7 @@ def mask_chi_square(masks: np.ndarray, ratio: float) -> float:
     starts = np.append(0, np.arange(max(few, 1), len(expected)))
     if len(starts) < 2:
         return math.nan
-    return float(stats.chisquare(np.add.reduceat(found, starts), np.add.reduceat(expected, starts)).pvalue)
+    return float(scipy.stats.chisquare(np.add.reduceat(found, starts), np.add.reduceat(expected, starts)).pvalue)
 
 
 def dispersion(masks: np.ndarray, ratio: float) -> float:

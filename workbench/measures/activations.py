@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
+import scipy
 
 from workbench.arrays import NUMBERS, check_axes, checked_array
 from workbench.operator import Arg
@@ -69,7 +69,7 @@ def by_width(y: np.ndarray, bins: Any) -> np.ndarray:
 
 def by_rank(y: np.ndarray, bins: Any) -> np.ndarray:
     """Return the class of each activation among those of its unit: equally many in each, and equal ones together."""
-    return ((rankdata(y, axis=0) - 0.5) * BINS.check(bins) / len(y)).astype(np.int64)
+    return ((scipy.stats.rankdata(y, axis=0) - 0.5) * BINS.check(bins) / len(y)).astype(np.int64)
 
 
 def _refuse(name: str, y: np.ndarray, wrong: np.ndarray, words: str) -> None:

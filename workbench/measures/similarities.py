@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
+import scipy
 
 from workbench.measures.activations import BINS, by_rank, checked_activations, scaled
 from workbench.measures.entropies import miller_madow
@@ -38,7 +38,7 @@ def similarity(y: Any, kind: str = "pearson", bins: int = 10) -> np.ndarray:
     if kind == "mutual information":
         return _information(by_rank(y, bins), bins)
     if kind == "spearman":
-        y = rankdata(y, axis=0)
+        y = scipy.stats.rankdata(y, axis=0)
     return _correlation(y)
 
 
