@@ -35,7 +35,7 @@ types:
 	@echo '== mypy' && $(VENV) -m mypy
 
 tests:
-	@echo '== pytest, with the notebooks under nbval' && PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -p tests.no_grammar -n auto --dist loadfile
+	@echo '== pytest, with the notebooks under nbval' && OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV) -m pytest -p tests.no_grammar -n auto --dist loadfile
 
 # The documentation's blocks and a test of the bench need a peer too; without it, `make test` skips them.
 test-peers:
