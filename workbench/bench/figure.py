@@ -122,7 +122,8 @@ def _draw_curves(ax, rows: list[Row]) -> None:
         ax.plot(stored, [row.seconds for row in own], "o-", color=f"C{i}", label=f"dropout, {threads_of(threads)}")
         copies = [row.copy_seconds for row in own]
         ax.plot(stored, copies, "s--", color=f"C{i}", markersize=4, linewidth=1, label=f"copy, {threads_of(threads)}")
-    title = f"{rows[0].operator}, ratio {rows[0].arguments['ratio']:g}\n{dimensions(rows[0].shape)} {rows[0].layout}"
+    where = f"{dimensions(rows[0].shape)} {rows[0].layout}, ratio {rows[0].arguments['ratio']:g}"
+    title = f"{rows[0].operator}\n{where}"
     ax.set(xscale="log", yscale="log", title=title, xlabel="stored entries", ylabel="seconds")
     low, high = ax.get_ylim()
     ax.set_ylim(low, high * (high / low) ** LEGEND_ROOM)
