@@ -57,19 +57,14 @@ class EmbeddingBag(Layer):
         weight, ids = np.ascontiguousarray(parameters["weight"]), np.ascontiguousarray(x, np.int64)
         y = np.zeros((*x.shape[:2], self.columns), weight.dtype)
         add_rows(weight, ids, y, False)
-        return self._scaled(y, ids), ids
+        counts = np.maximum(1, (ids >= 0).sum(axis=2)).astype(y.dtype)[..., None] if self.mode == "mean" else 1
+        return y / counts, (ids, counts)
 
     def backward(self, parameters: Named, saved: Any, dy: np.ndarray) -> tuple[np.ndarray, Parameters]:
+        ids, counts = saved
         total = np.zeros(parameters["weight"].shape, dy.dtype)
-        add_rows(total, saved, np.ascontiguousarray(self._scaled(dy, saved)), True)
-        return np.zeros(saved.shape, dy.dtype), {"weight": total}
-
-    def _scaled(self, y: np.ndarray, ids: np.ndarray) -> np.ndarray:
-        """Divide y (worlds, batch, columns) by the number of ids in each list, if the mode asks for it."""
-        if self.mode == "sum":
-            return y
-        counts = np.maximum(1, (ids >= 0).sum(axis=2))
-        return y / counts.astype(y.dtype)[..., None]
+        add_rows(total, ids, np.ascontiguousarray(dy / counts), True)
+        return np.zeros(ids.shape, dy.dtype), {"weight": total}
 
     def _check_ids(self, ids: np.ndarray) -> None:
         if ids.dtype.kind not in "iu":
