@@ -185,8 +185,14 @@ def bars(ax: Axes, key: str, x: Sequence, heights: Sequence, colors: Sequence | 
 
 
 def image(ax: Axes, key: str, pixels: np.ndarray, low: float, high: float, **look: Any) -> Any:
+    """Draw a matrix as pixels, on a panel without a grid."""
     look |= {"vmin": low, "vmax": high, "gid": key}
-    return _draw(ax, key, lambda: ax.imshow(pixels, **look), data=pixels, clim=(low, high))
+
+    def made() -> Any:
+        ax.grid(False)  # here, since a grid that is set again and again takes long
+        return ax.imshow(pixels, **look)
+
+    return _draw(ax, key, made, data=pixels, clim=(low, high))
 
 
 def write(ax: Axes, key: str, x: float, y: float, words: str, **look: Any) -> None:

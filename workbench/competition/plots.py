@@ -112,7 +112,6 @@ def influences(matrices: Mapping[str, np.ndarray], *, ax: np.ndarray) -> None:
         panel.set(xticks=range(len(shown)), yticks=range(len(shown)))
         panel.set_xticklabels([])
         panel.set_yticklabels([])
-        panel.grid(False)
     for panel in ax[-1]:
         panel.set_xlabel("by unit j")
     for panel in ax[:, 0]:
@@ -170,7 +169,6 @@ def row_of_detectors(
         picture.set_extent((-0.5, len(light) - 0.5, 0, 1))
         picture.set_interpolation("bilinear" if pattern == "ramp" else "nearest")  # a ramp must not look like stairs
         panel.set(title=title, yticks=[], xticks=[])
-        panel.grid(False)
     place = np.arange(len(light))
     drawing.line(ax[2], "light", place, light, color=QUIET, linestyle=":", label="light", drawstyle="steps-mid")
     drawing.line(ax[2], "answers", place, answers, color=OWN, marker="o", markersize=3, linewidth=1, label="answer")

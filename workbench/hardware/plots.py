@@ -51,7 +51,6 @@ def _draw_lanes(panel: Axes, what: str, values: np.ndarray, low: float, title: s
     panel.set(xlabel="lane", xlim=(-0.5, lanes - 0.5), ylim=(rows - 0.5, -0.5))
     panel.set_title(title, fontsize=10)
     panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    panel.grid(False)
     return picture
 
 

@@ -157,7 +157,6 @@ def gradient_matrix(
     jacobian = local_response_norm_gradient(np.eye(count), pixels.astype(np.float64), size, alpha, beta, bias)
     largest = max(float(np.abs(jacobian).max()), 1e-30)
     picture = drawing.image(ax, "matrix", jacobian, -largest, largest, cmap="PuOr_r")
-    ax.grid(False)
     ax.set(title="dy/dx: own response up, neighbours down", xlabel="input channel", ylabel="output channel")
     if len(ax.figure.axes) == 1:
         ax.figure.colorbar(picture, ax=ax, label="derivative")

@@ -44,7 +44,6 @@ def ragged(
         panel.set(title=f"{name}: {len(numbers)} values in {len(counts)} segments")
         panel.set_yticks(range(len(counts)))
         panel.set_xticks(range(0, width, 1 + width // NUMBERED))
-        panel.grid(False)
         panel.tick_params(length=0)
     ax[0].set(ylabel="segment", xlabel="place in the segment (grey: to be dropped)")
     ax[1].set(
@@ -113,7 +112,6 @@ def dropped_elements(
     ax[1].set(title=f"{draws} draws, {wasted} of them for zeros")
     ax[2].set(title=f"y: {np.mean(y == 0):.0%} zeros")
     for panel in ax:
-        panel.grid(False)
         panel.set_xlabel("feature")
     ax[1].set_xlabel("feature (orange: replaced, yellow: a zero replaced)")
 
@@ -173,7 +171,6 @@ def gradient_flow(ratio: float = 0.3, seed: int = 1, scaled: bool = False, *, ax
     for panel, (title, picture, high, colors) in zip(ax, panels, strict=False):
         drawing.image(panel, "picture", picture, 0.0, high, cmap=colors, aspect="auto")
         panel.set(title=title, xlabel="feature", xticks=range(0, features, 2))
-        panel.grid(False)
     ax[0].set_ylabel("example")
     drawing.bars(ax[2], "feature", np.arange(features), dreplacement, "#D55E00")
     ax[2].set(

@@ -188,7 +188,6 @@ def touched_rows(
     title = f"the table after: {len(named)} of {len(table)} rows were named"
     drawing.label(ax[0], title, "column", "rows that were named")
     ax[0].set_yticks(named)
-    ax[0].grid(False)
     title = f"{np.mean(after == 0):.0%} of the table is 0; above a bar: times named"
     drawing.label(ax[1], title, "row", "share of the row that is lost", ylim=(0, 1.1))
     ax[1].set_xticks(range(0, len(table), 1 + len(table) // 12))

@@ -148,7 +148,6 @@ def heat_map(
     drawing.label(ax, f"Best {measure} {low:.3g} at {best},\n{where}", columns, rows)
     ax.set_xticks(range(len(column_values)), [f"{each:.2g}" for each in column_values])
     ax.set_yticks(range(len(row_values)), [f"{each:.2g}" for each in row_values])
-    ax.grid(False)
 
 
 @drawing.plot(columns=2, size=(9.6, 3.8))
@@ -227,5 +226,4 @@ def decision_boundary(
         ax.figure.colorbar(picture, ax=ax, label="probability of class 1")
     drawing.label(ax, "Probability of class 1, and its boundary", "first feature", "second feature")
     ax.set(xlim=extent[:2], ylim=extent[2:])
-    ax.grid(False)
     drawing.legend(ax, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
