@@ -86,9 +86,16 @@ def test_a_race():
     order = np.argsort(-rewards)
     assert [title(panel) for panel in panels[0]] == list(plots.METHODS)
     p = np.exp(10 * rewards)
-    assert heights(panels[0, 3], "chances") == pytest.approx((p / p.sum())[order])
+    for key, arms in (("best", slice(0, 1)), ("others", slice(1, None))):
+        outline = artist(panels[0, 3], key).get_xy()[:-1].reshape(-1, 4, 2)  # the last point closes it
+        assert outline[:, [1, 2], 1] == pytest.approx(np.stack(2 * [(p / p.sum())[order][arms]], axis=1))
+        assert not outline[:, [0, 3], 1].any()
+        assert outline[:, :, 0].mean(axis=1).round(9).tolist() == list(range(10))[arms]
     run = bandit.play(rewards, 0.5, 20, baseline="none", seed=3).chances[0]
-    assert data(panels[1, 1], "arm 2")[1] == pytest.approx(run[:, order[2]])
+    steps, shares = np.reshape(data(panels[1, 1], "others"), (2, 9, 22))
+    assert shares[1, :-1] == pytest.approx(run[:, order[2]])
+    assert np.isnan(shares[:, -1]).all()  # a curve does not go on to the next arm's
+    assert steps[1, :-1].tolist() == list(range(21))
     assert title(panels[1, 1]) == f"best arm: {run[-1, order[0]]:.0%}"
     draw_again(plots.race, panels, 7, seed=4)
     render(panels)

@@ -258,15 +258,16 @@ def race(
     rewards = bandit.rewards_of_arms(seed, offset)
     order = np.argsort(-rewards)
     for column, (name, chances) in enumerate(learned(rewards, rate, step, noise, seed).items()):
-        place, now = np.arange(len(order)), chances[-1][order]
-        colours = [OTHER] + [OWN] * (len(order) - 1)
-        bars, path = ax[0, column], ax[1, column]
-        drawing.bars(bars, "chances", place, now, colours)
-        drawing.label(bars, name, "arm, best first", "", ylim=(0, 1))
+        now, bars, path = chances[-1][order], ax[0, column], ax[1, column]
+        # Few artists make a quick picture: the bars of nine arms are one outline, and their curves one line with gaps.
+        for key, color, arms in (("others", OWN, range(1, len(order))), ("best", OTHER, range(1))):
+            corners = np.add.outer(arms, [-0.4, -0.4, 0.4, 0.4]), np.multiply.outer(now[arms], [0, 1, 1, 0])
+            drawing.area(bars, key, *map(np.ravel, corners), color=color, linewidth=0)
+            steps = np.tile([*range(step + 1), np.nan], len(arms))
+            shares = np.pad(chances[:, order[arms]].T, ((0, 0), (0, 1)), constant_values=np.nan).ravel()
+            drawing.line(path, key, steps, shares, color=color, linewidth=2 if key == "best" else 0.8)
+        drawing.label(bars, name, "arm, best first", "", ylim=(0, 1), xlim=(-0.9, len(order) - 0.1))
         bars.set_xticks([])
-        for i in place[::-1]:
-            look = {"color": colours[i], "linewidth": 2 if i == 0 else 0.8}
-            drawing.line(path, f"arm {i}", np.arange(step + 1), chances[:, order[i]], **look)
         drawing.label(path, f"best arm: {now[0]:.0%}", "step", "", ylim=(0, 1), xlim=(0, max(step, 200)))
         path.locator_params("x", nbins=2)
     for row in ax:
