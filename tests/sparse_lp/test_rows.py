@@ -51,6 +51,18 @@ def test_every_exponent(p, exact, bits, dtype, index_dtype):
         assert_same_bits(param[untouched], given[untouched])
 
 
+@pytest.mark.parametrize("length", [1, 5, 32, 33])
+@pytest.mark.parametrize("p", [0.5, 1.3, 1.5, 3.0])
+def test_a_row_does_not_depend_on_the_rows_that_are_named_beside_it(p, length, dtype):
+    given = np.random.default_rng(2).normal(size=(70, length)).astype(dtype)
+    given[13] *= 1e35  # so large that its powers need another method
+    together, alone = given.copy(), given.copy()
+    sparse_lp_regularizer(together, np.arange(70), p, STRENGTH)
+    for row in range(70):
+        sparse_lp_regularizer(alone, np.array([row]), p, STRENGTH)
+    assert_same_bits(together, alone)
+
+
 def test_p_of_two_multiplies_and_its_exact_form_divides():
     for engine in ENGINES:
         param = np.array([[3.0], [5.0]])

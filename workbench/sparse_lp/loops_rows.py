@@ -104,8 +104,8 @@ def rows(param, length, indices, bounds, kind, strength, constants, curve, start
             _shrink_short_rows(param, length, indices, i, count, kind, scalars, curve, buffers, copied, shrunk)
         else:
             for j in range(at, at + length, u(TILE)):
-                part = min(u(TILE), at + length - j)
-                for k in range(part):
+                some = min(u(TILE), at + length - j)
+                for k in range(some):
                     copied[k] = param[j + k]  # a loop that reads and writes one array would not be vectorized
-                prox_tile(copied, param, u(0), j, part, kind, scalars, curve, buffers)
+                prox_tile(copied, param, u(0), j, some, kind, scalars, curve, buffers)
         i += count
