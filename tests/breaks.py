@@ -31,6 +31,9 @@ def main(words: list[str]) -> int:
     if words:
         breaks = [each for each in breaks if any(word in each["file"].partition("/")[2] for word in words)]
     breaks = [each for each in breaks if find_spec(each.get("needs", "sys"))]
+    if not breaks:
+        print(f"no break belongs to a file with one of these words in its path: {' '.join(words)}\n{__doc__}")
+        return 1
     with tempfile.TemporaryDirectory(prefix="breaks-") as folder:
         place = Path(folder)
         _copy(place)

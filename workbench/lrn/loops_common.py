@@ -92,27 +92,21 @@ def inverse_power(s, high, low):
     bits = f32(s).view(np.int32)
     exponent = i32(i32(bits - i32(0x3F3504F3)) >> i32(23))  # the bits of sqrt(1/2)
     f = i32(bits - i32(exponent << i32(23))).view(np.float32) - f32(1)
-    p = f32(0.12925776839256287)
-    p = p * f + f32(-0.20893102884292603)
-    p = p * f + f32(0.2152133733034134)
-    p = p * f + f32(-0.23867614567279816)
-    p = p * f + f32(0.28793904185295105)
-    p = p * f + f32(-0.3607162535190582)
-    p = p * f + f32(0.4809102714061737)
-    p = p * f + f32(-0.7213472127914429)
-    p = p * f + f32(1.4426950216293335)
-    fraction = p * f
+    square = f * f
+    lower = (f32(-0.3607162535190582) * f + f32(0.4809102714061737)) * square
+    lower += f32(-0.7213472127914429) * f + f32(1.4426950216293335)
+    upper = (f32(0.12925776839256287) * f + f32(-0.20893102884292603)) * f + f32(0.2152133733034134)
+    upper = upper * square + (f32(-0.23867614567279816) * f + f32(0.28793904185295105))
+    fraction = (upper * (square * square) + lower) * f
     whole = f32(exponent)
     product = -high * whole
     nearest = np.rint(product - high * fraction)
     g = ((product - nearest) - low * whole) - (high * fraction + low * fraction)
-    p = f32(0.00015345794963650405)
-    p = p * g + f32(0.0013399932067841291)
-    p = p * g + f32(0.009618489071726799)
-    p = p * g + f32(0.05550328642129898)
-    p = p * g + f32(0.24022646248340607)
-    p = p * g + f32(0.6931471824645996)
-    p = p * g + f32(1)
+    square = g * g
+    lower = f32(0.24022646248340607) * square + (f32(0.6931471824645996) * g + f32(1))
+    upper = (f32(0.00015345794963650405) * g + f32(0.0013399932067841291)) * square
+    upper += f32(0.009618489071726799) * g + f32(0.05550328642129898)
+    p = upper * (square * g) + lower
     return i32(f32(p).view(np.int32) + i32(i32(nearest) << i32(23))).view(np.float32)
 
 

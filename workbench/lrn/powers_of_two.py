@@ -27,8 +27,11 @@ def _log2_parts(s):
     m = i64(bits - (exponent << 52)).view(f64)
     z = (m - 1.0) / (m + 1.0)
     w = z * z
-    p = ((((((((A9 * w + A8) * w + A7) * w + A6) * w + A5) * w + A4) * w + A3) * w + A2) * w + A1) * w + A0
-    return float(exponent), z * p
+    square = w * w
+    low = (A3 * w + A2) * square + (A1 * w + A0)
+    middle = (A7 * w + A6) * square + (A5 * w + A4)
+    fourth = square * square
+    return float(exponent), z * (((A9 * w + A8) * fourth + middle) * fourth + low)
 
 
 @part
@@ -58,8 +61,12 @@ def power_of_two(exponent):
 @part
 def _exp2(g):
     """Return 2^g for |g| <= 1/2."""
-    high = (((((B13 * g + B12) * g + B11) * g + B10) * g + B9) * g + B8) * g + B7
-    return ((((((high * g + B6) * g + B5) * g + B4) * g + B3) * g + B2) * g + B1) * g + B0
+    square = g * g
+    fourth = square * square
+    low = (B3 * g + B2) * square + (B1 * g + B0)
+    middle = (B7 * g + B6) * square + (B5 * g + B4)
+    high = (B11 * g + B10) * square + (B9 * g + B8)
+    return (((B13 * g + B12) * fourth + high) * fourth + middle) * fourth + low
 
 
 @part

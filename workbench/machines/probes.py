@@ -55,11 +55,14 @@ ZERO = u64(0)
 
 @part
 def _polynomial(coefficients, x):
-    """Return coefficients[0] + coefficients[1] x + ..., by Horner's rule."""
-    total = coefficients[-1]
-    for k in range(2, len(coefficients) + 1):
-        total = total * x + coefficients[-k]
-    return total
+    """Return coefficients[0] + coefficients[1] x + ..., from two sums in x^2: the processor adds to both at once."""
+    square, last = x * x, len(coefficients) - 1
+    first, second = coefficients[last], coefficients[last - 1]
+    for k in range(last - 2, -1, -2):
+        first = first * square + coefficients[k]
+    for k in range(last - 3, -1, -2):
+        second = second * square + coefficients[k]
+    return second * x + first if last % 2 == 0 else first * x + second
 
 
 @part
@@ -79,7 +82,7 @@ def _exp2_double(x):
     whole = np.rint(x)
     g = x - whole
     q = _polynomial(EXP, g)
-    return q * np.int64((np.int64(whole) + np.int64(1023)) << np.int64(52)).view(np.float64)
+    return q * np.int64((np.int64(np.int32(whole)) + np.int64(1023)) << np.int64(52)).view(np.float64)
 
 
 @part

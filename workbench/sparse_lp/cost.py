@@ -46,6 +46,7 @@ SIMPLE_PROXES = {
 }
 SIGNED_ROOT = Cost(comparisons=4)  # compare |x| with the threshold, choose 0; choose the sign
 CURVE_BELOW_ONE = Cost(powers=1, square_roots=1, multiply_adds=10, other_flops=3)  # a polynomial of degree 8
+CURVE_OF_HALF = Cost(divisions=1, square_roots=2, multiply_adds=10, other_flops=4)  # the same; float32, p = 1/2
 CURVE_ABOVE_ONE = Cost(powers=1, multiply_adds=26, other_flops=5, comparisons=3)  # two of degree 12
 SINGLE_ABOVE_ONE = Cost(comparisons=6)  # choose three more exponents, and x where it is 0 or not finite
 BELOW_ONE = Cost(multiply_adds=3, other_flops=7, comparisons=1, divisions=1, powers=1)
@@ -96,8 +97,8 @@ def penalty_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: s
         moved = sum((pass_cost(*each) for each in passes), Cost(bytes_read=2 * WIDE + MARK, bytes_written=size))
         return elements * (each + moved) + Cost(launches=7 * (elements > 0))
     total = elements * (each + Cost(bytes_read=size, bytes_written=size + MARK))
-    in_two_loops = p not in PENALTIES and precision(p, size) == "float32"  # a factor and an exponent between them
-    return total + _of_loops(engine, elements * (size + 16 * in_two_loops), elements * MARK)
+    passed_on = 2 * size if precision(p, size) == "float32" else 0  # terms are written by one loop, read by the next
+    return total + _of_loops(engine, elements * (size + passed_on), elements * MARK)
 
 
 def gradient_cost(shape: Sequence[int], p: float, *, itemsize: int = 4, engine: str | None = None) -> Cost:
@@ -204,8 +205,11 @@ def _prox(p: float, iterations: int | None, itemsize: int) -> Cost:
     last = BOUNDED + (POLISH if itemsize == 8 else Cost())
     if curves.has_curve(p):
         curve = CURVE_BELOW_ONE if p < 1 else CURVE_ABOVE_ONE
-        single = SIGNED_ROOT + (Cost() if p < 1 else SINGLE_ABOVE_ONE)
-        return curve + (single if itemsize == 4 and curves.in_single(p) else last)
+        if itemsize == 8 or not curves.in_single(p):
+            return curve + last
+        if p == 0.5:
+            return CURVE_OF_HALF + SIGNED_ROOT
+        return curve + SIGNED_ROOT + (Cost() if p < 1 else SINGLE_ABOVE_ONE)
     if iterations is None:
         raise ValueError(f"iterations=None: p={p} needs a number that depends on the data; give the number to count")
     steps = checked_count("iterations", iterations)

@@ -134,7 +134,7 @@ def _prox(weight: float, p: float, dtype: np.dtype) -> tuple[tuple[int, ...], np
     middle, curve = curves.curve(p) if number in SINGLES and near else curves.NONE
     first = second = _exponents(0, 0)
     if curve.size and dtype == np.float32 and curves.in_single(p):
-        number, curve = SINGLES[number], curve.astype(np.float32)
+        number, curve = loops_prox.SINGLE_HALF if p == 0.5 else SINGLES[number], curve.astype(np.float32)
         c = log_strength - (middle if p > 1 else 0)
         first, second = _exponents(p - 2, c), _exponents((p - 2) / (1 - p), c / (1 - p))
     threshold = _rounded_down(lp_threshold(weight, p), dtype)

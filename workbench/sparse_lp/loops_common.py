@@ -47,13 +47,10 @@ def log2(x):
     m = i64(bits - (exponent << MANTISSA)).view(np.float64)
     s = (m - 1.0) / (m + 1.0)
     t = s * s
-    q = 0.24347855736640373
-    q = q * t + 0.26139770579764077
-    q = q * t + 0.32061783051284737
-    q = q * t + 0.41219838144102144
-    q = q * t + 0.5770780173799762
-    q = q * t + 0.9617966939240116
-    q = q * t + 2.885390081777929
+    square = t * t
+    low = (0.41219838144102144 * t + 0.5770780173799762) * square + (0.9617966939240116 * t + 2.885390081777929)
+    high = 0.24347855736640373 * square + (0.26139770579764077 * t + 0.32061783051284737)
+    q = high * (square * square) + low
     return s * q + (f64(exponent) - (SCALED_BY if small else 0.0))
 
 
@@ -63,19 +60,16 @@ def exp2(x):
     x = min(max(x, -1100.0), 1100.0)
     whole = np.rint(x)
     g = x - whole
-    q = 7.0786964551136695e-09
-    q = q * g + 1.020979132724432e-07
-    q = q * g + 1.321544830651498e-06
-    q = q * g + 1.5252651849784046e-05
-    q = q * g + 0.00015403530305320578
-    q = q * g + 0.0013333558238964897
-    q = q * g + 0.009618129107901037
-    q = q * g + 0.05550410866439472
-    q = q * g + 0.2402265069590807
-    q = q * g + 0.6931471805599505
-    q = q * g + 1.0
-    half = i64(whole) >> i64(1)  # 2^whole in two factors, each of which fits in a float64
-    rest = i64(whole) - half
+    square = g * g
+    fourth = square * square
+    low = (0.05550410866439472 * g + 0.2402265069590807) * square + (0.6931471805599505 * g + 1.0)
+    middle = (1.5252651849784046e-05 * g + 0.00015403530305320578) * square
+    middle += 0.0013333558238964897 * g + 0.009618129107901037
+    high = 7.0786964551136695e-09 * square + (1.020979132724432e-07 * g + 1.321544830651498e-06)
+    q = (high * fourth + middle) * fourth + low
+    n = i32(whole)  # AVX2 converts float64 to int32 only
+    half = i32(n >> i32(1))  # 2^whole in two factors, each of which fits in a float64
+    rest = i32(n - half)
     bias = i64(1023)
     return q * i64((half + bias) << MANTISSA).view(np.float64) * i64((rest + bias) << MANTISSA).view(np.float64)
 

@@ -37,7 +37,7 @@ def _add_powers(w, at, count, kind, p):
         if len(kind) == COUNT:
             total += 0.0 if size == 0.0 else 1.0
         elif len(kind) == ROOT:
-            total += f64(np.sqrt(abs(w[i])))  # in w's type: as exact as w, and twice as fast for float32
+            total += np.sqrt(size)
         elif len(kind) == ABSOLUTE:
             total += size
         elif len(kind) == SQUARE:
@@ -61,6 +61,15 @@ def _powers_single(w, at, count, p, powers):
     for i in range(count, u(TILE)):
         powers[i] = f32(0)
     return far
+
+
+@part
+def _roots_single(w, at, count, powers):
+    """Write float32 square roots of |w|, and zeros after them: they are as exact as w."""
+    for i in range(count):
+        powers[i] = np.sqrt(abs(w[at + i]))
+    for i in range(count, u(TILE)):
+        powers[i] = f32(0)
 
 
 @sums_part
@@ -101,6 +110,9 @@ def penalty(w, mask, kind, p, threshold, totals, start, stop):
                     total += _add_powers(w, at, count, kind, f64(p[0][0]) + f64(p[0][1]))
                 else:
                     total += _sum_single(powers)
+            elif len(kind) == ROOT and w.itemsize == 4:
+                _roots_single(w, at, count, powers)
+                total += _sum_single(powers)
             elif count == u(TILE):
                 total += _add_powers(w, at, u(TILE), kind, p)
             else:
@@ -133,12 +145,14 @@ def gradient(w, dw, kind, strength, start, stop):
                 elif len(kind) == SQUARE:
                     slope = 2.0 * alpha * size
                 elif len(kind) == ROOT:
-                    slope = 0.5 * alpha / np.sqrt(size)
+                    # A choice of 0 after the division would become a branch, which AVX2 cannot vectorize.
+                    slope = 0.5 * alpha / np.sqrt(np.inf if size == 0.0 else size)
                 else:
                     exponent = (p - 1.0) * log2(size)
                     far = abs(exponent) > near
                     power = exp2(exponent + (logarithm if far else 0.0))
                     beyond = size if p > 1.0 else 1.0 / size  # the factor for an infinity or NaN
                     slope = (1.0 if far & (size < np.inf) else alpha * p) * (power if size < np.inf else beyond)
-                slope = 0.0 if size == 0.0 else slope
+                if len(kind) != ROOT:
+                    slope = 0.0 if size == 0.0 else slope
                 dw[i] = w.dtype.type(-slope if (value < 0.0) & (slope != 0.0) else slope)

@@ -21,8 +21,9 @@ from workbench.sparse_lp.loops_common import (
     u,
 )
 
-# Variants: the formula by p, which is 0, below 1, 1, above 1, 2, infinity; the last two are for float32 and some p.
-HARD, BELOW_ONE, SOFT, ABOVE_ONE, SHRINK, CLIP, SINGLE_BELOW_ONE, SINGLE_ABOVE_ONE = range(1, 9)
+# Variants: the formula by p, which is 0, below 1, 1, above 1, 2, infinity; the last three are for float32 and some p,
+# and SINGLE_HALF for 1/2.
+HARD, BELOW_ONE, SOFT, ABOVE_ONE, SHRINK, CLIP, SINGLE_HALF, SINGLE_BELOW_ONE, SINGLE_ABOVE_ONE = range(1, 10)
 
 # The constants of the penalty weight |z|^p, with c = weight p. `threshold` has the array's type, which does not change
 # a comparison. `strength` is c, but 1 / (1 + 2 weight) for p = 2; `log_strength` is log2 c. `middle` belongs to the
@@ -126,13 +127,16 @@ def _store_single(value, root, threshold):
 
 
 @part
-def _single_below_one(x, z, at, to, count, scalars, curve):
+def _single_below_one(x, z, at, to, count, kind, scalars, curve):
     """Write the proximal operator for p < 1 in float32, on the curve."""
     c = _nine_terms(curve)
     for i in range(count):
         size = abs(x[at + i])
-        whole, fraction = log2_single(size)
-        k = times_two_to(power_single(whole, fraction, scalars.first))
+        if len(kind) == SINGLE_HALF:
+            k = f32(scalars.strength) / (size * np.sqrt(size))  # infinite only up to the threshold
+        else:
+            whole, fraction = log2_single(size)
+            k = times_two_to(power_single(whole, fraction, scalars.first))
         t = np.sqrt(f32(1) - k * f32(scalars.middle))  # NaN only up to the threshold
         z[to + i] = _store_single(x[at + i], size * (f32(1) - k * _polynomial_8(c, t)), scalars.threshold)
 
@@ -249,8 +253,8 @@ def prox_tile(x, z, at, to, count, kind, scalars, curve, buffers):
     """Write the proximal operator of x[at : at + count] to z[to : to + count]; count is at most TILE."""
     if len(kind) == HARD or len(kind) == SOFT or len(kind) == SHRINK or len(kind) == CLIP:
         _prox_without_root(x, z, at, to, count, kind, scalars)
-    elif len(kind) == SINGLE_BELOW_ONE:
-        _single_below_one(x, z, at, to, count, scalars, curve)
+    elif len(kind) == SINGLE_HALF or len(kind) == SINGLE_BELOW_ONE:
+        _single_below_one(x, z, at, to, count, kind, scalars, curve)
     elif len(kind) == SINGLE_ABOVE_ONE:
         _single_above_one(x, z, at, to, count, scalars, curve)
     else:
