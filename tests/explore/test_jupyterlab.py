@@ -119,7 +119,7 @@ def test_the_picture_can_be_saved(page):
 
 
 def test_the_bench_times_moves_and_drags(page):
-    name, times, rates = page.run(MOVES, 0, 10, 300)
+    name, times, rates = page.run(MOVES, 0, 10, 1000)
     assert name == "wave"
     assert 4 < len(times) <= 10  # on a busy machine, not every move has a picture of its own
     assert 0 < len(rates) <= 3
