@@ -201,6 +201,9 @@ def write(ax: Axes, key: str, x: float, y: float, words: str, **look: Any) -> No
 
 def label(ax: Axes, title: str, x: str, y: str, **settings: Any) -> None:
     """Set a panel's title, its axis labels, and further settings such as its limits."""
+    for side in "xy":
+        if settings.get(f"{side}scale") == getattr(ax, f"get_{side}scale")():  # set again, it makes all ticks anew
+            del settings[f"{side}scale"]
     ax.set(title=title, xlabel=x, ylabel=y, **settings)
 
 

@@ -4,7 +4,9 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
@@ -80,6 +82,20 @@ def test_a_draft_is_the_whole_picture_with_frames_below(drawn, moved):
         assert (np.abs(draft - whole).max(axis=-1) > 40).mean() < 0.003  # where a curve crosses the frame
         draft, whole = drawn()
         assert (np.abs(draft - whole).max(axis=-1) > 40).mean() < 0.003
+
+
+@pytest.mark.parametrize("angle", [0, 30, 90, 200])
+@pytest.mark.parametrize("words", ["Ágy_jp(0)", r"$\sum_i |x_i|^p$"])
+def test_a_text_from_stored_pixels_is_where_matplotlib_draws_it(angle, words):
+    stored, plain = (RendererAgg(300, 260, 100) for _ in range(2))
+    drafts, gc, font = Drafts(), plain.new_gc(), FontProperties(size=14)
+    rest = words, font, angle, words.startswith("$")
+    for x, y in ((150.25, 130.5), (152.25, 133.5)):  # the second from the pixels of the first
+        drafts._write(stored, gc, x, y, *rest)
+        plain.draw_text(gc, x, y, *rest)
+    one, other = (np.asarray(each.buffer_rgba())[..., 3].astype(int) for each in (stored, plain))
+    assert other.max() == 255
+    assert np.abs(one - other).max() < 20
 
 
 def test_only_an_axis_that_changes_is_drawn_again(monkeypatch):

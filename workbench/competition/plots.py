@@ -1,5 +1,6 @@
 """Plots of competition: units side by side, units that settle, retina and cortex, and a bandit that learns."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 
@@ -14,6 +15,7 @@ from workbench.measures import influence
 from workbench.operator import Arg
 
 COUNT, EXAMPLES = 8, 200  # units of a layer, and inputs that it sees
+STEPS = 200  # of a race, at the right end of its slider
 SUPPRESSED = colormaps["PuOr_r"].with_extremes(bad="0.85")
 REACH = 3.0  # response curves are drawn from -3 to 3
 SCALES = np.geomspace(0.1, 30, 40)
@@ -52,7 +54,7 @@ ARGS = (
     Arg("noise", float, 1.0, "standard deviation of a reward", low=0.0, high=3.0),
     Arg("offset", float, 0.0, "what is added to all rewards", low=-8.0, high=8.0),
     Arg("seed", int, 3, "seed of the arms and of the pulls", low=0, high=1000, slider=(0, 20)),
-    Arg("step", int, 200, "steps so far", low=0, high=1000, slider=(0, 200)),
+    Arg("step", int, STEPS, "steps so far", low=0, high=1000, slider=(0, STEPS)),
 )
 DRIVES = np.array([0.88, 0.95, 0.84, 0.97, 0.9, 1.0, 0.86, 0.93])  # of eight units that compete; the sixth leads
 METHODS = ("expected gradient", "REINFORCE", "gradient bandit", "replicator")
@@ -107,11 +109,11 @@ def influences(matrices: Mapping[str, np.ndarray], *, ax: np.ndarray) -> None:
         shown = np.array(matrix, dtype=float)
         np.fill_diagonal(shown, np.nan)
         most = float(np.nanmax(np.abs(shown)))
+        if not panel.images:  # ticks that are set again take as long as the matrix
+            panel.set(xticks=range(len(shown)), yticks=range(len(shown)))
+            panel.tick_params(labelbottom=False, labelleft=False)
         drawing.image(panel, "matrix", shown / max(most, 1e-9), -1, 1, cmap=SUPPRESSED)
         panel.set_title(f"{name}: at most {most:.2g}" if most > 1e-9 else f"{name}: nobody", fontsize=10)
-        panel.set(xticks=range(len(shown)), yticks=range(len(shown)))
-        panel.set_xticklabels([])
-        panel.set_yticklabels([])
     for panel in ax[-1]:
         panel.set_xlabel("by unit j")
     for panel in ax[:, 0]:
@@ -246,7 +248,7 @@ def contrasts(
 
 @drawing.plot(2, 4, (10.4, 4.8))
 def race(
-    step: int = 200,
+    step: int = STEPS,
     rate: float = 0.2,
     noise: float = 1.0,
     offset: float = 0.0,
@@ -268,7 +270,7 @@ def race(
             drawing.line(path, key, steps, shares, color=color, linewidth=2 if key == "best" else 0.8)
         drawing.label(bars, name, "arm, best first", "", ylim=(0, 1), xlim=(-0.9, len(order) - 0.1))
         bars.set_xticks([])
-        drawing.label(path, f"best arm: {now[0]:.0%}", "step", "", ylim=(0, 1), xlim=(0, max(step, 200)))
+        drawing.label(path, f"best arm: {now[0]:.0%}", "step", "", ylim=(0, 1), xlim=(0, max(step, STEPS)))
         path.locator_params("x", nbins=2)
     for row in ax:
         row[0].set_ylabel("chance")
@@ -278,6 +280,13 @@ def race(
 
 def learned(rewards: np.ndarray, rate: float, steps: int, noise: float = 1.0, seed: int = 0) -> dict[str, np.ndarray]:
     """Return the chances (steps + 1, arms) of each of METHODS; the second and third play one run with one seed."""
+    whole = STEPS * math.ceil(steps / STEPS)
+    return {name: each[: steps + 1] for name, each in _learned(tuple(rewards), rate, whole, noise, seed).items()}
+
+
+@lru_cache(maxsize=4)  # a shorter run is the beginning of a longer one: only the first move of its slider takes long
+def _learned(of_arms: tuple[float, ...], rate: float, steps: int, noise: float, seed: int) -> dict[str, np.ndarray]:
+    rewards = np.array(of_arms)
     plain, gradient = (
         bandit.play(rewards, rate, steps, baseline=baseline, noise=noise, seed=seed).chances[0]
         for baseline in bandit.BASELINES

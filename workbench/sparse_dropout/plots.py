@@ -152,7 +152,8 @@ def output_distribution(
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
         look = {"ha": "right", "va": "top", "multialignment": "left", "fontsize": 8, "family": "monospace", "bbox": box}
         drawing.write(panel, "moments", 0.98, 0.97, words, transform=panel.transAxes, **look)
-        panel.set(title=f"replaced by {strategy}", xlabel="value", xlim=(-1.1, 7.1), ylim=(5e-4, 2), yscale="log")
+        limits = {"xlim": (-1.1, 7.1), "ylim": (5e-4, 2)}
+        drawing.label(panel, f"replaced by {strategy}", "value", "", yscale="log", **limits)
     ax[0].set_ylabel("share of elements")
     drawing.legend(ax[0], loc="center right")
 
