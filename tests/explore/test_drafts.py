@@ -102,6 +102,8 @@ def test_only_an_axis_that_changes_is_drawn_again(monkeypatch):
     axes = panels(top=4.0)
     figure, drafts, asked = drawing.figure_of(axes), Drafts(), []
     labels, draw = {axis.label for ax in axes for axis in (ax.xaxis, ax.yaxis)}, Text.draw
+    for label in labels:
+        label.set_text("name")
 
     def counted(self, *arguments):
         asked.extend({self} & labels)
@@ -146,13 +148,13 @@ def test_only_what_has_moved_and_what_it_covers_is_drawn_again(monkeypatch):
     assert found == [everything, everything, {"words"}, everything, everything]
 
 
-def test_an_image_that_stays_is_stored_with_a_new_layout(monkeypatch):
+def test_an_image_that_stays_for_a_layout_is_stored_with_the_next(monkeypatch):
     axes, found = panels(), []
     figure, drafts = drawing.figure_of(axes), Drafts()
     figure.set_layout_engine("none")
     image = module._draw_image
     monkeypatch.setattr(module, "_draw_image", lambda *given: found.append(given) or image(*given))
-    for top, height, count in ((0.6, 1.0, 1), (0.6, 1.1, 2), (0.6, 1.2, 3), (0.5, 1.2, 3)):
+    for top, height, count in ((0.6, 1.0, 1), (0.6, 1.1, 2), (0.6, 1.2, 3), (0.5, 1.2, 4), (0.4, 1.2, 4)):
         axes[0].set_position((0.1, 0.1, 0.3, top))
         panels(ax=axes, height=height)
         drafts.note(figure)
@@ -167,6 +169,32 @@ def test_a_whole_picture_between_two_drafts_leaves_nothing_old(drawn, name, valu
     drawn.whole(2, **{name: values[0]})
     draft, whole = drawn(**{name: values[0]})
     assert (np.abs(draft - whole).max(axis=-1) > 40).mean() < 0.003
+
+
+def test_ticks_that_are_taken_away_are_drawn_no_longer(drawn):
+    drawn.axes[0].set_xticks([0.2, 0.8])
+    for top in (0.7, 0.6):  # after two layouts, the axis is among the stored pixels
+        drawn.axes[0].set_position((0.1, 0.1, 0.3, top))
+        before, _ = drawn()
+    drawn.axes[0].set_xticks([])
+    draft, whole = drawn()
+    assert (draft != before).any()
+    assert (np.abs(draft - whole).max(axis=-1) > 40).mean() < 0.003
+
+
+def test_a_colour_bar_follows_its_image():
+    figure = Figure(figsize=(3, 2))
+    ax, drafts = figure.subplots(), Drafts()
+    image = ax.imshow([[0.0, 1.0]])
+    figure.colorbar(image)
+    drawing.encode(figure)
+    drafts.note(figure)
+    drafts.encode(figure)
+    for high in (3.0, 20.0):
+        image.set_clim(0, high)
+        drafts.note(figure)
+        draft, whole = pixels(drafts.encode(figure)), pixels(drawing.encode(figure))
+        assert (np.abs(draft - whole).max(axis=-1) > 40).mean() < 0.012  # frames are below images
 
 
 def test_a_formatter_that_is_made_anew_is_drawn_anew():
@@ -241,15 +269,32 @@ def test_what_a_whole_picture_has_changed_is_in_the_next_draft(drawn):
     assert (np.abs(draft - whole).max(axis=-1) > 40).sum() < 20
 
 
-def test_pixels_are_stored_once_for_a_new_layout(drawn, monkeypatch):
-    stored = []
-    monkeypatch.setattr(module, "_without", lambda *given, draw=module._without: stored.append(0) or draw(*given))
+@pytest.fixture
+def stored(monkeypatch):
+    """Return a list that gets an entry each time when pixels are stored."""
+    found, store = [], Drafts._without
+    monkeypatch.setattr(Drafts, "_without", lambda *given: found.append(0) or store(*given))
+    return found
+
+
+def test_pixels_are_stored_once_for_a_new_layout(drawn, stored):
     counts = []
     for height, top, words in ((1.1, 0.8, "a"), (1.2, 0.8, "b"), (1.3, 0.8, "c"), (1.4, 0.7, "d"), (1.5, 0.7, "e")):
         drawn.axes[0].set_position((0.1, 0.1, 0.3, top))
         drawn(height=height, above=words)
         counts.append(len(stored))
     assert counts == [1, 1, 1, 2, 2]
+
+
+def test_what_has_moved_before_a_new_layout_may_move_again(drawn, stored):
+    drawn(height=1.1)
+    drawn(height=1.2, top=3.0)
+    assert len(stored) == 2  # the curve moves, then the axis too
+    drawn.axes[0].set_position((0.1, 0.1, 0.3, 0.7))
+    drawn(height=1.2, top=3.0)
+    drawn(height=1.3, top=3.0)
+    drawn(height=1.3, top=4.0)
+    assert len(stored) == 3
 
 
 def test_the_label_of_an_axis_keeps_its_place_after_a_whole_picture(drawn):

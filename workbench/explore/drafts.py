@@ -20,13 +20,14 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from matplotlib.ticker import Formatter
 from matplotlib.transforms import Bbox
 
 from workbench import drawing
 
 STAMPS, PARTS = 500, 4  # texts whose pixels are kept, and to which part of a pixel they keep their places
 EDGE = 4  # pixels around a text, for strokes that leave its box
-DERIVED = ("axis", "locs", "_sublabels", "offset", "orderOfMagnitude", "format")  # from the limits, when drawn
+DERIVED = ("axis", "locs", "_sublabels", "offset", "orderOfMagnitude", "format")  # a formatter gets them when it draws
 
 
 class Drafts:
@@ -42,7 +43,8 @@ class Drafts:
         self._texts: dict[Artist, Any] = {}
         self._last: set[Artist] = set()  # artists that the last call of the plot function has changed
         self._changed: set[Artist] = set()  # artists that have changed since the last draft
-        self._moved: set[Artist] = set()  # artists, axes and panels that have changed since the layout has
+        self._recent: set[Artist] = set()  # artists, axes and panels that have changed since the layout has
+        self._moved: set[Artist] = set()  # these, and those that had changed since the layout before: they may again
         self._stored: set[Artist] = set()  # artists and axes in the stored pixels
         self._pixels: Any = None
         self._labels: dict[Axis, Any] = {}  # places of an axis' label and offset
@@ -73,18 +75,25 @@ class Drafts:
             order = [*(ax for ax in figure.axes if ax not in panels), *axes, *artists]
             moving = self._moved.union(*(_moving(drawn, self._moved) for drawn in panels.values()))
             stays = {each for each in order if each not in moving}
-            if self._pixels is None or not self._stored <= stays:
-                self._pixels, self._stored = _without(figure, [each for each in order if each not in stays]), stays
-            canvas.restore_region(self._pixels)
             renderer: Any = canvas.get_renderer()
             renderer.draw_text = partial(self._write, renderer)
             try:
+                if self._pixels is None or not self._stored <= stays:
+                    self._pixels, self._stored = self._without(figure, renderer, {*order} - stays), stays
+                canvas.restore_region(self._pixels)
                 for artist in order:
                     if artist not in self._stored:
                         self._draw_artist(artist, renderer, keeps)
             finally:
                 del renderer.draw_text
             return canvas
+
+    def _without(self, figure: Figure, renderer: Any, moving: set[Artist]) -> Any:
+        """Return the pixels of a figure without some artists. A canvas would look for the places of all labels."""
+        renderer.clear()
+        for part in _parts_of_all(figure, moving):
+            self._draw_artist(part, renderer, keeps=True)
+        return renderer.copy_from_bbox(figure.bbox)
 
     def _write(self, renderer: Any, gc: Any, x: float, y: float, *text: Any, **options: Any) -> None:
         """Draw a text from stored pixels, which takes a tenth of the time of a text that is drawn anew."""
@@ -99,7 +108,7 @@ class Drafts:
         renderer.draw_image(gc, column + left, renderer.height - row - below, pixels)
 
     def _draw_artist(self, artist: Any, renderer: Any, keeps: bool) -> None:
-        if isinstance(artist, Axes) and artist.get_axes_locator() is None:
+        if isinstance(artist, Axes):
             for part in _parts(artist):
                 self._draw_artist(part, renderer, keeps)
         elif isinstance(artist, Axis):
@@ -110,34 +119,37 @@ class Drafts:
             artist.draw(renderer)
 
     def _draw_axis(self, axis: Any, renderer: Any) -> None:
-        """Draw an axis, with its label where it was: to find its place takes as long as to draw the rest."""
+        """Draw an axis, with its words where they were: to find their place takes longer than to draw the rest."""
         words = axis.label, axis.offsetText
-        if axis not in self._labels:
+        places = self._labels.get(axis)
+        if places or not axis.label.get_text():
+            _draw_ticks(axis, renderer)
+            axis.offsetText.set_text(axis.major.formatter.get_offset())
+        if places:
+            for each, place in zip(words, places, strict=True):
+                each.set_position(place)  # whole pictures have other pixels
+                each.draw(renderer)
+        elif any(each.get_text() for each in words):
             axis.draw(renderer)
             self._labels[axis] = [each.get_position() for each in words]
-            return
-        _draw_ticks(axis, renderer)
-        axis.offsetText.set_text(axis.major.formatter.get_offset())
-        for each, place in zip(words, self._labels[axis], strict=True):
-            each.set_position(place)  # whole pictures have other pixels
-            each.draw(renderer)
 
     def _follow(self, figure: Figure) -> dict[Axes, list[Artist]]:
         """Update what has moved, and return the artists of each panel that stays in its place."""
         for ax in figure.axes:
-            if ax.get_axes_locator() is None:
-                ax.apply_aspect()
+            locator: Any = ax.get_axes_locator()  # of a colour bar
+            ax.apply_aspect(locator(ax, None) if locator else None)
         layout = figure.dpi, [ax.get_position(original=True).bounds for ax in figure.axes]
         places: dict[Any, Any] = {ax: (ax.get_position().bounds, _words(ax.get_legend())) for ax in figure.axes}
         axes: dict[Any, Any] = {axis: _described(axis) for ax in figure.axes for axis in _axes(ax)}
         drawn = {ax: _drawn(ax) for ax in figure.axes}
         if layout != self._layout:
-            self._moved, self._labels, self._pixels = set(self._last), {}, None
+            self._moved, self._recent, self._labels, self._pixels = self._recent | self._last, set(), {}, None
         else:
-            self._moved |= self._changed | {ax for ax in places if places[ax] != self._places.get(ax)}
+            self._recent |= self._changed | {ax for ax in places if places[ax] != self._places.get(ax)}
             for axis in axes:
                 if axes[axis] != self._axes.get(axis):
-                    self._moved |= {axis, *_on_the_axes(drawn[axis.axes])}
+                    self._recent |= {axis, *_on_the_axes(drawn[axis.axes])}
+            self._moved |= self._recent
         self._layout, self._places, self._axes, self._changed = layout, places, axes, set()
         self._moved &= {*places, *axes, *figure.texts, *(each for artists in drawn.values() for each in artists)}
         return {ax: artists for ax, artists in drawn.items() if ax not in self._moved}
@@ -197,19 +209,6 @@ def _draw_at_once(lines: list[Line2D], renderer: Any) -> None:
     first.set_data(*own)
 
 
-def _without(figure: Figure, artists: list[Any]) -> Any:
-    """Return the pixels of a figure without some artists that are visible."""
-    canvas = drawing.canvas_of(figure)
-    for artist in artists:
-        artist.set_visible(False)
-    try:
-        canvas.draw()
-    finally:
-        for artist in artists:
-            artist.set_visible(True)
-    return canvas.copy_from_bbox(figure.bbox)
-
-
 def _axes(ax: Axes) -> list[Axis]:
     """Return the axes that a panel shows."""
     return [axis for axis in (ax.xaxis, ax.yaxis) if ax.axison and axis.get_visible()]
@@ -218,6 +217,15 @@ def _axes(ax: Axes) -> list[Axis]:
 def _drawn(ax: Axes) -> list[Artist]:
     """Return the visible artists that a plot function adds or changes, and the title, in the order of drawing."""
     return sorted((each for each in _inside(ax) if each.get_visible()), key=Artist.get_zorder)
+
+
+def _parts_of_all(figure: Figure, without: set[Artist]) -> Iterator[Artist]:
+    """Yield what a figure shows but for some artists, in the order of drawing."""
+    yield figure.patch
+    for child in sorted(figure.get_children()[1:], key=Artist.get_zorder):
+        parts = _parts(child) if isinstance(child, Axes) else [child]
+        if child not in without:
+            yield from (part for part in parts if part not in without)
 
 
 def _parts(ax: Axes) -> list[Artist]:
@@ -286,7 +294,8 @@ def _tick(of: Any) -> tuple[Any, ...]:
     function = getattr(of, "func", None)
     if isinstance(function, partial):
         return type(of), function.args
-    settings = {name: value for name, value in vars(of).items() if name not in DERIVED}
+    derived = DERIVED if isinstance(of, Formatter) else ("axis",)  # the locs of a locator are its own
+    settings = {name: value for name, value in vars(of).items() if name not in derived}
     return type(of), [value.tolist() if isinstance(value, np.ndarray) else value for value in settings.values()]
 
 
