@@ -97,12 +97,29 @@ def figure_of(axes: Axes | np.ndarray) -> Figure:
 
 def encode(figure: Figure, density: float = 1) -> bytes:
     """Draw a figure and return it as a PNG file, with `density` pixels along each side of one of the figure's dots."""
-    canvas, dpi = canvas_of(figure), figure.dpi
+    canvas = canvas_of(figure)
+    with dense(figure, density):
+        canvas.draw()
+        return png(canvas)
+
+
+def lay_out(figure: Figure, density: float = 1) -> None:
+    """Lay a figure out for a drawing at `density`, and let later drawings leave it so."""
+    engine = figure.get_layout_engine()
+    if engine:
+        with dense(figure, density):
+            engine.execute(figure)
+        figure.set_layout_engine("none")
+
+
+@contextlib.contextmanager
+def dense(figure: Figure, density: float) -> Iterator[None]:
+    """Use the style, and `density` pixels along each side of one of the figure's dots, within the block."""
+    dpi = figure.dpi
     with styled():
         figure.set_dpi(dpi * density)
         try:
-            canvas.draw()
-            return png(canvas)
+            yield
         finally:
             figure.set_dpi(dpi)
 

@@ -263,6 +263,25 @@ def test_a_moving_picture_is_quick_and_the_final_one_is_sharp_and_laid_out(monke
     assert figure.axes[0].yaxis.label.get_window_extent().x0 >= 0
 
 
+def test_a_control_that_moves_on_does_not_wait_for_the_final_picture(monkeypatch):
+    monkeypatch.setattr(renderer, "REST", 1e-3)
+    explorer = explore("LRN", plots.response_curve)
+    lay_out, encode, encoded = drawing.lay_out, drawing.encode, []
+
+    def move_on(figure, density):
+        lay_out(figure, density)
+        if explorer.values["bias"] != 3.0:
+            explorer.move("bias", 3.0)
+
+    monkeypatch.setattr(drawing, "lay_out", move_on)
+    monkeypatch.setattr(drawing, "encode", lambda *given: encoded.append(explorer.values["bias"]) or encode(*given))
+    explorer.move("bias", 2.5)
+    assert explorer.wait(20, final=True)
+    assert encoded == [3.0]
+    shown = pixels(explorer.frame)
+    assert (shown == pixels(explorer.picture_at(explorer.values, 2, final=True))).all()
+
+
 def test_a_drawing_that_takes_long_says_that_it_is_busy(monkeypatch):
     monkeypatch.setattr(module, "PATIENCE", 1e-3)
     go_on = threading.Event()

@@ -255,6 +255,12 @@ class Explorer(widgets.VBox):
         """
         return drawing.encode(self._figure_at(values, final), density)
 
+    def _final_picture(self, values: dict[str, Any]) -> bytes | None:
+        """Return the picture of a control that rests, or None if it moves on while the figure is laid out."""
+        figure = self._figure_at(values, final=True)
+        drawing.lay_out(figure, 2)
+        return None if self._renderer.waits() else drawing.encode(figure, 2)
+
     def draft_at(self, values: dict[str, Any]) -> bytes:
         """Draw the picture at `values` as while a control moves, and return it as JPEG bytes; raise as `picture_at`."""
         with drawing.styled():  # once for both: to set all settings takes a millisecond
@@ -263,12 +269,8 @@ class Explorer(widgets.VBox):
     def frame_at(self, values: dict[str, Any], density: float) -> Image.Image:
         """Draw the picture at `values` for a recording, which keeps many of them; raise as `picture_at`."""
         figure = self._figure_at(values, final=False)
-        dpi = figure.dpi
-        figure.set_dpi(dpi * density)
-        try:
+        with drawing.dense(figure, density):
             return Image.fromarray(np.asarray(self._drafts.draw(figure, keeps=True).buffer_rgba())).convert("RGB")
-        finally:
-            figure.set_dpi(dpi)
 
     def move(self, name: str, value: Any) -> None:
         """Move a control as a reader does: a number is typed into its field."""
@@ -311,7 +313,9 @@ class Explorer(widgets.VBox):
         busy.start()
         try:
             self._check(values)
-            frame = self.picture_at(values, 2, final) if final else self.draft_at(values)
+            frame = self._final_picture(values) if final else self.draft_at(values)
+            if frame is None:
+                return  # the draft of the newer values is next
             alert, self.message = "", None
         except Exception as problem:  # show any error to the reader; the sliders keep working
             frame, self.message = b"", f"{type(problem).__name__}: {problem}"

@@ -31,6 +31,10 @@ class Renderer:
                 self._thread.start()
             self._changed.notify_all()
 
+    def waits(self) -> bool:
+        """Return whether newer values wait to be drawn."""
+        return self._wanted is not None
+
     def wait(self, timeout: float | None = None, final: bool = False) -> bool:
         """Wait until the newest values are drawn, with `final` for good; return whether they are."""
         with self._changed:
