@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -307,6 +308,22 @@ def test_the_label_of_an_axis_keeps_its_place_after_a_whole_picture(drawn):
     draft, _ = drawn(top=5.0)
     assert before[label].min() < 120
     assert np.abs(draft[label] - before[label]).max() < 40
+
+
+@pytest.mark.parametrize("density", [1, 2, 3])
+def test_words_are_where_the_whole_picture_has_them(density, monkeypatch):
+    figure, drafts = Figure(figsize=(5, 4)), Drafts()
+    ax = figure.subplots()
+    ax.set(xlabel="x", ylabel="y", xlim=(0, 1e-9), ylim=(0, 1e12))
+    words = [each for axis in (ax.xaxis, ax.yaxis) for each in (axis.label, axis.offsetText)]
+    drawing.encode(figure)
+    wanted = [each.get_position() for each in words]
+    drawing.encode(figure, density)
+    drafts.note(figure)
+    drafts.note_whole(figure, density)
+    monkeypatch.setattr(Axis, "draw", None)  # it would find the places again
+    drafts.encode(figure)
+    assert [each.get_position() for each in words] == [pytest.approx(place, abs=1) for place in wanted]
 
 
 @pytest.mark.parametrize("scale", ["linear", "log"])

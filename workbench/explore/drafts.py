@@ -48,6 +48,7 @@ class Drafts:
         self._stored: set[Artist] = set()  # artists and axes in the stored pixels
         self._pixels: Any = None
         self._labels: dict[Axis, Any] = {}  # places of an axis' label and offset
+        self._known: Any = None, {}  # a layout, and the places of labels in a whole picture that has it
         self._stamps: dict[Any, Any] = {}  # texts as pixels, by what is written and how
 
     def note(self, figure: Figure) -> None:
@@ -58,6 +59,11 @@ class Drafts:
             each for each in artists if (self._texts[each] != before.get(each) if each in self._texts else each.stale)
         }
         self._changed |= self._last
+
+    def note_whole(self, figure: Figure, density: float) -> None:
+        """Note the places of labels, which take long to find, after a whole picture was drawn at `density`."""
+        axes = [axis for ax in figure.axes for axis in _axes(ax)]
+        self._known = _layout(figure), {axis: _places(axis, density) for axis in axes}
 
     def encode(self, figure: Figure) -> bytes:
         return drawing.jpeg(self.draw(figure))
@@ -131,19 +137,20 @@ class Drafts:
                 each.draw(renderer)
         elif any(each.get_text() for each in words):
             axis.draw(renderer)
-            self._labels[axis] = [each.get_position() for each in words]
+            self._labels[axis] = _places(axis)
 
     def _follow(self, figure: Figure) -> dict[Axes, list[Artist]]:
         """Update what has moved, and return the artists of each panel that stays in its place."""
         for ax in figure.axes:
             locator: Any = ax.get_axes_locator()  # of a colour bar
             ax.apply_aspect(locator(ax, None) if locator else None)
-        layout = figure.dpi, [ax.get_position(original=True).bounds for ax in figure.axes]
+        layout = _layout(figure)
         places: dict[Any, Any] = {ax: (ax.get_position().bounds, _words(ax.get_legend())) for ax in figure.axes}
         axes: dict[Any, Any] = {axis: _described(axis) for ax in figure.axes for axis in _axes(ax)}
         drawn = {ax: _drawn(ax) for ax in figure.axes}
         if layout != self._layout:
-            self._moved, self._recent, self._labels, self._pixels = self._recent | self._last, set(), {}, None
+            self._moved, self._recent, self._pixels = self._recent | self._last, set(), None
+            self._labels = dict(self._known[1]) if layout == self._known[0] else {}
         else:
             self._recent |= self._changed | {ax for ax in places if places[ax] != self._places.get(ax)}
             for axis in axes:
@@ -207,6 +214,17 @@ def _draw_at_once(lines: list[Line2D], renderer: Any) -> None:
     first.set_data(x, y)
     first.draw(renderer)
     first.set_data(*own)
+
+
+def _layout(figure: Figure) -> Any:
+    return figure.dpi, [ax.get_position(original=True).bounds for ax in figure.axes]
+
+
+def _places(axis: Any, density: float = 1) -> list[tuple[float, float]]:
+    """Return where the label and the offset of an axis are; one of the two numbers is in pixels."""
+    (x, y), (along, up) = axis.label.get_position(), axis.offsetText.get_position()
+    label = (x / density, y) if axis.axis_name == "y" else (x, y / density)
+    return [label, (along, up / density)]
 
 
 def _axes(ax: Axes) -> list[Axis]:

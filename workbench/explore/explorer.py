@@ -259,7 +259,11 @@ class Explorer(widgets.VBox):
         """Return the picture of a control that rests, or None if it moves on while the figure is laid out."""
         figure = self._figure_at(values, final=True)
         drawing.lay_out(figure, 2)
-        return None if self._renderer.waits() else drawing.encode(figure, 2)
+        if self._renderer.waits():
+            return None
+        picture = drawing.encode(figure, 2)
+        self._drafts.note_whole(figure, 2)
+        return picture
 
     def draft_at(self, values: dict[str, Any]) -> bytes:
         """Draw the picture at `values` as while a control moves, and return it as JPEG bytes; raise as `picture_at`."""
