@@ -183,11 +183,12 @@ def test_ticks_that_are_taken_away_are_drawn_no_longer(drawn):
     assert (np.abs(draft - whole).max(axis=-1) > 40).mean() < 0.003
 
 
-def test_a_colour_bar_follows_its_image():
+@pytest.mark.parametrize(("extend", "share"), [("neither", 0.012), ("both", 0.02)])  # of pixels: frames below images
+def test_a_colour_bar_follows_its_image(extend, share):
     figure = Figure(figsize=(3, 2))
     ax, drafts = figure.subplots(), Drafts()
     image = ax.imshow([[0.0, 1.0]])
-    figure.colorbar(image)
+    figure.colorbar(image, extend=extend)
     drawing.encode(figure)
     drafts.note(figure)
     drafts.encode(figure)
@@ -195,7 +196,7 @@ def test_a_colour_bar_follows_its_image():
         image.set_clim(0, high)
         drafts.note(figure)
         draft, whole = pixels(drafts.encode(figure)), pixels(drawing.encode(figure))
-        assert (np.abs(draft - whole).max(axis=-1) > 40).mean() < 0.012  # frames are below images
+        assert (np.abs(draft - whole).max(axis=-1) > 40).mean() < share
 
 
 def test_a_formatter_that_is_made_anew_is_drawn_anew():

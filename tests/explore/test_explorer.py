@@ -224,6 +224,7 @@ def test_slow_work_skips_to_the_newest_values(monkeypatch):
     worker = renderer.Renderer(draw)
     worker.request({"v": 0})
     assert started.wait(20)
+    assert not worker.wait(0)  # nothing waits, but a drawing goes on
     for v in range(1, 50):
         worker.request({"v": v})
     assert not worker.wait(0)
