@@ -73,7 +73,7 @@ def judge(low: float, high: float, bound: float) -> str:
 
 def interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> tuple[float, float]:
     """Return the t-interval of the mean of at least two values; (-inf, inf) if it cannot be computed."""
-    from scipy.special import stdtrit  # what scipy.stats.t.ppf calls after checks that take a hundred times as long
+    from scipy.special import stdtrit  # scipy.stats.t.ppf without its checks, for pictures that move
 
     _check_share("level", level)
     array = np.asarray(values, float)
